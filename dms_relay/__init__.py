@@ -1,0 +1,59 @@
+"""Makes Postfix hand its mail to relay services, as the environment and a few files say.
+
+The steps, each usable alone::
+
+    from dms_relay import Paths, apply, find, merge, plan, read, render
+
+    paths = Paths()
+    config = merge(read(paths, os.environ))
+    changes = plan(render(config, paths), find(paths))
+    apply(changes, paths)
+
+``read`` never raises for what stands in an input; ``merge`` raises ``InputError`` with every problem of every input. Nothing
+before ``apply`` writes anything. All errors are subclasses of ``RelayError``.
+"""
+
+from __future__ import annotations
+
+from dms_relay.apply import apply
+from dms_relay.errors import (
+    BusyError,
+    InputError,
+    MissingInputError,
+    PostfixError,
+    RelayError,
+    UsageError,
+    WriteError,
+)
+from dms_relay.machine import Found, find
+from dms_relay.merge import merge
+from dms_relay.model import Inputs, Origin, Paths, PostfixConfig, Problem, RelayConfig
+from dms_relay.plan import Plan, plan
+from dms_relay.render import render
+from dms_relay.sources import read
+
+__version__ = "0.1.0"
+__all__ = [
+    "BusyError",
+    "Found",
+    "InputError",
+    "Inputs",
+    "MissingInputError",
+    "Origin",
+    "Paths",
+    "Plan",
+    "PostfixConfig",
+    "PostfixError",
+    "Problem",
+    "RelayConfig",
+    "RelayError",
+    "UsageError",
+    "WriteError",
+    "__version__",
+    "apply",
+    "find",
+    "merge",
+    "plan",
+    "read",
+    "render",
+]

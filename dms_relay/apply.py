@@ -1,0 +1,140 @@
+"""Carries a plan out: lock, remember, write, set, reload. All side effects start here.
+
+Writes the tables and the state file in Postfix's configuration directory, and main.cf through ``postfix.py``. Raises
+``WriteError``, ``PostfixError`` or ``BusyError``; at any point, killed or refused, each file is old or new, and the next
+run completes the work:
+
+    killed after            what stands                          what the next run does
+    intent recorded         machine old, memory of both          all of it
+    some tables, settings   each old or new, memory of both      the rest; "put back" knows both values as ours
+    all but final           machine new, memory of both          forgets the old values
+    reload                  machine new, reload not done         reloads
+"""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from dms_relay import files
+from dms_relay.errors import BusyError
+from dms_relay.log import NO_LOG
+from dms_relay.machine import find
+from dms_relay.plan import one_phase, phases
+from dms_relay.postfix import Postfix
+from dms_relay.state import State, dump
+
+if TYPE_CHECKING:
+    from dms_relay.log import Log
+    from dms_relay.model import Paths
+    from dms_relay.plan import ParameterChange, Phase, Plan, TableChange
+
+#: Seconds to wait for another run to finish.
+LOCK_TIMEOUT = 30.0
+_STATE_MODE = 0o600
+
+
+def apply(
+    plan: Plan,
+    paths: Paths,
+    *,
+    log: Log = NO_LOG,
+    reload: bool = True,
+    locked: bool = False,
+    lock_timeout: float = LOCK_TIMEOUT,
+) -> bool:
+    """Make the machine match the plan; say whether anything changed.
+
+    ``reload``: reload Postfix where it runs and something changed. ``locked``: the caller holds ``files.lock`` on
+    ``paths.postfix_dir`` since before the plan was made. Otherwise the lock is taken here, for up to ``lock_timeout``
+    seconds, and ``BusyError`` raised where the machine is no longer as the plan found it.
+    """
+    with nullcontext() if locked else files.lock(paths.postfix_dir, lock_timeout):
+        if not locked and find(paths) != plan.found:
+            raise BusyError("the machine has changed since the plan was made -- make a new plan")
+        return _Run(plan, paths, log).run(reload=reload)
+
+
+class _Run:
+    """One run, under the lock."""
+
+    def __init__(self, plan: Plan, paths: Paths, log: Log) -> None:
+        self.plan = plan
+        self.paths = paths
+        self.log = log
+        self.postfix = Postfix(paths.postfix_dir)
+        self.remembered = plan.found.state
+
+    def run(self, *, reload: bool) -> bool:
+        self._remove_leftovers()
+        plan = self.plan
+        if plan.is_empty and plan.found.state == plan.final:
+            return False
+        if plan.parameters:
+            self.postfix.require()
+        master = self.postfix.master() if reload else None
+        is_due = master is not None and (not plan.is_empty or plan.found.state.reload_due)
+        self._carry_out(master, is_due=is_due)
+        self._remember(plan.final)
+        return is_due or not plan.is_empty
+
+    def _carry_out(self, master: int | None, *, is_due: bool) -> None:
+        plan = self.plan
+        if is_due or not plan.is_empty:
+            self._remember(replace(plan.intent, reload_due=is_due))
+        at_once = master is None and plan.is_first
+        for phase in one_phase(plan) if at_once else phases(plan):
+            self._make(phase)
+            self._reload(master)
+        if plan.is_empty and is_due:
+            self._reload(master)
+
+    def _make(self, phase: Phase) -> None:
+        self.log.debug("phase", name=phase.name)
+        for table in phase.tables:
+            if table.new:
+                files.replace(self.paths.table(table.name), table.new.content, table.new.mode, (table.new.uid, table.new.gid))
+                self._log_table(table)
+        self._edit(phase)
+        for table in phase.tables:
+            if table.new is None:
+                files.remove(self.paths.table(table.name))
+                self.log.info("table removed", table=str(self.paths.table(table.name)))
+
+    def _log_table(self, table: TableChange) -> None:
+        entries = table.new.content.count(b"\n") if table.new else 0
+        self.log.info("table written", table=str(self.paths.table(table.name)), entries=entries)
+
+    def _edit(self, phase: Phase) -> None:
+        settings = {p.name: p.new for p in phase.parameters if p.new is not None}
+        removals = [p.name for p in phase.parameters if p.new is None]
+        self.postfix.edit(settings, removals)
+        for parameter in phase.parameters:
+            self._log_parameter(parameter)
+
+    def _log_parameter(self, parameter: ParameterChange) -> None:
+        from dms_relay.mask import mask_parameter  # noqa: PLC0415 -- only where there is something to show
+
+        event = "parameter put back" if parameter.put_back else "parameter set"
+        value = "(not set)" if parameter.new is None else mask_parameter(parameter.name, parameter.new)
+        self.log.info(event, parameter=parameter.name, value=value)
+
+    def _reload(self, master: int | None) -> None:
+        if master is not None:
+            self.postfix.reload(master)
+            self.log.info("Postfix reloaded")
+
+    def _remember(self, state: State) -> None:
+        if state == self.remembered:
+            return
+        self.remembered = state
+        if state.is_empty:
+            files.remove(self.paths.state)
+        else:
+            files.replace(self.paths.state, dump(state), _STATE_MODE, self.plan.found.owner)
+
+    def _remove_leftovers(self) -> None:
+        for path in self.plan.found.leftovers:
+            files.remove(path)
+            self.log.info("left-over file of a run that was cut short is removed", file=str(path))

@@ -1,0 +1,140 @@
+"""The command ``dms-relay``: arguments, dispatch, and the one place that turns an error into an exit code.
+
+Reads ``MAIL_CONFIG``, ``LOG_LEVEL`` and ``LOG_FORMAT`` from the environment. Data goes to standard output, log lines to
+standard error. Exit codes are those of sysexits(3); see ``errors.py``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dms_relay import __version__
+from dms_relay.commands import Context
+from dms_relay.errors import InputError, RelayError, UsageError
+from dms_relay.log import FORMATS, LEVELS, Log
+from dms_relay.model import Paths
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+#: Seconds to wait for another run to finish.
+LOCK_TIMEOUT = 30.0
+#: What Postfix can take in the name of a table: no blank or comma (they separate tables), no $ (it would be expanded).
+_DIRECTORY = re.compile(r"/[\w./+@:~=-]*", re.ASCII)
+_EPILOG = """\
+exit codes:
+  0   done, or nothing to do     69  a Postfix program is missing or failed
+  1   plan --exit-code: changes  70  a bug of ours, with a traceback
+  2   usage                      73  a file cannot be written; the old one is untouched
+  66  an input cannot be read    75  another run holds the lock
+                                 78  the inputs are wrong; nothing was changed
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """Make the parser of the whole command line."""
+    top = argparse.ArgumentParser(
+        prog="dms-relay",
+        description="Make Postfix hand its mail to relay services, as the environment and the configuration files say.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    top.add_argument("--version", action="version", version=f"dms-relay {__version__}")
+    top.add_argument("--config-dir", metavar="DIR", help="where the inputs are mounted (/tmp/docker-mailserver)")
+    top.add_argument("--postfix-dir", metavar="DIR", help="Postfix's configuration ($MAIL_CONFIG, else /etc/postfix)")
+    top.add_argument("--log-level", choices=LEVELS, help="how much to say on standard error ($LOG_LEVEL, else info)")
+    top.add_argument("--log-format", choices=FORMATS, help="for a person or a program ($LOG_FORMAT, else console)")
+    _add_commands(top.add_subparsers(dest="command", metavar="COMMAND", required=True))
+    return top
+
+
+def _add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    apply = commands.add_parser("apply", help="make Postfix match the inputs, and reload it where it runs")
+    apply.add_argument("--no-reload", dest="reload", action="store_false", help="leave a running Postfix alone")
+    apply.add_argument(
+        "--lock-timeout", type=float, default=LOCK_TIMEOUT, metavar="SECONDS", help="how long to wait for another run (30)"
+    )
+    plan = commands.add_parser("plan", help="show what apply would change, as a diff; writes nothing")
+    plan.add_argument("--exit-code", action="store_true", help="exit with 1 where there is something to change")
+    show = commands.add_parser("show", help="show the merged configuration, each value with its origin")
+    show.add_argument("--json", action="store_true", help="as one JSON object")
+
+
+def main(argv: Sequence[str], environ: Mapping[str, str]) -> int:
+    """Run one command and return its exit code. ``argv`` is without the program's name."""
+    arguments = parser().parse_args(argv)
+    log = _log(arguments, environ)
+    try:
+        context = Context(_paths(arguments, environ), environ, log, sys.stdout)
+        return _command(arguments, context)
+    except InputError as error:
+        log.problems(problem for problem in error.problems if not problem.is_error)
+        log.error("wrong inputs, nothing was changed")
+        log.problems(problem for problem in error.problems if problem.is_error)
+        return error.exit_code
+    except RelayError as error:
+        log.error(str(error))
+        return error.exit_code
+
+
+def _command(arguments: argparse.Namespace, context: Context) -> int:
+    from importlib import import_module  # noqa: PLC0415 -- only the command that is asked for is loaded
+
+    module = import_module(f"dms_relay.commands.{arguments.command.replace('-', '_')}")
+    return int(module.run(arguments, context))
+
+
+def _log(arguments: argparse.Namespace, environ: Mapping[str, str]) -> Log:
+    """Make the log. A level or format in the environment that we do not know counts as not set, with a warning."""
+    level = {"warning": "warn"}.get(environ.get("LOG_LEVEL", "").lower(), environ.get("LOG_LEVEL", "").lower())
+    style = environ.get("LOG_FORMAT", "").lower()
+    log = Log(
+        arguments.log_level or (level if level in LEVELS else "info"),
+        arguments.log_format or (style if style in FORMATS else "console"),
+    )
+    if level and level not in LEVELS:
+        log.warn(f"env LOG_LEVEL: is not a level, so info is used -- set one of {', '.join(LEVELS)}")
+    if style and style not in FORMATS:
+        log.warn(f"env LOG_FORMAT: is not a format, so console is used -- set one of {', '.join(FORMATS)}")
+    return log
+
+
+def _paths(arguments: argparse.Namespace, environ: Mapping[str, str]) -> Paths:
+    config_dir = Path(arguments.config_dir).absolute() if arguments.config_dir else Paths().config_dir
+    if arguments.config_dir and not config_dir.is_dir():
+        raise _NoDirectoryError(f"--config-dir: {config_dir} is not a directory -- name the directory with the inputs")
+    postfix_dir = Path(arguments.postfix_dir or environ.get("MAIL_CONFIG") or Paths().postfix_dir).absolute()
+    if not _DIRECTORY.fullmatch(str(postfix_dir)):
+        raise UsageError(f"Postfix cannot use tables in {postfix_dir} -- its path may hold letters, digits and ._/+@:~=- only")
+    return Paths(config_dir, postfix_dir)
+
+
+class _NoDirectoryError(UsageError):
+    """A directory named on the command line is not there."""
+
+    exit_code = os.EX_NOINPUT
+
+
+def run() -> None:
+    """Be the program: run with the process's arguments and environment, and exit."""
+    try:
+        code = main(sys.argv[1:], os.environ)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read our output has seen enough; leave nothing for the interpreter to flush at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = os.EX_IOERR
+    except KeyboardInterrupt:
+        code = 130
+    except Exception:  # noqa: BLE001 -- a bug of ours: say so, with the place, in an exit code of its own
+        import traceback  # noqa: PLC0415 -- only then
+
+        traceback.print_exc()
+        sys.stderr.write("dms-relay: this is a bug of ours -- please report it with the lines above\n")
+        code = os.EX_SOFTWARE
+    sys.exit(code)

@@ -1,0 +1,28 @@
+"""One verb, one module, one function ``run(arguments, context) -> int`` that returns an exit code."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import TextIO
+
+    from dms_relay.log import Log
+    from dms_relay.model import Paths
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What every command gets: where things are, the environment, where data goes and where log lines go."""
+
+    paths: Paths
+    environ: Mapping[str, str]
+    log: Log
+    stdout: TextIO
+
+    def say(self, *lines: str) -> None:
+        """Write data, a line each."""
+        for line in lines:
+            self.stdout.write(f"{line}\n")

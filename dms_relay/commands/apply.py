@@ -1,0 +1,64 @@
+"""``dms-relay apply``: make Postfix match the inputs.
+
+Reads the inputs after it has the lock, so that of two runs at once the one that ends last has read last.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from dms_relay import files
+from dms_relay.apply import apply
+from dms_relay.machine import find
+from dms_relay.merge import merge
+from dms_relay.plan import plan
+from dms_relay.render import render
+from dms_relay.sources import read
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+    from dms_relay.commands import Context
+    from dms_relay.log import Log
+    from dms_relay.model import RelayConfig
+    from dms_relay.plan import Plan
+
+
+def run(arguments: Namespace, context: Context) -> int:
+    """Read, merge, render, plan and apply under one lock."""
+    with files.lock(context.paths.postfix_dir, arguments.lock_timeout):
+        config = merge(read(context.paths, context.environ))
+        changes = plan(render(config, context.paths), find(context.paths))
+        context.log.problems((*config.warnings, *changes.warnings))
+        if not changes.is_empty:
+            _report(config, context.log)
+        changed = apply(changes, context.paths, log=context.log, reload=arguments.reload, locked=True)
+    context.say(_summary(config, changes) if changed else _nothing(config))
+    return os.EX_OK
+
+
+def _report(config: RelayConfig, log: Log) -> None:
+    """Say which relays are used and for whom, one event each."""
+    if config.default:
+        log.info("default relay", nexthop=config.default[0].text, origin=str(config.default[1]))
+    for nexthop, senders in Counter(route.nexthops.text for route in config.routes).items():
+        log.info("senders mapped", nexthop=nexthop, senders=senders)
+    for route in config.routes:
+        log.trace("sender mapped", sender=route.key, nexthop=route.nexthops.text, origin=str(route.origin))
+    for domain in config.opted_out:
+        log.info("domain opted out", domain=domain.name, origin=str(domain.origin))
+    for entry in config.logins or ():
+        log.debug("login", key=entry.key, username=entry.login.username, origin=str(entry.origin))
+    for name, parameter in config.user_parameters.items():
+        log.info("the value of postfix-main.cf stands in place of ours", parameter=name, origin=str(parameter.origin))
+
+
+def _summary(config: RelayConfig, changes: Plan) -> str:
+    counts = f"{len(changes.tables)} tables and {len(changes.parameters)} parameters changed"
+    return f"applied: {counts}" if config.enabled else f"no relay is set: {counts}, put back to what was before"
+
+
+def _nothing(config: RelayConfig) -> str:
+    return "nothing to do" if config.enabled else "nothing to do: no relay is set"

@@ -1,0 +1,70 @@
+"""``dms-relay plan``: what ``apply`` would change, as a unified diff. Writes nothing; passwords are masked."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from dms_relay.machine import find
+from dms_relay.mask import mask_login_table, mask_parameter
+from dms_relay.merge import merge
+from dms_relay.model import PARAMETERS, SASL_PASSWD
+from dms_relay.plan import plan
+from dms_relay.render import render
+from dms_relay.sources import read
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Iterator
+
+    from dms_relay.commands import Context
+    from dms_relay.plan import Plan, TableChange
+    from dms_relay.state import TableFile
+
+#: What ``plan --exit-code`` returns where there is something to change, as ``diff`` and ``git diff --exit-code`` do.
+EXIT_CHANGES = 1
+
+
+def run(arguments: Namespace, context: Context) -> int:
+    """Print the changes; with ``--exit-code`` say in the exit code whether there are any."""
+    config = merge(read(context.paths, context.environ))
+    changes = plan(render(config, context.paths), find(context.paths))
+    context.log.problems((*config.warnings, *changes.warnings))
+    for table in changes.tables:
+        context.say(*_table_diff(str(context.paths.table(table.name)), table))
+    context.say(*_parameter_diff(str(context.paths.main_cf), changes))
+    return EXIT_CHANGES if arguments.exit_code and not changes.is_empty else os.EX_OK
+
+
+def _table_diff(path: str, change: TableChange) -> Iterator[str]:
+    old, new = _text(change.old), _text(change.new)
+    lines = mask_login_table(old, new) if change.name == SASL_PASSWD else (old.splitlines(), new.splitlines())
+    yield from _diff(path, lines, is_new=change.old is None, is_gone=change.new is None)
+    if change.old and change.new and _rights(change.old) != _rights(change.new):
+        yield f"# {path}: {_rights(change.old)} becomes {_rights(change.new)}"
+
+
+def _text(table: TableFile | None) -> str:
+    return table.content.decode("utf-8", "replace") if table else ""
+
+
+def _rights(table: TableFile) -> str:
+    return f"mode {table.mode:04o}, owner {table.uid}:{table.gid}"
+
+
+def _parameter_diff(path: str, changes: Plan) -> Iterator[str]:
+    changed = {change.name: change.new for change in changes.parameters}
+    before = changes.found.parameters
+    old = [f"{name} = {mask_parameter(name, before[name])}" for name in PARAMETERS if name in before]
+    after = {name: changed.get(name, before.get(name)) for name in PARAMETERS}
+    new = [f"{name} = {mask_parameter(name, value)}" for name, value in after.items() if value is not None]
+    yield from _diff(path, (old, new), is_new=False, is_gone=False)
+
+
+def _diff(path: str, lines: tuple[list[str], list[str]], *, is_new: bool, is_gone: bool) -> Iterator[str]:
+    from difflib import unified_diff  # noqa: PLC0415 -- not on the boot path
+
+    old, new = "/dev/null" if is_new else path, "/dev/null" if is_gone else path
+    diff = list(unified_diff(*lines, old, new, lineterm="", n=1))
+    # An empty table has no lines to show, but it comes or goes all the same.
+    yield from diff or ([f"--- {old}", f"+++ {new}"] if is_new or is_gone else [])

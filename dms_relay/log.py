@@ -1,0 +1,117 @@
+"""Log lines, through structlog, to standard error: for a person (console) or for a program (JSON, one object a line).
+
+The levels are the five of docker-mailserver: error, warn, info, debug, trace. structlog is imported with the first line
+that is shown (60 ms with all that it imports), so a run that has nothing to say does not pay for it.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from dms_relay.model import Problem
+
+#: From the one that says least to the one that says most.
+LEVELS = ("error", "warn", "info", "debug", "trace")
+FORMATS = ("console", "json")
+
+
+class Log:
+    """Writes events of at least one level. ``level`` is one of ``LEVELS``, ``style`` one of ``FORMATS``."""
+
+    def __init__(self, level: str = "info", style: str = "console", stream: TextIO | None = None) -> None:
+        """Take where to write; standard error where ``stream`` is ``None``."""
+        self._shown = LEVELS[: LEVELS.index(level) + 1]
+        self._style = style
+        self._stream = stream
+        self._emit: Callable[..., object] | None = None
+
+    def problems(self, problems: Iterable[Problem]) -> None:
+        """Write warnings first, errors last, a line each."""
+        for problem in sorted(problems, key=lambda problem: problem.is_error):
+            level = "error" if problem.is_error else "warn"
+            if self._style == "json":
+                self._write(level, problem.text, {"origin": str(problem.origin), "remedy": problem.remedy})
+            else:
+                self._write(level, str(problem), {})
+
+    def error(self, event: str, **fields: object) -> None:
+        """Say that something did not work."""
+        self._write("error", event, fields)
+
+    def warn(self, event: str, **fields: object) -> None:
+        """Say that something works otherwise than it seems to be meant."""
+        self._write("warn", event, fields)
+
+    def info(self, event: str, **fields: object) -> None:
+        """Say that something happened."""
+        self._write("info", event, fields)
+
+    def debug(self, event: str, **fields: object) -> None:
+        """Say how it happened."""
+        self._write("debug", event, fields)
+
+    def trace(self, event: str, **fields: object) -> None:
+        """Say each detail, such as each route."""
+        self._write("trace", event, fields)
+
+    def _write(self, level: str, event: str, fields: dict[str, object]) -> None:
+        if level not in self._shown:
+            return
+        if self._emit is None:
+            self._emit = _emitter(self._style, self._stream or sys.stderr)
+        self._emit(event, level=level, **fields)
+
+
+class _NoLog(Log):
+    """Writes nothing: the library's default."""
+
+    def _write(self, level: str, event: str, fields: dict[str, object]) -> None:
+        pass
+
+
+NO_LOG = _NoLog()
+
+
+def _emitter(style: str, stream: TextIO) -> Callable[..., object]:
+    _spare_asyncio()
+    import structlog  # noqa: PLC0415 -- see the module's docstring
+
+    renderer: structlog.typing.Processor
+    if style == "json":
+        renderer = structlog.processors.JSONRenderer()
+    else:
+        renderer = structlog.dev.ConsoleRenderer(colors=stream.isatty(), pad_event_to=0)
+    logger = structlog.wrap_logger(
+        structlog.PrintLogger(stream),
+        processors=[structlog.processors.TimeStamper(fmt="iso", utc=True), renderer],
+        wrapper_class=structlog.BoundLogger,
+    )
+    emit: Callable[..., object] = logger.msg
+    return emit
+
+
+def _spare_asyncio() -> None:
+    """Spare the import of asyncio, a quarter of structlog's (``make bench``), which only its ``a…`` methods use.
+
+    structlog gets a module that imports the real asyncio when it is asked for anything.
+    """
+    if "asyncio" in sys.modules or "structlog" in sys.modules:
+        return
+    from types import ModuleType  # noqa: PLC0415 -- only where structlog is imported
+
+    class Deferred(ModuleType):
+        def __getattr__(self, name: str) -> object:
+            sys.modules.pop("asyncio", None)
+            import asyncio  # noqa: PLC0415 -- the point of it
+
+            return getattr(asyncio, name)
+
+    sys.modules["asyncio"] = Deferred("asyncio")
+    try:
+        import structlog  # noqa: F401, PLC0415 -- imported for its place in sys.modules
+    finally:
+        del sys.modules["asyncio"]

@@ -1,0 +1,57 @@
+"""What the machine has now: main.cf's parameters, our tables, and what we remember. Reads, never writes."""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from dms_relay import main_cf
+from dms_relay.errors import WriteError
+from dms_relay.files import temporary_name
+from dms_relay.model import PARAMETERS, TABLES
+from dms_relay.postfix import Postfix
+from dms_relay.state import State, TableFile, load
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from dms_relay.model import Paths
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What was found. ``owner`` is who is to own what we write; ``leftovers`` are files of a run that was killed."""
+
+    parameters: dict[str, str] = field(default_factory=dict, repr=False)
+    tables: dict[str, TableFile] = field(default_factory=dict)
+    state: State = field(default_factory=State)
+    owner: tuple[int, int] = (0, 0)
+    leftovers: tuple[Path, ...] = ()
+
+
+def find(paths: Paths) -> Found:
+    """Read parameters, tables and memory. Raises ``MissingInputError`` where there is no main.cf."""
+    parameters = main_cf.values(Postfix(paths.postfix_dir).read_main_cf())
+    state_file = _read(paths.state)
+    tables = {name: table for name in TABLES if (table := _read(paths.table(name)))}
+    written = [paths.state, paths.main_cf, *map(paths.table, TABLES)]
+    return Found(
+        parameters={name: parameters[name] for name in PARAMETERS if name in parameters},
+        tables=tables,
+        state=load(state_file.content if state_file else None, str(paths.state)),
+        owner=(os.geteuid(), os.getegid()),
+        leftovers=tuple(name for path in written if (name := temporary_name(path)).is_symlink() or name.exists()),
+    )
+
+
+def _read(path: Path) -> TableFile | None:
+    try:
+        status = path.lstat()
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise WriteError(f"{path} cannot be read: {error.strerror} -- mend the file, or take it away") from None
+    return TableFile(content, stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid)

@@ -1,0 +1,80 @@
+"""The syntax of main.cf (postconf(5)): read it, and edit it as ``postconf -e`` and ``postconf -X`` do.
+
+Pure: text in, text out. A logical line is a line with the lines that begin with a blank after it; comments and empty lines
+may stand in between. Where a name stands twice, the last one counts.
+
+Known limits: ``$name`` is not expanded; values are given as they stand, each run of line end and blanks as Postfix joins
+it (the line end goes, the blanks stay).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_SPACE = " \t\r\v\f"
+_SETTING = re.compile(r"\s*([A-Za-z0-9_./-]+)\s*=(.*)", re.DOTALL)
+
+
+class Entry(NamedTuple):
+    """One logical line: the lines it takes, counted from 0, end excluded, and the name and value where it is a setting.
+
+    Comments between a line and its continuation are inside ``first`` to ``end``; those after it are not.
+    """
+
+    first: int
+    end: int
+    name: str
+    value: str
+
+
+def parse(text: str) -> Iterator[Entry]:
+    """Give the settings of a main.cf in order."""
+    entry: list[str] = []
+    first = end = 0
+    for number, line in enumerate(text.split("\n")):
+        bare = line.strip(_SPACE)
+        if not bare or bare.startswith("#"):
+            continue
+        if line[0] not in _SPACE:
+            yield from _setting(first, end, entry)
+            first, entry = number, []
+        entry.append(line)
+        end = number + 1
+    yield from _setting(first, end, entry)
+
+
+def _setting(first: int, end: int, lines: list[str]) -> Iterator[Entry]:
+    if match := _SETTING.fullmatch("".join(line.rstrip("\r") for line in lines)):
+        yield Entry(first, end, match[1], match[2].strip(_SPACE))
+
+
+def values(text: str) -> dict[str, str]:
+    """Give each parameter that is set, with the value that counts."""
+    return {entry.name: entry.value for entry in parse(text)}
+
+
+def edit(text: str, changes: dict[str, str | None]) -> str:
+    """Give ``text`` with each parameter set to its value, or taken out where that is ``None``.
+
+    The value goes where the name stands first; other settings of it go; a new name is added at the end.
+    """
+    lines: list[str | None] = list(text.removesuffix("\n").split("\n")) if text else []
+    left = dict(changes)
+    for entry in parse(text):
+        if entry.name in changes:
+            value = left.pop(entry.name, None)
+            _clear(lines, entry)
+            lines[entry.first] = None if value is None else f"{entry.name} = {value}"
+    lines += [f"{name} = {value}" for name, value in left.items() if value is not None]
+    return "".join(f"{line}\n" for line in lines if line is not None)
+
+
+def _clear(lines: list[str | None], entry: Entry) -> None:
+    for number in range(entry.first, entry.end):
+        line = lines[number]
+        if line is not None and line.strip(_SPACE) and not line.lstrip(_SPACE).startswith("#"):
+            lines[number] = None

@@ -1,0 +1,210 @@
+"""The values that pass from step to step: frozen, without behaviour that touches the machine.
+
+Everything an operator said carries its ``Origin``. A ``Login`` never shows its password: not in ``repr``, not in ``str``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+#: What stands where a password would.
+MASK = "********"
+
+#: The tables that we make, by file name in Postfix's configuration directory.
+RELAYHOST_MAP = "relayhost_map"
+SASL_PASSWD = "sasl_passwd"
+TABLES = (SASL_PASSWD, RELAYHOST_MAP)
+
+#: The parameters that we set: those that say where mail goes, and those that protect it on the way.
+ROUTE_PARAMETERS = ("relayhost", "sender_dependent_relayhost_maps")
+PROTECTION_PARAMETERS = (
+    "smtp_sasl_password_maps",
+    "smtp_sasl_auth_enable",
+    "smtp_sasl_security_options",
+    "smtp_tls_security_level",
+    "smtp_sender_dependent_authentication",
+)
+PARAMETERS = ROUTE_PARAMETERS + PROTECTION_PARAMETERS
+
+
+@dataclass(frozen=True, slots=True)
+class Paths:
+    """Where the inputs are read and where Postfix's configuration stands, both absolute."""
+
+    config_dir: Path = Path("/tmp/docker-mailserver")  # noqa: S108 -- DMS mounts its configuration there
+    postfix_dir: Path = Path("/etc/postfix")
+
+    @property
+    def main_cf(self) -> Path:
+        """Postfix's main configuration file."""
+        return self.postfix_dir / "main.cf"
+
+    @property
+    def state(self) -> Path:
+        """What we remember from run to run; may hold a login, so 0600 as the tables."""
+        return self.postfix_dir / "dms-relay.state.json"
+
+    @property
+    def vhost(self) -> Path:
+        """The managed domains, as DMS lists them."""
+        return self.postfix_dir / "vhost"
+
+    def table(self, name: str) -> Path:
+        """Give the file of one of our lookup tables."""
+        return self.postfix_dir / name
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Origin:
+    """Where a value came from: ``env RELAY_HOST``, ``postfix-relaymap.cf:3``. ``line`` counts from 1; 0 is no line."""
+
+    source: str
+    line: int = 0
+
+    def __str__(self) -> str:
+        """Give it as compilers do, so that editors can jump there."""
+        return f"{self.source}:{self.line}" if self.line else self.source
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is wrong with an input, and what to write instead. ``text`` and ``remedy`` never hold a secret."""
+
+    origin: Origin
+    text: str
+    remedy: str
+    is_error: bool = True
+    is_missing: bool = False
+
+    def __str__(self) -> str:
+        """One line: origin, what is wrong, what to do."""
+        return f"{self.origin}: {self.text} -- {self.remedy}"
+
+
+def sort_problems(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    """Sort by origin, then by text, so that the same mistakes give the same report."""
+    return tuple(sorted(problems, key=lambda problem: (problem.origin, problem.text)))
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """The value of one of the environment variables. ``value`` may be a password, so it is not shown."""
+
+    value: str = field(repr=False)
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """A SASL user name and password."""
+
+    username: str
+    password: str = field(repr=False)
+
+    @property
+    def table_value(self) -> str:
+        """What Postfix's password table holds: split again at the first colon (postconf(5), smtp_sasl_password_maps)."""
+        return f"{self.username}:{self.password}"
+
+
+@dataclass(frozen=True, slots=True)
+class NexthopList:
+    """One nexthop or several, tried in order (Postfix 3.5 and later).
+
+    ``text`` is what stands in a route, exactly as the operator wrote it; ``members`` are the nexthops in it, each exactly
+    as Postfix will use it as the lookup key of a login.
+    """
+
+    text: str
+    members: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One line of ``relayhost_map``: a sender key (``@domain``, ``user@domain``, ``<>``) and its nexthops."""
+
+    key: str
+    nexthops: NexthopList
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class LoginEntry:
+    """One line of ``sasl_passwd``: a sender key or a nexthop, and the login."""
+
+    key: str
+    login: Login
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class Domain:
+    """A mail domain with the place that names it: managed by this server, or opted out of ``RELAY_HOST``."""
+
+    name: str
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class Relaymap:
+    """``postfix-relaymap.cf``: its mappings and its opt-outs, in order."""
+
+    routes: tuple[Route, ...] = ()
+    opt_outs: tuple[Domain, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class UserParameter:
+    """A parameter that the operator sets in ``postfix-main.cf``. A value can hold a login, so it is not shown."""
+
+    value: str = field(repr=False)
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """All that was read. A file that is not there is ``None``, one that is there may be empty.
+
+    ``default`` is ``DEFAULT_RELAY_HOST``, ``relay`` is ``RELAY_HOST`` with ``RELAY_PORT``, each as the route that it makes.
+    """
+
+    default: tuple[NexthopList, Origin] | None = None
+    relay: tuple[NexthopList, Origin] | None = None
+    username: Setting | None = None
+    password: Setting | None = None
+    relaymap: Relaymap | None = None
+    logins: tuple[LoginEntry, ...] | None = None
+    domains: tuple[Domain, ...] = ()
+    user_parameters: dict[str, UserParameter] = field(default_factory=dict)
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RelayConfig:
+    """What the operator wants, with every conflict resolved.
+
+    ``logins`` is ``None`` where no login table is to be made at all; ``login_file`` says whether
+    ``postfix-sasl-password.cf`` is there, which turns logins by sender on.
+    """
+
+    enabled: bool = False
+    default: tuple[NexthopList, Origin] | None = None
+    routes: tuple[Route, ...] = ()
+    opted_out: tuple[Domain, ...] = ()
+    logins: tuple[LoginEntry, ...] | None = None
+    login_file: bool = False
+    user_parameters: dict[str, UserParameter] = field(default_factory=dict)
+    warnings: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PostfixConfig:
+    """What Postfix is to have: table name to its whole text, parameter name to its value. A login may stand in both."""
+
+    tables: dict[str, str] = field(default_factory=dict, repr=False)
+    parameters: dict[str, str] = field(default_factory=dict, repr=False)

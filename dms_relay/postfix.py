@@ -1,0 +1,157 @@
+"""The only door to Postfix's programs, to its processes and to main.cf.
+
+Reads main.cf itself: a Postfix program would wait up to 2 s for one that was written a moment ago. Writes it through
+``postconf -e`` and ``postconf -X``, one call each; only a value that can hold a login is written without, since a
+program's arguments can be read by every process. Raises ``PostfixError`` where a program is missing or fails,
+``WriteError`` where main.cf cannot be read or written.
+
+Known limits: main.cf is read without the lock that ``postconf -e`` takes, as Postfix's own programs read it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess  # the one place where programs are started
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dms_relay import files, main_cf
+from dms_relay.errors import MissingInputError, PostfixError, WriteError
+from dms_relay.model import Origin, Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+#: Seconds after which a Postfix program counts as failed. ``postfix reload`` takes a fraction of one.
+PROGRAM_TIMEOUT = 60
+#: Seconds to wait at most for the processes of before a reload to end; they take milliseconds.
+RELOAD_TIMEOUT = 5
+_RELOAD_INTERVAL = 0.02
+#: Seconds after that in which idle delivery processes of before end as well; seen: under 0.05.
+_RELOAD_GRACE = 0.2
+#: Where Postfix keeps its queue unless main.cf says otherwise (postconf -d, Debian and upstream).
+_QUEUE_DIRECTORY = "/var/spool/postfix"
+#: What decides a message's way; a message that the one of before has looked at goes the way of before.
+_ROUTING_PROCESSES = frozenset({"qmgr", "trivial-rewrite"})
+#: A lookup table in a file, which cannot hold a login in its name (postconf(5), "Lookup tables").
+_PLAIN_TABLES = re.compile(r"((texthash|hash|btree|lmdb|cdb|dbm|sdbm|regexp|pcre):/[\w./+@=-]+[, ]*)*")
+_QUOTED = re.compile(r'"[^"]*"')
+
+
+def may_hold_login(name: str, value: str | None) -> bool:
+    """Whether a parameter's value can hold a login, such as ``static:user:password``."""
+    return name.endswith("_password_maps") and bool(value) and not _PLAIN_TABLES.fullmatch(value or "")
+
+
+class Postfix:
+    """One Postfix instance, named by its configuration directory."""
+
+    def __init__(self, directory: Path) -> None:
+        """Take the directory that ``postfix -c`` takes."""
+        self.directory = directory
+        self.main_cf = directory / "main.cf"
+
+    def read_main_cf(self) -> str:
+        """Give the text of main.cf. Octets that are not UTF-8 survive a later ``edit``."""
+        try:
+            return self.main_cf.read_text("utf-8", "surrogateescape")
+        except OSError as error:
+            text = f"cannot be read: {error.strerror}"
+            origin = Origin(str(self.main_cf))
+            problem = Problem(origin, text, "install Postfix, or name its directory with --postfix-dir", is_missing=True)
+            raise MissingInputError([problem]) from None
+
+    def require(self) -> None:
+        """Raise ``PostfixError`` unless ``postconf`` is there, so that nothing is begun that cannot be ended."""
+        self._program("postconf")
+
+    def edit(self, settings: Mapping[str, str], removals: Sequence[str]) -> None:
+        """Set and remove parameters: all settings first, in one call, then all removals."""
+        public = [f"{name} = {value}" for name, value in settings.items() if not may_hold_login(name, value)]
+        private = {name: value for name, value in settings.items() if may_hold_login(name, value)}
+        if public:
+            self._run("postconf", "-e", *public)
+            self._cool()
+        if private:
+            self._edit_here(private)
+        if removals:
+            self._run("postconf", "-X", *removals)
+            self._cool()
+
+    def _edit_here(self, settings: Mapping[str, str]) -> None:
+        text = main_cf.edit(self.read_main_cf(), dict(settings))
+        status = self.main_cf.stat()
+        owner = (status.st_uid, status.st_gid)
+        # Who may read main.cf may read the login in it; that was the operator's choice when it was put there.
+        files.replace(self.main_cf, text.encode("utf-8", "surrogateescape"), status.st_mode & 0o7777, owner)
+
+    def _cool(self) -> None:
+        """Set the time of main.cf back: ``postconf`` has put it in place by rename, so there is nothing to wait for."""
+        try:
+            files.set_back(self.main_cf)
+        except OSError as error:
+            raise WriteError(f"{self.main_cf}: its time cannot be set: {error.strerror}") from None
+
+    def master(self) -> int | None:
+        """Give the process number of this instance's running master(8), ``None`` where it does not run."""
+        queue = main_cf.values(self.read_main_cf()).get("queue_directory") or _QUEUE_DIRECTORY
+        try:
+            number = int((Path(queue) / "pid/master.pid").read_text("ascii"))
+        except (OSError, ValueError):
+            return None
+        return number if _command(number) == "master" and self._is_ours(number) else None
+
+    def _is_ours(self, number: int) -> bool:
+        """Whether the process has our directory: postfix(1) tells its programs in ``MAIL_CONFIG``."""
+        try:
+            environ = Path(f"/proc/{number}/environ").read_bytes().split(b"\0")
+        except OSError:
+            return True
+        told = [os.fsdecode(item[12:]) for item in environ if item.startswith(b"MAIL_CONFIG=")]
+        return Path(told[0] if told else "/etc/postfix").resolve() == self.directory.resolve()
+
+    def reload(self, master: int) -> None:
+        """Have the running Postfix read its configuration again, and wait until no process of before takes mail on."""
+        before = _children(master)
+        self._run("postfix", "reload")
+        deadline = time.monotonic() + RELOAD_TIMEOUT
+        while any(_command(number) in _ROUTING_PROCESSES for number in before) and time.monotonic() < deadline:
+            time.sleep(_RELOAD_INTERVAL)
+        time.sleep(_RELOAD_GRACE)
+
+    def _program(self, name: str) -> str:
+        path = shutil.which(name)
+        if path is None:
+            raise PostfixError(f"{name} is not found -- install Postfix; its directory, often /usr/sbin, must stand in PATH")
+        return path
+
+    def _run(self, name: str, *arguments: str) -> None:
+        """Run a program, without the settings of ours in its environment: it has no business with them."""
+        command = [self._program(name), "-c", str(self.directory), *arguments]
+        environ = {key: os.environ[key] for key in ("PATH", "TZ") if key in os.environ}
+        try:
+            done = subprocess.run(
+                command, env=environ, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=PROGRAM_TIMEOUT
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise PostfixError(f"{name} {arguments[0]} cannot be run: {type(error).__name__} -- run it by hand") from None
+        if done.returncode:
+            said = _QUOTED.sub('"…"', done.stderr.decode("utf-8", "replace").strip()) or "no reason given"
+            raise PostfixError(f"{name} {arguments[0]} failed with exit code {done.returncode}: {said}")
+
+
+def _command(number: int) -> str:
+    try:
+        return Path(f"/proc/{number}/comm").read_text("utf-8", "replace").strip()
+    except OSError:
+        return ""
+
+
+def _children(number: int) -> list[int]:
+    try:
+        return [int(child) for child in Path(f"/proc/{number}/task/{number}/children").read_text("ascii").split()]
+    except OSError:
+        return []

@@ -1,0 +1,38 @@
+"""One input, one module. ``read`` reads them all and hands on what it found, with every problem of every input."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from dms_relay.model import Inputs, sort_problems
+from dms_relay.sources.managed_domains import read_domains
+from dms_relay.sources.postfix_main import read_user_parameters
+from dms_relay.sources.relaymap import read_relaymap
+from dms_relay.sources.sasl_password import read_logins
+from dms_relay.sources.settings import read_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from dms_relay.model import Paths, Problem
+
+
+def read(paths: Paths, environ: Mapping[str, str]) -> Inputs:
+    """Read every input. Never raises for what stands in them: see ``Inputs.problems``, sorted by origin.
+
+    The managed domains are read only where ``RELAY_HOST`` is set: nothing else needs them.
+    """
+    problems: list[Problem] = []
+    settings = read_settings(paths, environ, problems)
+    inputs = Inputs(
+        default=settings.default,
+        relay=settings.relay,
+        username=settings.username,
+        password=settings.password,
+        relaymap=read_relaymap(paths, problems),
+        logins=read_logins(paths, problems),
+        domains=read_domains(paths, problems) if settings.wants_domains else (),
+        user_parameters=read_user_parameters(paths, problems),
+    )
+    return replace(inputs, problems=sort_problems(problems))

@@ -1,0 +1,149 @@
+"""Where a setting's value stands: in the environment, in a file that it names, or in ``relay.env``.
+
+Reads the environment it is given and the secret files it names, at each run. Writes nothing. Warns of variables that look
+like ours and are not. Known limits: a secret file is read up to ``SECRET_MAX``.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dms_relay.model import Origin, Problem, Setting
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+NAMES = ("DEFAULT_RELAY_HOST", "RELAY_HOST", "RELAY_PORT", "RELAY_USER", "RELAY_PASSWORD")
+#: How a variable says that it names a file: DMS's way first, then that of other images.
+FILE_SUFFIXES = ("__FILE", "_FILE")
+#: Octets. Secrets of Docker and Swarm end at 500 KB (docs.docker.com, Manage sensitive data); no login is a tenth of it.
+SECRET_MAX = 65536
+
+_NEAR_MISS = re.compile(r"(?:SMTP|POSTFIX|DMS|MAIL)?(DEFAULT)?RELAY(?:HOST)?([A-Z]*?)(FILE)?")
+_MEANT = {
+    "RELAY_HOST": ("", "HOST", "HOSTS", "HOSTNAME", "SERVER", "NAME", "ADDRESS", "SMARTHOST", "NEXTHOP"),
+    "RELAY_PORT": ("PORT", "PORTS"),
+    "RELAY_USER": ("USER", "USERNAME", "LOGIN", "ACCOUNT", "USERID"),
+    "RELAY_PASSWORD": ("PASS", "PASSWD", "PASSWORD", "PWD", "SECRET", "PASSWORT", "PW"),
+}
+_TYPING_SLIP = re.compile(r"[DR]\w*_(?:HOST|PORT|USER|PASSWORD)")
+#: Likeness (difflib, 0 to 1) from which a name counts as a slip of ours: one or two letters in ten.
+_LIKENESS = 0.85
+
+
+class Lookup:
+    """Finds settings, strongest source first."""
+
+    def __init__(
+        self, environ: Mapping[str, str], relay_env: Mapping[str, Setting], problems: list[Problem]
+    ) -> None:
+        """Take what is set in the process and in ``relay.env``."""
+        self._sources = ({name: Setting(value, Origin(f"env {name}")) for name, value in environ.items()}, relay_env)
+        self._problems = problems
+
+    def find(self, name: str) -> Setting | None:
+        """Give the first value of ``name`` that is set and not empty."""
+        for source in self._sources:
+            if found := self._find_in(source, name):
+                return found
+        return None
+
+    def _find_in(self, source: Mapping[str, Setting], name: str) -> Setting | None:
+        plain = source.get(name)
+        files = [source[name + suffix] for suffix in FILE_SUFFIXES if name + suffix in source]
+        files = [setting for setting in files if setting.value]
+        if plain and plain.value:
+            for setting in files:
+                self._warn(setting.origin, f"has no effect: {name} itself is set", "keep one of the two")
+            return self._checked(plain)
+        for extra in files[1:]:
+            self._warn(extra.origin, f"has no effect: {name}__FILE is set", "keep one of the two")
+        return self._from_file(files[0]) if files else None
+
+    def _checked(self, setting: Setting) -> Setting | None:
+        try:
+            setting.value.encode()
+        except UnicodeEncodeError:
+            self._problems.append(Problem(setting.origin, "the value is not UTF-8", "set it in UTF-8"))
+            return None
+        return setting
+
+    def _from_file(self, setting: Setting) -> Setting | None:
+        data = self._read(setting)
+        if data is None:
+            return None
+        try:
+            value = data.decode()
+        except UnicodeDecodeError:
+            self._problems.append(Problem(setting.origin, "the file it names is not UTF-8", "save the file as UTF-8"))
+            return None
+        return self._file_value(value, setting.origin)
+
+    def _file_value(self, text: str, origin: Origin) -> Setting | None:
+        if text.startswith("\ufeff"):
+            self._problems.append(
+                Problem(origin, "the file it names begins with a byte order mark", "save it as UTF-8 without")
+            )
+            return None
+        value = text.removesuffix("\n").removesuffix("\r") if text.endswith("\n") else text
+        if not value:
+            self._warn(origin, "the file it names is empty, so nothing is set", "write the value into the file")
+            return None
+        return Setting(value, origin)
+
+    def _read(self, setting: Setting) -> bytes | None:
+        if not setting.value.startswith("/"):
+            self._problems.append(
+                Problem(setting.origin, "is not the absolute path of a file", "name a file, such as /run/secrets/relay")
+            )
+            return None
+        try:
+            with Path(setting.value).open("rb") as file:
+                data = file.read(SECRET_MAX + 1)
+        except (OSError, ValueError) as error:
+            self._unreadable(setting, getattr(error, "strerror", None) or "not a path")
+            return None
+        if len(data) > SECRET_MAX:
+            self._unreadable(setting, f"longer than {SECRET_MAX} octets")
+            return None
+        return data
+
+    def _unreadable(self, setting: Setting, reason: str) -> None:
+        text = f"the file it names cannot be read: {reason}"
+        self._problems.append(
+            Problem(setting.origin, text, "mount the file, or take the variable away", is_missing=True)
+        )
+
+    def _warn(self, origin: Origin, text: str, remedy: str) -> None:
+        self._problems.append(Problem(origin, text, remedy, is_error=False))
+
+
+def report_near_misses(environ: Mapping[str, str], problems: list[Problem]) -> None:
+    """Warn of each variable that is set and looks like one of ours, with the name that is right."""
+    ours = {name + suffix for name in NAMES for suffix in ("", *FILE_SUFFIXES)}
+    for name, value in environ.items():
+        if value and name not in ours and (meant := " or ".join(_meant(name))):
+            problems.append(Problem(Origin(f"env {name}"), "is not a setting and has no effect", f"set {meant}", is_error=False))
+
+
+def _meant(name: str) -> Iterator[str]:
+    match = _NEAR_MISS.fullmatch(name.upper().replace("_", "").replace("-", ""))
+    if match is None:
+        yield from _slips(name)
+        return
+    for right, words in _MEANT.items():
+        if match[2] in words:
+            default = match[1] and right == "RELAY_HOST"
+            yield ("DEFAULT_" if default else "") + right + ("__FILE" if match[3] else "")
+            if right == "RELAY_HOST" and "HOST" not in match[2] and not match[1]:
+                yield "DEFAULT_RELAY_HOST"
+
+
+def _slips(name: str) -> list[str]:
+    if not _TYPING_SLIP.fullmatch(name):
+        return []
+    from difflib import get_close_matches  # noqa: PLC0415 -- 5 ms, and rarely needed
+
+    return get_close_matches(name, NAMES, n=1, cutoff=_LIKENESS)

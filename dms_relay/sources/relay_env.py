@@ -1,0 +1,53 @@
+"""``relay.env`` in the configuration directory: settings as ``NAME=value`` lines, the syntax of python-dotenv.
+
+Reads that file, writes nothing. A ``$`` means itself: nothing is expanded. A line that cannot be read, a name without a
+value and a name that stands twice become a ``Problem`` with its line; no value is ever shown.
+"""
+
+from __future__ import annotations
+
+from io import StringIO
+from typing import TYPE_CHECKING
+
+from dms_relay.model import Origin, Problem, Setting
+from dms_relay.sources.environment import report_near_misses
+from dms_relay.sources.text import read_text
+
+if TYPE_CHECKING:
+    from dotenv.parser import Binding
+
+    from dms_relay.model import Paths
+
+NAME = "relay.env"
+
+
+def read_relay_env(paths: Paths, problems: list[Problem]) -> dict[str, Setting]:
+    """Give the names that the file sets, with their values; empty where there is no such file."""
+    text = read_text(paths.config_dir / NAME, NAME, problems)
+    if not text:
+        return {}
+    from dotenv.parser import parse_stream  # noqa: PLC0415 -- 25 ms, and only where the file is there
+
+    settings: dict[str, Setting] = {}
+    for binding in parse_stream(StringIO(text, newline="")):
+        _add(binding, settings, problems)
+    report_near_misses({name: setting.value for name, setting in settings.items()}, problems)
+    return settings
+
+
+def _add(binding: Binding, settings: dict[str, Setting], problems: list[Problem]) -> None:
+    origin = Origin(NAME, _line(binding))
+    if binding.error:
+        problems.append(Problem(origin, "the line cannot be read", "write NAME=value, or NAME='value' with quotes"))
+    elif binding.key is not None and binding.value is None:
+        problems.append(Problem(origin, "the line sets no value", "write NAME=value"))
+    elif binding.key is not None and binding.value is not None:
+        if binding.key in settings:
+            text = f"{binding.key} is set at {settings[binding.key].origin} already; the last one counts"
+            problems.append(Problem(origin, text, "keep one of the two", is_error=False))
+        settings[binding.key] = Setting(binding.value, origin)
+
+
+def _line(binding: Binding) -> int:
+    text = binding.original.string
+    return int(binding.original.line) + text[: len(text) - len(text.lstrip())].count("\n")

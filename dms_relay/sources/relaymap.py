@@ -1,0 +1,57 @@
+"""``postfix-relaymap.cf``: which nexthop the mail of a sender takes, and which domains opt out of ``RELAY_HOST``.
+
+Lines: ``@domain nexthop``, ``user@domain nexthop``, ``<> nexthop`` (the null sender: bounces and vacation replies), and
+``@domain`` alone, an opt-out. Reads that file, writes nothing; what is wrong becomes a ``Problem``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dms_relay.model import Domain, Problem, Relaymap, Route
+from dms_relay.nexthop import parse_nexthops
+from dms_relay.sources.text import check_sender_key, read_entries
+
+if TYPE_CHECKING:
+    from dms_relay.model import Origin, Paths
+
+NAME = "postfix-relaymap.cf"
+#: How the null sender is looked up (postconf(5), empty_address_relayhost_maps_lookup_key).
+NULL_SENDER = "<>"
+
+
+def read_relaymap(paths: Paths, problems: list[Problem]) -> Relaymap | None:
+    """Give mappings and opt-outs in the order of the file, ``None`` where there is no such file."""
+    reader = _Reader(problems)
+    found = read_entries(paths.config_dir / NAME, NAME, problems, reader.entry)
+    return Relaymap(tuple(reader.routes), tuple(reader.opt_outs)) if found else None
+
+
+class _Reader:
+    """Sorts the lines into mappings and opt-outs."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        self.problems = problems
+        self.routes: list[Route] = []
+        self.opt_outs: list[Domain] = []
+
+    def entry(self, key: str, value: str, origin: Origin) -> None:
+        if "@" not in key and key != NULL_SENDER:
+            self._warn(origin, "the key has no @, so the line has no effect", "write @domain or user@domain")
+            return
+        if key != NULL_SENDER:
+            check_sender_key(key)
+        if value:
+            self._route(key, value, origin)
+        elif key.startswith("@"):
+            self.opt_outs.append(Domain(key[1:], origin))
+        else:
+            self._warn(origin, "an address without a nexthop has no effect", "only a domain can opt out: @domain")
+
+    def _route(self, key: str, value: str, origin: Origin) -> None:
+        self.routes.append(Route(key, parse_nexthops(value), origin))
+        if key.startswith("*@"):
+            self._warn(origin, "* is not a pattern here", f"write {key[1:]} for every sender of the domain")
+
+    def _warn(self, origin: Origin, text: str, remedy: str) -> None:
+        self.problems.append(Problem(origin, text, remedy, is_error=False))

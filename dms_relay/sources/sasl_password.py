@@ -1,0 +1,70 @@
+"""``postfix-sasl-password.cf``: the logins, by sender or by nexthop.
+
+Lines: ``@domain user:password``, ``user@domain user:password``, ``nexthop user:password``. The first colon ends the user
+name, as for Postfix. Reads that file, writes nothing. What is wrong becomes a ``Problem``, which never shows any part of
+the line: a key that is no key may well be a login.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dms_relay.model import Login, LoginEntry, Problem
+from dms_relay.nexthop import SyntaxProblem, check_nexthop
+from dms_relay.sources.text import check_sender_key, read_entries
+
+if TYPE_CHECKING:
+    from dms_relay.model import Origin, Paths
+
+NAME = "postfix-sasl-password.cf"
+#: Octets of user name and password together. RFC 4954, section 4, allows 12,288 octets for the base64 of the PLAIN
+#: message (RFC 4616), which adds two NULs.
+LOGIN_MAX = 12288 // 4 * 3 - 2
+
+
+def read_logins(paths: Paths, problems: list[Problem]) -> tuple[LoginEntry, ...] | None:
+    """Give the logins in the order of the file, ``None`` where there is no such file."""
+    entries: list[LoginEntry] = []
+
+    def entry(key: str, value: str, origin: Origin) -> None:
+        check_login_key(key, value)
+        entries.append(LoginEntry(key, parse_login(value), origin))
+        if key.startswith("*@"):
+            problems.append(
+                Problem(origin, "* is not a pattern here", "write @domain for every sender of the domain", is_error=False)
+            )
+
+    found = read_entries(paths.config_dir / NAME, NAME, problems, entry)
+    return tuple(entries) if found else None
+
+
+def check_login_key(key: str, value: str) -> None:
+    """Raise ``SyntaxProblem`` unless ``key`` is a sender key or a nexthop that has a login beside it."""
+    if not value:
+        raise SyntaxProblem("the line holds one field only", "write a key and a login: @domain user:password")
+    if "@" in key:
+        check_sender_key(key)
+        return
+    try:
+        check_nexthop(key)
+    except SyntaxProblem:
+        raise SyntaxProblem(
+            "the key is neither @domain, user@domain nor a nexthop", "write the key first, then user:password"
+        ) from None
+
+
+def parse_login(value: str) -> Login:
+    """Split ``user:password`` at its first colon."""
+    username, colon, password = value.partition(":")
+    if not colon:
+        raise SyntaxProblem("the login has no colon", "write user:password after the key")
+    if not username:
+        raise SyntaxProblem("the login has no user name", "write user:password after the key")
+    check_login_length(username, password)
+    return Login(username, password)
+
+
+def check_login_length(username: str, password: str) -> None:
+    """Raise ``SyntaxProblem`` where no SMTP server could take the login."""
+    if len((username + password).encode()) > LOGIN_MAX:
+        raise SyntaxProblem(f"the login is longer than {LOGIN_MAX} octets", "use the login that the relay gave you")

@@ -1,0 +1,121 @@
+"""The five settings: ``DEFAULT_RELAY_HOST``, ``RELAY_HOST``, ``RELAY_PORT``, ``RELAY_USER``, ``RELAY_PASSWORD``.
+
+Strongest first: the process environment; ``NAME__FILE`` or ``NAME_FILE`` in it, which name a file that holds the value;
+``relay.env`` in the configuration directory, where the same names may stand. Set but empty counts as not set. Reads the
+environment and these files at each run, writes nothing. What is wrong becomes a ``Problem`` that never shows a value of
+``RELAY_USER`` or ``RELAY_PASSWORD``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from dms_relay.model import NexthopList, Origin, Problem, Setting
+from dms_relay.nexthop import SyntaxProblem, check_port, parse_nexthops, parse_relay_host
+from dms_relay.sources.environment import Lookup, report_near_misses
+from dms_relay.sources.relay_env import read_relay_env
+from dms_relay.sources.sasl_password import check_login_length
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from dms_relay.model import Paths
+
+#: The port of a relay whose port is not given (relay.sh; RFC 5321, section 4.5.4.2).
+DEFAULT_PORT = "25"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The five settings, checked. ``wants_domains`` says that ``RELAY_HOST`` is set, even where it is wrong."""
+
+    default: tuple[NexthopList, Origin] | None
+    relay: tuple[NexthopList, Origin] | None
+    username: Setting | None
+    password: Setting | None
+    wants_domains: bool
+
+
+def read_settings(paths: Paths, environ: Mapping[str, str], problems: list[Problem]) -> Settings:
+    """Find each setting where it stands first, and check it."""
+    report_near_misses(environ, problems)
+    lookup = Lookup(environ, read_relay_env(paths, problems), problems)
+    reader = _Reader(problems)
+    host, port = lookup.find("RELAY_HOST"), lookup.find("RELAY_PORT")
+    username, password = lookup.find("RELAY_USER"), lookup.find("RELAY_PASSWORD")
+    return Settings(
+        default=reader.default(lookup.find("DEFAULT_RELAY_HOST")),
+        relay=reader.relay(host, port),
+        username=reader.login_part(username, is_username=True),
+        password=reader.login_part(password, is_username=False),
+        wants_domains=host is not None,
+    )
+
+
+class _Reader:
+    """Checks values; what is wrong goes to ``problems``."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        self.problems = problems
+
+    def _try(self, origin: Origin, check: Callable[[], NexthopList | Setting | None]) -> NexthopList | Setting | None:
+        try:
+            return check()
+        except SyntaxProblem as problem:
+            self.problems.append(Problem(origin, problem.text, problem.remedy))
+            return None
+
+    def default(self, setting: Setting | None) -> tuple[NexthopList, Origin] | None:
+        """Take ``DEFAULT_RELAY_HOST`` as a nexthop or a list of them."""
+        if setting is None:
+            return None
+        nexthops = self._try(setting.origin, lambda: parse_nexthops(_plain(setting.value)))
+        return (nexthops, setting.origin) if isinstance(nexthops, NexthopList) else None
+
+    def relay(self, host: Setting | None, port: Setting | None) -> tuple[NexthopList, Origin] | None:
+        """Make one nexthop of ``RELAY_HOST`` and ``RELAY_PORT``."""
+        number = self._port(port) if port else DEFAULT_PORT
+        if host is None:
+            if port is not None:
+                self._warn(port.origin, "RELAY_PORT has no effect without RELAY_HOST", "set RELAY_HOST, or take it away")
+            return None
+        nexthop = self._try(host.origin, lambda: parse_relay_host(_plain(host.value), number))
+        return (nexthop, host.origin) if isinstance(nexthop, NexthopList) else None
+
+    def _port(self, setting: Setting) -> str:
+        def check() -> None:
+            check_port(_plain(setting.value))
+
+        self._try(setting.origin, check)
+        return setting.value.strip(" \t")
+
+    def login_part(self, setting: Setting | None, *, is_username: bool) -> Setting | None:
+        """Take a user name or password as it is, character for character, or refuse it."""
+        if setting is None:
+            return None
+        return setting if self._try(setting.origin, lambda: _login_part(setting, is_username=is_username)) else None
+
+    def _warn(self, origin: Origin, text: str, remedy: str) -> None:
+        self.problems.append(Problem(origin, text, remedy, is_error=False))
+
+
+def _plain(value: str) -> str:
+    text = value.strip(" \t")
+    if any(character < " " and character != "\t" for character in text):
+        raise SyntaxProblem("the value holds a line end or a control character", "write one line")
+    return text
+
+
+def _login_part(setting: Setting, *, is_username: bool) -> Setting:
+    what = "user name" if is_username else "password"
+    if any(character in setting.value for character in "\r\n\0"):
+        raise SyntaxProblem(f"the {what} holds a line end or a NUL", "Postfix's table cannot carry it: use another login")
+    if setting.value[0] in " \t\v\f" or setting.value[-1] in " \t\v\f":
+        raise SyntaxProblem(
+            f"the {what} begins or ends with a blank", "take the blank off; Postfix's table cannot carry it"
+        )
+    if is_username and ":" in setting.value:
+        raise SyntaxProblem("the user name holds a colon", "Postfix ends it at the first colon: use another login")
+    check_login_length(setting.value, "")
+    return setting

@@ -1,0 +1,137 @@
+"""Reads a text file of the operator's as lines, and says what no file may hold.
+
+Reads: one file. Writes nothing. What fails: a file that is there but cannot be read, bytes that are not UTF-8, NUL; each is
+a ``Problem``, never an exception. CRLF line ends, a missing last line end and a byte order mark are taken as meant. Blanks
+are the space and the tab between fields, and whatever isspace(3) trims, as Postfix's readlline(3) does, at the ends.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from dms_relay.model import Origin, Problem
+from dms_relay.nexthop import SyntaxProblem, check_domain
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+#: What Postfix trims at both ends of a line or value (isspace(3) in the C locale, less the line end).
+TRIM = " \t\r\v\f"
+_UTF8_BOM = b"\xef\xbb\xbf"
+_UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
+_FIELDS = re.compile(r"[ \t]+")
+_UNSAFE_IN_KEY = re.compile(r"[\x00-\x20\x7f\"\\]")
+
+
+class Line(NamedTuple):
+    """One line that counts: its number from 1, its text trimmed, and whether it was indented."""
+
+    number: int
+    text: str
+    indented: bool
+
+
+def read_bytes(path: Path, name: str, problems: list[Problem]) -> bytes | None:
+    """Give a file's content, ``None`` where there is no such file; where it cannot be read, a problem and ``b""``."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        if not path.is_symlink():
+            return None
+        reason = "is a link to a file that is not there"
+    except IsADirectoryError:
+        reason = "is a directory: a file that is mounted must be there before the container is made"
+    except OSError as error:
+        reason = f"cannot be read: {error.strerror}"
+    problems.append(Problem(Origin(name), reason, "mend the file, or take it away", is_missing=True))
+    return b""
+
+
+def read_text(path: Path, name: str, problems: list[Problem]) -> str | None:
+    """Give a file's text, ``None`` where there is no such file. Lines that cannot be text are left out, as problems."""
+    data = read_bytes(path, name, problems)
+    if data is None:
+        return None
+    if data.startswith(_UTF16_BOMS):
+        problems.append(Problem(Origin(name), "is UTF-16", "save it as UTF-8"))
+        return ""
+    if data.startswith(_UTF8_BOM):
+        data = data[len(_UTF8_BOM) :]
+        problems.append(
+            Problem(Origin(name), "begins with a byte order mark, which is ignored", "save it as UTF-8 without", False)
+        )
+    return _decode(data, name, problems)
+
+
+def _decode(data: bytes, name: str, problems: list[Problem]) -> str:
+    try:
+        text = data.decode()
+    except UnicodeDecodeError:
+        return _decode_lines(data, name, problems)
+    return _decode_lines(data, name, problems) if "\0" in text else text
+
+
+def _decode_lines(data: bytes, name: str, problems: list[Problem]) -> str:
+    lines = data.split(b"\n")
+    for number, line in enumerate(lines, 1):
+        if b"\0" in line:
+            problems.append(Problem(Origin(name, number), "holds a NUL byte", "take it out; the file must be plain text"))
+        elif (text := line.decode(errors="replace")).encode() != line:
+            del text
+            problems.append(Problem(Origin(name, number), "is not UTF-8", "save the file as UTF-8"))
+        else:
+            continue
+        lines[number - 1] = b""
+    return b"\n".join(lines).decode()
+
+
+def lines_of(text: str) -> Iterator[Line]:
+    """Give the lines that count: neither blank nor, from the first non-blank on, a comment."""
+    for number, raw in enumerate(text.split("\n"), 1):
+        line = raw.strip(TRIM)
+        if line and line[0] != "#":
+            yield Line(number, line, indented=raw[0] in TRIM)
+
+
+def read_entries(
+    path: Path, name: str, problems: list[Problem], entry: Callable[[str, str, Origin], None]
+) -> bool:
+    """Read ``key blanks value`` lines and call ``entry`` with key, value and origin; say whether the file is there.
+
+    A ``SyntaxProblem`` that ``entry`` raises becomes a problem of that line. An indented entry is read, with a warning:
+    Postfix itself would take it for the continuation of the line before.
+    """
+    text = read_text(path, name, problems)
+    if text is None:
+        return False
+    for line in lines_of(text):
+        origin = Origin(name, line.number)
+        if line.indented:
+            problems.append(Problem(origin, "the line is indented", "begin it in the first column", is_error=False))
+        key, value = split_entry(line.text)
+        try:
+            entry(key, value, origin)
+        except SyntaxProblem as problem:
+            problems.append(Problem(origin, problem.text, problem.remedy))
+    return True
+
+
+def split_entry(text: str) -> tuple[str, str]:
+    """Split a trimmed line at its first run of blanks; the value is empty where there is none."""
+    fields = _FIELDS.split(text, maxsplit=1)
+    return fields[0], fields[1].strip(TRIM) if len(fields) > 1 else ""
+
+
+def check_sender_key(key: str) -> None:
+    """Raise ``SyntaxProblem`` unless ``key``, which holds an ``@``, is ``@domain`` or ``user@domain``.
+
+    A table cannot carry a key with quotes, backslashes or blanks unchanged (postmap(1)), so these are refused. The key is
+    not quoted in the message: in a file of logins it may be a login that lost its key.
+    """
+    if _UNSAFE_IN_KEY.search(key):
+        raise SyntaxProblem(
+            "the key holds a quote, a backslash or a control character", "write @domain or user@domain"
+        )
+    check_domain(key.rpartition("@")[2], "domain in the key")

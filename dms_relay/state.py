@@ -1,0 +1,95 @@
+"""What is remembered from run to run, so that a later run can put back what was there before. Pure but for JSON.
+
+For each parameter and table that we ever set: what stood there before, and every value that we gave it and that may still
+stand there. Two may, after a run that was cut short; when a run is complete it is one. The file may hold a login that
+stood in main.cf or in a table before us, so it is 0600, beside the tables.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from dms_relay.errors import RelayError
+
+#: Version of the file's format.
+VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class TableFile:
+    """A table as a file: its octets, its permission bits and its owner."""
+
+    content: bytes = field(repr=False)
+    mode: int
+    uid: int
+    gid: int
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A parameter of ours: its value ``before`` us (``None``: not set) and the values that we gave it."""
+
+    before: str | None = field(repr=False)
+    values: tuple[str, ...] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """All that is remembered. ``reload_due`` says that a running Postfix has not yet been told of a change."""
+
+    parameters: dict[str, Given] = field(default_factory=dict)
+    tables: dict[str, TableFile | None] = field(default_factory=dict)
+    reload_due: bool = False
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to remember."""
+        return not (self.parameters or self.tables or self.reload_due)
+
+
+def dump(state: State) -> bytes:
+    """Give the file's content."""
+    document = {
+        "version": VERSION,
+        "reload_due": state.reload_due,
+        "parameters": {n: {"before": g.before, "values": list(g.values)} for n, g in state.parameters.items()},
+        "tables": {name: _dump_table(table) for name, table in state.tables.items()},
+    }
+    return (json.dumps(document, indent=1, sort_keys=True) + "\n").encode("ascii")
+
+
+def _dump_table(table: TableFile | None) -> dict[str, Any] | None:
+    if table is None:
+        return None
+    return {"content": table.content.decode("latin-1"), "mode": table.mode, "uid": table.uid, "gid": table.gid}
+
+
+def load(data: bytes | None, name: str) -> State:
+    """Read the file's content; ``None`` is no file. Raises ``RelayError`` where it is not ours to understand."""
+    if data is None:
+        return State()
+    try:
+        document = json.loads(data)
+        return _load(document)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise RelayError(
+            f"{name} is damaged: what Postfix had before cannot be known -- move the file away; what is set stays set"
+        ) from None
+
+
+def _load(document: Any) -> State:  # noqa: ANN401 -- whatever JSON holds
+    if document["version"] != VERSION:
+        raise ValueError
+    return State(
+        parameters={n: Given(g["before"], tuple(g["values"])) for n, g in document["parameters"].items()},
+        tables={name: _load_table(table) for name, table in document["tables"].items()},
+        reload_due=bool(document["reload_due"]),
+    )
+
+
+def _load_table(table: dict[str, Any] | None) -> TableFile | None:
+    if table is None:
+        return None
+    return TableFile(table["content"].encode("latin-1"), table["mode"], table["uid"], table["gid"])
