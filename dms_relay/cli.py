@@ -7,6 +7,7 @@ standard error. Exit codes are those of sysexits(3); see ``errors.py``.
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import re
 import sys
@@ -57,7 +58,11 @@ def _add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser])
     apply = commands.add_parser("apply", help="make Postfix match the inputs, and reload it where it runs")
     apply.add_argument("--no-reload", dest="reload", action="store_false", help="leave a running Postfix alone")
     apply.add_argument(
-        "--lock-timeout", type=float, default=LOCK_TIMEOUT, metavar="SECONDS", help="how long to wait for another run (30)"
+        "--lock-timeout",
+        type=float,
+        default=LOCK_TIMEOUT,
+        metavar="SECONDS",
+        help="how long to wait for another run (30)",
     )
     plan = commands.add_parser("plan", help="show what apply would change, as a diff; writes nothing")
     plan.add_argument("--exit-code", action="store_true", help="exit with 1 where there is something to change")
@@ -110,7 +115,9 @@ def _paths(arguments: argparse.Namespace, environ: Mapping[str, str]) -> Paths:
         raise _NoDirectoryError(f"--config-dir: {config_dir} is not a directory -- name the directory with the inputs")
     postfix_dir = Path(arguments.postfix_dir or environ.get("MAIL_CONFIG") or Paths().postfix_dir).absolute()
     if not _DIRECTORY.fullmatch(str(postfix_dir)):
-        raise UsageError(f"Postfix cannot use tables in {postfix_dir} -- its path may hold letters, digits and ._/+@:~=- only")
+        raise UsageError(
+            f"Postfix cannot use tables in {postfix_dir} -- its path may hold letters, digits and ._/+@:~=- only"
+        )
     return Paths(config_dir, postfix_dir)
 
 
@@ -121,9 +128,17 @@ class _NoDirectoryError(UsageError):
 
 
 def run() -> None:
-    """Be the program: run with the process's arguments and environment, and exit."""
+    """Be the program: run with the process's arguments and environment, and exit.
+
+    The process is short-lived: it collects no garbage and ends without taking the interpreter down piece by piece, which
+    saves a quarter of its time (``make bench``). Nothing here leaves work to the interpreter's end.
+    """
+    gc.disable()
     try:
         code = main(sys.argv[1:], os.environ)
+        sys.stdout.flush()
+    except SystemExit as error:  # argparse: --help, --version, usage
+        code = error.code if isinstance(error.code, int) else 2
         sys.stdout.flush()
     except BrokenPipeError:
         # Whoever read our output has seen enough; leave nothing for the interpreter to flush at its end.
@@ -137,4 +152,5 @@ def run() -> None:
         traceback.print_exc()
         sys.stderr.write("dms-relay: this is a bug of ours -- please report it with the lines above\n")
         code = os.EX_SOFTWARE
-    sys.exit(code)
+    sys.stderr.flush()
+    os._exit(code)

@@ -1,0 +1,48 @@
+# One command each: what it needs is set up first. See CONTRIBUTING.md.
+.PHONY: help demo test lint bench image clean system
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+ENGINE ?= docker
+VENV := .venv
+BIN := $(VENV)/bin
+
+help: ## show this
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
+
+# Python 3.11 or later, and every dependency as locked.
+$(VENV)/.ready: requirements-dev.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "make: Python 3.11 or later is needed: make PYTHON=python3.11 …" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# Postfix, through apt where it is missing; nothing where it is there.
+system:
+	@stage/setup.sh
+
+demo: system $(VENV)/.ready ## the main job on this machine: a private Postfix, four SMTP servers, a message from each sender
+	@$(BIN)/python -m demo
+
+test: system $(VENV)/.ready ## all tests: unit, recorded runs, properties, a real Postfix, the image
+	@$(BIN)/python -m pytest
+
+lint: $(VENV)/.ready ## ruff, mypy, import-linter, shellcheck, hadolint, yamllint
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/shellcheck docker-entrypoint.sh entrypoint.d/20-relay stage/setup.sh .ci/run
+	$(BIN)/hadolint Dockerfile
+	$(BIN)/yamllint --strict .
+
+bench: system $(VENV)/.ready ## what it costs, as ratios measured in one run
+	@$(BIN)/python -m bench
+
+image: ## build the container image (ENGINE=podman for podman)
+	$(ENGINE) build --tag dms-relay .
+
+clean: ## take away what make has made here
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
