@@ -28,7 +28,7 @@ _IPV6 = re.compile(r"(?:[Ii][Pp][Vv]6:)?[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*:[0-9A-Fa-f
 _IPV4_LIKE = re.compile(r"[0-9.]+")
 
 
-class SyntaxProblem(ValueError):
+class SyntaxProblem(ValueError):  # noqa: N818 -- it becomes a Problem
     """A text cannot be used. ``text`` says why, ``remedy`` what to write instead; neither holds a secret."""
 
     def __init__(self, text: str, remedy: str) -> None:
@@ -134,6 +134,8 @@ def _check_ipv6(text: str) -> None:
     from ipaddress import AddressValueError, IPv6Address  # noqa: PLC0415 -- 3 ms, and rarely needed
 
     try:
+        if "%" in text:  # a scope, which Postfix does not take
+            raise AddressValueError  # noqa: TRY301 -- the same message
         IPv6Address(text[5:] if text[:5].lower() == "ipv6:" else text)
     except AddressValueError:
         raise SyntaxProblem(f"host{quote(text)} is not an IPv6 address", "write [host]:port") from None
@@ -158,8 +160,9 @@ def check_domain(text: str, what: str = "domain") -> None:
 
 def _is_label(label: str) -> bool:
     plain = label.replace("-", "").replace("_", "")
-    inner = not (label.startswith("-") or label.endswith("-"))
-    return inner and (plain.isalnum() or label.strip("_") == "" != label) and len(label) <= LABEL_MAX
+    if not label or len(label) > LABEL_MAX or label.startswith("-") or label.endswith("-"):
+        return False
+    return plain == "" or plain.isalnum()
 
 
 def parse_relay_host(host: str, port: str) -> NexthopList:

@@ -1,0 +1,100 @@
+"""The package as a library, and how its rooms hang together."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+import dms_relay
+from dms_relay import BusyError, InputError, Paths, apply, find, merge, plan, read, render
+
+if TYPE_CHECKING:
+    from tests.box import Box
+
+ROOT = Path(__file__).parent.parent
+ENV = {"DEFAULT_RELAY_HOST": "[relay.test]:587", "RELAY_USER": "user", "RELAY_PASSWORD": "s3cret"}
+
+
+def paths_of(box: Box) -> Paths:
+    """Give the directories of the box as the library takes them."""
+    return Paths(box.config_dir, box.postfix_dir)
+
+
+def test_each_step_is_usable_without_the_command_line(box: Box) -> None:
+    """Read, merge, render, plan, apply: what the command does, step by step."""
+    paths = paths_of(box)
+    config = merge(read(paths, ENV))
+    changes = plan(render(config, paths), find(paths))
+    assert apply(changes, paths) is True
+    assert box.table("sasl_passwd") == {"[relay.test]:587": "user:s3cret"}
+    assert plan(render(config, paths), find(paths)).is_empty
+
+
+def test_nothing_is_written_before_apply(box: Box) -> None:
+    """Every step before apply leaves the machine as it is."""
+    before = box.snapshot()
+    paths = paths_of(box)
+    plan(render(merge(read(paths, ENV)), paths), find(paths))
+    assert box.snapshot() == before
+
+
+def test_read_never_raises_and_merge_raises_all_problems(box: Box) -> None:
+    """Problems of all inputs are handed on together, sorted by where they stand."""
+    box.write("postfix-relaymap.cf", "@a.test [relay.test:587\n@b.test [relay.test]:0\n")
+    inputs = read(paths_of(box), {"RELAY_PORT": "x", "RELAY_HOST": "relay.test"})
+    with pytest.raises(InputError) as caught:
+        merge(inputs)
+    assert [str(problem.origin) for problem in caught.value.problems] == [
+        "env RELAY_PORT",
+        "postfix-relaymap.cf:1",
+        "postfix-relaymap.cf:2",
+    ]
+    assert caught.value.exit_code == 78
+
+
+def test_a_plan_is_refused_once_the_machine_has_changed(box: Box) -> None:
+    """Check, lock, check again: a plan made from what is no longer there is not carried out."""
+    paths = paths_of(box)
+    changes = plan(render(merge(read(paths, ENV)), paths), find(paths))
+    box.write_main_cf("relayhost = [other.test]\n")
+    before = box.snapshot()
+    with pytest.raises(BusyError) as caught:
+        apply(changes, paths)
+    assert str(caught.value) == "the machine has changed since the plan was made -- make a new plan"
+    assert box.snapshot() == before
+
+
+def test_the_public_names_are_there() -> None:
+    """What the package says it offers, it has, and it is typed."""
+    assert all(hasattr(dms_relay, name) for name in dms_relay.__all__)
+    assert (Path(dms_relay.__file__).parent / "py.typed").exists()
+
+
+def test_imports_point_down_only() -> None:
+    """The rooms of the house, as pyproject.toml lists them."""
+    command = [str(Path(sys.executable).parent / "lint-imports"), "--no-cache"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+def test_the_boot_path_imports_nothing_it_does_not_use(box: Box) -> None:
+    """What is imported decides what a boot costs: no YAML, no dotenv, no asyncio; structlog only to say something."""
+    code = (
+        "import sys\n"
+        "from dms_relay.cli import main\n"
+        "code = main(sys.argv[1:], {'DEFAULT_RELAY_HOST': 'relay.test', 'RELAY_USER': 'u', 'RELAY_PASSWORD': 'p'})\n"
+        "print(*sorted({'yaml', 'dotenv', 'asyncio', 'structlog', 'difflib', 'ipaddress'} & sys.modules.keys()))\n"
+        "sys.exit(code)"
+    )
+
+    def imported(*options: str) -> str:
+        command = [sys.executable, "-c", code, *options, *box.arguments("apply")]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()[-1]
+
+    first = imported()
+    assert first.split() in (["structlog"], ["ipaddress", "structlog"])  # pathlib imports ipaddress on Python 3.11
+    assert "structlog" not in imported()
