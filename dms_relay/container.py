@@ -1,0 +1,303 @@
+"""What a send-only Postfix in a container needs; ``entrypoint.d/10-postfix`` runs it before Postfix starts.
+
+Reads ``PERMIT_DOCKER``, ``POSTFIX_MYHOSTNAME`` and ``NETWORK_INTERFACE`` from the environment, the host name, the
+addresses of the network interfaces, and main.cf and master.cf in ``MAIL_CONFIG`` (``/etc/postfix``). Writes, through
+postconf(1), the parameters that ``parameters`` names, all in one call, and takes every service out of the chroot. Each
+parameter is set, never appended to. What is right already is not written, so a restart changes nothing. No parameter of
+a relay is touched.
+
+Wrong values are reported all at once and end in exit code 78, with nothing written; a main.cf that cannot be read in 66;
+a master.cf that cannot be read, or a postconf that fails, in 69.
+
+Known limits: a network that is connected to a running container counts from its next start on; a link-local IPv6 address
+never counts; a main.cf or master.cf that is itself a mount point cannot be written (postconf replaces it by rename).
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+import subprocess  # postconf -F alone; everything else goes through postfix.py
+import sys
+import time
+from ipaddress import IPv4Network, ip_interface, ip_network
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from dms_relay import files, main_cf
+from dms_relay.errors import InputError, PostfixError, RelayError
+from dms_relay.log import LEVELS, Log
+from dms_relay.model import Origin, Paths, Problem, sort_problems
+from dms_relay.postfix import Postfix
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from ipaddress import IPv4Interface, IPv6Interface, IPv6Network
+
+    Network = IPv4Network | IPv6Network
+
+#: The highest level that both Postfix 3.7 and 3.10 know (COMPATIBILITY_README).
+COMPATIBILITY_LEVEL = "3.6"
+#: Where Debian's ca-certificates keeps the authorities of the system.
+CA_FILE = "/etc/ssl/certs/ca-certificates.crt"
+#: Octets of a host name, and of one of its labels (RFC 1035, 2.3.4; Postfix, valid_hostname.h).
+HOSTNAME_MAX = 255
+LABEL_MAX = 63
+#: What Postfix appends to a host name that has no domain (postconf(5), mydomain).
+DEFAULT_DOMAIN = "localdomain"
+#: The interface that PERMIT_DOCKER=host is about, as in docker-mailserver.
+DEFAULT_INTERFACE = "eth0"
+#: Bits of the network of PERMIT_DOCKER=host, and the network of PERMIT_DOCKER=network, as in docker-mailserver.
+HOST_PREFIX = 16
+DOCKER_NETWORK = ip_network("172.16.0.0/12")
+IPV4, IPV6 = 4, 6
+#: The values of PERMIT_DOCKER.
+PERMITS = ("none", "container", "host", "network", "connected-networks")
+#: May always send.
+LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
+#: Seconds for which Postfix takes a main.cf as still being written ("hot", see files.MTIME_BACK).
+HOT = 2
+#: Seconds after which postconf counts as failed; it takes hundredths of one.
+PROGRAM_TIMEOUT = 60
+#: The column of master.cf, counted from 0, that says whether a service runs in the chroot (master(5)).
+CHROOT_COLUMN = 4
+
+# rtnetlink(7): message types, flags, attributes; struct nlmsghdr (length, type, flags, sequence, port),
+# struct ifaddrmsg (family, prefix length, flags, scope, interface), struct rtattr (length, type).
+_RTM_NEWADDR, _RTM_GETADDR = 20, 22
+_NLM_F_REQUEST_DUMP = 0x301
+_IFA_ADDRESS, _IFA_LOCAL = 1, 2
+_MESSAGE, _ADDRESS, _ATTRIBUTE = struct.Struct("=IHHII"), struct.Struct("=BBBBI"), struct.Struct("=HH")
+#: Octets of one answer of the kernel at most (netlink(7) asks for 8 KiB at least).
+_ANSWER_MAX = 1 << 16
+
+
+class Address(NamedTuple):
+    """One address of a network interface, with its network."""
+
+    interface: str
+    value: IPv4Interface | IPv6Interface
+
+
+class Machine(NamedTuple):
+    """What the container is: its host name and the addresses of its interfaces, loopback and link-local ones left out."""
+
+    hostname: str
+    addresses: tuple[Address, ...]
+
+
+class _WrongError(ValueError):
+    """One value is wrong: what is wrong with it, and what to write instead."""
+
+
+def parameters(environ: Mapping[str, str], machine: Machine) -> dict[str, str]:
+    """Give the parameters of main.cf. Raises ``InputError`` with every wrong value. An empty value counts as not set."""
+    problems: list[Problem] = []
+    hostname = _checked("POSTFIX_MYHOSTNAME", lambda: myhostname(environ, machine), problems)
+    networks = _checked("PERMIT_DOCKER", lambda: mynetworks(environ, machine), problems)
+    if problems:
+        raise InputError(sort_problems(problems))
+    return {
+        "compatibility_level": COMPATIBILITY_LEVEL,
+        "maillog_file": "/dev/stdout",
+        "myhostname": hostname,
+        "myorigin": "$myhostname",
+        "mydestination": "",
+        "inet_interfaces": "all",
+        "inet_protocols": _protocols(machine),
+        "mynetworks": networks,
+        "smtpd_relay_restrictions": "permit_mynetworks, reject",
+        "smtp_tls_CAfile": CA_FILE,
+    }
+
+
+def _checked(name: str, work_out: Callable[[], str], problems: list[Problem]) -> str:
+    try:
+        return work_out()
+    except _WrongError as wrong:
+        text, remedy = wrong.args
+        problems.append(Problem(Origin(f"env {name}"), text, remedy))
+        return ""
+
+
+def _protocols(machine: Machine) -> str:
+    """Use IPv6 only where there is an address for it: without one, each delivery would try it in vain."""
+    return "all" if any(address.value.version == IPV6 for address in machine.addresses) else "ipv4"
+
+
+def myhostname(environ: Mapping[str, str], machine: Machine) -> str:
+    """Give ``POSTFIX_MYHOSTNAME``, or else the host name, with the domain that Postfix would append where it has none."""
+    told = environ.get("POSTFIX_MYHOSTNAME", "")
+    hostname = told or machine.hostname
+    if not told and "." not in hostname:
+        hostname += f".{DEFAULT_DOMAIN}"
+    if not _is_hostname(hostname):
+        whose = "" if told else "is not set, and the container's host name "
+        text = f'{whose}"{_printable(hostname)}" is not a host name'
+        raise _WrongError(text, "write a full name, such as mail.example.com")
+    return hostname
+
+
+def _is_hostname(name: str) -> bool:
+    """Whether Postfix takes it (valid_hostname.c): letters, digits, ``-`` inside, ``_``; not digits alone."""
+    labels = name.split(".")
+    fits = len(name) <= HOSTNAME_MAX and all(0 < len(label) <= LABEL_MAX for label in labels)
+    inside = all(not label.startswith("-") and not label.endswith("-") for label in labels)
+    plain = name.replace(".", "").replace("-", "").replace("_", "x")
+    return fits and inside and plain.isascii() and plain.isalnum() and not plain.isdigit()
+
+
+def _printable(value: str) -> str:
+    return value.encode("unicode_escape").decode("ascii")
+
+
+def mynetworks(environ: Mapping[str, str], machine: Machine) -> str:
+    """Give the clients that may send, as ``PERMIT_DOCKER`` says, loopback first."""
+    value = environ.get("PERMIT_DOCKER", "") or "none"
+    networks = _permitted(value, machine, environ.get("NETWORK_INTERFACE", "") or DEFAULT_INTERFACE)
+    return " ".join([*map(_pattern, LOOPBACK), *sorted(set(map(_pattern, networks)))])
+
+
+def _pattern(network: Network) -> str:
+    """Write a network as mynetworks takes it: an IPv6 address in brackets."""
+    if isinstance(network, IPv4Network):
+        return str(network)
+    return f"[{network.network_address}]/{network.prefixlen}"
+
+
+def _permitted(value: str, machine: Machine, interface: str) -> Iterable[Network]:
+    match value:
+        case "none":
+            return ()
+        case "container":
+            return (ip_network(address.value.ip) for address in machine.addresses)
+        case "host":
+            return _hosts(machine, interface)
+        case "network":
+            return (DOCKER_NETWORK,)
+        case "connected-networks":
+            return (address.value.network for address in machine.addresses)
+    raise _WrongError(f'"{_printable(value)}" is not known', f"write one of {', '.join(PERMITS)}")
+
+
+def _hosts(machine: Machine, interface: str) -> list[Network]:
+    own = [address.value.ip for address in machine.addresses if address.interface == interface]
+    networks = [ip_network((ip, HOST_PREFIX), strict=False) for ip in own if ip.version == IPV4]
+    if not networks:
+        text = f'"host" needs an IPv4 address, and the interface "{_printable(interface)}" has none'
+        raise _WrongError(text, "name the interface in NETWORK_INTERFACE, or write connected-networks")
+    return networks
+
+
+def this_machine() -> Machine:
+    """Ask the kernel."""
+    addresses = (address for answer in _answers() for address in _addresses(answer))
+    return Machine(socket.gethostname(), tuple(address for address in addresses if _counts(address.value)))
+
+
+def _counts(value: IPv4Interface | IPv6Interface) -> bool:
+    """Whether an address says who is near: loopback does not, nor the link-local one that IPv6 gives every interface."""
+    return not value.ip.is_loopback and not (value.version == IPV6 and value.ip.is_link_local)
+
+
+def _answers() -> Iterator[bytes]:
+    """Give the kernel's answers to "which addresses are there?", one message each (rtnetlink(7))."""
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE) as kernel:
+        kernel.send(_MESSAGE.pack(_MESSAGE.size + 4, _RTM_GETADDR, _NLM_F_REQUEST_DUMP, 1, 0) + bytes(4))
+        while True:
+            for kind, body in _records(kernel.recv(_ANSWER_MAX), _MESSAGE):
+                if kind != _RTM_NEWADDR:
+                    return  # the end of the list, or an error: then nobody but loopback may send
+                yield body
+
+
+def _addresses(body: bytes) -> Iterator[Address]:
+    """Give the address in one message: the local one, which is not the interface's own on a point-to-point link."""
+    _family, prefix, _flags, _scope, index = _ADDRESS.unpack_from(body)
+    found = dict(_records(body[_ADDRESS.size :], _ATTRIBUTE))
+    if packed := found.get(_IFA_LOCAL) or found.get(_IFA_ADDRESS):
+        yield Address(socket.if_indextoname(index), ip_interface((packed, prefix)))
+
+
+def _records(data: bytes, header: struct.Struct) -> Iterator[tuple[int, bytes]]:
+    """Split what the kernel sends: a record says its length and its kind first, and the next begins at 4 octets."""
+    while data:
+        length, kind, *_ = header.unpack_from(data)
+        yield kind, data[header.size : length]
+        data = data[length + 3 & ~3 :]
+
+
+def set_up(postfix: Postfix, wanted: Mapping[str, str]) -> list[str]:
+    """Make Postfix's configuration as wanted; give the names of what had to be changed.
+
+    Raises ``PostfixError``, and ``MissingInputError`` for main.cf.
+    """
+    found = main_cf.values(postfix.read_main_cf())
+    changes = {name: value for name, value in wanted.items() if found.get(name) != value}
+    if changes:
+        postfix.edit(changes, [])
+    if chrooted := has_chroot(_master_cf(postfix)):
+        _postconf(postfix, "-F", "*/*/chroot = n")
+    _cool(postfix.main_cf)
+    return [*changes, *(["chroot"] if chrooted else [])]
+
+
+def has_chroot(text: str) -> bool:
+    """Whether a service in this master.cf runs in the chroot; ``-`` counts, since its meaning depends on the level."""
+    services = (line.split() for line in text.splitlines() if line[:1].strip(" \t#"))
+    return any(service[CHROOT_COLUMN : CHROOT_COLUMN + 1] != ["n"] for service in services)
+
+
+def _master_cf(postfix: Postfix) -> str:
+    path = postfix.directory / "master.cf"
+    try:
+        return path.read_text("utf-8", "surrogateescape")
+    except OSError as error:
+        raise PostfixError(f"{path} cannot be read: {error.strerror} -- install Postfix") from None
+
+
+def _postconf(postfix: Postfix, *arguments: str) -> None:
+    """Run postconf(1). What it has to say goes to standard error."""
+    command = ["postconf", "-c", str(postfix.directory), *arguments]
+    try:
+        subprocess.run(command, check=True, stdin=subprocess.DEVNULL, timeout=PROGRAM_TIMEOUT)  # noqa: S603
+    except (OSError, subprocess.SubprocessError) as error:
+        raise PostfixError(f"{' '.join(command)} failed: {error} -- run it by hand") from None
+
+
+def _cool(path: Path) -> None:
+    """Spare Postfix the wait for a main.cf that was written a moment ago, by us or by another hook before us."""
+    if time.time() - path.stat().st_mtime < HOT:
+        files.set_back(path)
+
+
+def main(argv: Sequence[str], environ: Mapping[str, str]) -> int:
+    """Run the hook and return its exit code. It takes no arguments."""
+    log = _log(environ)
+    if argv:
+        log.error("10-postfix takes no arguments")
+        return 2
+    try:
+        wanted = parameters(environ, this_machine())
+        changed = set_up(Postfix(Path(environ.get("MAIL_CONFIG") or Paths().postfix_dir)), wanted)
+    except InputError as error:
+        log.problems(error.problems)
+        return error.exit_code
+    except RelayError as error:
+        log.error(str(error))  # noqa: TRY400 -- Log is ours, not logging's
+        return error.exit_code
+    if changed:
+        log.info("Postfix is set up", myhostname=wanted["myhostname"], mynetworks=wanted["mynetworks"])
+        log.debug("changed", parameters=" ".join(changed))
+    return os.EX_OK
+
+
+def _log(environ: Mapping[str, str]) -> Log:
+    """Make the log. The command ``dms-relay``, which runs next, warns of a level or format that is not known."""
+    level = environ.get("LOG_LEVEL", "").lower()
+    return Log(level if level in LEVELS else "info", "json" if environ.get("LOG_FORMAT") == "json" else "console")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:], os.environ))

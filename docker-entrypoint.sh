@@ -1,0 +1,120 @@
+#!/bin/sh
+# docker-entrypoint.sh [COMMAND...]: the first process of the container.
+#
+# COMMAND `postfix start-fg` (also where none is given): runs the executable files in $HOOKS in byte order, then Postfix,
+# and stays in front of both: TERM and INT (`docker stop`, Ctrl-C) end the hook or stop Postfix in order, at any moment,
+# and the exit code is then 0. Any other COMMAND takes the place of this shell at once, and no hook runs.
+#
+# Hooks are executed, never sourced. What is not an executable file is skipped, with a notice. A hook that fails stops the
+# start; its exit code becomes the container's. So does Postfix's where it ends unasked, with 1 in place of 0.
+#
+# Known limits: a hook that does not end on TERM gets KILL after $HOOK_GRACE seconds. A signal before the
+# `trap` below is lost, as for every first process.
+
+# Some functions are called by `trap` and through $ending alone.
+# shellcheck disable=SC2329
+set -u
+
+# Where the hooks are; operators can mount theirs beside ours.
+readonly HOOKS=/docker-entrypoint.d
+# Locked by master(8) for as long as it runs.
+readonly MASTER_LOCK=/var/spool/postfix/pid/master.pid
+# Seconds; `docker stop` itself waits for 10 before it sends KILL to all.
+readonly HOOK_GRACE=0.5
+
+stopping=  # "yes" once TERM or INT has come
+child=     # the process number of what runs now
+ending=    # the function that ends it
+asked=     # "yes" once that function has been called for it
+status=0   # the exit code of what ran last
+
+say() {
+  printf 'docker-entrypoint: %s\n' "$*" >&2
+}
+
+on_signal() {
+  stopping=yes
+  end_child
+}
+
+end_child() {
+  if [ -n "$child" ] && [ -z "$asked" ]; then
+    asked=yes
+    "$ending"
+  fi
+}
+
+end_hook() {
+  kill -TERM "$child" 2>/dev/null
+  (sleep "$HOOK_GRACE" && kill -KILL "$child") 2>/dev/null &
+}
+
+# Until master(8) runs there is nothing to stop but the script that is about to start it.
+end_postfix() {
+  if [ -e "$MASTER_LOCK" ] && ! flock --shared --nonblock "$MASTER_LOCK" true; then
+    postfix stop &
+  else
+    kill -TERM "$child" 2>/dev/null
+  fi
+}
+
+# run FUNCTION COMMAND...: runs COMMAND, with FUNCTION to end it, and sets $status. It runs in the background, since a shell
+# acts on a signal only between two commands or while it waits. A signal that comes before $child is set is seen after.
+run() {
+  ending=$1
+  shift
+  asked=
+  "$@" &
+  child=$!
+  [ -z "$stopping" ] || end_child
+  # A signal ends `wait` early, with a status of its own; so wait until the process is gone. Children that others left
+  # behind are reaped meanwhile.
+  while
+    wait "$child"
+    status=$?
+    kill -0 "$child" 2>/dev/null
+  do :; done
+  child=
+}
+
+# A pattern is sorted by the locale in some shells; the hooks themselves get the locale that was set.
+run_hooks() {
+  locale=${LC_ALL-}
+  LC_ALL=C
+  set -- "$HOOKS"/*
+  LC_ALL=$locale
+  for hook; do
+    run_hook "$hook"
+  done
+}
+
+run_hook() {
+  if ! [ -f "$1" ] || ! [ -x "$1" ]; then
+    say "notice: $1 is skipped: it is not an executable file"
+    return
+  fi
+  run end_hook "$1"
+  leave_if_stopped
+  if [ "$status" -ne 0 ]; then
+    say "error: the hook $1 failed with exit code $status, so Postfix is not started"
+    exit "$status"
+  fi
+}
+
+leave_if_stopped() {
+  [ -z "$stopping" ] || exit 0
+}
+
+run_postfix() {
+  run end_postfix "$@"
+  leave_if_stopped
+  say "error: Postfix ended by itself, with exit code $status"
+  [ "$status" -ne 0 ] || status=1
+  exit "$status"
+}
+
+trap on_signal TERM INT
+[ "$#" -gt 0 ] || set -- postfix start-fg
+[ "$*" = 'postfix start-fg' ] || exec "$@"
+run_hooks
+run_postfix "$@"

@@ -1,0 +1,1 @@
+"""Tests of the image: real containers, driven through docker or podman."""

@@ -1,0 +1,160 @@
+"""Fixtures of the image's tests: the engine, the image, a network, a relay on it, and containers that are cleaned up.
+
+Without an engine the tests skip, with the reason; with ``REQUIRE_IMAGE_TESTS=1`` that is a failure.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import trustme
+
+from tests.image.engine import ROOT, Container, Engine, find_engine, wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+#: Packages that the relay needs beside the image's own Python; all are pure Python.
+RELAY_PACKAGES = ("aiosmtpd", "public", "attr", "attrs")
+
+
+def unique(what: str) -> str:
+    """Make a name that nothing else has, also where several test processes run."""
+    return f"dms-relay-test-{what}-{uuid.uuid4().hex[:8]}"
+
+
+@pytest.fixture(scope="session")
+def engine() -> Engine:
+    """Give the container engine."""
+    found = find_engine()
+    if found is None:
+        reason = "no container engine answers: neither docker nor podman"
+        if os.environ.get("REQUIRE_IMAGE_TESTS") == "1":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return found
+
+
+@pytest.fixture(scope="session")
+def image(engine: Engine) -> str:
+    """Build the image once for each test session; give its number."""
+    return engine.build()
+
+
+class Starter:
+    """Starts containers and remembers them."""
+
+    def __init__(self, engine: Engine, image: str, network: str) -> None:
+        """Take the network that the containers join."""
+        self.engine = engine
+        self.image = image
+        self.network = network
+        self.started: list[Container] = []
+
+    def __call__(self, *options: str, command: tuple[str, ...] = (), **environ: str) -> Container:
+        """Start a container of the image with options of ``run`` and environment variables; do not wait for it."""
+        name = unique("container")
+        if not any(option.startswith("--network=") for option in options):
+            options = (f"--network={self.network}", *options)
+        settings = [f"--env={key}={value}" for key, value in environ.items()]
+        container = Container(self.engine, name)
+        self.started.append(container)
+        self.engine.call("run", "-d", "--name", name, "--no-healthcheck", *options, *settings, self.image, *command)
+        return container
+
+    def ready(self, *options: str, **environ: str) -> Container:
+        """Start a container with the default command and wait until its Postfix takes mail."""
+        container = self(*options, command=(), **environ)
+        container.wait_until_ready()
+        return container
+
+    def clean_up(self) -> None:
+        """Show the logs, which pytest prints where a test failed, and take all containers away."""
+        for container in reversed(self.started):
+            print(f"--- log of {container.name}\n{self.engine.call('logs', container.name, check=False)}")
+            container.remove()
+
+
+@pytest.fixture(scope="session")
+def network(engine: Engine) -> Iterator[str]:
+    """Give a network without a way out, on which containers find each other by name."""
+    name = unique("network")
+    engine.call("network", "create", "--internal", name)
+    yield name
+    engine.call("network", "rm", name)
+
+
+@pytest.fixture
+def start(engine: Engine, image: str, network: str) -> Iterator[Starter]:
+    """Give what starts a test's containers."""
+    starter = Starter(engine, image, network)
+    yield starter
+    starter.clean_up()
+
+
+@pytest.fixture(scope="session")
+def long_lived(engine: Engine, image: str, network: str) -> Iterator[Starter]:
+    """Give what starts the containers that all tests share."""
+    starter = Starter(engine, image, network)
+    yield starter
+    starter.clean_up()
+
+
+@pytest.fixture
+def volume(engine: Engine) -> Iterator[str]:
+    """Give the name of an empty volume."""
+    name = unique("volume")
+    engine.call("volume", "create", name)
+    yield name
+    engine.call("volume", "rm", "-f", name)
+
+
+class Relay(Container):
+    """The relay, known as ``relay.test``, on port 587."""
+
+    def received(self, sender: str) -> list[dict[str, Any]]:
+        """Give what it has received from one sender so far."""
+        records = (json.loads(line) for line in self.log().splitlines() if line.startswith("{"))
+        return [record for record in records if record["from"] == sender]
+
+    def wait_for_mail(self, sender: str) -> dict[str, Any]:
+        """Wait for the one message from a sender."""
+        wait_for(lambda: bool(self.received(sender)), f"mail from {sender} at the relay")
+        [record] = self.received(sender)
+        return record
+
+
+@pytest.fixture(scope="session")
+def relay(long_lived: Starter, tmp_path_factory: pytest.TempPathFactory) -> Relay:
+    """Start the relay: a container of the same image, with a server of ours in it."""
+    directory = tmp_path_factory.mktemp("relay")
+    certificate = trustme.CA().issue_cert("relay.test")
+    certificate.private_key_pem.write_to_path(str(directory / "key.pem"))
+    for part in certificate.cert_chain_pems:
+        part.write_to_path(str(directory / "certificate.pem"), append=True)
+    mounts = [f"--volume={directory}:/certificate:ro", f"--volume={ROOT}/tests/image/relay_server.py:/relay.py:ro"]
+    mounts += [f"--volume={_place(package)}:/packages/{package}:ro" for package in RELAY_PACKAGES]
+    command = ("python3", "/relay.py", "/certificate/certificate.pem", "/certificate/key.pem")
+    started = long_lived("--network-alias=relay.test", *mounts, command=command, PYTHONPATH="/packages")
+    relay = Relay(started.engine, started.name)
+    wait_for(lambda: "the relay is ready" in relay.log(), "the relay")
+    return relay
+
+
+def _place(package: str) -> Path:
+    spec = importlib.util.find_spec(package)
+    assert spec is not None
+    assert spec.origin is not None
+    return Path(spec.origin).parent
+
+
+@pytest.fixture(scope="session")
+def stranger(long_lived: Starter) -> Container:
+    """Give another container on the network, from which a client can come."""
+    return long_lived(command=("sleep", "3600"))

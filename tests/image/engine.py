@@ -1,0 +1,164 @@
+"""Drives a container engine, docker or podman, through its command line.
+
+Reads ``CONTAINER_ENGINE`` (docker or podman; without it, the first of the two that answers) and
+``IMAGE_BUILD_CONTAINERS_CONF`` (``CONTAINERS_CONF`` for a build alone). What the engine refuses raises ``EngineError``
+with what it said.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import subprocess
+import tempfile
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+#: The project's root, from which the image is built.
+ROOT = Path(__file__).resolve().parents[2]
+#: Seconds for one call of the engine, and for a build from nothing.
+CALL_TIMEOUT = 60
+BUILD_TIMEOUT = 600
+#: Seconds until what a test waits for must have come; and between two looks.
+PATIENCE = 10.0
+INTERVAL = 0.05
+#: What master(8) logs when Postfix takes mail.
+READY = "daemon started"
+
+
+class EngineError(Exception):
+    """The engine refused."""
+
+
+class Engine(NamedTuple):
+    """One engine, by its program."""
+
+    program: str
+
+    def call(self, *arguments: str, check: bool = True, feed: str = "") -> str:
+        """Run the engine and give what it says, both streams as they come."""
+        done = subprocess.run(
+            [self.program, *arguments],
+            input=feed,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+            timeout=CALL_TIMEOUT,
+        )
+        if check and done.returncode:
+            raise EngineError(f"{self.program} {' '.join(arguments)}: exit code {done.returncode}\n{done.stdout}")
+        return done.stdout
+
+    def build(self) -> str:
+        """Build the image and give its number. One at a time; what is built already is not built again."""
+        environ = {"BUILDAH_FORMAT": "docker", **os.environ}
+        if config := environ.get("IMAGE_BUILD_CONTAINERS_CONF"):
+            environ["CONTAINERS_CONF"] = config
+        with tempfile.TemporaryDirectory() as directory, _build_lock():
+            number = Path(directory, "number")
+            done = subprocess.run(
+                [self.program, "build", "--tag", "dms-relay:test", "--iidfile", str(number), str(ROOT)],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                check=False,
+                timeout=BUILD_TIMEOUT,
+                env=environ,
+            )
+            if done.returncode:
+                raise EngineError(f"the build failed with exit code {done.returncode}\n{done.stdout}")
+            return number.read_text("ascii")
+
+    def image(self, number: str) -> dict[str, Any]:
+        """Give what the engine knows of an image."""
+        return self.inspect("image", "inspect", number)
+
+    def inspect(self, *arguments: str) -> dict[str, Any]:
+        """Give the first object of a JSON answer; what the engine says beside it does not count."""
+        done = subprocess.run([self.program, *arguments], capture_output=True, check=True, timeout=CALL_TIMEOUT)
+        found: dict[str, Any] = json.loads(done.stdout)[0]
+        return found
+
+
+@contextmanager
+def _build_lock() -> Iterator[None]:
+    """Keep several test processes from building the same image at once."""
+    path = Path(tempfile.gettempdir(), f"dms-relay-image-{os.getuid()}.lock")
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def find_engine() -> Engine | None:
+    """Give the engine that answers, ``None`` where none does. A program on PATH may have no engine behind it."""
+    told = os.environ.get("CONTAINER_ENGINE")
+    for program in [told] if told else ["docker", "podman"]:
+        try:
+            done = subprocess.run([program, "info"], capture_output=True, check=False, timeout=CALL_TIMEOUT)
+        except (OSError, subprocess.TimeoutExpired):
+            continue
+        if done.returncode == 0:
+            return Engine(program)
+    return None
+
+
+class Container:
+    """One container, by its name."""
+
+    def __init__(self, engine: Engine, name: str) -> None:
+        """Take a container that runs, or has run."""
+        self.engine = engine
+        self.name = name
+
+    def execute(self, *command: str, check: bool = True, feed: str = "") -> str:
+        """Run a command in the container and give what it says."""
+        return self.engine.call("exec", "-i", self.name, *command, check=check, feed=feed)
+
+    def log(self) -> str:
+        """Give what the container has said so far, both streams."""
+        return self.engine.call("logs", self.name)
+
+    def state(self) -> dict[str, Any]:
+        """Give what the engine knows of the container."""
+        return self.engine.inspect("inspect", self.name)
+
+    def address(self, version: int = 4) -> str:
+        """Give the container's first address."""
+        key = "GlobalIPv6Address" if version == 6 else "IPAddress"
+        return str(next(iter(self.state()["NetworkSettings"]["Networks"].values()))[key])
+
+    def wait_until_ready(self, times: int = 1) -> None:
+        """Wait until Postfix takes mail, for the given number of starts."""
+        wait_for(lambda: self.log().count(READY) >= times, f"{self.name}: {times} x {READY!r}")
+
+    def wait_until_ended(self) -> int:
+        """Wait until the container has ended, and give its exit code."""
+        wait_for(lambda: not self.state()["State"]["Running"], f"{self.name}: the end")
+        return int(self.state()["State"]["ExitCode"])
+
+    def stop(self) -> tuple[int, float]:
+        """Stop it as a person would; give the exit code, and the seconds that it took."""
+        begin = time.monotonic()
+        self.engine.call("stop", self.name)
+        seconds = time.monotonic() - begin
+        return self.wait_until_ended(), seconds
+
+    def remove(self) -> None:
+        """Take it away with its unnamed volumes, whatever it does. ``kill`` first: podman's ``rm -f`` waits for 10 s."""
+        self.engine.call("kill", self.name, check=False)
+        self.engine.call("rm", "-f", "-v", self.name)
+
+
+def wait_for(condition: Callable[[], bool], what: str, patience: float = PATIENCE) -> None:
+    """Wait until a condition holds; fail, saying what was waited for, where it does not in time."""
+    deadline = time.monotonic() + patience
+    while not condition():
+        assert time.monotonic() < deadline, f"waited {patience} s in vain for {what}"
+        time.sleep(INTERVAL)

@@ -1,0 +1,139 @@
+"""What is in the image, and what it says about itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+import yaml
+
+from tests.image.engine import ROOT, EngineError, wait_for
+
+if TYPE_CHECKING:
+    from tests.image.conftest import Starter
+    from tests.image.engine import Container, Engine
+
+PYTHON = "/opt/dms-relay/bin/python"
+#: Prints each source of a module that has no compiled file.
+NOT_COMPILED = """
+import importlib.util, pathlib, sys
+for path in pathlib.Path("/opt/dms-relay/lib").rglob("*.py"):
+    if not pathlib.Path(importlib.util.cache_from_source(str(path))).exists():
+        print(path)
+"""
+
+
+def health_check(engine: Engine, image: str) -> tuple[str, ...]:
+    """Give the health check's command."""
+    found = engine.image(image)
+    check = found["Config"].get("Healthcheck") or found["Healthcheck"]  # docker, podman
+    kind, *command = check["Test"]
+    assert kind == "CMD"
+    return tuple(command)
+
+
+def test_the_health_check_asks_for_the_greeting(engine: Engine, image: str, start: Starter) -> None:
+    """It succeeds where Postfix greets, leaves no sign of trouble in the log, and fails where Postfix is not."""
+    command = health_check(engine, image)
+    container = start.ready()
+    assert container.execute(*command) == ""
+    wait_for(
+        lambda: "disconnect from localhost[127.0.0.1] quit=1 commands=1" in container.log(), "the end of the check"
+    )
+    assert "lost connection" not in container.log()
+    without = start(command=("sleep", "60"))
+    with pytest.raises(EngineError, match="exit code 1"):
+        without.execute(*command)
+
+
+def test_a_failing_greeting_fails_the_health_check(engine: Engine, image: str, start: Starter) -> None:
+    """A server that greets with anything but 220 is not healthy."""
+    server = "import socket; s = socket.create_server(('', 25)); print('up', flush=True)\n"
+    server += "while True: s.accept()[0].sendall(b'421 4.3.2 no\\r\\n')"
+    container = start(command=("python3", "-c", server))
+    wait_for(lambda: "up" in container.log(), "the server")
+    with pytest.raises(EngineError, match="exit code 1"):
+        container.execute(*health_check(engine, image))
+
+
+def test_the_queue_is_a_volume(engine: Engine, image: str) -> None:
+    """The image declares the queue as a volume, the SMTP port, and the default command."""
+    config = engine.image(image)["Config"]
+    assert list(config["Volumes"]) == ["/var/spool/postfix"]
+    assert list(config["ExposedPorts"]) == ["25/tcp"]
+    assert (config["Entrypoint"], config["Cmd"]) == (["docker-entrypoint.sh"], ["postfix", "start-fg"])
+
+
+@pytest.fixture(scope="session")
+def box(long_lived: Starter) -> Container:
+    """Give a container in which nothing runs, to look around in."""
+    return long_lived(command=("sleep", "3600"))
+
+
+@pytest.mark.parametrize("program", ["gcc", "cc", "g++", "make", "pip", "pip3", "/opt/dms-relay/bin/pip"])
+def test_nothing_that_builds_is_left(box: Container, program: str) -> None:
+    """No compiler and no package installer is in the image."""
+    assert box.execute("sh", "-c", f"command -v {program} || echo none") == "none\n"
+
+
+@pytest.mark.parametrize("package", ["pip", "setuptools", "rich", "colorama", "hatchling"])
+@pytest.mark.parametrize("python", [PYTHON, "python3"])
+def test_no_package_that_is_not_needed(box: Container, python: str, package: str) -> None:
+    """Nothing that only builds, or that structlog would import and pay for, is installed."""
+    script = f"import importlib.util; print(importlib.util.find_spec({package!r}))"
+    assert box.execute(python, "-I", "-c", script) == "None\n"
+
+
+def test_everything_is_compiled(box: Container) -> None:
+    """Each module of ours and of our dependencies has its compiled file: without, each start would cost 300 ms more."""
+    assert box.execute(PYTHON, "-I", "-c", NOT_COMPILED) == ""
+    assert "dms_relay/__pycache__/container.cpython-" in box.execute(
+        "find", "/opt/dms-relay/lib", "-name", "container.*"
+    )
+
+
+def test_no_cache_is_left(box: Container) -> None:
+    """Neither pip nor apt has left what it downloaded."""
+    for directory in ("/root/.cache", "/var/lib/apt/lists", "/var/cache/apt/archives", "/src", "/build", "/wheels"):
+        assert box.execute("sh", "-c", f"find {directory} -type f ! -name lock 2>/dev/null | head -n 3") == "", (
+            directory
+        )
+
+
+def test_the_command_is_on_the_path(box: Container) -> None:
+    """``dms-relay`` is found and runs."""
+    assert box.execute("dms-relay", "--version").startswith("dms-relay ")
+
+
+def test_the_owner_of_the_queue_has_a_fixed_number(box: Container) -> None:
+    """The user and groups of the queue have the same numbers in each image that is built, so that a volume fits the next."""
+    assert box.execute("id", "postfix") == "uid=901(postfix) gid=901(postfix) groups=901(postfix)\n"
+    assert box.execute("getent", "group", "postdrop") == "postdrop:x:902:\n"
+
+
+def test_modes_in_the_image(box: Container) -> None:
+    """What runs at the start belongs to root, and nobody else may write it."""
+    said = box.execute("sh", "-c", "stat -c '%a %U %n' /usr/local/bin/docker-entrypoint.sh /docker-entrypoint.d/*")
+    expected = [
+        "/usr/local/bin/docker-entrypoint.sh",
+        "/docker-entrypoint.d/10-postfix",
+        "/docker-entrypoint.d/20-relay",
+    ]
+    assert said.splitlines() == [f"755 root {name}" for name in expected]
+
+
+def test_the_build_gets_only_what_it_needs() -> None:
+    """Nothing of the checkout beside what the Dockerfile copies goes to the builder, and so into a layer by mistake."""
+    lines = (ROOT / ".dockerignore").read_text().splitlines()
+    assert [line for line in lines if line[:1] not in "#!"] == ["*", "**/__pycache__"]
+
+
+def test_the_compose_file_is_safe() -> None:
+    """The compose file lets the containers beside it send, publishes no port, and names only files that are there."""
+    relay = yaml.safe_load((ROOT / "compose.yaml").read_text())
+    service = relay["services"]["relay"]
+    assert service["environment"]["PERMIT_DOCKER"] == "connected-networks"
+    assert "ports" not in service
+    assert service["volumes"] == ["./examples/config:/tmp/docker-mailserver:ro", "queue:/var/spool/postfix"]
+    assert (ROOT / relay["secrets"]["relay_password"]["file"]).is_file()
+    assert service["environment"]["RELAY_PASSWORD__FILE"] == "/run/secrets/relay_password"

@@ -1,0 +1,336 @@
+"""``container.py``: what a send-only Postfix in a container is given, from values and from a real kernel and postconf."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import time
+from ipaddress import ip_interface
+from typing import TYPE_CHECKING
+
+import pytest
+
+from dms_relay import container
+from dms_relay.container import Address, Machine, mynetworks, parameters
+from dms_relay.errors import InputError, MissingInputError, PostfixError
+from dms_relay.postfix import Postfix
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.box import Box
+
+LOOPBACK = "127.0.0.0/8 [::1]/128"
+ONE = Machine("mail.example.test", (Address("eth0", ip_interface("172.18.0.5/24")),))
+SEVERAL = Machine(
+    "mail.example.test",
+    (
+        Address("eth0", ip_interface("10.89.7.5/24")),
+        Address("eth0", ip_interface("fd00:1::5/64")),
+        Address("eth1", ip_interface("192.168.3.4/20")),
+        Address("eth1", ip_interface("192.168.3.9/20")),
+    ),
+)
+BARE = Machine("mail.example.test", ())
+MASTER_CF = """\
+# service type  private unpriv  chroot  wakeup  maxproc command
+smtp      inet  n       -       y       -       -       smtpd
+  -o smtpd_banner=y
+#smtp     inet  n       -       y       -       1       postscreen
+
+pickup    unix  n       -       -       60      1       pickup
+qmgr      unix  n       -       n       300     1       qmgr
+"""
+
+
+@pytest.fixture
+def postfix(box: Box) -> Postfix:
+    """Give a Postfix configuration whose services run in the chroot."""
+    (box.postfix_dir / "master.cf").write_text(MASTER_CF)
+    return Postfix(box.postfix_dir)
+
+
+def errors(environ: dict[str, str], machine: Machine = ONE) -> list[str]:
+    """Give what is wrong, a line each."""
+    with pytest.raises(InputError) as caught:
+        parameters(environ, machine)
+    assert caught.value.exit_code == os.EX_CONFIG
+    return str(caught.value).splitlines()
+
+
+@pytest.mark.parametrize(
+    ("value", "machine", "networks"),
+    [
+        ("none", SEVERAL, ""),
+        ("", SEVERAL, ""),
+        ("container", ONE, " 172.18.0.5/32"),
+        ("container", SEVERAL, " 10.89.7.5/32 192.168.3.4/32 192.168.3.9/32 [fd00:1::5]/128"),
+        ("host", ONE, " 172.18.0.0/16"),
+        ("host", SEVERAL, " 10.89.0.0/16"),
+        ("network", ONE, " 172.16.0.0/12"),
+        ("network", BARE, " 172.16.0.0/12"),
+        ("connected-networks", ONE, " 172.18.0.0/24"),
+        ("connected-networks", SEVERAL, " 10.89.7.0/24 192.168.0.0/20 [fd00:1::]/64"),
+        ("connected-networks", BARE, ""),
+    ],
+)
+def test_permit_docker(value: str, machine: Machine, networks: str) -> None:
+    """Each value of PERMIT_DOCKER names its networks, each once, after loopback."""
+    assert mynetworks({"PERMIT_DOCKER": value}, machine) == LOOPBACK + networks
+
+
+def test_default_is_loopback_alone() -> None:
+    """Without PERMIT_DOCKER nobody but loopback may send."""
+    assert mynetworks({}, SEVERAL) == LOOPBACK
+
+
+def test_host_is_about_one_interface() -> None:
+    """PERMIT_DOCKER=host takes the network of NETWORK_INTERFACE, eth0 where that is not set or empty."""
+    assert mynetworks({"PERMIT_DOCKER": "host", "NETWORK_INTERFACE": "eth1"}, SEVERAL) == f"{LOOPBACK} 192.168.0.0/16"
+    assert mynetworks({"PERMIT_DOCKER": "host", "NETWORK_INTERFACE": ""}, SEVERAL) == f"{LOOPBACK} 10.89.0.0/16"
+    assert errors({"PERMIT_DOCKER": "host", "NETWORK_INTERFACE": "eth9"}) == [
+        (
+            'env PERMIT_DOCKER: "host" needs an IPv4 address, and the interface "eth9" has none'
+            " -- name the interface in NETWORK_INTERFACE, or write connected-networks"
+        ),
+    ]
+
+
+@pytest.mark.parametrize("value", ["all", "None", "none ", "172.16.0.0/12", "connected-networks\n", "container,host"])
+def test_other_values_are_errors(value: str) -> None:
+    """Any other value is an error that names it, in one line, and those that are known."""
+    shown = value.replace("\n", "\\n")
+    assert errors({"PERMIT_DOCKER": value}) == [
+        f'env PERMIT_DOCKER: "{shown}" is not known -- write one of none, container, host, network, connected-networks',
+    ]
+
+
+@pytest.mark.parametrize(
+    ("told", "hostname", "expected"),
+    [
+        ("mx.example.com", "ignored", "mx.example.com"),
+        ("single", "ignored", "single"),
+        ("", "mail.example.com", "mail.example.com"),
+        ("", "0a1b2c3d4e5f", "0a1b2c3d4e5f.localdomain"),
+        ("", "012345678901", "012345678901.localdomain"),
+        ("", "mail_relay-1", "mail_relay-1.localdomain"),
+    ],
+)
+def test_myhostname(told: str, hostname: str, expected: str) -> None:
+    """POSTFIX_MYHOSTNAME, or the host name; where that has no domain, with the one that Postfix would append."""
+    machine = Machine(hostname, ())
+    assert parameters({"POSTFIX_MYHOSTNAME": told}, machine)["myhostname"] == expected
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "-a.example.com",
+        "a-.example.com",
+        "a..example.com",
+        ".example.com",
+        "example.com.",
+        "a b.example.com",
+        "a.example.com\nrelayhost=x",
+        "$mydomain",
+        "münchen.example",
+        "10.1.2.3",
+        "123",
+        "[10.1.2.3]",
+        "x" * 64 + ".example.com",
+        ".".join(["abcdefg"] * 33),
+    ],
+)
+def test_wrong_host_names(name: str) -> None:
+    """What Postfix would refuse as a host name, or take for something else, is an error that shows it in one line."""
+    shown = name.encode("unicode_escape").decode()
+    remedy = "write a full name, such as mail.example.com"
+    assert errors({"POSTFIX_MYHOSTNAME": name}) == [f'env POSTFIX_MYHOSTNAME: "{shown}" is not a host name -- {remedy}']
+
+
+def test_wrong_host_name_of_the_container() -> None:
+    """A host name that Postfix would refuse is an error that names the variable to set."""
+    assert errors({}, Machine("-mail", ())) == [
+        (
+            'env POSTFIX_MYHOSTNAME: is not set, and the container\'s host name "-mail.localdomain" is not a host name'
+            " -- write a full name, such as mail.example.com"
+        ),
+    ]
+
+
+def test_all_problems_at_once() -> None:
+    """Every wrong value is reported, sorted."""
+    lines = errors({"POSTFIX_MYHOSTNAME": "-", "PERMIT_DOCKER": "x"})
+    assert [line.partition(":")[0] for line in lines] == ["env PERMIT_DOCKER", "env POSTFIX_MYHOSTNAME"]
+
+
+def test_send_only() -> None:
+    """Postfix takes mail for nobody, relays for its networks alone, trusts the system's authorities, logs to stdout."""
+    assert parameters({}, ONE) == {
+        "compatibility_level": "3.6",
+        "maillog_file": "/dev/stdout",
+        "myhostname": "mail.example.test",
+        "myorigin": "$myhostname",
+        "mydestination": "",
+        "inet_interfaces": "all",
+        "inet_protocols": "ipv4",
+        "mynetworks": LOOPBACK,
+        "smtpd_relay_restrictions": "permit_mynetworks, reject",
+        "smtp_tls_CAfile": "/etc/ssl/certs/ca-certificates.crt",
+    }
+
+
+@pytest.mark.parametrize(("machine", "expected"), [(ONE, "ipv4"), (BARE, "ipv4"), (SEVERAL, "all")])
+def test_ipv6_only_where_there_is_an_address(machine: Machine, expected: str) -> None:
+    """IPv6 is used only where an interface has an address for it."""
+    assert parameters({}, machine)["inet_protocols"] == expected
+
+
+@pytest.mark.skipif(shutil.which("hostname") is None, reason="no program that knows the addresses")
+def test_the_kernel_tells_its_addresses() -> None:
+    """The addresses are those that ``hostname -I`` gives: all but loopback and link-local IPv6 ones."""
+    machine = container.this_machine()
+    told = subprocess.run(["hostname", "-I"], capture_output=True, check=True, text=True).stdout.split()
+    assert sorted(str(address.value.ip) for address in machine.addresses) == sorted(told)
+    assert {address.interface for address in machine.addresses} <= {name for _, name in socket.if_nameindex()}
+    assert machine.hostname == socket.gethostname()
+
+
+def test_sets_what_is_wanted(postfix: Postfix, box: Box) -> None:
+    """Afterwards Postfix reads each parameter as wanted, and no service runs in the chroot; other settings stay."""
+    changed = container.set_up(postfix, parameters({}, ONE))
+    assert {"mynetworks", "mydestination", "chroot"} <= set(changed)
+    assert "compatibility_level" not in changed  # base-main.cf has it already
+    found = box.postconf_n()
+    found.pop("config_directory", None)  # -c, which postconf shows as if it were set
+    assert found == {
+        **parameters({}, ONE),
+        "relayhost": "",
+        "smtp_tls_security_level": "may",
+        "smtp_tls_CApath": "/etc/ssl/certs",
+    }
+    command = ["postconf", "-c", str(box.postfix_dir), "-hF", "*/*/chroot"]
+    assert set(subprocess.run(command, capture_output=True, check=True).stdout.split()) == {b"n"}
+
+
+def test_what_is_right_is_not_written(postfix: Postfix, box: Box) -> None:
+    """A second run changes no file, not even its time."""
+    container.set_up(postfix, parameters({}, ONE))
+    before = box.snapshot()
+    assert container.set_up(postfix, parameters({}, ONE)) == []
+    assert box.snapshot() == before
+
+
+def test_networks_are_set_not_added(postfix: Postfix, box: Box) -> None:
+    """A network that was permitted is not any more when its setting is gone."""
+    for value in ("network", "connected-networks", "none"):
+        changed = container.set_up(postfix, parameters({"PERMIT_DOCKER": value}, ONE))
+        assert "mynetworks" in changed
+    assert box.postconf_n()["mynetworks"] == LOOPBACK
+
+
+def test_relay_parameters_are_left_alone(postfix: Postfix, box: Box) -> None:
+    """What dms-relay, or the operator, has set for a relay survives."""
+    box.write_main_cf("relayhost = [relay.test]:587\nsmtp_tls_security_level = secure\nmessage_size_limit = 1\n")
+    container.set_up(postfix, parameters({}, ONE))
+    found = box.postconf_n()
+    assert (found["relayhost"], found["smtp_tls_security_level"]) == ("[relay.test]:587", "secure")
+    assert found["message_size_limit"] == "1"
+
+
+def test_main_cf_is_cool(postfix: Postfix) -> None:
+    """Postfix need not wait for main.cf, whether it was written here or by another hook a moment ago."""
+    wanted = parameters({}, ONE)
+    container.set_up(postfix, wanted)
+    assert time.time() - postfix.main_cf.stat().st_mtime > container.HOT
+    postfix.main_cf.touch()
+    container.set_up(postfix, wanted)
+    assert time.time() - postfix.main_cf.stat().st_mtime > container.HOT
+
+
+def test_one_call_for_all_parameters(postfix: Postfix, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One postconf runs for all parameters and one for all services, then none."""
+    calls = tmp_path / "calls"
+    spy(tmp_path, monkeypatch, f'echo "$3" >> {calls}; exec {shutil.which("postconf")} "$@"')
+    container.set_up(postfix, parameters({}, ONE))
+    container.set_up(postfix, parameters({}, ONE))
+    assert calls.read_text().split() == ["-e", "-F"]
+
+
+def spy(directory: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
+    """Put a program of ours in place of postconf."""
+    programs = directory / "programs"
+    programs.mkdir()
+    (programs / "postconf").write_text(f"#!/bin/sh\n{script}\n")
+    (programs / "postconf").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+
+
+def test_a_failing_postconf(postfix: Postfix, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A postconf that fails, for main.cf or for master.cf, ends in exit code 69."""
+    spy(tmp_path, monkeypatch, 'case $3 in -F) exit 3;; esac; exec /usr/sbin/postconf "$@"')
+    with pytest.raises(PostfixError, match=r"-F .* failed: .* exit status 3") as caught:
+        container.set_up(postfix, parameters({}, ONE))
+    assert caught.value.exit_code == os.EX_UNAVAILABLE
+
+
+@pytest.mark.parametrize(
+    ("name", "error", "code"),
+    [("main.cf", MissingInputError, os.EX_NOINPUT), ("master.cf", PostfixError, os.EX_UNAVAILABLE)],
+)
+def test_a_missing_file(postfix: Postfix, name: str, error: type[MissingInputError], code: int) -> None:
+    """Without main.cf or master.cf the run fails with the file's name."""
+    (postfix.directory / name).unlink()
+    with pytest.raises(error, match=f"{name}.* cannot be read: No such file or directory") as caught:
+        container.set_up(postfix, parameters({}, ONE))
+    assert caught.value.exit_code == code
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("smtp inet n - y - - smtpd\n", True),
+        ("smtp inet n - - - - smtpd\n", True),
+        ("smtp inet n - n - - smtpd\n", False),
+        ("# smtp inet n - y - - smtpd\n#x y y y y\n\n  -o a=y y y y y\n", False),
+        ("", False),
+    ],
+)
+def test_has_chroot(text: str, expected: bool) -> None:  # noqa: FBT001 -- a column of the table above
+    """A service runs in the chroot unless its column says n; comments and continuation lines are none."""
+    assert container.has_chroot(text) is expected
+
+
+def test_the_hook(postfix: Postfix, box: Box, capsys: pytest.CaptureFixture[str]) -> None:
+    """The hook succeeds, and says who may send when it has changed something, on standard error."""
+    environ = {"MAIL_CONFIG": str(postfix.directory), "POSTFIX_MYHOSTNAME": "mx.example.com"}
+    assert container.main([], environ) == 0
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert f"Postfix is set up myhostname=mx.example.com mynetworks='{LOOPBACK}'" in said.err
+    assert container.main([], environ) == 0
+    assert capsys.readouterr().err == ""
+    assert box.postconf_n()["myhostname"] == "mx.example.com"
+
+
+def test_the_hook_with_wrong_values(postfix: Postfix, box: Box, capsys: pytest.CaptureFixture[str]) -> None:
+    """With a wrong value the hook ends in exit code 78, says why, and writes nothing."""
+    before = box.snapshot()
+    environ = {"MAIL_CONFIG": str(postfix.directory), "PERMIT_DOCKER": "everyone", "LOG_FORMAT": "json"}
+    assert container.main([], environ) == os.EX_CONFIG
+    assert '"origin": "env PERMIT_DOCKER"' in capsys.readouterr().err
+    assert box.snapshot() == before
+
+
+def test_the_hook_takes_no_arguments(capsys: pytest.CaptureFixture[str]) -> None:
+    """An argument is a mistake."""
+    assert container.main(["x"], {}) == 2
+    assert "10-postfix takes no arguments" in capsys.readouterr().err
+
+
+def test_the_hook_without_postfix(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Where there is no Postfix, the hook says so."""
+    assert container.main([], {"MAIL_CONFIG": str(tmp_path)}) == os.EX_NOINPUT
+    assert "main.cf: cannot be read" in capsys.readouterr().err
