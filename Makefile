@@ -18,14 +18,15 @@ $(VENV)/.ready: requirements-dev.lock pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-# Postfix, through apt where it is missing; nothing where it is there.
+# Postfix, through apt where it is missing; nothing where it is there. Tests that need it are skipped where it cannot be had.
 system:
-	@stage/setup.sh
+	@demo/setup.sh
 
 demo: system $(VENV)/.ready ## the main job on this machine: a private Postfix, four SMTP servers, a message from each sender
 	@$(BIN)/python -m demo
 
-test: system $(VENV)/.ready ## all tests: unit, recorded runs, properties, a real Postfix, the image
+test: $(VENV)/.ready ## all tests: unit, recorded runs, properties, a real Postfix, the image
+	@demo/setup.sh || test -z "$$CI"
 	@$(BIN)/python -m pytest
 
 lint: $(VENV)/.ready ## ruff, mypy, import-linter, shellcheck, hadolint, yamllint
@@ -33,7 +34,7 @@ lint: $(VENV)/.ready ## ruff, mypy, import-linter, shellcheck, hadolint, yamllin
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/shellcheck docker-entrypoint.sh entrypoint.d/20-relay stage/setup.sh .ci/run
+	$(BIN)/shellcheck docker-entrypoint.sh entrypoint.d/20-relay demo/setup.sh .ci/run
 	$(BIN)/hadolint Dockerfile
 	$(BIN)/yamllint --strict .
 

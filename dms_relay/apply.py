@@ -28,14 +28,15 @@ from dms_relay.state import State, dump
 if TYPE_CHECKING:
     from dms_relay.log import Log
     from dms_relay.model import Paths
-    from dms_relay.plan import ParameterChange, Phase, Plan, TableChange
+    from dms_relay.plan import ParameterChange, Phase, Plan
+    from dms_relay.state import TableFile
 
 #: Seconds to wait for another run to finish.
 LOCK_TIMEOUT = 30.0
 _STATE_MODE = 0o600
 
 
-def apply(
+def apply(  # noqa: PLR0913 -- what a caller may choose, each by name
     plan: Plan,
     paths: Paths,
     *,
@@ -71,12 +72,14 @@ class _Run:
         plan = self.plan
         if plan.is_empty and plan.found.state == plan.final:
             return False
+        files.require_writable(self.paths.postfix_dir)
         if plan.parameters:
             self.postfix.require()
         master = self.postfix.master() if reload else None
+        stays_due = plan.found.state.reload_due and not reload
         is_due = master is not None and (not plan.is_empty or plan.found.state.reload_due)
-        self._carry_out(master, is_due=is_due)
-        self._remember(plan.final)
+        self._carry_out(master, is_due=is_due or stays_due)
+        self._remember(replace(plan.final, reload_due=stays_due))
         return is_due or not plan.is_empty
 
     def _carry_out(self, master: int | None, *, is_due: bool) -> None:
@@ -94,17 +97,20 @@ class _Run:
         self.log.debug("phase", name=phase.name)
         for table in phase.tables:
             if table.new:
-                files.replace(self.paths.table(table.name), table.new.content, table.new.mode, (table.new.uid, table.new.gid))
-                self._log_table(table)
+                self._write(table.name, table.new)
         self._edit(phase)
         for table in phase.tables:
             if table.new is None:
                 files.remove(self.paths.table(table.name))
                 self.log.info("table removed", table=str(self.paths.table(table.name)))
 
-    def _log_table(self, table: TableChange) -> None:
-        entries = table.new.content.count(b"\n") if table.new else 0
-        self.log.info("table written", table=str(self.paths.table(table.name)), entries=entries)
+    def _write(self, name: str, table: TableFile) -> None:
+        path = self.paths.table(name)
+        if table.is_link:
+            files.link(path, table.content)
+        else:
+            files.replace(path, table.content, table.mode, (table.uid, table.gid))
+        self.log.info("table written", table=str(path), entries=table.content.count(b"\n"))
 
     def _edit(self, phase: Phase) -> None:
         settings = {p.name: p.new for p in phase.parameters if p.new is not None}
@@ -136,5 +142,5 @@ class _Run:
 
     def _remove_leftovers(self) -> None:
         for path in self.plan.found.leftovers:
-            files.remove(path)
-            self.log.info("left-over file of a run that was cut short is removed", file=str(path))
+            if files.remove_leftover(path):
+                self.log.info("left-over file of a run that was cut short is removed", file=str(path))

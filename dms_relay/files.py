@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from dms_relay.errors import BusyError, WriteError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 #: Seconds that a file's modification time is set back. Postfix waits for a file that was modified less than 2 s ago to
@@ -36,14 +36,32 @@ def temporary_name(path: Path) -> Path:
     return path.with_name(f".{path.name}{_TEMPORARY}")
 
 
+def require_writable(directory: Path) -> None:
+    """Raise ``WriteError`` where nothing can be written to ``directory``, so that nothing is begun."""
+    if not os.access(directory, os.W_OK):
+        text = "cannot be written to -- nothing was changed; mount it writable, or run as a user who may write there"
+        raise WriteError(f"{directory} {text}")
+
+
 def replace(path: Path, content: bytes, mode: int, owner: tuple[int, int] | None) -> None:
     """Put ``content`` in place of ``path``: mode and owner (uid, gid) are set before the first octet is written.
 
-    ``owner`` ``None`` leaves the owner to the system; it is needed where the caller may not change it.
+    ``owner`` ``None`` leaves the owner to the system.
     """
+    _put(path, lambda temporary: _write(temporary, content, mode, owner))
+
+
+def link(path: Path, target: bytes) -> None:
+    """Put a symbolic link to ``target`` in place of ``path``."""
+    _put(path, lambda temporary: os.symlink(target, temporary))  # noqa: PTH211 -- a path of octets
+
+
+def _put(path: Path, make: Callable[[Path], None]) -> None:
     temporary = temporary_name(path)
     try:
-        _write(temporary, content, mode, owner)
+        with suppress(FileNotFoundError):
+            temporary.unlink()
+        make(temporary)
         temporary.rename(path)
         sync_directory(path.parent)
     except OSError as error:
@@ -57,18 +75,25 @@ def _cannot_write(path: Path, error: OSError) -> str:
 
 
 def _write(path: Path, content: bytes, mode: int, owner: tuple[int, int] | None) -> None:
-    with suppress(FileNotFoundError):
-        path.unlink()
     # O_EXCL and O_NOFOLLOW: nobody else's file, and no link that somebody laid there.
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     with open(descriptor, "wb", closefd=True) as file:  # noqa: PTH123 -- a descriptor, not a path
         if owner is not None:
-            os.fchown(descriptor, *owner)
+            _give(descriptor, owner)
         os.fchmod(descriptor, mode)
         file.write(content)
         file.flush()
         set_back(descriptor)
         os.fsync(descriptor)
+
+
+def _give(descriptor: int, owner: tuple[int, int]) -> None:
+    """Set the owner. Only root can give a file away (chown(2)): whoever else we are, what we write is ours."""
+    try:
+        os.fchown(descriptor, *owner)
+    except PermissionError:
+        if os.geteuid() == 0:
+            raise
 
 
 def set_back(path: Path | int) -> None:
@@ -86,6 +111,23 @@ def remove(path: Path) -> None:
         raise WriteError(_cannot_write(path, error)) from None
 
 
+def remove_leftover(path: Path) -> bool:
+    """Take a temporary file away, unless somebody works on it, who then holds a flock(2) on it; say whether it is gone."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:  # a link, or nobody's: not opened, let alone followed
+        remove(path)
+        return True
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        remove(path)
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(descriptor)
+    return True
+
+
 def sync_directory(path: Path) -> None:
     """Have the directory's entries on the disk."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
@@ -99,13 +141,15 @@ def sync_directory(path: Path) -> None:
 def lock(directory: Path, timeout: float) -> Iterator[None]:
     """Hold the lock of ``directory``, an flock(2) on the directory itself, so that no lock file is left behind.
 
-    Waits up to ``timeout`` seconds, then raises ``BusyError``. The lock goes with the process, however that ends.
+    Waits up to ``timeout`` seconds, then raises ``BusyError``. The lock goes with the process, however that ends, and
+    with the programs that it lets inherit the lock: the descriptor survives exec(2) where others are not closed.
     """
     try:
-        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     except OSError as error:
         raise WriteError(f"{directory} cannot be opened: {error.strerror} -- is Postfix installed there?") from None
     try:
+        os.set_inheritable(descriptor, True)
         _wait_for_lock(descriptor, directory, time.monotonic() + timeout)
         yield
     finally:

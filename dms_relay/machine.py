@@ -33,25 +33,31 @@ class Found:
 
 def find(paths: Paths) -> Found:
     """Read parameters, tables and memory. Raises ``MissingInputError`` where there is no main.cf."""
-    parameters = main_cf.values(Postfix(paths.postfix_dir).read_main_cf())
+    postfix = Postfix(paths.postfix_dir)
+    parameters = main_cf.values(postfix.read_main_cf())
     state_file = _read(paths.state)
     tables = {name: table for name in TABLES if (table := _read(paths.table(name)))}
     written = [paths.state, paths.main_cf, *map(paths.table, TABLES)]
+    temporary = [postfix.temporary, *map(temporary_name, written)]
     return Found(
         parameters={name: parameters[name] for name in PARAMETERS if name in parameters},
         tables=tables,
         state=load(state_file.content if state_file else None, str(paths.state)),
         owner=(os.geteuid(), os.getegid()),
-        leftovers=tuple(name for path in written if (name := temporary_name(path)).is_symlink() or name.exists()),
+        leftovers=tuple(path for path in temporary if os.path.lexists(path)),
     )
 
 
 def _read(path: Path) -> TableFile | None:
+    """Give a file, or a link as itself: what it points to is not ours to read, to replace or to put back."""
     try:
         status = path.lstat()
-        content = path.read_bytes()
+        is_link = stat.S_ISLNK(status.st_mode)
+        if not is_link and not stat.S_ISREG(status.st_mode):
+            raise WriteError(f"{path} is not a file -- take it away")
+        content = os.fsencode(path.readlink()) if is_link else path.read_bytes()
     except FileNotFoundError:
         return None
     except OSError as error:
         raise WriteError(f"{path} cannot be read: {error.strerror} -- mend the file, or take it away") from None
-    return TableFile(content, stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid)
+    return TableFile(content, stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid, is_link)

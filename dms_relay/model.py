@@ -17,7 +17,7 @@ MASK = "********"
 
 #: The tables that we make, by file name in Postfix's configuration directory.
 RELAYHOST_MAP = "relayhost_map"
-SASL_PASSWD = "sasl_passwd"
+SASL_PASSWD = "sasl_passwd"  # noqa: S105 -- a file name
 TABLES = (SASL_PASSWD, RELAYHOST_MAP)
 
 #: The parameters that we set: those that say where mail goes, and those that protect it on the way.

@@ -86,13 +86,16 @@ class Plan:
 def plan(wanted: PostfixConfig, found: Found) -> Plan:
     """Compare what is wanted with what was found."""
     state = found.state
-    tables = tuple(change for name in TABLES if (change := _table_change(name, wanted, found)))
+    tables = tuple(table for name in TABLES if (table := _table_change(name, wanted, found)))
     changes = [change for name in PARAMETERS if (change := _parameter_change(name, wanted, found))]
     warnings = tuple(_left(name, found) for name in state.parameters if _is_left(name, wanted, found))
     kept = {name: state.tables.get(name, found.tables.get(name)) for name in TABLES if name in wanted.tables}
     before = {name: _before(name, found) for name in PARAMETERS if name in wanted.parameters}
     final = State({name: Given(before[name], (wanted.parameters[name],)) for name in before}, kept)
-    given = {name: Given(before[name], (*_standing(name, found), wanted.parameters[name])) for name in before}
+    given = {
+        name: Given(before[name], tuple(dict.fromkeys((*_standing(name, found), wanted.parameters[name]))))
+        for name in before
+    }
     intent = State(state.parameters | given, state.tables | kept)
     return Plan(found, tables, tuple(changes), intent, final, warnings)
 
@@ -128,7 +131,9 @@ def _is_left(name: str, wanted: PostfixConfig, found: Found) -> bool:
 def _left(name: str, found: Found) -> Problem:
     given = found.state.parameters[name]
     remedy = f"look at it: before us, it was {'set' if given.before is not None else 'not set'}"
-    return Problem(Origin("main.cf"), f"{name} was changed by someone else, so it is left as it is", remedy, is_error=False)
+    return Problem(
+        Origin("main.cf"), f"{name} was changed by someone else, so it is left as it is", remedy, is_error=False
+    )
 
 
 def _table_change(name: str, wanted: PostfixConfig, found: Found) -> TableChange | None:
@@ -182,7 +187,9 @@ def _interim_logins(plan: Plan) -> TableChange | None:
     change = next((table for table in plan.tables if table.name == SASL_PASSWD), None)
     if change is None or change.new is None or SASL_PASSWD not in plan.final.tables:
         return None
-    old = change.old.content if change.old and SASL_PASSWD in plan.found.state.tables else b""
+    # What was there before us may stand there still, after a run that was cut short: its lines are not ours to keep.
+    is_ours = change.old != plan.found.state.tables.get(SASL_PASSWD, change.old)
+    old = change.old.content if change.old and is_ours else b""
     content = change.new.content + _nexthop_lines(old, change.new.content)
     new = TableFile(content, TABLE_MODE, change.new.uid, change.new.gid)
     return TableChange(SASL_PASSWD, change.old, new) if new != change.old else None

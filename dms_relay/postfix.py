@@ -1,11 +1,14 @@
 """The only door to Postfix's programs, to its processes and to main.cf.
 
 Reads main.cf itself: a Postfix program would wait up to 2 s for one that was written a moment ago. Writes it through
-``postconf -e`` and ``postconf -X``, one call each; only a value that can hold a login is written without, since a
-program's arguments can be read by every process. Raises ``PostfixError`` where a program is missing or fails,
+``postconf -e`` and ``postconf -X``, one call each, but where that would do harm: a value that can hold a login, since
+a program's arguments can be read by every process; a main.cf with a mode or an owner of its own, which ``postconf`` does
+not keep, so that everyone could read what stands in it; and one whose last line has no line end, to which it glues what
+it adds. Raises ``PostfixError`` where a program is missing or fails,
 ``WriteError`` where main.cf cannot be read or written.
 
-Known limits: main.cf is read without the lock that ``postconf -e`` takes, as Postfix's own programs read it.
+Known limits: main.cf is read without the lock that ``postconf -e`` takes, as Postfix's own programs read it; where it is
+written without ``postconf``, what another program changes in that millisecond is lost.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ import re
 import subprocess  # the one place where programs are started
 import time
 from pathlib import Path
+from stat import S_IMODE
 from typing import TYPE_CHECKING
 
 from dms_relay import files, main_cf
@@ -33,6 +37,8 @@ _RELOAD_INTERVAL = 0.02
 _RELOAD_GRACE = 0.2
 #: Where Postfix keeps its queue unless main.cf says otherwise (postconf -d, Debian and upstream).
 _QUEUE_DIRECTORY = "/var/spool/postfix"
+#: Permission bits that ``postconf -e`` and ``-X`` give to main.cf, whatever it had before (seen; postconf_edit.c).
+_POSTCONF_MODE = 0o644
 #: What decides a message's way; a message that the one of before has looked at goes the way of before.
 _ROUTING_PROCESSES = frozenset({"qmgr", "trivial-rewrite"})
 #: A lookup table in a file, which cannot hold a login in its name (postconf(5), "Lookup tables").
@@ -52,11 +58,13 @@ class Postfix:
         """Take the directory that ``postfix -c`` takes."""
         self.directory = directory
         self.main_cf = directory / "main.cf"
+        #: Where ``postconf`` writes main.cf, locked by flock(2), before it renames it (edit_file.c).
+        self.temporary = directory / "main.cf.tmp"
 
     def read_main_cf(self) -> str:
-        """Give the text of main.cf. Octets that are not UTF-8 survive a later ``edit``."""
+        """Give the text of main.cf. Octets that are not UTF-8, and carriage returns, survive a later ``edit``."""
         try:
-            return self.main_cf.read_text("utf-8", "surrogateescape")
+            return self.main_cf.read_bytes().decode("utf-8", "surrogateescape")
         except OSError as error:
             text = f"cannot be read: {error.strerror}"
             origin = Origin(str(self.main_cf))
@@ -71,8 +79,11 @@ class Postfix:
 
     def edit(self, settings: Mapping[str, str], removals: Sequence[str]) -> None:
         """Change parameters, all settings first in one call, then all removals."""
+        if not self._suits_postconf():
+            self._edit_here({**settings, **dict.fromkeys(removals)})
+            return
         public = [f"{name} = {value}" for name, value in settings.items() if not may_hold_login(name, value)]
-        private = {name: value for name, value in settings.items() if may_hold_login(name, value)}
+        private: dict[str, str | None] = {n: value for n, value in settings.items() if may_hold_login(n, value)}
         if public:
             self._run("postconf", "-e", *public)
             self._cool()
@@ -82,12 +93,24 @@ class Postfix:
             self._run("postconf", "-X", *removals)
             self._cool()
 
-    def _edit_here(self, settings: Mapping[str, str]) -> None:
-        text = main_cf.edit(self.read_main_cf(), dict(settings))
+    def _suits_postconf(self) -> bool:
+        """Whether main.cf has the mode and the owner that ``postconf`` would give it, and ends with a line end."""
+        try:
+            status = self.main_cf.stat()
+        except OSError as error:
+            raise WriteError(f"{self.main_cf} cannot be read: {error.strerror}") from None
+        rights = (S_IMODE(status.st_mode), status.st_uid, status.st_gid)
+        return rights == (_POSTCONF_MODE, os.geteuid(), os.getegid()) and self.read_main_cf().endswith("\n")
+
+    def _edit_here(self, changes: dict[str, str | None]) -> None:
+        """Set parameters, or take out those whose value is ``None``; mode and owner of main.cf stay as they are."""
+        if not changes:
+            return
+        text = main_cf.edit(self.read_main_cf(), changes)
         status = self.main_cf.stat()
         owner = (status.st_uid, status.st_gid)
         # Who may read main.cf may read the login in it; that was the operator's choice when it was put there.
-        files.replace(self.main_cf, text.encode("utf-8", "surrogateescape"), status.st_mode & 0o7777, owner)
+        files.replace(self.main_cf, text.encode("utf-8", "surrogateescape"), S_IMODE(status.st_mode), owner)
 
     def _cool(self) -> None:
         """Set the time of main.cf back: ``postconf`` has put it in place by rename, so there is nothing to wait for."""
@@ -106,11 +129,19 @@ class Postfix:
         return number if _command(number) == "master" and self._is_ours(number) else None
 
     def _is_ours(self, number: int) -> bool:
-        """Whether the process has our directory: postfix(1) tells its programs in ``MAIL_CONFIG``."""
+        """Whether the process has our directory: postfix(1) tells its programs in ``MAIL_CONFIG``.
+
+        One that has ended has no environment any more; it keeps its number and name until its parent looks at it, which
+        process 1 of a container often never does.
+        """
         try:
             environ = Path(f"/proc/{number}/environ").read_bytes().split(b"\0")
-        except OSError:
+        except PermissionError:
             return True
+        except OSError:
+            return False
+        if environ == [b""]:
+            return False
         told = [os.fsdecode(item[12:]) for item in environ if item.startswith(b"MAIL_CONFIG=")]
         return Path(told[0] if told else "/etc/postfix").resolve() == self.directory.resolve()
 
@@ -132,7 +163,11 @@ class Postfix:
         return path
 
     def _run(self, name: str, *arguments: str) -> None:
-        """Run a program, without the settings of ours in its environment: it has no business with them."""
+        """Run a program, without the settings of ours in its environment: it has no business with them.
+
+        ``postconf`` inherits the lock (``files.lock``): where we are killed while it works, the next run waits for it,
+        and does not make a plan from a main.cf that is about to change.
+        """
         command = [self._program(name), "-c", str(self.directory), *arguments]
         environ = {key: os.environ[key] for key in ("PATH", "TZ") if key in os.environ}
         try:
@@ -143,14 +178,21 @@ class Postfix:
                 capture_output=True,
                 check=False,
                 timeout=PROGRAM_TIMEOUT,
+                close_fds=name != "postconf",
             )
         except (OSError, subprocess.TimeoutExpired) as error:
             raise PostfixError(
                 f"{name} {arguments[0]} cannot be run: {type(error).__name__} -- run it by hand"
             ) from None
         if done.returncode:
-            said = _QUOTED.sub('"…"', done.stderr.decode("utf-8", "replace").strip()) or "no reason given"
+            said = _reason(done.stderr.decode("utf-8", "replace")) or "no reason given"
             raise PostfixError(f"{name} {arguments[0]} failed with exit code {done.returncode}: {said}")
+
+
+def _reason(said: str) -> str:
+    """Give what a program said, without values: a warning about main.cf shows the whole setting, login and all."""
+    lines = (line.strip() for line in said.splitlines() if " warning: " not in line)
+    return _QUOTED.sub('"…"', "; ".join(line for line in lines if line))
 
 
 def _which(name: str) -> str | None:

@@ -11,7 +11,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from dms_relay.errors import RelayError
+from dms_relay.errors import WriteError
 
 #: Version of the file's format.
 VERSION = 1
@@ -19,12 +19,13 @@ VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class TableFile:
-    """A table as a file: its octets, its permission bits and its owner."""
+    """A table as a file: its octets, its permission bits and its owner. Of a link, ``content`` is where it points."""
 
     content: bytes = field(repr=False)
     mode: int
     uid: int
     gid: int
+    is_link: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,25 +64,28 @@ def dump(state: State) -> bytes:
 def _dump_table(table: TableFile | None) -> dict[str, Any] | None:
     if table is None:
         return None
-    return {"content": table.content.decode("latin-1"), "mode": table.mode, "uid": table.uid, "gid": table.gid}
+    rights = {"mode": table.mode, "uid": table.uid, "gid": table.gid}
+    return {"content": table.content.decode("latin-1"), "link": table.is_link, **rights}
 
 
 def load(data: bytes | None, name: str) -> State:
-    """Read the file's content; ``None`` is no file. Raises ``RelayError`` where it is not ours to understand."""
+    """Read the file's content; ``None`` is no file. Raises ``WriteError`` where it is not ours to understand."""
     if data is None:
         return State()
     try:
         document = json.loads(data)
+        if document["version"] != VERSION:
+            raise WriteError(
+                f"{name} is of another version of dms-relay -- use that one, or move the file away; what is set stays set"
+            )
         return _load(document)
     except (ValueError, KeyError, TypeError, AttributeError):
-        raise RelayError(
+        raise WriteError(
             f"{name} is damaged: what Postfix had before cannot be known -- move the file away; what is set stays set"
         ) from None
 
 
 def _load(document: Any) -> State:  # noqa: ANN401 -- whatever JSON holds
-    if document["version"] != VERSION:
-        raise ValueError
     return State(
         parameters={n: Given(g["before"], tuple(g["values"])) for n, g in document["parameters"].items()},
         tables={name: _load_table(table) for name, table in document["tables"].items()},
@@ -92,4 +96,5 @@ def _load(document: Any) -> State:  # noqa: ANN401 -- whatever JSON holds
 def _load_table(table: dict[str, Any] | None) -> TableFile | None:
     if table is None:
         return None
-    return TableFile(table["content"].encode("latin-1"), table["mode"], table["uid"], table["gid"])
+    content = table["content"].encode("latin-1")
+    return TableFile(content, table["mode"], table["uid"], table["gid"], table["link"])

@@ -1,0 +1,1 @@
+"""What it costs: ``python -m bench``. No part of the installed package."""
