@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import gc
+import io
 import os
 import re
 import sys
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 #: Seconds to wait for another run to finish.
 LOCK_TIMEOUT = 30.0
+#: Columns of the help where there is no terminal, and on a very narrow one.
+_HELP_WIDTH = 80
 #: What Postfix can take in the name of a table: no blank or comma (they separate tables), no $ (it would be expanded).
 _DIRECTORY = re.compile(r"/[\w./+@:~=-]*", re.ASCII)
 _EPILOG = """\
@@ -43,31 +46,53 @@ def parser() -> argparse.ArgumentParser:
         prog="dms-relay",
         description="Make Postfix hand its mail to relay services, as the environment and the configuration files say.",
         epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=_formatter,
     )
     top.add_argument("--version", action="version", version=f"dms-relay {__version__}")
     top.add_argument("--config-dir", metavar="DIR", help="where the inputs are mounted (/tmp/docker-mailserver)")
     top.add_argument("--postfix-dir", metavar="DIR", help="Postfix's configuration ($MAIL_CONFIG, else /etc/postfix)")
     top.add_argument("--log-level", choices=LEVELS, help="how much to say on standard error ($LOG_LEVEL, else info)")
     top.add_argument("--log-format", choices=FORMATS, help="for a person or a program ($LOG_FORMAT, else console)")
-    _add_commands(top.add_subparsers(dest="command", metavar="COMMAND", required=True))
+    _add_commands(top.add_subparsers(dest="command", metavar="COMMAND", required=True, prog=top.prog))
     return top
 
 
+def _formatter(prog: str) -> argparse.HelpFormatter:
+    """Make help as wide as the terminal. argparse makes one for each argument, and would import shutil (4 ms) for it."""
+    try:
+        width = os.get_terminal_size().columns
+    except (OSError, ValueError):
+        width = _HELP_WIDTH
+    return argparse.RawDescriptionHelpFormatter(prog, width=max(width, _HELP_WIDTH) - 2)
+
+
 def _add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    apply = commands.add_parser("apply", help="make Postfix match the inputs, and reload it where it runs")
+    def add(name: str, what: str) -> argparse.ArgumentParser:
+        return commands.add_parser(
+            name, help=what, description=f"{what[0].upper()}{what[1:]}.", formatter_class=_formatter
+        )
+
+    apply = add("apply", "make Postfix match the inputs, and reload it where it runs")
     apply.add_argument("--no-reload", dest="reload", action="store_false", help="leave a running Postfix alone")
     apply.add_argument(
         "--lock-timeout",
-        type=float,
+        type=seconds,
         default=LOCK_TIMEOUT,
         metavar="SECONDS",
         help="how long to wait for another run (30)",
     )
-    plan = commands.add_parser("plan", help="show what apply would change, as a diff; writes nothing")
+    plan = add("plan", "show what apply would change, as a diff; writes nothing")
     plan.add_argument("--exit-code", action="store_true", help="exit with 1 where there is something to change")
-    show = commands.add_parser("show", help="show the merged configuration, each value with its origin")
+    show = add("show", "show the merged configuration, each value with its origin")
     show.add_argument("--json", action="store_true", help="as one JSON object")
+
+
+def seconds(text: str) -> float:
+    """Read a number of seconds; argparse names this function where the text is none."""
+    number = float(text)
+    if not 0 <= number < float("inf"):
+        raise ValueError
+    return number
 
 
 def main(argv: Sequence[str], environ: Mapping[str, str]) -> int:
@@ -134,6 +159,9 @@ def run() -> None:
     saves a quarter of its time (``make bench``). Nothing here leaves work to the interpreter's end.
     """
     gc.disable()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # What a terminal's character set lacks is shown as an escape, and is no reason to fail.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         code = main(sys.argv[1:], os.environ)
         sys.stdout.flush()

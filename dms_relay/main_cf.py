@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _SPACE = " \t\r\v\f"
-_SETTING = re.compile(r"\s*([A-Za-z0-9_./-]+)\s*=(.*)", re.DOTALL)
+_SETTING = re.compile(rf"([A-Za-z0-9_./-]+)[{_SPACE}]*=(.*)", re.DOTALL)
 
 
 class Entry(NamedTuple):

@@ -15,7 +15,10 @@ from dms_relay.model import Login, LoginEntry, Origin, Problem, RelayConfig, Rel
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from dms_relay.model import Domain, Inputs
+    from dms_relay.model import Domain, Inputs, NexthopList
+
+#: Where the operator's own value stands, the tables in use are not ours.
+_TABLE_PARAMETERS = frozenset({"sender_dependent_relayhost_maps", "smtp_sasl_password_maps"})
 
 
 def merge(inputs: Inputs) -> RelayConfig:
@@ -26,6 +29,11 @@ def merge(inputs: Inputs) -> RelayConfig:
     merger = _Merger(inputs)
     config = merger.config()
     return replace(config, warnings=sort_problems([*inputs.problems, *merger.warnings]))
+
+
+def _nexthops(lists: Iterable[NexthopList]) -> Iterator[str]:
+    """Give each nexthop as a lookup key: letter case does not count (postmap(1))."""
+    yield from (member.casefold() for nexthops in lists for member in nexthops.members)
 
 
 class _Merger:
@@ -45,11 +53,13 @@ class _Merger:
             return RelayConfig()
         mapped = self._unique_routes()
         opted_out = self._opted_out(mapped)
+        routes = (*mapped.values(), *self._relay_host_routes(mapped, opted_out))
         logins = self._logins()
+        self._warn_of_logins_without_relay(routes)
         return RelayConfig(
             enabled=True,
             default=inputs.default,
-            routes=(*mapped.values(), *self._relay_host_routes(mapped, opted_out)),
+            routes=routes,
             opted_out=tuple(opted_out.values()),
             logins=logins,
             login_file=inputs.logins is not None,
@@ -100,7 +110,8 @@ class _Merger:
     def _warn_of_no_domains(self, origin: Origin) -> None:
         if not self.inputs.domains:
             text = "RELAY_HOST relays nothing: no managed domain is known"
-            self._warn(origin, text, "add a mail account or alias, or set DEFAULT_RELAY_HOST")
+            other = "take RELAY_HOST away" if self.inputs.default else "set DEFAULT_RELAY_HOST"
+            self._warn(origin, text, f"add a mail account or alias, or {other}")
 
     # Rule 4: logins.
 
@@ -130,14 +141,15 @@ class _Merger:
             return []
         self._warn_of_second_relay()
         login = Login(username.value, password.value)
-        return [LoginEntry(key, login, username.origin) for key in relay[0].members]
+        origin = Origin(f"{username.origin}, {password.origin}")
+        return [LoginEntry(key, login, origin) for key in relay[0].members]
 
     def _warn_of_second_relay(self) -> None:
         """With both defaults set, only the first gets the login (rule 4)."""
         default, relay = self.inputs.default, self.inputs.relay
         if default is None or relay is None:
             return
-        known = {key.casefold() for key in default[0].members}
+        known = set(_nexthops([default[0]]))
         known.update(entry.key.casefold() for entry in self.inputs.logins or ())
         if relay[0].text.casefold() not in known:
             text = f"{relay[0].text} gets no login: RELAY_USER is the login at DEFAULT_RELAY_HOST only"
@@ -151,7 +163,31 @@ class _Merger:
                 self._dropped(f"login for {entry.key}", entry.origin, first.origin)
         return logins.values()
 
-    # Warnings about logins that go nowhere.
+    # Warnings about logins that go nowhere, or anywhere.
+
+    def _warn_of_logins_without_relay(self, routes: Iterable[Route]) -> None:
+        """Warn of each login of the file that no relay of ours will ever see (a key that is not exactly its nexthop)."""
+        if not self.inputs.user_parameters.keys().isdisjoint(_TABLE_PARAMETERS):
+            return
+        default = self._default_nexthops()
+        nexthops = default.union(_nexthops(route.nexthops for route in routes))
+        if self.inputs.relay:
+            nexthops.update(_nexthops([self.inputs.relay[0]]))
+        domains = {route.key.casefold().rpartition("@")[2] for route in routes}
+        for entry in self.inputs.logins or ():
+            _, at, domain = entry.key.casefold().rpartition("@")
+            if not at and domain not in nexthops:
+                text = "no relay that is set here has this key, so the login is not used"
+                self._warn(entry.origin, text, "write the key exactly as the nexthop, brackets and port included")
+            elif at and not default and domain not in domains:
+                text = "no relay is set here for this sender, so its login goes to whatever server takes the mail"
+                self._warn(entry.origin, text, "map the sender in postfix-relaymap.cf, or take the login away")
+
+    def _default_nexthops(self) -> set[str]:
+        """Give the nexthops that serve every sender: the operator's own ``relayhost`` stands in place of ours."""
+        if own := self.inputs.user_parameters.get("relayhost"):
+            return set(own.value.replace(",", " ").casefold().split())
+        return set(_nexthops([self.inputs.default[0]])) if self.inputs.default else set()
 
     def _warn_of_half_a_login(self) -> None:
         username, password = self.inputs.username, self.inputs.password

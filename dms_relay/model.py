@@ -99,12 +99,21 @@ class Setting:
     origin: Origin
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Login:
     """A SASL user name and password."""
 
     username: str
-    password: str = field(repr=False)
+    password: str
+
+    def __repr__(self) -> str:
+        """Show no password."""
+        return f"Login(username={self.shown_username!r})"
+
+    @property
+    def shown_username(self) -> str:
+        """The user name, masked where it is the password as well: some relays take one token for both."""
+        return MASK if self.username == self.password else self.username
 
     @property
     def table_value(self) -> str:

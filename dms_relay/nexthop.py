@@ -11,6 +11,7 @@ has no such file. Labels may hold any letter or digit of any script, and ``_``, 
 from __future__ import annotations
 
 import re
+from typing import NoReturn
 
 from dms_relay.model import NexthopList
 
@@ -22,13 +23,24 @@ PORT_MAX = 65535
 NAME_MAX = 255
 LABEL_MAX = 63
 
-_QUOTABLE = re.compile(r"[\[\]\w.-]{1,255}(:[0-9]{0,8}\]?)?|[\[\]0-9A-Fa-f:.]{1,64}")
-_LOOKS_LIKE_NEXTHOP = re.compile(r"\[.*|.*:[0-9]+")
-_IPV6 = re.compile(r"(?:[Ii][Pp][Vv]6:)?[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*")
+_QUOTABLE = re.compile(r"[\[\]\w.-]{1,255}(:[0-9]{0,5}\]?)?")
+_LOOKS_LIKE_NEXTHOP = re.compile(rf"\[.*|.*:(?:[0-9]+|{'|'.join(sorted(SERVICES))})")
+_PORT = re.compile(r"[0-9]{1,5}", re.ASCII)
+_IPV6_PREFIX = "ipv6:"
+_IPV6_CHARACTERS = frozenset("0123456789abcdefABCDEF:.")
 _IPV4_LIKE = re.compile(r"[0-9.]+")
+#: Nearly every domain: the rest is looked at in full.
+_PLAIN_DOMAIN = re.compile(
+    r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.ASCII | re.IGNORECASE
+)
+#: What looks like a blank, or like nothing, and is no blank: no-break and zero-width spaces, byte order mark, and others.
+_ODD_BLANK = re.compile(r"[^\S \t]|[\u200b\u200e\u200f\u2060\ufeff]")
+#: Zero-width (non-)joiners, which some scripts need inside a word (RFC 5892, appendix A).
+_JOINERS = "\u200c\u200d"
+_LOGIN_ELSEWHERE = "write [host]:port; a login goes in postfix-sasl-password.cf"
 
 
-class SyntaxProblem(ValueError):  # noqa: N818 -- it becomes a Problem
+class SyntaxProblem(ValueError):  # noqa: N818 -- it becomes a Problem of its line and goes no further
     """A text cannot be used. ``text`` says why, ``remedy`` what to write instead; neither holds a secret."""
 
     def __init__(self, text: str, remedy: str) -> None:
@@ -43,58 +55,69 @@ def quote(text: str) -> str:
     return f' "{text}"' if _QUOTABLE.fullmatch(text) else ""
 
 
+def refuse_odd_blanks(text: str) -> None:
+    """Raise ``SyntaxProblem`` where a character looks like a blank and is none, as text copied from a web page has."""
+    if _ODD_BLANK.search(text):
+        raise SyntaxProblem("a no-break space or the like", "type a plain blank in its place")
+
+
 def parse_nexthops(text: str) -> NexthopList:
     """Read one nexthop or a list of them.
 
     A further nexthop after a comma is taken as it is; after a blank alone only if it has brackets or a port: anything
     else there is a comment or a slip.
     """
+    refuse_odd_blanks(text)
+    words = text.replace(",", " ").split()
+    if any(word.startswith("#") for word in words):
+        raise SyntaxProblem("a comment beside the nexthop", "comments stand on a line of their own")
     members: list[str] = []
     for part in text.split(","):
-        words = part.split()
-        if not words:
-            raise SyntaxProblem("a nexthop is missing before or after a comma", "write [host1]:587, [host2]:587")
-        members.append(words[0])
-        members.extend(_further_nexthop(word) for word in words[1:])
+        members.extend(_members(part.split()))
     for member in members:
         check_nexthop(member)
-    return NexthopList(text, tuple(members))
+    return NexthopList(text, tuple(dict.fromkeys(members)))
 
 
-def _further_nexthop(word: str) -> str:
-    if not _LOOKS_LIKE_NEXTHOP.fullmatch(word):
-        _refuse_comment(word)
-        raise SyntaxProblem(
-            "text after the nexthop", "a line holds a key and its nexthop only; several are separated by commas"
-        )
-    return word
-
-
-def _refuse_comment(word: str) -> None:
-    if word.startswith("#"):
-        raise SyntaxProblem("a comment after the key", "put the comment on a line of its own")
+def _members(words: list[str]) -> list[str]:
+    """Check what stands between two commas: a nexthop, and further ones that cannot be taken for anything else."""
+    if not words:
+        raise SyntaxProblem("a nexthop is missing before or after a comma", "write [host1]:587, [host2]:587")
+    for word in words[1:]:
+        if _PORT.fullmatch(word):
+            raise SyntaxProblem("a port after a blank", "write a colon before the port: [host]:port")
+        if not _LOOKS_LIKE_NEXTHOP.fullmatch(word):
+            raise SyntaxProblem(
+                "text after the nexthop", "comments stand on a line of their own; a comma separates nexthops"
+            )
+    return words
 
 
 def check_nexthop(text: str) -> None:
     """Raise ``SyntaxProblem`` unless Postfix can use ``text`` as one nexthop."""
-    _refuse_comment(text)
     host, port = _split(text)
-    if port is not None:
-        check_port(port)
+    if port == "":
+        raise SyntaxProblem("the port is missing after the colon", "write [host]:port")
+    if port is not None and not is_port(port):
+        if port.isascii() and port.isdigit():
+            check_port(port)
+        raise SyntaxProblem("what follows the colon is no port", _LOGIN_ELSEWHERE)
     check_host(host)
 
 
 def _split(text: str) -> tuple[str, str | None]:
+    if "://" in text:
+        raise SyntaxProblem("the nexthop is a URL", "write [host]:port")
+    if "@" in text:
+        raise SyntaxProblem("the nexthop holds an @", _LOGIN_ELSEWHERE)
     if text.startswith("["):
         return _split_bracketed(text)
-    if "://" in text:
-        raise SyntaxProblem("a nexthop is not a URL", "write [host]:port")
     if "]" in text and "[" not in text:
-        raise SyntaxProblem(f"nexthop{quote(text)} has no opening bracket", f"write [{text.partition(']')[0]}]:587")
+        _refuse_missing_bracket(text, "opening", *text.split("]", 1))
     if ":[" in text:
         raise SyntaxProblem("a transport stands before the nexthop", "write the nexthop alone: [host]:port")
-    if _IPV6.fullmatch(text):
-        raise SyntaxProblem(f"IPv6 address{quote(text)} has no brackets", "write [address]:port")
+    if is_ipv6(text):
+        raise SyntaxProblem(f'IPv6 address "{text}" has no brackets', "write [address]:port")
     host, colon, port = text.partition(":")
     return host, port if colon else None
 
@@ -102,43 +125,67 @@ def _split(text: str) -> tuple[str, str | None]:
 def _split_bracketed(text: str) -> tuple[str, str | None]:
     host, bracket, rest = text[1:].partition("]")
     if not bracket:
-        name, _, port = host.partition(":")
-        hint = f"[{name}]:{port}" if port.isdigit() and name else "[host]:port"
-        raise SyntaxProblem(f"nexthop{quote(text)} has no closing bracket", f"write {hint}")
+        name, colon, port = host.partition(":")
+        _refuse_missing_bracket(text, "closing", name, colon + port)
     if rest and not rest.startswith(":"):
         raise SyntaxProblem("text after the closing bracket", "write [host]:port")
     return host, rest[1:] if rest else None
 
 
+def _refuse_missing_bracket(text: str, which: str, name: str, rest: str) -> NoReturn:
+    """Raise; the remedy names host and port where there can be no doubt that these are what they are."""
+    is_clear = is_host(name) and rest.startswith(":") and is_port(rest[1:])
+    hint = f"[{name}]{rest}" if is_clear else "[host]:port"
+    shown = quote(text) if is_clear or not rest else ""
+    raise SyntaxProblem(f"nexthop{shown} has no {which} bracket", f"write {hint}")
+
+
+def is_port(text: str) -> bool:
+    """Whether ``text`` is a TCP port number or the name of an SMTP service."""
+    return text in SERVICES or bool(_PORT.fullmatch(text) and 1 <= int(text) <= PORT_MAX)
+
+
 def check_port(text: str) -> None:
-    """Raise ``SyntaxProblem`` unless ``text`` is a TCP port number or the name of an SMTP service."""
-    if text in SERVICES or (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= PORT_MAX):
-        return
-    shown = f' "{text}"' if text.isascii() and text.isdigit() else ""
-    raise SyntaxProblem(f"port{shown} is not a number from 1 to {PORT_MAX}", "write the relay's port, such as 587")
+    """Raise ``SyntaxProblem`` unless ``is_port``. Shows a short number only: a long one may be a password."""
+    if not is_port(text):
+        shown = f' "{text}"' if _PORT.fullmatch(text) else ""
+        raise SyntaxProblem(f"port{shown} is not a number from 1 to {PORT_MAX}", "write the relay's port, such as 587")
+
+
+def is_host(text: str) -> bool:
+    """Whether ``check_host`` takes ``text``."""
+    try:
+        check_host(text)
+    except SyntaxProblem:
+        return False
+    return True
 
 
 def check_host(text: str) -> None:
     """Raise ``SyntaxProblem`` unless ``text`` is a host name, an IPv4 or an IPv6 address."""
     if not text:
-        raise SyntaxProblem("the host name is missing", "write [host]:port")
+        raise SyntaxProblem("the host name is missing", "write the relay's host name")
     if ":" in text:
-        _check_ipv6(text)
+        if not is_ipv6(text):
+            raise SyntaxProblem("the host holds a colon and is not an IPv6 address", "write a host name or an address")
     elif _IPV4_LIKE.fullmatch(text):
         _check_ipv4(text)
     else:
         check_domain(text, "host name")
 
 
-def _check_ipv6(text: str) -> None:
+def is_ipv6(text: str) -> bool:
+    """Whether ``text`` is an IPv6 address, with or without the prefix that SMTP knows (RFC 5321, section 4.1.3)."""
+    address = text[len(_IPV6_PREFIX) :] if text.lower().startswith(_IPV6_PREFIX) else text
+    if ":" not in address or not _IPV6_CHARACTERS.issuperset(address):
+        return False
     from ipaddress import AddressValueError, IPv6Address  # noqa: PLC0415 -- 3 ms, and rarely needed
 
     try:
-        if "%" in text:  # a scope, which Postfix does not take
-            raise AddressValueError  # noqa: TRY301 -- the same message
-        IPv6Address(text[5:] if text[:5].lower() == "ipv6:" else text)
+        IPv6Address(address)
     except AddressValueError:
-        raise SyntaxProblem(f"host{quote(text)} is not an IPv6 address", "write [host]:port") from None
+        return False
+    return True
 
 
 def _check_ipv4(text: str) -> None:
@@ -148,21 +195,33 @@ def _check_ipv4(text: str) -> None:
     raise SyntaxProblem(f"host{quote(text)} is not an IPv4 address", "write four numbers from 0 to 255, or a host name")
 
 
-def check_domain(text: str, what: str = "domain") -> None:
-    """Raise ``SyntaxProblem`` unless ``text`` is a domain name as Postfix's valid_hostname(3) takes it."""
+def check_domain(text: str, what: str = "domain", *, show: bool = True) -> None:
+    """Raise ``SyntaxProblem`` unless ``text`` is a domain name as Postfix's valid_hostname(3) takes it.
+
+    ``show`` says that no password can stand in it, so that the message may quote it.
+    """
+    if len(text) <= NAME_MAX and _PLAIN_DOMAIN.fullmatch(text):
+        return
+    refuse_odd_blanks(text)
+    shown = quote(text) if show else ""
     if len(text.encode("utf-8", "surrogateescape")) > NAME_MAX:
         raise SyntaxProblem(f"the {what} is longer than {NAME_MAX} octets", f"write a {what}")
     if text.endswith("."):
-        raise SyntaxProblem(f"{what}{quote(text)} ends in a dot", "write it without")
-    if not all(_is_label(label) for label in text.split(".")):
-        raise SyntaxProblem(f"{what}{quote(text)} is not valid", "use letters, digits, hyphens and dots only")
+        raise SyntaxProblem(f"{what}{shown} ends in a dot", "write it without")
+    if not all(map(_is_label, text.split("."))):
+        raise SyntaxProblem(f"{what}{shown} is not valid", "use letters, digits, hyphens and dots only")
 
 
 def _is_label(label: str) -> bool:
-    plain = label.replace("-", "").replace("_", "")
-    if not label or len(label) > LABEL_MAX or label.startswith("-") or label.endswith("-"):
-        return False
-    return plain == "" or plain.isalnum()
+    is_sound = 0 < len(label) <= LABEL_MAX and not label.startswith("-") and not label.endswith("-")
+    return is_sound and (label.replace("-", "").replace("_", "0").isalnum() or all(map(_is_in_name, label)))
+
+
+def _is_in_name(character: str) -> bool:
+    """Whether a character may stand in a label: also the marks that some scripts write above or beside a letter."""
+    from unicodedata import category  # noqa: PLC0415 -- rarely needed
+
+    return character in "-_" or character in _JOINERS or character.isalnum() or category(character) in {"Mn", "Mc"}
 
 
 def parse_relay_host(host: str, port: str) -> NexthopList:
@@ -173,16 +232,19 @@ def parse_relay_host(host: str, port: str) -> NexthopList:
     name = host[1:-1] if host.startswith("[") and host.endswith("]") else host
     if any(c in name for c in " \t,"):
         raise SyntaxProblem("more than one host name", "name one here; a list of nexthops goes in DEFAULT_RELAY_HOST")
-    if ":" in name and not _IPV6.fullmatch(name):
+    if ":" in name and not is_ipv6(name):
         _refuse_port_in_host(name)
     check_host(name)
     text = f"[{name}]:{port}"
     return NexthopList(text, (text,))
 
 
-def _refuse_port_in_host(name: str) -> None:
+def _refuse_port_in_host(name: str) -> NoReturn:
     bare, _, number = name.rpartition(":")
-    if "://" in name or not number.isdigit():
-        raise SyntaxProblem("a colon in the host name", "write the host name alone; its port goes in RELAY_PORT")
-    bare = bare.strip("[]")
-    raise SyntaxProblem(f"host{quote(name)} has a port in it", f"set RELAY_HOST={bare} and RELAY_PORT={number}")
+    if bare.startswith("[") and bare.endswith("]"):
+        bare = bare[1:-1]
+    if is_host(bare) and is_port(number):
+        raise SyntaxProblem(f'host "{name}" has a port in it', f"set RELAY_HOST={bare} and RELAY_PORT={number}")
+    raise SyntaxProblem(
+        "the host holds a colon and is not an IPv6 address", "write the host name alone; its port goes in RELAY_PORT"
+    )

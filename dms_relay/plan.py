@@ -14,7 +14,7 @@ relay. A password cannot be taken back, a message that was refused can be sent a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from dms_relay.model import PARAMETERS, RELAYHOST_MAP, ROUTE_PARAMETERS, SASL_PASSWD, TABLES, Origin, Problem
@@ -42,8 +42,8 @@ class ParameterChange:
     """A parameter before and after; ``None`` is not set. ``put_back``: it goes to what it was before us."""
 
     name: str
-    old: str | None
-    new: str | None
+    old: str | None = field(repr=False)
+    new: str | None = field(repr=False)
     put_back: bool
 
 

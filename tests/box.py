@@ -97,7 +97,7 @@ class Box:
             check=True,
         )
         assert done.stderr == b"", done.stderr
-        lines = done.stdout.decode().splitlines()
+        lines = done.stdout.decode().removesuffix("\n").split("\n") if done.stdout else []
         return dict(line.split("\t", 1) for line in lines)
 
     def postconf_n(self) -> dict[str, str]:

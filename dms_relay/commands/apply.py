@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from dms_relay.commands import Context
     from dms_relay.log import Log
-    from dms_relay.model import RelayConfig
+    from dms_relay.model import PostfixConfig, RelayConfig
     from dms_relay.plan import Plan
 
 
@@ -30,18 +30,19 @@ def run(arguments: Namespace, context: Context) -> int:
     """Read, merge, render, plan and apply under one lock."""
     with files.lock(context.paths.postfix_dir, arguments.lock_timeout):
         config = merge(read(context.paths, context.environ))
-        changes = plan(render(config, context.paths), find(context.paths))
+        wanted = render(config, context.paths)
+        changes = plan(wanted, find(context.paths))
         context.log.problems((*config.warnings, *changes.warnings))
         if not changes.is_empty:
-            _report(config, context.log)
+            _report(config, wanted, context.log)
         changed = apply(changes, context.paths, log=context.log, reload=arguments.reload, locked=True)
     context.say(_summary(config, changes) if changed else _nothing(config))
     return os.EX_OK
 
 
-def _report(config: RelayConfig, log: Log) -> None:
+def _report(config: RelayConfig, wanted: PostfixConfig, log: Log) -> None:
     """Say which relays are used and for whom, one event each."""
-    if config.default:
+    if config.default and "relayhost" not in config.user_parameters:
         log.info("default relay", nexthop=config.default[0].text, origin=str(config.default[1]))
     for nexthop, senders in Counter(route.nexthops.text for route in config.routes).items():
         log.info("senders mapped", nexthop=nexthop, senders=senders)
@@ -50,9 +51,10 @@ def _report(config: RelayConfig, log: Log) -> None:
     for domain in config.opted_out:
         log.info("domain opted out", domain=domain.name, origin=str(domain.origin))
     for entry in config.logins or ():
-        log.debug("login", key=entry.key, username=entry.login.username, origin=str(entry.origin))
-    for name, parameter in config.user_parameters.items():
-        log.info("the value of postfix-main.cf stands in place of ours", parameter=name, origin=str(parameter.origin))
+        log.debug("login", key=entry.key, username=entry.login.shown_username, origin=str(entry.origin))
+    for name in wanted.parameters.keys() & config.user_parameters.keys():
+        origin = str(config.user_parameters[name].origin)
+        log.info("the value of postfix-main.cf stands in place of ours", parameter=name, origin=origin)
 
 
 def _summary(config: RelayConfig, changes: Plan) -> str:

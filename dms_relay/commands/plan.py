@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from dms_relay.machine import find
-from dms_relay.mask import mask_login_table, mask_parameter
+from dms_relay.mask import lines_of, mask_login_table, mask_parameters
 from dms_relay.merge import merge
 from dms_relay.model import PARAMETERS, SASL_PASSWD
 from dms_relay.plan import plan
@@ -38,8 +38,11 @@ def run(arguments: Namespace, context: Context) -> int:
 
 def _table_diff(path: str, change: TableChange) -> Iterator[str]:
     old, new = _text(change.old), _text(change.new)
-    lines = mask_login_table(old, new) if change.name == SASL_PASSWD else (old.splitlines(), new.splitlines())
-    yield from _diff(path, lines, is_new=change.old is None, is_gone=change.new is None)
+    lines = mask_login_table(old, new) if change.name == SASL_PASSWD else (lines_of(old), lines_of(new))
+    diff = list(_diff(path, lines, is_new=change.old is None, is_gone=change.new is None))
+    yield from diff
+    if old != new and not diff:
+        yield f"# {path}: blanks and line ends alone differ"
     if change.old and change.new and _rights(change.old) != _rights(change.new):
         yield f"# {path}: {_rights(change.old)} becomes {_rights(change.new)}"
 
@@ -55,10 +58,10 @@ def _rights(table: TableFile) -> str:
 def _parameter_diff(path: str, changes: Plan) -> Iterator[str]:
     changed = {change.name: change.new for change in changes.parameters}
     before = changes.found.parameters
-    old = [f"{name} = {mask_parameter(name, before[name])}" for name in PARAMETERS if name in before]
+    old = {name: before[name] for name in PARAMETERS if name in before}
     after = {name: changed.get(name, before.get(name)) for name in PARAMETERS}
-    new = [f"{name} = {mask_parameter(name, value)}" for name, value in after.items() if value is not None]
-    yield from _diff(path, (old, new), is_new=False, is_gone=False)
+    new = {name: value for name, value in after.items() if value is not None}
+    yield from _diff(path, mask_parameters(old, new), is_new=False, is_gone=False)
 
 
 def _diff(path: str, lines: tuple[list[str], list[str]], *, is_new: bool, is_gone: bool) -> Iterator[str]:

@@ -34,17 +34,19 @@ def run(arguments: Namespace, context: Context) -> int:
 
 def _document(config: RelayConfig, paths: Paths) -> dict[str, Any]:
     logins = config.logins
+    parameters = dict(_parameters(config, paths))
     return {
         "enabled": config.enabled,
-        "relayhost": {"value": config.default[0].text, "origin": str(config.default[1])} if config.default else None,
+        "relayhost": parameters.get("relayhost"),
         "routes": [{"sender": r.key, "nexthop": r.nexthops.text, "origin": str(r.origin)} for r in config.routes],
         "opted_out": [{"domain": domain.name, "origin": str(domain.origin)} for domain in config.opted_out],
         "logins": None
         if logins is None
         else [
-            {"key": e.key, "username": e.login.username, "password": MASK, "origin": str(e.origin)} for e in logins
+            {"key": entry.key, "username": entry.login.shown_username, "password": MASK, "origin": str(entry.origin)}
+            for entry in logins
         ],
-        "parameters": dict(_parameters(config, paths)),
+        "parameters": parameters,
         "warnings": [{"origin": str(w.origin), "text": w.text, "remedy": w.remedy} for w in config.warnings],
     }
 
@@ -65,7 +67,7 @@ def _text(config: RelayConfig, paths: Paths) -> Iterator[str]:
     document = _document(config, paths)
     yield from _block("relays by sender", ((r["sender"], r["nexthop"], r["origin"]) for r in document["routes"]))
     if default := document["relayhost"]:
-        yield from _block("every other sender", [("*", default["value"], default["origin"])])
+        yield from _block("every other sender", [("*", default["value"] or "no relay", default["origin"])])
     opted_out = ((f"@{d['domain']}", "not by RELAY_HOST", d["origin"]) for d in document["opted_out"])
     yield from _block("opted out", opted_out)
     logins = document["logins"] or []

@@ -13,34 +13,35 @@ from typing import TYPE_CHECKING
 from dms_relay.model import Origin, Problem, Setting
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
 NAMES = ("DEFAULT_RELAY_HOST", "RELAY_HOST", "RELAY_PORT", "RELAY_USER", "RELAY_PASSWORD")
 #: How a variable says that it names a file: DMS's way first, then that of other images.
 FILE_SUFFIXES = ("__FILE", "_FILE")
+#: Every variable that we know.
+OURS = tuple(name + suffix for name in NAMES for suffix in ("", *FILE_SUFFIXES))
 #: Octets. Secrets of Docker and Swarm end at 500 KB (docs.docker.com, Manage sensitive data); no login is a tenth of it.
 SECRET_MAX = 65536
 
 _NEAR_MISS = re.compile(r"(?:SMTP|POSTFIX|DMS|MAIL)?(DEFAULT)?RELAY(?:HOST)?([A-Z]*?)(FILE)?")
 _MEANT = {
-    "RELAY_HOST": ("", "HOST", "HOSTS", "HOSTNAME", "SERVER", "NAME", "ADDRESS", "SMARTHOST", "NEXTHOP"),
+    "RELAY_HOST": ("", "SERVER", "NAME", "ADDRESS", "NEXTHOP", "URL", "URI"),
     "RELAY_PORT": ("PORT", "PORTS"),
     "RELAY_USER": ("USER", "USERNAME", "LOGIN", "ACCOUNT", "USERID"),
     "RELAY_PASSWORD": ("PASS", "PASSWD", "PASSWORD", "PWD", "SECRET", "PASSWORT", "PW"),
 }
-_TYPING_SLIP = re.compile(r"[DR]\w*_(?:HOST|PORT|USER|PASSWORD)")
 #: Likeness (difflib, 0 to 1) from which a name counts as a slip of ours: one or two letters in ten.
 _LIKENESS = 0.85
+#: Letters that may stand in one of two names only: one taken for another. Cheap to see, so that difflib is rarely needed.
+_OTHER_LETTERS = 2
 
 
 class Lookup:
     """Finds settings, strongest source first."""
 
-    def __init__(
-        self, environ: Mapping[str, str], relay_env: Mapping[str, Setting], problems: list[Problem]
-    ) -> None:
-        """Take what is set in the process and in ``relay.env``."""
-        self._sources = ({name: Setting(value, Origin(f"env {name}")) for name, value in environ.items()}, relay_env)
+    def __init__(self, sources: Sequence[Mapping[str, Setting]], problems: list[Problem]) -> None:
+        """Take what is set in each source."""
+        self._sources = sources
         self._problems = problems
 
     def find(self, name: str) -> Setting | None:
@@ -120,30 +121,49 @@ class Lookup:
         self._problems.append(Problem(origin, text, remedy, is_error=False))
 
 
-def report_near_misses(environ: Mapping[str, str], problems: list[Problem]) -> None:
+def settings_of(environ: Mapping[str, str]) -> dict[str, Setting]:
+    """Give every variable of the process, with its origin."""
+    return {name: Setting(value, Origin(f"env {name}")) for name, value in environ.items()}
+
+
+def report_near_misses(settings: Mapping[str, Setting], problems: list[Problem]) -> None:
     """Warn of each variable that is set and looks like one of ours, with the name that is right."""
-    ours = {name + suffix for name in NAMES for suffix in ("", *FILE_SUFFIXES)}
-    for name, value in environ.items():
-        if value and name not in ours and (meant := " or ".join(_meant(name))):
-            problems.append(Problem(Origin(f"env {name}"), "is not a setting and has no effect", f"set {meant}", is_error=False))
+    for name, setting in settings.items():
+        if setting.value and name.isascii() and name not in OURS and (meant := " or ".join(_meant(name))):
+            text = f"{name} is not a setting and has no effect"
+            problems.append(Problem(setting.origin, text, f"set {meant}", is_error=False))
 
 
 def _meant(name: str) -> Iterator[str]:
-    match = _NEAR_MISS.fullmatch(name.upper().replace("_", "").replace("-", ""))
-    if match is None:
-        yield from _slips(name)
+    if name.upper() in OURS:
+        yield name.upper()
         return
+    match = _NEAR_MISS.fullmatch(name.upper().replace("_", "").replace("-", ""))
+    rights = list(_by_word(match[2], is_default=bool(match[1]))) if match else []
+    yield from [right + FILE_SUFFIXES[0] for right in rights] if match and match[3] else rights
+    if not rights:
+        yield from _slips(name)
+
+
+def _by_word(word: str, *, is_default: bool) -> Iterator[str]:
+    """Give what is meant by RELAY and a word that others use for what ours says."""
     for right, words in _MEANT.items():
-        if match[2] in words:
-            default = match[1] and right == "RELAY_HOST"
-            yield ("DEFAULT_" if default else "") + right + ("__FILE" if match[3] else "")
-            if right == "RELAY_HOST" and "HOST" not in match[2] and not match[1]:
+        if word in words and is_default:
+            # The port of a default relay stands in its nexthop.
+            yield "DEFAULT_RELAY_HOST" if right in {"RELAY_HOST", "RELAY_PORT"} else right
+        elif word in words:
+            yield right
+            if right == "RELAY_HOST":
                 yield "DEFAULT_RELAY_HOST"
 
 
 def _slips(name: str) -> list[str]:
-    if not _TYPING_SLIP.fullmatch(name):
+    """Give the name of ours that differs by a letter or two."""
+    letters = set(name)
+    near = [right for right in OURS if abs(len(name) - len(right)) <= 1]
+    close = [right for right in near if len(letters.symmetric_difference(right)) <= _OTHER_LETTERS]
+    if not close:
         return []
     from difflib import get_close_matches  # noqa: PLC0415 -- 5 ms, and rarely needed
 
-    return get_close_matches(name, NAMES, n=1, cutoff=_LIKENESS)
+    return get_close_matches(name, close, n=1, cutoff=_LIKENESS)

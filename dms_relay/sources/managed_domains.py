@@ -5,7 +5,9 @@ into it, from ``postfix-accounts.cf`` and ``postfix-virtual.cf``. Writes nothing
 ignored, are given once, in the order of their first mention; a warning names both places where a table made of them line
 by line would have had two keys.
 
-Known limits: an account's hash is never looked at, and its line never shown.
+What is no domain is left out, with a warning: the files are those of the mail server, which can do without it.
+
+Known limits: an account's hash is never looked at, and nothing of its line is shown.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from dms_relay.model import Domain, Origin, Problem
 from dms_relay.nexthop import SyntaxProblem, check_domain
-from dms_relay.sources.text import lines_of, read_text, split_entry
+from dms_relay.sources.text import TRIM, lines_of, read_text, split_entry
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,7 +68,7 @@ class _Domains:
         if text is None:
             return False
         for line in lines_of(text):
-            if domain := domain_of(line.text).strip():
+            if domain := domain_of(line.text).strip(TRIM):
                 self._add(domain, Origin(name, line.number), is_list=is_list)
         return True
 
@@ -81,8 +83,9 @@ class _Domains:
 
     def _add_new(self, key: str, domain: str, origin: Origin) -> None:
         try:
-            check_domain(domain)
+            check_domain(domain, show=origin.source != ACCOUNTS)
         except SyntaxProblem as problem:
-            self.problems.append(Problem(origin, problem.text, problem.remedy))
+            text = f"{problem.text}, so nothing is relayed for it"
+            self.problems.append(Problem(origin, text, problem.remedy, is_error=False))
         else:
             self.found[key] = Domain(domain, origin)

@@ -6,11 +6,11 @@ value and a name that stands twice become a ``Problem`` with its line; no value 
 
 from __future__ import annotations
 
+import re
 from io import StringIO
 from typing import TYPE_CHECKING
 
 from dms_relay.model import Origin, Problem, Setting
-from dms_relay.sources.environment import report_near_misses
 from dms_relay.sources.text import read_text
 
 if TYPE_CHECKING:
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from dms_relay.model import Paths
 
 NAME = "relay.env"
+_LOGIN = frozenset({"RELAY_USER", "RELAY_PASSWORD"})
+#: A comment behind a value without quotes: where the value is a password, it may be a part of it.
+_COMMENT = re.compile(r"[ \t]*[^'\"\s].*\s#")
 
 
 def read_relay_env(paths: Paths, problems: list[Problem]) -> dict[str, Setting]:
@@ -31,7 +34,6 @@ def read_relay_env(paths: Paths, problems: list[Problem]) -> dict[str, Setting]:
     settings: dict[str, Setting] = {}
     for binding in parse_stream(StringIO(text, newline="")):
         _add(binding, settings, problems)
-    report_near_misses({name: setting.value for name, setting in settings.items()}, problems)
     return settings
 
 
@@ -45,6 +47,9 @@ def _add(binding: Binding, settings: dict[str, Setting], problems: list[Problem]
         if binding.key in settings:
             text = f"{binding.key} is set at {settings[binding.key].origin} already; the last one counts"
             problems.append(Problem(origin, text, "keep one of the two", is_error=False))
+        if binding.key in _LOGIN and _COMMENT.match(binding.original.string.partition("=")[2]):
+            text = f"what follows # in {binding.key} is taken for a comment"
+            problems.append(Problem(origin, text, "put the value in quotes if it belongs to it", is_error=False))
         settings[binding.key] = Setting(binding.value, origin)
 
 

@@ -36,7 +36,7 @@ class _Reader:
         self.opt_outs: list[Domain] = []
 
     def entry(self, key: str, value: str, origin: Origin) -> None:
-        if "@" not in key and key != NULL_SENDER:
+        if "@" not in key and '"' not in key and key != NULL_SENDER:
             self._warn(origin, "the key has no @, so the line has no effect", "write @domain or user@domain")
             return
         if key != NULL_SENDER:

@@ -28,11 +28,15 @@ def read_logins(paths: Paths, problems: list[Problem]) -> tuple[LoginEntry, ...]
 
     def entry(key: str, value: str, origin: Origin) -> None:
         check_login_key(key, value)
-        entries.append(LoginEntry(key, parse_login(value), origin))
+        login = parse_login(value)
+        entries.append(LoginEntry(key, login, origin))
+        if not login.password:
+            warn(origin, "the password is empty", "write user:password after the key")
         if key.startswith("*@"):
-            problems.append(
-                Problem(origin, "* is not a pattern here", "write @domain for every sender of the domain", is_error=False)
-            )
+            warn(origin, "* is not a pattern here", "write @domain for every sender of the domain")
+
+    def warn(origin: Origin, text: str, remedy: str) -> None:
+        problems.append(Problem(origin, text, remedy, is_error=False))
 
     found = read_entries(paths.config_dir / NAME, NAME, problems, entry)
     return tuple(entries) if found else None
@@ -45,6 +49,8 @@ def check_login_key(key: str, value: str) -> None:
     if "@" in key:
         check_sender_key(key)
         return
+    if "," in key:
+        raise SyntaxProblem("the key is a list", "write one line for each nexthop, with its login")
     try:
         check_nexthop(key)
     except SyntaxProblem:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from dms_relay.model import NexthopList, Origin, Problem, Setting
 from dms_relay.nexthop import SyntaxProblem, check_port, parse_nexthops, parse_relay_host
-from dms_relay.sources.environment import Lookup, report_near_misses
+from dms_relay.sources.environment import Lookup, report_near_misses, settings_of
 from dms_relay.sources.relay_env import read_relay_env
 from dms_relay.sources.sasl_password import check_login_length
 
@@ -39,8 +39,10 @@ class Settings:
 
 def read_settings(paths: Paths, environ: Mapping[str, str], problems: list[Problem]) -> Settings:
     """Find each setting where it stands first, and check it."""
-    report_near_misses(environ, problems)
-    lookup = Lookup(environ, read_relay_env(paths, problems), problems)
+    process, relay_env = settings_of(environ), read_relay_env(paths, problems)
+    for found in (process, relay_env):
+        report_near_misses(found, problems)
+    lookup = Lookup((process, relay_env), problems)
     reader = _Reader(problems)
     host, port = lookup.find("RELAY_HOST"), lookup.find("RELAY_PORT")
     username, password = lookup.find("RELAY_USER"), lookup.find("RELAY_PASSWORD")
@@ -78,7 +80,9 @@ class _Reader:
         number = self._port(port) if port else DEFAULT_PORT
         if host is None:
             if port is not None:
-                self._warn(port.origin, "RELAY_PORT has no effect without RELAY_HOST", "set RELAY_HOST, or take it away")
+                self._warn(
+                    port.origin, "RELAY_PORT has no effect without RELAY_HOST", "set RELAY_HOST, or take it away"
+                )
             return None
         nexthop = self._try(host.origin, lambda: parse_relay_host(_plain(host.value), number))
         return (nexthop, host.origin) if isinstance(nexthop, NexthopList) else None
@@ -110,7 +114,9 @@ def _plain(value: str) -> str:
 def _login_part(setting: Setting, *, is_username: bool) -> Setting:
     what = "user name" if is_username else "password"
     if any(character in setting.value for character in "\r\n\0"):
-        raise SyntaxProblem(f"the {what} holds a line end or a NUL", "Postfix's table cannot carry it: use another login")
+        raise SyntaxProblem(
+            f"the {what} holds a line end or a NUL", "Postfix's table cannot carry it: use another login"
+        )
     if setting.value[0] in " \t\v\f" or setting.value[-1] in " \t\v\f":
         raise SyntaxProblem(
             f"the {what} begins or ends with a blank", "take the blank off; Postfix's table cannot carry it"

@@ -1,8 +1,9 @@
 """Reads a text file of the operator's as lines, and says what no file may hold.
 
 Reads: one file. Writes nothing. What fails: a file that is there but cannot be read, bytes that are not UTF-8, NUL; each is
-a ``Problem``, never an exception. CRLF line ends, a missing last line end and a byte order mark are taken as meant. Blanks
-are the space and the tab between fields, and whatever isspace(3) trims, as Postfix's readlline(3) does, at the ends.
+a ``Problem``, never an exception. CRLF line ends, a missing last line end and a byte order mark are taken as meant; a CR
+elsewhere in a line, as in files with CR alone, is a ``Problem``: Postfix would take it for a part of the value. Blanks are
+the space and the tab between fields, and whatever isspace(3) trims, as Postfix's readlline(3) does, at the ends.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from dms_relay.model import Origin, Problem
-from dms_relay.nexthop import SyntaxProblem, check_domain
+from dms_relay.nexthop import SyntaxProblem, check_domain, refuse_odd_blanks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -22,6 +23,9 @@ TRIM = " \t\r\v\f"
 _UTF8_BOM = b"\xef\xbb\xbf"
 _UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
 _FIELDS = re.compile(r"[ \t]+")
+_TRIM_BYTES = TRIM.encode()
+#: Octets in a sender key: local part, @ and domain (RFC 5321, section 4.5.3.1).
+KEY_MAX = 64 + 1 + 255
 _UNSAFE_IN_KEY = re.compile(r"[\x00-\x20\x7f\"\\]")
 
 
@@ -70,21 +74,28 @@ def _decode(data: bytes, name: str, problems: list[Problem]) -> str:
         text = data.decode()
     except UnicodeDecodeError:
         return _decode_lines(data, name, problems)
-    return _decode_lines(data, name, problems) if "\0" in text else text
+    is_plain = "\0" not in text and text.count("\r") == text.count("\r\n")
+    return text if is_plain else _decode_lines(data, name, problems)
 
 
 def _decode_lines(data: bytes, name: str, problems: list[Problem]) -> str:
     lines = data.split(b"\n")
     for number, line in enumerate(lines, 1):
-        if b"\0" in line:
-            problems.append(Problem(Origin(name, number), "holds a NUL byte", "take it out; the file must be plain text"))
-        elif (text := line.decode(errors="replace")).encode() != line:
-            del text
-            problems.append(Problem(Origin(name, number), "is not UTF-8", "save the file as UTF-8"))
-        else:
-            continue
-        lines[number - 1] = b""
+        if wrong := _wrong_in(line):
+            problems.append(Problem(Origin(name, number), *wrong))
+            lines[number - 1] = b""
     return b"\n".join(lines).decode()
+
+
+def _wrong_in(line: bytes) -> tuple[str, str] | None:
+    """Say why a line cannot be text, and what to do."""
+    if b"\0" in line:
+        return "holds a NUL byte", "take it out; the file must be plain text"
+    if line.decode(errors="replace").encode() != line:
+        return "is not UTF-8", "save the file as UTF-8"
+    if b"\r" in line.strip(_TRIM_BYTES):
+        return "holds a carriage return in the middle", "save the file with line ends of Unix (LF) or Windows (CRLF)"
+    return None
 
 
 def lines_of(text: str) -> Iterator[Line]:
@@ -95,9 +106,7 @@ def lines_of(text: str) -> Iterator[Line]:
             yield Line(number, line, indented=raw[0] in TRIM)
 
 
-def read_entries(
-    path: Path, name: str, problems: list[Problem], entry: Callable[[str, str, Origin], None]
-) -> bool:
+def read_entries(path: Path, name: str, problems: list[Problem], entry: Callable[[str, str, Origin], None]) -> bool:
     """Read ``key blanks value`` lines and call ``entry`` with key, value and origin; say whether the file is there.
 
     A ``SyntaxProblem`` that ``entry`` raises becomes a problem of that line. An indented entry is read, with a warning:
@@ -128,10 +137,14 @@ def check_sender_key(key: str) -> None:
     """Raise ``SyntaxProblem`` unless ``key``, which holds an ``@``, is ``@domain`` or ``user@domain``.
 
     A table cannot carry a key with quotes, backslashes or blanks unchanged (postmap(1)), so these are refused. The key is
-    not quoted in the message: in a file of logins it may be a login that lost its key.
+    not quoted in the message: it may be a login that lost its key, or stands in front of a host as in a URL.
     """
+    refuse_odd_blanks(key)
     if _UNSAFE_IN_KEY.search(key):
-        raise SyntaxProblem(
-            "the key holds a quote, a backslash or a control character", "write @domain or user@domain"
-        )
-    check_domain(key.rpartition("@")[2], "domain in the key")
+        raise SyntaxProblem("the key holds a quote, a backslash or a control character", "write @domain or user@domain")
+    if len(key.encode()) > KEY_MAX:
+        raise SyntaxProblem(f"the key is longer than {KEY_MAX} octets", "write @domain or user@domain")
+    local, _, domain = key.rpartition("@")
+    if "@" in local or ":" in local:
+        raise SyntaxProblem("the key is no address", "write @domain or user@domain")
+    check_domain(domain, "domain in the key", show=False)

@@ -1,0 +1,281 @@
+"""Inputs that work otherwise than they seem meant, and what is said of each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+RELAYMAP = "postfix-relaymap.cf"
+LOGINS = "postfix-sasl-password.cf"
+DEFAULT = {"DEFAULT_RELAY_HOST": "[r.test]:587"}
+LOGIN = {"RELAY_USER": "user", "RELAY_PASSWORD": "s3cret"}
+FULL = {**DEFAULT, **LOGIN}
+KEEP_ONE = "keep one of the two"
+FIRST = f"comes first -- {KEEP_ONE}"
+NO_LOGIN = (
+    "no login is set: relays are used without one, and nothing demands TLS -- "
+    "set RELAY_USER and RELAY_PASSWORD, or write postfix-sasl-password.cf"
+)
+NO_RELAY = (
+    "a login is set, but no relay to use it at: nothing is configured -- "
+    "set DEFAULT_RELAY_HOST or RELAY_HOST, or write postfix-relaymap.cf"
+)
+NO_DOMAIN = "RELAY_HOST relays nothing: no managed domain is known -- add a mail account or alias, or"
+BOM = "begins with a byte order mark, which is ignored -- save it as UTF-8 without"
+PATTERN = "* is not a pattern here -- write"
+OPT_OUT = "the opt-out of @a.test has no effect"
+QUOTE = "is taken for a comment -- put the value in quotes if it belongs to it"
+SPELLING = "that mapping stands for both -- write the domain in one spelling"
+NO_KEY = (
+    "no relay that is set here has this key, so the login is not used -- "
+    "write the key exactly as the nexthop, brackets and port included"
+)
+NO_SENDER = (
+    "no relay is set here for this sender, so its login goes to whatever server takes the mail -- "
+    "map the sender in postfix-relaymap.cf, or take the login away"
+)
+
+
+@dataclass(frozen=True)
+class Case:
+    """Inputs, and every warning of the run in its order."""
+
+    name: str
+    env: dict[str, str]
+    files: dict[str, str]
+    warnings: list[str] = field(default_factory=list)
+
+
+CASES = (
+    Case(
+        "nothing is wrong",
+        FULL,
+        {RELAYMAP: "@a.test [a.test]\n", LOGINS: "[a.test] a:1\r\n@a.test a:2\t \n", "vhost": ""},
+    ),
+    Case("nothing is set", {}, {}),
+    # What stands in the files.
+    Case("a byte order mark", FULL, {RELAYMAP: "\ufeff@a.test [a.test]\n"}, [f"{RELAYMAP}: {BOM}"]),
+    Case("a byte order mark before a setting", {}, {"relay.env": "\ufeffRELAY_HOST=\n"}, [f"relay.env: {BOM}"]),
+    Case(
+        "an indented line",
+        FULL,
+        {RELAYMAP: " @a.test [a.test]\n"},
+        [f"{RELAYMAP}:1: the line is indented -- begin it in the first column"],
+    ),
+    Case(
+        "a mapping without an @",
+        FULL,
+        {RELAYMAP: "# a\na.test [a.test]\n"},
+        [f"{RELAYMAP}:2: the key has no @, so the line has no effect -- write @domain or user@domain"],
+    ),
+    Case(
+        "an address alone",
+        FULL,
+        {RELAYMAP: "user@a.test\n<>\n"},
+        [
+            f"{RELAYMAP}:{line}: an address without a nexthop has no effect -- only a domain can opt out: @domain"
+            for line in (1, 2)
+        ],
+    ),
+    Case(
+        "a pattern in the relaymap",
+        FULL,
+        {RELAYMAP: "*@a.test [a.test]\n"},
+        [f"{RELAYMAP}:1: {PATTERN} @a.test for every sender of the domain"],
+    ),
+    Case(
+        "a pattern in the logins",
+        FULL,
+        {LOGINS: "*@a.test u:1\n"},
+        [f"{LOGINS}:1: {PATTERN} @domain for every sender of the domain"],
+    ),
+    Case(
+        "an empty password",
+        FULL,
+        {LOGINS: "@a.test user:\n"},
+        [f"{LOGINS}:1: the password is empty -- write user:password after the key"],
+    ),
+    Case(
+        "a domain twice in vhost",
+        {**LOGIN, "RELAY_HOST": "r.test"},
+        {"vhost": "a.test\nA.test\n"},
+        ["vhost:2: domain A.test stands at vhost:1 already; this one is dropped -- name it once, in one spelling"],
+    ),
+    Case(
+        "two spellings in accounts and aliases",
+        {**LOGIN, "RELAY_HOST": "r.test"},
+        {
+            "postfix-accounts.cf": "a@a.test|x\nb@a.test|x\n",
+            "postfix-virtual.cf": "c@A.test a@a.test\n@a.test a@a.test\n",
+        },
+        [
+            (
+                "postfix-virtual.cf:1: domain A.test stands at postfix-accounts.cf:1 already; this one is dropped -- "
+                "name it once, in one spelling"
+            )
+        ],
+    ),
+    # What the environment says twice, or not at all.
+    Case(
+        "a value and a file",
+        {**FULL, "RELAY_USER__FILE": "/nowhere"},
+        {},
+        [f"env RELAY_USER__FILE: has no effect: RELAY_USER itself is set -- {KEEP_ONE}"],
+    ),
+    Case(
+        "a value and two files",
+        {**FULL, "RELAY_USER__FILE": "/x", "RELAY_USER_FILE": "/x"},
+        {},
+        [
+            f"env RELAY_USER_FILE: has no effect: RELAY_USER itself is set -- {KEEP_ONE}",
+            f"env RELAY_USER__FILE: has no effect: RELAY_USER itself is set -- {KEEP_ONE}",
+        ],
+    ),
+    Case(
+        "a setting twice in relay.env",
+        LOGIN,
+        {"relay.env": "DEFAULT_RELAY_HOST=a.test\n\n# x\nexport DEFAULT_RELAY_HOST = 'b.test'\n"},
+        [f"relay.env:4: DEFAULT_RELAY_HOST is set at relay.env:1 already; the last one counts -- {KEEP_ONE}"],
+    ),
+    Case(
+        "a comment that may belong to a password",
+        DEFAULT,
+        {"relay.env": "RELAY_USER=user # a\nRELAY_PASSWORD = s3cret #b\n"},
+        [
+            f"relay.env:1: what follows # in RELAY_USER {QUOTE}",
+            f"relay.env:2: what follows # in RELAY_PASSWORD {QUOTE}",
+        ],
+    ),
+    Case(
+        "a port without a host",
+        {**FULL, "RELAY_PORT": "587"},
+        {},
+        ["env RELAY_PORT: RELAY_PORT has no effect without RELAY_HOST -- set RELAY_HOST, or take it away"],
+    ),
+    Case("no login for a default relay", DEFAULT, {}, [f"env DEFAULT_RELAY_HOST: {NO_LOGIN}"]),
+    Case("no login for RELAY_HOST", {"RELAY_HOST": "r.test"}, {"vhost": "a.test"}, [f"env RELAY_HOST: {NO_LOGIN}"]),
+    Case("no login for a relaymap", {}, {RELAYMAP: ""}, [f"{RELAYMAP}: {NO_LOGIN}"]),
+    Case(
+        "a user name alone",
+        {**DEFAULT, "RELAY_USER": "u"},
+        {LOGINS: ""},
+        ["env RELAY_USER: RELAY_USER has no effect without RELAY_PASSWORD -- set RELAY_PASSWORD"],
+    ),
+    Case(
+        "a password alone",
+        {"RELAY_PASSWORD": "s3cret"},
+        {},
+        ["env RELAY_PASSWORD: RELAY_PASSWORD has no effect without RELAY_USER -- set RELAY_USER"],
+    ),
+    Case("a login and no relay", LOGIN, {}, [f"env RELAY_USER: {NO_RELAY}"]),
+    Case("a file of logins and no relay", {}, {LOGINS: "@a.test u:1\n@b.test u:2\n"}, [f"{LOGINS}:1: {NO_RELAY}"]),
+    Case(
+        "a login and no default relay",
+        LOGIN,
+        {RELAYMAP: "@a.test [a.test]\n"},
+        [
+            (
+                "env RELAY_USER: RELAY_USER and RELAY_PASSWORD have no effect: there is no default relay to use them at -- "
+                "set DEFAULT_RELAY_HOST or RELAY_HOST"
+            )
+        ],
+    ),
+    Case(
+        "two relays and one login",
+        {**FULL, "RELAY_HOST": "s.test"},
+        {"vhost": "a.test"},
+        [
+            (
+                "env RELAY_HOST: [s.test]:25 gets no login: RELAY_USER is the login at DEFAULT_RELAY_HOST only -- "
+                "write [s.test]:25 and its login into postfix-sasl-password.cf"
+            )
+        ],
+    ),
+    Case("two relays, two logins", {**FULL, "RELAY_HOST": "s.test"}, {"vhost": "a.test", LOGINS: "[s.test]:25 u:1\n"}),
+    Case(
+        "no managed domain",
+        {**LOGIN, "RELAY_HOST": "r.test"},
+        {},
+        [f"env RELAY_HOST: {NO_DOMAIN} set DEFAULT_RELAY_HOST"],
+    ),
+    Case(
+        "no managed domain, with a default relay",
+        {**FULL, "RELAY_HOST": "r.test", "RELAY_PORT": "587"},
+        {"vhost": "#\n"},
+        [f"env RELAY_HOST: {NO_DOMAIN} take RELAY_HOST away"],
+    ),
+    # What contradicts itself.
+    Case(
+        "a mapping twice",
+        FULL,
+        {RELAYMAP: "@a.test [a.test]\n@A.test [b.test]\n"},
+        [f"{RELAYMAP}:2: this mapping of @A.test is dropped: {RELAYMAP}:1 comes first -- {KEEP_ONE}"],
+    ),
+    Case(
+        "a login twice",
+        FULL,
+        {LOGINS: "@a.test u:1\n@a.test u:1\n"},
+        [f"{LOGINS}:2: this login for @a.test is dropped: {LOGINS}:1 comes first -- {KEEP_ONE}"],
+    ),
+    Case(
+        "a login in the file and the environment",
+        FULL,
+        {LOGINS: "[r.test]:587 u:1\n"},
+        [f"env RELAY_USER, env RELAY_PASSWORD: this login for [r.test]:587 is dropped: {LOGINS}:1 {FIRST}"],
+    ),
+    Case(
+        "an opt-out without RELAY_HOST",
+        FULL,
+        {RELAYMAP: "@a.test\n"},
+        [f"{RELAYMAP}:1: {OPT_OUT} without RELAY_HOST -- take the line away, or set RELAY_HOST"],
+    ),
+    Case(
+        "an opt-out of a mapped domain",
+        {**LOGIN, "RELAY_HOST": "r.test"},
+        {RELAYMAP: "@a.test\n@A.test [a.test]\n", "vhost": "a.test"},
+        [
+            f"{RELAYMAP}:1: {OPT_OUT}: {RELAYMAP}:2 maps it -- keep one of the two lines",
+            f"vhost:1: domain a.test is mapped at {RELAYMAP}:2 as @A.test; {SPELLING}",
+        ],
+    ),
+    Case(
+        "an opt-out twice",
+        {**LOGIN, "RELAY_HOST": "r.test"},
+        {RELAYMAP: "@a.test\n@A.test\n", "vhost": "a.test\nb.test"},
+    ),
+    # Logins that no relay, or any server, will be given.
+    Case(
+        "a key that is no nexthop",
+        FULL,
+        {LOGINS: "[r.test]:25 u:1\n"},
+        [f"{LOGINS}:1: {NO_KEY}"],
+    ),
+    Case(
+        "a sender without a relay",
+        {**LOGIN, "RELAY_HOST": "r.test"},
+        {RELAYMAP: "@a.test\n", "vhost": "a.test\nb.test", LOGINS: "@a.test u:1\nx@B.test u:2\n"},
+        [f"{LOGINS}:1: {NO_SENDER}"],
+    ),
+    Case(
+        "the operator's own tables",
+        FULL,
+        {LOGINS: "[x.test] u:1\n", "postfix-main.cf": "smtp_sasl_password_maps = texthash:/etc/x\n"},
+    ),
+    Case(
+        "the operator's own relayhost",
+        FULL,
+        {LOGINS: "[x.test] u:1\n@a.test u:2\n", "postfix-main.cf": "relayhost = [x.test]\n"},
+    ),
+    # What the command itself is told.
+    Case(
+        "a level",
+        {**FULL, "LOG_LEVEL": "loud"},
+        {},
+        ["env LOG_LEVEL: is not a level, so info is used -- set one of error, warn, info, debug, trace"],
+    ),
+    Case(
+        "a format",
+        {**FULL, "LOG_FORMAT": "xml"},
+        {},
+        ["env LOG_FORMAT: is not a format, so console is used -- set one of console, json"],
+    ),
+)
