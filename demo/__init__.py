@@ -1,0 +1,1 @@
+"""The main job, shown on a stage: `python -m demo`, as root."""

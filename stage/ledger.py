@@ -1,0 +1,145 @@
+"""What the relays of a stage wrote down: connections, logins offered, messages.
+
+One ledger may serve any number of relays, so that one wait covers all of them
+and the order of messages across relays is known. It is written by the relays'
+threads and read by anybody.
+"""
+
+import threading
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+
+
+class NotReceivedError(Exception):
+    """Fewer messages arrived than were waited for."""
+
+
+@dataclass(frozen=True)
+class Login:
+    """A user name with its password; the password is not shown by `repr`."""
+
+    user: str
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Connection:
+    """One TCP connection that a relay accepted."""
+
+    relay: str
+    number: int
+    """Counts the connections of one relay from 1."""
+    time: float
+    """`time.monotonic()` at the greeting."""
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One login that was offered to a relay, whether taken or not."""
+
+    relay: str
+    login: Login
+    accepted: bool
+    tls: str | None
+    """The TLS version, such as `TLSv1.3`; None in the clear."""
+    time: float
+    """`time.monotonic()` when it was offered."""
+
+
+@dataclass(frozen=True)
+class Received:
+    """One message that a relay accepted."""
+
+    relay: str
+    sender: str
+    """The envelope sender; the null sender is `<>`."""
+    recipients: tuple[str, ...]
+    message_id: str
+    """The `X-Id` header; without one, the `Subject` header; else empty."""
+    login: Login | None
+    """The login of the session; None where nobody logged in."""
+    tls: str | None
+    """The TLS version, such as `TLSv1.3`; None in the clear."""
+    connection: int
+    """The number of the connection that it came through."""
+    time: float
+    """`time.monotonic()` at the end of the message."""
+
+    @property
+    def user(self) -> str | None:
+        """The user name of the login, if there was one."""
+        return self.login.user if self.login else None
+
+
+class Ledger:
+    """Lists that grow; reading gives a copy."""
+
+    def __init__(self) -> None:
+        """Begin with empty lists."""
+        self._changed = threading.Condition()
+        self._received: list[Received] = []
+        self._attempts: list[Attempt] = []
+        self._connections: list[Connection] = []
+        self._count: Counter[str | None] = Counter()
+        self._connection_count: Counter[str] = Counter()
+
+    def add_received(self, item: Received) -> None:
+        """Write down a message, and wake those who wait for it."""
+        with self._changed:
+            self._received.append(item)
+            self._count.update((item.relay, None))
+            self._changed.notify_all()
+
+    def add_attempt(self, item: Attempt) -> None:
+        """Write down a login that was offered."""
+        with self._changed:
+            self._attempts.append(item)
+
+    def add_connection(self, relay: str) -> int:
+        """Write down a connection to `relay`; return its number."""
+        with self._changed:
+            self._connection_count[relay] += 1
+            number = self._connection_count[relay]
+            self._connections.append(Connection(relay, number, time.monotonic()))
+            return number
+
+    def received(self, relay: str | None = None) -> tuple[Received, ...]:
+        """Give the messages, in the order of arrival; of one relay if named."""
+        with self._changed:
+            return tuple(r for r in self._received if relay in (None, r.relay))
+
+    def count(self, relay: str | None = None) -> int:
+        """Give the number of messages so far."""
+        with self._changed:
+            return self._count[relay]
+
+    def attempts(self, relay: str | None = None) -> tuple[Attempt, ...]:
+        """Give the logins offered, in order; to one relay if named."""
+        with self._changed:
+            return tuple(a for a in self._attempts if relay in (None, a.relay))
+
+    def connections(self, relay: str | None = None) -> tuple[Connection, ...]:
+        """Give the connections, in order; to one relay if named."""
+        with self._changed:
+            return tuple(c for c in self._connections if relay in (None, c.relay))
+
+    def wait_for(self, count: int, timeout: float = 10.0, relay: str | None = None) -> tuple[Received, ...]:
+        """Wait until `count` messages are here, and return all of them.
+
+        Raises NotReceivedError after `timeout` seconds.
+        """
+        with self._changed:
+            if not self._changed.wait_for(lambda: self._count[relay] >= count, timeout):
+                where = relay or "all relays together"
+                msg = f"{where}: {self._count[relay]} of {count} messages after {timeout} s"
+                raise NotReceivedError(msg)
+        return self.received(relay)
+
+    def clear(self) -> None:
+        """Forget everything."""
+        with self._changed:
+            self._received.clear()
+            self._attempts.clear()
+            self._connections.clear()
+            self._count.clear()

@@ -1,0 +1,64 @@
+"""The log of an instance, without postlogd(8).
+
+The daemons are told to log to our datagram socket (`postlog_service_name`),
+and a thread of ours appends what comes to the log file. The reason: with
+postlogd, a `postfix reload` under load can stop Postfix for good. A reload ends
+postlogd; meanwhile the daemons fill the socket's queue
+(`net.unix.max_dgram_qlen`, 10 by default); master(8), whose own log line finds
+no room then, waits for a reader that only master could start. Seen with
+Postfix 3.7.11, once in several hundred reloads at 300 messages a second: all
+processes in `unix_wait_for_peer`, and `postfix stop` waits as well.
+
+While Postfix is down its programs append to the log file themselves.
+"""
+
+import socket
+import threading
+from pathlib import Path
+
+_LONGEST = 65536
+"""Bytes of the longest record that we take."""
+_SYNC = b"\0sync"
+_END = b"\0end"
+_PATIENCE = 10.0
+"""Seconds in which our thread must have read what is in the socket."""
+
+
+class LogSocket:
+    """Receives log records and appends them to a file until it is closed."""
+
+    def __init__(self, path: Path, log: Path) -> None:
+        """Bind the socket at `path`, which everybody may write to."""
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._socket.bind(str(path))
+        path.chmod(0o666)
+        self._path = path
+        self._log = log
+        self._synced = threading.Event()
+        self._thread = threading.Thread(target=self._copy, daemon=True)
+        self._thread.start()
+
+    def _copy(self) -> None:
+        with self._log.open("ab", buffering=0) as log:
+            while (record := self._socket.recv(_LONGEST)) != _END:
+                if record == _SYNC:
+                    self._synced.set()
+                else:
+                    log.write(record.rstrip(b"\0\n") + b"\n")
+
+    def sync(self) -> None:
+        """Wait until everything that was sent before is in the file."""
+        self._synced.clear()
+        self._send(_SYNC)
+        self._synced.wait(_PATIENCE)
+
+    def close(self) -> None:
+        """Write what has come so far, and end."""
+        self._send(_END)
+        self._thread.join(_PATIENCE)
+        self._socket.close()
+        self._path.unlink(missing_ok=True)
+
+    def _send(self, record: bytes) -> None:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+            sender.sendto(record, str(self._path))

@@ -1,0 +1,73 @@
+"""Finding and ending the processes of one Postfix instance, and of no other.
+
+master(8) leads a process group, and its daemons stay in it. What runs beside
+them for a moment, such as postsuper(1) after a reload, works in the queue
+directory. Nothing is ever matched by name.
+
+Known limits: the working directory of other users' processes can be read with
+CAP_SYS_PTRACE only, which a container often lacks; there, the group alone counts.
+"""
+
+import contextlib
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+_POLL = 0.01
+"""Seconds between two looks."""
+_ENDED = frozenset("ZX")
+"""States of a process that has ended and is not yet forgotten (proc(5))."""
+
+
+def in_group(group: int | None) -> list[int]:
+    """Give the ids of the processes of a group that have not ended."""
+    return [] if group is None else [process for process in _all() if _group(process) == group]
+
+
+def working_in(directory: Path) -> list[int]:
+    """Give the ids of the processes whose working directory is at or under `directory`."""
+    top = str(directory.resolve())
+    return [process for process in _all() if _is_under(_working_directory(process), top)]
+
+
+def _all() -> list[int]:
+    return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
+
+
+def _group(process: int) -> int | None:
+    try:
+        state, _parent, group = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[:3]
+    except (OSError, ValueError):  # it ended meanwhile
+        return None
+    return None if state in _ENDED else int(group)
+
+
+def _working_directory(process: int) -> str:
+    try:
+        return str(Path(f"/proc/{process}/cwd").readlink())
+    except OSError:  # it ended meanwhile, or we may not know
+        return ""
+
+
+def _is_under(path: str, top: str) -> bool:
+    return path == top or path.startswith(f"{top}/")
+
+
+def wait_until_none(find: Callable[[], list[int]], timeout: float) -> list[int]:
+    """Wait until `find` finds no process; return the ids of those that it still does."""
+    end = time.monotonic() + timeout
+    while (left := find()) and time.monotonic() < end:
+        time.sleep(_POLL)
+    return left
+
+
+def end_all(find: Callable[[], list[int]], timeout: float) -> None:
+    """End whatever `find` finds: TERM, and KILL after `timeout` seconds."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        for process in find():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, number)
+        if not wait_until_none(find, timeout):
+            return

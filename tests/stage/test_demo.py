@@ -1,0 +1,121 @@
+"""`python -m demo` shows the main job, tells the truth about it, and leaves nothing behind."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from demo import __main__ as demo
+from demo import page
+from stage import Login, Received, processes
+
+ROOT = Path(__file__).parents[2]
+SETUP = ROOT / "demo" / "setup.sh"
+
+
+def received(rule: page.Rule) -> Received:
+    """Give what a rule asks for."""
+    return Received(
+        relay=rule.relay,
+        sender=rule.sender,
+        recipients=(page.RECIPIENT,),
+        message_id=rule.why,
+        login=Login(rule.user, "secret") if rule.user else None,
+        tls="TLSv1.3",
+        connection=1,
+        time=0.0,
+    )
+
+
+@pytest.mark.usefixtures("real_postfix")
+def test_demo() -> None:
+    """One message from each sender arrives where the page says; in under 10 s; nothing is left; nothing secret is shown."""
+    begin = time.monotonic()
+    done = subprocess.run([sys.executable, "-m", "demo"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert time.monotonic() - begin < 10
+    rows = [line.split() for line in done.stdout.splitlines() if line.startswith(tuple(r.sender for r in page.RULES))]
+    assert [row[:3] for row in rows] == [
+        ["anna@domain1.com", "smtp.mailgun.org:587", "mailgun-user"],
+        ["ben@domain2.com", "smtp.sendgrid.net:2525", "sendgrid-user"],
+        ["cleo@domain3.com", "somewhere.example", "none"],
+        ["dora@domain4.com", "email-smtp.us-west-2.amazonaws.com:2587", "aws-user"],
+        ["<>", "somewhere.example", "none"],
+    ]
+    assert all(row[3].startswith("TLSv1.") for row in rows)
+    assert "secret" not in done.stdout
+    assert_gone(done.stdout)
+
+
+def assert_gone(output: str) -> None:
+    """Check that the instance that the output names has left neither a directory nor a process."""
+    base = Path(next(word.rstrip(",") for word in output.split() if "dms-relay-postfix-" in word))
+    assert not base.exists()
+    assert processes.working_in(base) == []
+
+
+@pytest.mark.usefixtures("real_postfix")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted(number: signal.Signals) -> None:
+    """Ctrl-C, or TERM, in the middle ends it with 130, and nothing is left."""
+    with subprocess.Popen([sys.executable, "-m", "demo"], cwd=ROOT, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        line = child.stdout.readline()
+        child.send_signal(number)
+        rest = child.stdout.read()
+        assert child.wait(20) == 130
+    assert_gone(line + rest)
+
+
+def test_not_root(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whoever is not root is told what to type."""
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    assert demo.main() == os.EX_NOPERM
+    assert capsys.readouterr().err == "Postfix starts for root only -- run: sudo make demo\n"
+
+
+def test_judge_agrees(capsys: pytest.CaptureFixture[str]) -> None:
+    """What the rules say, in any order, is right."""
+    assert demo.judge([received(rule) for rule in reversed(page.RULES)]) == 0
+    assert "All of it as the rules say." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "changes", [{"relay": page.SES}, {"login": None}, {"tls": None}, {"sender": "x@domain1.com"}], ids=str
+)
+def test_judge_disagrees(changes: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
+    """Another relay, no login, no TLS or another sender is wrong, and exit code 1."""
+    arrived = [received(rule) for rule in page.RULES]
+    arrived[0] = replace(arrived[0], **changes)
+    assert demo.judge(arrived) == 1
+    assert "NOT what the rules say" in capsys.readouterr().out
+
+
+def test_page_is_the_page() -> None:
+    """The example is the users' page's: three lines in each file, the same relays and logins."""
+    lines = [line for line in (page.RELAYMAP + page.LOGINS).splitlines() if line and not line.startswith("#")]
+    assert lines == [
+        "@domain1.com        [smtp.mailgun.org]:587",
+        "@domain2.com        [smtp.sendgrid.net]:2525",
+        "@domain3.com",
+        "@domain1.com        mailgun-user:secret",
+        "@domain2.com        sendgrid-user:secret",
+        "[email-smtp.us-west-2.amazonaws.com]:2587 aws-user:secret",
+    ]
+
+
+@pytest.mark.usefixtures("real_postfix")
+def test_setup_has_nothing_to_do(tmp_path: Path) -> None:
+    """Where Postfix and what it needs to log in are installed, the set-up says nothing, installs nothing, ends at once."""
+    for name in ("apt-get", "debconf-set-selections", "sudo"):
+        (tmp_path / name).write_text("#!/bin/sh\nexit 1\n")
+        (tmp_path / name).chmod(0o755)
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    done = subprocess.run([SETUP], capture_output=True, text=True, check=False, timeout=5, env={"PATH": path})
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
