@@ -17,23 +17,22 @@ from __future__ import annotations
 
 import os
 import socket
-import struct
-import subprocess  # postconf -F alone; everything else goes through postfix.py
 import sys
 import time
-from ipaddress import IPv4Network, ip_interface, ip_network
+from ipaddress import IPv4Network, ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from dms_relay import files, main_cf
-from dms_relay.errors import InputError, PostfixError, RelayError
+from dms_relay.errors import InputError, RelayError
+from dms_relay.interfaces import IPV4, IPV6, Address, addresses
 from dms_relay.log import LEVELS, Log
 from dms_relay.model import Origin, Paths, Problem, sort_problems
 from dms_relay.postfix import Postfix
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-    from ipaddress import IPv4Interface, IPv6Interface, IPv6Network
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from ipaddress import IPv6Network
 
     Network = IPv4Network | IPv6Network
 
@@ -51,33 +50,14 @@ DEFAULT_INTERFACE = "eth0"
 #: Bits of the network of PERMIT_DOCKER=host, and the network of PERMIT_DOCKER=network, as in docker-mailserver.
 HOST_PREFIX = 16
 DOCKER_NETWORK = ip_network("172.16.0.0/12")
-IPV4, IPV6 = 4, 6
 #: The values of PERMIT_DOCKER.
 PERMITS = ("none", "container", "host", "network", "connected-networks")
 #: May always send.
 LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
 #: Seconds for which Postfix takes a main.cf as still being written ("hot", see files.MTIME_BACK).
 HOT = 2
-#: Seconds after which postconf counts as failed; it takes hundredths of one.
-PROGRAM_TIMEOUT = 60
 #: The column of master.cf, counted from 0, that says whether a service runs in the chroot (master(5)).
 CHROOT_COLUMN = 4
-
-# rtnetlink(7): message types, flags, attributes; struct nlmsghdr (length, type, flags, sequence, port),
-# struct ifaddrmsg (family, prefix length, flags, scope, interface), struct rtattr (length, type).
-_RTM_NEWADDR, _RTM_GETADDR = 20, 22
-_NLM_F_REQUEST_DUMP = 0x301
-_IFA_ADDRESS, _IFA_LOCAL = 1, 2
-_MESSAGE, _ADDRESS, _ATTRIBUTE = struct.Struct("=IHHII"), struct.Struct("=BBBBI"), struct.Struct("=HH")
-#: Octets of one answer of the kernel at most (netlink(7) asks for 8 KiB at least).
-_ANSWER_MAX = 1 << 16
-
-
-class Address(NamedTuple):
-    """One address of a network interface, with its network."""
-
-    interface: str
-    value: IPv4Interface | IPv6Interface
 
 
 class Machine(NamedTuple):
@@ -192,40 +172,7 @@ def _hosts(machine: Machine, interface: str) -> list[Network]:
 
 def this_machine() -> Machine:
     """Ask the kernel."""
-    addresses = (address for answer in _answers() for address in _addresses(answer))
-    return Machine(socket.gethostname(), tuple(address for address in addresses if _counts(address.value)))
-
-
-def _counts(value: IPv4Interface | IPv6Interface) -> bool:
-    """Whether an address says who is near: loopback does not, nor the link-local one that IPv6 gives every interface."""
-    return not value.ip.is_loopback and not (value.version == IPV6 and value.ip.is_link_local)
-
-
-def _answers() -> Iterator[bytes]:
-    """Give the kernel's answers to "which addresses are there?", one message each (rtnetlink(7))."""
-    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE) as kernel:
-        kernel.send(_MESSAGE.pack(_MESSAGE.size + 4, _RTM_GETADDR, _NLM_F_REQUEST_DUMP, 1, 0) + bytes(4))
-        while True:
-            for kind, body in _records(kernel.recv(_ANSWER_MAX), _MESSAGE):
-                if kind != _RTM_NEWADDR:
-                    return  # the end of the list, or an error: then nobody but loopback may send
-                yield body
-
-
-def _addresses(body: bytes) -> Iterator[Address]:
-    """Give the address in one message: the local one, which is not the interface's own on a point-to-point link."""
-    _family, prefix, _flags, _scope, index = _ADDRESS.unpack_from(body)
-    found = dict(_records(body[_ADDRESS.size :], _ATTRIBUTE))
-    if packed := found.get(_IFA_LOCAL) or found.get(_IFA_ADDRESS):
-        yield Address(socket.if_indextoname(index), ip_interface((packed, prefix)))
-
-
-def _records(data: bytes, header: struct.Struct) -> Iterator[tuple[int, bytes]]:
-    """Split what the kernel sends: a record says its length and its kind first, and the next begins at 4 octets."""
-    while data:
-        length, kind, *_ = header.unpack_from(data)
-        yield kind, data[header.size : length]
-        data = data[length + 3 & ~3 :]
+    return Machine(socket.gethostname(), tuple(addresses()))
 
 
 def set_up(postfix: Postfix, wanted: Mapping[str, str]) -> list[str]:
@@ -237,8 +184,8 @@ def set_up(postfix: Postfix, wanted: Mapping[str, str]) -> list[str]:
     changes = {name: value for name, value in wanted.items() if found.get(name) != value}
     if changes:
         postfix.edit(changes, [])
-    if chrooted := has_chroot(_master_cf(postfix)):
-        _postconf(postfix, "-F", "*/*/chroot = n")
+    if chrooted := has_chroot(postfix.read_master_cf()):
+        postfix.edit_services("*/*/chroot = n")
     _cool(postfix.main_cf)
     return [*changes, *(["chroot"] if chrooted else [])]
 
@@ -247,23 +194,6 @@ def has_chroot(text: str) -> bool:
     """Whether a service in this master.cf runs in the chroot; ``-`` counts, since its meaning depends on the level."""
     services = (line.split() for line in text.splitlines() if line[:1].strip(" \t#"))
     return any(service[CHROOT_COLUMN : CHROOT_COLUMN + 1] != ["n"] for service in services)
-
-
-def _master_cf(postfix: Postfix) -> str:
-    path = postfix.directory / "master.cf"
-    try:
-        return path.read_text("utf-8", "surrogateescape")
-    except OSError as error:
-        raise PostfixError(f"{path} cannot be read: {error.strerror} -- install Postfix") from None
-
-
-def _postconf(postfix: Postfix, *arguments: str) -> None:
-    """Run postconf(1). What it has to say goes to standard error."""
-    command = ["postconf", "-c", str(postfix.directory), *arguments]
-    try:
-        subprocess.run(command, check=True, stdin=subprocess.DEVNULL, timeout=PROGRAM_TIMEOUT)  # noqa: S603
-    except (OSError, subprocess.SubprocessError) as error:
-        raise PostfixError(f"{' '.join(command)} failed: {error} -- run it by hand") from None
 
 
 def _cool(path: Path) -> None:

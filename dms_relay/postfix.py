@@ -74,6 +74,18 @@ class Postfix:
             )
             raise MissingInputError([problem]) from None
 
+    def read_master_cf(self) -> str:
+        """Give the text of master.cf."""
+        path = self.directory / "master.cf"
+        try:
+            return path.read_text("utf-8", "surrogateescape")
+        except OSError as error:
+            raise PostfixError(f"{path} cannot be read: {error.strerror} -- install Postfix") from None
+
+    def edit_services(self, *settings: str) -> None:
+        """Set fields of master.cf, as ``postconf -F`` takes them: ``*/*/chroot = n``."""
+        self._run("postconf", "-F", *settings)
+
     def require(self) -> None:
         """Raise ``PostfixError`` unless ``postconf`` is there, so that nothing is begun that cannot be ended."""
         self._program("postconf")

@@ -1,0 +1,71 @@
+"""The addresses of this machine's network interfaces, as the kernel tells them (rtnetlink(7)). Reads, writes nothing.
+
+Linux only. Known limits: where the kernel answers with an error, there are no addresses.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+from ipaddress import ip_interface
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from ipaddress import IPv4Interface, IPv6Interface
+
+IPV4, IPV6 = 4, 6
+
+# rtnetlink(7): message types, flags, attributes; struct nlmsghdr (length, type, flags, sequence, port),
+# struct ifaddrmsg (family, prefix length, flags, scope, interface), struct rtattr (length, type).
+_RTM_NEWADDR, _RTM_GETADDR = 20, 22
+_NLM_F_REQUEST_DUMP = 0x301
+_IFA_ADDRESS, _IFA_LOCAL = 1, 2
+_MESSAGE, _ADDRESS, _ATTRIBUTE = struct.Struct("=IHHII"), struct.Struct("=BBBBI"), struct.Struct("=HH")
+#: Octets of one answer of the kernel at most (netlink(7) asks for 8 KiB at least).
+_ANSWER_MAX = 1 << 16
+
+
+class Address(NamedTuple):
+    """One address of a network interface, with its network."""
+
+    interface: str
+    value: IPv4Interface | IPv6Interface
+
+
+def addresses() -> Iterator[Address]:
+    """Give every address that says who is near, in the kernel's order."""
+    found = (address for answer in _answers() for address in _addresses(answer))
+    yield from (address for address in found if _counts(address.value))
+
+
+def _counts(value: IPv4Interface | IPv6Interface) -> bool:
+    """Whether an address says who is near: loopback does not, nor the link-local one that IPv6 gives every interface."""
+    return not value.ip.is_loopback and not (value.version == IPV6 and value.ip.is_link_local)
+
+
+def _answers() -> Iterator[bytes]:
+    """Give the kernel's answers to "which addresses are there?", one message each (rtnetlink(7))."""
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE) as kernel:
+        kernel.send(_MESSAGE.pack(_MESSAGE.size + 4, _RTM_GETADDR, _NLM_F_REQUEST_DUMP, 1, 0) + bytes(4))
+        while True:
+            for kind, body in _records(kernel.recv(_ANSWER_MAX), _MESSAGE):
+                if kind != _RTM_NEWADDR:
+                    return  # the end of the list, or an error: then nobody but loopback may send
+                yield body
+
+
+def _addresses(body: bytes) -> Iterator[Address]:
+    """Give the address in one message: the local one, which is not the interface's own on a point-to-point link."""
+    _family, prefix, _flags, _scope, index = _ADDRESS.unpack_from(body)
+    found = dict(_records(body[_ADDRESS.size :], _ATTRIBUTE))
+    if packed := found.get(_IFA_LOCAL) or found.get(_IFA_ADDRESS):
+        yield Address(socket.if_indextoname(index), ip_interface((packed, prefix)))
+
+
+def _records(data: bytes, header: struct.Struct) -> Iterator[tuple[int, bytes]]:
+    """Split what the kernel sends: a record says its length and its kind first, and the next begins at 4 octets."""
+    while data:
+        length, kind, *_ = header.unpack_from(data)
+        yield kind, data[header.size : length]
+        data = data[length + 3 & ~3 :]
