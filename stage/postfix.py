@@ -242,6 +242,12 @@ class Postfix:
         log = self.layout.log
         return log.read_text(errors="replace") if log.exists() else ""
 
+    def complaints(self) -> list[str]:
+        """Give the log's warnings and errors. What it says of the machine's clock is not about Postfix's configuration."""
+        words, clock = ("warning: ", "error: ", "fatal: ", "panic: "), ("file system clock", "resetting file time")
+        lines = (line for line in self.log().splitlines() if any(word in line for word in words))
+        return [line for line in lines if not any(word in line for word in clock)]
+
     def statuses(self) -> Counter[str]:
         """Count the log's delivery attempts by outcome: sent, deferred, bounced."""
         words = (line.partition(" status=")[2].split(" ", 1)[0] for line in self.log().splitlines())
