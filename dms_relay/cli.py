@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from dms_relay import __version__
 from dms_relay.commands import Context
-from dms_relay.errors import InputError, RelayError, UsageError
+from dms_relay.errors import InputError, MissingInputError, RelayError, UsageError
 from dms_relay.log import FORMATS, LEVELS, Log
 from dms_relay.model import Paths
 
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 #: Seconds to wait for another run to finish.
 LOCK_TIMEOUT = 30.0
+#: Options of the program itself, which stand before the command.
+_OPTIONS = frozenset({"--config-dir", "--postfix-dir", "--log-level", "--log-format"})
 #: Columns of the help where there is no terminal, and on a very narrow one.
 _HELP_WIDTH = 80
 #: What Postfix can take in the name of a table: no blank or comma (they separate tables), no $ (it would be expanded).
@@ -97,14 +99,21 @@ def seconds(text: str) -> float:
 
 def main(argv: Sequence[str], environ: Mapping[str, str]) -> int:
     """Run one command and return its exit code. ``argv`` is without the program's name."""
-    arguments = parser().parse_args(argv)
+    top = parser()
+    arguments, unknown = top.parse_known_args(argv)
+    if unknown:
+        # Only names are shown: what else stands there may be a login.
+        names = [word.partition("=")[0] for word in unknown if word.startswith("-")]
+        hint = "; it stands before the command" if _OPTIONS.intersection(names) else ""
+        top.error(f"unrecognized arguments: {' '.join(names) or 'a word too many'}{hint}")
     log = _log(arguments, environ)
     try:
         context = Context(_paths(arguments, environ), environ, log, sys.stdout)
         return _command(arguments, context)
     except InputError as error:
         log.problems(problem for problem in error.problems if not problem.is_error)
-        log.error("wrong inputs, nothing was changed")
+        missing = isinstance(error, MissingInputError)
+        log.error("an input cannot be read, nothing was changed" if missing else "wrong inputs, nothing was changed")
         log.problems(problem for problem in error.problems if problem.is_error)
         return error.exit_code
     except RelayError as error:

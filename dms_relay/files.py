@@ -39,7 +39,7 @@ def temporary_name(path: Path) -> Path:
 def require_writable(directory: Path) -> None:
     """Raise ``WriteError`` where nothing can be written to ``directory``, so that nothing is begun."""
     if not os.access(directory, os.W_OK):
-        text = "cannot be written to -- nothing was changed; mount it writable, or run as a user who may write there"
+        text = "cannot be written to -- nothing was changed; run as root, or mount it writable"
         raise WriteError(f"{directory} {text}")
 
 
@@ -147,7 +147,7 @@ def lock(directory: Path, timeout: float) -> Iterator[None]:
     try:
         descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     except OSError as error:
-        raise WriteError(f"{directory} cannot be opened: {error.strerror} -- is Postfix installed there?") from None
+        raise WriteError(f"{directory} cannot be opened: {error.strerror} -- run as root") from None
     try:
         os.set_inheritable(descriptor, True)
         _wait_for_lock(descriptor, directory, time.monotonic() + timeout)

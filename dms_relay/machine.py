@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from dataclasses import dataclass, field
+from errno import EACCES
 from typing import TYPE_CHECKING
 
 from dms_relay import main_cf
@@ -59,5 +60,6 @@ def _read(path: Path) -> TableFile | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise WriteError(f"{path} cannot be read: {error.strerror} -- mend the file, or take it away") from None
+        remedy = "run as root" if error.errno == EACCES else "mend the file, or take it away"
+        raise WriteError(f"{path} cannot be read: {error.strerror} -- {remedy}") from None
     return TableFile(content, stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid, is_link)

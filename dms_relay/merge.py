@@ -110,8 +110,8 @@ class _Merger:
     def _warn_of_no_domains(self, origin: Origin) -> None:
         if not self.inputs.domains:
             text = "RELAY_HOST relays nothing: no managed domain is known"
-            other = "take RELAY_HOST away" if self.inputs.default else "set DEFAULT_RELAY_HOST"
-            self._warn(origin, text, f"add a mail account or alias, or {other}")
+            remedy = "take RELAY_HOST away" if self.inputs.default else "set DEFAULT_RELAY_HOST"
+            self._warn(origin, text, f"{remedy}, or add an account to postfix-accounts.cf")
 
     # Rule 4: logins.
 

@@ -55,6 +55,12 @@ def quote(text: str) -> str:
     return f' "{text}"' if _QUOTABLE.fullmatch(text) else ""
 
 
+def refuse_quotes(text: str) -> None:
+    """Raise ``SyntaxProblem`` where quotes were taken for a part of the value, as ``docker --env-file`` does."""
+    if text[:1] in {'"', "'"} and text[-1:] == text[:1]:
+        raise SyntaxProblem("the value stands in quotes", "take the quotes away")
+
+
 def refuse_odd_blanks(text: str) -> None:
     """Raise ``SyntaxProblem`` where a character looks like a blank and is none, as text copied from a web page has."""
     if _ODD_BLANK.search(text):
@@ -68,6 +74,7 @@ def parse_nexthops(text: str) -> NexthopList:
     else there is a comment or a slip.
     """
     refuse_odd_blanks(text)
+    refuse_quotes(text)
     words = text.replace(",", " ").split()
     if any(word.startswith("#") for word in words):
         raise SyntaxProblem("a comment beside the nexthop", "comments stand on a line of their own")
@@ -229,6 +236,7 @@ def parse_relay_host(host: str, port: str) -> NexthopList:
 
     A port in the host is refused with the two settings to write; the colons of an IPv6 address are no port.
     """
+    refuse_quotes(host)
     name = host[1:-1] if host.startswith("[") and host.endswith("]") else host
     if any(c in name for c in " \t,"):
         raise SyntaxProblem("more than one host name", "name one here; a list of nexthops goes in DEFAULT_RELAY_HOST")

@@ -17,6 +17,7 @@ import os
 import re
 import subprocess  # the one place where programs are started
 import time
+from errno import EBUSY
 from pathlib import Path
 from stat import S_IMODE
 from typing import TYPE_CHECKING
@@ -199,7 +200,8 @@ class Postfix:
             ) from None
         if done.returncode:
             said = _reason(done.stderr.decode("utf-8", "replace")) or "no reason given"
-            raise PostfixError(f"{name} {arguments[0]} failed with exit code {done.returncode}: {said}")
+            remedy = " -- mount the directory, not the single file" if os.strerror(EBUSY) in said else ""
+            raise PostfixError(f"{name} {arguments[0]} failed with exit code {done.returncode}: {said}{remedy}")
 
 
 def _reason(said: str) -> str:

@@ -146,7 +146,7 @@ def test_relay_host_without_a_managed_domain(box: Box) -> None:
     assert of_level(result, "warn") == [
         (
             "env RELAY_HOST: RELAY_HOST relays nothing: no managed domain is known -- "
-            "add a mail account or alias, or set DEFAULT_RELAY_HOST"
+            "set DEFAULT_RELAY_HOST, or add an account to postfix-accounts.cf"
         )
     ]
 

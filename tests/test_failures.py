@@ -153,7 +153,7 @@ def test_read_only_file_system(disk: Disk, transition: Transition) -> None:
     disk.remount("rw")
     assert nothing.code == 0
     assert refused.code == os.EX_CANTCREAT
-    remedy = "nothing was changed; mount it writable, or run as a user who may write there"
+    remedy = "nothing was changed; run as root, or mount it writable"
     assert f"{scene.box.postfix_dir} cannot be written to -- {remedy}" in refused.err
     assert scene.box.snapshot() == before
     repair.check_next_run()

@@ -114,7 +114,7 @@ def test_show_json(box: Box) -> None:
             {
                 "origin": "env RELAYHOST",
                 "text": "RELAYHOST is not a setting and has no effect",
-                "remedy": "set RELAY_HOST or DEFAULT_RELAY_HOST",
+                "remedy": "set DEFAULT_RELAY_HOST or RELAY_HOST",
             }
         ],
     }

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 NOT_VALID = "is not valid, so nothing is relayed for it -- use letters, digits, hyphens and dots only"
 CASES = (*nexthops.CASES, *logins.CASES, *settings.CASES, *files.CASES)
 HEADLINE = ("error", "wrong inputs, nothing was changed")
+UNREADABLE = ("error", "an input cannot be read, nothing was changed")
 
 
 def put(path: Path, content: Content) -> None:
@@ -70,7 +71,8 @@ def test_wrong_input(box: Box, case: Wrong) -> None:
     for command in ("apply", "plan", "show"):
         result = box.run(command, env=env)
         warnings = [("warn", warning) for warning in case.warnings]
-        assert said(result) == [*warnings, HEADLINE, *(("error", error) for error in case.errors)]
+        headline = UNREADABLE if case.code == os.EX_NOINPUT else HEADLINE
+        assert said(result) == [*warnings, headline, *(("error", error) for error in case.errors)]
         assert (result.code, result.out) == (case.code, "")
         assert SECRET not in result.err
     assert box.snapshot() == snapshot
@@ -90,7 +92,7 @@ def test_all_errors_of_all_inputs_come_at_once_sorted_and_last(box: Box) -> None
     snapshot = box.snapshot()
     result = box.run("apply", env=env)
     assert said(result) == [
-        ("warn", "env RELAYHOST: RELAYHOST is not a setting and has no effect -- set RELAY_HOST or DEFAULT_RELAY_HOST"),
+        ("warn", "env RELAYHOST: RELAYHOST is not a setting and has no effect -- set DEFAULT_RELAY_HOST or RELAY_HOST"),
         ("warn", "postfix-relaymap.cf:2: the line is indented -- begin it in the first column"),
         ("warn", f"vhost:2: domain {NOT_VALID}"),
         HEADLINE,

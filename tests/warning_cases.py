@@ -19,7 +19,8 @@ NO_RELAY = (
     "a login is set, but no relay to use it at: nothing is configured -- "
     "set DEFAULT_RELAY_HOST or RELAY_HOST, or write postfix-relaymap.cf"
 )
-NO_DOMAIN = "RELAY_HOST relays nothing: no managed domain is known -- add a mail account or alias, or"
+NO_DOMAIN = "RELAY_HOST relays nothing: no managed domain is known --"
+ADD = "or add an account to postfix-accounts.cf"
 BOM = "begins with a byte order mark, which is ignored -- save it as UTF-8 without"
 PATTERN = "* is not a pattern here -- write"
 OPT_OUT = "the opt-out of @a.test has no effect"
@@ -195,13 +196,13 @@ CASES = (
         "no managed domain",
         {**LOGIN, "RELAY_HOST": "r.test"},
         {},
-        [f"env RELAY_HOST: {NO_DOMAIN} set DEFAULT_RELAY_HOST"],
+        [f"env RELAY_HOST: {NO_DOMAIN} set DEFAULT_RELAY_HOST, {ADD}"],
     ),
     Case(
         "no managed domain, with a default relay",
         {**FULL, "RELAY_HOST": "r.test", "RELAY_PORT": "587"},
         {"vhost": "#\n"},
-        [f"env RELAY_HOST: {NO_DOMAIN} take RELAY_HOST away"],
+        [f"env RELAY_HOST: {NO_DOMAIN} take RELAY_HOST away, {ADD}"],
     ),
     # What contradicts itself.
     Case(

@@ -14,6 +14,7 @@ from dms_relay.apply import apply
 from dms_relay.machine import find
 from dms_relay.merge import merge
 from dms_relay.plan import plan
+from dms_relay.postfix import Postfix
 from dms_relay.render import render
 from dms_relay.sources import read
 
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 def run(arguments: Namespace, context: Context) -> int:
     """Read, merge, render, plan and apply under one lock."""
+    if not context.paths.postfix_dir.is_dir():
+        Postfix(context.paths.postfix_dir).read_main_cf()  # raises, and says what to do
     with files.lock(context.paths.postfix_dir, arguments.lock_timeout):
         config = merge(read(context.paths, context.environ))
         wanted = render(config, context.paths)
@@ -58,8 +61,12 @@ def _report(config: RelayConfig, wanted: PostfixConfig, log: Log) -> None:
 
 
 def _summary(config: RelayConfig, changes: Plan) -> str:
-    counts = f"{len(changes.tables)} tables and {len(changes.parameters)} parameters changed"
+    counts = f"{_count(len(changes.tables), 'table')} and {_count(len(changes.parameters), 'parameter')} changed"
     return f"applied: {counts}" if config.enabled else f"no relay is set: {counts}, put back to what was before"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _nothing(config: RelayConfig) -> str:

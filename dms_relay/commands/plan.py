@@ -33,6 +33,8 @@ def run(arguments: Namespace, context: Context) -> int:
     for table in changes.tables:
         context.say(*_table_diff(str(context.paths.table(table.name)), table))
     context.say(*_parameter_diff(str(context.paths.main_cf), changes))
+    if changes.is_empty:
+        context.log.info("nothing to do")
     return EXIT_CHANGES if arguments.exit_code and not changes.is_empty else os.EX_OK
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from dms_relay.model import Inputs, sort_problems
+from dms_relay.model import Inputs, Origin, Problem, sort_problems
 from dms_relay.sources.managed_domains import read_domains
 from dms_relay.sources.postfix_main import read_user_parameters
 from dms_relay.sources.relaymap import read_relaymap
@@ -15,7 +15,7 @@ from dms_relay.sources.settings import read_settings
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from dms_relay.model import Paths, Problem
+    from dms_relay.model import Paths
 
 
 def read(paths: Paths, environ: Mapping[str, str]) -> Inputs:
@@ -25,6 +25,8 @@ def read(paths: Paths, environ: Mapping[str, str]) -> Inputs:
     """
     problems: list[Problem] = []
     settings = read_settings(paths, environ, problems)
+    if not (settings.default or settings.relay or paths.config_dir.is_dir()):
+        problems.append(_no_directory(paths))
     inputs = Inputs(
         default=settings.default,
         relay=settings.relay,
@@ -36,3 +38,8 @@ def read(paths: Paths, environ: Mapping[str, str]) -> Inputs:
         user_parameters=read_user_parameters(paths, problems),
     )
     return replace(inputs, problems=sort_problems(problems))
+
+
+def _no_directory(paths: Paths) -> Problem:
+    text = "there is no such directory, and no relay is set: mail goes out directly"
+    return Problem(Origin(str(paths.config_dir)), text, "mount the directory there, or set DEFAULT_RELAY_HOST", False)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dms_relay.model import Origin, Problem, Setting
+from dms_relay.sources.text import remedy_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -22,6 +23,8 @@ FILE_SUFFIXES = ("__FILE", "_FILE")
 OURS = tuple(name + suffix for name in NAMES for suffix in ("", *FILE_SUFFIXES))
 #: Octets. Secrets of Docker and Swarm end at 500 KB (docs.docker.com, Manage sensitive data); no login is a tenth of it.
 SECRET_MAX = 65536
+
+_MOUNT = "mount the file, or take the variable away"
 
 _NEAR_MISS = re.compile(r"(?:SMTP|POSTFIX|DMS|MAIL)?(DEFAULT)?RELAY(?:HOST)?([A-Z]*?)(FILE)?")
 _MEANT = {
@@ -103,19 +106,20 @@ class Lookup:
         try:
             with Path(setting.value).open("rb") as file:
                 data = file.read(SECRET_MAX + 1)
-        except (OSError, ValueError) as error:
-            self._unreadable(setting, getattr(error, "strerror", None) or "not a path")
+        except OSError as error:
+            self._unreadable(setting, str(error.strerror), remedy_for(error, _MOUNT))
+            return None
+        except ValueError:
+            self._unreadable(setting, "not a path", _MOUNT)
             return None
         if len(data) > SECRET_MAX:
-            self._unreadable(setting, f"longer than {SECRET_MAX} octets")
+            self._unreadable(setting, f"longer than {SECRET_MAX} octets", _MOUNT)
             return None
         return data
 
-    def _unreadable(self, setting: Setting, reason: str) -> None:
+    def _unreadable(self, setting: Setting, reason: str, remedy: str) -> None:
         text = f"the file it names cannot be read: {reason}"
-        self._problems.append(
-            Problem(setting.origin, text, "mount the file, or take the variable away", is_missing=True)
-        )
+        self._problems.append(Problem(setting.origin, text, remedy, is_missing=True))
 
     def _warn(self, origin: Origin, text: str, remedy: str) -> None:
         self._problems.append(Problem(origin, text, remedy, is_error=False))
@@ -152,9 +156,9 @@ def _by_word(word: str, *, is_default: bool) -> Iterator[str]:
             # The port of a default relay stands in its nexthop.
             yield "DEFAULT_RELAY_HOST" if right in {"RELAY_HOST", "RELAY_PORT"} else right
         elif word in words:
-            yield right
             if right == "RELAY_HOST":
                 yield "DEFAULT_RELAY_HOST"
+            yield right
 
 
 def _slips(name: str) -> list[str]:

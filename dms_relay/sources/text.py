@@ -9,6 +9,7 @@ the space and the tab between fields, and whatever isspace(3) trims, as Postfix'
 from __future__ import annotations
 
 import re
+from errno import EACCES, EISDIR
 from typing import TYPE_CHECKING, NamedTuple
 
 from dms_relay.model import Origin, Problem
@@ -39,6 +40,7 @@ class Line(NamedTuple):
 
 def read_bytes(path: Path, name: str, problems: list[Problem]) -> bytes | None:
     """Give a file's content, ``None`` where there is no such file; where it cannot be read, a problem and ``b""``."""
+    remedy = "mend the file, or take it away"
     try:
         return path.read_bytes()
     except FileNotFoundError:
@@ -49,8 +51,18 @@ def read_bytes(path: Path, name: str, problems: list[Problem]) -> bytes | None:
         reason = "is a directory: a file that is mounted must be there before the container is made"
     except OSError as error:
         reason = f"cannot be read: {error.strerror}"
-    problems.append(Problem(Origin(name), reason, "mend the file, or take it away", is_missing=True))
+        remedy = remedy_for(error, remedy)
+    problems.append(Problem(Origin(name), reason, remedy, is_missing=True))
     return b""
+
+
+def remedy_for(error: OSError, other: str) -> str:
+    """Say what to do about a file that cannot be opened; ``other`` where that is neither its rights nor its kind."""
+    known = {
+        EACCES: "run as root, or let this user read it",
+        EISDIR: "a file that is mounted must be there before the container is made",
+    }
+    return known.get(error.errno or 0, other)
 
 
 def read_text(path: Path, name: str, problems: list[Problem]) -> str | None:

@@ -141,7 +141,7 @@ HOSTS = (
     ),
     relaymap("a megabyte of colons", f"@a.test {':' * 2**20}g\n", f"1: {NO_PORT}"),
     relaymap("a slash", "@a.test r.test/25\n", f"1: host name {NOT_VALID}"),
-    relaymap("quotes", '@a.test "[r.test]:25"\n', f"1: {NO_PORT}"),
+    relaymap("quotes", '@a.test "[r.test]:25"\n', "1: the value stands in quotes -- take the quotes away"),
     relaymap("a no-break space after the key", "@a.test\u00a0[r.test]:587\n", f"1: {ODD_BLANK}"),
     relaymap("a no-break space between nexthops", "@a.test [a.test]:587\u00a0[b.test]:587\n", f"1: {ODD_BLANK}"),
     relaymap("a zero-width space", "@a.test r.test\u200b:587\n", f"1: {ODD_BLANK}"),

@@ -6,6 +6,7 @@ import os
 
 from tests.wrong import SECRET, SECRETS, Content, Odd, Wrong, in_file, setting
 
+NOT_THERE = "a file that is mounted must be there before the container is made"
 REMEDY = "mount the file, or take the variable away"
 HOST_COLON = (
     "the host holds a colon and is not an IPv6 address -- write the host name alone; its port goes in RELAY_PORT"
@@ -109,7 +110,7 @@ DEFAULT_RELAY_HOST = (
 SECRET_FILES = (
     secret("missing", None, f"the file it names cannot be read: No such file or directory -- {REMEDY}", os.EX_NOINPUT),
     secret(
-        "a directory", Odd.DIRECTORY, f"the file it names cannot be read: Is a directory -- {REMEDY}", os.EX_NOINPUT
+        "a directory", Odd.DIRECTORY, f"the file it names cannot be read: Is a directory -- {NOT_THERE}", os.EX_NOINPUT
     ),
     secret(
         "a broken link",
