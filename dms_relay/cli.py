@@ -12,20 +12,20 @@ import io
 import os
 import re
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dms_relay import __version__
+from dms_relay.apply import LOCK_TIMEOUT
 from dms_relay.commands import Context
 from dms_relay.errors import InputError, MissingInputError, RelayError, UsageError
-from dms_relay.log import FORMATS, LEVELS, Log
+from dms_relay.log import FORMATS, LEVELS, log_of
 from dms_relay.model import Paths
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-#: Seconds to wait for another run to finish.
-LOCK_TIMEOUT = 30.0
 #: Options of the program itself, which stand before the command.
 _OPTIONS = frozenset({"--config-dir", "--postfix-dir", "--log-level", "--log-format"})
 #: Columns of the help where there is no terminal, and on a very narrow one.
@@ -81,7 +81,7 @@ def _add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser])
         type=seconds,
         default=LOCK_TIMEOUT,
         metavar="SECONDS",
-        help="how long to wait for another run (30)",
+        help="how long to wait for another run (%(default)g)",
     )
     plan = add("plan", "show what apply would change, as a diff; writes nothing")
     plan.add_argument("--exit-code", action="store_true", help="exit with 1 where there is something to change")
@@ -106,9 +106,9 @@ def main(argv: Sequence[str], environ: Mapping[str, str]) -> int:
         names = [word.partition("=")[0] for word in unknown if word.startswith("-")]
         hint = "; it stands before the command" if _OPTIONS.intersection(names) else ""
         top.error(f"unrecognized arguments: {' '.join(names) or 'a word too many'}{hint}")
-    log = _log(arguments, environ)
+    log = log_of(environ, arguments.log_level, arguments.log_format)
     try:
-        context = Context(_paths(arguments, environ), environ, log, sys.stdout)
+        context = Context(_paths(arguments, environ), environ, log, sys.stdout or io.StringIO())
         return _command(arguments, context)
     except InputError as error:
         log.problems(problem for problem in error.problems if not problem.is_error)
@@ -126,21 +126,6 @@ def _command(arguments: argparse.Namespace, context: Context) -> int:
 
     module = import_module(f"dms_relay.commands.{arguments.command.replace('-', '_')}")
     return int(module.run(arguments, context))
-
-
-def _log(arguments: argparse.Namespace, environ: Mapping[str, str]) -> Log:
-    """Make the log. A level or format in the environment that we do not know counts as not set, with a warning."""
-    level = {"warning": "warn"}.get(environ.get("LOG_LEVEL", "").lower(), environ.get("LOG_LEVEL", "").lower())
-    style = environ.get("LOG_FORMAT", "").lower()
-    log = Log(
-        arguments.log_level or (level if level in LEVELS else "info"),
-        arguments.log_format or (style if style in FORMATS else "console"),
-    )
-    if level and level not in LEVELS:
-        log.warn(f"env LOG_LEVEL: is not a level, so info is used -- set one of {', '.join(LEVELS)}")
-    if style and style not in FORMATS:
-        log.warn(f"env LOG_FORMAT: is not a format, so console is used -- set one of {', '.join(FORMATS)}")
-    return log
 
 
 def _paths(arguments: argparse.Namespace, environ: Mapping[str, str]) -> Paths:
@@ -171,23 +156,28 @@ def run() -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):
         # What a terminal's character set lacks is shown as an escape, and is no reason to fail.
         sys.stdout.reconfigure(errors="backslashreplace")
+    code = _code()
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None:
+                stream.flush()
+        except (OSError, ValueError):
+            # Whoever read our data has seen enough, or its disk is full; that log lines are lost is nobody's failure.
+            code = code or (os.EX_IOERR if stream is sys.stdout else os.EX_OK)
+    os._exit(code)
+
+
+def _code() -> int:
     try:
-        code = main(sys.argv[1:], os.environ)
-        sys.stdout.flush()
+        return main(sys.argv[1:], os.environ)
     except SystemExit as error:  # argparse: --help, --version, usage
-        code = error.code if isinstance(error.code, int) else 2
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # Whoever read our output has seen enough; leave nothing for the interpreter to flush at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = os.EX_IOERR
+        return error.code if isinstance(error.code, int) else 2
     except KeyboardInterrupt:
-        code = 130
+        return 130
     except Exception:  # noqa: BLE001 -- a bug of ours: say so, with the place, in an exit code of its own
         import traceback  # noqa: PLC0415 -- only then
 
-        traceback.print_exc()
-        sys.stderr.write("dms-relay: this is a bug of ours -- please report it with the lines above\n")
-        code = os.EX_SOFTWARE
-    sys.stderr.flush()
-    os._exit(code)
+        with suppress(OSError, ValueError, AttributeError):
+            traceback.print_exc()
+            sys.stderr.write("dms-relay: this is a bug of ours -- please report it with the lines above\n")
+        return os.EX_SOFTWARE

@@ -24,9 +24,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from dms_relay import files, main_cf
+from dms_relay.apply import LOCK_TIMEOUT
 from dms_relay.errors import InputError, RelayError
 from dms_relay.interfaces import IPV4, IPV6, Address, addresses
-from dms_relay.log import LEVELS, Log
+from dms_relay.log import log_of
 from dms_relay.model import Origin, Paths, Problem, sort_problems
 from dms_relay.postfix import Postfix
 
@@ -186,7 +187,9 @@ def set_up(postfix: Postfix, wanted: Mapping[str, str]) -> list[str]:
         postfix.edit(changes, [])
     if chrooted := has_chroot(postfix.read_master_cf()):
         postfix.edit_services("*/*/chroot = n")
-    _cool(postfix.main_cf)
+    if time.time() - postfix.main_cf.stat().st_mtime < HOT:
+        # Written a moment ago, by us or by another hook before us.
+        postfix.cool()
     return [*changes, *(["chroot"] if chrooted else [])]
 
 
@@ -196,21 +199,17 @@ def has_chroot(text: str) -> bool:
     return any(service[CHROOT_COLUMN : CHROOT_COLUMN + 1] != ["n"] for service in services)
 
 
-def _cool(path: Path) -> None:
-    """Spare Postfix the wait for a main.cf that was written a moment ago, by us or by another hook before us."""
-    if time.time() - path.stat().st_mtime < HOT:
-        files.set_back(path)
-
-
 def main(argv: Sequence[str], environ: Mapping[str, str]) -> int:
     """Run the hook and return its exit code. It takes no arguments."""
-    log = _log(environ)
+    log = log_of(environ)
     if argv:
         log.error("10-postfix takes no arguments")
         return 2
     try:
         wanted = parameters(environ, this_machine())
-        changed = set_up(Postfix(Path(environ.get("MAIL_CONFIG") or Paths().postfix_dir)), wanted)
+        directory = Path(environ.get("MAIL_CONFIG") or Paths().postfix_dir)
+        with files.lock(directory, LOCK_TIMEOUT):
+            changed = set_up(Postfix(directory), wanted)
     except InputError as error:
         log.problems(error.problems)
         return error.exit_code
@@ -221,12 +220,6 @@ def main(argv: Sequence[str], environ: Mapping[str, str]) -> int:
         log.info("Postfix is set up", myhostname=wanted["myhostname"], mynetworks=wanted["mynetworks"])
         log.debug("changed", parameters=" ".join(changed))
     return os.EX_OK
-
-
-def _log(environ: Mapping[str, str]) -> Log:
-    """Make the log. The command ``dms-relay``, which runs next, warns of a level or format that is not known."""
-    level = environ.get("LOG_LEVEL", "").lower()
-    return Log(level if level in LEVELS else "info", "json" if environ.get("LOG_FORMAT") == "json" else "console")
 
 
 if __name__ == "__main__":

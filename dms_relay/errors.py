@@ -52,7 +52,7 @@ class PostfixError(RelayError):
 
 
 class WriteError(RelayError):
-    """A target cannot be written. The old one is untouched."""
+    """A file of Postfix's or ours cannot be written, or what stands there cannot be understood. It is untouched."""
 
     exit_code = os.EX_CANTCREAT
 

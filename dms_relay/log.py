@@ -7,10 +7,12 @@ that is shown (60 ms with all that it imports), so a run that has nothing to say
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
+from io import StringIO
 from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from dms_relay.model import Problem
 
@@ -61,9 +63,29 @@ class Log:
     def _write(self, level: str, event: str, fields: dict[str, object]) -> None:
         if level not in self._shown:
             return
-        if self._emit is None:
-            self._emit = _emitter(self._style, self._stream or sys.stderr)
-        self._emit(event, level=level, **fields)
+        # A log never decides what happens to the machine: a reader that went away, a full disk or a closed descriptor
+        # costs the line, not the work.
+        with suppress(OSError, ValueError):
+            self._emit = self._emit or _emitter(self._style, self._stream or sys.stderr or StringIO())
+            self._emit(event, level=level, **fields)
+
+
+def log_of(environ: Mapping[str, str], level: str | None = None, style: str | None = None) -> Log:
+    """Make the log that ``LOG_LEVEL`` and ``LOG_FORMAT`` ask for, or the arguments where they are given.
+
+    A level or format in the environment that we do not know counts as not set, with a warning.
+    """
+    said = environ.get("LOG_LEVEL", "").lower()
+    told_level, told_style = {"warning": "warn"}.get(said, said), environ.get("LOG_FORMAT", "").lower()
+    log = Log(
+        level or (told_level if told_level in LEVELS else "info"),
+        style or (told_style if told_style in FORMATS else "console"),
+    )
+    if told_level and told_level not in LEVELS:
+        log.warn(f"env LOG_LEVEL: is not a level, so info is used -- set one of {', '.join(LEVELS)}")
+    if told_style and told_style not in FORMATS:
+        log.warn(f"env LOG_FORMAT: is not a format, so console is used -- set one of {', '.join(FORMATS)}")
+    return log
 
 
 class _NoLog(Log):

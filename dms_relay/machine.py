@@ -23,13 +23,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What was found. ``owner`` is who is to own what we write; ``leftovers`` are files of a run that was killed."""
+    """What was found.
+
+    ``owner`` is who is to own what we write; ``leftovers`` are files of a run that was killed; ``is_public`` says that
+    every user may read main.cf.
+    """
 
     parameters: dict[str, str] = field(default_factory=dict, repr=False)
     tables: dict[str, TableFile] = field(default_factory=dict)
     state: State = field(default_factory=State)
     owner: tuple[int, int] = (0, 0)
     leftovers: tuple[Path, ...] = ()
+    is_public: bool = False
 
 
 def find(paths: Paths) -> Found:
@@ -46,6 +51,7 @@ def find(paths: Paths) -> Found:
         state=load(state_file.content if state_file else None, str(paths.state)),
         owner=(os.geteuid(), os.getegid()),
         leftovers=tuple(path for path in temporary if os.path.lexists(path)),
+        is_public=bool(paths.main_cf.stat().st_mode & stat.S_IROTH),
     )
 
 

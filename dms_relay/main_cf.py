@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 _SPACE = " \t\r\v\f"
 _SETTING = re.compile(rf"([A-Za-z0-9_./-]+)[{_SPACE}]*=(.*)", re.DOTALL)
 
+#: A lookup table in a file, which cannot hold a login in its name (postconf(5), "Lookup tables").
+_PLAIN_TABLES = re.compile(r"((texthash|hash|btree|lmdb|cdb|dbm|sdbm|regexp|pcre):/[\w./+@=-]+[, ]*)*")
+
 
 class Entry(NamedTuple):
     """One logical line: the lines it takes, counted from 0, end excluded, and the name and value where it is a setting.
@@ -78,3 +81,8 @@ def _clear(lines: list[str | None], entry: Entry) -> None:
         line = lines[number]
         if line is not None and line.strip(_SPACE) and not line.lstrip(_SPACE).startswith("#"):
             lines[number] = None
+
+
+def may_hold_login(name: str, value: str | None) -> bool:
+    """Whether a parameter's value can hold a login, such as ``static:user:password``."""
+    return name.endswith("_password_maps") and bool(value) and not _PLAIN_TABLES.fullmatch(value or "")

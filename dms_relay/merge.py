@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from dms_relay.errors import InputError, MissingInputError
 from dms_relay.model import Login, LoginEntry, Origin, Problem, RelayConfig, Relaymap, Route, sort_problems
+from dms_relay.nexthop import host_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 #: Where the operator's own value stands, the tables in use are not ours.
 _TABLE_PARAMETERS = frozenset({"sender_dependent_relayhost_maps", "smtp_sasl_password_maps"})
+
+#: Where the operator sets one of these, logins or TLS are the operator's own business.
+_PROTECTION = frozenset({"smtp_sasl_password_maps", "smtp_tls_security_level"})
 
 
 def merge(inputs: Inputs) -> RelayConfig:
@@ -32,8 +36,11 @@ def merge(inputs: Inputs) -> RelayConfig:
 
 
 def _nexthops(lists: Iterable[NexthopList]) -> Iterator[str]:
-    """Give each nexthop as a lookup key: letter case does not count (postmap(1))."""
-    yield from (member.casefold() for nexthops in lists for member in nexthops.members)
+    """Give the keys by which Postfix looks a login up: the nexthop and its host, in any letter case (smtp_sasl_glue.c)."""
+    for nexthops in lists:
+        for member in nexthops.members:
+            yield member.casefold()
+            yield host_of(member).casefold()
 
 
 class _Merger:
@@ -119,6 +126,8 @@ class _Merger:
         inputs = self.inputs
         env_login = self._env_login()
         if inputs.logins is None and env_login is None:
+            if not inputs.user_parameters.keys().isdisjoint(_PROTECTION):
+                return None
             origin = next(self._relay_origins())
             text = "no login is set: relays are used without one, and nothing demands TLS"
             self._warn(origin, text, "set RELAY_USER and RELAY_PASSWORD, or write postfix-sasl-password.cf")
@@ -149,9 +158,9 @@ class _Merger:
         default, relay = self.inputs.default, self.inputs.relay
         if default is None or relay is None:
             return
-        known = set(_nexthops([default[0]]))
+        known = {member.casefold() for member in default[0].members}
         known.update(entry.key.casefold() for entry in self.inputs.logins or ())
-        if relay[0].text.casefold() not in known:
+        if known.isdisjoint(_nexthops([relay[0]])):
             text = f"{relay[0].text} gets no login: RELAY_USER is the login at DEFAULT_RELAY_HOST only"
             self._warn(relay[1], text, f"write {relay[0].text} and its login into postfix-sasl-password.cf")
 

@@ -147,6 +147,11 @@ def _refuse_missing_bracket(text: str, which: str, name: str, rest: str) -> NoRe
     raise SyntaxProblem(f"nexthop{shown} has no {which} bracket", f"write {hint}")
 
 
+def host_of(nexthop: str) -> str:
+    """Give the host of a nexthop that ``check_nexthop`` takes: without brackets and port."""
+    return _split(nexthop)[0]
+
+
 def is_port(text: str) -> bool:
     """Whether ``text`` is a TCP port number or the name of an SMTP service."""
     return text in SERVICES or bool(_PORT.fullmatch(text) and 1 <= int(text) <= PORT_MAX)

@@ -17,6 +17,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from dms_relay.main_cf import may_hold_login
 from dms_relay.model import PARAMETERS, RELAYHOST_MAP, ROUTE_PARAMETERS, SASL_PASSWD, TABLES, Origin, Problem
 from dms_relay.state import Given, State, TableFile
 
@@ -88,7 +89,9 @@ def plan(wanted: PostfixConfig, found: Found) -> Plan:
     state = found.state
     tables = tuple(table for name in TABLES if (table := _table_change(name, wanted, found)))
     changes = [change for name in PARAMETERS if (change := _parameter_change(name, wanted, found))]
-    warnings = tuple(_left(name, found) for name in state.parameters if _is_left(name, wanted, found))
+    warnings = [_left(name, found) for name in state.parameters if _is_left(name, wanted, found)]
+    if found.is_public:
+        warnings += [_public(name) for name, value in wanted.parameters.items() if may_hold_login(name, value)]
     kept = {name: state.tables.get(name, found.tables.get(name)) for name in TABLES if name in wanted.tables}
     before = {name: _before(name, found) for name in PARAMETERS if name in wanted.parameters}
     final = State({name: Given(before[name], (wanted.parameters[name],)) for name in before}, kept)
@@ -97,7 +100,7 @@ def plan(wanted: PostfixConfig, found: Found) -> Plan:
         for name in before
     }
     intent = State(state.parameters | given, state.tables | kept)
-    return Plan(found, tables, tuple(changes), intent, final, warnings)
+    return Plan(found, tables, tuple(changes), intent, final, tuple(warnings))
 
 
 def _before(name: str, found: Found) -> str | None:
@@ -134,6 +137,11 @@ def _left(name: str, found: Found) -> Problem:
     return Problem(
         Origin("main.cf"), f"{name} was changed by someone else, so it is left as it is", remedy, is_error=False
     )
+
+
+def _public(name: str) -> Problem:
+    text = f"{name} can hold a login, and every user of this machine can read main.cf"
+    return Problem(Origin("postfix-main.cf"), text, "write the login into postfix-sasl-password.cf", is_error=False)
 
 
 def _table_change(name: str, wanted: PostfixConfig, found: Found) -> TableChange | None:

@@ -43,14 +43,7 @@ _QUEUE_DIRECTORY = "/var/spool/postfix"
 _POSTCONF_MODE = 0o644
 #: What decides a message's way; a message that the one of before has looked at goes the way of before.
 _ROUTING_PROCESSES = frozenset({"qmgr", "trivial-rewrite"})
-#: A lookup table in a file, which cannot hold a login in its name (postconf(5), "Lookup tables").
-_PLAIN_TABLES = re.compile(r"((texthash|hash|btree|lmdb|cdb|dbm|sdbm|regexp|pcre):/[\w./+@=-]+[, ]*)*")
 _QUOTED = re.compile(r'"[^"]*"')
-
-
-def may_hold_login(name: str, value: str | None) -> bool:
-    """Whether a parameter's value can hold a login, such as ``static:user:password``."""
-    return name.endswith("_password_maps") and bool(value) and not _PLAIN_TABLES.fullmatch(value or "")
 
 
 class Postfix:
@@ -96,16 +89,16 @@ class Postfix:
         if not self._suits_postconf():
             self._edit_here({**settings, **dict.fromkeys(removals)})
             return
-        public = [f"{name} = {value}" for name, value in settings.items() if not may_hold_login(name, value)]
-        private: dict[str, str | None] = {n: value for n, value in settings.items() if may_hold_login(n, value)}
+        public = [f"{name} = {value}" for name, value in settings.items() if not main_cf.may_hold_login(name, value)]
+        private: dict[str, str | None] = {n: value for n, value in settings.items() if main_cf.may_hold_login(n, value)}
         if public:
             self._run("postconf", "-e", *public)
-            self._cool()
+            self.cool()
         if private:
             self._edit_here(private)
         if removals:
             self._run("postconf", "-X", *removals)
-            self._cool()
+            self.cool()
 
     def _suits_postconf(self) -> bool:
         """Whether main.cf has the mode and the owner that ``postconf`` would give it, and ends with a line end."""
@@ -126,7 +119,7 @@ class Postfix:
         # Who may read main.cf may read the login in it; that was the operator's choice when it was put there.
         files.replace(self.main_cf, text.encode("utf-8", "surrogateescape"), S_IMODE(status.st_mode), owner)
 
-    def _cool(self) -> None:
+    def cool(self) -> None:
         """Set the time of main.cf back: ``postconf`` has put it in place by rename, so there is nothing to wait for."""
         try:
             files.set_back(self.main_cf)

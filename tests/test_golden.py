@@ -25,6 +25,7 @@ def test_recorded_run(box: Box, case: dict[str, Any]) -> None:
         name: case["expect"][name] for name in ("relayhost_map", "sasl_passwd")
     }
     after = box.postconf_n()
+    assert before.keys() <= after.keys()
     changed = {name: value for name, value in after.items() if before.get(name) != value}
     assert changed == {
         name: value.replace("/etc/postfix", str(box.postfix_dir)) for name, value in case["expect"]["main_cf"].items()

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+from errno import EACCES
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from dms_relay.cli import main
 from tests.box import Box
 from tests.console import of_level, said
 
@@ -48,14 +52,22 @@ def test_no_postfix_directory(box: Box) -> None:
 @pytest.fixture
 def denied(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     """Refuse to read one file, as for a user without rights; root, as whom the tests may run, is refused nothing."""
-    read_bytes = Path.read_bytes
+    opened, read_bytes = os.open, Path.read_bytes
 
     def deny(name: str) -> None:
+        def refuse(path: object) -> None:
+            if str(path).endswith(name):
+                raise PermissionError(EACCES, os.strerror(EACCES), str(path))
+
+        def open_file(path: Path, flags: int, mode: int = 0o777) -> int:
+            refuse(path)
+            return opened(path, flags, mode)
+
         def read(path: Path) -> bytes:
-            if path.name == name:
-                raise PermissionError(13, "Permission denied", str(path))
+            refuse(path)
             return read_bytes(path)
 
+        monkeypatch.setattr(os, "open", open_file)
         monkeypatch.setattr(Path, "read_bytes", read)
 
     return deny
@@ -95,9 +107,77 @@ def test_quotes_around_a_value(box: Box, name: str, sign: str) -> None:
     assert of_level(result, "error")[-1] == f"env {name}: the value stands in quotes -- take the quotes away"
 
 
-def test_an_option_in_the_wrong_place(box: Box, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_option_in_the_wrong_place(capsys: pytest.CaptureFixture[str]) -> None:
     """An option of the program after the command: where it stands is said, and nothing else of the line is shown."""
     with pytest.raises(SystemExit) as caught:
-        box.run("plan", "--config-dir", "s3cret")
+        main(["plan", "--config-dir", "s3cret"], {})
     assert caught.value.code == 2
-    del capsys
+    error = capsys.readouterr().err
+    assert error.endswith("unrecognized arguments: --config-dir; it stands before the command\n")
+    assert "s3cret" not in error
+
+
+@pytest.mark.parametrize("kind", ["fifo", "device"])
+def test_what_may_never_end_is_no_file(box: Box, kind: str) -> None:
+    """A pipe or a device in place of a secret or an input is refused at once: nobody waits for it, with the lock held."""
+    odd = Path("/dev/zero")
+    if kind == "fifo":
+        odd = box.config_dir / "pipe"
+        os.mkfifo(odd)
+    (box.config_dir / "postfix-relaymap.cf").symlink_to(odd)
+    result = box.run("apply", env={"RELAY_HOST": "r.test", "RELAY_USER": "u", "RELAY_PASSWORD__FILE": str(odd)})
+    assert result.code == os.EX_NOINPUT
+    assert of_level(result, "error")[1:] == [
+        (
+            "env RELAY_PASSWORD__FILE: the file it names cannot be read: it is not a file -- "
+            "mount the file, or take the variable away"
+        ),
+        "postfix-relaymap.cf: cannot be read: it is not a file -- mend the file, or take it away",
+    ]
+
+
+def test_a_hidden_file(box: Box) -> None:
+    """/dev/null, mounted over a file to hide it, is an empty file."""
+    (box.config_dir / "postfix-relaymap.cf").symlink_to("/dev/null")
+    box.apply()
+    assert box.table("relayhost_map") == {}
+
+
+def test_a_login_in_a_main_cf_that_everyone_reads(box: Box) -> None:
+    """A login of the operator's postfix-main.cf goes into main.cf as it is; where everyone can read that, it is said."""
+    box.write("postfix-main.cf", "smtp_sasl_password_maps = static:u:s3cret\n")
+    warning = (
+        "postfix-main.cf: smtp_sasl_password_maps can hold a login, and every user of this machine can read main.cf -- "
+        "write the login into postfix-sasl-password.cf"
+    )
+    env = {"DEFAULT_RELAY_HOST": "[r.test]", "RELAY_USER": "u", "RELAY_PASSWORD": "p"}
+    assert of_level(box.run("apply", env=env), "warn") == [warning]
+    box.main_cf.chmod(0o600)
+    assert of_level(box.run("apply", env=env), "warn") == []
+
+
+OUTPUTS = {
+    "stderr closed": "2>&-",
+    "stderr full": "2>/dev/full",
+    "stderr unread": "2>&1 >/dev/null | true",
+    "all closed": ">&- 2>&-",
+}
+
+
+@pytest.mark.parametrize("output", OUTPUTS)
+def test_a_log_that_nobody_can_read_stops_nothing(box: Box, output: str) -> None:
+    """A log never decides what happens to the machine: the work is done, whatever becomes of the lines."""
+    env = {"PATH": os.environ["PATH"], "DEFAULT_RELAY_HOST": "[r.test]:587", "RELAY_USER": "u", "RELAY_PASSWORD": "p"}
+    script = f'{sys.executable} -m dms_relay --log-level trace "$@" {OUTPUTS[output]}'
+    subprocess.run(["sh", "-c", script, "sh", *box.arguments("apply")], env=env, check=False, timeout=60)
+    assert box.table("relayhost_map") == {}
+    assert box.table("sasl_passwd") == {"[r.test]:587": "u:p"}
+    assert box.run("plan", "--exit-code", env=env).code == 0
+
+
+def test_wrong_inputs_keep_their_exit_code_without_a_log(box: Box) -> None:
+    """The exit code of a refusal is the same where nobody reads why."""
+    env = {"PATH": os.environ["PATH"], "DEFAULT_RELAY_HOST": "[r.test"}
+    script = f'{sys.executable} -m dms_relay "$@" 2>&-'
+    done = subprocess.run(["sh", "-c", script, "sh", *box.arguments("apply")], env=env, check=False, timeout=60)
+    assert done.returncode == os.EX_CONFIG

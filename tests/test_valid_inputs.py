@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -106,15 +104,18 @@ def test_secret_file(box: Box, content: str, value: str) -> None:
     assert box.table("sasl_passwd") == {"[r.test]:587": f"user:{value}"}
 
 
-def test_secret_from_a_pipe(box: Box) -> None:
-    """A secret may come from a pipe, as ``RELAY_PASSWORD__FILE=<(pass show relay)`` gives one."""
-    path = box.config_dir / "pipe"
-    os.mkfifo(path)
-    writer = threading.Thread(target=path.write_text, args=("s3cret\n",))
-    writer.start()
-    box.apply(**RELAY, RELAY_USER="user", RELAY_PASSWORD__FILE=str(path))
-    writer.join()
-    assert box.table("sasl_passwd") == {"[r.test]:587": "user:s3cret"}
+def test_relay_port_without_relay_host(box: Box) -> None:
+    """``RELAY_PORT`` counts only with ``RELAY_HOST``: a link's ``tcp://…`` is no error, 25 says nothing."""
+    assert "RELAY_PORT has no effect" in box.apply(**RELAY, RELAY_PORT="tcp://192.0.2.1:25").err
+    assert "RELAY_PORT" not in box.apply(**RELAY, RELAY_PORT="25").err
+
+
+def test_login_keyed_by_the_host_of_a_relay(box: Box) -> None:
+    """Postfix looks a login up by the relay's host name as well (smtp_sasl_glue.c), so such a key is in use: no warning."""
+    box.write("postfix-sasl-password.cf", "r.test u:1\nS.test u:2\n")
+    result = box.apply(DEFAULT_RELAY_HOST="[r.test]:587", RELAY_HOST="s.test")
+    assert "is not used" not in result.err
+    assert "gets no login" not in result.err
 
 
 def test_strongest_source_first(box: Box) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,7 @@ class Context:
     stdout: TextIO
 
     def say(self, *lines: str) -> None:
-        """Write data, a line each."""
-        for line in lines:
-            self.stdout.write(f"{line}\n")
+        """Write data, a line each. Whoever reads it may have gone; the program's end says so in its exit code."""
+        with suppress(OSError, ValueError):
+            for line in lines:
+                self.stdout.write(f"{line}\n")

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dms_relay.model import Origin, Problem, Setting
-from dms_relay.sources.text import remedy_for
+from dms_relay.sources.text import read_file, remedy_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -104,8 +104,7 @@ class Lookup:
             )
             return None
         try:
-            with Path(setting.value).open("rb") as file:
-                data = file.read(SECRET_MAX + 1)
+            data = read_file(Path(setting.value), SECRET_MAX + 1)
         except OSError as error:
             self._unreadable(setting, str(error.strerror), remedy_for(error, _MOUNT))
             return None

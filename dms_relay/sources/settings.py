@@ -77,13 +77,13 @@ class _Reader:
 
     def relay(self, host: Setting | None, port: Setting | None) -> tuple[NexthopList, Origin] | None:
         """Make one nexthop of ``RELAY_HOST`` and ``RELAY_PORT``."""
-        number = self._port(port) if port else DEFAULT_PORT
         if host is None:
-            if port is not None:
-                self._warn(
-                    port.origin, "RELAY_PORT has no effect without RELAY_HOST", "set RELAY_HOST, or take it away"
-                )
+            # Docker links and Kubernetes set RELAY_PORT=tcp://… beside a service named relay; it means nothing here.
+            if port is not None and port.value != DEFAULT_PORT:
+                text = "RELAY_PORT has no effect without RELAY_HOST"
+                self._warn(port.origin, text, "set RELAY_HOST, or take it away")
             return None
+        number = self._port(port) if port else DEFAULT_PORT
         nexthop = self._try(host.origin, lambda: parse_relay_host(_plain(host.value), number))
         return (nexthop, host.origin) if isinstance(nexthop, NexthopList) else None
 

@@ -8,8 +8,10 @@ the space and the tab between fields, and whatever isspace(3) trims, as Postfix'
 
 from __future__ import annotations
 
+import os
 import re
-from errno import EACCES, EISDIR
+import stat
+from errno import EACCES, EINVAL, EISDIR
 from typing import TYPE_CHECKING, NamedTuple
 
 from dms_relay.model import Origin, Problem
@@ -42,7 +44,7 @@ def read_bytes(path: Path, name: str, problems: list[Problem]) -> bytes | None:
     """Give a file's content, ``None`` where there is no such file; where it cannot be read, a problem and ``b""``."""
     remedy = "mend the file, or take it away"
     try:
-        return path.read_bytes()
+        return read_file(path)
     except FileNotFoundError:
         if not path.is_symlink():
             return None
@@ -54,6 +56,21 @@ def read_bytes(path: Path, name: str, problems: list[Problem]) -> bytes | None:
         remedy = remedy_for(error, remedy)
     problems.append(Problem(Origin(name), reason, remedy, is_missing=True))
     return b""
+
+
+def read_file(path: Path, limit: int = -1) -> bytes:
+    """Give up to ``limit`` octets of a file (all where it is negative). A pipe or device, which may never end, is refused.
+
+    /dev/null, which is mounted to hide a file, counts as an empty file. Raises ``OSError``.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with open(descriptor, "rb") as file:  # noqa: PTH123 -- a descriptor, not a path
+        status = os.fstat(descriptor)
+        if stat.S_ISDIR(status.st_mode):
+            raise IsADirectoryError(EISDIR, os.strerror(EISDIR))
+        if not stat.S_ISREG(status.st_mode) and status.st_rdev != os.makedev(1, 3):
+            raise OSError(EINVAL, "it is not a file")
+        return file.read(limit)
 
 
 def remedy_for(error: OSError, other: str) -> str:
