@@ -185,7 +185,7 @@ def failing_at(number: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_disk_that_fails_at_any_operation(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, transition: Transition
 ) -> None:
-    """From whichever operation on the disk fails: exit code 66, 69 or 73, each file old or new; the next run does the rest."""
+    """Whichever operation on the disk fails: exit code 66, 69 or 73, each file old or new, the next run repairs."""
     scene = Scene(tmp_path, transition)
     repair = Repair(scene)
     code, number = 73, 0
