@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 #: The port of a relay whose port is not given (relay.sh; RFC 5321, section 4.5.4.2).
 DEFAULT_PORT = "25"
+#: How the port of a container link begins (Kubernetes: Service, environment variables).
+_LINKS = ("tcp://", "udp://", "sctp://")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,14 +80,22 @@ class _Reader:
     def relay(self, host: Setting | None, port: Setting | None) -> tuple[NexthopList, Origin] | None:
         """Make one nexthop of ``RELAY_HOST`` and ``RELAY_PORT``."""
         if host is None:
-            # Docker links and Kubernetes set RELAY_PORT=tcp://… beside a service named relay; it means nothing here.
-            if port is not None and port.value != DEFAULT_PORT:
-                text = "RELAY_PORT has no effect without RELAY_HOST"
-                self._warn(port.origin, text, "set RELAY_HOST, or take it away")
+            self._check_unused_port(port)
             return None
         number = self._port(port) if port else DEFAULT_PORT
         nexthop = self._try(host.origin, lambda: parse_relay_host(_plain(host.value), number))
         return (nexthop, host.origin) if isinstance(nexthop, NexthopList) else None
+
+    def _check_unused_port(self, port: Setting | None) -> None:
+        """Say that a port without a host has no effect; 25 says nothing. One that is no port is an error all the same.
+
+        But not ``tcp://…``, which Docker links and Kubernetes set in whatever stands beside a service named ``relay``.
+        """
+        if port is None or port.value == DEFAULT_PORT:
+            return
+        self._warn(port.origin, "RELAY_PORT has no effect without RELAY_HOST", "set RELAY_HOST, or take it away")
+        if not port.value.startswith(_LINKS):
+            self._port(port)
 
     def _port(self, setting: Setting) -> str:
         def check() -> None:

@@ -81,6 +81,12 @@ RELAY_PORT = (
     relay_port("1e3", ""),
     relay_port("tcp://10.0.0.1:587", ""),
     relay_port("000000001999999", ""),
+    Wrong(
+        "RELAY_PORT alone",
+        (f'env RELAY_PORT: port "0" {PORT}',),
+        {"RELAY_PORT": "0"},
+        warnings=("env RELAY_PORT: RELAY_PORT has no effect without RELAY_HOST -- set RELAY_HOST, or take it away",),
+    ),
 )
 
 DEFAULT_RELAY_HOST = (
