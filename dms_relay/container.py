@@ -29,6 +29,7 @@ from dms_relay.errors import InputError, RelayError
 from dms_relay.interfaces import IPV4, IPV6, Address, addresses
 from dms_relay.log import log_of
 from dms_relay.model import Origin, Paths, Problem, sort_problems
+from dms_relay.nexthop import is_domain
 from dms_relay.postfix import Postfix
 
 if TYPE_CHECKING:
@@ -41,9 +42,6 @@ if TYPE_CHECKING:
 COMPATIBILITY_LEVEL = "3.6"
 #: Where Debian's ca-certificates keeps the authorities of the system.
 CA_FILE = "/etc/ssl/certs/ca-certificates.crt"
-#: Octets of a host name, and of one of its labels (RFC 1035, 2.3.4; Postfix, valid_hostname.h).
-HOSTNAME_MAX = 255
-LABEL_MAX = 63
 #: What Postfix appends to a host name that has no domain (postconf(5), mydomain).
 DEFAULT_DOMAIN = "localdomain"
 #: The interface that PERMIT_DOCKER=host is about, as in docker-mailserver.
@@ -121,12 +119,8 @@ def myhostname(environ: Mapping[str, str], machine: Machine) -> str:
 
 
 def _is_hostname(name: str) -> bool:
-    """Whether Postfix takes it (valid_hostname.c): letters, digits, ``-`` inside, ``_``; not digits alone."""
-    labels = name.split(".")
-    fits = len(name) <= HOSTNAME_MAX and all(0 < len(label) <= LABEL_MAX for label in labels)
-    inside = all(not label.startswith("-") and not label.endswith("-") for label in labels)
-    plain = name.replace(".", "").replace("-", "").replace("_", "x")
-    return fits and inside and plain.isascii() and plain.isalnum() and not plain.isdigit()
+    """Whether Postfix takes it (valid_hostname.c): a domain in ASCII that is no address and not digits alone."""
+    return name.isascii() and not name.replace(".", "").isdigit() and is_domain(name)
 
 
 def _printable(value: str) -> str:

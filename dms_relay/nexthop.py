@@ -164,6 +164,15 @@ def check_port(text: str) -> None:
         raise SyntaxProblem(f"port{shown} is not a number from 1 to {PORT_MAX}", "write the relay's port, such as 587")
 
 
+def is_domain(text: str) -> bool:
+    """Whether ``check_domain`` takes ``text``."""
+    try:
+        check_domain(text)
+    except SyntaxProblem:
+        return False
+    return True
+
+
 def is_host(text: str) -> bool:
     """Whether ``check_host`` takes ``text``."""
     try:

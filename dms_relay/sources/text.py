@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 TRIM = " \t\r\v\f"
 _UTF8_BOM = b"\xef\xbb\xbf"
 _UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
+#: The device number of /dev/null (Linux, admin-guide/devices.txt).
+_DEV_NULL = os.makedev(1, 3)
 _FIELDS = re.compile(r"[ \t]+")
 _TRIM_BYTES = TRIM.encode()
 #: Octets in a sender key: local part, @ and domain (RFC 5321, section 4.5.3.1).
@@ -68,7 +70,7 @@ def read_file(path: Path, limit: int = -1) -> bytes:
         status = os.fstat(descriptor)
         if stat.S_ISDIR(status.st_mode):
             raise IsADirectoryError(EISDIR, os.strerror(EISDIR))
-        if not stat.S_ISREG(status.st_mode) and status.st_rdev != os.makedev(1, 3):
+        if not stat.S_ISREG(status.st_mode) and status.st_rdev != _DEV_NULL:
             raise OSError(EINVAL, "it is not a file")
         return file.read(limit)
 
