@@ -31,6 +31,7 @@ class InputError(RelayError):
     """The inputs are wrong. ``problems`` lists every error and every warning, sorted by where they stand."""
 
     exit_code = os.EX_CONFIG
+    headline: ClassVar[str] = "wrong inputs, nothing was changed"
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         """Take all problems at once; the message is one line for each error."""
@@ -43,6 +44,14 @@ class MissingInputError(InputError):
     """Every error is a named input that is missing or cannot be read."""
 
     exit_code = os.EX_NOINPUT
+    headline = "an input cannot be read, nothing was changed"
+
+
+class ArgumentError(InputError):
+    """What stands on the command line, each argument by itself, cannot be used."""
+
+    exit_code = UsageError.exit_code
+    headline = "wrong arguments, nothing was changed"
 
 
 class PostfixError(RelayError):

@@ -2,10 +2,10 @@
 
 A file is replaced by rename: a reader sees the old one or the new one, never half; after a crash too, since the content is
 on the disk before the name is. The temporary file has a fixed name, so that a run that was killed leaves at most one, and
-the next one takes it away. Only the holder of the lock may write.
+the next one takes it away. Only the holder of the lock may write. ``in_place.py`` has what rename cannot do.
 
 Raises ``WriteError`` where a target cannot be written (the old one is then untouched) and ``BusyError`` where the lock is
-not to be had in time. Known limits: a file that is itself a mount point cannot be renamed over (EBUSY).
+not to be had in time.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import fcntl
 import os
 import time
 from contextlib import contextmanager, suppress
+from errno import EACCES, EPERM, EROFS
 from typing import TYPE_CHECKING
 
 from dms_relay.errors import BusyError, WriteError
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 #: "cool down" (readlline and dict_open of Postfix, "hot" files; measured: 2.7 s to the first message instead of 0.3 s).
 #: A file that was put in place by rename needs no such wait.
 MTIME_BACK = 5
+#: Seconds that a reader waits for a writer, whose work takes milliseconds.
+READING_TIMEOUT = 5.0
 #: Seconds between two tries for the lock.
 _LOCK_INTERVAL = 0.05
 _TEMPORARY = ".dms-relay.tmp"
@@ -43,12 +46,12 @@ def require_writable(directory: Path) -> None:
         raise WriteError(f"{directory} {text}")
 
 
-def replace(path: Path, content: bytes, mode: int, owner: tuple[int, int] | None) -> None:
+def replace(path: Path, content: bytes, mode: int, owner: tuple[int, int] | None, *, age: float = MTIME_BACK) -> None:
     """Put ``content`` in place of ``path``: mode and owner (uid, gid) are set before the first octet is written.
 
-    ``owner`` ``None`` leaves the owner to the system.
+    ``owner`` ``None`` leaves the owner to the system. The modification time is ``age`` seconds ago.
     """
-    _put(path, lambda temporary: _write(temporary, content, mode, owner))
+    _put(path, lambda temporary: _write(temporary, content, mode, owner, age))
 
 
 def link(path: Path, target: bytes) -> None:
@@ -67,14 +70,20 @@ def _put(path: Path, make: Callable[[Path], None]) -> None:
     except OSError as error:
         with suppress(OSError):
             temporary.unlink()
-        raise WriteError(_cannot_write(path, error)) from None
+        raise cannot_write(path, error) from error
 
 
-def _cannot_write(path: Path, error: OSError) -> str:
-    return f"{path} cannot be written: {error.strerror} -- the old one is untouched; free or mend the place, then run again"
+def cannot_write(path: Path, error: OSError) -> WriteError:
+    """Say that ``path`` cannot be written, why, and what to do. The system's error is the cause of the one to raise."""
+    remedy = "free or mend the place, then run again"
+    if error.errno == EROFS:
+        remedy = "mount it without :ro, or edit it where it comes from"
+    elif error.errno in {EACCES, EPERM}:
+        remedy = "run as root"
+    return WriteError(f"{path} cannot be written: {error.strerror} -- the old one is untouched; {remedy}")
 
 
-def _write(path: Path, content: bytes, mode: int, owner: tuple[int, int] | None) -> None:
+def _write(path: Path, content: bytes, mode: int, owner: tuple[int, int] | None, age: float) -> None:
     # O_EXCL and O_NOFOLLOW: nobody else's file, and no link that somebody laid there.
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     with open(descriptor, "wb", closefd=True) as file:  # noqa: PTH123 -- a descriptor, not a path
@@ -83,7 +92,7 @@ def _write(path: Path, content: bytes, mode: int, owner: tuple[int, int] | None)
         os.fchmod(descriptor, mode)
         file.write(content)
         file.flush()
-        set_back(descriptor)
+        set_back(descriptor, age)
         os.fsync(descriptor)
 
 
@@ -96,9 +105,9 @@ def _give(descriptor: int, owner: tuple[int, int]) -> None:
             raise
 
 
-def set_back(path: Path | int) -> None:
-    """Set the modification time ``MTIME_BACK`` seconds back."""
-    then = time.time() - MTIME_BACK
+def set_back(path: Path | int, age: float = MTIME_BACK) -> None:
+    """Set the modification time back, to ``age`` seconds ago."""
+    then = time.time() - age
     os.utime(path, (then, then))
 
 
@@ -108,7 +117,7 @@ def remove(path: Path) -> None:
         path.unlink(missing_ok=True)
         sync_directory(path.parent)
     except OSError as error:
-        raise WriteError(_cannot_write(path, error)) from None
+        raise cannot_write(path, error) from error
 
 
 def remove_leftover(path: Path) -> bool:
@@ -150,21 +159,51 @@ def lock(directory: Path, timeout: float) -> Iterator[None]:
         raise WriteError(f"{directory} cannot be opened: {error.strerror} -- run as root") from None
     try:
         os.set_inheritable(descriptor, True)
-        _wait_for_lock(descriptor, directory, time.monotonic() + timeout)
+        if not _wait_for_lock(descriptor, fcntl.LOCK_EX, timeout):
+            raise BusyError(
+                f"another dms-relay works on {directory} and does not finish -- wait for it, then run again"
+            )
+        yield
+    except _CannotLockError as error:
+        raise WriteError(f"{directory} cannot be locked: {error} -- put it on a file system with flock(2)") from None
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def reading(directory: Path) -> Iterator[None]:
+    """Hold off whoever writes in ``directory`` under its lock, for as long as the body reads there.
+
+    Readers do not hold each other off. Where the lock is not to be had within ``READING_TIMEOUT``, the body reads without.
+    """
+    try:
+        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError:
+        yield
+        return
+    try:
+        with suppress(_CannotLockError):
+            _wait_for_lock(descriptor, fcntl.LOCK_SH, READING_TIMEOUT)
         yield
     finally:
         os.close(descriptor)
 
 
-def _wait_for_lock(descriptor: int, directory: Path, deadline: float) -> None:
+class _CannotLockError(Exception):
+    """The file system has no locks."""
+
+
+def _wait_for_lock(descriptor: int, kind: int, timeout: float) -> bool:
+    """Take a lock; say whether it was to be had in time."""
+    deadline = time.monotonic() + timeout
     while True:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
         except BlockingIOError:
             if time.monotonic() >= deadline:
-                raise BusyError(
-                    f"another dms-relay works on {directory} and does not finish -- wait for it, then run again"
-                ) from None
+                return False
             time.sleep(_LOCK_INTERVAL)
+        except OSError as error:
+            raise _CannotLockError(error.strerror) from None
         else:
-            return
+            return True

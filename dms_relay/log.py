@@ -1,5 +1,6 @@
-"""Log lines, through structlog, to standard error: for a person (console) or for a program (JSON, one object a line).
+"""Log lines, through structlog, to standard error.
 
+For a person (console), for a program (JSON, one object a line), or as docker-mailserver does (dms), without a time.
 The levels are the five of docker-mailserver: error, warn, info, debug, trace. structlog is imported with the first line
 that is shown (60 ms with all that it imports), so a run that has nothing to say does not pay for it.
 """
@@ -12,13 +13,22 @@ from io import StringIO
 from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
 
     from dms_relay.model import Problem
 
 #: From the one that says least to the one that says most.
 LEVELS = ("error", "warn", "info", "debug", "trace")
-FORMATS = ("console", "json")
+FORMATS = ("console", "json", "dms")
+#: How docker-mailserver (target/scripts/helpers/log.sh) shows a level: nine columns, in a colour (ECMA-48, SGR).
+_DMS_LEVELS = {
+    "error": "  \33[1;31mERROR  ",
+    "warn": " \33[1;33mWARNING ",
+    "info": "   \33[0;34mINF   ",
+    "debug": "  \33[0;35mDEBUG  ",
+    "trace": "  \33[0;36mTRACE  ",
+}
+_DMS_PLAIN = "\33[0m"
 
 
 class Log:
@@ -39,6 +49,12 @@ class Log:
                 self._write(level, problem.text, {"origin": str(problem.origin), "remedy": problem.remedy})
             else:
                 self._write(level, str(problem), {})
+
+    def refusal(self, headline: str, problems: Sequence[Problem]) -> None:
+        """Write warnings first, then the headline, then the errors, which so stand last."""
+        self.problems(problem for problem in problems if not problem.is_error)
+        self.error(headline)
+        self.problems(problem for problem in problems if problem.is_error)
 
     def error(self, event: str, **fields: object) -> None:
         """Say that something did not work."""
@@ -102,18 +118,24 @@ def _emitter(style: str, stream: TextIO) -> Callable[..., object]:
     _spare_asyncio()
     import structlog  # noqa: PLC0415 -- see the module's docstring
 
-    renderer: structlog.typing.Processor
-    if style == "json":
-        renderer = structlog.processors.JSONRenderer()
-    else:
-        renderer = structlog.dev.ConsoleRenderer(colors=stream.isatty(), pad_event_to=0)
+    time = structlog.processors.TimeStamper(fmt="iso", utc=True)
+    processors: dict[str, list[structlog.typing.Processor]] = {
+        "json": [time, structlog.processors.JSONRenderer()],
+        "console": [time, structlog.dev.ConsoleRenderer(colors=stream.isatty(), pad_event_to=0)],
+        "dms": [_as_dms],
+    }
     logger = structlog.wrap_logger(
-        structlog.PrintLogger(stream),
-        processors=[structlog.processors.TimeStamper(fmt="iso", utc=True), renderer],
-        wrapper_class=structlog.BoundLogger,
+        structlog.PrintLogger(stream), processors=processors[style], wrapper_class=structlog.BoundLogger
     )
     emit: Callable[..., object] = logger.msg
     return emit
+
+
+def _as_dms(_logger: object, _method: str, event: MutableMapping[str, object]) -> str:
+    """Render an event as docker-mailserver's ``_log`` does; what it has beside its text follows."""
+    level, text = str(event.pop("level")), str(event.pop("event"))
+    fields = "".join(f" {name}={value}" for name, value in sorted(event.items()))
+    return f"{_DMS_PLAIN}[{_DMS_LEVELS[level]}{_DMS_PLAIN}]  {text}{fields}"
 
 
 def _spare_asyncio() -> None:

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 #: What stands where a password would.
 MASK = "********"
 
+#: How the null sender is looked up (postconf(5), empty_address_relayhost_maps_lookup_key).
+NULL_SENDER = "<>"
+
 #: The tables that we make, by file name in Postfix's configuration directory.
 RELAYHOST_MAP = "relayhost_map"
 SASL_PASSWD = "sasl_passwd"  # noqa: S105 -- a file name

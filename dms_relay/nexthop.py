@@ -11,7 +11,7 @@ has no such file. Labels may hold any letter or digit of any script, and ``_``, 
 from __future__ import annotations
 
 import re
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 from dms_relay.model import NexthopList
 
@@ -245,28 +245,42 @@ def _is_in_name(character: str) -> bool:
     return character in "-_" or character in _JOINERS or character.isalnum() or category(character) in {"Mn", "Mc"}
 
 
-def parse_relay_host(host: str, port: str) -> NexthopList:
-    """Make ``[host]:port`` of ``RELAY_HOST`` and ``RELAY_PORT``. Brackets around the host are taken off.
+class NexthopWords(NamedTuple):
+    """What to write instead, in the words of where a host and its port are given."""
 
-    A port in the host is refused with the two settings to write; the colons of an IPv6 address are no port.
+    port_in_host: str
+    not_alone: str
+    too_many: str
+
+
+#: For the two environment variables.
+_SETTINGS = NexthopWords(
+    port_in_host="set RELAY_HOST={host} and RELAY_PORT={port}",
+    not_alone="write the host name alone; its port goes in RELAY_PORT",
+    too_many="name one here; a list of nexthops goes in DEFAULT_RELAY_HOST",
+)
+
+
+def parse_relay_host(host: str, port: str, words: NexthopWords = _SETTINGS) -> NexthopList:
+    """Make ``[host]:port`` of a host and a port that are given apart. Brackets around the host are taken off.
+
+    A port in the host is refused, with what to write; the colons of an IPv6 address are no port.
     """
     refuse_quotes(host)
     name = host[1:-1] if host.startswith("[") and host.endswith("]") else host
     if any(c in name for c in " \t,"):
-        raise SyntaxProblem("more than one host name", "name one here; a list of nexthops goes in DEFAULT_RELAY_HOST")
+        raise SyntaxProblem("more than one host name", words.too_many)
     if ":" in name and not is_ipv6(name):
-        _refuse_port_in_host(name)
+        _refuse_port_in_host(name, words)
     check_host(name)
     text = f"[{name}]:{port}"
     return NexthopList(text, (text,))
 
 
-def _refuse_port_in_host(name: str) -> NoReturn:
+def _refuse_port_in_host(name: str, words: NexthopWords) -> NoReturn:
     bare, _, number = name.rpartition(":")
     if bare.startswith("[") and bare.endswith("]"):
         bare = bare[1:-1]
     if is_host(bare) and is_port(number):
-        raise SyntaxProblem(f'host "{name}" has a port in it', f"set RELAY_HOST={bare} and RELAY_PORT={number}")
-    raise SyntaxProblem(
-        "the host holds a colon and is not an IPv6 address", "write the host name alone; its port goes in RELAY_PORT"
-    )
+        raise SyntaxProblem(f'host "{name}" has a port in it', words.port_in_host.format(host=bare, port=number))
+    raise SyntaxProblem("the host holds a colon and is not an IPv6 address", words.not_alone)

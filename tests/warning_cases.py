@@ -277,6 +277,6 @@ CASES = (
         "a format",
         {**FULL, "LOG_FORMAT": "xml"},
         {},
-        ["env LOG_FORMAT: is not a format, so console is used -- set one of console, json"],
+        ["env LOG_FORMAT: is not a format, so console is used -- set one of console, json, dms"],
     ),
 )

@@ -10,7 +10,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from dms_relay import files
-from dms_relay.apply import apply
+from dms_relay.apply import LOCK_TIMEOUT, apply
 from dms_relay.machine import find
 from dms_relay.merge import merge
 from dms_relay.plan import plan
@@ -28,17 +28,22 @@ if TYPE_CHECKING:
 
 
 def run(arguments: Namespace, context: Context) -> int:
-    """Read, merge, render, plan and apply under one lock."""
+    """Make Postfix match the inputs."""
+    return apply_inputs(context, reload=arguments.reload, lock_timeout=arguments.lock_timeout)
+
+
+def apply_inputs(context: Context, *, reload: bool = True, lock_timeout: float = LOCK_TIMEOUT) -> int:
+    """Read, merge, render, plan and apply under one lock, and say what was done."""
     if not context.paths.postfix_dir.is_dir():
         Postfix(context.paths.postfix_dir).read_main_cf()  # raises, and says what to do
-    with files.lock(context.paths.postfix_dir, arguments.lock_timeout):
+    with files.lock(context.paths.postfix_dir, lock_timeout):
         config = merge(read(context.paths, context.environ))
         wanted = render(config, context.paths)
         changes = plan(wanted, find(context.paths))
         context.log.problems((*config.warnings, *changes.warnings))
         if not changes.is_empty:
             _report(config, wanted, context.log)
-        changed = apply(changes, context.paths, log=context.log, reload=arguments.reload, locked=True)
+        changed = apply(changes, context.paths, log=context.log, reload=reload, locked=True)
     context.say(_summary(config, changes) if changed else _nothing(config))
     return os.EX_OK
 

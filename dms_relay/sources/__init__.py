@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from dms_relay import files
 from dms_relay.model import Inputs, Origin, Problem, sort_problems
 from dms_relay.sources.managed_domains import read_domains
 from dms_relay.sources.postfix_main import read_user_parameters
@@ -24,10 +25,16 @@ def read(paths: Paths, environ: Mapping[str, str]) -> Inputs:
     The managed domains are read only where ``RELAY_HOST`` is set: nothing else needs them.
     """
     problems: list[Problem] = []
+    with files.reading(paths.config_dir):
+        inputs = _inputs(paths, environ, problems)
+    return replace(inputs, problems=sort_problems(problems))
+
+
+def _inputs(paths: Paths, environ: Mapping[str, str], problems: list[Problem]) -> Inputs:
     settings = read_settings(paths, environ, problems)
     if not (settings.default or settings.relay or paths.config_dir.is_dir()):
         problems.append(_no_directory(paths))
-    inputs = Inputs(
+    return Inputs(
         default=settings.default,
         relay=settings.relay,
         username=settings.username,
@@ -37,7 +44,6 @@ def read(paths: Paths, environ: Mapping[str, str]) -> Inputs:
         domains=read_domains(paths, problems) if settings.wants_domains else (),
         user_parameters=read_user_parameters(paths, problems),
     )
-    return replace(inputs, problems=sort_problems(problems))
 
 
 def _no_directory(paths: Paths) -> Problem:

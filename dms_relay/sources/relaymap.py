@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dms_relay.model import Domain, Problem, Relaymap, Route
+from dms_relay.model import NULL_SENDER, Domain, Problem, Relaymap, Route
 from dms_relay.nexthop import parse_nexthops
 from dms_relay.sources.text import check_sender_key, read_entries
 
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from dms_relay.model import Origin, Paths
 
 NAME = "postfix-relaymap.cf"
-#: How the null sender is looked up (postconf(5), empty_address_relayhost_maps_lookup_key).
-NULL_SENDER = "<>"
 
 
 def read_relaymap(paths: Paths, problems: list[Problem]) -> Relaymap | None:

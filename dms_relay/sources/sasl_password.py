@@ -74,3 +74,19 @@ def check_login_length(username: str, password: str) -> None:
     """Raise ``SyntaxProblem`` where no SMTP server could take the login."""
     if len((username + password).encode()) > LOGIN_MAX:
         raise SyntaxProblem(f"the login is longer than {LOGIN_MAX} octets", "use the login that the relay gave you")
+
+
+def check_login_part(value: str, *, is_username: bool) -> None:
+    """Raise ``SyntaxProblem`` unless Postfix's table carries a user name or password, not empty, character for character."""
+    what = "user name" if is_username else "password"
+    if any(character in value for character in "\r\n\0"):
+        raise SyntaxProblem(
+            f"the {what} holds a line end or a NUL", "Postfix's table cannot carry it: use another login"
+        )
+    if value[0] in " \t\v\f" or value[-1] in " \t\v\f":
+        raise SyntaxProblem(
+            f"the {what} begins or ends with a blank", "take the blank off; Postfix's table cannot carry it"
+        )
+    if is_username and ":" in value:
+        raise SyntaxProblem("the user name holds a colon", "Postfix ends it at the first colon: use another login")
+    check_login_length(value, "")

@@ -15,7 +15,7 @@ from dms_relay.model import NexthopList, Origin, Problem, Setting
 from dms_relay.nexthop import SyntaxProblem, check_port, parse_nexthops, parse_relay_host
 from dms_relay.sources.environment import Lookup, report_near_misses, settings_of
 from dms_relay.sources.relay_env import read_relay_env
-from dms_relay.sources.sasl_password import check_login_length
+from dms_relay.sources.sasl_password import check_login_part
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -122,16 +122,5 @@ def _plain(value: str) -> str:
 
 
 def _login_part(setting: Setting, *, is_username: bool) -> Setting:
-    what = "user name" if is_username else "password"
-    if any(character in setting.value for character in "\r\n\0"):
-        raise SyntaxProblem(
-            f"the {what} holds a line end or a NUL", "Postfix's table cannot carry it: use another login"
-        )
-    if setting.value[0] in " \t\v\f" or setting.value[-1] in " \t\v\f":
-        raise SyntaxProblem(
-            f"the {what} begins or ends with a blank", "take the blank off; Postfix's table cannot carry it"
-        )
-    if is_username and ":" in setting.value:
-        raise SyntaxProblem("the user name holds a colon", "Postfix ends it at the first colon: use another login")
-    check_login_length(setting.value, "")
+    check_login_part(setting.value, is_username=is_username)
     return setting

@@ -14,6 +14,7 @@ import stat
 from errno import EACCES, EINVAL, EISDIR
 from typing import TYPE_CHECKING, NamedTuple
 
+from dms_relay.in_place import is_cut_short, kept_name
 from dms_relay.model import Origin, Problem
 from dms_relay.nexthop import SyntaxProblem, check_domain, refuse_odd_blanks
 
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
 
 #: What Postfix trims at both ends of a line or value (isspace(3) in the C locale, less the line end).
 TRIM = " \t\r\v\f"
-_UTF8_BOM = b"\xef\xbb\xbf"
-_UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
+UTF8_BOM = b"\xef\xbb\xbf"
+UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
 #: The device number of /dev/null (Linux, admin-guide/devices.txt).
 _DEV_NULL = os.makedev(1, 3)
 _FIELDS = re.compile(r"[ \t]+")
@@ -89,11 +90,11 @@ def read_text(path: Path, name: str, problems: list[Problem]) -> str | None:
     data = read_bytes(path, name, problems)
     if data is None:
         return None
-    if data.startswith(_UTF16_BOMS):
+    if data.startswith(UTF16_BOMS):
         problems.append(Problem(Origin(name), "is UTF-16", "save it as UTF-8"))
         return ""
-    if data.startswith(_UTF8_BOM):
-        data = data[len(_UTF8_BOM) :]
+    if data.startswith(UTF8_BOM):
+        data = data[len(UTF8_BOM) :]
         problems.append(
             Problem(Origin(name), "begins with a byte order mark, which is ignored", "save it as UTF-8 without", False)
         )
@@ -112,13 +113,13 @@ def _decode(data: bytes, name: str, problems: list[Problem]) -> str:
 def _decode_lines(data: bytes, name: str, problems: list[Problem]) -> str:
     lines = data.split(b"\n")
     for number, line in enumerate(lines, 1):
-        if wrong := _wrong_in(line):
+        if wrong := wrong_in(line):
             problems.append(Problem(Origin(name, number), *wrong))
             lines[number - 1] = b""
     return b"\n".join(lines).decode()
 
 
-def _wrong_in(line: bytes) -> tuple[str, str] | None:
+def wrong_in(line: bytes) -> tuple[str, str] | None:
     """Say why a line cannot be text, and what to do."""
     if b"\0" in line:
         return "holds a NUL byte", "take it out; the file must be plain text"
@@ -146,6 +147,9 @@ def read_entries(path: Path, name: str, problems: list[Problem], entry: Callable
     text = read_text(path, name, problems)
     if text is None:
         return False
+    if is_cut_short(path):
+        remedy = f"make that edit again, or put {kept_name(path)} back in its place"
+        problems.append(Problem(Origin(name), "an edit was cut short, so it may be half written", remedy))
     for line in lines_of(text):
         origin = Origin(name, line.number)
         if line.indented:

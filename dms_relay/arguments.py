@@ -1,0 +1,207 @@
+"""The command line of ``dms-relay``: commands, arguments, options. The man page and the shells' completion are made from it.
+
+Reads nothing and writes nothing but what argparse prints: help, or a usage error, which never shows a word that could be a
+password.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from typing import TYPE_CHECKING, NamedTuple
+
+from dms_relay import __version__
+from dms_relay.apply import LOCK_TIMEOUT
+from dms_relay.log import FORMATS, LEVELS
+from dms_relay.sources.settings import DEFAULT_PORT
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+#: Options of the program itself, which stand before the command.
+_OPTIONS = frozenset({"--config-dir", "--postfix-dir", "--log-level", "--log-format"})
+#: Columns of the help where there is no terminal, and on a very narrow one.
+_HELP_WIDTH = 80
+#: What the shells' completion can be printed for.
+SHELLS = ("bash", "zsh")
+#: The command that may have a password in its words, and its options.
+_SECRET = "add-auth"  # noqa: S105 -- a command
+_SECRET_OPTIONS = ("--password-stdin", "--no-apply", "--help", "-h")
+#: Likeness (difflib, 0 to 1) from which a word counts as a slip of an option.
+_LIKENESS = 0.7
+_EPILOG = """\
+exit codes:
+  0   done, or nothing to do     69  a Postfix program is missing or failed
+  1   plan --exit-code: changes  70  a bug of ours, with a traceback
+  2   usage, a wrong argument    73  a file cannot be written; the old one is untouched
+  66  an input cannot be read    75  another run holds the lock
+                                 78  the inputs are wrong; nothing was changed
+"""
+_DOMAIN = "a domain or an address, with or without a leading @: example.com, boss@example.com"
+
+
+class Words(NamedTuple):
+    """What stands on a command line, as argparse reads it, and whether one of the words may be a password."""
+
+    words: list[str]
+    may_hold_password: bool
+
+
+def parse(argv: Sequence[str], prog: str) -> argparse.Namespace:
+    """Read a command line, without the program's name; ends the process (``SystemExit``) where it cannot be read."""
+    top = parser(prog)
+    words = _prepared(list(argv))
+    arguments, unknown = top.parse_known_args(words.words)
+    if unknown:
+        # Only names are shown: what else stands there may be a login.
+        options = [word for word in unknown if (_is_option(word) if words.may_hold_password else word.startswith("-"))]
+        names = [option.partition("=")[0] for option in options]
+        hint = "; it stands before the command" if _OPTIONS.intersection(names) else ""
+        top.error(f"unrecognized arguments: {' '.join(names) or 'a word too many'}{hint}")
+    return arguments
+
+
+def _prepared(argv: list[str]) -> Words:
+    """Take ``COMMAND help``, as docker-mailserver has it, for ``COMMAND --help``, and keep a password apart from options."""
+    at = _command(argv)
+    if argv[at : at + 1] == ["help"]:
+        return Words([*argv[:at], *argv[at + 1 : at + 2], "--help"], may_hold_password=False)
+    if argv[at + 1 :] == ["help"]:
+        return Words([*argv[: at + 1], "--help"], may_hold_password=False)
+    if argv[at : at + 1] == [_SECRET]:
+        return Words([*argv[: at + 1], *_options_first(argv[at + 1 :])], may_hold_password=True)
+    return Words(argv, may_hold_password=False)
+
+
+def _command(argv: list[str]) -> int:
+    """Give the place of the command among the words: after the options of the program, each with its value."""
+    at = 0
+    while at < len(argv) and argv[at].startswith("-"):
+        has_value = "=" not in argv[at] and argv[at] not in {"--help", "-h", "--version"}
+        at += 2 if has_value else 1
+    return at
+
+
+def _options_first(words: list[str]) -> list[str]:
+    """Put options first, and ``--`` before all other words: a password may begin with a hyphen."""
+    end = words.index("--") if "--" in words else len(words)
+    options = [word for word in words[:end] if _is_option(word)]
+    others = [word for word in words[:end] if not _is_option(word)]
+    return [*options, "--", *others, *words[end + 1 :]]
+
+
+def _is_option(word: str) -> bool:
+    """Whether a word is an option of the command, or was meant to be one and is to be refused as such."""
+    if word in _SECRET_OPTIONS or not word.startswith("--"):
+        return word in _SECRET_OPTIONS
+    from difflib import get_close_matches  # noqa: PLC0415 -- 5 ms, and rarely needed
+
+    return bool(get_close_matches(word.partition("=")[0], _SECRET_OPTIONS, n=1, cutoff=_LIKENESS))
+
+
+def parser(prog: str = "dms-relay") -> argparse.ArgumentParser:
+    """Make the parser of the whole command line."""
+    top = argparse.ArgumentParser(
+        prog=prog,
+        description="Make Postfix hand its mail to relay services, as the environment and the configuration files say.",
+        epilog=_EPILOG,
+        formatter_class=_formatter,
+    )
+    top.add_argument("--version", action="version", version=f"dms-relay {__version__}")
+    top.add_argument("--config-dir", metavar="DIR", help="where the inputs are mounted (/tmp/docker-mailserver)")
+    top.add_argument("--postfix-dir", metavar="DIR", help="Postfix's configuration ($MAIL_CONFIG, else /etc/postfix)")
+    top.add_argument("--log-level", choices=LEVELS, help="how much to say on standard error ($LOG_LEVEL, else info)")
+    top.add_argument("--log-format", choices=FORMATS, help="how to say it ($LOG_FORMAT, else console)")
+    commands = _Commands(top.add_subparsers(dest="command", metavar="COMMAND", required=True, prog=top.prog))
+    _add_applying(commands)
+    _add_editing(commands)
+    _add_helping(commands)
+    return top
+
+
+def _formatter(prog: str) -> argparse.HelpFormatter:
+    """Make help as wide as the terminal. argparse makes one for each argument, and would import shutil (4 ms) for it."""
+    try:
+        width = os.get_terminal_size().columns
+    except (OSError, ValueError):
+        width = _HELP_WIDTH
+    return argparse.RawDescriptionHelpFormatter(prog, width=max(width, _HELP_WIDTH) - 2)
+
+
+class _Commands:
+    """Adds commands."""
+
+    def __init__(self, commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+        self._commands = commands
+
+    def add(self, name: str, what: str, more: str = "") -> argparse.ArgumentParser:
+        """Add one, with its line in the help of the program, and ``more`` in its own."""
+        description = f"{what[0].upper()}{what[1:]}.{more and ' '}{more}"
+        return self._commands.add_parser(name, help=what, description=description, formatter_class=_formatter)
+
+    def add_edit(self, name: str, what: str, more: str = "") -> argparse.ArgumentParser:
+        """Add one that edits a file of the configuration directory."""
+        command = self.add(name, what, more)
+        command.add_argument("--no-apply", dest="apply", action="store_false", help="edit the file, and leave Postfix")
+        return command
+
+    def add_hidden(self, name: str) -> argparse.ArgumentParser:
+        """Add one that the help does not show."""
+        return self._commands.add_parser(name)
+
+
+def _add_applying(commands: _Commands) -> None:
+    apply = commands.add("apply", "make Postfix match the inputs, and reload it where it runs")
+    apply.add_argument("--no-reload", dest="reload", action="store_false", help="leave a running Postfix alone")
+    apply.add_argument(
+        "--lock-timeout",
+        type=seconds,
+        default=LOCK_TIMEOUT,
+        metavar="SECONDS",
+        help="how long to wait for another run (%(default)g)",
+    )
+    plan = commands.add("plan", "show what apply would change, as a diff; writes nothing")
+    plan.add_argument("--exit-code", action="store_true", help="exit with 1 where there is something to change")
+    show = commands.add("show", "show the merged configuration, each value with its origin")
+    show.add_argument("--json", action="store_true", help="as one JSON object")
+
+
+def _add_editing(commands: _Commands) -> None:
+    listing = commands.add("list", "list senders, their relays and their logins, without passwords")
+    listing.add_argument("--json", action="store_true", help="as a JSON array")
+    domain = commands.add_edit("add-domain", "send the mail of a sender through a relay")
+    domain.add_argument("domain", metavar="DOMAIN", help=_DOMAIN)
+    domain.add_argument("host", metavar="HOST", help="the relay's host name or address")
+    domain.add_argument("port", metavar="PORT", nargs="?", default=DEFAULT_PORT, help="its port (%(default)s)")
+    auth = commands.add_edit(
+        "add-auth",
+        "set the login of a sender, or at a relay",
+        "Without PASSWORD and --password-stdin it asks for the password, twice and without echo.",
+    )
+    auth.add_argument("domain", metavar="DOMAIN", help=f"{_DOMAIN}; or a relay as in its route: [smtp.example.com]:587")
+    auth.add_argument("username", metavar="USERNAME", help="the user name that the relay gave you")
+    auth.add_argument(
+        "password", metavar="PASSWORD", nargs="?", help="stands in the shell's history: better leave it out"
+    )
+    auth.add_argument("--password-stdin", action="store_true", help="read the password from standard input")
+    excluded = commands.add_edit("exclude-domain", "send the mail of a domain past RELAY_HOST, directly")
+    excluded.add_argument("domain", metavar="DOMAIN", help="a domain, with or without a leading @")
+    removed = commands.add_edit("remove-domain", "take back what add-domain or exclude-domain said of a sender")
+    removed.add_argument("domain", metavar="DOMAIN", help=_DOMAIN)
+    removed = commands.add_edit("remove-auth", "take the login of a sender, or at a relay, away")
+    removed.add_argument("domain", metavar="DOMAIN", help=f"{_DOMAIN}; or a relay: [smtp.example.com]:587")
+
+
+def _add_helping(commands: _Commands) -> None:
+    completion = commands.add("completion", "print the completion for a shell")
+    completion.add_argument("shell", metavar="SHELL", choices=SHELLS, help=" or ".join(SHELLS))
+    commands.add("man", "print the manual page, for man -l -")
+    commands.add_hidden("complete").add_argument("what")
+
+
+def seconds(text: str) -> float:
+    """Read a number of seconds; argparse names this function where the text is none."""
+    number = float(text)
+    if not 0 <= number < float("inf"):
+        raise ValueError
+    return number

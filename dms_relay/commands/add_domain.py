@@ -1,0 +1,27 @@
+"""``dms-relay add-domain``: which relay the mail of a sender goes through, in ``postfix-relaymap.cf``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dms_relay.commands.editing import Checks, edit_and_apply
+from dms_relay.entries import set_entry
+from dms_relay.keys import relay_nexthop, sender_key
+from dms_relay.nexthop import check_port
+from dms_relay.sources.relaymap import NAME
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+    from dms_relay.commands import Context
+
+
+def run(arguments: Namespace, context: Context) -> int:
+    """Write ``@domain  [host]:port``."""
+    checks = Checks()
+    key = checks("DOMAIN", lambda: sender_key(arguments.domain), "")
+    nexthop = checks("HOST", lambda: relay_nexthop(arguments.host, arguments.port), "")
+    checks("PORT", lambda: check_port(arguments.port), None)
+    checks.require()
+    fact = f"{key} goes through {nexthop}"
+    return edit_and_apply(arguments, context, NAME, lambda text: set_entry(text, key, nexthop), fact)

@@ -1,0 +1,57 @@
+"""``dms-relay complete WHAT``: words that the shells' completion offers, one a line. Not in the help; reads the inputs only.
+
+What is wrong with the inputs is nobody's business here: whatever could be read is offered.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from dms_relay.nexthop import host_of
+from dms_relay.sources import read
+from dms_relay.sources.managed_domains import read_domains
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Callable, Iterable
+
+    from dms_relay.commands import Context
+    from dms_relay.model import Inputs, NexthopList
+
+
+def run(arguments: Namespace, context: Context) -> int:
+    """Print the words, each once, sorted."""
+    inputs = read(context.paths, context.environ)
+    managed = [domain.name for domain in read_domains(context.paths, [])]
+    words = {"domains": _domains, "relays": _relays, "mapped": _mapped, "logins": _logins}
+    offer: Callable[[Inputs], Iterable[str]] = words.get(arguments.what, lambda _: ())
+    found = {*offer(inputs), *(managed if arguments.what == "domains" else ())}
+    context.say(*sorted(found))
+    return os.EX_OK
+
+
+def _domains(inputs: Inputs) -> Iterable[str]:
+    """Give every domain that the inputs speak of; the managed ones come beside them."""
+    return (word.removeprefix("@") for word in (*_mapped(inputs), *_logins(inputs)) if "@" in word)
+
+
+def _mapped(inputs: Inputs) -> Iterable[str]:
+    """Give the senders of ``postfix-relaymap.cf``."""
+    relaymap = inputs.relaymap
+    if relaymap is None:
+        return []
+    return [*(route.key for route in relaymap.routes), *(f"@{domain.name}" for domain in relaymap.opt_outs)]
+
+
+def _logins(inputs: Inputs) -> Iterable[str]:
+    """Give the keys of ``postfix-sasl-password.cf``."""
+    return [entry.key for entry in inputs.logins or ()]
+
+
+def _relays(inputs: Inputs) -> Iterable[str]:
+    """Give the host of every relay."""
+    routes = inputs.relaymap.routes if inputs.relaymap else ()
+    lists: list[NexthopList] = [route.nexthops for route in routes]
+    lists += [found[0] for found in (inputs.default, inputs.relay) if found]
+    return (host_of(member) for nexthops in lists for member in nexthops.members)

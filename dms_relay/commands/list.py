@@ -1,0 +1,149 @@
+"""``dms-relay list``: every sender that the inputs speak of, with its relay and its login, passwords left out.
+
+Reads the inputs only. The rows come in the order in which the inputs name the senders: routes, opt-outs, logins of senders
+that no route names, ``*`` for every other sender, and last the logins at relays that no row uses.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from dms_relay.merge import merge
+from dms_relay.model import NULL_SENDER, NexthopList, Route
+from dms_relay.nexthop import SyntaxProblem, host_of
+from dms_relay.sources import read
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Iterable, Iterator
+
+    from dms_relay.commands import Context
+    from dms_relay.model import Inputs, LoginEntry, Origin, RelayConfig
+
+#: What stands in the table for a sender that is opted out and has no other relay, and for what is not there.
+EXCLUDED = "excluded"
+NOTHING = "-"
+#: Every sender that no other row names.
+EVERYBODY = "*"
+_TITLES = ("SENDER", "RELAY", "LOGIN", "ORIGIN")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One sender. ``relay`` is ``None`` where none is set; ``logins`` are user names, one for each relay that has one."""
+
+    sender: str
+    relay: str | None
+    logins: tuple[str, ...]
+    origins: tuple[Origin, ...]
+    excluded: bool = False
+
+
+def run(arguments: Namespace, context: Context) -> int:
+    """Print the rows as a table, or with ``--json`` as a JSON array."""
+    inputs = read(context.paths, context.environ)
+    config = merge(inputs)
+    context.log.problems(config.warnings)
+    rows = tuple(_Lister(inputs, config).rows())
+    if arguments.json:
+        from json import dumps  # noqa: PLC0415 -- only for programs
+
+        context.say(dumps([_document(row) for row in rows], indent=2, ensure_ascii=False))
+    elif rows:
+        context.say(*_table([_TITLES, *map(_cells, rows)]))
+    else:
+        context.say("no relay is set, nor a login")
+    return os.EX_OK
+
+
+class _Lister:
+    """Finds for each sender the login that Postfix would use (postconf(5), smtp_sender_dependent_authentication)."""
+
+    def __init__(self, inputs: Inputs, config: RelayConfig) -> None:
+        self.routes = {route.key.casefold(): route for route in config.routes}
+        self.opt_outs = inputs.relaymap.opt_outs if inputs.relaymap else ()
+        self.default = _default(config)
+        entries = config.logins if config.enabled else inputs.logins
+        self.logins = {entry.key.casefold(): entry for entry in entries or ()}
+        self.used: set[str] = set()
+
+    def rows(self) -> Iterator[Row]:
+        """Give every row."""
+        for route in self.routes.values():
+            yield self._row(route.key, route)
+        opted_out = {f"@{domain.name}".casefold(): domain for domain in self.opt_outs}
+        for key, domain in opted_out.items():
+            if key not in self.routes:
+                yield self._row(f"@{domain.name}", self.default, domain.origin)
+        named = self.routes.keys() | opted_out.keys()
+        for key, entry in self.logins.items():
+            if "@" in key and key not in named:
+                yield self._row(entry.key, self.routes.get(_domain(key), self.default))
+        if self.default:
+            yield self._row(EVERYBODY, self.default)
+        for key, entry in self.logins.items():
+            if "@" not in key and key not in self.used:
+                yield Row(NOTHING, entry.key, (entry.login.shown_username,), (entry.origin,))
+
+    def _row(self, sender: str, route: Route | None, opt_out: Origin | None = None) -> Row:
+        entries = list(self._logins(sender, route.nexthops.members if route else ()))
+        places = [opt_out, route.origin if route else None, *(entry.origin for entry in entries)]
+        origins = tuple(dict.fromkeys(place for place in places if place))
+        logins = tuple(dict.fromkeys(entry.login.shown_username for entry in entries))
+        return Row(sender, route.nexthops.text if route else None, logins, origins, excluded=opt_out is not None)
+
+    def _logins(self, sender: str, nexthops: Iterable[str]) -> Iterator[LoginEntry]:
+        """Give the sender's own login, else those of its relays; ``<>`` and ``*`` have none of their own."""
+        key = sender.casefold()
+        own = None if key in {NULL_SENDER, EVERYBODY} else self.logins.get(key) or self.logins.get(_domain(key))
+        if own:
+            yield own
+        for nexthop in nexthops:
+            found = [name for name in _login_keys(nexthop) if name in self.logins]
+            self.used.update(found)
+            if found and not own:
+                yield self.logins[found[0]]
+
+
+def _login_keys(nexthop: str) -> Iterator[str]:
+    """Give the keys by which Postfix looks for the login at a relay: its host first (smtp_sasl_glue.c)."""
+    with suppress(SyntaxProblem):  # an operator's own relayhost is not ours to check
+        yield host_of(nexthop).casefold()
+    yield nexthop.casefold()
+
+
+def _domain(key: str) -> str:
+    """Give the lookup key of the domain of an address."""
+    return key[key.rindex("@") :]
+
+
+def _default(config: RelayConfig) -> Route | None:
+    """Give what serves every other sender: the operator's own ``relayhost`` stands in place of ours."""
+    if own := config.user_parameters.get("relayhost"):
+        nexthops = NexthopList(own.value, tuple(own.value.replace(",", " ").split()))
+        return Route(EVERYBODY, nexthops, own.origin) if nexthops.members else None
+    return Route(EVERYBODY, *config.default) if config.default else None
+
+
+def _cells(row: Row) -> tuple[str, str, str, str]:
+    relay = row.relay or (EXCLUDED if row.excluded else NOTHING)
+    return row.sender, relay, ", ".join(row.logins) or NOTHING, ", ".join(map(str, row.origins))
+
+
+def _document(row: Row) -> dict[str, object]:
+    return {
+        "sender": row.sender if row.sender != NOTHING else None,
+        "relay": row.relay,
+        "excluded": row.excluded,
+        "logins": list(row.logins),
+        "origins": [str(origin) for origin in row.origins],
+    }
+
+
+def _table(rows: list[tuple[str, str, str, str]]) -> Iterator[str]:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(_TITLES))]
+    for row in rows:
+        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()

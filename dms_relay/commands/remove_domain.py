@@ -1,0 +1,24 @@
+"""``dms-relay remove-domain``: take a sender out of ``postfix-relaymap.cf``, its relay or its opt-out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dms_relay.commands.editing import Checks, edit_and_apply
+from dms_relay.entries import remove_entry
+from dms_relay.keys import sender_key
+from dms_relay.sources.relaymap import NAME
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+    from dms_relay.commands import Context
+
+
+def run(arguments: Namespace, context: Context) -> int:
+    """Take away every line of the sender."""
+    checks = Checks()
+    key = checks("DOMAIN", lambda: sender_key(arguments.domain), "")
+    checks.require()
+    fact = f"nothing is said about {key}"
+    return edit_and_apply(arguments, context, NAME, lambda text: remove_entry(text, key), fact)

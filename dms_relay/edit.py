@@ -1,0 +1,80 @@
+"""Changes one of the operator's ``.cf`` files in the configuration directory, under that directory's lock.
+
+Reads and writes the one file. All that the change does not concern stays to the octet, and so do mode and owner; a file that
+is not there yet is made with the owner of the directory. Killed at any moment, the file is old or new (``in_place.py`` says
+how, where it is mounted singly).
+
+Raises ``InputError`` where what stands in the file cannot be edited, ``MissingInputError`` where it cannot be read,
+``WriteError`` where it cannot be written, and ``BusyError`` where another edit does not finish; the file is then as before.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from dms_relay import files, in_place
+from dms_relay.errors import InputError, MissingInputError, WriteError
+from dms_relay.log import NO_LOG
+from dms_relay.model import Origin, Problem
+from dms_relay.nexthop import SyntaxProblem
+from dms_relay.sources.sasl_password import NAME as LOGINS
+from dms_relay.sources.text import read_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from dms_relay.log import Log
+    from dms_relay.model import Paths
+
+#: Seconds to wait for another edit, which takes milliseconds; a hundred may stand in line.
+LOCK_TIMEOUT = 30.0
+#: Permission bits of a file that we make.
+_MODES = {LOGINS: 0o600}
+_MODE = 0o644
+
+
+def edit(paths: Paths, name: str, change: Callable[[bytes], bytes], *, log: Log = NO_LOG) -> bool:
+    """Have ``change`` make a new text of the file's old one, and put it there; say whether the two differ.
+
+    ``name`` is a file's name in the configuration directory. A file that is not there is an empty text, and is made only
+    where the new text is not empty.
+    """
+    if not paths.config_dir.is_dir():
+        text = "is not there -- mount the configuration directory there, or name it with --config-dir"
+        raise WriteError(f"{paths.config_dir} {text}")
+    path = paths.config_dir / name
+    with files.lock(paths.config_dir, LOCK_TIMEOUT):
+        if path.exists() and in_place.recover(path):
+            log.warn(f"{name}: an edit that was cut short is taken back")
+        old = _read(path, name)
+        new = _changed(old or b"", name, change)
+        if new == (old or b""):
+            return False
+        if old is None:
+            files.replace(path, new, _MODES.get(name, _MODE), _owner_of(paths.config_dir), age=0)
+        else:
+            in_place.rewrite(path, new)
+    return True
+
+
+def _read(path: Path, name: str) -> bytes | None:
+    problems: list[Problem] = []
+    content = read_bytes(path, name, problems)
+    if problems:
+        raise MissingInputError(problems)
+    return content
+
+
+def _changed(old: bytes, name: str, change: Callable[[bytes], bytes]) -> bytes:
+    try:
+        return change(old)
+    except SyntaxProblem as problem:
+        raise InputError([Problem(Origin(name), problem.text, problem.remedy)]) from None
+
+
+def _owner_of(directory: Path) -> tuple[int, int]:
+    """Give who is to own a new file: the directory's owner, who can otherwise not read what stands there."""
+    status = directory.stat()
+    return (status.st_uid, status.st_gid) if os.geteuid() == 0 else (os.geteuid(), os.getegid())

@@ -1,0 +1,5 @@
+"""``python -m dms_relay.setup_relay COMMAND…``: the command, under the name that users of docker-mailserver type."""
+
+from dms_relay.cli import run
+
+run("setup relay")
