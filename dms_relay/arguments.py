@@ -137,7 +137,9 @@ class _Commands:
     def add(self, name: str, what: str, more: str = "") -> argparse.ArgumentParser:
         """Add one, with its line in the help of the program, and ``more`` in its own."""
         description = f"{what[0].upper()}{what[1:]}.{more and ' '}{more}"
-        return self._commands.add_parser(name, help=what, description=description, formatter_class=_formatter)
+        return self._commands.add_parser(
+            name, help=what, description=description, formatter_class=_formatter, allow_abbrev=False
+        )
 
     def add_edit(self, name: str, what: str, more: str = "") -> argparse.ArgumentParser:
         """Add one that edits a file of the configuration directory."""
@@ -147,7 +149,7 @@ class _Commands:
 
     def add_hidden(self, name: str) -> argparse.ArgumentParser:
         """Add one that the help does not show."""
-        return self._commands.add_parser(name)
+        return self._commands.add_parser(name, formatter_class=_formatter)
 
 
 def _add_applying(commands: _Commands) -> None:

@@ -11,6 +11,7 @@ Raises ``InputError`` where what stands in the file cannot be edited, ``MissingI
 from __future__ import annotations
 
 import os
+from stat import S_IROTH
 from typing import TYPE_CHECKING
 
 from dms_relay import files, in_place
@@ -50,13 +51,23 @@ def edit(paths: Paths, name: str, change: Callable[[bytes], bytes], *, log: Log 
             log.warn(f"{name}: an edit that was cut short is taken back")
         old = _read(path, name)
         new = _changed(old or b"", name, change)
-        if new == (old or b""):
-            return False
-        if old is None:
-            files.replace(path, new, _MODES.get(name, _MODE), _owner_of(paths.config_dir), age=0)
-        else:
-            in_place.rewrite(path, new)
-    return True
+        if new != (old or b""):
+            _write(path, name, new, is_there=old is not None)
+        _warn_of_readers(path, name, log)
+    return new != (old or b"")
+
+
+def _write(path: Path, name: str, content: bytes, *, is_there: bool) -> None:
+    if is_there:
+        in_place.rewrite(path, content)
+    else:
+        files.replace(path, content, _MODES.get(name, _MODE), _owner_of(path.parent), age=0)
+
+
+def _warn_of_readers(path: Path, name: str, log: Log) -> None:
+    """Warn where everyone can read a file with logins: docker-mailserver's own commands have made it so."""
+    if name in _MODES and path.exists() and path.stat().st_mode & S_IROTH:
+        log.warn(f"{name}: every user of this machine can read it -- chmod 600 {name}")
 
 
 def _read(path: Path, name: str) -> bytes | None:

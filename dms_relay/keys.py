@@ -19,14 +19,17 @@ _HOST_WORDS = NexthopWords(
 )
 
 
-def sender_key(text: str) -> str:
-    """Give the lookup key of a sender: ``@domain``, ``user@domain``, or ``<>``, the null sender."""
+def sender_key(text: str, *, show: bool = True) -> str:
+    """Give the lookup key of a sender: ``@domain``, ``user@domain``, or ``<>``, the null sender.
+
+    ``show`` says that no password can stand in it, so that the message may quote it.
+    """
     if text == NULL_SENDER:
         return text
     local, _, domain = text.rpartition("@")
     _refuse_no_sender(text, domain)
     domain = a_labels(domain)
-    check_domain(domain)
+    check_domain(domain, show=show)
     key = f"{local.removeprefix('@')}@{domain}"
     check_sender_key(key)
     if key.startswith("*@"):
@@ -57,7 +60,7 @@ def login_key(text: str) -> str:
     if text == NULL_SENDER:
         raise SyntaxProblem("no login is looked up for <>", "name the relay that bounces go to: [smtp.example.com]:587")
     if "@" in text or not any(sign in text for sign in "[]:,"):
-        return sender_key(text)
+        return sender_key(text, show=False)
     if "," in text or " " in text:
         raise SyntaxProblem("the key is a list", "add the login for each nexthop")
     nexthop = _nexthop_a_labels(text)

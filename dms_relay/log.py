@@ -29,6 +29,8 @@ _DMS_LEVELS = {
     "trace": "  \33[0;36mTRACE  ",
 }
 _DMS_PLAIN = "\33[0m"
+#: What would blur where a field ends; a value that holds one of these is quoted, as structlog's console does.
+_NEEDS_QUOTES = frozenset(" \t\r\n=\"'")
 
 
 class Log:
@@ -134,7 +136,8 @@ def _emitter(style: str, stream: TextIO) -> Callable[..., object]:
 def _as_dms(_logger: object, _method: str, event: MutableMapping[str, object]) -> str:
     """Render an event as docker-mailserver's ``_log`` does; what it has beside its text follows."""
     level, text = str(event.pop("level")), str(event.pop("event"))
-    fields = "".join(f" {name}={value}" for name, value in sorted(event.items()))
+    shown = {name: repr(value) if _NEEDS_QUOTES.intersection(str(value)) else value for name, value in event.items()}
+    fields = "".join(f" {name}={value}" for name, value in sorted(shown.items()))
     return f"{_DMS_PLAIN}[{_DMS_LEVELS[level]}{_DMS_PLAIN}]  {text}{fields}"
 
 

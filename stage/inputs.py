@@ -45,8 +45,8 @@ class Inputs:
         """Tell which mail domains the server manages (`vhost`)."""
         (postfix.config / "vhost").write_text("".join(f"{domain}\n" for domain in domains))
 
-    def run(self, postfix: Postfix, *command: str) -> subprocess.CompletedProcess[str]:
-        """Run `dms-relay` on `postfix` with these inputs, in a process of its own, whatever comes of it."""
+    def run(self, postfix: Postfix, *command: str, feed: str = "") -> subprocess.CompletedProcess[str]:
+        """Run `dms-relay` on `postfix` with these inputs, in a process of its own, `feed` on its standard input."""
         directories = ["--config-dir", str(self.directory), "--postfix-dir", str(postfix.config)]
         return subprocess.run(
             [sys.executable, "-m", "dms_relay", *directories, *command],
@@ -55,7 +55,7 @@ class Inputs:
             text=True,
             check=False,
             timeout=_PATIENCE,
-            stdin=subprocess.DEVNULL,
+            input=feed,
         )
 
     def apply(self, postfix: Postfix, *options: str) -> str:

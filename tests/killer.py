@@ -60,7 +60,7 @@ class Killer:
     def open_halting(self, file: Any, mode: str = "r", *arguments: Any, **options: Any) -> Any:  # noqa: ANN401
         """Open a file whose writes are counted."""
         stream = self.open(file, mode, *arguments, **options)
-        return Halting(stream, self) if "w" in mode else stream
+        return Halting(stream, self) if "w" in mode or "+" in mode else stream
 
 
 class Halting:

@@ -5,6 +5,10 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
+import shutil
+import subprocess
+import sys
 from contextlib import redirect_stderr, redirect_stdout
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -13,14 +17,17 @@ import pytest
 
 from dms_relay.cli import main
 from dms_relay.log import LEVELS, Log
+from tests.box import Box
 from tests.console import said
 
 if TYPE_CHECKING:
-    from tests.box import Box, Result
+    from tests.box import Result
 
 SECRET = "s3cret-P4ss"
 ENV = {"RELAY_HOST": "relay.test", "RELAY_USER": "user", "RELAY_PASSWORD": SECRET, "RELAY_PASS": SECRET}
 COMMANDS = ("apply", "plan", "show")
+#: Those that take words, or do not look at the inputs.
+OTHERS = ("list", "add-domain", "add-auth", "exclude-domain", "remove-domain", "remove-auth", "completion", "man")
 
 
 def run(box: Box, command: str = "apply", **env: str) -> Result:
@@ -138,15 +145,54 @@ def called(*arguments: str) -> tuple[object, str, str]:
     return ended.value.code, out.getvalue(), err.getvalue()
 
 
+#: A line as docker-mailserver's own ``_log`` writes it: a label of nine columns, in a colour of its level.
+DMS_LINE = re.compile(r"\x1b\[0m\[ +\x1b\[[01];3\dm(ERROR|WARNING|INF|DEBUG|TRACE) +\x1b\[0m\]  (.*)")
+DMS_LABELS = {"ERROR": "error", "WARNING": "warn", "INF": "info", "DEBUG": "debug", "TRACE": "trace"}
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_lines_like_those_of_docker_mailserver(box: Box, level: str) -> None:
+    """``LOG_FORMAT=dms``: the same lines as on the console, in the looks of docker-mailserver's, without a time."""
+    expected = said(run(box, LOG_LEVEL=level))
+    shutil.rmtree(box.config_dir.parent)
+    result = run(Box(box.config_dir.parent), LOG_LEVEL=level, LOG_FORMAT="dms")
+    matches = [DMS_LINE.fullmatch(line) for line in result.err.splitlines()]
+    found = [(DMS_LABELS[match[1]], match[2]) for match in matches if match]
+    assert len(found) == len(matches)
+    assert found == expected
+    labels = {re.sub(r"\x1b\[[\d;]*m", "", line)[:11] for line in result.err.splitlines()}
+    assert labels <= {"[  ERROR  ]", "[ WARNING ]", "[   INF   ]", "[  DEBUG  ]", "[  TRACE  ]"}
+    assert SECRET not in result.err
+
+
+def test_setup_relay() -> None:
+    """``python -m dms_relay.setup_relay`` is the command under the name that users of docker-mailserver type."""
+    done = subprocess.run(
+        [sys.executable, "-m", "dms_relay.setup_relay", "help"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.startswith("usage: setup relay [-h]")
+    assert "add-domain" in done.stdout
+
+
 def test_help() -> None:
     """``--help`` names every command with a sentence, the options and the exit codes."""
     code, out, err = called("--help")
     assert (code, err) == (0, "")
-    for word in (*COMMANDS, "--config-dir", "--postfix-dir", "--log-level", "--log-format", "exit codes:", "78", "66"):
+    for word in (
+        *COMMANDS,
+        *OTHERS,
+        "--config-dir",
+        "--postfix-dir",
+        "--log-level",
+        "--log-format",
+        "exit codes:",
+        "78",
+        "66",
+    ):
         assert word in out
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", [*COMMANDS, *OTHERS])
 def test_help_of_a_command(command: str) -> None:
     """Each command has a help of its own."""
     code, out, err = called(command, "--help")

@@ -30,26 +30,27 @@ def run(arguments: Namespace, context: Context) -> int:
     """Write ``key  username:password``."""
     checks = Checks()
     key = checks("DOMAIN", lambda: login_key(arguments.domain), "")
-    checks("USERNAME", lambda: _check(arguments.username, is_username=True), None)
+    checks("USERNAME", lambda: _check_username(arguments.username), None)
     checks.require()
     password = _password(arguments, context, key)
-    checks("PASSWORD", lambda: _check(password, is_username=False), None)
-    checks("PASSWORD", lambda: check_login_length(arguments.username, password), None)
+    checks("PASSWORD", lambda: _check_password(arguments.username, password), None)
     checks.require()
     login = Login(arguments.username, password)
     fact = f"{key} logs in as {login.shown_username}"
     return edit_and_apply(arguments, context, NAME, lambda text: set_entry(text, key, login.table_value), fact)
 
 
-def _check(value: str, *, is_username: bool) -> None:
-    what = "user name" if is_username else "password"
-    if not value:
-        raise SyntaxProblem(f"the {what} is empty", "write the login that the relay gave you")
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        raise SyntaxProblem(f"the {what} is not UTF-8", "write it in UTF-8") from None
-    check_login_part(value, is_username=is_username)
+def _check_username(username: str) -> None:
+    if not username:
+        raise SyntaxProblem("the user name is empty", "write the one that the relay gave you")
+    check_login_part(username, is_username=True)
+
+
+def _check_password(username: str, password: str) -> None:
+    if not password:
+        raise SyntaxProblem("the password is empty", "write the one that the relay gave you")
+    check_login_part(password, is_username=False)
+    check_login_length(username, password)
 
 
 def _password(arguments: Namespace, context: Context, key: str) -> str:

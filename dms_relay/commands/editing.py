@@ -33,7 +33,10 @@ class Checks:
             return check()
         except SyntaxProblem as problem:
             self._problems.append(Problem(Origin(name), problem.text, problem.remedy))
-            return default
+        except UnicodeEncodeError:
+            # Octets of the command line that are no text come as lone surrogates (PEP 383).
+            self._problems.append(Problem(Origin(name), "it is not UTF-8", "write it in UTF-8"))
+        return default
 
     def require(self) -> None:
         """Raise ``ArgumentError`` where something is wrong."""
