@@ -1,5 +1,5 @@
 # One command each: what it needs is set up first. See CONTRIBUTING.md.
-.PHONY: help demo test lint bench image clean system
+.PHONY: help demo test lint generated bench image clean system
 .DELETE_ON_ERROR:
 
 PYTHON ?= python3
@@ -34,9 +34,13 @@ lint: $(VENV)/.ready ## ruff, mypy, import-linter, shellcheck, hadolint, yamllin
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/shellcheck docker-entrypoint.sh entrypoint.d/20-relay demo/setup.sh .ci/run
+	$(BIN)/python -m tools.generate --check
+	$(BIN)/shellcheck docker-entrypoint.sh entrypoint.d/20-relay demo/setup.sh .ci/run tools/completion.bash
 	$(BIN)/hadolint Dockerfile
 	$(BIN)/yamllint --strict .
+
+generated: $(VENV)/.ready ## the shells' completion and the manual page, made anew from the parser
+	$(BIN)/python -m tools.generate
 
 bench: system $(VENV)/.ready ## what it costs, as ratios measured in one run
 	@$(BIN)/python -m bench

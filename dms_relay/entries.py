@@ -47,6 +47,11 @@ def remove_entry(content: bytes, key: str) -> bytes:
     return text.content()
 
 
+def has_entry(content: bytes, key: str) -> bool:
+    """Whether a line of ``key`` stands in ``content``."""
+    return bool(_Text(content).of(key))
+
+
 class _Text:
     """Lines, each with its line end; the last one may have none."""
 
@@ -60,10 +65,8 @@ class _Text:
         return self._mark + b"".join(self._lines)
 
     def of(self, key: str) -> list[int]:
-        """Give the numbers, from 0, of the lines of a key."""
-        found = [
-            number for number, line in enumerate(self._lines) if _is_entry(line) and same_key(_fields(line)[0], key)
-        ]
+        """Give the numbers, from 0, of the lines of a key. No key is empty or begins as a comment does (``keys.py``)."""
+        found = [number for number, line in enumerate(self._lines) if same_key(_fields(line)[0], key)]
         for number in found:
             wrong = wrong_in(self._lines[number].removesuffix(b"\n"))
             if wrong and b"\r" in self._lines[number].strip(_TRIM + b"\n"):
@@ -97,10 +100,6 @@ class _Text:
         """Give the end that a line has, or that the file's lines have where it has none."""
         with_end = line if line.endswith(b"\n") else next((line for line in self._lines if line.endswith(b"\n")), b"\n")
         return b"\r\n" if with_end.endswith(b"\r\n") else b"\n"
-
-
-def _is_entry(line: bytes) -> bool:
-    return line.strip(_TRIM + b"\n")[:1] not in {b"", b"#"}
 
 
 def _fields(line: bytes) -> tuple[str, str]:

@@ -32,6 +32,10 @@ def sender_key(text: str, *, show: bool = True) -> str:
     check_domain(domain, show=show)
     key = f"{local.removeprefix('@')}@{domain}"
     check_sender_key(key)
+    if key.startswith("#"):
+        raise SyntaxProblem(
+            "a line that begins with # is a comment", "use another address; no table can carry this one"
+        )
     if key.startswith("*@"):
         raise SyntaxProblem("* is not a pattern here", f"write {domain} for every sender of the domain")
     return key

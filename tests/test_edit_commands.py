@@ -76,6 +76,17 @@ def test_remove(box: Box, command: str, name: str) -> None:
 
 NO_IDN = "the domain is no internationalised domain name -- look for a wrong letter, or write it as A-labels (xn--…)"
 UNIX = "save the file with line ends of Unix (LF) or Windows (CRLF)"
+
+
+def test_remove_the_login_at_a_bare_name(box: Box) -> None:
+    """A name alone means a sender's domain; where a relay's login has that key, a warning says that it stays."""
+    box.write(LOGINS, f"r.test u:{SECRET}\n@r.test v:{SECRET}\n")
+    result = box.run("remove-auth", "r.test", "--no-apply")
+    assert (box.config_dir / LOGINS).read_text() == f"r.test u:{SECRET}\n"
+    text = "the login at the relay r.test, whose key has neither brackets nor port, stays"
+    assert f"{LOGINS}: {text} -- take its line out by hand if you mean that one" in of_level(result, "warn")
+
+
 WRONG = [
     (
         ("add-domain", "a*b.com", "h:25", "0"),

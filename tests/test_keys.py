@@ -55,6 +55,7 @@ def test_sender(typed: str, key: str) -> None:
             '"a b"@example.com',
             "the key holds a quote, a backslash or a control character -- write @domain or user@domain",
         ),
+        ("#u@a.test", "a line that begins with # is a comment -- use another address; no table can carry this one"),
         ("*@example.com", "* is not a pattern here -- write example.com for every sender of the domain"),
         ("[smtp.example.com]:587", f"it is a relay, not a sender -- {WORDS}"),
         ("smtp.example.com:587", f"it is a relay, not a sender -- {WORDS}"),

@@ -45,8 +45,8 @@ def _mapped(inputs: Inputs) -> Iterable[str]:
 
 
 def _logins(inputs: Inputs) -> Iterable[str]:
-    """Give the keys of ``postfix-sasl-password.cf``."""
-    return [entry.key for entry in inputs.logins or ()]
+    """Give the keys of ``postfix-sasl-password.cf``, but for bare names: typed, these would be domains."""
+    return [entry.key for entry in inputs.logins or () if any(sign in entry.key for sign in "@[:")]
 
 
 def _relays(inputs: Inputs) -> Iterable[str]:

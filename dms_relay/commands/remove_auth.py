@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dms_relay.commands.editing import Checks, edit_and_apply
-from dms_relay.entries import remove_entry
+from dms_relay.entries import has_entry, remove_entry
 from dms_relay.keys import login_key
 from dms_relay.sources.sasl_password import NAME
 
@@ -20,5 +20,11 @@ def run(arguments: Namespace, context: Context) -> int:
     checks = Checks()
     key = checks("DOMAIN", lambda: login_key(arguments.domain), "")
     checks.require()
-    fact = f"no login for {key}"
-    return edit_and_apply(arguments, context, NAME, lambda text: remove_entry(text, key), fact)
+
+    def change(text: bytes) -> bytes:
+        if key.startswith("@") and has_entry(text, key[1:]):
+            what = f"the login at the relay {key[1:]}, whose key has neither brackets nor port, stays"
+            context.log.warn(f"{NAME}: {what} -- take its line out by hand if you mean that one")
+        return remove_entry(text, key)
+
+    return edit_and_apply(arguments, context, NAME, change, f"no login for {key}")

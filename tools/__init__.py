@@ -1,0 +1,1 @@
+"""Tools of development, which no package holds."""

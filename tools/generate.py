@@ -1,0 +1,53 @@
+"""``python -m tools.generate [--check]``: make the texts of ``dms_relay/generated`` from the parser of the command line.
+
+Writes the completion for each shell and the manual page. With ``--check`` it writes nothing, but names each file that is not
+what it would write, and exits with 1 where there is one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dms_relay import generated
+from dms_relay.arguments import SHELLS
+from tools.completion import completion
+from tools.man_page import man_page
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_DIRECTORY = Path(generated.__file__).parent
+
+
+def texts() -> dict[str, str]:
+    """Make each text, by the name of its file."""
+    return {f"completion.{shell}": completion(shell) for shell in SHELLS} | {"dms-relay.1": man_page()}
+
+
+def main(argv: Sequence[str]) -> int:
+    """Write, or check, and return the exit code."""
+    options = argparse.ArgumentParser(prog="python -m tools.generate", description=__doc__.partition("\n")[0])
+    options.add_argument("--check", action="store_true", help="write nothing, and exit with 1 where a file is stale")
+    check = options.parse_args(argv).check
+    stale = {name: text for name, text in texts().items() if _read(name) != text.encode()}
+    for name, text in stale.items():
+        if not check:
+            (_DIRECTORY / name).write_bytes(text.encode())
+        print(
+            f"dms_relay/generated/{name}: {'not what the parser says -- run make generated' if check else 'made anew'}"
+        )
+    return 1 if check and stale else 0
+
+
+def _read(name: str) -> bytes | None:
+    try:
+        return (_DIRECTORY / name).read_bytes()
+    except FileNotFoundError:
+        return None
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

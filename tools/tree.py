@@ -1,0 +1,54 @@
+"""The parser of the command line, as the texts that are made from it need it."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, NamedTuple
+
+from dms_relay.arguments import parser
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+#: Columns of what argparse formats: so many that it never breaks a line, whatever the terminal.
+_WIDTH = 10_000
+
+
+class Command(NamedTuple):
+    """A command: its name, its line in the help of the program, and its own parser."""
+
+    name: str
+    line: argparse.Action
+    parser: argparse.ArgumentParser
+
+
+def fresh_parser() -> argparse.ArgumentParser:
+    """Make a parser to be changed at will, without the commands that the help does not show."""
+    top = parser()
+    action = _subparsers(top)
+    shown = {command.name for command in commands_of(top)}
+    for name in action.choices.keys() - shown:
+        del action.choices[name]
+    for one in (top, *action.choices.values()):
+        one.formatter_class = _formatter
+    return top
+
+
+def commands_of(top: argparse.ArgumentParser) -> Iterator[Command]:
+    """Give the commands that the help shows, in its order."""
+    action = _subparsers(top)
+    for line in action._choices_actions:  # noqa: SLF001 -- nothing else tells which are shown
+        yield Command(line.dest, line, action.choices[line.dest])
+
+
+def actions_of(one: argparse.ArgumentParser) -> list[argparse.Action]:
+    """Give the arguments and options of a parser."""
+    return list(one._actions)  # noqa: SLF001 -- argparse has no other list of them
+
+
+def _subparsers(top: argparse.ArgumentParser) -> argparse._SubParsersAction[argparse.ArgumentParser]:
+    return next(action for action in actions_of(top) if isinstance(action, argparse._SubParsersAction))  # noqa: SLF001
+
+
+def _formatter(prog: str) -> argparse.HelpFormatter:
+    return argparse.RawDescriptionHelpFormatter(prog, width=_WIDTH)
