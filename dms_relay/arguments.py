@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import argparse
 import os
-from typing import TYPE_CHECKING, NamedTuple
+import re
+from typing import TYPE_CHECKING, NoReturn
 
 from dms_relay import __version__
 from dms_relay.apply import LOCK_TIMEOUT
@@ -27,6 +28,11 @@ SHELLS = ("bash", "zsh")
 #: The command that may have a password in its words, and its options.
 _SECRET = "add-auth"  # noqa: S105 -- a command
 _SECRET_OPTIONS = ("--password-stdin", "--no-apply", "--help", "-h")
+#: What the shells' completion asks.
+_HIDDEN = "complete"
+#: What an option looks like, and hardly a password; and what is said where a word is not shown.
+_OPTION_LIKE = re.compile(r"--[a-z]+(-[a-z]+)*")
+_NOT_SHOWN = "a word too many, which is not shown, or a mistyped option; a password can be given by --password-stdin"
 #: Likeness (difflib, 0 to 1) from which a word counts as a slip of an option.
 _LIKENESS = 0.7
 _EPILOG = """\
@@ -35,50 +41,45 @@ exit codes:
   1   plan --exit-code: changes  70  a bug of ours, with a traceback
   2   usage, a wrong argument    73  a file cannot be written; the old one is untouched
   66  an input cannot be read    75  another run holds the lock
-                                 78  the inputs are wrong; nothing was changed
+                                 78  the inputs are wrong; Postfix is as before
 """
 _DOMAIN = "a domain or an address, with or without a leading @: example.com, boss@example.com"
-
-
-class Words(NamedTuple):
-    """What stands on a command line, as argparse reads it, and whether one of the words may be a password."""
-
-    words: list[str]
-    may_hold_password: bool
 
 
 def parse(argv: Sequence[str], prog: str) -> argparse.Namespace:
     """Read a command line, without the program's name; ends the process (``SystemExit``) where it cannot be read."""
     top = parser(prog)
-    words = _prepared(list(argv))
-    arguments, unknown = top.parse_known_args(words.words)
+    arguments, unknown = top.parse_known_args(_prepared(list(argv)))
     if unknown:
-        # Only names are shown: what else stands there may be a login.
-        options = [word for word in unknown if (_is_option(word) if words.may_hold_password else word.startswith("-"))]
-        names = [option.partition("=")[0] for option in options]
+        names = _names(unknown, may_hold_password=_SECRET in argv)
         hint = "; it stands before the command" if _OPTIONS.intersection(names) else ""
-        top.error(f"unrecognized arguments: {' '.join(names) or 'a word too many'}{hint}")
+        top.error(f"unrecognized arguments: {' '.join(names) or _NOT_SHOWN}{hint}")
     return arguments
 
 
-def _prepared(argv: list[str]) -> Words:
+def _names(unknown: list[str], *, may_hold_password: bool) -> list[str]:
+    """Give the names of options that can be shown: what else stands there may be a password."""
+    names = [word.partition("=")[0] for word in unknown]
+    return [name for name in names if name in _OPTIONS or (not may_hold_password and _OPTION_LIKE.fullmatch(name))]
+
+
+def _prepared(argv: list[str]) -> list[str]:
     """Take ``COMMAND help``, as docker-mailserver has it, for ``COMMAND --help``, and keep a password apart from options."""
     at = _command(argv)
     if argv[at : at + 1] == ["help"]:
-        return Words([*argv[:at], *argv[at + 1 : at + 2], "--help"], may_hold_password=False)
+        return [*argv[:at], *argv[at + 1 : at + 2], "--help"]
     if argv[at + 1 :] == ["help"]:
-        return Words([*argv[: at + 1], "--help"], may_hold_password=False)
+        return [*argv[: at + 1], "--help"]
     if argv[at : at + 1] == [_SECRET]:
-        return Words([*argv[: at + 1], *_options_first(argv[at + 1 :])], may_hold_password=True)
-    return Words(argv, may_hold_password=False)
+        return [*argv[: at + 1], *_options_first(argv[at + 1 :])]
+    return argv
 
 
 def _command(argv: list[str]) -> int:
     """Give the place of the command among the words: after the options of the program, each with its value."""
     at = 0
     while at < len(argv) and argv[at].startswith("-"):
-        has_value = "=" not in argv[at] and argv[at] not in {"--help", "-h", "--version"}
-        at += 2 if has_value else 1
+        at += 2 if argv[at] in _OPTIONS else 1
     return at
 
 
@@ -101,8 +102,9 @@ def _is_option(word: str) -> bool:
 
 def parser(prog: str = "dms-relay") -> argparse.ArgumentParser:
     """Make the parser of the whole command line."""
-    top = argparse.ArgumentParser(
+    top = _Parser(
         prog=prog,
+        allow_abbrev=False,
         description="Make Postfix hand its mail to relay services, as the environment and the configuration files say.",
         epilog=_EPILOG,
         formatter_class=_formatter,
@@ -128,10 +130,19 @@ def _formatter(prog: str) -> argparse.HelpFormatter:
     return argparse.RawDescriptionHelpFormatter(prog, width=max(width, _HELP_WIDTH) - 2)
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors show no value of an option, and no command that the help does not show."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong, and end with exit code 2."""
+        message = re.sub(r"ignored explicit argument .*", "it takes no value", message, flags=re.DOTALL)
+        super().error(message.replace(f", '{_HIDDEN}'", ""))
+
+
 class _Commands:
     """Adds commands."""
 
-    def __init__(self, commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    def __init__(self, commands: argparse._SubParsersAction[_Parser]) -> None:
         self._commands = commands
 
     def add(self, name: str, what: str, more: str = "") -> argparse.ArgumentParser:
@@ -198,7 +209,7 @@ def _add_helping(commands: _Commands) -> None:
     completion = commands.add("completion", "print the completion for a shell")
     completion.add_argument("shell", metavar="SHELL", choices=SHELLS, help=" or ".join(SHELLS))
     commands.add("man", "print the manual page, for man -l -")
-    commands.add_hidden("complete").add_argument("what")
+    commands.add_hidden(_HIDDEN).add_argument("what")
 
 
 def seconds(text: str) -> float:

@@ -47,7 +47,7 @@ def edit(paths: Paths, name: str, change: Callable[[bytes], bytes], *, log: Log 
         raise WriteError(f"{paths.config_dir} {text}")
     path = paths.config_dir / name
     with files.lock(paths.config_dir, LOCK_TIMEOUT):
-        if path.exists() and in_place.recover(path):
+        if in_place.recover(path):
             log.warn(f"{name}: an edit that was cut short is taken back")
         old = _read(path, name)
         new = _changed(old or b"", name, change)
@@ -61,7 +61,20 @@ def _write(path: Path, name: str, content: bytes, *, is_there: bool) -> None:
     if is_there:
         in_place.rewrite(path, content)
     else:
-        files.replace(path, content, _MODES.get(name, _MODE), _owner_of(path.parent), age=0)
+        _make(path, content, _MODES.get(name, _MODE))
+
+
+def _make(path: Path, content: bytes, mode: int) -> None:
+    """Make a file, which belongs to the owner of its directory, who could otherwise not read what stands there."""
+    ours = (os.geteuid(), os.getegid())
+    status = path.parent.stat()
+    try:
+        files.replace(path, content, mode, (status.st_uid, status.st_gid) if os.geteuid() == 0 else ours, age=0)
+    except WriteError as error:
+        # Root in a container that may not give files away (CAP_CHOWN).
+        if not isinstance(error.__cause__, PermissionError) or os.geteuid() != 0:
+            raise
+        files.replace(path, content, mode, ours, age=0)
 
 
 def _warn_of_readers(path: Path, name: str, log: Log) -> None:
@@ -83,9 +96,3 @@ def _changed(old: bytes, name: str, change: Callable[[bytes], bytes]) -> bytes:
         return change(old)
     except SyntaxProblem as problem:
         raise InputError([Problem(Origin(name), problem.text, problem.remedy)]) from None
-
-
-def _owner_of(directory: Path) -> tuple[int, int]:
-    """Give who is to own a new file: the directory's owner, who can otherwise not read what stands there."""
-    status = directory.stat()
-    return (status.st_uid, status.st_gid) if os.geteuid() == 0 else (os.geteuid(), os.getegid())

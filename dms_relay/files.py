@@ -14,7 +14,7 @@ import fcntl
 import os
 import time
 from contextlib import contextmanager, suppress
-from errno import EACCES, EPERM, EROFS
+from errno import EACCES, EINVAL, ENOTSUP, EPERM, EROFS
 from typing import TYPE_CHECKING
 
 from dms_relay.errors import BusyError, WriteError
@@ -66,11 +66,11 @@ def _put(path: Path, make: Callable[[Path], None]) -> None:
             temporary.unlink()
         make(temporary)
         temporary.rename(path)
-        sync_directory(path.parent)
     except OSError as error:
         with suppress(OSError):
             temporary.unlink()
         raise cannot_write(path, error) from error
+    _sync_parent(path)
 
 
 def cannot_write(path: Path, error: OSError) -> WriteError:
@@ -115,9 +115,19 @@ def remove(path: Path) -> None:
     """Take a file away; fine where there is none."""
     try:
         path.unlink(missing_ok=True)
-        sync_directory(path.parent)
     except OSError as error:
         raise cannot_write(path, error) from error
+    _sync_parent(path)
+
+
+def _sync_parent(path: Path) -> None:
+    """Have a name that was made or taken away on the disk. Some file systems of the network cannot be told to."""
+    try:
+        sync_directory(path.parent)
+    except OSError as error:
+        if error.errno not in {EINVAL, ENOTSUP}:
+            text = f"{path} is changed, but a loss of power may bring the old one back: {error.strerror}"
+            raise WriteError(f"{text} -- mend the disk, then run again") from error
 
 
 def remove_leftover(path: Path) -> bool:

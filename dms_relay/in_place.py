@@ -1,40 +1,41 @@
 """Writes an operator's file, whose mode and owner stay: by rename where that can be, else in place.
 
 A file that is mounted singly into a container cannot be renamed over (EBUSY), and one that belongs to another user would
-change its owner. Such a file is written in place, as follows; whoever is killed meanwhile leaves what the next edit needs:
+change its owner. Such a file is written in place, from its first octet on, with the old and the new text kept beside it:
 
-    killed after            the file        beside it              what the next edit does
-    nothing                 old             nothing                its work
-    old text kept           old             the old text           takes the old text away
-    some of the writing     half            the old text           writes the old text back, then its work
-    written and synced      new             the old text           the same: that edit is taken back
-    old text taken away     new             nothing                its work
+    killed after            the file           beside it     what the next edit does
+    new and old text kept   old                both          takes both away, and its work
+    some of the writing     new, then old      both          writes the old text back, then the same
+    written and synced      new                both          takes both away, and its work
+    old text taken away     new                new           the same
 
-Until then ``is_cut_short`` says that the file is not to be trusted. Only the holder of the directory's lock
-(``files.lock``) may write; readers that hold ``files.reading`` see no half of it. Raises ``WriteError``.
+Until then ``is_cut_short`` tells a file that is half the new text and half the old one. A file that is neither was edited by
+somebody else meanwhile, and counts as it is. Only the holder of the directory's lock (``files.lock``) may write; readers
+that hold ``files.reading`` see no half of it. Raises ``WriteError``.
 
-Known limits: where the mount is new with each container, the old text that lay beside it is lost with the old container.
+Known limits: where the mount is new with each container, what was kept is lost with the old container. After a loss of
+power, a file of several blocks may be a mixture that is not told from an edit of somebody else.
 """
 
 from __future__ import annotations
 
 import os
-from errno import EBUSY
+from errno import EBUSY, EPERM
 from pathlib import Path
 from stat import S_IMODE, S_ISREG
 
 from dms_relay import files
 from dms_relay.errors import WriteError
 
-#: Permission bits of the old text while it is kept: a login may stand in it.
+#: Permission bits of the two texts while they are kept: a login may stand in them.
 _KEPT_MODE = 0o600
-_KEPT = ".dms-relay.old"
+_OLD, _NEW = ".dms-relay.old", ".dms-relay.new"
 
 
-def kept_name(path: Path) -> Path:
+def kept_name(path: Path, suffix: str = _OLD) -> Path:
     """Name the file that keeps the old text of ``path``, or of what it points to, while that is written in place."""
     target = _target(path)
-    return target.with_name(f".{target.name}{_KEPT}")
+    return target.with_name(f".{target.name}{suffix}")
 
 
 def _target(path: Path) -> Path:
@@ -43,23 +44,30 @@ def _target(path: Path) -> Path:
 
 
 def is_cut_short(path: Path) -> bool:
-    """Whether a writing in place was begun and not ended, so that the file may be half written."""
+    """Whether a writing in place was begun and not ended, so that the file begins as the new text and ends as the old."""
     try:
-        return kept_name(path).read_bytes() != path.read_bytes()
+        old, new = kept_name(path).read_bytes(), kept_name(path, _NEW).read_bytes()
+        content = path.read_bytes()
     except OSError:
         return False
+    written = next((at for at, (one, other) in enumerate(zip(content, new, strict=False)) if one != other), len(new))
+    return content not in {old, new} and content[written:] == old[written:]
 
 
 def recover(path: Path) -> bool:
     """Write back the text from before a writing that was cut short; say whether there was one."""
-    kept = kept_name(path)
-    if not kept.exists():
-        return False
     was_cut_short = is_cut_short(path)
     if was_cut_short:
-        _write_back(path, kept.read_bytes(), kept)
-    files.remove(kept)
+        _write_back(path, kept_name(path).read_bytes())
+    _forget(path)
     return was_cut_short
+
+
+def _forget(path: Path) -> None:
+    """Take the kept texts away, the old one first: without it, the new one means nothing."""
+    for kept in (kept_name(path), kept_name(path, _NEW)):
+        if os.path.lexists(kept):
+            files.remove(kept)
 
 
 def rewrite(path: Path, content: bytes) -> None:
@@ -76,7 +84,8 @@ def rewrite(path: Path, content: bytes) -> None:
     try:
         files.replace(target, content, S_IMODE(status.st_mode), (status.st_uid, status.st_gid), age=0)
     except WriteError as error:
-        if not isinstance(error.__cause__, OSError) or error.__cause__.errno != EBUSY:
+        # EPERM: root in a container that may not give files away (CAP_CHOWN).
+        if not isinstance(error.__cause__, OSError) or error.__cause__.errno not in {EBUSY, EPERM}:
             raise
         _overwrite(target, content)
 
@@ -89,29 +98,32 @@ def _is_ours_to_give(status: os.stat_result) -> bool:
 
 
 def _overwrite(path: Path, content: bytes) -> None:
-    """Write in place, the old text kept beside it until the new one is synced."""
+    """Write in place, both texts kept beside it until the new one is synced."""
     try:
         old = path.read_bytes()
         # Where it cannot be written, nothing is begun.
         os.close(os.open(path, os.O_WRONLY | os.O_CLOEXEC))
     except OSError as error:
         raise files.cannot_write(path, error) from error
-    kept = kept_name(path)
-    files.replace(kept, old, _KEPT_MODE, (os.geteuid(), os.getegid()), age=0)
+    for suffix, text in ((_NEW, content), (_OLD, old)):
+        files.replace(kept_name(path, suffix), text, _KEPT_MODE, (os.geteuid(), os.getegid()), age=0)
     try:
         _write(path, content)
-    except OSError as error:
-        _write_back(path, old, kept)
-        files.remove(kept)
-        raise files.cannot_write(path, error) from error
-    files.remove(kept)
+    except BaseException as error:
+        _write_back(path, old)
+        _forget(path)
+        if isinstance(error, OSError):
+            raise files.cannot_write(path, error) from error
+        raise
+    _forget(path)
 
 
-def _write_back(path: Path, old: bytes, kept: Path) -> None:
+def _write_back(path: Path, old: bytes) -> None:
     try:
         _write(path, old)
     except OSError as error:
-        raise _half_written(path, kept, error) from error
+        remedy = f"its old text stands in {kept_name(path)}; free or mend the place, then run again"
+        raise WriteError(f"{path} is half written: {error.strerror} -- {remedy}") from error
 
 
 def _write(path: Path, content: bytes) -> None:
@@ -121,8 +133,3 @@ def _write(path: Path, content: bytes) -> None:
         file.truncate()
         file.flush()
         os.fsync(file.fileno())
-
-
-def _half_written(path: Path, kept: Path, error: OSError) -> WriteError:
-    remedy = f"its old text stands in {kept}; free or mend the place, then run again"
-    return WriteError(f"{path} is half written: {error.strerror} -- {remedy}")

@@ -8,9 +8,10 @@ Internationalised domain names become A-labels (RFC 5890; UTS 46, non-transition
 from __future__ import annotations
 
 from dms_relay.model import NULL_SENDER
-from dms_relay.nexthop import NexthopWords, SyntaxProblem, check_domain, check_nexthop, parse_relay_host
+from dms_relay.nexthop import PORT_DIGITS, NexthopWords, SyntaxProblem, check_domain, check_nexthop, parse_relay_host
 from dms_relay.sources.text import check_sender_key
 
+_ORDER = "write domain, host and port in this order: example.com smtp.example.com 587"
 _SENDER_WORDS = "write a domain or an address: example.com or user@example.com"
 _HOST_WORDS = NexthopWords(
     port_in_host="write the port after a blank: {host} {port}",
@@ -74,13 +75,23 @@ def login_key(text: str) -> str:
 
 def relay_nexthop(host: str, port: str) -> str:
     """Give ``[host]:port``."""
+    if host.isdigit():
+        raise SyntaxProblem(
+            f'"{host}" is a port, not a host' if len(host) <= PORT_DIGITS else "a number is no host", _ORDER
+        )
+    if "://" in host:
+        raise SyntaxProblem("the host is a URL", _HOST_WORDS.not_alone)
     return parse_relay_host(a_labels(host), port, _HOST_WORDS).text
 
 
 def a_labels(name: str) -> str:
-    """Give a domain name with A-labels in place of labels that are not ASCII; an ASCII name is given back as it is."""
+    """Give a domain name with A-labels in place of labels that are not ASCII; an ASCII name is given back as it is.
+
+    ``UnicodeEncodeError`` says that it is no text.
+    """
     if name.isascii():
         return name
+    name.encode()  # raises where octets are no text
     import idna  # noqa: PLC0415 -- 20 ms, and rarely needed
 
     try:
@@ -113,5 +124,5 @@ def _canonical(key: str) -> str:
     local, at, domain = key.rpartition("@")
     try:
         return f"{local}{at}{a_labels(domain) if at else _nexthop_a_labels(domain)}".casefold()
-    except SyntaxProblem:
+    except (SyntaxProblem, UnicodeEncodeError):
         return key.casefold()

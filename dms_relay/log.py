@@ -1,6 +1,6 @@
 """Log lines, through structlog, to standard error.
 
-For a person (console), for a program (JSON, one object a line), or as docker-mailserver does (dms), without a time.
+For a person (console), for a program (JSON, one object a line), or as docker-mailserver does (dms).
 The levels are the five of docker-mailserver: error, warn, info, debug, trace. structlog is imported with the first line
 that is shown (60 ms with all that it imports), so a run that has nothing to say does not pay for it.
 """
@@ -20,15 +20,8 @@ if TYPE_CHECKING:
 #: From the one that says least to the one that says most.
 LEVELS = ("error", "warn", "info", "debug", "trace")
 FORMATS = ("console", "json", "dms")
-#: How docker-mailserver (target/scripts/helpers/log.sh) shows a level: nine columns, in a colour (ECMA-48, SGR).
-_DMS_LEVELS = {
-    "error": "  \33[1;31mERROR  ",
-    "warn": " \33[1;33mWARNING ",
-    "info": "   \33[0;34mINF   ",
-    "debug": "  \33[0;35mDEBUG  ",
-    "trace": "  \33[0;36mTRACE  ",
-}
-_DMS_PLAIN = "\33[0m"
+#: How wide docker-mailserver (since version 14) shows a level: ``2024-07-20 15:24:02+02:00 INFO  start-mailserver.sh: …``.
+_DMS_LEVEL_WIDTH = 5
 #: What would blur where a field ends; a value that holds one of these is quoted, as structlog's console does.
 _NEEDS_QUOTES = frozenset(" \t\r\n=\"'")
 
@@ -135,10 +128,13 @@ def _emitter(style: str, stream: TextIO) -> Callable[..., object]:
 
 def _as_dms(_logger: object, _method: str, event: MutableMapping[str, object]) -> str:
     """Render an event as docker-mailserver's ``_log`` does; what it has beside its text follows."""
-    level, text = str(event.pop("level")), str(event.pop("event"))
+    from datetime import datetime  # noqa: PLC0415 -- structlog has it loaded by now
+
+    time = datetime.now().astimezone().isoformat(" ", "seconds")
+    level, text = str(event.pop("level")).upper(), str(event.pop("event"))
     shown = {name: repr(value) if _NEEDS_QUOTES.intersection(str(value)) else value for name, value in event.items()}
     fields = "".join(f" {name}={value}" for name, value in sorted(shown.items()))
-    return f"{_DMS_PLAIN}[{_DMS_LEVELS[level]}{_DMS_PLAIN}]  {text}{fields}"
+    return f"{time} {level:{_DMS_LEVEL_WIDTH}} dms-relay: {text}{fields}"
 
 
 def _spare_asyncio() -> None:

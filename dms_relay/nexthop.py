@@ -19,6 +19,7 @@ from dms_relay.model import NexthopList
 SERVICES = frozenset({"smtp", "submission", "submissions", "smtps", "ssmtp"})
 #: Highest TCP port number (RFC 9293, 16 bits).
 PORT_MAX = 65535
+PORT_DIGITS = len(str(PORT_MAX))
 #: Octets in a domain name and in one of its labels (RFC 1035, section 2.3.4).
 NAME_MAX = 255
 LABEL_MAX = 63

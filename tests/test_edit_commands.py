@@ -74,8 +74,36 @@ def test_remove(box: Box, command: str, name: str) -> None:
     assert (box.config_dir / name).read_text() == "# c\n@b.test x:y\n"
 
 
-NO_IDN = "the domain is no internationalised domain name -- look for a wrong letter, or write it as A-labels (xn--…)"
 UNIX = "save the file with line ends of Unix (LF) or Windows (CRLF)"
+
+
+@pytest.mark.parametrize(
+    ("nexthop", "remedy"),
+    [("[r.test]:587", "for the relay write [r.test]:587"), ("r.test", "for the relay, edit it by hand")],
+)
+def test_a_relay_where_a_sender_is_meant(box: Box, nexthop: str, remedy: str) -> None:
+    """A name alone is a sender's domain; where it is a relay's host, a warning says how to name the relay."""
+    result = box.run("add-auth", "R.test", "user", SECRET, "--no-apply", env={"DEFAULT_RELAY_HOST": nexthop})
+    text = "DOMAIN: r.test is a relay here; this is the login of its senders"
+    assert f"{text} -- {remedy}" in of_level(result, "warn")
+    other = box.run("add-auth", "s.test", "user", SECRET, "--no-apply", env={"DEFAULT_RELAY_HOST": nexthop})
+    assert text not in other.err
+
+
+@pytest.mark.parametrize("port", ["465", "smtps"])
+def test_implicit_tls(box: Box, port: str) -> None:
+    """Postfix's smtp service does not speak it (postfix-facts: wrapper mode), so a warning says so."""
+    result = box.run("add-domain", "a.test", "r.test", port, "--no-apply")
+    assert result.code == 0
+    assert of_level(result, "warn")[0].startswith(f"PORT: {port} speaks TLS from the first octet")
+
+
+def test_one_directory_for_both(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where inputs and Postfix's configuration lie together, a run does not wait for its own lock."""
+    monkeypatch.setattr("dms_relay.files.READING_TIMEOUT", 1000)
+    directory = str(box.postfix_dir)
+    assert main(["--config-dir", directory, "--postfix-dir", directory, "add-domain", "a.test", "r.test"], {}) == 0
+    assert box.table("relayhost_map") == {"@a.test": "[r.test]:25"}
 
 
 def test_remove_the_login_at_a_bare_name(box: Box) -> None:
@@ -126,9 +154,24 @@ WRONG = [
         ("add-domain", "\udcff@a.test", "\udcff", "\udcff"),
         [
             "DOMAIN: it is not UTF-8 -- write it in UTF-8",
-            f"HOST: {NO_IDN}",
+            "HOST: it is not UTF-8 -- write it in UTF-8",
             "PORT: port is not a number from 1 to 65535 -- write the relay's port, such as 587",
         ],
+    ),
+    (
+        ("add-domain", "smtp.r.test", "587"),
+        [
+            'HOST: "587" is a port, not a host -- '
+            "write domain, host and port in this order: example.com smtp.example.com 587"
+        ],
+    ),
+    (
+        ("add-domain", "a.test", "smtps://smtp.r.test"),
+        ["HOST: the host is a URL -- write the host name alone; its port comes after a blank"],
+    ),
+    (
+        ("add-auth", "a.test", "a\x1b[31mb", SECRET),
+        ["USERNAME: the user name holds a control character -- write the one that the relay gave you"],
     ),
     (("remove-auth", "[a.test"), ['DOMAIN: nexthop "[a.test" has no closing bracket -- write [host]:port']),
 ]

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 from contextlib import contextmanager
-from errno import EIO, ENOSPC
+from errno import EINVAL, EIO, ENOSPC
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +28,8 @@ RELAYMAP = "postfix-relaymap.cf"
 LOGINS = "postfix-sasl-password.cf"
 OLD = "# logins\n@a.test  user:old-password-that-is-longer\n@b.test  other:x\n"
 NEW = "# logins\n@a.test  user:new\n@b.test  other:x\n"
+#: What a kill in the middle of the writing leaves: the new text first, then the old one.
+HALF = NEW[:25] + OLD[25:]
 EDIT = ("add-auth", "a.test", "user", "new", "--no-apply")
 KEPT = f".{LOGINS}.dms-relay.old"
 
@@ -198,7 +200,7 @@ def test_nor_can_the_old_text_be_written_back(box: Box, single: Path, monkeypatc
     """The message says where the old text stands; nothing is made of the half one; the next edit puts the old back."""
 
     def fail(path: Path, _content: bytes) -> None:
-        path.write_text("@a.te")
+        path.write_text(HALF)
         raise OSError(EIO, os.strerror(EIO))
 
     monkeypatch.setattr(in_place, "_write", fail)
@@ -218,11 +220,110 @@ def test_nor_can_the_old_text_be_written_back(box: Box, single: Path, monkeypatc
     assert (single.read_text(), names(box)) == (NEW, [LOGINS])
 
 
+def keep(box: Box, old: str, new: str) -> None:
+    """Leave beside the file what a writing in place keeps there."""
+    box.write(KEPT, old)
+    box.write(KEPT.replace(".old", ".new"), new)
+
+
+@pytest.mark.parametrize(
+    "text", [f"{OLD}@hand.test  user:x\n", "@hand.test  user:x\n", NEW.replace("other", "OTHER"), ""]
+)
+def test_an_edit_by_hand_after_a_kill(box: Box, text: str) -> None:
+    """What somebody wrote into the file after a kill counts: it is no half of anything, and is not thrown away."""
+    box.write(RELAYMAP, "@a.test [r.test]\n@b.test [r.test]\n@hand.test [r.test]\n")
+    box.write(LOGINS, text)
+    keep(box, OLD, NEW)
+    assert box.run("plan").code == 0
+    result = box.run("add-auth", "c.test", "user", "x", "--no-apply")
+    assert "taken back" not in result.err
+    assert (box.config_dir / LOGINS).read_text() == f"{text}@c.test  user:x\n"
+    assert names(box) == [RELAYMAP, LOGINS]
+
+
+@pytest.mark.parametrize("text", [OLD, NEW])
+def test_killed_before_or_after_the_writing(box: Box, text: str) -> None:
+    """A file that is wholly the old one or wholly the new one is whole, and an edit that is done is not taken back."""
+    box.write(RELAYMAP, "@a.test [r.test]\n@b.test [r.test]\n")
+    box.write(LOGINS, text)
+    keep(box, OLD, NEW)
+    assert box.run("plan").code == 0
+    assert box.run("add-auth", "c.test", "user", "x", "--no-apply").code == 0
+    assert (box.config_dir / LOGINS).read_text() == f"{text}@c.test  user:x\n"
+
+
+def test_a_file_that_was_taken_away_after_a_kill(box: Box) -> None:
+    """What was kept of it goes too, and does not come back."""
+    keep(box, OLD, NEW)
+    for domain in ("c.test", "d.test"):
+        assert box.run("add-auth", domain, "user", "x", "--no-apply").code == 0
+    assert (box.config_dir / LOGINS).read_text() == "@c.test  user:x\n@d.test  user:x\n"
+    assert names(box) == [LOGINS]
+
+
+@pytest.mark.parametrize("old", ["", "a", "abcdef\n", "abXdef\nlonger\n"])
+@pytest.mark.parametrize("new", ["", "b", "abcdeg\n", "ab\n"])
+def test_each_half_is_known(box: Box, old: str, new: str) -> None:
+    """After any number of octets of the writing, a file that is neither the old nor the new one is known as cut short."""
+    keep(box, old, new)
+    for written in range(len(new) + 1):
+        half = new[:written] + old[written:]
+        path = box.write(LOGINS, half)
+        assert in_place.is_cut_short(path) == (half not in {old, new})
+
+
+def test_interrupted_while_it_is_written(box: Box, single: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C takes the writing back, and nothing is left beside the file."""
+    written = in_place._write  # noqa: SLF001 -- the interrupt comes where the writing is
+
+    def interrupt(path: Path, content: bytes) -> None:
+        written(path, content)
+        if content == NEW.encode():
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(in_place, "_write", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        box.run(*EDIT)
+    assert (single.read_text(), names(box)) == (OLD, [LOGINS])
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_root_that_may_not_give_files_away(box: Box, there: bool) -> None:  # noqa: FBT001 -- a case
+    """In a container without CAP_CHOWN the file keeps its owner, written in place; a new one belongs to root."""
+    if os.geteuid() != 0:
+        needs_root("only root can give up a capability")
+    os.chown(box.config_dir, 1234, 4321)
+    path = box.config_dir / LOGINS
+    if there:
+        box.write(LOGINS, OLD)
+        os.chown(path, 1234, 4321)
+    command = [sys.executable, "-m", "dms_relay", *box.arguments(*EDIT)]
+    done = subprocess.run(["setpriv", "--bounding-set=-chown", *command], cwd=ROOT, capture_output=True, check=False)
+    assert (done.returncode, names(box)) == (0, [LOGINS])
+    assert path.read_text() == (NEW if there else "@a.test  user:new\n")
+    assert path.stat().st_uid == (1234 if there else 0)
+
+
+@pytest.mark.parametrize(("failure", "code"), [(EINVAL, 0), (EIO, os.EX_CANTCREAT)])
+def test_a_directory_that_cannot_be_synced(box: Box, monkeypatch: pytest.MonkeyPatch, failure: int, code: int) -> None:
+    """File systems that cannot do it are no failure; where the disk fails, it is not said that the old file stands."""
+
+    def fail(_path: Path) -> None:
+        raise OSError(failure, os.strerror(failure))
+
+    box.write(LOGINS, OLD)
+    monkeypatch.setattr("dms_relay.files.sync_directory", fail)
+    result = box.run(*EDIT)
+    assert result.code == code
+    assert (box.config_dir / LOGINS).read_text() == NEW
+    assert "untouched" not in result.err
+
+
 def test_the_old_text_put_back_by_hand(box: Box) -> None:
     """Who puts it back and leaves it lying has a whole file again: nothing is wrong with it."""
     box.write(LOGINS, OLD)
     box.write(RELAYMAP, "@a.test [r.test]\n@b.test [r.test]\n")
-    box.write(KEPT, OLD)
+    keep(box, OLD, NEW)
     assert box.run("plan").code == 0
     result = box.run(*EDIT)
     assert "taken back" not in result.err

@@ -105,6 +105,24 @@ CASES = (
         logins=f"[R.test]:587 r:{SECRET}\ns.test s:{SECRET}\n[t.test]:25 t:{SECRET}\n",
     ),
     Case(
+        "without brackets the host is found by an MX lookup, and its login unknown here",
+        [("*", "r.test:587", [], ["env DEFAULT_RELAY_HOST"]), (None, "r.test", ["r"], [f"{LOGINS}:1"])],
+        env={"DEFAULT_RELAY_HOST": "r.test:587"},
+        logins=f"r.test r:{SECRET}\n",
+    ),
+    Case(
+        "DUNNO, and an opted-out domain with a login of one address",
+        [
+            ("@a.test", "[d.test]:587", ["d"], ["env DEFAULT_RELAY_HOST", f"{LOGINS}:1"]),
+            ("@b.test", "![d.test]:587", ["d"], [f"{RELAYMAP}:2", "env DEFAULT_RELAY_HOST", f"{LOGINS}:1"]),
+            ("u@b.test", "![d.test]:587", ["u"], [f"{RELAYMAP}:2", "env DEFAULT_RELAY_HOST", f"{LOGINS}:2"]),
+            ("*", "[d.test]:587", ["d"], ["env DEFAULT_RELAY_HOST", f"{LOGINS}:1"]),
+        ],
+        env=DEFAULT,
+        relaymap="@a.test DUNNO\n@b.test\n",
+        logins=f"[d.test]:587 d:{SECRET}\nu@b.test u:{SECRET}\n",
+    ),
+    Case(
         "logins without any relay",
         [("@a.test", None, ["a"], [f"{LOGINS}:1"]), (None, "[r.test]:25", ["********"], [f"{LOGINS}:2"])],
         logins=f"@a.test a:{SECRET}\n[r.test]:25 {SECRET}:{SECRET}\n",
@@ -184,6 +202,15 @@ def test_an_operators_own_relayhost(box: Box) -> None:
         if rows:
             found = [(row["sender"] or "-", row["relay"], *row["logins"]) for row in json.loads(result.out)]
             assert found == rows
+
+
+def test_an_operators_own_lookups(box: Box) -> None:
+    """Where ``postfix-main.cf`` sets what the table is made of, a warning says that it is not looked into."""
+    box.write("postfix-main.cf", "smtp_sasl_auth_enable = no\n")
+    result = box.run("list", env=DEFAULT)
+    assert of_level(result, "warn")[-1] == (
+        "postfix-main.cf:1: smtp_sasl_auth_enable stands in place of ours, and is not looked into here"
+    )
 
 
 def test_nothing_is_written(box: Box) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from dms_relay.cli import main
 from tests.console import of_level
 from tests.scene import programs_with
 
@@ -82,7 +83,7 @@ class Terminal:
 def test_asked_for_twice_without_echo(box: Box) -> None:
     """On a terminal it asks twice; what is typed is not shown."""
     person = Terminal(box, "a.test", "user")
-    person.answer(b"Password of user at @a.test: ", f"{SECRET} ü\n".encode())
+    person.answer(b"Password for @a.test: ", f"{SECRET} ü\n".encode())
     person.answer(b"Once more: ", f"{SECRET} ü\n".encode())
     code, shown = person.end()
     assert (code, stored(box)) == (0, f"@a.test  user:{SECRET} ü\n")
@@ -93,7 +94,7 @@ def test_asked_for_twice_without_echo(box: Box) -> None:
 def test_two_that_differ(box: Box) -> None:
     """A slip is found out: nothing is written, neither text is shown."""
     person = Terminal(box, "a.test", "user")
-    person.answer(b"at @a.test: ", f"{SECRET}\n".encode())
+    person.answer(b"Password for @a.test: ", f"{SECRET}\n".encode())
     person.answer(b"Once more: ", f"{SECRET}x\n".encode())
     code, shown = person.end()
     assert (code, stored(box)) == (2, None)
@@ -104,7 +105,7 @@ def test_two_that_differ(box: Box) -> None:
 def test_end_of_input_at_the_prompt(box: Box) -> None:
     """Ctrl-D ends it in order."""
     person = Terminal(box, "a.test", "user")
-    person.answer(b"at @a.test: ", b"\x04")
+    person.answer(b"Password for @a.test: ", b"\x04")
     code, shown = person.end()
     assert (code, stored(box)) == (2, None)
     assert b"no password was typed -- nothing was changed" in shown
@@ -113,7 +114,7 @@ def test_end_of_input_at_the_prompt(box: Box) -> None:
 def test_interrupt_at_the_prompt(box: Box) -> None:
     """Ctrl-C ends it with 130, without a traceback."""
     person = Terminal(box, "a.test", "user")
-    person.answer(b"at @a.test: ", b"\x03")
+    person.answer(b"Password for @a.test: ", b"\x03")
     code, shown = person.end()
     assert (code, stored(box)) == (130, None)
     assert b"Traceback" not in shown
@@ -208,8 +209,55 @@ def test_a_word_too_many(box: Box, words: list[str]) -> None:
     """A password with a blank that nobody quoted is refused, and no word of it is shown."""
     done = subprocess.run(command(box, *words), capture_output=True, text=True, check=False)
     assert (done.returncode, stored(box)) == (2, None)
-    assert done.stderr.endswith("error: unrecognized arguments: a word too many\n")
+    assert "error: unrecognized arguments: a word too many, which is not shown" in done.stderr
     assert SECRET not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["add-auth", "a.test", "user", f"--password-stdin={SECRET}"],
+        ["add-auth", "a.test", "user", f"--no-apply={SECRET}"],
+        ["add-auth", "a.test", "user", f"--password={SECRET}"],
+        ["--no-apply", "add-auth", "a.test", "user", f"-{SECRET}"],
+        ["--json", "add-auth", "a.test", "user", f"--{SECRET}"],
+        ["add-domain", "a.test", "user", f"-{SECRET}"],
+        ["add-domain", "a.test", "user", f"--no-apply={SECRET}"],
+        ["list", "add-auth", "a.test", "user", f"-{SECRET}"],
+        ["list", f"--{SECRET}"],
+    ],
+)
+def test_no_usage_error_shows_it(box: Box, words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """Whatever is mistyped around it, a usage error does not repeat what may be a password."""
+    with pytest.raises(SystemExit) as ended:
+        main([*box.arguments(), *words], {})
+    assert (ended.value.code, stored(box)) == (2, None)
+    said = capsys.readouterr()
+    assert SECRET not in said.out + said.err
+
+
+def test_an_unknown_command_is_answered_with_those_of_the_help(capsys: pytest.CaptureFixture[str]) -> None:
+    """The command that only completion uses is not offered."""
+    with pytest.raises(SystemExit):
+        main(["lst"], {})
+    said = capsys.readouterr().err
+    assert "'completion', 'man')" in said
+
+
+def test_a_byte_order_mark_on_standard_input(box: Box) -> None:
+    """It is no part of a password: refused, as in a secret's file."""
+    done = piped(box, b"\xef\xbb\xbf" + SECRET.encode(), "a.test", "user", "--password-stdin")
+    assert (done.returncode, stored(box)) == (2, None)
+    assert b"begins with a byte order mark -- save it as UTF-8 without" in done.stderr
+
+
+def test_not_utf_8_at_the_prompt(box: Box) -> None:
+    """What the terminal sends in another encoding is refused, and not shown."""
+    person = Terminal(box, "a.test", "user")
+    person.answer(b"Password for @a.test: ", b"p\xfc\n")
+    code, shown = person.end()
+    assert (code, stored(box)) == (2, None)
+    assert b"not UTF-8" in shown
 
 
 def test_two_passwords(box: Box) -> None:

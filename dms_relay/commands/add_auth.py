@@ -14,9 +14,11 @@ from dms_relay.entries import set_entry
 from dms_relay.errors import UsageError
 from dms_relay.keys import login_key
 from dms_relay.model import Login
-from dms_relay.nexthop import SyntaxProblem
+from dms_relay.nexthop import SyntaxProblem, host_of
+from dms_relay.sources import nexthops_of, read
 from dms_relay.sources.environment import SECRET_MAX
 from dms_relay.sources.sasl_password import NAME, check_login_length, check_login_part
+from dms_relay.sources.text import UTF8_BOM, without_line_end
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -32,6 +34,7 @@ def run(arguments: Namespace, context: Context) -> int:
     key = checks("DOMAIN", lambda: login_key(arguments.domain), "")
     checks("USERNAME", lambda: _check_username(arguments.username), None)
     checks.require()
+    _warn_of_relay(key, context)
     password = _password(arguments, context, key)
     checks("PASSWORD", lambda: _check_password(arguments.username, password), None)
     checks.require()
@@ -43,6 +46,8 @@ def run(arguments: Namespace, context: Context) -> int:
 def _check_username(username: str) -> None:
     if not username:
         raise SyntaxProblem("the user name is empty", "write the one that the relay gave you")
+    if not username.isprintable():
+        raise SyntaxProblem("the user name holds a control character", "write the one that the relay gave you")
     check_login_part(username, is_username=True)
 
 
@@ -51,6 +56,22 @@ def _check_password(username: str, password: str) -> None:
         raise SyntaxProblem("the password is empty", "write the one that the relay gave you")
     check_login_part(password, is_username=False)
     check_login_length(username, password)
+
+
+def _warn_of_relay(key: str, context: Context) -> None:
+    """Warn where a name alone, which means the senders of that domain, is the host of a relay here."""
+    inputs = read(context.paths, context.environ)
+    for nexthop in nexthops_of(inputs):
+        if f"@{host_of(nexthop)}".casefold() == key.casefold():
+            remedy = (
+                f"for the relay write {nexthop}"
+                if any(sign in nexthop for sign in "[:")
+                else "for the relay, edit it by hand"
+            )
+            context.log.warn(
+                f"DOMAIN: {host_of(nexthop)} is a relay here; this is the login of its senders -- {remedy}"
+            )
+            return
 
 
 def _password(arguments: Namespace, context: Context, key: str) -> str:
@@ -62,7 +83,7 @@ def _password(arguments: Namespace, context: Context, key: str) -> str:
         text = "the password stands in the shell's history, and for a moment in the list of processes"
         context.log.warn(f"PASSWORD: {text} -- {_HOW}")
         return str(arguments.password)
-    return _asked_for(f"{arguments.username} at {key}")
+    return _asked_for(key)
 
 
 def _from_standard_input() -> str:
@@ -74,21 +95,24 @@ def _from_standard_input() -> str:
         raise UsageError(
             f"the password on standard input is longer than {SECRET_MAX} octets -- give the password alone"
         )
-    text = data.decode("utf-8", "surrogateescape")
-    return text.removesuffix("\n").removesuffix("\r") if text.endswith("\n") else text
+    if data.startswith(UTF8_BOM):
+        raise UsageError("the password on standard input begins with a byte order mark -- save it as UTF-8 without")
+    return without_line_end(data.decode("utf-8", "surrogateescape"))
 
 
-def _asked_for(whose: str) -> str:
+def _asked_for(key: str) -> str:
     if sys.stdin is None or not sys.stdin.isatty():
         remedy = "give it by --password-stdin; docker exec has a terminal with -it"
         raise UsageError(f"no password, and no terminal to ask for it -- {remedy}")
     from getpass import getpass  # noqa: PLC0415 -- only where somebody is asked
 
     try:
-        password = getpass(f"Password of {whose}: ")
+        password = getpass(f"Password for {key}: ")
         again = getpass("Once more: ")
-    except (EOFError, UnicodeError):
+    except EOFError:
         raise UsageError("no password was typed -- nothing was changed") from None
+    except UnicodeError:
+        raise UsageError("what was typed is not UTF-8 -- nothing was changed; set the terminal to UTF-8") from None
     if password != again:
         raise UsageError("the two passwords differ -- nothing was changed; run the command again")
     return password

@@ -9,7 +9,7 @@ import os
 from typing import TYPE_CHECKING
 
 from dms_relay.nexthop import host_of
-from dms_relay.sources import read
+from dms_relay.sources import nexthops_of, read
 from dms_relay.sources.managed_domains import read_domains
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from dms_relay.commands import Context
-    from dms_relay.model import Inputs, NexthopList
+    from dms_relay.model import Inputs
 
 
 def run(arguments: Namespace, context: Context) -> int:
@@ -51,7 +51,4 @@ def _logins(inputs: Inputs) -> Iterable[str]:
 
 def _relays(inputs: Inputs) -> Iterable[str]:
     """Give the host of every relay."""
-    routes = inputs.relaymap.routes if inputs.relaymap else ()
-    lists: list[NexthopList] = [route.nexthops for route in routes]
-    lists += [found[0] for found in (inputs.default, inputs.relay) if found]
-    return (host_of(member) for nexthops in lists for member in nexthops.members)
+    return map(host_of, nexthops_of(inputs))

@@ -2,6 +2,9 @@
 
 Reads the inputs only. The rows come in the order in which the inputs name the senders: routes, opt-outs, logins of senders
 that no route names, ``*`` for every other sender, and last the logins at relays that no row uses.
+
+Known limits: an address with an extension (``user+ext@domain``) is taken for an address of its own, as Postfix does where
+``recipient_delimiter`` is not set.
 """
 
 from __future__ import annotations
@@ -28,6 +31,14 @@ EXCLUDED = "excluded"
 NOTHING = "-"
 #: Every sender that no other row names.
 EVERYBODY = "*"
+_AS_DEFAULT = "DUNNO"
+#: Where the operator sets one of these, what Postfix looks up is not what our tables say.
+_LOOKUPS = (
+    "sender_dependent_relayhost_maps",
+    "smtp_sasl_password_maps",
+    "smtp_sasl_auth_enable",
+    "smtp_sender_dependent_authentication",
+)
 _TITLES = ("SENDER", "RELAY", "LOGIN", "ORIGIN")
 
 
@@ -47,6 +58,9 @@ def run(arguments: Namespace, context: Context) -> int:
     inputs = read(context.paths, context.environ)
     config = merge(inputs)
     context.log.problems(config.warnings)
+    for name in _LOOKUPS:
+        if own := config.user_parameters.get(name):
+            context.log.warn(f"{own.origin}: {name} stands in place of ours, and is not looked into here")
     rows = tuple(_Lister(inputs, config).rows())
     if arguments.json:
         from json import dumps  # noqa: PLC0415 -- only for programs
@@ -73,7 +87,7 @@ class _Lister:
     def rows(self) -> Iterator[Row]:
         """Give every row."""
         for route in self.routes.values():
-            yield self._row(route.key, route)
+            yield self._row(route.key, self._resolved(route))
         opted_out = {f"@{domain.name}".casefold(): domain for domain in self.opt_outs}
         for key, domain in opted_out.items():
             if key not in self.routes:
@@ -81,12 +95,18 @@ class _Lister:
         named = self.routes.keys() | opted_out.keys()
         for key, entry in self.logins.items():
             if "@" in key and key not in named:
-                yield self._row(entry.key, self.routes.get(_domain(key), self.default))
+                own = self.routes.get(_domain(key))
+                opt_out = opted_out.get(_domain(key)) if own is None else None
+                yield self._row(entry.key, self._resolved(own), opt_out.origin if opt_out else None)
         if self.default:
             yield self._row(EVERYBODY, self.default)
         for key, entry in self.logins.items():
             if "@" not in key and key not in self.used:
                 yield Row(NOTHING, entry.key, (entry.login.shown_username,), (entry.origin,))
+
+    def _resolved(self, route: Route | None) -> Route | None:
+        """Give the default where there is no route, or one that says so (postconf(5), sender_dependent_relayhost_maps)."""
+        return self.default if route is None or route.nexthops.text.upper() == _AS_DEFAULT else route
 
     def _row(self, sender: str, route: Route | None, opt_out: Origin | None = None) -> Row:
         entries = list(self._logins(sender, route.nexthops.members if route else ()))
@@ -109,9 +129,13 @@ class _Lister:
 
 
 def _login_keys(nexthop: str) -> Iterator[str]:
-    """Give the keys by which Postfix looks for the login at a relay: its host first (smtp_sasl_glue.c)."""
-    with suppress(SyntaxProblem):  # an operator's own relayhost is not ours to check
-        yield host_of(nexthop).casefold()
+    """Give the keys by which Postfix looks for the login at a relay: its host first (smtp_sasl_glue.c).
+
+    Without brackets the host is found by an MX lookup, and unknown here.
+    """
+    if nexthop.startswith("["):
+        with suppress(SyntaxProblem):  # an operator's own relayhost is not ours to check
+            yield host_of(nexthop).casefold()
     yield nexthop.casefold()
 
 
@@ -130,7 +154,8 @@ def _default(config: RelayConfig) -> Route | None:
 
 def _cells(row: Row) -> tuple[str, str, str, str]:
     relay = row.relay or (EXCLUDED if row.excluded else NOTHING)
-    return row.sender, relay, ", ".join(row.logins) or NOTHING, ", ".join(map(str, row.origins))
+    logins = "".join(sign if sign.isprintable() else "?" for sign in ", ".join(row.logins))
+    return row.sender, relay, logins or NOTHING, ", ".join(map(str, row.origins))
 
 
 def _document(row: Row) -> dict[str, object]:

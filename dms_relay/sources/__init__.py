@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -25,9 +26,17 @@ def read(paths: Paths, environ: Mapping[str, str]) -> Inputs:
     The managed domains are read only where ``RELAY_HOST`` is set: nothing else needs them.
     """
     problems: list[Problem] = []
-    with files.reading(paths.config_dir):
+    with nullcontext() if _is_one_directory(paths) else files.reading(paths.config_dir):
         inputs = _inputs(paths, environ, problems)
     return replace(inputs, problems=sort_problems(problems))
+
+
+def _is_one_directory(paths: Paths) -> bool:
+    """Whether inputs and Postfix's configuration lie together: whoever writes Postfix's has the lock, and may be we."""
+    try:
+        return paths.config_dir.samefile(paths.postfix_dir)
+    except OSError:
+        return False
 
 
 def _inputs(paths: Paths, environ: Mapping[str, str], problems: list[Problem]) -> Inputs:
@@ -44,6 +53,13 @@ def _inputs(paths: Paths, environ: Mapping[str, str], problems: list[Problem]) -
         domains=read_domains(paths, problems) if settings.wants_domains else (),
         user_parameters=read_user_parameters(paths, problems),
     )
+
+
+def nexthops_of(inputs: Inputs) -> tuple[str, ...]:
+    """Give each nexthop that the inputs name, once, as it is written there."""
+    routes = inputs.relaymap.routes if inputs.relaymap else ()
+    lists = [route.nexthops for route in routes] + [found[0] for found in (inputs.default, inputs.relay) if found]
+    return tuple(dict.fromkeys(member for nexthops in lists for member in nexthops.members))
 
 
 def _no_directory(paths: Paths) -> Problem:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dms_relay.model import Origin, Problem, Setting
-from dms_relay.sources.text import read_file, remedy_for
+from dms_relay.sources.text import read_file, remedy_for, without_line_end
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -91,7 +91,7 @@ class Lookup:
                 Problem(origin, "the file it names begins with a byte order mark", "save it as UTF-8 without")
             )
             return None
-        value = text.removesuffix("\n").removesuffix("\r") if text.endswith("\n") else text
+        value = without_line_end(text)
         if not value:
             self._warn(origin, "the file it names is empty, so nothing is set", "write the value into the file")
             return None

@@ -76,6 +76,11 @@ def read_file(path: Path, limit: int = -1) -> bytes:
         return file.read(limit)
 
 
+def without_line_end(text: str) -> str:
+    """Take one line end off the end, of Unix or Windows."""
+    return text.removesuffix("\n").removesuffix("\r") if text.endswith("\n") else text
+
+
 def remedy_for(error: OSError, other: str) -> str:
     """Say what to do about a file that cannot be opened; ``other`` where that is neither its rights nor its kind."""
     known = {
