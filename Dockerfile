@@ -1,7 +1,10 @@
 # The image: Postfix, and dms_relay, which makes it hand its mail to relay services. See docs/image.md.
 ARG BASE=debian:trixie-slim
 
-# What both stages have in common: the interpreter for which the package is compiled.
+# What is FROM here is what the target "dms" extends: docker build --target dms. See docs/docker-mailserver.md.
+ARG DMS_BASE=docker.io/mailserver/docker-mailserver:15
+
+# What both stages of the image have in common: the interpreter for which the package is compiled.
 # hadolint ignore=DL3006
 FROM ${BASE} AS base
 SHELL ["/bin/sh", "-eu", "-c"]
@@ -12,25 +15,31 @@ RUN apt-get update; \
     rm -rf /var/lib/apt/lists/* /var/cache/debconf/*-old /var/log/apt /var/log/dpkg.log
 
 FROM base AS build
-# hadolint ignore=DL3008
-RUN apt-get update; \
-    DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends python3-venv; \
-    python3 -m venv /build; \
-    python3 -m venv --without-pip /opt/dms-relay
-ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore
-WORKDIR /src
-COPY requirements.lock requirements-dev.lock ./
-# Everything is pinned, with hashes: what the package needs, and what builds it, from the lock of the developers.
-RUN awk '/^[a-z]/ { keep = /^(hatchling|packaging|pathspec|pluggy|trove-classifiers)==/ } keep' \
-        requirements-dev.lock > requirements-build.lock; \
-    /build/bin/pip install --require-hashes --only-binary :all: -r requirements-build.lock; \
-    /build/bin/pip --python /opt/dms-relay install --require-hashes --only-binary :all: -r requirements.lock
-COPY pyproject.toml README.md LICENSE ./
-COPY dms_relay dms_relay
-# unchecked-hash: the compiled files count as they are, whatever times the copy to the other stage gives to the sources.
-RUN /build/bin/pip wheel --no-build-isolation --no-deps --wheel-dir /wheels .; \
-    /build/bin/pip --python /opt/dms-relay install --no-deps --no-compile --no-index /wheels/*.whl; \
-    /opt/dms-relay/bin/python -m compileall -q -f --invalidation-mode unchecked-hash /opt/dms-relay/lib
+COPY --chmod=755 docker/build-package.sh /src/
+RUN /src/build-package.sh tools
+COPY requirements.lock requirements-dev.lock /src/
+RUN /src/build-package.sh dependencies
+COPY pyproject.toml README.md LICENSE /src/
+COPY dms_relay /src/dms_relay
+RUN /src/build-package.sh package
+
+# The same in docker-mailserver, for the interpreter that is there.
+# hadolint ignore=DL3006
+FROM ${DMS_BASE} AS dms-build
+COPY --chmod=755 docker/build-package.sh /src/
+RUN /src/build-package.sh tools
+COPY requirements.lock requirements-dev.lock /src/
+RUN /src/build-package.sh dependencies
+COPY pyproject.toml README.md LICENSE /src/
+COPY dms_relay /src/dms_relay
+RUN /src/build-package.sh package
+COPY --chmod=755 dms /opt/dms-relay/dms
+
+# Its shell, user, entrypoint and command stay docker-mailserver's.
+# hadolint ignore=DL3006
+FROM ${DMS_BASE} AS dms
+COPY --from=dms-build /opt/dms-relay /opt/dms-relay
+RUN ["/opt/dms-relay/dms/install"]
 
 FROM base
 # Fixed numbers: the files on the queue's volume belong to them, also for the next image.
@@ -48,7 +57,7 @@ RUN groupadd --system --gid 901 postfix; \
     postconf -e 'smtp_tls_security_level = may'
 COPY --from=build /opt/dms-relay /opt/dms-relay
 RUN ln -s /opt/dms-relay/bin/dms-relay /usr/local/bin/
-COPY --chmod=755 docker-entrypoint.sh /usr/local/bin/
+COPY --chmod=755 docker-entrypoint.sh docker/setup /usr/local/bin/
 COPY --chmod=755 entrypoint.d /docker-entrypoint.d
 
 VOLUME /var/spool/postfix

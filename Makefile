@@ -1,5 +1,5 @@
 # One command each: what it needs is set up first. See CONTRIBUTING.md.
-.PHONY: help demo test lint generated bench image clean system
+.PHONY: help demo test lint generated bench image image-dms clean system
 .DELETE_ON_ERROR:
 
 PYTHON ?= python3
@@ -8,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 help: ## show this
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
 
 # Python 3.11 or later, and every dependency as locked.
 $(VENV)/.ready: requirements-dev.lock pyproject.toml
@@ -35,8 +35,9 @@ lint: $(VENV)/.ready ## ruff, mypy, import-linter, shellcheck, hadolint, yamllin
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m tools.generate --check
-	$(BIN)/shellcheck docker-entrypoint.sh entrypoint.d/20-relay demo/setup.sh .ci/run tools/completion.bash
-	$(BIN)/hadolint Dockerfile
+	$(BIN)/shellcheck docker-entrypoint.sh entrypoint.d/20-relay demo/setup.sh .ci/run tools/completion.bash docker/* \
+	    dms/relay.sh dms/install dms/bin/* $$(grep -rl '^#!/bin/' tests/dms/base)
+	$(BIN)/hadolint Dockerfile tests/dms/base/Dockerfile
 	$(BIN)/yamllint --strict .
 
 generated: $(VENV)/.ready ## the shells' completion and the manual page, made anew from the parser
@@ -47,6 +48,9 @@ bench: system $(VENV)/.ready ## what it costs, as ratios measured in one run
 
 image: ## build the container image (ENGINE=podman for podman)
 	$(ENGINE) build --tag dms-relay .
+
+image-dms: ## build docker-mailserver with dms-relay in it
+	$(ENGINE) build --target dms --tag dms-relay-mailserver .
 
 clean: ## take away what make has made here
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -10,7 +10,7 @@ import json
 import os
 import uuid
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 import trustme
@@ -34,11 +34,15 @@ def engine() -> Engine:
     """Give the container engine."""
     found = find_engine()
     if found is None:
-        reason = "no container engine answers: neither docker nor podman"
-        if os.environ.get("REQUIRE_IMAGE_TESTS") == "1":
-            pytest.fail(reason)
-        pytest.skip(reason)
+        give_up("no container engine answers: neither docker nor podman")
     return found
+
+
+def give_up(reason: str) -> NoReturn:
+    """Skip what cannot run here, or fail where it must."""
+    if os.environ.get("REQUIRE_IMAGE_TESTS") == "1":
+        pytest.fail(reason)
+    pytest.skip(reason)
 
 
 @pytest.fixture(scope="session")
@@ -116,7 +120,7 @@ def volume(engine: Engine) -> Iterator[str]:
 
 
 class Relay(Container):
-    """The relay, known as ``relay.test``, on port 587."""
+    """A relay, on port 587."""
 
     def received(self, sender: str) -> list[dict[str, Any]]:
         """Give what it has received from one sender so far."""
@@ -132,18 +136,22 @@ class Relay(Container):
 
 @pytest.fixture(scope="session")
 def relay(long_lived: Starter, tmp_path_factory: pytest.TempPathFactory) -> Relay:
-    """Start the relay: a container of the same image, with a server of ours in it."""
-    directory = tmp_path_factory.mktemp("relay")
-    certificate = trustme.CA().issue_cert("relay.test")
+    """Start the relay, known as ``relay.test``."""
+    return start_relay(long_lived, "relay.test", tmp_path_factory.mktemp("relay"))
+
+
+def start_relay(start: Starter, host: str, directory: Path) -> Relay:
+    """Start a relay under a host name: a container with a Python of its own, and a server of ours in it."""
+    certificate = trustme.CA().issue_cert(host)
     certificate.private_key_pem.write_to_path(str(directory / "key.pem"))
     for part in certificate.cert_chain_pems:
         part.write_to_path(str(directory / "certificate.pem"), append=True)
     mounts = [f"--volume={directory}:/certificate:ro", f"--volume={ROOT}/tests/image/relay_server.py:/relay.py:ro"]
     mounts += [f"--volume={_place(package)}:/packages/{package}:ro" for package in RELAY_PACKAGES]
     command = ("python3", "/relay.py", "/certificate/certificate.pem", "/certificate/key.pem")
-    started = long_lived("--network-alias=relay.test", *mounts, command=command, PYTHONPATH="/packages")
+    started = start(f"--network-alias={host}", *mounts, command=command, PYTHONPATH="/packages")
     relay = Relay(started.engine, started.name)
-    wait_for(lambda: "the relay is ready" in relay.log(), "the relay")
+    wait_for(lambda: "the relay is ready" in relay.log(), f"the relay {host}")
     return relay
 
 

@@ -113,9 +113,12 @@ def test_the_owner_of_the_queue_has_a_fixed_number(box: Container) -> None:
 
 def test_modes_in_the_image(box: Container) -> None:
     """What runs at the start belongs to root, and nobody else may write it."""
-    said = box.execute("sh", "-c", "stat -c '%a %U %n' /usr/local/bin/docker-entrypoint.sh /docker-entrypoint.d/*")
+    said = box.execute(
+        "sh", "-c", "stat -c '%a %U %n' /usr/local/bin/docker-entrypoint.sh /usr/local/bin/setup /docker-entrypoint.d/*"
+    )
     expected = [
         "/usr/local/bin/docker-entrypoint.sh",
+        "/usr/local/bin/setup",
         "/docker-entrypoint.d/10-postfix",
         "/docker-entrypoint.d/20-relay",
     ]

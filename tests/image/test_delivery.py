@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-import uuid
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.image.engine import ROOT, wait_for
+from tests.image.engine import ROOT, send, wait_for
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.image.conftest import Relay, Starter
-    from tests.image.engine import Container
 
 CONFIG_DIR = "/tmp/docker-mailserver"  # noqa: S108 -- in a container
-
-
-def send(container: Container, domain: str) -> str:
-    """Hand a message in, from a new sender in ``domain``; give that sender."""
-    sender = f"user-{uuid.uuid4().hex[:8]}@{domain}"
-    container.execute("sendmail", "-f", sender, "someone@elsewhere.test", feed="Subject: test\n\ntest\n")
-    return sender
 
 
 @pytest.fixture

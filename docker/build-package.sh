@@ -1,0 +1,48 @@
+#!/bin/sh
+# build-package.sh STEP: makes the virtual environment /opt/dms-relay with the package and what it needs, in a stage of the
+# Dockerfile that is thrown away. A step reads only what the Dockerfile has copied before it, so that a change of the
+# package leaves the steps before it in the builder's cache:
+#
+#     tools          pip of its own, in /build, and the empty environment, which gets none
+#     dependencies   from requirements.lock; and what builds the package, from requirements-dev.lock
+#     package        from dms_relay/ beside this file
+#
+# It uses Debian's own interpreter, which the image that the environment is copied to must have as well.
+set -eu
+cd "$(dirname "$0")"
+readonly ENVIRONMENT=/opt/dms-relay
+export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore
+
+into_environment() {
+  /build/bin/pip --python "$ENVIRONMENT" install "$@"
+}
+
+tools() {
+  apt-get update
+  DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends python3-venv
+  /usr/bin/python3 -m venv /build
+  /usr/bin/python3 -m venv --without-pip "$ENVIRONMENT"
+}
+
+# Everything is pinned, with hashes.
+dependencies() {
+  awk '/^[a-z]/ { keep = /^(hatchling|packaging|pathspec|pluggy|trove-classifiers)==/ } keep' \
+    requirements-dev.lock > requirements-build.lock
+  /build/bin/pip install --require-hashes --only-binary :all: -r requirements-build.lock
+  into_environment --require-hashes --only-binary :all: -r requirements.lock
+}
+
+# unchecked-hash: the compiled files count as they are, whatever times the copy to the other stage gives to the sources.
+package() {
+  /build/bin/pip wheel --no-build-isolation --no-deps --wheel-dir /wheels .
+  into_environment --no-deps --no-compile --no-index /wheels/*.whl
+  "$ENVIRONMENT/bin/python" -m compileall -q -f --invalidation-mode unchecked-hash "$ENVIRONMENT/lib"
+}
+
+case ${1-} in
+  tools | dependencies | package) "$1" ;;
+  *)
+    echo 'build-package.sh: name a step: tools, dependencies, package' >&2
+    exit 2
+    ;;
+esac

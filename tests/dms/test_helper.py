@@ -1,0 +1,121 @@
+"""The helper relay.sh by itself, and the build that puts it into place."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.image.conftest import Starter
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.image.engine import Container, Engine
+
+STRICT = "set -euE -o pipefail; trap 'echo an error' ERR; "
+RELAY = "/usr/local/bin/helpers/relay.sh"
+PYTHON = "/opt/dms-relay/bin/python"
+
+
+@pytest.fixture(scope="module")
+def box(engine: Engine, image: str, network: str) -> Iterator[Container]:
+    """Give a container of our image in which nothing runs."""
+    starter = Starter(engine, image, network)
+    yield starter(command=("sleep", "3600"))
+    starter.clean_up()
+
+
+def bash(box: Container, script: str) -> str:
+    """Run a script in the container and give what it says, both streams in order."""
+    return box.execute("bash", "-c", f"exec 2>&1; {script}")
+
+
+def test_sourcing_does_nothing(box: Container) -> None:
+    """Sourced under the strictest options it says nothing, sets nothing, and defines DMS's two functions and its own."""
+    names = "{ compgen -v; declare -F; } | grep -v -e ^BASH -e ^_$ -e PIPESTATUS"
+    said = bash(box, f"{STRICT} diff <({names}) <(source {RELAY}; {names}) || true")
+    functions = sorted(line.split()[-1] for line in said.splitlines() if line.startswith(">"))
+    assert functions == [
+        "__dms_relay_apply",
+        "__dms_relay_log",
+        "__dms_relay_run",
+        "_process_relayhost_configs",
+        "_setup_relayhost",
+    ]
+    assert "<" not in said
+
+
+def test_all_helpers_under_strict_options(box: Container) -> None:
+    """docker-mailserver's setup sources all helpers under these options, and goes on."""
+    assert bash(box, f"{STRICT} source /usr/local/bin/helpers/index.sh; echo on") == "on\n"
+
+
+@pytest.mark.parametrize("function", ["_setup_relayhost", "_process_relayhost_configs"])
+def test_functions_under_strict_options(box: Container, function: str) -> None:
+    """Both functions work under these options, where nothing is set and where nothing exports LOG_LEVEL."""
+    script = f"{STRICT} source /usr/local/bin/helpers/index.sh; {function}; echo on"
+    said = bash(box, script).splitlines()
+    assert said[-1] == "on"
+    assert "an error" not in said
+
+
+def test_a_wrong_setting_under_strict_options(box: Container) -> None:
+    """The set-up panics and returns 1; the change detector's function logs, returns 0, and never panics."""
+    panic = '_dms_panic__general() { echo "panic: $1"; }; '
+    script = f"{STRICT} source /usr/local/bin/helpers/index.sh; {panic} export RELAY_HOST=r RELAY_PORT=70000; "
+    said = bash(box, f"{script} _setup_relayhost || echo returned $?")
+    assert 'env RELAY_PORT: port "70000"' in said
+    assert said.splitlines()[-1] == "returned 1"
+    assert said.count("panic: ") == 1
+    said = bash(box, f"{script} _process_relayhost_configs; echo returned $?")
+    assert said.splitlines()[-1] == "returned 0"
+    assert "panic: " not in said
+
+
+def test_what_is_no_log_line_is_shown(box: Container) -> None:
+    """A failure without a log line, such as a program that is not there, is shown as an error, backslashes and all."""
+    missing = "env() { printf '%s\\n' 'no such: C:\\new'; return 127; }; "
+    said = bash(box, f"{STRICT} source /usr/local/bin/helpers/index.sh; {missing} _process_relayhost_configs")
+    assert "no such: C:\\new\n" in said
+    assert "ERROR" in said
+
+
+def test_everything_is_compiled_for_the_python_there(box: Container) -> None:
+    """The package runs on docker-mailserver's own Python, compiled for it, and no package installer is with it."""
+    name = box.execute(PYTHON, "-I", "-c", "import dms_relay.cli as c; print(c.__cached__)").strip()
+    assert box.execute("stat", "-c", "%F", name) == "regular file\n"
+    assert box.execute("sh", "-c", "ls /opt/dms-relay/bin | grep pip || echo none") == "none\n"
+
+
+#: Runs the build's last step on a damaged /usr/local/bin, shows its exit code and what it has changed, and mends all.
+INSTALL = """
+cp -a /usr/local/bin /usr/bin/python3 /tmp
+{damage}
+cp -a /usr/local/bin /tmp/before
+/opt/dms-relay/dms/install; echo "exit code $?"
+diff -r /usr/local/bin /tmp/before && echo nothing is changed
+rm -rf /usr/local/bin /tmp/before; mv /tmp/bin /usr/local/bin; mv -f /tmp/python3 /usr/bin
+"""
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        ("rm helpers/relay.sh", "/usr/local/bin/helpers/relay.sh is not in the base image"),
+        ("rm addsaslpassword", "/usr/local/bin/addsaslpassword is not in the base image"),
+        ("sed -i s/_dms_panic__general/_panic/ helpers/error.sh", "nothing in .* defines _dms_panic__general"),
+        (
+            "sed -i s/_process_relayhost_configs/_x/ check-for-changes.sh",
+            "nothing in .* calls _process_relayhost_configs",
+        ),
+        ("sed -i 's/( add-auth /( add-login /' setup", "looked for a relay case"),
+        ("rm /usr/bin/python3", "its Python is not the one that dms-relay is built for"),
+    ],
+)
+def test_another_base_is_refused(box: Container, damage: str, message: str) -> None:
+    """Where a part of docker-mailserver is not as expected, the build's last step fails, names it, and changes nothing."""
+    said = bash(box, INSTALL.format(damage=f"cd /usr/local/bin; {damage}; cd /"))
+    assert re.search(f"(?m)^dms-relay: .*{message}", said)
+    assert said.endswith("exit code 1\nnothing is changed\n")

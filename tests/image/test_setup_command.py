@@ -1,0 +1,52 @@
+"""The word ``setup`` in the image: what docker-mailserver's users type, for the relay alone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.image.engine import EngineError
+
+if TYPE_CHECKING:
+    from tests.image.conftest import Starter
+    from tests.image.engine import Container
+
+
+@pytest.fixture(scope="module")
+def box(long_lived: Starter) -> Container:
+    """Give a container in which nothing runs."""
+    return long_lived(command=("sleep", "3600"))
+
+
+@pytest.mark.parametrize("words", [(), ("help",), ("--help",), ("-h",)])
+def test_usage(box: Container, words: tuple[str, ...]) -> None:
+    """Alone, or asked for help, it says what it is for."""
+    said = box.execute("setup", *words)
+    assert said.startswith("usage: setup relay COMMAND ...\n")
+    assert "setup relay add-domain DOMAIN HOST [PORT]" in said
+
+
+def test_the_rest_of_docker_mailserver_is_not_here(box: Container) -> None:
+    """What else docker-mailserver's ``setup`` can do is refused, with what there is: exit code 2."""
+    with pytest.raises(EngineError, match='exit code 2\nsetup: there is no "email" here, only: setup relay COMMAND'):
+        box.execute("setup", "email", "list")
+
+
+def test_it_is_dms_relay(box: Container) -> None:
+    """The commands are those of ``dms-relay``, under the words that were typed."""
+    assert box.execute("setup", "relay", "help").startswith("usage: setup relay [-h]")
+    assert box.execute("setup", "relay", "add-auth", "help").startswith("usage: setup relay add-auth [-h]")
+    assert box.execute("setup", "relay", "list").endswith("no relay is set, nor a login\n")
+    with pytest.raises(EngineError, match="exit code 2\nusage: setup relay "):
+        box.execute("setup", "relay", "nonsense")
+
+
+def test_completion_and_manual_are_in_the_image(box: Container) -> None:
+    """They stand where the package puts them, and are printed by the command."""
+    for words, text in {
+        ("completion", "bash"): "complete -F _dms_relay dms-relay",
+        ("man",): ".TH DMS\\-RELAY",
+    }.items():
+        assert text in box.execute("dms-relay", *words)
+    box.execute("test", "-s", "/opt/dms-relay/share/man/man1/dms-relay.1")
