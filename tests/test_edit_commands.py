@@ -74,6 +74,7 @@ def test_remove(box: Box, command: str, name: str) -> None:
     assert (box.config_dir / name).read_text() == "# c\n@b.test x:y\n"
 
 
+ORDER = "write domain, host and port in this order: example.com smtp.example.com 587"
 UNIX = "save the file with line ends of Unix (LF) or Windows (CRLF)"
 
 
@@ -161,8 +162,7 @@ WRONG = [
     (
         ("add-domain", "smtp.r.test", "587"),
         [
-            'HOST: "587" is a port, not a host -- '
-            "write domain, host and port in this order: example.com smtp.example.com 587"
+            f'HOST: "587" is a port, not a host -- {ORDER}',
         ],
     ),
     (
