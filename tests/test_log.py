@@ -197,6 +197,14 @@ def test_help_of_a_command(command: str) -> None:
     assert out.startswith(f"usage: dms-relay {command} ")
 
 
+@pytest.mark.parametrize("words", [["-h"], ["--help", "apply"], ["--log-level", "info", "-h", "apply"]])
+def test_the_help_names_all_commands(words: list[str]) -> None:
+    """Also where a command stands behind, for which the parser would be made as far as that needs."""
+    code, out, _ = called(*words)
+    assert code == 0
+    assert [word for word in (*COMMANDS, *OTHERS) if f"\n    {word} " not in out] == []
+
+
 def test_version() -> None:
     """``--version`` names the program and its version."""
     code, out, _ = called("--version")
