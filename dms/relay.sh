@@ -12,7 +12,7 @@
 function _setup_relayhost() {
   _log 'debug' 'Setting up Postfix Relay Hosts'
   __dms_relay_apply && return 0
-  _dms_panic__general 'The relay settings could not be applied, so Postfix is not started: see the lines above' 'relay.sh'
+  _dms_panic__general 'The relay settings could not be applied, so Postfix is not started: see the lines above' 'dms-relay'
   return 1
 }
 

@@ -32,7 +32,11 @@ _SECRET_OPTIONS = ("--password-stdin", "--no-apply", "--help", "-h")
 _HIDDEN = "complete"
 #: What an option looks like, and hardly a password; and what is said where a word is not shown.
 _OPTION_LIKE = re.compile(r"--[a-z]+(-[a-z]+)*")
-_NOT_SHOWN = "a word too many, which is not shown, or a mistyped option; a password can be given by --password-stdin"
+_NOT_SHOWN = "a word too many, or a mistyped option"
+_QUOTE = (
+    "a word too many, which is not shown, or a mistyped option; put a password with blanks in quotes, "
+    "or give it by --password-stdin"
+)
 #: Likeness (difflib, 0 to 1) from which a word counts as a slip of an option.
 _LIKENESS = 0.7
 _EPILOG = """\
@@ -55,8 +59,9 @@ def parse(argv: Sequence[str], prog: str) -> argparse.Namespace:
     arguments, unknown = top.parse_known_args(words)
     if unknown:
         names = _names(unknown, may_hold_password=_SECRET in argv)
+        not_shown = _QUOTE if _SECRET in argv else _NOT_SHOWN
         hint = "; it stands before the command" if _OPTIONS.intersection(names) else ""
-        top.error(f"unrecognized arguments: {' '.join(names) or _NOT_SHOWN}{hint}")
+        top.error(f"unrecognized arguments: {' '.join(names) or not_shown}{hint}")
     return arguments
 
 
@@ -143,7 +148,7 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Say what is wrong, and end with exit code 2."""
         message = re.sub(r"ignored explicit argument .*", "it takes no value", message, flags=re.DOTALL)
-        super().error(message.replace(f", '{_HIDDEN}'", ""))
+        super().error(re.sub(rf", '?{_HIDDEN}'?(?=\))", "", message))
 
 
 class _Commands:
@@ -208,7 +213,7 @@ def _add_editing(commands: _Commands) -> None:
         "password", metavar="PASSWORD", nargs="?", help="stands in the shell's history: better leave it out"
     )
     auth.add_argument("--password-stdin", action="store_true", help="read the password from standard input")
-    excluded = commands.add_edit("exclude-domain", "send the mail of a domain past RELAY_HOST, directly")
+    excluded = commands.add_edit("exclude-domain", "exclude a domain from RELAY_HOST")
     excluded.add_argument("domain", metavar="DOMAIN", help="a domain, with or without a leading @")
     removed = commands.add_edit("remove-domain", "take back what add-domain or exclude-domain said of a sender")
     removed.add_argument("domain", metavar="DOMAIN", help=_DOMAIN)

@@ -47,9 +47,9 @@ def remove_entry(content: bytes, key: str) -> bytes:
     return text.content()
 
 
-def has_entry(content: bytes, key: str) -> bool:
-    """Whether a line of ``key`` stands in ``content``."""
-    return bool(_Text(content).of(key))
+def keys_in(content: bytes) -> list[str]:
+    """Give the key of each line, in order; comments and blank lines have none."""
+    return [key for key in _Text(content).first_fields() if key and key[0] != "#"]
 
 
 class _Text:
@@ -72,6 +72,10 @@ class _Text:
             if wrong and b"\r" in self._lines[number].strip(_TRIM + b"\n"):
                 raise SyntaxProblem(f"line {number + 1} {wrong[0]}", wrong[1])
         return found
+
+    def first_fields(self) -> list[str]:
+        """Give the first field of each line."""
+        return [_fields(line)[0] for line in self._lines]
 
     def fields(self, number: int) -> tuple[str, str]:
         """Give a line's key, without letter case, and its value."""

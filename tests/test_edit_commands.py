@@ -41,7 +41,7 @@ EDITS = (
             "u@a.test goes through [r.test]:587",
         ),
         (("add-domain", "<>", "r.test"), RELAYMAP, "<>  [r.test]:25", "<> goes through [r.test]:25"),
-        (("exclude-domain", "@a.test"), RELAYMAP, "@a.test", "@a.test does not go through RELAY_HOST"),
+        (("exclude-domain", "@a.test"), RELAYMAP, "@a.test", "@a.test is excluded from RELAY_HOST"),
         (
             ("add-auth", "a.test", "u@b.test", SECRET),
             LOGINS,
@@ -107,13 +107,18 @@ def test_one_directory_for_both(box: Box, monkeypatch: pytest.MonkeyPatch) -> No
     assert box.table("relayhost_map") == {"@a.test": "[r.test]:25"}
 
 
-def test_remove_the_login_at_a_bare_name(box: Box) -> None:
-    """A name alone means a sender's domain; where a relay's login has that key, a warning says that it stays."""
-    box.write(LOGINS, f"r.test u:{SECRET}\n@r.test v:{SECRET}\n")
-    result = box.run("remove-auth", "r.test", "--no-apply")
-    assert (box.config_dir / LOGINS).read_text() == f"r.test u:{SECRET}\n"
-    text = "the login at the relay r.test, whose key has neither brackets nor port, stays"
-    assert f"{LOGINS}: {text} -- take its line out by hand if you mean that one" in of_level(result, "warn")
+@pytest.mark.parametrize(
+    ("key", "how"),
+    [("r.test", "take its line out by hand"), ("[r.test]:587", "remove-auth '[r.test]:587'")],
+)
+@pytest.mark.parametrize("typed", ["R.test", "r.test:25"])
+def test_remove_the_login_at_a_relay_of_that_name(box: Box, key: str, how: str, typed: str) -> None:
+    """A login stays whose relay has the name that was typed, but another key; a warning says how to remove that one."""
+    box.write(LOGINS, f"{key} u:{SECRET}\n@r.test v:{SECRET}\nr.test:25 w:{SECRET}\n@s.test x:y\n")
+    result = box.run("remove-auth", typed, "--no-apply")
+    assert f"{key} u:{SECRET}\n" in (box.config_dir / LOGINS).read_text()
+    assert f"{LOGINS}: the login at the relay {key} stays -- if you mean that one: {how}" in of_level(result, "warn")
+    assert "s.test" not in result.err
 
 
 WRONG = [

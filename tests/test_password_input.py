@@ -139,7 +139,7 @@ def test_standard_input(box: Box, end: bytes) -> None:
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"", "PASSWORD: the password is empty"),
+        (b"", "nothing came on standard input -- docker exec passes it on only with -i"),
         (b"\n", "PASSWORD: the password is empty"),
         (f"{SECRET}\n\n".encode(), "PASSWORD: the password holds a line end or a NUL"),
         (f"{SECRET}\0".encode(), "PASSWORD: the password holds a line end or a NUL"),

@@ -124,6 +124,6 @@ def test_list_and_remove(box: Box) -> None:
     edit(box, "add-domain", "a.test", "r.test")
     edit(box, "add-auth", "a.test", "user", SECRET)
     assert "@a.test" in box.run("list").out
-    assert edit(box, "remove-domain", "a.test").out == f"{RELAYMAP}: nothing is said about @a.test\n"
-    assert edit(box, "remove-auth", "a.test").out == f"{LOGINS}: no login for @a.test\n"
+    assert edit(box, "remove-domain", "a.test").out == f"{RELAYMAP}: @a.test is removed\n"
+    assert edit(box, "remove-auth", "a.test").out == f"{LOGINS}: the login of @a.test is removed\n"
     assert (text(box, RELAYMAP), text(box, LOGINS)) == ("", "")

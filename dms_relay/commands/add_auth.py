@@ -40,7 +40,7 @@ def run(arguments: Namespace, context: Context) -> int:
     checks.require()
     login = Login(arguments.username, password)
     fact = f"{key} logs in as {login.shown_username}"
-    return edit_and_apply(arguments, context, NAME, lambda text: set_entry(text, key, login.table_value), fact)
+    return edit_and_apply(arguments, context, NAME, lambda text: set_entry(text, key, login.table_value), (fact, fact))
 
 
 def _check_username(username: str) -> None:
@@ -95,6 +95,8 @@ def _from_standard_input() -> str:
         raise UsageError(
             f"the password on standard input is longer than {SECRET_MAX} octets -- give the password alone"
         )
+    if not data:
+        raise UsageError("nothing came on standard input -- docker exec passes it on only with -i")
     if data.startswith(UTF8_BOM):
         raise UsageError("the password on standard input begins with a byte order mark -- save it as UTF-8 without")
     return without_line_end(data.decode("utf-8", "surrogateescape"))

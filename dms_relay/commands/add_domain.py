@@ -32,4 +32,4 @@ def run(arguments: Namespace, context: Context) -> int:
         )
         context.log.warn(f"PORT: {text} -- use the relay's port for STARTTLS, often 587")
     fact = f"{key} goes through {nexthop}"
-    return edit_and_apply(arguments, context, NAME, lambda text: set_entry(text, key, nexthop), fact)
+    return edit_and_apply(arguments, context, NAME, lambda text: set_entry(text, key, nexthop), (fact, fact))

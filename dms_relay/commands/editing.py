@@ -45,11 +45,14 @@ class Checks:
 
 
 def edit_and_apply(
-    arguments: Namespace, context: Context, name: str, change: Callable[[bytes], bytes], fact: str
+    arguments: Namespace, context: Context, name: str, change: Callable[[bytes], bytes], facts: tuple[str, str]
 ) -> int:
-    """Edit one file, say the ``fact`` that is now so, and make Postfix have it; return the exit code."""
+    """Edit one file, say what is so now, and make Postfix have it; return the exit code.
+
+    ``facts`` are what is said where the file was changed, and where nothing had to be.
+    """
     is_changed = edit(context.paths, name, change, log=context.log)
-    context.say(f"{name}: {fact}" if is_changed else f"already so: {fact}")
+    context.say(f"{name}: {facts[0]}" if is_changed else f"already so: {facts[1]}")
     if not arguments.apply:
         return os.EX_OK
     if not _is_its_postfix(arguments, context):

@@ -20,5 +20,5 @@ def run(arguments: Namespace, context: Context) -> int:
     checks = Checks()
     key = checks("DOMAIN", lambda: domain_key(arguments.domain), "")
     checks.require()
-    fact = f"{key} does not go through RELAY_HOST"
-    return edit_and_apply(arguments, context, NAME, lambda text: set_entry(text, key, ""), fact)
+    fact = f"{key} is excluded from RELAY_HOST"
+    return edit_and_apply(arguments, context, NAME, lambda text: set_entry(text, key, ""), (fact, fact))

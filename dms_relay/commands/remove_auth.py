@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from dms_relay.commands.editing import Checks, edit_and_apply
-from dms_relay.entries import has_entry, remove_entry
+from dms_relay.entries import keys_in, remove_entry
 from dms_relay.keys import login_key
+from dms_relay.nexthop import SyntaxProblem, host_of
 from dms_relay.sources.sasl_password import NAME
 
 if TYPE_CHECKING:
@@ -22,9 +24,19 @@ def run(arguments: Namespace, context: Context) -> int:
     checks.require()
 
     def change(text: bytes) -> bytes:
-        if key.startswith("@") and has_entry(text, key[1:]):
-            what = f"the login at the relay {key[1:]}, whose key has neither brackets nor port, stays"
-            context.log.warn(f"{NAME}: {what} -- take its line out by hand if you mean that one")
-        return remove_entry(text, key)
+        new = remove_entry(text, key)
+        for other in keys_in(new):
+            if "@" not in other and _host(other) == _host(key):
+                how = f"remove-auth '{other}'" if any(sign in other for sign in "[:") else "take its line out by hand"
+                context.log.warn(f"{NAME}: the login at the relay {other} stays -- if you mean that one: {how}")
+        return new
 
-    return edit_and_apply(arguments, context, NAME, change, f"no login for {key}")
+    facts = (f"the login of {key} is removed", f"there is no login for {key}")
+    return edit_and_apply(arguments, context, NAME, change, facts)
+
+
+def _host(key: str) -> str:
+    """Give what a person may have in mind with a key: a relay's host name, or a domain."""
+    with suppress(SyntaxProblem):
+        return host_of(key.removeprefix("@")).casefold()
+    return key.casefold()

@@ -20,5 +20,5 @@ def run(arguments: Namespace, context: Context) -> int:
     checks = Checks()
     key = checks("DOMAIN", lambda: sender_key(arguments.domain), "")
     checks.require()
-    fact = f"nothing is said about {key}"
-    return edit_and_apply(arguments, context, NAME, lambda text: remove_entry(text, key), fact)
+    facts = (f"{key} is removed", f"there is no line for {key}")
+    return edit_and_apply(arguments, context, NAME, lambda text: remove_entry(text, key), facts)

@@ -14,7 +14,7 @@ _shtab_dms_relay_commands() {
     add-domain:'send the mail of a sender through a relay'
     apply:'make Postfix match the inputs, and reload it where it runs'
     completion:'print the completion for a shell'
-    exclude-domain:'send the mail of a domain past RELAY_HOST, directly'
+    exclude-domain:'exclude a domain from RELAY_HOST'
     list:'list senders, their relays and their logins, without passwords'
     man:'print the manual page, for man -l -'
     plan:'show what apply would change, as a diff; writes nothing'
