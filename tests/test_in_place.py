@@ -18,7 +18,7 @@ import pytest
 
 from dms_relay import in_place
 from tests.box import Box
-from tests.console import of_level, said
+from tests.console import of_level
 from tests.scene import ROOT, needs_root
 
 if TYPE_CHECKING:
@@ -378,34 +378,3 @@ def test_killed_at_any_operation_in_place(box: Box, single: Path) -> None:
             path.unlink()
 
     assert kills(box, restore) > 10
-
-
-def test_readers_wait_for_a_writer(box: Box) -> None:
-    """While somebody writes under the lock, who reads waits; where that takes too long, it reads without."""
-    box.write(RELAYMAP, "@a.test [r.test]\n")
-    program = (
-        "import fcntl, os, sys, time; d = os.open(sys.argv[1], 0); fcntl.flock(d, 2); print(flush=True); time.sleep(1)"
-    )
-    with subprocess.Popen([sys.executable, "-c", program, box.config_dir], stdout=subprocess.PIPE) as writer:
-        assert writer.stdout is not None
-        writer.stdout.readline()
-        assert box.run("show").code == 0
-        assert writer.wait(20) == 0
-
-
-def test_readers_do_not_wait_for_ever(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever may read the directory can hold its lock; a boot does not hang on that."""
-    monkeypatch.setattr("dms_relay.files.READING_TIMEOUT", 0.1)
-    box.write(RELAYMAP, "@a.test [r.test]\n")
-    program = (
-        "import fcntl, os, sys, time; d = os.open(sys.argv[1], 0); fcntl.flock(d, 2); print(flush=True); time.sleep(60)"
-    )
-    with subprocess.Popen([sys.executable, "-c", program, box.config_dir], stdout=subprocess.PIPE) as writer:
-        assert writer.stdout is not None
-        writer.stdout.readline()
-        assert box.run("show").code == 0
-        monkeypatch.setattr("dms_relay.edit.LOCK_TIMEOUT", 0.1)
-        refused = box.run(*EDIT)
-        writer.kill()
-    assert said(refused)[-1][1].startswith(f"another dms-relay works on {box.config_dir} and does not finish")
-    assert refused.code == os.EX_TEMPFAIL
