@@ -21,19 +21,22 @@ from dms_relay import files
 from dms_relay.errors import BusyError
 from dms_relay.log import NO_LOG
 from dms_relay.machine import find
-from dms_relay.plan import one_phase, phases
+from dms_relay.model import RELAY_DIRECTORY
+from dms_relay.phases import one_phase, phases
 from dms_relay.postfix import Postfix
 from dms_relay.state import State, dump
 
 if TYPE_CHECKING:
     from dms_relay.log import Log
     from dms_relay.model import Paths
-    from dms_relay.plan import ParameterChange, Phase, Plan
+    from dms_relay.phases import Phase
+    from dms_relay.plan import ParameterChange, Plan
     from dms_relay.state import TableFile
 
 #: Seconds to wait for another run to finish.
 LOCK_TIMEOUT = 30.0
 _STATE_MODE = 0o600
+_DIRECTORY_MODE = 0o700
 
 
 def apply(  # noqa: PLR0913 -- what a caller may choose, each by name
@@ -92,12 +95,15 @@ class _Run:
             self._reload(master)
         if plan.is_empty and is_due:
             self._reload(master)
+        if not any(name.startswith(RELAY_DIRECTORY) for name in plan.final.tables):
+            files.remove_empty_directory(self.paths.relay_directory)
 
     def _make(self, phase: Phase) -> None:
         self.log.debug("phase", name=phase.name)
         for table in phase.tables:
             if table.new:
                 self._write(table.name, table.new)
+        self._edit_services(phase)
         self._edit(phase)
         for table in phase.tables:
             if table.new is None:
@@ -106,11 +112,19 @@ class _Run:
 
     def _write(self, name: str, table: TableFile) -> None:
         path = self.paths.table(name)
+        if path.parent != self.paths.postfix_dir:
+            files.make_directory(path.parent, _DIRECTORY_MODE)
         if table.is_link:
             files.link(path, table.content)
         else:
             files.replace(path, table.content, table.mode, (table.uid, table.gid))
         self.log.info("table written", table=str(path), entries=table.content.count(b"\n"))
+
+    def _edit_services(self, phase: Phase) -> None:
+        if phase.services:
+            self.postfix.edit_master_cf({change.name: change.new for change in phase.services})
+        for change in phase.services:
+            self.log.info("service set" if change.new else "service removed", service=change.name)
 
     def _edit(self, phase: Phase) -> None:
         settings = {p.name: p.new for p in phase.parameters if p.new is not None}

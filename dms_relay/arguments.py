@@ -224,6 +224,7 @@ def _add_editing(commands: _Commands) -> None:
 def _add_helping(commands: _Commands) -> None:
     completion = commands.add("completion", "print the completion for a shell")
     completion.add_argument("shell", metavar="SHELL", choices=SHELLS, help=" or ".join(SHELLS))
+    commands.add("schema", "print the JSON Schema of relay.yaml, for editors")
     commands.add("man", "print the manual page, for man -l -")
     commands.add_hidden(_HIDDEN).add_argument("what")
 

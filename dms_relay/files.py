@@ -120,6 +120,23 @@ def remove(path: Path) -> None:
     _sync_parent(path)
 
 
+def make_directory(path: Path, mode: int) -> None:
+    """Make a directory; fine where it is there."""
+    try:
+        path.mkdir(mode)
+    except FileExistsError:
+        return
+    except OSError as error:
+        raise cannot_write(path, error) from error
+    _sync_parent(path)
+
+
+def remove_empty_directory(path: Path) -> None:
+    """Take a directory away where nothing is in it; fine where it is not there, or holds something."""
+    with suppress(OSError):
+        path.rmdir()
+
+
 def _sync_parent(path: Path) -> None:
     """Have a name that was made or taken away on the disk. Some file systems of the network cannot be told to."""
     try:

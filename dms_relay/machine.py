@@ -6,18 +6,17 @@ import os
 import stat
 from dataclasses import dataclass, field
 from errno import EACCES
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dms_relay import main_cf
+from dms_relay import main_cf, master_cf
 from dms_relay.errors import WriteError
 from dms_relay.files import temporary_name
-from dms_relay.model import PARAMETERS, TABLES
+from dms_relay.model import PARAMETERS, RELAY_DIRECTORY, TABLES
 from dms_relay.postfix import Postfix
 from dms_relay.state import State, TableFile, load
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from dms_relay.model import Paths
 
 
@@ -26,7 +25,8 @@ class Found:
     """What was found.
 
     ``owner`` is who is to own what we write; ``leftovers`` are files of a run that was killed; ``is_public`` says that
-    every user may read main.cf.
+    every user may read main.cf. ``services`` are those of master.cf that are called as ours are, ``chroot`` is what that
+    field says of ``smtp``.
     """
 
     parameters: dict[str, str] = field(default_factory=dict, repr=False)
@@ -35,6 +35,8 @@ class Found:
     owner: tuple[int, int] = (0, 0)
     leftovers: tuple[Path, ...] = ()
     is_public: bool = False
+    services: dict[str, master_cf.Entry] = field(default_factory=dict)
+    chroot: str = "n"
 
 
 def find(paths: Paths) -> Found:
@@ -42,17 +44,34 @@ def find(paths: Paths) -> Found:
     postfix = Postfix(paths.postfix_dir)
     parameters = main_cf.values(postfix.read_main_cf())
     state_file = _read(paths.state)
-    tables = {name: table for name in TABLES if (table := _read(paths.table(name)))}
-    written = [paths.state, paths.main_cf, *map(paths.table, TABLES)]
-    temporary = [postfix.temporary, *map(temporary_name, written)]
+    names = (*TABLES, *_relay_tables(paths))
+    tables = {name: table for name in names if (table := _read(paths.table(name)))}
+    written = [paths.state, paths.main_cf, paths.master_cf, *map(paths.table, TABLES)]
+    temporary = [
+        postfix.temporary,
+        *map(temporary_name, written),
+        *paths.relay_directory.glob(temporary_name(Path("*")).name),
+    ]
+    services = postfix.read_master_cf() if paths.master_cf.exists() else ""
     return Found(
         parameters={name: parameters[name] for name in PARAMETERS if name in parameters},
         tables=tables,
         state=load(state_file.content if state_file else None, str(paths.state)),
         owner=(os.geteuid(), os.getegid()),
         leftovers=tuple(path for path in temporary if os.path.lexists(path)),
+        services=master_cf.services(services),
+        chroot=master_cf.chroot(services),
         is_public=bool(paths.main_cf.stat().st_mode & stat.S_IROTH),
     )
+
+
+def _relay_tables(paths: Paths) -> list[str]:
+    """Name each file in the directory of tables; a link there is one as well."""
+    directory = paths.relay_directory
+    if directory.is_symlink() or (directory.exists() and not directory.is_dir()):
+        raise WriteError(f"{directory} is not a directory -- take it away")
+    found = directory.iterdir() if directory.is_dir() else ()
+    return sorted(f"{RELAY_DIRECTORY}/{path.name}" for path in found if not path.name.startswith("."))
 
 
 def _read(path: Path) -> TableFile | None:

@@ -22,6 +22,14 @@ _SETTING = re.compile(rf"([A-Za-z0-9_./-]+)[{_SPACE}]*=(.*)", re.DOTALL)
 _PLAIN_TABLES = re.compile(r"((texthash|hash|btree|lmdb|cdb|dbm|sdbm|regexp|pcre):/[\w./+@=-]+[, ]*)*")
 
 
+class Logical(NamedTuple):
+    """One logical line, its lines joined: the lines it takes, counted from 0, end excluded."""
+
+    first: int
+    end: int
+    text: str
+
+
 class Entry(NamedTuple):
     """One logical line: the lines it takes, counted from 0, end excluded, and the name and value where it is a setting.
 
@@ -34,8 +42,8 @@ class Entry(NamedTuple):
     value: str
 
 
-def parse(text: str) -> Iterator[Entry]:
-    """Give the settings of a main.cf in order."""
+def logical_lines(text: str) -> Iterator[Logical]:
+    """Give the logical lines of main.cf or master.cf in order (postconf(5), "General")."""
     entry: list[str] = []
     first = end = 0
     for number, line in enumerate(text.split("\n")):
@@ -43,16 +51,23 @@ def parse(text: str) -> Iterator[Entry]:
         if not bare or bare.startswith("#"):
             continue
         if line[0] not in _SPACE:
-            yield from _setting(first, end, entry)
+            yield from _logical(first, end, entry)
             first, entry = number, []
         entry.append(line)
         end = number + 1
-    yield from _setting(first, end, entry)
+    yield from _logical(first, end, entry)
 
 
-def _setting(first: int, end: int, lines: list[str]) -> Iterator[Entry]:
-    if match := _SETTING.fullmatch("".join(line.rstrip("\r") for line in lines)):
-        yield Entry(first, end, match[1], match[2].strip(_SPACE))
+def _logical(first: int, end: int, lines: list[str]) -> Iterator[Logical]:
+    if lines:
+        yield Logical(first, end, "".join(line.rstrip("\r") for line in lines))
+
+
+def parse(text: str) -> Iterator[Entry]:
+    """Give the settings of a main.cf in order."""
+    for line in logical_lines(text):
+        if match := _SETTING.fullmatch(line.text):
+            yield Entry(line.first, line.end, match[1], match[2].strip(_SPACE))
 
 
 def values(text: str) -> dict[str, str]:
@@ -70,14 +85,15 @@ def edit(text: str, changes: dict[str, str | None]) -> str:
     for entry in parse(text):
         if entry.name in changes:
             value = left.pop(entry.name, None)
-            _clear(lines, entry)
+            clear(lines, entry.first, entry.end)
             lines[entry.first] = None if value is None else f"{entry.name} = {value}"
     lines += [f"{name} = {value}" for name, value in left.items() if value is not None]
     return "".join(f"{line}\n" for line in lines if line is not None)
 
 
-def _clear(lines: list[str | None], entry: Entry) -> None:
-    for number in range(entry.first, entry.end):
+def clear(lines: list[str | None], first: int, end: int) -> None:
+    """Take the lines of a logical line out; comments and empty lines between them stay."""
+    for number in range(first, end):
         line = lines[number]
         if line is not None and line.strip(_SPACE) and not line.lstrip(_SPACE).startswith("#"):
             lines[number] = None

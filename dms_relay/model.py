@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from dms_relay.relays import RelayFile, Transports
+
 #: What stands where a password would.
 MASK = "********"
 
@@ -23,8 +25,34 @@ RELAYHOST_MAP = "relayhost_map"
 SASL_PASSWD = "sasl_passwd"  # noqa: S105 -- a file name
 TABLES = (SASL_PASSWD, RELAYHOST_MAP)
 
+#: The directory of the tables that relays of their own use (``RELAY_ROUTING=transports``).
+RELAY_DIRECTORY = "relay.d"
+SENDER_TRANSPORT = f"{RELAY_DIRECTORY}/sender_transport"
+RECIPIENT_TRANSPORT = f"{RELAY_DIRECTORY}/recipient_transport"
+
+#: The file of relays that have a transport of their own, in the configuration directory.
+RELAY_YAML = "relay.yaml"
+
+#: The port of implicit TLS (RFC 8314), and its names (/etc/services).
+IMPLICIT_TLS_PORTS = frozenset({"465", "submissions", "smtps", "ssmtp"})
+
+#: How a route says that mail goes to the recipient's own server.
+DIRECT = "direct"
+
+#: How mail finds its relay: by tables of nexthops, as relay.sh does, or by a transport for each relay.
+MAPS, TRANSPORTS = ROUTINGS = ("maps", "transports")
+
+#: Postfix's levels of TLS (TLS_README, "Client TLS security levels").
+TLS_LEVELS = ("secure", "verify", "dane-only", "dane", "fingerprint", "encrypt", "may", "none")
+
+#: Levels that ask authorities who the server is.
+AUTHORITY_LEVELS = frozenset({"secure", "verify"})
+#: Where Debian and its kin keep the system's certificate authorities (package ca-certificates).
+SYSTEM_AUTHORITIES = "/etc/ssl/certs/ca-certificates.crt"
+
 #: The parameters that we set: those that say where mail goes, and those that protect it on the way.
-ROUTE_PARAMETERS = ("relayhost", "sender_dependent_relayhost_maps")
+TRANSPORT_PARAMETERS = ("default_transport", "sender_dependent_default_transport_maps", "transport_maps")
+ROUTE_PARAMETERS = ("relayhost", "sender_dependent_relayhost_maps", *TRANSPORT_PARAMETERS)
 PROTECTION_PARAMETERS = (
     "smtp_sasl_password_maps",
     "smtp_sasl_auth_enable",
@@ -53,6 +81,16 @@ class Paths:
         return self.postfix_dir / "dms-relay.state.json"
 
     @property
+    def relay_directory(self) -> Path:
+        """Where the tables of relays with a transport of their own lie."""
+        return self.postfix_dir / RELAY_DIRECTORY
+
+    @property
+    def master_cf(self) -> Path:
+        """Postfix's services."""
+        return self.postfix_dir / "master.cf"
+
+    @property
     def vhost(self) -> Path:
         """The managed domains, as DMS lists them."""
         return self.postfix_dir / "vhost"
@@ -64,14 +102,18 @@ class Paths:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Origin:
-    """Where a value came from: ``env RELAY_HOST``, ``postfix-relaymap.cf:3``. ``line`` counts from 1; 0 is no line."""
+    """Where a value came from: ``env RELAY_HOST``, ``postfix-relaymap.cf:3``, ``relay.yaml:4:11``.
+
+    ``line`` and ``column`` count from 1; 0 is none.
+    """
 
     source: str
     line: int = 0
+    column: int = field(default=0, repr=False)
 
     def __str__(self) -> str:
         """Give it as compilers do, so that editors can jump there."""
-        return f"{self.source}:{self.line}" if self.line else self.source
+        return ":".join([self.source, *(str(number) for number in (self.line, self.column) if number)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +225,7 @@ class Inputs:
     """All that was read. A file that is not there is ``None``, one that is there may be empty.
 
     ``default`` is ``DEFAULT_RELAY_HOST``, ``relay`` is ``RELAY_HOST`` with ``RELAY_PORT``, each as the route that it makes.
+    ``file`` is ``relay.yaml``. ``is_user_file_last`` says that somebody writes ``postfix-main.cf`` into main.cf after us.
     """
 
     default: tuple[NexthopList, Origin] | None = None
@@ -193,6 +236,10 @@ class Inputs:
     logins: tuple[LoginEntry, ...] | None = None
     domains: tuple[Domain, ...] = ()
     user_parameters: dict[str, UserParameter] = field(default_factory=dict)
+    is_user_file_last: bool = False
+    routing: str = MAPS
+    tls_level: Setting | None = None
+    file: RelayFile | None = None
     problems: tuple[Problem, ...] = ()
 
 
@@ -201,7 +248,8 @@ class RelayConfig:
     """What the operator wants, with every conflict resolved.
 
     ``logins`` is ``None`` where no login table is to be made at all; ``login_file`` says whether
-    ``postfix-sasl-password.cf`` is there, which turns logins by sender on.
+    ``postfix-sasl-password.cf`` is there, which turns logins by sender on. Where each relay has a transport of its own, all
+    of it stands in ``transports``, and routes and logins here are empty.
     """
 
     enabled: bool = False
@@ -211,12 +259,19 @@ class RelayConfig:
     logins: tuple[LoginEntry, ...] | None = None
     login_file: bool = False
     user_parameters: dict[str, UserParameter] = field(default_factory=dict)
+    transports: Transports | None = None
     warnings: tuple[Problem, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class PostfixConfig:
-    """What Postfix is to have: table name to its whole text, parameter name to its value. A login may stand in both."""
+    """What Postfix is to have: table name to its whole text, parameter name to its value. A login may stand in both.
+
+    A parameter in ``fronts`` keeps the lookup tables that are there, with this one in front of them. ``services`` are
+    smtp(8) services of master.cf, by name, each with the parameters that it overrides.
+    """
 
     tables: dict[str, str] = field(default_factory=dict, repr=False)
     parameters: dict[str, str] = field(default_factory=dict, repr=False)
+    fronts: dict[str, str] = field(default_factory=dict)
+    services: dict[str, dict[str, str]] = field(default_factory=dict)

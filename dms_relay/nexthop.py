@@ -210,9 +210,19 @@ def is_ipv6(text: str) -> bool:
     return True
 
 
-def _check_ipv4(text: str) -> None:
+def is_address(text: str) -> bool:
+    """Whether ``text`` is an IPv4 or IPv6 address."""
+    return is_ipv4(text) or is_ipv6(text)
+
+
+def is_ipv4(text: str) -> bool:
+    """Whether ``text`` is an IPv4 address (RFC 791): four numbers from 0 to 255."""
     numbers = text.split(".")
-    if len(numbers) == 4 and all(n.isdigit() and len(n) <= 3 and int(n) <= 255 for n in numbers):  # noqa: PLR2004 -- RFC 791
+    return len(numbers) == 4 and all(n.isdigit() and len(n) <= 3 and int(n) <= 255 for n in numbers)  # noqa: PLR2004
+
+
+def _check_ipv4(text: str) -> None:
+    if is_ipv4(text):
         return
     raise SyntaxProblem(f"host{quote(text)} is not an IPv4 address", "write four numbers from 0 to 255, or a host name")
 

@@ -1,32 +1,41 @@
-"""Wanted against found: the changes, in the order in which they are safe. Pure.
+"""Wanted against found: the changes, and what to remember. Pure; ``phases.py`` has the order in which they are safe.
 
 What was there before us is kept in the ``State`` that goes with the plan: ``intent`` is recorded before the first change,
-``final`` after the last. The order is that of three phases, with a reload of a running Postfix after each:
-
-    protect   logins and TLS that the new routes need; a login at a nexthop that goes is still there
-    route     the routes, new and old
-    release   logins, parameters and tables that nothing needs any more
-
-so that a message that is on its way by the old route still finds the login there, and none goes by the new one before
-its login and TLS are there. A login by sender that is taken away goes at once: it would be offered to the sender's new
-relay. A password cannot be taken back, a message that was refused can be sent again.
+``final`` after the last. A parameter that only gets a lookup table of ours in front keeps what others put there, also after
+us. Raises ``InputError`` where a service of master.cf has the name of one of ours and is not ours.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import re
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from dms_relay import master_cf
+from dms_relay.errors import InputError
 from dms_relay.main_cf import may_hold_login
-from dms_relay.model import PARAMETERS, RELAYHOST_MAP, ROUTE_PARAMETERS, SASL_PASSWD, TABLES, Origin, Problem
+from dms_relay.model import (
+    PARAMETERS,
+    RECIPIENT_TRANSPORT,
+    SENDER_TRANSPORT,
+    TABLES,
+    TRANSPORT_PARAMETERS,
+    Origin,
+    Problem,
+)
 from dms_relay.state import Given, State, TableFile
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from dms_relay.machine import Found
     from dms_relay.model import PostfixConfig
 
 #: Permission bits of each table: a login stands in one, and the other says whom the server writes to.
 TABLE_MODE = 0o600
+#: Parameters that hold a list of lookup tables, of which one is ours.
+_FRONTED = frozenset(TRANSPORT_PARAMETERS) - {"default_transport"}
+_OURS = re.compile(rf"(?:^|(?<=[, \t]))texthash:\S*/(?:{SENDER_TRANSPORT}|{RECIPIENT_TRANSPORT})(?:[, \t]+|$)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,17 +58,12 @@ class ParameterChange:
 
 
 @dataclass(frozen=True, slots=True)
-class Phase:
-    """Changes that may be made together. Tables are written first, then parameters set and removed, then files removed."""
+class ServiceChange:
+    """A service of master.cf before and after; ``None`` is no service. What others override in ours is kept."""
 
     name: str
-    tables: tuple[TableChange, ...] = ()
-    parameters: tuple[ParameterChange, ...] = ()
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether there is nothing in it."""
-        return not (self.tables or self.parameters)
+    old: master_cf.Service | None
+    new: master_cf.Service | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +73,17 @@ class Plan:
     found: Found
     tables: tuple[TableChange, ...]
     parameters: tuple[ParameterChange, ...]
+    services: tuple[ServiceChange, ...]
     intent: State
     final: State
     warnings: tuple[Problem, ...]
+    wanted_tables: dict[str, TableFile] = field(default_factory=dict, repr=False)
+    wanted_services: dict[str, master_cf.Service] = field(default_factory=dict, repr=False)
 
     @property
     def is_empty(self) -> bool:
-        """Whether tables and parameters are as wanted already."""
-        return not (self.tables or self.parameters)
+        """Whether tables, parameters and services are as wanted already."""
+        return not (self.tables or self.parameters or self.services)
 
     @property
     def is_first(self) -> bool:
@@ -86,26 +93,108 @@ class Plan:
 
 def plan(wanted: PostfixConfig, found: Found) -> Plan:
     """Compare what is wanted with what was found."""
+    _refuse_foreign_services(wanted, found)
     state = found.state
-    tables = tuple(table for name in TABLES if (table := _table_change(name, wanted, found)))
+    wanted = replace(wanted, parameters=wanted.parameters | _with_fronts(wanted, found), fronts={})
+    names = dict.fromkeys((*TABLES, *sorted({*wanted.tables, *state.tables})))
+    tables = tuple(table for name in names if (table := _table_change(name, wanted, found)))
+    services = tuple(_service_changes(wanted, found))
     changes = [change for name in PARAMETERS if (change := _parameter_change(name, wanted, found))]
     warnings = [_left(name, found) for name in state.parameters if _is_left(name, wanted, found)]
     if found.is_public:
         warnings += [_public(name) for name, value in wanted.parameters.items() if may_hold_login(name, value)]
-    kept = {name: state.tables.get(name, found.tables.get(name)) for name in TABLES if name in wanted.tables}
+    kept = {name: state.tables.get(name, found.tables.get(name)) for name in names if name in wanted.tables}
     before = {name: _before(name, found) for name in PARAMETERS if name in wanted.parameters}
-    final = State({name: Given(before[name], (wanted.parameters[name],)) for name in before}, kept)
+    ours = frozenset(wanted.services)
+    final = State({name: Given(before[name], (wanted.parameters[name],)) for name in before}, kept, services=ours)
     given = {
         name: Given(before[name], tuple(dict.fromkeys((*_standing(name, found), wanted.parameters[name]))))
         for name in before
     }
-    intent = State(state.parameters | given, state.tables | kept)
-    return Plan(found, tables, tuple(changes), intent, final, tuple(warnings))
+    interim = frozenset(interim_names(wanted.services))
+    spare = {name: found.tables.get(name) for name in map(master_cf.login_table, interim) if name not in state.tables}
+    intent = State(state.parameters | given, state.tables | spare | kept, services=state.services | ours | interim)
+    return Plan(
+        found,
+        tables,
+        tuple(changes),
+        services,
+        intent,
+        final,
+        tuple(warnings),
+        {name: _file(name, wanted, found) for name in wanted.tables},
+        {name: service(overrides, found, _old(name, found)) for name, overrides in wanted.services.items()},
+    )
+
+
+# Services.
+
+
+def interim_name(service: str) -> str:
+    """Name a service that takes the place of another for a while; no relay can be called so."""
+    return f"{service}_new"
+
+
+def interim_names(services: Iterable[str]) -> list[str]:
+    """Name every service that may be there for a while (``phases.py``)."""
+    return [interim_name(name) for name in (*services, f"{master_cf.PREFIX}smtp")] if services else []
+
+
+def _refuse_foreign_services(wanted: PostfixConfig, found: Found) -> None:
+    problems = [
+        Problem(
+            Origin("master.cf", found.services[name].line),
+            f"a service {name} is there that is not ours",
+            "give the relay another name, or take the service away",
+        )
+        for name in (*wanted.services, *interim_names(wanted.services))
+        if name in found.services and name not in found.state.services
+    ]
+    if problems:
+        raise InputError(problems)
+
+
+def _service_changes(wanted: PostfixConfig, found: Found) -> Iterator[ServiceChange]:
+    for name in (*wanted.services, *sorted(found.state.services - wanted.services.keys())):
+        entry, old = found.services.get(name), _old(name, found)
+        new = service(wanted.services[name], found, old) if name in wanted.services else None
+        if old != new or (entry and not old):
+            yield ServiceChange(name, old, new)
+
+
+def _old(name: str, found: Found) -> master_cf.Service | None:
+    entry = found.services.get(name)
+    return entry.service if entry else None
+
+
+def service(overrides: dict[str, str], found: Found, old: master_cf.Service | None = None) -> master_cf.Service:
+    """Make a service; what somebody else overrides in the one that is there is kept."""
+    others = () if old is None else (pair for pair in old.overrides if pair[0] not in master_cf.OVERRIDES)
+    return master_cf.Service(found.chroot, (*overrides.items(), *others))
+
+
+# Parameters.
+
+
+def _with_fronts(wanted: PostfixConfig, found: Found) -> dict[str, str]:
+    """Give each parameter that gets a table of ours in front of what is there."""
+    values = {}
+    for name, table in wanted.fronts.items():
+        rest = _without_ours(found.parameters.get(name, ""))
+        values[name] = f"{table}, {rest}" if rest else table
+    return values
+
+
+def _without_ours(value: str) -> str:
+    """Give a list of lookup tables without ours; what separates the others stays."""
+    return _OURS.sub("", value).strip(", ")
 
 
 def _before(name: str, found: Found) -> str | None:
-    given = found.state.parameters.get(name)
-    return given.before if given else found.parameters.get(name)
+    given, value = found.state.parameters.get(name), found.parameters.get(name)
+    if given and name in _FRONTED and value is not None and value not in given.values:
+        return _without_ours(value) or None
+    return given.before if given else value
 
 
 def _standing(name: str, found: Found) -> tuple[str, ...]:
@@ -120,6 +209,9 @@ def _parameter_change(name: str, wanted: PostfixConfig, found: Found) -> Paramet
         new: str | None = wanted.parameters[name]
         return ParameterChange(name, value, new, put_back=False) if value != new else None
     given = found.state.parameters.get(name)
+    if given and name in _FRONTED and value is not None and value not in given.values:
+        rest = _without_ours(value) or None
+        return ParameterChange(name, value, rest, put_back=True) if rest != value else None
     if given is None or value == given.before or value not in given.values:
         return None
     return ParameterChange(name, value, given.before, put_back=True)
@@ -128,7 +220,9 @@ def _parameter_change(name: str, wanted: PostfixConfig, found: Found) -> Paramet
 def _is_left(name: str, wanted: PostfixConfig, found: Found) -> bool:
     """Whether a parameter that is no longer ours has a value that is neither ours nor what was there before."""
     given, value = found.state.parameters[name], found.parameters.get(name)
-    return name not in wanted.parameters and value != given.before and value not in given.values
+    return (
+        name not in wanted.parameters and name not in _FRONTED and value != given.before and value not in given.values
+    )
 
 
 def _left(name: str, found: Found) -> Problem:
@@ -144,70 +238,16 @@ def _public(name: str) -> Problem:
     return Problem(Origin("postfix-main.cf"), text, "write the login into postfix-sasl-password.cf", is_error=False)
 
 
+def _file(name: str, wanted: PostfixConfig, found: Found) -> TableFile:
+    return TableFile(wanted.tables[name].encode(), TABLE_MODE, *found.owner)
+
+
 def _table_change(name: str, wanted: PostfixConfig, found: Found) -> TableChange | None:
     old = found.tables.get(name)
     if name in wanted.tables:
-        new: TableFile | None = TableFile(wanted.tables[name].encode(), TABLE_MODE, *found.owner)
+        new: TableFile | None = _file(name, wanted, found)
     elif name in found.state.tables:
         new = found.state.tables[name]
     else:
         return None
     return TableChange(name, old, new) if old != new else None
-
-
-def phases(plan: Plan) -> tuple[Phase, ...]:
-    """Order the changes; a phase without a change is left out."""
-    found = (_protect(plan), _route(plan), _release(plan))
-    return tuple(phase for phase in found if not phase.is_empty)
-
-
-def one_phase(plan: Plan) -> tuple[Phase, ...]:
-    """Give all changes at once: for a Postfix that does not run and knows nothing of ours yet."""
-    whole = Phase("set up", plan.tables, plan.parameters)
-    return () if whole.is_empty else (whole,)
-
-
-def _protect(plan: Plan) -> Phase:
-    tables = tuple(change for change in (_interim_logins(plan),) if change)
-    ours = tuple(p for p in plan.parameters if p.name not in ROUTE_PARAMETERS and not p.put_back)
-    return Phase("protect", tables, ours)
-
-
-def _route(plan: Plan) -> Phase:
-    tables = tuple(table for table in plan.tables if table.name == RELAYHOST_MAP and table.new)
-    return Phase("route", tables, tuple(p for p in plan.parameters if p.name in ROUTE_PARAMETERS))
-
-
-def _release(plan: Plan) -> Phase:
-    interim = _interim_logins(plan)
-    tables: list[TableChange] = []
-    for change in plan.tables:
-        old = interim.new if interim and change.name == SASL_PASSWD else change.old
-        is_written = change.name == RELAYHOST_MAP and change.new
-        if not is_written and old != change.new:
-            tables.append(TableChange(change.name, old, change.new))
-    back = tuple(p for p in plan.parameters if p.name not in ROUTE_PARAMETERS and p.put_back)
-    return Phase("release", tuple(tables), back)
-
-
-def _interim_logins(plan: Plan) -> TableChange | None:
-    """Give the login table for the time in which old and new routes are in use: the new one, and the nexthops of the old."""
-    change = next((table for table in plan.tables if table.name == SASL_PASSWD), None)
-    if change is None or change.new is None or SASL_PASSWD not in plan.final.tables:
-        return None
-    # What was there before us may stand there still, after a run that was cut short: its lines are not ours to keep.
-    is_ours = change.old != plan.found.state.tables.get(SASL_PASSWD, change.old)
-    old = change.old.content if change.old and is_ours else b""
-    content = change.new.content + _nexthop_lines(old, change.new.content)
-    new = TableFile(content, TABLE_MODE, change.new.uid, change.new.gid)
-    return TableChange(SASL_PASSWD, change.old, new) if new != change.old else None
-
-
-def _nexthop_lines(old: bytes, new: bytes) -> bytes:
-    keys = {_key(line) for line in new.splitlines()}
-    lines = old.splitlines(keepends=True)
-    return b"".join(line for line in lines if b"@" not in _key(line).encode() and _key(line) not in keys)
-
-
-def _key(line: bytes) -> str:
-    return line.partition(b"\t")[0].decode("utf-8", "replace").casefold()

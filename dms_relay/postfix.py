@@ -22,7 +22,7 @@ from pathlib import Path
 from stat import S_IMODE
 from typing import TYPE_CHECKING
 
-from dms_relay import files, main_cf
+from dms_relay import files, main_cf, master_cf
 from dms_relay.errors import MissingInputError, PostfixError, WriteError
 from dms_relay.model import Origin, Problem
 
@@ -72,13 +72,22 @@ class Postfix:
         """Give the text of master.cf."""
         path = self.directory / "master.cf"
         try:
-            return path.read_text("utf-8", "surrogateescape")
+            return path.read_bytes().decode("utf-8", "surrogateescape")
         except OSError as error:
             raise PostfixError(f"{path} cannot be read: {error.strerror} -- install Postfix") from None
 
     def edit_services(self, *settings: str) -> None:
         """Set fields of master.cf, as ``postconf -F`` takes them: ``*/*/chroot = n``."""
         self._run("postconf", "-F", *settings)
+
+    def edit_master_cf(self, changes: Mapping[str, master_cf.Service | None]) -> None:
+        """Change services of ours, or take them out; mode and owner of master.cf stay as they are."""
+        path = self.directory / "master.cf"
+        text = master_cf.edit(self.read_master_cf(), changes)
+        status = path.stat()
+        files.replace(
+            path, text.encode("utf-8", "surrogateescape"), S_IMODE(status.st_mode), (status.st_uid, status.st_gid)
+        )
 
     def require(self) -> None:
         """Raise ``PostfixError`` unless ``postconf`` is there, so that nothing is begun that cannot be ended."""

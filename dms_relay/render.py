@@ -20,6 +20,10 @@ def render(config: RelayConfig, paths: Paths) -> PostfixConfig:
     """Make tables and parameters. Where the operator's ``postfix-main.cf`` sets one of them, that value stands."""
     if not config.enabled:
         return PostfixConfig()
+    if config.transports:
+        from dms_relay.render_transports import render_transports  # noqa: PLC0415 -- only where this way is taken
+
+        return render_transports(config, config.transports, paths)
     tables = {RELAYHOST_MAP: _table((route.key, route.nexthops.text) for route in config.routes)}
     parameters = {"sender_dependent_relayhost_maps": f"texthash:{paths.table(RELAYHOST_MAP)}"}
     if config.default:

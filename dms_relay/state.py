@@ -12,9 +12,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dms_relay.errors import WriteError
+from dms_relay.model import PARAMETERS, TRANSPORT_PARAMETERS
 
-#: Version of the file's format.
-VERSION = 1
+#: Version of the file's format: what the first one cannot say makes it the second, so that a dms-relay of before refuses it.
+FIRST_VERSION, VERSION = 1, 2
+#: What a file of the first version can speak of.
+FIRST_PARAMETERS = frozenset(PARAMETERS) - frozenset(TRANSPORT_PARAMETERS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,22 +41,28 @@ class Given:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """All that is remembered. ``reload_due`` says that a running Postfix has not yet been told of a change."""
+    """All that is remembered. ``reload_due`` says that a running Postfix has not yet been told of a change.
+
+    ``services`` are those of master.cf that we made: there was none of that name before.
+    """
 
     parameters: dict[str, Given] = field(default_factory=dict)
     tables: dict[str, TableFile | None] = field(default_factory=dict)
     reload_due: bool = False
+    services: frozenset[str] = frozenset()
 
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to remember."""
-        return not (self.parameters or self.tables or self.reload_due)
+        return not (self.parameters or self.tables or self.reload_due or self.services)
 
 
 def dump(state: State) -> bytes:
     """Give the file's content."""
+    services = {"services": sorted(state.services)} if state.services else {}
     document = {
-        "version": VERSION,
+        "version": VERSION if services or not state.parameters.keys() <= FIRST_PARAMETERS else FIRST_VERSION,
+        **services,
         "reload_due": state.reload_due,
         "parameters": {n: {"before": g.before, "values": list(g.values)} for n, g in state.parameters.items()},
         "tables": {name: _dump_table(table) for name, table in state.tables.items()},
@@ -74,7 +83,7 @@ def load(data: bytes | None, name: str) -> State:
         return State()
     try:
         document = json.loads(data)
-        if document["version"] != VERSION:
+        if document["version"] not in {FIRST_VERSION, VERSION}:
             raise WriteError(
                 f"{name} is of another version of dms-relay -- use that one, or move the file away; what is set stays set"
             )
@@ -90,6 +99,7 @@ def _load(document: Any) -> State:  # noqa: ANN401 -- whatever JSON holds
         parameters={n: Given(g["before"], tuple(g["values"])) for n, g in document["parameters"].items()},
         tables={name: _load_table(table) for name, table in document["tables"].items()},
         reload_due=bool(document["reload_due"]),
+        services=frozenset(map(str, document.get("services", ()))),
     )
 
 

@@ -101,9 +101,10 @@ def test_login_of_the_file_that_no_relay_will_ask_for(box: Box) -> None:
             f"{LOGINS}:1: no relay that is set here has this key, so the login is not used -- "
             "write the key exactly as the nexthop, brackets and port included"
         ),
-        (
-            f"{LOGINS}:5: no relay is set here for this sender, so its login goes to whatever server takes the mail -- "
-            "map the sender in postfix-relaymap.cf, or take the login away"
+        *(
+            f"{LOGINS}:{line}: no relay is set here for this sender, so its login goes to whatever server takes the mail -- "
+            "map the sender in postfix-relaymap.cf, or set RELAY_ROUTING=transports"
+            for line in (5, 6)
         ),
     ]
 

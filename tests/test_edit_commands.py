@@ -93,10 +93,14 @@ def test_a_relay_where_a_sender_is_meant(box: Box, nexthop: str, remedy: str) ->
 
 @pytest.mark.parametrize("port", ["465", "smtps"])
 def test_implicit_tls(box: Box, port: str) -> None:
-    """Postfix's smtp service does not speak it (postfix-facts: wrapper mode), so a warning says so."""
-    result = box.run("add-domain", "a.test", "r.test", port, "--no-apply")
+    """Where routes stand in maps, Postfix does not speak it, and a warning says so; with transports it does."""
+    text = f"[r.test]:{port} speaks TLS from the first octet, which Postfix does not do here"
+    result = box.run("add-domain", "a.test", "r.test", port)
     assert result.code == 0
-    assert of_level(result, "warn")[0].startswith(f"PORT: {port} speaks TLS from the first octet")
+    assert of_level(result, "warn")[-1].startswith(f"postfix-relaymap.cf:1: {text}")
+    (box.postfix_dir / "master.cf").write_text("")
+    result = box.run("add-domain", "a.test", "r.test", port, env={"RELAY_ROUTING": "transports"})
+    assert (result.code, of_level(result, "warn")) == (0, [])
 
 
 def test_one_directory_for_both(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:

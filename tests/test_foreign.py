@@ -54,7 +54,7 @@ def test_state_of_another_version(box: Box) -> None:
     """Memory that another version wrote is not guessed at."""
     box.apply(**ON)
     document = json.loads((box.postfix_dir / STATE).read_text("ascii"))
-    (box.postfix_dir / STATE).write_text(json.dumps(document | {"version": 2}), "ascii")
+    (box.postfix_dir / STATE).write_text(json.dumps(document | {"version": 3}), "ascii")
     before = box.snapshot()
     result = box.run("apply", env={})
     text = "is of another version of dms-relay -- use that one, or move the file away; what is set stays set"

@@ -27,7 +27,17 @@ SECRET = "s3cret-P4ss"
 ENV = {"RELAY_HOST": "relay.test", "RELAY_USER": "user", "RELAY_PASSWORD": SECRET, "RELAY_PASS": SECRET}
 COMMANDS = ("apply", "plan", "show")
 #: Those that take words, or do not look at the inputs.
-OTHERS = ("list", "add-domain", "add-auth", "exclude-domain", "remove-domain", "remove-auth", "completion", "man")
+OTHERS = (
+    "list",
+    "add-domain",
+    "add-auth",
+    "exclude-domain",
+    "remove-domain",
+    "remove-auth",
+    "completion",
+    "schema",
+    "man",
+)
 
 
 def run(box: Box, command: str = "apply", **env: str) -> Result:

@@ -241,7 +241,7 @@ def test_an_unknown_command_is_answered_with_those_of_the_help(capsys: pytest.Ca
     with pytest.raises(SystemExit):
         main(["lst"], {})
     said = capsys.readouterr().err
-    assert "'completion', 'man')" in said
+    assert "'completion', 'schema', 'man')" in said
 
 
 def test_a_byte_order_mark_on_standard_input(box: Box) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dms_relay.machine import Found
 from dms_relay.model import PostfixConfig
-from dms_relay.plan import Phase, one_phase, phases, plan
+from dms_relay.phases import Phase, one_phase, phases
+from dms_relay.plan import plan
 from dms_relay.state import Given, State, TableFile
 
 OLD = {

@@ -9,6 +9,7 @@ import pytest
 
 from dms_relay.model import Domain, Login, LoginEntry, Origin, PostfixConfig, Setting, UserParameter
 from dms_relay.state import Given, TableFile
+from tests.console import of_level
 
 if TYPE_CHECKING:
     from tests.box import Box
@@ -67,7 +68,10 @@ def test_show(box: Box) -> None:
     before = box.snapshot()
     result = box.run("show", env=ENV)
     assert squeezed(result.out) == squeezed(TEXT.format(relayhost_map=box.postfix_dir / "relayhost_map"))
-    assert (result.code, result.err) == (0, "")
+    assert result.code == 0
+    assert [text.partition(" -- ")[0] for text in of_level(result, "warn")] == [
+        "postfix-relaymap.cf:3: the opt-out of @b.test has no effect: its mail goes to DEFAULT_RELAY_HOST all the same"
+    ]
     assert SECRET not in result.out
     assert box.snapshot() == before
 
@@ -89,6 +93,7 @@ def test_show_json(box: Box) -> None:
     parameters = document.pop("parameters")
     assert document == {
         "enabled": True,
+        "routing": "maps",
         "relayhost": {"value": "[default.test]:587", "origin": "env DEFAULT_RELAY_HOST"},
         "routes": [
             {"sender": "@a.test", "nexthop": "[a.test]:587, [b.test]:587", "origin": "postfix-relaymap.cf:2"},
@@ -115,7 +120,7 @@ def test_show_json(box: Box) -> None:
                 "origin": "env RELAYHOST",
                 "text": "RELAYHOST is not a setting and has no effect",
                 "remedy": "set DEFAULT_RELAY_HOST or RELAY_HOST",
-            }
+            },
         ],
     }
     assert parameters["smtp_sasl_password_maps"] == {"value": "static:********", "origin": "postfix-main.cf:2"}
@@ -129,6 +134,7 @@ def test_show_where_nothing_is_set(box: Box) -> None:
     assert box.run("show").out == "no relay is set: mail leaves as Postfix is configured without us\n"
     assert json.loads(box.run("show", "--json").out) == {
         "enabled": False,
+        "routing": "maps",
         "relayhost": None,
         "routes": [],
         "opted_out": [],

@@ -32,7 +32,14 @@ NO_KEY = (
 )
 NO_SENDER = (
     "no relay is set here for this sender, so its login goes to whatever server takes the mail -- "
-    "map the sender in postfix-relaymap.cf, or take the login away"
+    "map the sender in postfix-relaymap.cf, or set RELAY_ROUTING=transports"
+)
+ALL_THE_SAME = (
+    "its mail goes to DEFAULT_RELAY_HOST all the same -- set RELAY_ROUTING=transports, where it goes directly"
+)
+IMPLICIT = (
+    "speaks TLS from the first octet, which Postfix does not do here: no mail would leave -- "
+    "use the relay's port for STARTTLS, often 587, or set RELAY_ROUTING=transports"
 )
 
 
@@ -225,9 +232,60 @@ CASES = (
     ),
     Case(
         "an opt-out without RELAY_HOST",
+        {},
+        {RELAYMAP: "@a.test\n", LOGINS: ""},
+        [f"{RELAYMAP}:1: {OPT_OUT} without RELAY_HOST -- take the line away, or set RELAY_HOST"],
+    ),
+    # What maps cannot do right, and transports can.
+    Case(
+        "an opt-out under DEFAULT_RELAY_HOST",
         FULL,
         {RELAYMAP: "@a.test\n"},
-        [f"{RELAYMAP}:1: {OPT_OUT} without RELAY_HOST -- take the line away, or set RELAY_HOST"],
+        [f"{RELAYMAP}:1: {OPT_OUT}: {ALL_THE_SAME}"],
+    ),
+    Case(
+        "an opt-out of both defaults",
+        {**FULL, "RELAY_HOST": "r.test", "RELAY_PORT": "587"},
+        {RELAYMAP: "@a.test\n", "vhost": "a.test\nb.test\n"},
+        [f"{RELAYMAP}:1: {OPT_OUT}: {ALL_THE_SAME}"],
+    ),
+    Case(
+        "a relay on the port of implicit TLS",
+        {**FULL, "DEFAULT_RELAY_HOST": "[r.test]:465"},
+        {RELAYMAP: "@a.test [r.test]:465\n@b.test [b.test]:smtps\n", LOGINS: ""},
+        [
+            f"env DEFAULT_RELAY_HOST: [r.test]:465 {IMPLICIT}",
+            f"{RELAYMAP}:2: [b.test]:smtps {IMPLICIT}",
+        ],
+    ),
+    Case(
+        "the login of a domain, at the relay of an address",
+        FULL,
+        {RELAYMAP: "@a.test [a.test]\nme@a.test [b.test]\nyou@a.test [a.test]\n", LOGINS: "@a.test u:1\n"},
+        [
+            (
+                f"{RELAYMAP}:2: the login of @a.test ({LOGINS}:1) is offered to [b.test] as well -- "
+                "give me@a.test a login of its own, or set RELAY_ROUTING=transports"
+            )
+        ],
+    ),
+    Case(
+        "the login of a domain that goes by the default, at the relay of an address",
+        FULL,
+        {RELAYMAP: "me@a.test [b.test]\n", LOGINS: "@a.test u:1\n"},
+        [
+            (
+                f"{RELAYMAP}:1: the login of @a.test ({LOGINS}:1) is offered to [b.test] as well -- "
+                "give me@a.test a login of its own, or set RELAY_ROUTING=transports"
+            )
+        ],
+    ),
+    Case("a login of an address", FULL, {RELAYMAP: "me@a.test [b.test]\n", LOGINS: "@a.test u:1\nme@a.test u:2\n"}),
+    Case(
+        "a level without transports",
+        {**FULL, "RELAY_TLS_LEVEL": "secure"},
+        {},
+        ["env RELAY_TLS_LEVEL: RELAY_TLS_LEVEL has no effect with RELAY_ROUTING=maps -- set RELAY_ROUTING=transports"],
     ),
     Case(
         "an opt-out of a mapped domain",

@@ -15,9 +15,6 @@ if TYPE_CHECKING:
 
     from dms_relay.commands import Context
 
-#: The port of implicit TLS (RFC 8314), and its names (/etc/services).
-IMPLICIT_TLS = frozenset({"465", "submissions", "smtps", "ssmtp"})
-
 
 def run(arguments: Namespace, context: Context) -> int:
     """Write ``@domain  [host]:port``."""
@@ -26,10 +23,5 @@ def run(arguments: Namespace, context: Context) -> int:
     nexthop = checks("HOST", lambda: relay_nexthop(arguments.host, arguments.port), "")
     checks("PORT", lambda: check_port(arguments.port), None)
     checks.require()
-    if arguments.port in IMPLICIT_TLS:
-        text = (
-            f"{arguments.port} speaks TLS from the first octet, which Postfix does not speak here: no mail would leave"
-        )
-        context.log.warn(f"PORT: {text} -- use the relay's port for STARTTLS, often 587")
     fact = f"{key} goes through {nexthop}"
     return edit_and_apply(arguments, context, NAME, lambda text: set_entry(text, key, nexthop), (fact, fact))

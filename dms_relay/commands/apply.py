@@ -13,6 +13,7 @@ from dms_relay import files
 from dms_relay.apply import LOCK_TIMEOUT, apply
 from dms_relay.machine import find
 from dms_relay.merge import merge
+from dms_relay.model import DIRECT
 from dms_relay.plan import plan
 from dms_relay.postfix import Postfix
 from dms_relay.render import render
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from dms_relay.log import Log
     from dms_relay.model import PostfixConfig, RelayConfig
     from dms_relay.plan import Plan
+    from dms_relay.relays import Transports
 
 
 def run(arguments: Namespace, context: Context) -> int:
@@ -56,6 +58,8 @@ def _report(config: RelayConfig, wanted: PostfixConfig, log: Log) -> None:
         log.info("senders mapped", nexthop=nexthop, senders=senders)
     for route in config.routes:
         log.trace("sender mapped", sender=route.key, nexthop=route.nexthops.text, origin=str(route.origin))
+    if config.transports:
+        _report_transports(config.transports, log)
     for domain in config.opted_out:
         log.info("domain opted out", domain=domain.name, origin=str(domain.origin))
     for entry in config.logins or ():
@@ -65,8 +69,24 @@ def _report(config: RelayConfig, wanted: PostfixConfig, log: Log) -> None:
         log.info("the value of postfix-main.cf stands in place of ours", parameter=name, origin=origin)
 
 
+def _report_transports(transports: Transports, log: Log) -> None:
+    """Say the same of relays with a transport of their own."""
+    if transports.default:
+        log.info("default relay", relay=transports.default[0] or DIRECT, origin=str(transports.default[1]))
+    for relay, senders in Counter(route.relay or DIRECT for route in transports.senders).items():
+        log.info("senders mapped", relay=relay, senders=senders)
+    for relay, recipients in Counter(route.relay or DIRECT for route in transports.recipients).items():
+        log.info("recipients mapped", relay=relay, recipients=recipients)
+    for service in transports.services:
+        for entry in (*service.logins, *service.sender_logins):
+            username, origin = entry.login.shown_username, str(entry.origin)
+            log.debug("login", relay=service.relay.name, key=entry.key, username=username, origin=origin)
+
+
 def _summary(config: RelayConfig, changes: Plan) -> str:
-    counts = f"{_count(len(changes.tables), 'table')} and {_count(len(changes.parameters), 'parameter')} changed"
+    tables, parameters = _count(len(changes.tables), "table"), _count(len(changes.parameters), "parameter")
+    services = f"{_count(len(changes.services), 'service')}, " if changes.services else ""
+    counts = f"{services}{tables} and {parameters} changed"
     return f"applied: {counts}" if config.enabled else f"no relay is set: {counts}, put back to what was before"
 
 

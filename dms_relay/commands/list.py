@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dms_relay.merge import merge
-from dms_relay.model import NULL_SENDER, NexthopList, Route
+from dms_relay.model import DIRECT, NULL_SENDER, NexthopList, Route
 from dms_relay.nexthop import SyntaxProblem, host_of
 from dms_relay.sources import read
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from dms_relay.commands import Context
     from dms_relay.model import Inputs, LoginEntry, Origin, RelayConfig
+    from dms_relay.relays import Service, Transports
 
 #: What stands in the table for a sender that is opted out and has no other relay, and for what is not there.
 EXCLUDED = "excluded"
@@ -58,10 +59,10 @@ def run(arguments: Namespace, context: Context) -> int:
     inputs = read(context.paths, context.environ)
     config = merge(inputs)
     context.log.problems(config.warnings)
-    for name in _LOOKUPS:
+    for name in _LOOKUPS if config.transports is None else ():
         if own := config.user_parameters.get(name):
             context.log.warn(f"{own.origin}: {name} stands in place of ours, and is not looked into here")
-    rows = tuple(_Lister(inputs, config).rows())
+    rows = tuple(_transport_rows(config.transports) if config.transports else _Lister(inputs, config).rows())
     if arguments.json:
         from json import dumps  # noqa: PLC0415 -- only for programs
 
@@ -126,6 +127,29 @@ class _Lister:
             self.used.update(found)
             if found and not own:
                 yield self.logins[found[0]]
+
+
+def _transport_rows(transports: Transports) -> Iterator[Row]:
+    """Give every row where each relay has a transport of its own, and so all logins that can ever be used there."""
+    services = {service.relay.name: service for service in transports.services}
+    for route in transports.senders:
+        yield _transport_row(route.key, route.relay, route.origin, services)
+    if transports.default:
+        yield _transport_row(EVERYBODY, transports.default[0], transports.default[1], services)
+    for route in transports.recipients:
+        yield _transport_row(f"to {route.key}", route.relay, route.origin, services)
+
+
+def _transport_row(sender: str, relay: str | None, origin: Origin, services: dict[str, Service]) -> Row:
+    if relay is None:
+        return Row(sender, DIRECT, (), (origin,))
+    service, key = services[relay], sender.casefold()
+    found = {entry.key.casefold(): entry for entry in service.sender_logins}
+    own = found.get(key) or (found.get(_domain(key)) if "@" in key and not key.startswith("to ") else None)
+    entries = [own] if own else service.logins
+    origins = tuple(dict.fromkeys((origin, *(entry.origin for entry in entries))))
+    logins = tuple(dict.fromkeys(entry.login.shown_username for entry in entries))
+    return Row(sender, service.relay.nexthops.text, logins, origins)
 
 
 def _login_keys(nexthop: str) -> Iterator[str]:

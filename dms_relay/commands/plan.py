@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from dms_relay.machine import find
 from dms_relay.mask import lines_of, mask_login_table, mask_parameters
+from dms_relay.master_cf import is_login_table
 from dms_relay.merge import merge
-from dms_relay.model import PARAMETERS, SASL_PASSWD
+from dms_relay.model import PARAMETERS
 from dms_relay.plan import plan
 from dms_relay.render import render
 from dms_relay.sources import read
@@ -32,6 +33,7 @@ def run(arguments: Namespace, context: Context) -> int:
     context.log.problems((*config.warnings, *changes.warnings))
     for table in changes.tables:
         context.say(*_table_diff(str(context.paths.table(table.name)), table))
+    context.say(*_service_diff(str(context.paths.master_cf), changes))
     context.say(*_parameter_diff(str(context.paths.main_cf), changes))
     if changes.is_empty:
         context.log.info("nothing to do")
@@ -40,7 +42,7 @@ def run(arguments: Namespace, context: Context) -> int:
 
 def _table_diff(path: str, change: TableChange) -> Iterator[str]:
     old, new = _text(change.old), _text(change.new)
-    lines = mask_login_table(old, new) if change.name == SASL_PASSWD else (lines_of(old), lines_of(new))
+    lines = mask_login_table(old, new) if is_login_table(change.name) else (lines_of(old), lines_of(new))
     diff = list(_diff(path, lines, is_new=change.old is None, is_gone=change.new is None))
     yield from diff
     if old != new and not diff:
@@ -55,6 +57,13 @@ def _text(table: TableFile | None) -> str:
 
 def _rights(table: TableFile) -> str:
     return f"mode {table.mode:04o}, owner {table.uid}:{table.gid}"
+
+
+def _service_diff(path: str, changes: Plan) -> Iterator[str]:
+    """Give the services that change, as master.cf has them; no login stands in one."""
+    texts = [[(s and s.text(change.name)) or "" for s in (change.old, change.new)] for change in changes.services]
+    old, new = (lines_of("\n".join(text[side] for text in texts if text[side])) for side in (0, 1))
+    yield from _diff(path, (old, new), is_new=False, is_gone=False)
 
 
 def _parameter_diff(path: str, changes: Plan) -> Iterator[str]:

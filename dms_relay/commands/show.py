@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from dms_relay.mask import mask_parameter
 from dms_relay.merge import merge
-from dms_relay.model import MASK
+from dms_relay.model import DIRECT, MAPS, MASK, TRANSPORTS
 from dms_relay.render import render
 from dms_relay.sources import read
 
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from dms_relay.commands import Context
-    from dms_relay.model import Paths, RelayConfig
+    from dms_relay.model import LoginEntry, Paths, RelayConfig
+    from dms_relay.relays import Service, Transports
 
 
 def run(arguments: Namespace, context: Context) -> int:
@@ -35,24 +36,66 @@ def run(arguments: Namespace, context: Context) -> int:
 def _document(config: RelayConfig, paths: Paths) -> dict[str, Any]:
     logins = config.logins
     parameters = dict(_parameters(config, paths))
+    transports = {} if config.transports is None else _transports(config.transports)
     return {
         "enabled": config.enabled,
+        "routing": TRANSPORTS if config.transports else MAPS,
         "relayhost": parameters.get("relayhost"),
         "routes": [{"sender": r.key, "nexthop": r.nexthops.text, "origin": str(r.origin)} for r in config.routes],
         "opted_out": [{"domain": domain.name, "origin": str(domain.origin)} for domain in config.opted_out],
-        "logins": None
-        if logins is None
-        else [
-            {"key": entry.key, "username": entry.login.shown_username, "password": MASK, "origin": str(entry.origin)}
-            for entry in logins
-        ],
+        "logins": None if logins is None else [_login(entry) for entry in logins],
+        **transports,
         "parameters": parameters,
         "warnings": [{"origin": str(w.origin), "text": w.text, "remedy": w.remedy} for w in config.warnings],
     }
 
 
+def _transports(transports: Transports) -> dict[str, Any]:
+    routes = {"senders": ("sender", transports.senders), "recipients": ("recipient", transports.recipients)}
+    default = transports.default
+    return {
+        "relays": [_relay(service) for service in transports.services],
+        "default": default and {"relay": default[0] or DIRECT, "origin": str(default[1])},
+        **{
+            name: [{what: r.key, "relay": r.relay or DIRECT, "origin": str(r.origin)} for r in found]
+            for name, (what, found) in routes.items()
+        },
+    }
+
+
+def _relay(service: Service) -> dict[str, Any]:
+    relay = service.relay
+    entries = (*service.logins, *service.sender_logins)
+    return {
+        "name": relay.name,
+        "nexthop": relay.nexthops.text,
+        "tls": {"level": relay.tls.level, "mode": "implicit" if relay.tls.implicit else "starttls"},
+        "logins": [_login(entry) for entry in entries],
+        "origin": str(relay.origin),
+    }
+
+
+def _login(entry: LoginEntry) -> dict[str, str]:
+    username, origin = entry.login.shown_username, str(entry.origin)
+    return {"key": entry.key, "username": username, "password": MASK, "origin": origin}
+
+
+def _transports_text(document: dict[str, Any]) -> Iterator[str]:
+    relays = document["relays"]
+    tls = {relay["name"]: f"TLS {relay['tls']['level']}, {relay['tls']['mode']}" for relay in relays}
+    yield from _block("relays", ((r["name"], f"{r['nexthop']}  {tls[r['name']]}", r["origin"]) for r in relays))
+    yield from _block("senders", ((r["sender"], r["relay"], r["origin"]) for r in document["senders"]))
+    if default := document["default"]:
+        yield from _block("every other sender", [("*", default["relay"], default["origin"])])
+    yield from _block("recipients", ((r["recipient"], r["relay"], r["origin"]) for r in document["recipients"]))
+    for relay in relays:
+        rows = ((e["key"], f"{e['username']}:{e['password']}", e["origin"]) for e in relay["logins"])
+        yield from _block(f"logins at {relay['name']}", rows)
+
+
 def _parameters(config: RelayConfig, paths: Paths) -> Iterator[tuple[str, dict[str, str]]]:
-    for name, value in render(config, paths).parameters.items():
+    wanted = render(config, paths)
+    for name, value in (*wanted.parameters.items(), *wanted.fronts.items()):
         user = config.user_parameters.get(name)
         origin = str(user.origin) if user else "dms-relay"
         if name == "relayhost" and config.default and not user:
@@ -65,8 +108,10 @@ def _text(config: RelayConfig, paths: Paths) -> Iterator[str]:
         yield "no relay is set: mail leaves as Postfix is configured without us"
         return
     document = _document(config, paths)
+    if config.transports:
+        yield from _transports_text(document)
     yield from _block("relays by sender", ((r["sender"], r["nexthop"], r["origin"]) for r in document["routes"]))
-    if default := document["relayhost"]:
+    if (default := document["relayhost"]) and not config.transports:
         yield from _block("every other sender", [("*", default["value"] or "no relay", default["origin"])])
     opted_out = ((f"@{d['domain']}", "not by RELAY_HOST", d["origin"]) for d in document["opted_out"])
     yield from _block("opted out", opted_out)

@@ -20,6 +20,7 @@ _shtab_dms_relay_commands() {
     plan:'show what apply would change, as a diff; writes nothing'
     remove-auth:'take the login of a sender, or at a relay, away'
     remove-domain:'take back what add-domain or exclude-domain said of a sender'
+    schema:'print the JSON Schema of relay.yaml, for editors'
     show:'show the merged configuration, each value with its origin'
   )
   _describe 'dms-relay commands' _commands
@@ -127,6 +128,13 @@ _shtab_dms_relay_remove_domain_options=(
 # guard to ensure default positional specs are added only once per session
 _shtab_dms_relay_remove_domain_defaults_added=0
 
+_shtab_dms_relay_schema_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_dms_relay_schema_defaults_added=0
+
 _shtab_dms_relay_show_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--json[as one JSON object]"
@@ -164,6 +172,7 @@ _shtab_dms_relay() {
         plan) _arguments -C -s $_shtab_dms_relay_plan_options ;;
         remove-auth) _arguments -C -s $_shtab_dms_relay_remove_auth_options ;;
         remove-domain) _arguments -C -s $_shtab_dms_relay_remove_domain_options ;;
+        schema) _arguments -C -s $_shtab_dms_relay_schema_options ;;
         show) _arguments -C -s $_shtab_dms_relay_show_options ;;
       esac
   esac

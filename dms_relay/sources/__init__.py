@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import nullcontext
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dms_relay import files
-from dms_relay.model import Inputs, Origin, Problem, sort_problems
+from dms_relay.model import (
+    AUTHORITY_LEVELS,
+    MAPS,
+    RELAY_YAML,
+    SYSTEM_AUTHORITIES,
+    TRANSPORTS,
+    Inputs,
+    Origin,
+    Problem,
+    sort_problems,
+)
 from dms_relay.sources.managed_domains import read_domains
 from dms_relay.sources.postfix_main import read_user_parameters
 from dms_relay.sources.relaymap import read_relaymap
@@ -17,7 +29,12 @@ from dms_relay.sources.settings import read_settings
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from dms_relay.model import Paths
+    from dms_relay.model import Paths, Setting
+    from dms_relay.relays import RelayFile
+    from dms_relay.sources.settings import Settings
+
+#: The program that starts docker-mailserver (DMS), which writes ``postfix-main.cf`` into main.cf after us.
+DMS_START = Path("/usr/local/bin/start-mailserver.sh")
 
 
 def read(paths: Paths, environ: Mapping[str, str]) -> Inputs:
@@ -41,6 +58,7 @@ def _is_one_directory(paths: Paths) -> bool:
 
 def _inputs(paths: Paths, environ: Mapping[str, str], problems: list[Problem]) -> Inputs:
     settings = read_settings(paths, environ, problems)
+    file = _relay_yaml(paths, settings, problems)
     if not (settings.default or settings.relay or paths.config_dir.is_dir()):
         problems.append(_no_directory(paths))
     return Inputs(
@@ -50,9 +68,42 @@ def _inputs(paths: Paths, environ: Mapping[str, str], problems: list[Problem]) -
         password=settings.password,
         relaymap=read_relaymap(paths, problems),
         logins=read_logins(paths, problems),
-        domains=read_domains(paths, problems) if settings.wants_domains else (),
+        domains=read_domains(paths, problems) if settings.wants_domains or (file and file.recipients) else (),
         user_parameters=read_user_parameters(paths, problems),
+        is_user_file_last=DMS_START.exists(),
+        routing=_routing(settings, file, problems),
+        tls_level=settings.tls_level,
+        file=file,
     )
+
+
+def _relay_yaml(paths: Paths, settings: Settings, problems: list[Problem]) -> RelayFile | None:
+    if not os.path.lexists(paths.config_dir / RELAY_YAML):
+        return None
+    from dms_relay.sources.relay_yaml import read_relay_yaml  # noqa: PLC0415 -- 60 ms, and only where the file is there
+
+    return read_relay_yaml(paths, settings.lookup, problems)
+
+
+def _routing(settings: Settings, file: RelayFile | None, problems: list[Problem]) -> str:
+    """Give what ``RELAY_ROUTING`` says; ``relay.yaml`` implies transports."""
+    routing = settings.routing
+    if routing and routing.value == MAPS and file is not None:
+        text = "there is a relay.yaml, which maps cannot carry"
+        problems.append(Problem(routing.origin, text, f"take RELAY_ROUTING={MAPS} away, or relay.yaml"))
+    found = routing.value if routing else MAPS if file is None else TRANSPORTS
+    if settings.tls_level:
+        _check_tls_level(settings.tls_level, found, problems)
+    return found
+
+
+def _check_tls_level(level: Setting, routing: str, problems: list[Problem]) -> None:
+    if routing == MAPS:
+        text, remedy = f"RELAY_TLS_LEVEL has no effect with RELAY_ROUTING={MAPS}", f"set RELAY_ROUTING={TRANSPORTS}"
+        problems.append(Problem(level.origin, text, remedy, is_error=False))
+    elif level.value in AUTHORITY_LEVELS and not Path(SYSTEM_AUTHORITIES).is_file():
+        text = f"no authority is known: {SYSTEM_AUTHORITIES} is not there"
+        problems.append(Problem(level.origin, text, "install ca-certificates"))
 
 
 def nexthops_of(inputs: Inputs) -> tuple[str, ...]:

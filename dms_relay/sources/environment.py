@@ -16,7 +16,15 @@ from dms_relay.sources.text import read_file, remedy_for, without_line_end
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-NAMES = ("DEFAULT_RELAY_HOST", "RELAY_HOST", "RELAY_PORT", "RELAY_USER", "RELAY_PASSWORD")
+NAMES = (
+    "DEFAULT_RELAY_HOST",
+    "RELAY_HOST",
+    "RELAY_PORT",
+    "RELAY_USER",
+    "RELAY_PASSWORD",
+    "RELAY_ROUTING",
+    "RELAY_TLS_LEVEL",
+)
 #: How a variable says that it names a file: DMS's way first, then that of other images.
 FILE_SUFFIXES = ("__FILE", "_FILE")
 #: Every variable that we know.
@@ -64,7 +72,7 @@ class Lookup:
             return self._checked(plain)
         for extra in files[1:]:
             self._warn(extra.origin, f"has no effect: {name}__FILE is set", "keep one of the two")
-        return self._from_file(files[0]) if files else None
+        return self.from_file(files[0]) if files else None
 
     def _checked(self, setting: Setting) -> Setting | None:
         try:
@@ -74,7 +82,8 @@ class Lookup:
             return None
         return setting
 
-    def _from_file(self, setting: Setting) -> Setting | None:
+    def from_file(self, setting: Setting) -> Setting | None:
+        """Give what the file holds that the setting's value names; ``None`` where it holds nothing, or cannot be used."""
         data = self._read(setting)
         if data is None:
             return None

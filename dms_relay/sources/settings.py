@@ -1,4 +1,4 @@
-"""The five settings: ``DEFAULT_RELAY_HOST``, ``RELAY_HOST``, ``RELAY_PORT``, ``RELAY_USER``, ``RELAY_PASSWORD``.
+"""The settings that the environment has: which relay, which login there, and how mail finds it (``environment.NAMES``).
 
 Strongest first: the process environment; ``NAME__FILE`` or ``NAME_FILE`` in it, which name a file that holds the value;
 ``relay.env`` in the configuration directory, where the same names may stand. Set but empty counts as not set. Reads the
@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dms_relay.model import NexthopList, Origin, Problem, Setting
+from dms_relay.model import ROUTINGS, TLS_LEVELS, NexthopList, Origin, Problem, Setting
 from dms_relay.nexthop import SyntaxProblem, check_port, parse_nexthops, parse_relay_host
 from dms_relay.sources.environment import Lookup, report_near_misses, settings_of
 from dms_relay.sources.relay_env import read_relay_env
@@ -24,19 +24,27 @@ if TYPE_CHECKING:
 
 #: The port of a relay whose port is not given (relay.sh; RFC 5321, section 4.5.4.2).
 DEFAULT_PORT = "25"
+#: What RELAY_TLS_LEVEL can be: there is no place for fingerprints in the environment.
+ENV_TLS_LEVELS = tuple(level for level in TLS_LEVELS if level != "fingerprint")
 #: How the port of a container link begins (Kubernetes: Service, environment variables).
 _LINKS = ("tcp://", "udp://", "sctp://")
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The five settings, checked. ``wants_domains`` says that ``RELAY_HOST`` is set, even where it is wrong."""
+    """The settings, checked. ``wants_domains`` says that ``RELAY_HOST`` is set, even where it is wrong.
+
+    ``lookup`` finds any other variable in the same places.
+    """
 
     default: tuple[NexthopList, Origin] | None
     relay: tuple[NexthopList, Origin] | None
     username: Setting | None
     password: Setting | None
     wants_domains: bool
+    routing: Setting | None
+    tls_level: Setting | None
+    lookup: Lookup
 
 
 def read_settings(paths: Paths, environ: Mapping[str, str], problems: list[Problem]) -> Settings:
@@ -54,6 +62,9 @@ def read_settings(paths: Paths, environ: Mapping[str, str], problems: list[Probl
         username=reader.login_part(username, is_username=True),
         password=reader.login_part(password, is_username=False),
         wants_domains=host is not None,
+        routing=reader.word(lookup.find("RELAY_ROUTING"), ROUTINGS),
+        tls_level=reader.word(lookup.find("RELAY_TLS_LEVEL"), ENV_TLS_LEVELS),
+        lookup=lookup,
     )
 
 
@@ -103,6 +114,16 @@ class _Reader:
 
         self._try(setting.origin, check)
         return setting.value.strip(" \t")
+
+    def word(self, setting: Setting | None, words: tuple[str, ...]) -> Setting | None:
+        """Take one of some words, in any letter case."""
+        if setting is None:
+            return None
+        value = setting.value.strip(" \t").lower()
+        if value in words:
+            return Setting(value, setting.origin)
+        self.problems.append(Problem(setting.origin, "the value is not known", f"write one of {', '.join(words)}"))
+        return None
 
     def login_part(self, setting: Setting | None, *, is_username: bool) -> Setting | None:
         """Take a user name or password as it is, character for character, or refuse it."""

@@ -1,0 +1,23 @@
+"""``dms-relay schema``: the JSON Schema of ``relay.yaml``, for editors; made from what the reader itself checks against."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from dms_relay.model import RELAY_YAML
+from dms_relay.shape import json_schema
+from dms_relay.sources.relay_shape import RELAY_FILE
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+    from dms_relay.commands import Context
+
+
+def run(_arguments: Namespace, context: Context) -> int:
+    """Print it."""
+    from json import dumps  # noqa: PLC0415 -- as elsewhere, for programs
+
+    context.say(dumps(json_schema(RELAY_FILE, f"{RELAY_YAML} of dms-relay"), indent=2, ensure_ascii=False))
+    return os.EX_OK

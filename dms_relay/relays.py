@@ -1,0 +1,106 @@
+"""Relays with a transport of their own: what ``relay.yaml`` says (``RelayFile``), and what is wanted (``Transports``).
+
+Frozen values without behaviour, as in ``model.py``. A relay is named; its service in master.cf is ``relay-NAME``. Where a
+relay is ``None``, mail goes directly to the recipient's own server.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dms_relay.model import Login, LoginEntry, NexthopList, Origin
+
+#: Levels at which a login can travel in the clear: also ``dane``, where the server has no TLSA record (seen).
+CLEARTEXT_LEVELS = frozenset({"none", "may", "dane"})
+#: The level of relays that the environment and the ``.cf`` files name, unless ``RELAY_TLS_LEVEL`` says otherwise.
+DEFAULT_ENV_LEVEL = "encrypt"
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """What a relay demands of TLS. ``ca_file`` ``None`` means the system's authorities."""
+
+    level: str = "secure"
+    implicit: bool = False
+    ca_file: str | None = None
+    match: tuple[str, ...] = ()
+    fingerprints: tuple[str, ...] = ()
+    allow_cleartext_login: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Relay:
+    """A relay: its hosts, tried in their order, and the login that everybody uses there who has none of his own."""
+
+    name: str
+    nexthops: NexthopList
+    tls: Tls
+    origin: Origin
+    login: Login | None = None
+    login_origin: Origin | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """A sender key (``@domain``, ``user@domain``, ``<>``), its relay, and its own login there."""
+
+    key: str
+    relay: str | None
+    origin: Origin
+    login: Login | None = None
+    login_origin: Origin | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """A recipient key (``domain``, ``user@domain``) and its relay."""
+
+    key: str
+    relay: str | None
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class RelayFile:
+    """``relay.yaml``. ``default`` is ``None`` where the file does not say it, else a relay (or ``None``) and its place."""
+
+    relays: tuple[Relay, ...] = ()
+    default: tuple[str | None, Origin] | None = None
+    senders: tuple[Sender, ...] = ()
+    recipients: tuple[Recipient, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A relay with all logins that may be offered there: by nexthop, and by sender for those that have their own.
+
+    ``is_shared`` says that senders are to use the relay's login although Postfix would find another: they have a service
+    of their own, which does not look at senders.
+    """
+
+    relay: Relay
+    logins: tuple[LoginEntry, ...] = ()
+    sender_logins: tuple[LoginEntry, ...] = ()
+    is_shared: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TransportRoute:
+    """Which way mail of a sender, or to a recipient, goes. ``is_shared``: by the service that does not look at senders."""
+
+    key: str
+    relay: str | None
+    origin: Origin
+    is_shared: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Transports:
+    """What is wanted, with every conflict resolved."""
+
+    services: tuple[Service, ...] = ()
+    senders: tuple[TransportRoute, ...] = ()
+    recipients: tuple[TransportRoute, ...] = ()
+    default: tuple[str | None, Origin] | None = None
