@@ -21,7 +21,8 @@ from dms_relay import files
 from dms_relay.errors import BusyError
 from dms_relay.log import NO_LOG
 from dms_relay.machine import find
-from dms_relay.model import RELAY_DIRECTORY
+from dms_relay.master_cf import PREFIX
+from dms_relay.model import RELAY_DIRECTORY, SASL_PASSWD
 from dms_relay.phases import one_phase, phases
 from dms_relay.postfix import Postfix
 from dms_relay.state import State, dump
@@ -78,6 +79,8 @@ class _Run:
         files.require_writable(self.paths.postfix_dir)
         if plan.parameters:
             self.postfix.require()
+        if plan.services:
+            self.postfix.read_master_cf()
         master = self.postfix.master() if reload else None
         stays_due = plan.found.state.reload_due and not reload
         is_due = master is not None and (not plan.is_empty or plan.found.state.reload_due)
@@ -90,10 +93,16 @@ class _Run:
         if is_due or not plan.is_empty:
             self._remember(replace(plan.intent, reload_due=is_due))
         at_once = master is None and plan.is_first
+        is_reload_left = is_due
         for phase in one_phase(plan) if at_once else phases(plan):
+            if is_reload_left and not phase.is_read:
+                self._reload(master)
+                is_reload_left = False
             self._make(phase)
-            self._reload(master)
-        if plan.is_empty and is_due:
+            if phase.is_read:
+                self._reload(master, is_awaited=phase.is_awaited)
+                is_reload_left = False
+        if is_reload_left:
             self._reload(master)
         if not any(name.startswith(RELAY_DIRECTORY) for name in plan.final.tables):
             files.remove_empty_directory(self.paths.relay_directory)
@@ -140,10 +149,15 @@ class _Run:
         value = "(not set)" if parameter.new is None else mask_parameter(parameter.name, parameter.new)
         self.log.info(event, parameter=parameter.name, value=value)
 
-    def _reload(self, master: int | None) -> None:
+    def _reload(self, master: int | None, *, is_awaited: bool = False) -> None:
         if master is not None:
-            self.postfix.reload(master)
+            self.postfix.reload(master, is_awaited=self._has_logins if is_awaited else None)
             self.log.info("Postfix reloaded")
+
+    def _has_logins(self, service: str) -> bool:
+        """Whether logins of ours are, or were, in the tables that a service of smtp(8) reads."""
+        tables = self.plan.found.state.tables.keys() | self.plan.final.tables.keys()
+        return service.startswith(PREFIX) or (service == "smtp" and SASL_PASSWD in tables)
 
     def _remember(self, state: State) -> None:
         if state == self.remembered:

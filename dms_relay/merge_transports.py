@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from zlib import crc32
 
-from dms_relay.merging import Merger, login_keys
+from dms_relay.merging import Merger
 from dms_relay.model import (
     AUTHORITY_LEVELS,
     DIRECT,
@@ -229,9 +229,7 @@ class TransportsMerger(Merger):
         entries = {entry.key.casefold(): entry for entry in reversed(self.inputs.logins or ())}
         env = {entry.key.casefold(): entry for entry in self.env_entries}
         for member in relay.nexthops.members:
-            keys = [member.casefold()]
-            if member.startswith("["):
-                keys.insert(0, host_of(member).casefold())
+            keys = _login_keys(member)
             found = [entries[key] for key in keys if key in entries]
             if relay.login and relay.login_origin:
                 found.append(LoginEntry(member, relay.login, relay.login_origin))
@@ -301,7 +299,8 @@ class TransportsMerger(Merger):
 
     def _warn_of_unused_entries(self, services: dict[str, Service]) -> None:
         """Warn of each login of a ``.cf`` file or the environment that no relay has."""
-        keys = set(login_keys(service.relay.nexthops for service in services.values()))
+        members = [member for service in services.values() for member in service.relay.nexthops.members]
+        keys = {key for member in members for key in _login_keys(member)}
         for entry in (*(self.inputs.logins or ()), *self.env_entries):
             if "@" not in entry.key and entry.key.casefold() not in keys:
                 text = "no relay that is set here has this key, so the login is not used"
@@ -340,6 +339,11 @@ class TransportsMerger(Merger):
 
     def _error(self, origin: Origin, text: str, remedy: str) -> None:
         self.warnings.append(Problem(origin, text, remedy))
+
+
+def _login_keys(member: str) -> list[str]:
+    """Give the keys by which Postfix looks a login up, in its order: the host that it connects to, where that is known."""
+    return [host_of(member).casefold()] * member.startswith("[") + [member.casefold()]
 
 
 def _of_file(sender: Sender) -> _Way:

@@ -4,9 +4,13 @@ Three phases, with a reload of a running Postfix after each:
 
     protect   logins, TLS and services that the new routes need; what the old ones need is still there
     route     the routes, new and old
-    release   logins, services, parameters and tables that nothing needs any more
+    release   logins, services and parameters that nothing needs any more
 
-so that a message that is on its way by the old route still finds the login there, and none goes by the new one before its
+and after the last reload, when no process opens them any more, the files are removed that are no longer wanted:
+
+    clear     tables
+
+So a message that is on its way by the old route still finds the login there, and none goes by the new one before its
 login and TLS are there. A login by sender that is taken away from ``sasl_passwd`` goes at once: it would be offered to the
 sender's new relay. A password cannot be taken back, a message that was refused can be sent again.
 
@@ -45,11 +49,12 @@ _ROUTE_TABLES = frozenset({RELAYHOST_MAP, SENDER_TRANSPORT, RECIPIENT_TRANSPORT}
 _TRANSPORT_TABLES = frozenset({SENDER_TRANSPORT, RECIPIENT_TRANSPORT})
 _DIRECT = "smtp"
 _LOGINS = "smtp_sasl_password_maps"
+_DEFAULT = "default_transport"
 
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """Changes that may be made together.
+    """Changes that may be made together. ``is_read`` says that Postfix has to read them.
 
     Tables are written first, then services changed, parameters set and removed, and last files removed.
     """
@@ -58,6 +63,16 @@ class Phase:
     tables: tuple[TableChange, ...] = ()
     parameters: tuple[ParameterChange, ...] = ()
     services: tuple[ServiceChange, ...] = ()
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether what comes next relies on it that no smtp(8) process has the logins of before any more."""
+        return self.name in {"protect", "settle"}
+
+    @property
+    def is_read(self) -> bool:
+        """Whether a running Postfix has to be told: not of files that nothing names any more."""
+        return bool(self.parameters or self.services or any(table.new for table in self.tables))
 
     @property
     def is_empty(self) -> bool:
@@ -93,18 +108,28 @@ def one_phase(plan: Plan) -> tuple[Phase, ...]:
 
 
 def _start(plan: Plan) -> _World:
+    """Give what was found, of all that changes or is ours."""
+    found = plan.found
+    default = {_DEFAULT: found.parameters.get(_DEFAULT)}
     return _World(
-        {change.name: change.old for change in plan.tables},
-        {change.name: change.old for change in plan.parameters},
-        {change.name: change.old for change in plan.services},
+        {name: found.tables.get(name) for name in plan.wanted_tables} | {c.name: c.old for c in plan.tables},
+        default | {change.name: change.old for change in plan.parameters},
+        {name: _service(plan, name) for name in plan.wanted_services} | {c.name: c.old for c in plan.services},
     )
 
 
+def _service(plan: Plan, name: str) -> Service | None:
+    entry = plan.found.services.get(name)
+    return entry.service if entry else None
+
+
 def _end(plan: Plan) -> _World:
+    """Give what is wanted, of all that changes or is ours."""
+    start = _start(plan)
     return _World(
-        {change.name: change.new for change in plan.tables},
-        {change.name: change.new for change in plan.parameters},
-        {change.name: change.new for change in plan.services},
+        start.tables | {change.name: change.new for change in plan.tables},
+        start.parameters | {change.name: change.new for change in plan.parameters},
+        start.services | {change.name: change.new for change in plan.services},
     )
 
 
@@ -157,7 +182,12 @@ class _Order:
             yield "settle", world.copy()
             self._route(world, is_interim=False)
             yield "return", world.copy()
-        yield "release", self.end
+        kept = {name: table for name, table in world.tables.items() if not self.end.tables.get(name)}
+        yield "release", _World(kept | self._wanted_tables(), self.end.parameters, self.end.services)
+        yield "clear", self.end
+
+    def _wanted_tables(self) -> dict[str, TableFile | None]:
+        return {name: table for name, table in self.end.tables.items() if table}
 
     # What is needed.
 
@@ -208,9 +238,8 @@ class _Order:
 
     def _direct(self) -> Service:
         """Make a service for direct mail that knows no logins, and has the TLS level that main.cf will have."""
-        level = self.end.parameters.get(
-            "smtp_tls_security_level", self.plan.found.parameters.get("smtp_tls_security_level")
-        )
+        name = "smtp_tls_security_level"
+        level = self.end.parameters.get(name, self.plan.found.parameters.get(name))
         overrides = (
             ("smtp_sasl_auth_enable", "no"),
             ("smtp_sasl_password_maps", ""),
@@ -220,21 +249,14 @@ class _Order:
 
     def _route(self, world: _World, *, is_interim: bool) -> None:
         for name in _ROUTE_TABLES:
-            table = self._wanted_table(name)
-            if table:
+            if table := self.end.tables.get(name):
                 world.tables[name] = self._translated_table(table) if is_interim and name != RELAYHOST_MAP else table
         for change in self.plan.parameters:
             if change.name in ROUTE_PARAMETERS:
                 world.parameters[change.name] = change.new
         if self.interim:
-            default = self.end.parameters.get("default_transport", self.plan.found.parameters.get("default_transport"))
-            world.parameters["default_transport"] = self._translated(default) if is_interim else default
-
-    def _wanted_table(self, name: str) -> TableFile | None:
-        """Give a route table that is to be written: one that stays as well, where its routes go another way for a while."""
-        if name in self.end.tables:
-            return self.end.tables[name]
-        return self.plan.wanted_tables.get(name) if self.interim and name != RELAYHOST_MAP else None
+            default = self.end.parameters[_DEFAULT]
+            world.parameters[_DEFAULT] = self._translated(default) if is_interim else default
 
     def _translated_table(self, table: TableFile) -> TableFile:
         lines = []
@@ -254,8 +276,7 @@ class _Order:
         for name in self.interim.keys() - {_DIRECT}:
             world.services[name] = self.plan.wanted_services[name]
             table = login_table(name)
-            if table in self.end.tables:
-                world.tables[table] = self.end.tables[table]
+            world.tables[table] = self.end.tables.get(table)
         if self.is_direct_kept_apart:
             for parameter in self.plan.parameters:
                 if parameter.name not in ROUTE_PARAMETERS:
@@ -285,8 +306,7 @@ def _nexthops(plan: Plan, *, is_new: bool) -> defaultdict[str, set[str]]:
         table = tables.get(name)
         for line in table.content.decode("utf-8", "replace").splitlines() if table else ():
             _add_nexthop(found, line.partition("\t")[2])
-    changed = {change.name: change.new for change in plan.parameters} if is_new else {}
-    default = changed.get("default_transport", plan.found.parameters.get("default_transport"))
+    default = (_end(plan) if is_new else _start(plan)).parameters[_DEFAULT]
     _add_nexthop(found, default or "")
     return found
 

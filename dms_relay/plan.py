@@ -26,7 +26,7 @@ from dms_relay.model import (
 from dms_relay.state import Given, State, TableFile
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from dms_relay.machine import Found
     from dms_relay.model import PostfixConfig
@@ -98,27 +98,16 @@ def plan(wanted: PostfixConfig, found: Found) -> Plan:
     wanted = replace(wanted, parameters=wanted.parameters | _with_fronts(wanted, found), fronts={})
     names = dict.fromkeys((*TABLES, *sorted({*wanted.tables, *state.tables})))
     tables = tuple(table for name in names if (table := _table_change(name, wanted, found)))
-    services = tuple(_service_changes(wanted, found))
     changes = [change for name in PARAMETERS if (change := _parameter_change(name, wanted, found))]
     warnings = [_left(name, found) for name in state.parameters if _is_left(name, wanted, found)]
     if found.is_public:
         warnings += [_public(name) for name, value in wanted.parameters.items() if may_hold_login(name, value)]
-    kept = {name: state.tables.get(name, found.tables.get(name)) for name in names if name in wanted.tables}
-    before = {name: _before(name, found) for name in PARAMETERS if name in wanted.parameters}
-    ours = frozenset(wanted.services)
-    final = State({name: Given(before[name], (wanted.parameters[name],)) for name in before}, kept, services=ours)
-    given = {
-        name: Given(before[name], tuple(dict.fromkeys((*_standing(name, found), wanted.parameters[name]))))
-        for name in before
-    }
-    interim = frozenset(interim_names(wanted.services))
-    spare = {name: found.tables.get(name) for name in map(master_cf.login_table, interim) if name not in state.tables}
-    intent = State(state.parameters | given, state.tables | spare | kept, services=state.services | ours | interim)
+    intent, final = _memories(wanted, found, changes)
     return Plan(
         found,
         tables,
         tuple(changes),
-        services,
+        tuple(_service_changes(wanted, found)),
         intent,
         final,
         tuple(warnings),
@@ -127,7 +116,37 @@ def plan(wanted: PostfixConfig, found: Found) -> Plan:
     )
 
 
+def _memories(wanted: PostfixConfig, found: Found, changes: list[ParameterChange]) -> tuple[State, State]:
+    """Give what is to be remembered before the first change, and after the last."""
+    state = found.state
+    kept = {name: state.tables.get(name, found.tables.get(name)) for name in wanted.tables}
+    before = {name: _before(name, found) for name in PARAMETERS if name in wanted.parameters}
+    ours = frozenset(wanted.services)
+    final = State({name: Given(before[name], (wanted.parameters[name],)) for name in before}, kept, services=ours)
+    given = {
+        name: Given(before[name], tuple(dict.fromkeys((*_standing(name, found), wanted.parameters[name]))))
+        for name in before
+    }
+    interim = frozenset(_interim_names(wanted))
+    if interim:
+        given.update(_interim_default(given, changes, found))
+    spare = {name: found.tables.get(name) for name in map(master_cf.login_table, interim) if name not in state.tables}
+    return State(state.parameters | given, state.tables | spare | kept, services=state.services | ours | interim), final
+
+
 # Services.
+
+
+def _interim_default(
+    given: dict[str, Given], changes: list[ParameterChange], found: Found
+) -> Iterator[tuple[str, Given]]:
+    """Remember what ``default_transport`` may be for a while (``phases.py``): it is ours as well."""
+    name = "default_transport"
+    end = next((change.new for change in changes if change.name == name), found.parameters.get(name)) or "smtp"
+    transport, colon, nexthop = end.partition(":")
+    service = f"{master_cf.PREFIX}{transport}" if transport == "smtp" else transport
+    ours = given.get(name) or Given(_before(name, found), _standing(name, found))
+    yield name, Given(ours.before, (*ours.values, f"{interim_name(service)}{colon}{nexthop}"))
 
 
 def interim_name(service: str) -> str:
@@ -135,9 +154,11 @@ def interim_name(service: str) -> str:
     return f"{service}_new"
 
 
-def interim_names(services: Iterable[str]) -> list[str]:
-    """Name every service that may be there for a while (``phases.py``)."""
-    return [interim_name(name) for name in (*services, f"{master_cf.PREFIX}smtp")] if services else []
+def _interim_names(wanted: PostfixConfig) -> list[str]:
+    """Name every service that may be there for a while (``phases.py``): none where mail finds its way by maps."""
+    if not wanted.services and wanted.tables.keys().isdisjoint({SENDER_TRANSPORT, RECIPIENT_TRANSPORT}):
+        return []
+    return [interim_name(name) for name in (*wanted.services, f"{master_cf.PREFIX}smtp")]
 
 
 def _refuse_foreign_services(wanted: PostfixConfig, found: Found) -> None:
@@ -147,7 +168,7 @@ def _refuse_foreign_services(wanted: PostfixConfig, found: Found) -> None:
             f"a service {name} is there that is not ours",
             "give the relay another name, or take the service away",
         )
-        for name in (*wanted.services, *interim_names(wanted.services))
+        for name in (*wanted.services, *_interim_names(wanted))
         if name in found.services and name not in found.state.services
     ]
     if problems:
@@ -180,7 +201,7 @@ def _with_fronts(wanted: PostfixConfig, found: Found) -> dict[str, str]:
     """Give each parameter that gets a table of ours in front of what is there."""
     values = {}
     for name, table in wanted.fronts.items():
-        rest = _without_ours(found.parameters.get(name, ""))
+        rest = _without_ours(_before(name, found) or "")
         values[name] = f"{table}, {rest}" if rest else table
     return values
 

@@ -27,7 +27,7 @@ from dms_relay.errors import MissingInputError, PostfixError, WriteError
 from dms_relay.model import Origin, Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 #: Seconds after which a Postfix program counts as failed. ``postfix reload`` takes a fraction of one.
 PROGRAM_TIMEOUT = 60
@@ -161,12 +161,18 @@ class Postfix:
         told = [os.fsdecode(item[12:]) for item in environ if item.startswith(b"MAIL_CONFIG=")]
         return Path(told[0] if told else "/etc/postfix").resolve() == self.directory.resolve()
 
-    def reload(self, master: int) -> None:
-        """Have the running Postfix read its configuration again, and wait until no process of before takes mail on."""
+    def reload(self, master: int, *, is_awaited: Callable[[str], bool] | None = None) -> None:
+        """Have the running Postfix read its configuration again, and wait until no process of before takes mail on.
+
+        ``is_awaited`` says of a service of smtp(8) whether its processes are waited for as well, on a busy server for 2 s
+        (seen). One that has ended a delivery may look at its socket before it sees that it should end, and take one more
+        message, with the logins that it read when it began (seen, 0.8 s and three reloads later). Deliveries may take long,
+        so after ``RELOAD_TIMEOUT`` seconds no more is waited for. A process that begins later has read what stands now.
+        """
         before = _children(master)
         self._run("postfix", "reload")
         deadline = time.monotonic() + RELOAD_TIMEOUT
-        while any(_command(number) in _ROUTING_PROCESSES for number in before) and time.monotonic() < deadline:
+        while any(_takes_mail(number, is_awaited) for number in before) and time.monotonic() < deadline:
             time.sleep(_RELOAD_INTERVAL)
         time.sleep(_RELOAD_GRACE)
 
@@ -226,6 +232,22 @@ def _command(number: int) -> str:
         return Path(f"/proc/{number}/comm").read_text("utf-8", "replace").strip()
     except OSError:
         return ""
+
+
+def _takes_mail(number: int, is_awaited: Callable[[str], bool] | None) -> bool:
+    command = _command(number)
+    return command in _ROUTING_PROCESSES or (
+        command == "smtp" and is_awaited is not None and is_awaited(_service(number))
+    )
+
+
+def _service(number: int) -> str:
+    """Give the service that a process of Postfix's serves: the argument of ``-n``, or the program's own name."""
+    try:
+        arguments = Path(f"/proc/{number}/cmdline").read_bytes().decode("utf-8", "replace").split("\0")
+    except OSError:
+        return ""
+    return arguments[arguments.index("-n") + 1] if "-n" in arguments[:-1] else arguments[0]
 
 
 def _children(number: int) -> list[int]:

@@ -84,6 +84,7 @@ class _Renderer:
             "smtp_sender_dependent_authentication": _yes(bool(senders)),
             "smtp_sasl_security_options": "noanonymous",
             "smtp_sasl_tls_security_options": "noanonymous",
+            "smtp_sasl_tls_verified_security_options": "noanonymous",
             **dict(_tls_overrides(service.relay.tls)),
             "smtp_fallback_relay": "",
         }
@@ -119,9 +120,12 @@ def _tls_overrides(tls: Tls) -> Iterator[tuple[str, str]]:
     yield "smtp_tls_security_level", tls.level
     yield "smtp_tls_wrappermode", _yes(tls.implicit)
     yield "smtp_tls_policy_maps", ""
+    # Looked at where there are no policy maps; it can ask for less than the level.
+    yield "smtp_tls_per_site", ""
     if tls.level in AUTHORITY_LEVELS or tls.ca_file:
         yield "smtp_tls_CAfile", tls.ca_file or SYSTEM_AUTHORITIES
         yield "smtp_tls_CApath", ""
+        yield "smtp_tls_trust_anchor_file", ""
     if tls.level == "secure":
         yield "smtp_tls_secure_cert_match", ",".join(tls.match or ("nexthop", "dot-nexthop"))
     elif tls.level == "verify":

@@ -15,6 +15,7 @@ from stage.modes import (
     SUBMISSION,
     WORLD,
     Auth,
+    Certificate,
     Mode,
     Tls,
 )
@@ -31,6 +32,7 @@ __all__ = [
     "WORLD",
     "ApplyError",
     "Auth",
+    "Certificate",
     "Inputs",
     "Ledger",
     "Login",

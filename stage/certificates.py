@@ -5,12 +5,25 @@ Everything lives in memory, except for the authority's own certificate, which
 (`smtp_tls_CAfile`).
 """
 
+import hashlib
 import ssl
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import trustme
 
 _MINIMUM_TLS = ssl.TLSVersion.TLSv1_2
+_EXPIRED = datetime(2001, 1, 1, tzinfo=UTC), datetime(2002, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class ServerTls:
+    """What a server needs for TLS, and what a client can know it by."""
+
+    context: ssl.SSLContext
+    fingerprint: str
+    """SHA-256 of the certificate (DER), as `openssl x509 -fingerprint` writes it: `AB:CD:…`."""
 
 
 class Authority:
@@ -20,15 +33,17 @@ class Authority:
         """Make a new key and a self-signed certificate."""
         self._ca = trustme.CA()
 
-    def server_context(self, *names: str) -> ssl.SSLContext:
-        """Give a TLS server context whose certificate is for `names`.
+    def server(self, *names: str, expired: bool = False) -> ServerTls:
+        """Give what a server needs whose certificate is for `names`; an expired one where that is asked for.
 
         A name is a host name or an IP address in text form.
         """
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = _MINIMUM_TLS
-        self._ca.issue_cert(*names).configure_cert(context)
-        return context
+        begin, end = _EXPIRED if expired else (None, None)
+        certificate = self._ca.issue_cert(*names, not_before=begin, not_after=end)
+        certificate.configure_cert(context)
+        return ServerTls(context, _fingerprint(certificate.cert_chain_pems[0].bytes().decode()))
 
     def client_context(self) -> ssl.SSLContext:
         """Give a TLS client context that trusts this authority alone."""
@@ -42,3 +57,7 @@ class Authority:
         self._ca.cert_pem.write_to_path(str(path))
         path.chmod(0o644)
         return path
+
+
+def _fingerprint(pem: str) -> str:
+    return hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem)).digest().hex(":").upper()

@@ -24,6 +24,15 @@ class Auth(Enum):
     DEMANDED = "demanded"
 
 
+class Certificate(Enum):
+    """Which certificate a relay shows."""
+
+    GOOD = "for its own name and address"
+    OTHER_NAME = "for another name"
+    EXPIRED = "expired"
+    UNKNOWN_AUTHORITY = "of an authority that nobody knows"
+
+
 @dataclass(frozen=True)
 class Mode:
     """What a relay offers and demands.
@@ -32,12 +41,14 @@ class Mode:
     sees what was offered. Where STARTTLS is offered, AUTH is announced inside
     TLS only. `delay` is the number of seconds before the answer to each
     message, for tests that want mail to be on its way for a while.
+    `certificate` says which one is shown where there is TLS.
     """
 
     tls: Tls = Tls.DEMANDED
     auth: Auth = Auth.DEMANDED
     logins: Mapping[str, str] | None = None
     delay: float = 0.0
+    certificate: Certificate = Certificate.GOOD
 
     @property
     def starttls(self) -> bool:

@@ -9,18 +9,19 @@ another program may take that port while the relay is stopped.
 
 import asyncio
 import logging
-import ssl
 import threading
 from collections.abc import Coroutine
 from typing import Self
 
-from stage.certificates import Authority
+from stage.certificates import Authority, ServerTls
 from stage.ledger import Attempt, Connection, Ledger, Received
-from stage.modes import SUBMISSION, Mode, Tls
+from stage.modes import SUBMISSION, Certificate, Mode, Tls
 from stage.session import Handler, Session
 
 _BACKLOG = 512
 """Connections that may wait to be accepted, for bursts under load."""
+_OTHER_NAME = "other.test"
+"""The name in a certificate that is not for the relay which shows it."""
 _PATIENCE = 10.0
 """Seconds that a relay may take to start or to stop."""
 
@@ -44,17 +45,26 @@ class Relay:
         self.host = host
         self.port = port
         self.ledger = ledger or Ledger()
-        self._context = self._server_context(authority)
+        self._tls = self._server_tls(authority)
         self._handler = Handler(name, mode, self.ledger)
         self._open: set[Session] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._server: asyncio.Server | None = None
 
-    def _server_context(self, authority: Authority | None) -> ssl.SSLContext | None:
+    def _server_tls(self, authority: Authority | None) -> ServerTls | None:
+        certificate = self.mode.certificate
         if self.mode.tls is Tls.NONE:
             return None
-        return (authority or Authority()).server_context(self.name, self.host)
+        if authority is None or certificate is Certificate.UNKNOWN_AUTHORITY:
+            authority = Authority()
+        names = (_OTHER_NAME,) if certificate is Certificate.OTHER_NAME else (self.name, self.host)
+        return authority.server(*names, expired=certificate is Certificate.EXPIRED)
+
+    @property
+    def fingerprint(self) -> str:
+        """The SHA-256 fingerprint of its certificate; empty without TLS."""
+        return self._tls.fingerprint if self._tls else ""
 
     @property
     def nexthop(self) -> str:
@@ -135,7 +145,7 @@ class Relay:
             self.host,
             self.port,
             backlog=_BACKLOG,
-            ssl=self._context if self.mode.tls is Tls.IMPLICIT else None,
+            ssl=self._tls.context if self._tls and self.mode.tls is Tls.IMPLICIT else None,
         )
         self.port = self._server.sockets[0].getsockname()[1]
 
@@ -146,7 +156,7 @@ class Relay:
             hostname=self.name,
             ident="stage",
             loop=self._loop,
-            tls_context=self._context if self.mode.starttls else None,
+            tls_context=self._tls.context if self._tls and self.mode.starttls else None,
             require_starttls=self.mode.tls is Tls.DEMANDED,
             auth_require_tls=self.mode.starttls,
             authenticator=self._handler.authenticate,

@@ -22,6 +22,8 @@ EVENTS = frozenset(
         "os.rename",
         "os.remove",
         "os.symlink",
+        "os.mkdir",
+        "os.rmdir",
         "os.link",
         "os.truncate",
         "os.chmod",

@@ -167,8 +167,9 @@ def command_line(process: Path) -> bytes:
 
 
 def read_by_postfix(directory: Path) -> dict[str, bytes]:
-    """Give the files of a configuration directory that Postfix reads."""
-    paths = [directory / name for name in ("main.cf", *TABLES)]
+    """Give the files of a configuration directory that Postfix reads: main.cf, and the tables that are named there."""
+    text = (directory / "main.cf").read_text("utf-8")
+    paths = [directory / name for name in ("main.cf", *(table for table in TABLES if f"/{table}" in text))]
     return {path.name: path.read_bytes() for path in paths if path.exists()}
 
 

@@ -63,14 +63,16 @@ def test_the_login_of_a_sender_goes_at_once() -> None:
 
 def test_switched_off_routes_go_first() -> None:
     """TLS and logins are there until no route needs them; tables go last, when nothing names them."""
-    route, release = phases(plan(PostfixConfig(), in_use()))
+    route, release, clear = phases(plan(PostfixConfig(), in_use()))
     assert [p.name for p in route.parameters] == ["relayhost", "sender_dependent_relayhost_maps"]
     assert route.tables == ()
     assert {p.name: p.new for p in release.parameters} == {
         "smtp_sasl_password_maps": None,
         "smtp_tls_security_level": "may",
     }
-    assert [(change.name, change.new) for change in release.tables] == [("sasl_passwd", None), ("relayhost_map", None)]
+    assert release.tables == ()
+    assert [(change.name, change.new) for change in clear.tables] == [("sasl_passwd", None), ("relayhost_map", None)]
+    assert (clear.parameters, clear.is_read) == ((), False)
 
 
 def test_a_first_run_may_do_all_at_once() -> None:

@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from dms_relay.model import RELAY_YAML
-from dms_relay.shape import json_schema
+from dms_relay.shape_schema import json_schema
 from dms_relay.sources.relay_shape import RELAY_FILE
 
 if TYPE_CHECKING:

@@ -25,12 +25,21 @@ _MATCH_WORDS = frozenset({"nexthop", "dot-nexthop", "hostname"})
 
 
 def _check_name(text: str) -> None:
+    if len(text) > NAME_MAX:
+        raise SyntaxProblem(f"the name of a relay is longer than {NAME_MAX} characters", "write a shorter one")
     if not _NAME.fullmatch(text):
         raise SyntaxProblem(
-            "the name of a relay holds something else than a-z, 0-9 and -", f"write up to {NAME_MAX} of these"
+            "the name of a relay holds something else than a-z, 0-9 and -", "write one such as mailgun-eu"
         )
     if text == DIRECT:
-        raise SyntaxProblem(f"{DIRECT} is not the name of a relay", "it means: to the recipient's own server")
+        raise SyntaxProblem(
+            f"{DIRECT} is not the name of a relay", "choose another: it means the recipient's own server"
+        )
+
+
+def _is_all_below(text: str) -> bool:
+    """Whether it is ``.domain``: all domains below another (transport(5))."""
+    return text.startswith(".") and "@" not in text
 
 
 def _check_sender(text: str) -> None:
@@ -38,13 +47,17 @@ def _check_sender(text: str) -> None:
         return
     if text == "*":
         raise SyntaxProblem("* is no sender", "write default: for every other sender")
+    if text.startswith("@.") or _is_all_below(text):
+        raise SyntaxProblem("a dot before a domain means all below it for recipients only", "name each domain")
     check_sender_key(text if "@" in text else f"@{text}")
 
 
 def _check_recipient(text: str) -> None:
     if text == "*":
         raise SyntaxProblem("* is no recipient", "write default: for all other mail")
-    if text.startswith("."):
+    if text == NULL_SENDER:
+        raise SyntaxProblem("<> is a sender, and no recipient", "write it below senders")
+    if _is_all_below(text):
         check_domain(text[1:])
     else:
         check_sender_key(text if "@" in text else f"@{text}")
@@ -94,12 +107,19 @@ _SECRET_FILE = Text(
     "A file that holds the password; one line end at its end is taken off.",
     check=_check_file,
     pattern="^/",
+    is_secret=True,
 )
 LOGIN = Keys(
     {
-        "username": Text("the user name that the relay gave you", check=_check_username, pattern="^[^:]+$"),
+        "username": Text(
+            "the user name that the relay gave you", check=_check_username, pattern="^[^:]+$", is_secret=True
+        ),
         "password": Text(
-            "the password", "Better in a file: whoever reads this file reads it.", _check_password, is_secret=True
+            "the password",
+            "Better in a file: whoever reads this file reads it.",
+            _check_password,
+            is_secret=True,
+            is_literal=True,
         ),
         "password_file": _SECRET_FILE,
         "password_env": Text(
@@ -107,9 +127,11 @@ LOGIN = Keys(
             "A variable that holds the password; NAME__FILE and relay.env work as well.",
             _check_variable,
             pattern="^[A-Za-z_][A-Za-z0-9_]*$",
+            is_secret=True,
         ),
     },
-    "a login: username and password_file",
+    "a login",
+    "write username: and password_file: below it",
     "A SASL login: username, and one of password_file, password_env, password.",
     required=("username",),
     one_of=(("password_file", "password_env", "password"),),
@@ -146,8 +168,9 @@ TLS = Keys(
         "allow_cleartext_login": Flag("Whether a level that does not protect the password is meant."),
     },
     "a mapping of TLS settings",
+    "write level: or another setting below it",
 )
-_RELAY_NAME = Text("the name of a relay", check=_check_name, pattern=rf"^[a-z0-9-]{{1,{NAME_MAX}}}$")
+_RELAY_NAME = Text("the name of a relay", check=_check_name, pattern=rf"^(?!{DIRECT}$)[a-z0-9-]{{1,{NAME_MAX}}}$")
 _HOST = Text("a host name or address", "No MX lookup, unless mx says so.", check=_check_host)
 RELAY = Keys(
     {
@@ -163,8 +186,8 @@ RELAY = Keys(
         "login": LOGIN,
         "tls": TLS,
     },
-    "a relay: host, port, login",
-    required=(),
+    "a relay",
+    "write host: below its name, and what else there is to say",
     one_of=(("host", "hosts"),),
 )
 _ROUTE = Text(
@@ -177,6 +200,7 @@ SENDER = Either(
     Keys(
         {"relay": _ROUTE, "login": LOGIN},
         "a mapping of relay and login",
+        "write relay: and login: below it",
         "A relay, and a login of the sender's own there.",
         required=("relay",),
     ),
@@ -184,23 +208,32 @@ SENDER = Either(
 RELAY_FILE = Keys(
     {
         "version": Number("1", "Version of this file's format.", 1, 1),
-        "relays": Table(_RELAY_NAME, RELAY, "relays by name", "The relays; each becomes a transport of its own."),
+        "relays": Table(
+            _RELAY_NAME,
+            RELAY,
+            "a mapping of relays",
+            "write the name of each relay, and host: below it",
+            "The relays; each becomes a transport of its own.",
+        ),
         "default": _ROUTE,
         "senders": Table(
             Text("a sender: a domain, an address, or <>", check=_check_sender),
             SENDER,
-            "senders and their relays",
+            "a mapping of senders",
+            "write sender: relay, each on a line of its own",
             "By sender: a domain, an address, or <> (bounces and vacation replies).",
             fold=lambda key: key.removeprefix("@").casefold(),
         ),
         "recipients": Table(
             Text("a recipient: a domain, an address, or .domain", check=_check_recipient),
             _ROUTE,
-            "recipients and their relays",
+            "a mapping of recipients",
+            "write recipient: relay, each on a line of its own",
             "By recipient: a domain, .domain for all below it, or an address. Wins over the sender's route.",
             fold=lambda key: key.removeprefix("@").casefold(),
         ),
     },
-    "a mapping with version: 1 and relays",
+    "a mapping",
+    "write version: 1, and relays: with the relays below it",
     required=("version",),
 )
