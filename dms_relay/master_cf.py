@@ -32,7 +32,6 @@ OVERRIDES = frozenset(
         "smtp_tls_security_level",
         "smtp_tls_wrappermode",
         "smtp_tls_policy_maps",
-        "smtp_tls_per_site",
         "smtp_tls_trust_anchor_file",
         "smtp_tls_CAfile",
         "smtp_tls_CApath",

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 #: What a service is called that does not look at senders.
 _SHARED = "_shared"
 _DIRECT = "smtp:"
+#: Policies that match nothing. Without any, smtp(8) would look at ``smtp_tls_per_site``, which can ask for less than the
+#: level (seen), and which Postfix 3.10 warns of wherever it stands.
+_NO_POLICY = "inline:{relay.invalid=encrypt}"
 _FRONTS = {"sender_dependent_default_transport_maps": SENDER_TRANSPORT, "transport_maps": RECIPIENT_TRANSPORT}
 
 
@@ -119,9 +122,7 @@ def _tls_overrides(tls: Tls) -> Iterator[tuple[str, str]]:
     """Give what a service overrides for TLS (postconf(5), TLS_README)."""
     yield "smtp_tls_security_level", tls.level
     yield "smtp_tls_wrappermode", _yes(tls.implicit)
-    yield "smtp_tls_policy_maps", ""
-    # Looked at where there are no policy maps; it can ask for less than the level.
-    yield "smtp_tls_per_site", ""
+    yield "smtp_tls_policy_maps", _NO_POLICY
     if tls.level in AUTHORITY_LEVELS or tls.ca_file:
         yield "smtp_tls_CAfile", tls.ca_file or SYSTEM_AUTHORITIES
         yield "smtp_tls_CApath", ""

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from stage import Inputs, Mode, Postfix, Stage
 
-RUNS = int(os.environ.get("LOAD_RUNS", "30"))
-MESSAGES = int(os.environ.get("LOAD_MESSAGES", "2000"))
+RUNS = int(os.environ.get("LOAD_RUNS", "10"))
+MESSAGES = int(os.environ.get("LOAD_MESSAGES", "800"))
 BATCH = 20
 """Messages of one sender that are handed in together."""
 PAUSE = 0.05
