@@ -22,7 +22,7 @@ $(VENV)/.ready: requirements-dev.lock pyproject.toml
 system:
 	@demo/setup.sh
 
-demo: system $(VENV)/.ready ## the main job on this machine: a private Postfix, four SMTP servers, a message from each sender
+demo: system $(VENV)/.ready ## the main job on this machine: a private Postfix, five SMTP servers, a message from each sender
 	@$(BIN)/python -m demo
 
 test: $(VENV)/.ready ## all tests: unit, recorded runs, properties, a real Postfix, the image

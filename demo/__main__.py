@@ -1,8 +1,9 @@
-"""Shows the main job: from the page's example files to mail at the right relay, over TLS, with the right login.
+"""Shows the main job, both ways of routing: from inputs to mail at the right relay, over TLS, with the right login.
 
-Starts a private Postfix and four SMTP servers on loopback, runs `dms-relay
-apply`, sends one message from each sender, and prints what the servers
-received. Leaves no process and no file behind, also when it is interrupted.
+Starts a private Postfix and five SMTP servers on loopback. First it runs `dms-relay
+apply` on the page's example files, then, while Postfix runs, on a `relay.yaml`. Each
+time it sends one message by each rule, and prints what the servers received.
+Leaves no process and no file behind, also when it is interrupted.
 
 Exit codes: 0 all as the rules say; 1 something else arrived, or something went
 wrong; 69 no Postfix; 77 not root; 130 interrupted.
@@ -15,13 +16,25 @@ import time
 from collections.abc import Sequence
 from types import FrameType
 
-from demo import page
-from stage import ApplyError, Inputs, Mode, NotReceivedError, Postfix, PostfixError, Received, Stage, why_unavailable
+from demo import page, relays
+from stage import (
+    ApplyError,
+    Inputs,
+    Mode,
+    NotReceivedError,
+    Postfix,
+    PostfixError,
+    Received,
+    Stage,
+    Tls,
+    why_unavailable,
+)
 from stage.inputs import LOGINS, RELAYMAP
 
 _INTERRUPTED = 130
 _PATIENCE = 5.0
-"""Seconds that the messages may take."""
+"""Seconds that the messages of one part may take."""
+_PORTS = {name: port for name, (port, _) in (page.RELAYS | relays.IMPLICIT).items()}
 
 
 def main() -> int:
@@ -53,23 +66,29 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
 
 def _show(stage: Stage) -> int:
     begin = time.monotonic()
-    stage.world(page.WORLD)
-    for name, (port, logins) in page.RELAYS.items():
-        stage.relay(name, Mode(logins=logins), port)
-    postfix = stage.postfix()
-    _say(f"A private Postfix in {postfix.layout.base}, three relays and one plain mail server on loopback.")
-    _configure(postfix)
-    for rule in page.RULES:
-        postfix.send(rule.sender, [page.RECIPIENT], rule.why)
-    received = stage.ledger.wait_for(len(page.RULES), _PATIENCE)
-    postfix.wait_until_queue_empty(_PATIENCE)
-    code = judge(received)
+    postfix = _start(stage)
+    _say(f"A private Postfix in {postfix.layout.base}, four relays and one plain mail server on loopback.")
+    inputs = Inputs(postfix.layout.base / "config", **page.SETTINGS)
+    _configure_maps(postfix, inputs)
+    _say("\nThe plain server offers STARTTLS, for with logins configured Postfix demands TLS of every server.")
+    code = judge(_deliver(stage, postfix, page.RULES), page.RULES)
+    _configure_relays(postfix, inputs)
+    _say("\nThe plain server is not asked for TLS any more, for that is a matter of each relay now.")
+    code |= judge(_deliver(stage, postfix, relays.RULES), relays.RULES)
     _say(f"Took {time.monotonic() - begin:.1f} s.")
     return code
 
 
-def _configure(postfix: Postfix) -> None:
-    inputs = Inputs(postfix.layout.base / "config", **page.SETTINGS)
+def _start(stage: Stage) -> Postfix:
+    stage.world(page.WORLD)
+    for name, (port, logins) in page.RELAYS.items():
+        stage.relay(name, Mode(logins=logins | relays.SECOND if name == page.SES else logins), port)
+    for name, (port, logins) in relays.IMPLICIT.items():
+        stage.relay(name, Mode(Tls.IMPLICIT, logins=logins), port)
+    return stage.postfix()
+
+
+def _configure_maps(postfix: Postfix, inputs: Inputs) -> None:
     inputs.write(RELAYMAP, page.RELAYMAP)
     inputs.write(LOGINS, page.LOGINS)
     inputs.manage(postfix, page.DOMAINS)
@@ -79,13 +98,34 @@ def _configure(postfix: Postfix) -> None:
     _say(inputs.apply(postfix).rstrip())
 
 
-def judge(received: Sequence[Received]) -> int:
+def _configure_relays(postfix: Postfix, inputs: Inputs) -> None:
+    """Put `relay.yaml` in the place of all other inputs, while Postfix runs."""
+    inputs.write(RELAYMAP, None)
+    inputs.write(LOGINS, None)
+    inputs.settings = dict(relays.PASSWORDS)
+    text = relays.TEXT.format(ca_file=postfix.layout.authority)
+    inputs.write("relay.yaml", text)
+    _say(f"\nNow relay.yaml in place of all that; its passwords stand in the environment.\n\n{text}")
+    _say("$ dms-relay apply")
+    _say(inputs.apply(postfix).rstrip())
+
+
+def _deliver(stage: Stage, postfix: Postfix, rules: Sequence[page.Rule]) -> tuple[Received, ...]:
+    """Send a message by each rule, and give what arrived."""
+    stage.ledger.clear()
+    for rule in rules:
+        postfix.send(rule.sender, [rule.recipient], rule.why)
+    received = stage.ledger.wait_for(len(rules), _PATIENCE)
+    postfix.wait_until_queue_empty(_PATIENCE)
+    return received
+
+
+def judge(received: Sequence[Received], rules: Sequence[page.Rule]) -> int:
     """Print what arrived, and compare it with the rules."""
-    _say("\nThe plain server offers STARTTLS, for with logins configured Postfix demands TLS of every server.")
-    _say(f"What the servers received, each message to {page.RECIPIENT}:\n")
-    _print_table(received)
-    found = sorted((r.sender, r.relay, r.user or "", r.tls is not None) for r in received)
-    expected = sorted((rule.sender, rule.relay, rule.user or "", True) for rule in page.RULES)
+    _say("What the servers received:\n")
+    _print_table(received, [rule.why for rule in rules])
+    found = sorted((r.sender, *r.recipients, r.relay, r.user or "", r.tls is not None) for r in received)
+    expected = sorted((rule.sender, rule.recipient, rule.relay, rule.user or "", rule.is_tls) for rule in rules)
     if found == expected:
         _say("\nAll of it as the rules say.")
         return 0
@@ -93,12 +133,11 @@ def judge(received: Sequence[Received]) -> int:
     return 1
 
 
-def _print_table(received: Sequence[Received]) -> None:
-    order = [rule.sender for rule in page.RULES]
-    rows = [("SENDER", "RELAY", "LOGIN", "TLS", "WHY")]
-    for r in sorted(received, key=lambda r: order.index(r.sender) if r.sender in order else len(order)):
-        relay = f"{r.relay}:{page.RELAYS[r.relay][0]}" if r.relay in page.RELAYS else r.relay
-        rows.append((r.sender, relay, r.user or "none", r.tls or "none", r.message_id))
+def _print_table(received: Sequence[Received], order: Sequence[str]) -> None:
+    rows = [("SENDER", "RECIPIENT", "RELAY", "LOGIN", "TLS", "WHY")]
+    for r in sorted(received, key=lambda r: order.index(r.message_id) if r.message_id in order else len(order)):
+        relay = f"{r.relay}:{_PORTS[r.relay]}" if r.relay in _PORTS else r.relay
+        rows.append((r.sender, ", ".join(r.recipients), relay, r.user or "none", r.tls or "none", r.message_id))
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for row in rows:
         _say("  ".join(field.ljust(width) for field, width in zip(row, widths, strict=True)).rstrip())

@@ -34,16 +34,18 @@ RELAYS = {
     SENDGRID: (2525, {"sendgrid-user": "secret"}),
     SES: (2587, {"aws-user": "secret"}),
 }
-"""Each relay's port, and the only login that it takes."""
+"""Each relay's port, and the login that it takes; `demo.relays` adds a second one at SES."""
 
 
 class Rule(NamedTuple):
-    """Where a sender's mail must arrive, with which user name, and why."""
+    """Where a sender's mail must arrive, with which user name, why, and whether over TLS."""
 
     sender: str
     relay: str
     user: str | None
     why: str
+    recipient: str = RECIPIENT
+    is_tls: bool = True
 
 
 RULES = (

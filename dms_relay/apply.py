@@ -30,7 +30,7 @@ from dms_relay.state import State, dump
 if TYPE_CHECKING:
     from dms_relay.log import Log
     from dms_relay.model import Paths
-    from dms_relay.phases import Phase
+    from dms_relay.moments import Phase
     from dms_relay.plan import ParameterChange, Plan
     from dms_relay.state import TableFile
 

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dms_relay.configuration import RelayConfig
 from dms_relay.merging import Merger, login_keys
-from dms_relay.model import IMPLICIT_TLS_PORTS, NULL_SENDER, Origin, RelayConfig, Route
+from dms_relay.model import IMPLICIT_TLS_PORTS, NULL_SENDER, Origin, Route
 from dms_relay.nexthop import host_of
 
 if TYPE_CHECKING:

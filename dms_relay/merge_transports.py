@@ -12,41 +12,29 @@ several hosts, no entry can say so, and the sender goes by a service that does n
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
-from zlib import crc32
 
+from dms_relay.configuration import RelayConfig
 from dms_relay.merging import Merger
-from dms_relay.model import (
-    AUTHORITY_LEVELS,
-    DIRECT,
-    IMPLICIT_TLS_PORTS,
-    NULL_SENDER,
-    RECIPIENT_TRANSPORT,
-    SENDER_TRANSPORT,
-    LoginEntry,
-    NexthopList,
-    Origin,
-    Problem,
-    RelayConfig,
-)
-from dms_relay.nexthop import host_of, is_address
+from dms_relay.model import NULL_SENDER, LoginEntry, Origin, Problem
+from dms_relay.named_relays import NamedRelays
+from dms_relay.nexthop import host_of
 from dms_relay.relays import (
     CLEARTEXT_LEVELS,
-    DEFAULT_ENV_LEVEL,
     Relay,
     RelayFile,
     Service,
-    Tls,
     TransportRoute,
     Transports,
 )
+from dms_relay.user_parameters import check_user_parameters
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
-    from dms_relay.model import Inputs, Login
+    from dms_relay.configuration import Inputs
+    from dms_relay.model import Login
     from dms_relay.relays import Sender
 
 #: Characters of a name that is made from a nexthop; a checksum may follow.
@@ -73,10 +61,7 @@ class TransportsMerger(Merger):
         """Begin with the relays of ``relay.yaml``."""
         super().__init__(inputs)
         self.file = inputs.file or RelayFile()
-        self.relays = {relay.name: relay for relay in self.file.relays}
-        self.names: dict[tuple[str, ...], str] = {}
-        for relay in self.file.relays:
-            self.names.setdefault(_members(relay.nexthops), relay.name)
+        self.relays = NamedRelays(self.file.relays, inputs.tls_level)
         self.default: tuple[str | None, Origin] | None = None
         self.ways: dict[str, _Way] = {}
         self.env_entries: list[LoginEntry] = []
@@ -94,45 +79,16 @@ class TransportsMerger(Merger):
         self.default = self._default()
         self.ways = self._ways()
         self._check_recipients()
-        services = {name: self._service(relay) for name, relay in self.relays.items()}
+        services = {name: self._service(relay) for name, relay in self.relays.by_name.items()}
         routes = tuple(self._route(way, services) for way in self.ways.values())
         services |= {r.relay: replace(services[r.relay], is_shared=True) for r in routes if r.relay and r.is_shared}
         recipients = tuple(TransportRoute(r.key, r.relay, r.origin) for r in self.file.recipients)
+        self.warnings.extend(self.relays.problems)
         self._warn_of_unused_relays()
         self._warn_of_unused_entries(services)
-        self._check_user_parameters()
+        self.warnings.extend(check_user_parameters(inputs, self.default, has_senders=bool(self.ways)))
         transports = Transports(tuple(services.values()), routes, recipients, self.default)
         return RelayConfig(enabled=True, user_parameters=inputs.user_parameters, transports=transports)
-
-    # Relays.
-
-    def _relay_at(self, nexthops: NexthopList, origin: Origin) -> str:
-        """Give the name of the relay with these nexthops; the first that asks makes it."""
-        members = _members(nexthops)
-        if members not in self.names:
-            name = _name(nexthops.text, self.relays)
-            self.names[members] = name
-            self.relays[name] = Relay(name, nexthops, self._env_tls(nexthops, origin), origin)
-        return self.names[members]
-
-    def _env_tls(self, nexthops: NexthopList, origin: Origin) -> Tls:
-        level = self.inputs.tls_level.value if self.inputs.tls_level else DEFAULT_ENV_LEVEL
-        implicit = {member.rpartition(":")[2] in IMPLICIT_TLS_PORTS for member in nexthops.members}
-        if len(implicit) > 1:
-            text = (
-                f"{nexthops.text}: port 465 beside another, but TLS from the first octet is a matter of the whole relay"
-            )
-            self._error(origin, text, "name hosts of one kind here, or write relay.yaml")
-        if True in implicit and level in CLEARTEXT_LEVELS:
-            text = f"{nexthops.text}: TLS from the first octet (port 465) cannot be at level {level}"
-            self._error(self._level_origin(origin), text, "set RELAY_TLS_LEVEL=encrypt, or write relay.yaml")
-        if level in {*AUTHORITY_LEVELS, "dane-only"} and any(map(is_address, map(host_of, nexthops.members))):
-            text = f"{nexthops.text}: level {level} for an address, which no certificate can pass"
-            self._error(origin, text, "name the host, or write relay.yaml with tls: {match: …}")
-        return Tls(level=level, implicit=True in implicit)
-
-    def _level_origin(self, origin: Origin) -> Origin:
-        return self.inputs.tls_level.origin if self.inputs.tls_level else origin
 
     # Routes.
 
@@ -142,7 +98,7 @@ class TransportsMerger(Merger):
             if env:
                 self.dropped("default relay", env[1], self.file.default[1])
             return self.file.default
-        return (self._relay_at(*env), env[1]) if env else None
+        return (self.relays.at(*env), env[1]) if env else None
 
     def _ways(self) -> dict[str, _Way]:
         """Give the way of each sender that is named, by its key."""
@@ -156,7 +112,7 @@ class TransportsMerger(Merger):
             for domain in self.inputs.domains:
                 key = f"@{domain.name}"
                 if key.casefold() not in ways:
-                    ways[key.casefold()] = _Way(key, self._relay_at(*self.inputs.relay), self.inputs.relay[1])
+                    ways[key.casefold()] = _Way(key, self.relays.at(*self.inputs.relay), self.inputs.relay[1])
         return ways
 
     def _second(self, first: _Way, way: _Way) -> _Way:
@@ -171,7 +127,7 @@ class TransportsMerger(Merger):
             if route.nexthops.text.upper() == _AS_DEFAULT:
                 yield _Way(route.key, self.default[0] if self.default else None, route.origin, is_cf=True)
             else:
-                yield _Way(route.key, self._relay_at(route.nexthops, route.origin), route.origin, is_cf=True)
+                yield _Way(route.key, self.relays.at(route.nexthops, route.origin), route.origin, is_cf=True)
 
     def _opted_out(self) -> Iterator[_Way]:
         mapped = {route.key.casefold(): route for route in reversed(self.relaymap.routes)}
@@ -285,7 +241,7 @@ class TransportsMerger(Merger):
             text = f"level {tls.level} does not protect the login at relay {service.relay.name}"
             is_file = service.relay in self.file.relays
             remedy = "or write allow_cleartext_login: true" if is_file else "or say it in relay.yaml"
-            origin = service.relay.origin if is_file else self._level_origin(service.relay.origin)
+            origin = service.relay.origin if is_file else self.relays.level_origin(service.relay.origin)
             self._error(origin, text, f"choose secure or encrypt, {remedy}")
 
     # Warnings, and errors that take all of it to see.
@@ -310,33 +266,6 @@ class TransportsMerger(Merger):
                 text = "no relay is set here for this sender, so its login is not used"
                 self.warn(entry.origin, text, "map the sender, or take the login away")
 
-    def _check_user_parameters(self) -> None:
-        """Refuse what stands in ``postfix-main.cf`` and would send mail another way."""
-        for name in ("relayhost", "sender_dependent_relayhost_maps"):
-            own = self.inputs.user_parameters.get(name)
-            if own and own.value:
-                text = f"{name} would take mail that is to go directly, and RELAY_ROUTING=transports needs it empty"
-                self._error(own.origin, text, "take the line away, and say in relay.yaml where that mail goes")
-        own = self.inputs.user_parameters.get("default_transport")
-        if own and self.default and self.default[0] and not own.value.startswith(f"relay-{self.default[0]}:"):
-            text = f"default_transport would take the mail of relay {self.default[0]}, the default of {self.default[1]}"
-            self._error(own.origin, text, "keep one of the two")
-        if self.inputs.is_user_file_last:
-            self._check_fronts()
-
-    def _check_fronts(self) -> None:
-        """Refuse, in docker-mailserver, what it would write over the parameter that names our table."""
-        tables = {
-            "sender_dependent_default_transport_maps": (SENDER_TRANSPORT, self.ways),
-            "transport_maps": (RECIPIENT_TRANSPORT, self.file.recipients),
-        }
-        for name, (table, routes) in tables.items():
-            own = self.inputs.user_parameters.get(name)
-            if own and routes and table not in own.value:
-                line = f"{name} = texthash:$config_directory/{table}, {own.value}".rstrip(", ")
-                text = f"{name} is put into main.cf after us, so our routes would be gone"
-                self._error(own.origin, text, f"write {line}")
-
     def _error(self, origin: Origin, text: str, remedy: str) -> None:
         self.warnings.append(Problem(origin, text, remedy))
 
@@ -348,17 +277,3 @@ def _login_keys(member: str) -> list[str]:
 
 def _of_file(sender: Sender) -> _Way:
     return _Way(sender.key, sender.relay, sender.origin, login=sender.login, login_origin=sender.login_origin)
-
-
-def _members(nexthops: NexthopList) -> tuple[str, ...]:
-    return tuple(member.casefold() for member in nexthops.members)
-
-
-def _name(text: str, taken: Iterable[str]) -> str:
-    """Make a name of a nexthop: ``[smtp.example.com]:587`` becomes ``smtp-example-com-587``."""
-    name = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:_NAME_MAX].strip("-")
-    if not name or name in taken or name == DIRECT:
-        name = f"{name}-{crc32(text.casefold().encode()):08x}".lstrip("-")
-    while name in taken:
-        name += "-"
-    return name

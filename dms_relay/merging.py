@@ -10,7 +10,8 @@ from dms_relay.nexthop import host_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from dms_relay.model import Domain, Inputs, NexthopList, Route
+    from dms_relay.configuration import Inputs
+    from dms_relay.model import Domain, NexthopList, Route
 
 
 def login_keys(lists: Iterable[NexthopList]) -> Iterator[str]:

@@ -26,7 +26,6 @@ In the same way, where logins by sender go out of main.cf, direct mail goes by a
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from dms_relay.master_cf import PREFIX, Service, login_table
@@ -37,67 +36,26 @@ from dms_relay.model import (
     SASL_PASSWD,
     SENDER_TRANSPORT,
 )
-from dms_relay.plan import TABLE_MODE, ParameterChange, ServiceChange, TableChange, interim_name
+from dms_relay.moments import DEFAULT, Moment, Phase, difference, end, start
+from dms_relay.plan import TABLE_MODE, interim_name
 from dms_relay.state import TableFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from dms_relay.plan import Plan
+    from dms_relay.plan import Plan, TableChange
 
 _ROUTE_TABLES = frozenset({RELAYHOST_MAP, SENDER_TRANSPORT, RECIPIENT_TRANSPORT})
 _TRANSPORT_TABLES = frozenset({SENDER_TRANSPORT, RECIPIENT_TRANSPORT})
 _DIRECT = "smtp"
 _LOGINS = "smtp_sasl_password_maps"
-_DEFAULT = "default_transport"
-
-
-@dataclass(frozen=True, slots=True)
-class Phase:
-    """Changes that may be made together. ``is_read`` says that Postfix has to read them.
-
-    Tables are written first, then services changed, parameters set and removed, and last files removed.
-    """
-
-    name: str
-    tables: tuple[TableChange, ...] = ()
-    parameters: tuple[ParameterChange, ...] = ()
-    services: tuple[ServiceChange, ...] = ()
-
-    @property
-    def is_awaited(self) -> bool:
-        """Whether what comes next relies on it that no smtp(8) process has the logins of before any more."""
-        return self.name in {"protect", "settle"}
-
-    @property
-    def is_read(self) -> bool:
-        """Whether a running Postfix has to be told: not of files that nothing names any more."""
-        return bool(self.parameters or self.services or any(table.new for table in self.tables))
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether there is nothing in it."""
-        return not (self.tables or self.parameters or self.services)
-
-
-@dataclass(slots=True)
-class _World:
-    """What stands at one moment; ``None`` is not there."""
-
-    tables: dict[str, TableFile | None] = field(default_factory=dict)
-    parameters: dict[str, str | None] = field(default_factory=dict)
-    services: dict[str, Service | None] = field(default_factory=dict)
-
-    def copy(self) -> _World:
-        """Give one that can be changed."""
-        return _World(dict(self.tables), dict(self.parameters), dict(self.services))
 
 
 def phases(plan: Plan) -> tuple[Phase, ...]:
     """Order the changes; a phase without a change is left out."""
     worlds = list(_Order(plan).worlds())
-    steps = zip([_start(plan), *(world for _, world in worlds)], worlds, strict=False)
-    found = (_difference(plan, name, old, new) for old, (name, new) in steps)
+    steps = zip([start(plan), *(world for _, world in worlds)], worlds, strict=False)
+    found = (difference(plan, name, old, new) for old, (name, new) in steps)
     return tuple(phase for phase in found if not phase.is_empty)
 
 
@@ -107,72 +65,21 @@ def one_phase(plan: Plan) -> tuple[Phase, ...]:
     return () if whole.is_empty else (whole,)
 
 
-def _start(plan: Plan) -> _World:
-    """Give what was found, of all that changes or is ours."""
-    found = plan.found
-    default = {_DEFAULT: found.parameters.get(_DEFAULT)}
-    return _World(
-        {name: found.tables.get(name) for name in plan.wanted_tables} | {c.name: c.old for c in plan.tables},
-        default | {change.name: change.old for change in plan.parameters},
-        {name: _service(plan, name) for name in plan.wanted_services} | {c.name: c.old for c in plan.services},
-    )
-
-
-def _service(plan: Plan, name: str) -> Service | None:
-    entry = plan.found.services.get(name)
-    return entry.service if entry else None
-
-
-def _end(plan: Plan) -> _World:
-    """Give what is wanted, of all that changes or is ours."""
-    start = _start(plan)
-    return _World(
-        start.tables | {change.name: change.new for change in plan.tables},
-        start.parameters | {change.name: change.new for change in plan.parameters},
-        start.services | {change.name: change.new for change in plan.services},
-    )
-
-
-def _difference(plan: Plan, name: str, old: _World, new: _World) -> Phase:
-    back = {change.name: change.new for change in plan.parameters if change.put_back}
-    tables = {**old.tables, **new.tables}
-    parameters = {**old.parameters, **new.parameters}
-    services = {**old.services, **new.services}
-    return Phase(
-        name,
-        tuple(
-            TableChange(n, old.tables.get(n), new.tables.get(n))
-            for n in tables
-            if old.tables.get(n) != new.tables.get(n)
-        ),
-        tuple(
-            ParameterChange(n, old.parameters.get(n), value, put_back=n in back and back[n] == value)
-            for n, value in parameters.items()
-            if old.parameters.get(n) != value
-        ),
-        tuple(
-            ServiceChange(n, old.services.get(n), new.services.get(n))
-            for n in services
-            if old.services.get(n) != new.services.get(n)
-        ),
-    )
-
-
 class _Order:
     """Finds what is to stand at the end of each phase."""
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
-        self.end = _end(plan)
+        self.end = end(plan)
         #: Services that get another name for a while, by their name in the end.
         self.interim = {name: interim_name(name) for name in self._moved()}
         self.is_direct_kept_apart = self._has_logins_to_keep_from_direct_mail()
         if self.is_direct_kept_apart:
             self.interim[_DIRECT] = interim_name(f"{PREFIX}{_DIRECT}")
 
-    def worlds(self) -> Iterator[tuple[str, _World]]:
+    def worlds(self) -> Iterator[tuple[str, Moment]]:
         """Give each phase's name and what stands at its end."""
-        world = _start(self.plan)
+        world = start(self.plan)
         self._protect(world)
         yield "protect", world.copy()
         self._route(world, is_interim=True)
@@ -183,7 +90,7 @@ class _Order:
             self._route(world, is_interim=False)
             yield "return", world.copy()
         kept = {name: table for name, table in world.tables.items() if not self.end.tables.get(name)}
-        yield "release", _World(kept | self._wanted_tables(), self.end.parameters, self.end.services)
+        yield "release", Moment(kept | self._wanted_tables(), self.end.parameters, self.end.services)
         yield "clear", self.end
 
     def _wanted_tables(self) -> dict[str, TableFile | None]:
@@ -206,7 +113,7 @@ class _Order:
 
     # The phases.
 
-    def _protect(self, world: _World) -> None:
+    def _protect(self, world: Moment) -> None:
         moved = {login_table(name) for name in self.interim}
         for change in self.plan.tables:
             if change.name not in _ROUTE_TABLES and change.name not in moved and change.new:
@@ -220,7 +127,7 @@ class _Order:
         for name, interim in self.interim.items():
             self._add_interim(world, name, interim)
 
-    def _add_interim(self, world: _World, name: str, interim: str) -> None:
+    def _add_interim(self, world: Moment, name: str, interim: str) -> None:
         if name == _DIRECT:
             world.services[interim] = self._direct()
             return
@@ -247,7 +154,7 @@ class _Order:
         )
         return Service(self.plan.found.chroot, overrides)
 
-    def _route(self, world: _World, *, is_interim: bool) -> None:
+    def _route(self, world: Moment, *, is_interim: bool) -> None:
         for name in _ROUTE_TABLES:
             if table := self.end.tables.get(name):
                 world.tables[name] = self._translated_table(table) if is_interim and name != RELAYHOST_MAP else table
@@ -255,8 +162,8 @@ class _Order:
             if change.name in ROUTE_PARAMETERS:
                 world.parameters[change.name] = change.new
         if self.interim:
-            default = self.end.parameters[_DEFAULT]
-            world.parameters[_DEFAULT] = self._translated(default) if is_interim else default
+            default = self.end.parameters[DEFAULT]
+            world.parameters[DEFAULT] = self._translated(default) if is_interim else default
 
     def _translated_table(self, table: TableFile) -> TableFile:
         lines = []
@@ -272,17 +179,17 @@ class _Order:
         name, colon, nexthop = route.partition(":")
         return f"{self.interim.get(name, name)}{colon}{nexthop}"
 
-    def _settle(self, world: _World) -> None:
+    def _settle(self, world: Moment) -> None:
         for name in self.interim.keys() - {_DIRECT}:
             world.services[name] = self.plan.wanted_services[name]
-            table = login_table(name)
-            world.tables[table] = self.end.tables.get(table)
+            if table := self.end.tables.get(login_table(name)):
+                world.tables[login_table(name)] = table
         if self.is_direct_kept_apart:
             for parameter in self.plan.parameters:
                 if parameter.name not in ROUTE_PARAMETERS:
                     world.parameters[parameter.name] = parameter.new
-            if SASL_PASSWD in self.end.tables:
-                world.tables[SASL_PASSWD] = self.end.tables[SASL_PASSWD]
+            if table := self.end.tables.get(SASL_PASSWD):
+                world.tables[SASL_PASSWD] = table
 
     def _interim_logins(self, change: TableChange) -> TableFile | None:
         """Give a login table for the time in which old and new routes are in use: the new one, and the logins of the old.
@@ -306,7 +213,7 @@ def _nexthops(plan: Plan, *, is_new: bool) -> defaultdict[str, set[str]]:
         table = tables.get(name)
         for line in table.content.decode("utf-8", "replace").splitlines() if table else ():
             _add_nexthop(found, line.partition("\t")[2])
-    default = (_end(plan) if is_new else _start(plan)).parameters[_DEFAULT]
+    default = (end(plan) if is_new else start(plan)).parameters[DEFAULT]
     _add_nexthop(found, default or "")
     return found
 

@@ -13,7 +13,8 @@ from dms_relay.model import PARAMETERS, RELAYHOST_MAP, SASL_PASSWD, PostfixConfi
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from dms_relay.model import Paths, RelayConfig
+    from dms_relay.configuration import RelayConfig
+    from dms_relay.model import Paths
 
 
 def render(config: RelayConfig, paths: Paths) -> PostfixConfig:

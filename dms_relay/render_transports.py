@@ -23,7 +23,8 @@ from dms_relay.model import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from dms_relay.model import LoginEntry, Paths, RelayConfig
+    from dms_relay.configuration import RelayConfig
+    from dms_relay.model import LoginEntry, Paths
     from dms_relay.relays import Service, Tls, TransportRoute, Transports
 
 #: What a service is called that does not look at senders.

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from dms_relay.machine import Found
 from dms_relay.model import PostfixConfig
-from dms_relay.phases import Phase, one_phase, phases
+from dms_relay.phases import one_phase, phases
 from dms_relay.plan import plan
 from dms_relay.state import Given, State, TableFile
+
+if TYPE_CHECKING:
+    from dms_relay.moments import Phase
+
 
 OLD = {
     "relayhost": "[a.test]:587",

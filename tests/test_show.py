@@ -121,6 +121,11 @@ def test_show_json(box: Box) -> None:
                 "text": "RELAYHOST is not a setting and has no effect",
                 "remedy": "set DEFAULT_RELAY_HOST or RELAY_HOST",
             },
+            {
+                "origin": "postfix-relaymap.cf:3",
+                "text": "the opt-out of @b.test has no effect: its mail goes to DEFAULT_RELAY_HOST all the same",
+                "remedy": "set RELAY_ROUTING=transports, where it goes directly",
+            },
         ],
     }
     assert parameters["smtp_sasl_password_maps"] == {"value": "static:********", "origin": "postfix-main.cf:2"}

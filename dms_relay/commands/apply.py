@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from argparse import Namespace
 
     from dms_relay.commands import Context
+    from dms_relay.configuration import RelayConfig
     from dms_relay.log import Log
-    from dms_relay.model import PostfixConfig, RelayConfig
+    from dms_relay.model import PostfixConfig
     from dms_relay.plan import Plan
     from dms_relay.relays import Transports
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from dms_relay.commands import Context
-    from dms_relay.model import Inputs
+    from dms_relay.configuration import Inputs
 
 
 def run(arguments: Namespace, context: Context) -> int:

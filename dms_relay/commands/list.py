@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from dms_relay.commands import Context
-    from dms_relay.model import Inputs, LoginEntry, Origin, RelayConfig
+    from dms_relay.configuration import Inputs, RelayConfig
+    from dms_relay.model import LoginEntry, Origin
     from dms_relay.relays import Service, Transports
 
 #: What stands in the table for a sender that is opted out and has no other relay, and for what is not there.

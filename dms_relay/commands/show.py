@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from dms_relay.commands import Context
-    from dms_relay.model import LoginEntry, Paths, RelayConfig
+    from dms_relay.configuration import RelayConfig
+    from dms_relay.model import LoginEntry, Paths
     from dms_relay.relays import Service, Transports
 
 
@@ -82,8 +83,9 @@ def _login(entry: LoginEntry) -> dict[str, str]:
 
 def _transports_text(document: dict[str, Any]) -> Iterator[str]:
     relays = document["relays"]
-    tls = {relay["name"]: f"TLS {relay['tls']['level']}, {relay['tls']['mode']}" for relay in relays}
-    yield from _block("relays", ((r["name"], f"{r['nexthop']}  {tls[r['name']]}", r["origin"]) for r in relays))
+    width = max((len(relay["nexthop"]) for relay in relays), default=0)
+    values = [f"{r['nexthop']:{width}}  TLS {r['tls']['level']}, {r['tls']['mode']}" for r in relays]
+    yield from _block("relays", ((r["name"], v, r["origin"]) for r, v in zip(relays, values, strict=True)))
     yield from _block("senders", ((r["sender"], r["relay"], r["origin"]) for r in document["senders"]))
     if default := document["default"]:
         yield from _block("every other sender", [("*", default["relay"], default["origin"])])

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dms_relay import files
+from dms_relay.configuration import Inputs
 from dms_relay.model import (
     AUTHORITY_LEVELS,
     MAPS,
     RELAY_YAML,
     SYSTEM_AUTHORITIES,
     TRANSPORTS,
-    Inputs,
     Origin,
     Problem,
     sort_problems,
