@@ -8,13 +8,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from dms_relay.configuration import RelayConfig
 from dms_relay.errors import InputError, MissingInputError
 from dms_relay.merge_maps import MapsMerger
 from dms_relay.model import RECIPIENT_TRANSPORT, SENDER_TRANSPORT, TRANSPORTS, Problem, sort_problems
 
 if TYPE_CHECKING:
-    from dms_relay.configuration import Inputs
+    from dms_relay.configuration import Inputs, RelayConfig
     from dms_relay.merge_transports import TransportsMerger
 
 
