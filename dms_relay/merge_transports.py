@@ -78,7 +78,6 @@ class TransportsMerger(Merger):
         self.sender_entries = list(self.unique_logins(entry for entry in inputs.logins or () if "@" in entry.key))
         self.default = self._default()
         self.ways = self._ways()
-        self._check_recipients()
         services = {name: self._service(relay) for name, relay in self.relays.by_name.items()}
         routes = tuple(self._route(way, services) for way in self.ways.values())
         services |= {r.relay: replace(services[r.relay], is_shared=True) for r in routes if r.relay and r.is_shared}
@@ -145,18 +144,6 @@ class TransportsMerger(Merger):
         service = services[way.relay] if way.relay else None
         is_shared = service is not None and self._needs_shared(way, service)
         return TransportRoute(way.key, way.relay, way.origin, is_shared=is_shared)
-
-    def _check_recipients(self) -> None:
-        managed = {domain.name.casefold(): domain for domain in self.inputs.domains}
-        for recipient in self.file.recipients:
-            name = recipient.key.casefold().rpartition("@")[2]
-            if name.startswith("."):
-                found = next((domain for key, domain in managed.items() if key.endswith(name)), None)
-            else:
-                found = managed.get(name)
-            if found:
-                text = f"{found.name} is a domain of this server ({found.origin}): its mail would leave, and not arrive here"
-                self._error(recipient.origin, text, "take the line away")
 
     # Logins.
 

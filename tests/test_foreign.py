@@ -63,6 +63,19 @@ def test_state_of_another_version(box: Box) -> None:
     assert box.snapshot() == before
 
 
+def test_memory_of_the_first_version(box: Box) -> None:
+    """What maps need is written as the first version of dms-relay wrote it, so that one can go back to it, and is read."""
+    box.apply(**ON)
+    document = json.loads((box.postfix_dir / STATE).read_text("ascii"))
+    assert (document["version"], "services" in document) == (1, False)
+    (box.postfix_dir / "master.cf").write_text("smtp unix - - y - - smtp\n")
+    box.apply(**ON, RELAY_ROUTING="transports")
+    document = json.loads((box.postfix_dir / STATE).read_text("ascii"))
+    assert (document["version"], document["services"]) == (2, ["relay-d-test-587"])
+    box.apply(**ON)
+    assert json.loads((box.postfix_dir / STATE).read_text("ascii"))["version"] == 1
+
+
 # Where our tables go.
 
 

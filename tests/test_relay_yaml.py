@@ -128,6 +128,22 @@ def test_aliases_that_multiply(box: Box) -> None:
     assert len(said(result)) == 1 + 3 * len(lines)
 
 
+def test_what_takes_the_whole_file_to_see_comes_with_the_rest(box: Box) -> None:
+    """A login that its level does not protect, and a recipient of this server's own, beside a slip elsewhere."""
+    box.write("vhost", "own.test\n")
+    box.write(
+        NAME,
+        "version: 1\nrelays:\n  a: {host: a.test, prot: 25, tls: {level: may}}\n"
+        "senders:\n  b.test: {relay: a, login: {username: u, password: s3cret}}\nrecipients:\n  own.test: a\n",
+    )
+    texts = [text.partition(" -- ")[0] for level, text in said(box.run("apply"))[1:] if level == "error"]
+    assert texts == [
+        f"{NAME}:3:3: level may does not protect the login at relay a",
+        f"{NAME}:3:21: unknown key",
+        f"{NAME}:7:3: own.test is a domain of this server (vhost:1): its mail would leave, and not arrive here",
+    ]
+
+
 def test_all_at_once_and_sorted(box: Box) -> None:
     """Everything that is wrong in the file and beside it comes in one report, by file, line and column."""
     box.write("postfix-relaymap.cf", "@a.test [r.test\n")

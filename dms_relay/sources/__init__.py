@@ -61,6 +61,11 @@ def _inputs(paths: Paths, environ: Mapping[str, str], problems: list[Problem]) -
     file = _relay_yaml(paths, settings, problems)
     if not (settings.default or settings.relay or paths.config_dir.is_dir()):
         problems.append(_no_directory(paths))
+    domains = read_domains(paths, problems) if settings.wants_domains or (file and file.recipients) else ()
+    if file:
+        from dms_relay.sources.relay_checks import check_file  # noqa: PLC0415 -- only where the file is there
+
+        problems.extend(check_file(file, domains))
     return Inputs(
         default=settings.default,
         relay=settings.relay,
@@ -68,7 +73,7 @@ def _inputs(paths: Paths, environ: Mapping[str, str], problems: list[Problem]) -
         password=settings.password,
         relaymap=read_relaymap(paths, problems),
         logins=read_logins(paths, problems),
-        domains=read_domains(paths, problems) if settings.wants_domains or (file and file.recipients) else (),
+        domains=domains,
         user_parameters=read_user_parameters(paths, problems),
         is_user_file_last=DMS_START.exists(),
         routing=_routing(settings, file, problems),
