@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING
 
 from dms_relay.master_cf import PREFIX, Service, login_table
 from dms_relay.model import (
+    DIRECT,
     RECIPIENT_TRANSPORT,
     RELAYHOST_MAP,
     ROUTE_PARAMETERS,
@@ -47,7 +48,7 @@ if TYPE_CHECKING:
 
 _ROUTE_TABLES = frozenset({RELAYHOST_MAP, SENDER_TRANSPORT, RECIPIENT_TRANSPORT})
 _TRANSPORT_TABLES = frozenset({SENDER_TRANSPORT, RECIPIENT_TRANSPORT})
-_DIRECT = "smtp"
+_SMTP = "smtp"
 _LOGINS = "smtp_sasl_password_maps"
 
 
@@ -75,7 +76,7 @@ class _Order:
         self.interim = {name: interim_name(name) for name in self._moved()}
         self.is_direct_kept_apart = self._has_logins_to_keep_from_direct_mail()
         if self.is_direct_kept_apart:
-            self.interim[_DIRECT] = interim_name(f"{PREFIX}{_DIRECT}")
+            self.interim[_SMTP] = interim_name(f"{PREFIX}{DIRECT}")
 
     def worlds(self) -> Iterator[tuple[str, Moment]]:
         """Give each phase's name and what stands at its end."""
@@ -128,7 +129,7 @@ class _Order:
             self._add_interim(world, name, interim)
 
     def _add_interim(self, world: Moment, name: str, interim: str) -> None:
-        if name == _DIRECT:
+        if name == _SMTP:
             world.services[interim] = self._direct()
             return
         wanted = self.plan.wanted_services[name]
@@ -175,12 +176,12 @@ class _Order:
     def _translated(self, route: str | None) -> str | None:
         """Give a route by the service's name of the moment; where none is set, mail goes directly."""
         if route is None:
-            return self.interim.get(_DIRECT)
+            return self.interim.get(_SMTP)
         name, colon, nexthop = route.partition(":")
         return f"{self.interim.get(name, name)}{colon}{nexthop}"
 
     def _settle(self, world: Moment) -> None:
-        for name in self.interim.keys() - {_DIRECT}:
+        for name in self.interim.keys() - {_SMTP}:
             world.services[name] = self.plan.wanted_services[name]
             if table := self.end.tables.get(login_table(name)):
                 world.tables[login_table(name)] = table

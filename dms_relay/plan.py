@@ -15,6 +15,7 @@ from dms_relay import master_cf
 from dms_relay.errors import InputError
 from dms_relay.main_cf import may_hold_login
 from dms_relay.model import (
+    DIRECT,
     PARAMETERS,
     RECIPIENT_TRANSPORT,
     SENDER_TRANSPORT,
@@ -144,7 +145,7 @@ def _interim_default(
     name = "default_transport"
     end = next((change.new for change in changes if change.name == name), found.parameters.get(name)) or "smtp"
     transport, colon, nexthop = end.partition(":")
-    service = f"{master_cf.PREFIX}{transport}" if transport == "smtp" else transport
+    service = f"{master_cf.PREFIX}{DIRECT}" if transport == "smtp" else transport
     ours = given.get(name) or Given(_before(name, found), _standing(name, found))
     yield name, Given(ours.before, (*ours.values, f"{interim_name(service)}{colon}{nexthop}"))
 
@@ -158,7 +159,7 @@ def _interim_names(wanted: PostfixConfig) -> list[str]:
     """Name every service that may be there for a while (``phases.py``): none where mail finds its way by maps."""
     if not wanted.services and wanted.tables.keys().isdisjoint({SENDER_TRANSPORT, RECIPIENT_TRANSPORT}):
         return []
-    return [interim_name(name) for name in (*wanted.services, f"{master_cf.PREFIX}smtp")]
+    return [interim_name(name) for name in (*wanted.services, f"{master_cf.PREFIX}{DIRECT}")]
 
 
 def _refuse_foreign_services(wanted: PostfixConfig, found: Found) -> None:
