@@ -49,7 +49,7 @@ def _check_sender(text: str) -> None:
         raise SyntaxProblem("* is no sender", "write default: for every other sender")
     if text.startswith("@.") or _is_all_below(text):
         raise SyntaxProblem("a dot before a domain means all below it for recipients only", "name each domain")
-    check_sender_key(text if "@" in text else f"@{text}")
+    _check_key(text)
 
 
 def _check_recipient(text: str) -> None:
@@ -60,7 +60,16 @@ def _check_recipient(text: str) -> None:
     if _is_all_below(text):
         check_domain(text[1:])
     else:
-        check_sender_key(text if "@" in text else f"@{text}")
+        _check_key(text)
+
+
+def _check_key(text: str) -> None:
+    """Raise where Postfix's table cannot carry the key, or it would mean nothing there."""
+    if text.startswith("#"):
+        raise SyntaxProblem("the key begins with #, which begins a comment in Postfix's table", "use another address")
+    if text.startswith("*@"):
+        raise SyntaxProblem("* is not a pattern here", "write the domain alone")
+    check_sender_key(text if "@" in text else f"@{text}")
 
 
 def _check_host(text: str) -> None:

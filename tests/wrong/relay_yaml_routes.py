@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from tests.wrong.relay_yaml_kinds import text, who
 
+HASH = "the key begins with #, which begins a comment in Postfix's table -- use another address"
+STAR = "* is not a pattern here -- write the domain alone"
 LEAVES = "its mail would leave, and not arrive here -- take the line away"
 TWICE = "already -- keep one of the two: YAML would drop the first without a word"
 NO_SUCH_RELAY = "no relay of this name is there -- write"
@@ -68,6 +70,8 @@ ROUTES = (
             "  x y@a.test: r\n"
             "  x@@y: r\n"
             "  user:s3cret-P4ss@a.test: r\n"
+            '  "#x@a.test": r\n'
+            '  "*@a.test": r\n'
         ),
         "5:3: * is no sender -- write default: for every other sender",
         f"6:3: {DOT}",
@@ -76,6 +80,8 @@ ROUTES = (
         f"9:3: the key holds a quote, a backslash or a control character -- {WRITE_ADDRESS}",
         f"10:3: the key is no address -- {WRITE_ADDRESS}",
         f"11:3: the key is no address -- {WRITE_ADDRESS}",
+        f"12:3: {HASH}",
+        f"13:3: {STAR}",
     ),
     who(
         "recipients twice",
@@ -85,12 +91,14 @@ ROUTES = (
     ),
     who(
         "no recipients",
-        'recipients:\n  "*": r\n  <>: r\n  ..a: r\n  "@.a": r\n  "a b@c.test": r\n',
+        'recipients:\n  "*": r\n  <>: r\n  ..a: r\n  "@.a": r\n  "a b@c.test": r\n  "#x@c.test": r\n  "*@c.test": r\n',
         "5:3: * is no recipient -- write default: for all other mail",
         "6:3: <> is a sender, and no recipient -- write it below senders",
         f'7:3: domain ".a" {NOT_A_DOMAIN}',
         f"8:3: domain in the key {NOT_A_DOMAIN}",
         f"9:3: the key holds a quote, a backslash or a control character -- {WRITE_ADDRESS}",
+        f"10:3: {HASH}",
+        f"11:3: {STAR}",
     ),
     who(
         "a domain of this server, of vhost",
