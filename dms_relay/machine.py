@@ -26,7 +26,7 @@ class Found:
 
     ``owner`` is who is to own what we write; ``leftovers`` are files of a run that was killed; ``is_public`` says that
     every user may read main.cf. ``services`` are those of master.cf that are called as ours are, ``chroot`` is what that
-    field says of ``smtp``.
+    field says of ``smtp``. ``local`` are the domains that main.cf names as its own, each with the parameter.
     """
 
     parameters: dict[str, str] = field(default_factory=dict, repr=False)
@@ -37,6 +37,7 @@ class Found:
     is_public: bool = False
     services: dict[str, master_cf.Entry] = field(default_factory=dict)
     chroot: str = "n"
+    local: dict[str, str] = field(default_factory=dict)
 
 
 def find(paths: Paths) -> Found:
@@ -61,6 +62,7 @@ def find(paths: Paths) -> Found:
         leftovers=tuple(path for path in temporary if os.path.lexists(path)),
         services=master_cf.services(services),
         chroot=master_cf.chroot(services),
+        local=main_cf.local_domains(parameters),
         is_public=bool(paths.main_cf.stat().st_mode & stat.S_IROTH),
     )
 

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 _SPACE = " \t\r\v\f"
 _SETTING = re.compile(rf"([A-Za-z0-9_./-]+)[{_SPACE}]*=(.*)", re.DOTALL)
 
+#: What makes mail for a domain stay here (postconf(5); ADDRESS_CLASS_README).
+_LOCAL = ("mydestination", "virtual_mailbox_domains", "virtual_alias_domains")
+_NAME = re.compile(r"\$[({]?(myhostname|mydomain)[)}]?")
+
 #: A lookup table in a file, which cannot hold a login in its name (postconf(5), "Lookup tables").
 _PLAIN_TABLES = re.compile(r"((texthash|hash|btree|lmdb|cdb|dbm|sdbm|regexp|pcre):/[\w./+@=-]+[, ]*)*")
 
@@ -73,6 +77,24 @@ def parse(text: str) -> Iterator[Entry]:
 def values(text: str) -> dict[str, str]:
     """Give each parameter that is set, with the value that counts."""
     return {entry.name: entry.value for entry in parse(text)}
+
+
+def local_domains(values: dict[str, str]) -> dict[str, str]:
+    """Give the domains whose mail stays here, each with the parameter that says so, as far as main.cf names them itself.
+
+    Known limits: lookup tables and files are not looked into, nor is any ``$name`` but ``$myhostname`` and ``$mydomain``.
+    """
+    found: dict[str, str] = {}
+    for parameter in _LOCAL:
+        text = _NAME.sub(lambda name: _expanded(name[1], values), values.get(parameter, ""))
+        words = (word for word in re.split(r"[,\s]+", text) if word and not set(word).intersection(":/$"))
+        found |= {word.casefold(): parameter for word in words if word.casefold() not in found}
+    return found
+
+
+def _expanded(name: str, values: dict[str, str]) -> str:
+    hostname = values.get("myhostname", "")
+    return values.get("mydomain", hostname.partition(".")[2]) if name == "mydomain" else hostname
 
 
 def edit(text: str, changes: dict[str, str | None]) -> str:

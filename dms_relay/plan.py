@@ -18,6 +18,7 @@ from dms_relay.model import (
     DIRECT,
     PARAMETERS,
     RECIPIENT_TRANSPORT,
+    RELAY_YAML,
     SENDER_TRANSPORT,
     TABLES,
     TRANSPORT_PARAMETERS,
@@ -95,6 +96,7 @@ class Plan:
 def plan(wanted: PostfixConfig, found: Found) -> Plan:
     """Compare what is wanted with what was found."""
     _refuse_foreign_services(wanted, found)
+    _refuse_local_recipients(wanted, found)
     state = found.state
     wanted = replace(wanted, parameters=wanted.parameters | _with_fronts(wanted, found), fronts={})
     names = dict.fromkeys((*TABLES, *sorted({*wanted.tables, *state.tables})))
@@ -171,6 +173,23 @@ def _refuse_foreign_services(wanted: PostfixConfig, found: Found) -> None:
         )
         for name in (*wanted.services, *_interim_names(wanted))
         if name in found.services and name not in found.state.services
+    ]
+    if problems:
+        raise InputError(problems)
+
+
+def _refuse_local_recipients(wanted: PostfixConfig, found: Found) -> None:
+    """Refuse routes that would take mail away that is to arrive here; the managed domains have been looked at before."""
+    keys = (line.partition("\t")[0].casefold() for line in wanted.tables.get(RECIPIENT_TRANSPORT, "").splitlines())
+    problems = [
+        Problem(
+            Origin(RELAY_YAML),
+            f"recipient {key}: {domain} is local to this server ({parameter} in main.cf): its mail would leave",
+            "take the line away, or the domain from main.cf",
+        )
+        for key in keys
+        for domain, parameter in found.local.items()
+        if (domain.endswith(key) if key.startswith(".") else key.rpartition("@")[2] == domain)
     ]
     if problems:
         raise InputError(problems)

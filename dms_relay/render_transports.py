@@ -100,7 +100,8 @@ class _Renderer:
             self._add_table("sender_dependent_default_transport_maps", transports.senders)
         if transports.recipients:
             self._add_table("transport_maps", transports.recipients)
-        if transports.default and transports.default[0]:
+        if transports.default:
+            # Also where it is direct: main.cf may have something else there.
             self.parameters["default_transport"] = self._value(transports.default[0], is_shared=False)
 
     def _add_table(self, parameter: str, routes: Iterable[TransportRoute]) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dms_relay.model import RECIPIENT_TRANSPORT, SENDER_TRANSPORT, Origin, Problem
+from dms_relay.model import DIRECT, RECIPIENT_TRANSPORT, SENDER_TRANSPORT, Origin, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,8 +25,9 @@ def check_user_parameters(
             text = f"{name} would take mail that is to go directly, and RELAY_ROUTING=transports needs it empty"
             yield Problem(own.origin, text, "take the line away, and say in relay.yaml where that mail goes")
     own = inputs.user_parameters.get("default_transport")
-    if own and default and default[0] and not own.value.startswith(f"relay-{default[0]}:"):
-        text = f"default_transport would take the mail of relay {default[0]}, the default of {default[1]}"
+    if own and default and own.value.partition(":")[0] != (f"relay-{default[0]}" if default[0] else "smtp"):
+        whose = f"of relay {default[0]}" if default[0] else f"that goes {DIRECT}"
+        text = f"default_transport would take the mail {whose}, the default of {default[1]}"
         yield Problem(own.origin, text, "keep one of the two")
     if inputs.is_user_file_last:
         yield from _check_fronts(inputs, has_senders=has_senders)

@@ -98,10 +98,10 @@ def test_direct_mail_is_kept_from_the_logins_of_before(box: Box) -> None:
     assert direct is not None
     assert (direct["smtp_sasl_auth_enable"], direct["smtp_tls_security_level"]) == ("no", "may")
     assert table(found["route"], "sender_transport")["@one.test"] == "relay-direct_new:"
-    assert parameters(found["route"])["default_transport"] == "relay-direct_new"
+    assert parameters(found["route"])["default_transport"] == "relay-direct_new:"
     assert parameters(found["settle"])["smtp_sasl_password_maps"] is None
     assert table(found["return"], "sender_transport")["@one.test"] == "smtp:"
-    assert parameters(found["return"]) == {"default_transport": None}
+    assert parameters(found["return"]) == {"default_transport": "smtp:"}
     assert services(found["release"]) == {"relay-direct_new": None}
     assert {change.name for change in found["clear"].tables} == {"sasl_passwd", "relayhost_map"}
 

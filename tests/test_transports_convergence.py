@@ -165,6 +165,39 @@ def test_a_service_that_is_not_ours_is_refused(box: Box) -> None:
         assert box.snapshot() == before
 
 
+@pytest.mark.parametrize(
+    ("recipient", "domain", "parameter"),
+    [
+        ("localhost", "localhost", "mydestination"),
+        ("me@Mail.example.test", "mail.example.test", "mydestination"),
+        (".example.test", "mail.example.test", "mydestination"),
+        ("own.test", "own.test", "virtual_mailbox_domains"),
+    ],
+)
+def test_a_recipient_that_is_local(box: Box, recipient: str, domain: str, parameter: str) -> None:
+    """Mail for what main.cf itself names as its own must not leave: an error, and nothing is changed."""
+    local = "mydestination = $myhostname, localhost, hash:/x\nvirtual_mailbox_domains = own.test, /etc/vhost\n"
+    prepare(box, BASE_MAIN_CF.replace("mydestination = localhost\n", local))
+    box.write(
+        "relay.yaml", f"version: 1\nrelays: {{r: {{host: r.test}}}}\nrecipients: {{{recipient}: r, far.test: r}}\n"
+    )
+    before = box.snapshot()
+    result = box.run("apply")
+    text = f"recipient {recipient.lower()}: {domain} is local to this server ({parameter} in main.cf): its mail would leave"
+    assert result.code == os.EX_CONFIG
+    assert f"relay.yaml: {text} -- take the line away, or the domain from main.cf" in result.err
+    assert box.snapshot() == before
+
+
+def test_direct_is_direct_whatever_main_cf_says(box: Box) -> None:
+    """``default: direct`` counts before main.cf's own default_transport, which comes back with the file gone."""
+    prepare(box, f"{BASE_MAIN_CF}default_transport = error:no\n")
+    apply(box, State({}, {"relay.yaml": "version: 1\ndefault: direct\n"}))
+    assert box.postconf_n()["default_transport"] == "smtp:"
+    apply(box, State({}, {"relay.yaml": "version: 1\n"}))
+    assert box.postconf_n()["default_transport"] == "error:no"
+
+
 def test_without_master_cf_nothing_is_changed(box: Box) -> None:
     """Services need master.cf: where it is missing, the run ends before anything is written."""
     box.write("relay.yaml", "version: 1\nrelays: {r: {host: r.test, login: {username: u, password: p}}}\ndefault: r\n")
