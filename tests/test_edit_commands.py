@@ -103,6 +103,16 @@ def test_implicit_tls(box: Box, port: str) -> None:
     assert (result.code, of_level(result, "warn")) == (0, [])
 
 
+def test_beside_relay_yaml(box: Box) -> None:
+    """The name of a relay of relay.yaml is no host, and a warning says so; an excluded domain goes directly."""
+    box.write("relay.yaml", "version: 1\nrelays: {mailgun: {host: r.test}}\ndefault: mailgun\n")
+    result = box.run("add-domain", "a.test", "mailgun", "--no-apply")
+    text = "mailgun is the name of a relay in relay.yaml; here it is taken for a host"
+    assert of_level(result, "warn") == [f"HOST: {text} -- to use that relay, write it below senders in relay.yaml"]
+    assert of_level(box.run("add-domain", "a.test", "r.test", "--no-apply"), "warn") == []
+    assert "@b.test goes directly" in box.run("exclude-domain", "b.test", "--no-apply").out
+
+
 def test_one_directory_for_both(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where inputs and Postfix's configuration lie together, a run does not wait for its own lock."""
     monkeypatch.setattr("dms_relay.files.READING_TIMEOUT", 1000)

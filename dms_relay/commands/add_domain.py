@@ -8,6 +8,7 @@ from dms_relay.commands.editing import Checks, edit_and_apply
 from dms_relay.entries import set_entry
 from dms_relay.keys import relay_nexthop, sender_key
 from dms_relay.nexthop import check_port
+from dms_relay.sources import read
 from dms_relay.sources.relaymap import NAME
 
 if TYPE_CHECKING:
@@ -23,5 +24,9 @@ def run(arguments: Namespace, context: Context) -> int:
     nexthop = checks("HOST", lambda: relay_nexthop(arguments.host, arguments.port), "")
     checks("PORT", lambda: check_port(arguments.port), None)
     checks.require()
+    file = read(context.paths, context.environ).file
+    if file and arguments.host in {relay.name for relay in file.relays}:
+        text = f"{arguments.host} is the name of a relay in relay.yaml; here it is taken for a host"
+        context.log.warn(f"HOST: {text} -- to use that relay, write it below senders in relay.yaml")
     fact = f"{key} goes through {nexthop}"
     return edit_and_apply(arguments, context, NAME, lambda text: set_entry(text, key, nexthop), (fact, fact))

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from dms_relay.commands.editing import Checks, edit_and_apply
 from dms_relay.entries import set_entry
 from dms_relay.keys import domain_key
+from dms_relay.model import TRANSPORTS
+from dms_relay.sources import read
 from dms_relay.sources.relaymap import NAME
 
 if TYPE_CHECKING:
@@ -20,5 +22,6 @@ def run(arguments: Namespace, context: Context) -> int:
     checks = Checks()
     key = checks("DOMAIN", lambda: domain_key(arguments.domain), "")
     checks.require()
-    fact = f"{key} is excluded from RELAY_HOST"
+    is_direct = read(context.paths, context.environ).routing == TRANSPORTS
+    fact = f"{key} goes directly" if is_direct else f"{key} is excluded from RELAY_HOST"
     return edit_and_apply(arguments, context, NAME, lambda text: set_entry(text, key, ""), (fact, fact))
