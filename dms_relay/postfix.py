@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
 #: Seconds after which a Postfix program counts as failed. ``postfix reload`` takes a fraction of one.
 PROGRAM_TIMEOUT = 60
-#: Seconds to wait at most for the processes of before a reload to end; they take milliseconds.
-RELOAD_TIMEOUT = 5
+#: Seconds to wait at most for the processes of before a reload to end; those of smtp(8) may be in a long delivery.
+RELOAD_TIMEOUT = 10
 _RELOAD_INTERVAL = 0.02
 #: Seconds after that. smtp(8) processes of before may live on for 2 s (seen; median 0.03), but take no new message; what
 #: must not be is one reload on the heels of another, which can cost them their connection to tlsmgr(8) (seen at 0.04).

@@ -14,8 +14,8 @@ from stage import Inputs, Postfix, Stage
 from stage.inputs import LOGINS, RELAYMAP
 from tests.postfix.load import SLOW, check, run_load
 
-RUNS = 8
-MESSAGES = 800
+RUNS = 6
+MESSAGES = 600
 _RELAY = """\
   {name}:
     host: {host}
