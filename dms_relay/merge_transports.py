@@ -16,10 +16,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from dms_relay.configuration import RelayConfig
-from dms_relay.merging import Merger
+from dms_relay.merging import Merger, lookup_keys
 from dms_relay.model import NULL_SENDER, LoginEntry, Origin, Problem
 from dms_relay.named_relays import NamedRelays
-from dms_relay.nexthop import host_of
 from dms_relay.relays import (
     CLEARTEXT_LEVELS,
     Relay,
@@ -172,7 +171,7 @@ class TransportsMerger(Merger):
         entries = {entry.key.casefold(): entry for entry in reversed(self.inputs.logins or ())}
         env = {entry.key.casefold(): entry for entry in self.env_entries}
         for member in relay.nexthops.members:
-            keys = _login_keys(member)
+            keys = lookup_keys(member)
             found = [entries[key] for key in keys if key in entries]
             if relay.login and relay.login_origin:
                 found.append(LoginEntry(member, relay.login, relay.login_origin))
@@ -243,7 +242,7 @@ class TransportsMerger(Merger):
     def _warn_of_unused_entries(self, services: dict[str, Service]) -> None:
         """Warn of each login of a ``.cf`` file or the environment that no relay has."""
         members = [member for service in services.values() for member in service.relay.nexthops.members]
-        keys = {key for member in members for key in _login_keys(member)}
+        keys = {key for member in members for key in lookup_keys(member)}
         for entry in (*(self.inputs.logins or ()), *self.env_entries):
             if "@" not in entry.key and entry.key.casefold() not in keys:
                 text = "no relay that is set here has this key, so the login is not used"
@@ -255,11 +254,6 @@ class TransportsMerger(Merger):
 
     def _error(self, origin: Origin, text: str, remedy: str) -> None:
         self.warnings.append(Problem(origin, text, remedy))
-
-
-def _login_keys(member: str) -> list[str]:
-    """Give the keys by which Postfix looks a login up, in its order: the host that it connects to, where that is known."""
-    return [host_of(member).casefold()] * member.startswith("[") + [member.casefold()]
 
 
 def _of_file(sender: Sender) -> _Way:

@@ -22,6 +22,14 @@ def login_keys(lists: Iterable[NexthopList]) -> Iterator[str]:
             yield host_of(member).casefold()
 
 
+def lookup_keys(nexthop: str) -> list[str]:
+    """Give the keys by which Postfix looks for the login at a nexthop: its host first (smtp_sasl_glue.c).
+
+    Without brackets the host is found by an MX lookup, and unknown here. Raises ``SyntaxProblem`` where it is no nexthop.
+    """
+    return [host_of(nexthop).casefold()] * nexthop.startswith("[") + [nexthop.casefold()]
+
+
 class Merger:
     """Applies the rules one by one and collects the warnings."""
 

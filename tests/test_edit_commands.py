@@ -110,6 +110,8 @@ def test_beside_relay_yaml(box: Box) -> None:
     text = "mailgun is the name of a relay in relay.yaml; here it is taken for a host"
     assert of_level(result, "warn") == [f"HOST: {text} -- to use that relay, write it below senders in relay.yaml"]
     assert of_level(box.run("add-domain", "a.test", "r.test", "--no-apply"), "warn") == []
+    result = box.run("add-auth", "r.test", "user", SECRET, "--no-apply")
+    assert "DOMAIN: r.test is a relay here; this is the login of its senders" in result.err
     assert "@b.test goes directly" in box.run("exclude-domain", "b.test", "--no-apply").out
 
 

@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dms_relay.merge import merge
+from dms_relay.merging import lookup_keys
 from dms_relay.model import DIRECT, NULL_SENDER, NexthopList, Route
-from dms_relay.nexthop import SyntaxProblem, host_of
+from dms_relay.nexthop import SyntaxProblem
 from dms_relay.sources import read
 
 if TYPE_CHECKING:
@@ -124,7 +125,10 @@ class _Lister:
         if own:
             yield own
         for nexthop in nexthops:
-            found = [name for name in _login_keys(nexthop) if name in self.logins]
+            keys = [nexthop.casefold()]
+            with suppress(SyntaxProblem):  # an operator's own relayhost is not ours to check
+                keys = lookup_keys(nexthop)
+            found = [name for name in keys if name in self.logins]
             self.used.update(found)
             if found and not own:
                 yield self.logins[found[0]]
@@ -151,17 +155,6 @@ def _transport_row(sender: str, relay: str | None, origin: Origin, services: dic
     origins = tuple(dict.fromkeys((origin, *(entry.origin for entry in entries))))
     logins = tuple(dict.fromkeys(entry.login.shown_username for entry in entries))
     return Row(sender, service.relay.nexthops.text, logins, origins)
-
-
-def _login_keys(nexthop: str) -> Iterator[str]:
-    """Give the keys by which Postfix looks for the login at a relay: its host first (smtp_sasl_glue.c).
-
-    Without brackets the host is found by an MX lookup, and unknown here.
-    """
-    if nexthop.startswith("["):
-        with suppress(SyntaxProblem):  # an operator's own relayhost is not ours to check
-            yield host_of(nexthop).casefold()
-    yield nexthop.casefold()
 
 
 def _domain(key: str) -> str:

@@ -115,6 +115,7 @@ def nexthops_of(inputs: Inputs) -> tuple[str, ...]:
     """Give each nexthop that the inputs name, once, as it is written there."""
     routes = inputs.relaymap.routes if inputs.relaymap else ()
     lists = [route.nexthops for route in routes] + [found[0] for found in (inputs.default, inputs.relay) if found]
+    lists += [relay.nexthops for relay in inputs.file.relays] if inputs.file else []
     return tuple(dict.fromkeys(member for nexthops in lists for member in nexthops.members))
 
 

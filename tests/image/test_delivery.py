@@ -43,6 +43,25 @@ def test_relays_as_mounted_files_say(start: Starter, relay: Relay, config_dir: P
         assert (record["login"], record["tls"]) == (login, True)
 
 
+def test_relays_as_relay_yaml_says(start: Starter, relay: Relay, tmp_path: Path, config_dir: Path) -> None:
+    """relay.yaml counts at the start, and again when told to: a service of its own, and the global parameters untouched."""
+    (tmp_path / "secret").write_text("of a file\n")
+    text = "version: 1\nrelays:\n  one: {host: relay.test, tls: {level: encrypt}, login: {username: %s, %s}}\ndefault: one\n"
+    (config_dir / "relay.yaml").write_text(text % ("user", "password_file: /run/secrets/one"))
+    secret = f"--volume={tmp_path}/secret:/run/secrets/one:ro"
+    container = start.ready(secret, f"--volume={config_dir}:{CONFIG_DIR}:ro", SECOND="of the environment")
+    record = relay.wait_for_mail(send(container, "example.test"))
+    assert (record["login"], record["tls"]) == (["user", "of a file"], True)
+    assert container.execute("postconf", "-h", "smtp_tls_security_level", "smtp_sasl_auth_enable").split() == [
+        "may",
+        "no",
+    ]
+    (config_dir / "relay.yaml").write_text(text % ("second", "password_env: SECOND"))
+    assert "applied" in container.execute("dms-relay", "apply")
+    assert relay.wait_for_mail(send(container, "example.test"))["login"] == ["second", "of the environment"]
+    assert '"relays"' in container.execute("dms-relay", "schema")
+
+
 def test_relays_with_a_secret_file_and_relay_env(
     start: Starter, relay: Relay, tmp_path: Path, config_dir: Path
 ) -> None:
