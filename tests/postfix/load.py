@@ -6,6 +6,8 @@ import time
 from collections import Counter
 from typing import NamedTuple
 
+import pytest
+
 from stage import Inputs, Mode, Postfix, Stage
 
 RUNS = int(os.environ.get("LOAD_RUNS", "6"))
@@ -105,6 +107,12 @@ def run_load(  # noqa: PLR0913 -- each by its name
     postfix.wait_until_queue_empty(DRAIN)
     bounced = [line for line in postfix.log().splitlines() if "status=bounced" in line]
     return Outcome(stage, load.ids, postfix.statuses(), last - first, seconds, runs, bounced)
+
+
+def say(capsys: pytest.CaptureFixture[str], name: str, outcome: Outcome) -> None:
+    """Print the figures, also where the test passes."""
+    with capsys.disabled():
+        print(f"\n{name}: {outcome.summary()}")
 
 
 def check(outcome: Outcome, at_least: int = MESSAGES) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from stage import Inputs, Postfix, Stage
 from stage.inputs import LOGINS, RELAYMAP
-from tests.postfix.load import SLOW, check, run_load
+from tests.postfix.load import SLOW, check, run_load, say
 
 
 @pytest.fixture
@@ -52,8 +52,7 @@ def test_logins_by_nexthop(
     for inputs, name in zip(configurations, "cd", strict=True):
         inputs.write(LOGINS, f"{stage.relays[name].nexthop} user-{name}:pw\n")
     outcome = run_load(stage, postfix, *configurations)
-    with capsys.disabled():
-        print(f"\nlogins by nexthop: {outcome.summary()}")
+    say(capsys, "logins by nexthop", outcome)
     check(outcome)
     assert outcome.crossings == []
 
@@ -69,7 +68,6 @@ def test_logins_by_sender(
             f"vip@box.test by-sender-{first}:pw\n",
         )
     outcome = run_load(stage, postfix, *configurations)
-    with capsys.disabled():
-        print(f"\nlogins by sender: {outcome.summary()}")
+    say(capsys, "logins by sender", outcome)
     check(outcome)
     assert [user for _, user in outcome.crossings if not user.startswith("by-sender-")] == []

@@ -12,7 +12,7 @@ import pytest
 
 from stage import Inputs, Postfix, Stage
 from stage.inputs import LOGINS, RELAYMAP
-from tests.postfix.load import SLOW, check, run_load
+from tests.postfix.load import SLOW, check, run_load, say
 
 RUNS = 6
 MESSAGES = 600
@@ -69,8 +69,7 @@ def test_no_login_crosses(stage: Stage, postfix: Postfix, tmp_path: Path, capsys
     one.write("relay.yaml", _one(stage))
     two.write("relay.yaml", _two(stage))
     outcome = run_load(stage, postfix, one, two, runs=RUNS, messages=MESSAGES)
-    with capsys.disabled():
-        print(f"\ntransports: {outcome.summary()}")
+    say(capsys, "transports", outcome)
     check(outcome, MESSAGES)
     assert outcome.crossings == []
 
@@ -86,7 +85,6 @@ def test_from_maps_to_transports_and_back(
     maps.write(LOGINS, f"{b.nexthop} user-b:pw\n{d.nexthop} user-d:pw\n")
     transports.write("relay.yaml", _one(stage))
     outcome = run_load(stage, postfix, maps, transports, runs=RUNS, messages=MESSAGES)
-    with capsys.disabled():
-        print(f"\nmaps and transports: {outcome.summary()}")
+    say(capsys, "maps and transports", outcome)
     check(outcome, MESSAGES)
     assert outcome.crossings == []
