@@ -135,7 +135,7 @@ class Container:
         self.name = name
 
     def execute(self, *command: str, check: bool = True, feed: str = "") -> str:
-        """Run a command in the container and give what it says."""
+        """Run a command in the container and give what it says: both streams, in no order between them."""
         return self.engine.call("exec", "-i", self.name, *command, check=check, feed=feed)
 
     def log(self) -> str:

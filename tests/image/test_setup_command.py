@@ -37,7 +37,7 @@ def test_it_is_dms_relay(box: Container) -> None:
     """The commands are those of ``dms-relay``, under the words that were typed."""
     assert box.execute("setup", "relay", "help").startswith("usage: setup relay [-h]")
     assert box.execute("setup", "relay", "add-auth", "help").startswith("usage: setup relay add-auth [-h]")
-    assert box.execute("setup", "relay", "list").endswith("no relay is set, nor a login\n")
+    assert "no relay is set, nor a login\n" in box.execute("setup", "relay", "list")
     with pytest.raises(EngineError, match="exit code 2\nusage: setup relay "):
         box.execute("setup", "relay", "nonsense")
 
