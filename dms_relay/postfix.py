@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING
 from dms_relay import files, main_cf, master_cf
 from dms_relay.errors import MissingInputError, PostfixError, WriteError
 from dms_relay.model import Origin, Problem
+from dms_relay.processes import children, command, takes_mail
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -41,8 +42,9 @@ _RELOAD_GRACE = 0.2
 _QUEUE_DIRECTORY = "/var/spool/postfix"
 #: Permission bits that ``postconf -e`` and ``-X`` give to main.cf, whatever it had before (seen; postconf_edit.c).
 _POSTCONF_MODE = 0o644
-#: What decides a message's way; a message that the one of before has looked at goes the way of before.
-_ROUTING_PROCESSES = frozenset({"qmgr", "trivial-rewrite"})
+#: What ``postmap -q`` exits with where nothing is found, and what it says of a key that stands twice (dict_thash.c).
+_NOT_FOUND = 1
+_TWICE = "duplicate entry"
 _QUOTED = re.compile(r'"[^"]*"')
 
 
@@ -142,7 +144,7 @@ class Postfix:
             number = int((Path(queue) / "pid/master.pid").read_text("ascii"))
         except (OSError, ValueError):
             return None
-        return number if _command(number) == "master" and self._is_ours(number) else None
+        return number if command(number) == "master" and self._is_ours(number) else None
 
     def _is_ours(self, number: int) -> bool:
         """Whether the process has our directory: postfix(1) tells its programs in ``MAIL_CONFIG``.
@@ -169,12 +171,37 @@ class Postfix:
         message, with the logins that it read when it began (seen, 0.8 s and three reloads later). Deliveries may take long,
         so after ``RELOAD_TIMEOUT`` seconds no more is waited for. A process that begins later has read what stands now.
         """
-        before = _children(master)
+        before = children(master)
         self._run("postfix", "reload")
         deadline = time.monotonic() + RELOAD_TIMEOUT
-        while any(_takes_mail(number, is_awaited) for number in before) and time.monotonic() < deadline:
+        while any(takes_mail(number, is_awaited) for number in before) and time.monotonic() < deadline:
             time.sleep(_RELOAD_INTERVAL)
         time.sleep(_RELOAD_GRACE)
+
+    def expanded(self, *names: str) -> dict[str, str]:
+        """Give parameters as Postfix has them, defaults and all, each ``$name`` expanded; all of them where none is named.
+
+        Waits up to 2 s where somebody has written main.cf a moment ago, as every Postfix program does.
+        """
+        return _settings(self._ask("postconf", "-x", *names)[0])
+
+    def overrides(self, service: str) -> dict[str, str]:
+        """Give what a service of master.cf (``name/type``) overrides, each ``$name`` expanded."""
+        prefix = f"{service}/"
+        found = _settings(self._ask("postconf", "-Px", f"{service}/*")[0])
+        return {name.removeprefix(prefix): value for name, value in found.items()}
+
+    def lookup(self, table: str, keys: Sequence[str]) -> dict[str, str]:
+        """Look keys up in a lookup table (``type:name``), letter case as the table's type has it; one process for all.
+
+        Raises ``PostfixError`` where the table cannot be read, or holds a key twice: postmap gives the first of two values,
+        the daemons refuse the whole table.
+        """
+        feed = "".join(f"{key}\n" for key in keys).encode("utf-8", "surrogateescape")
+        said, warned = self._ask("postmap", "-q", "-", table, feed=feed, none=_NOT_FOUND)
+        if _TWICE in warned:
+            raise PostfixError("a key stands twice in it, so Postfix refuses the whole table and defers all mail")
+        return dict(line.split("\t", 1) for line in said.splitlines() if "\t" in line)
 
     def _program(self, name: str) -> str:
         path = _which(name)
@@ -184,11 +211,21 @@ class Postfix:
             )
         return path
 
-    def _run(self, name: str, *arguments: str) -> None:
+    def _ask(self, name: str, *arguments: str, feed: bytes = b"", none: int = 0) -> tuple[str, str]:
+        """Run a program that only reads, and give what it says on standard output and on standard error.
+
+        ``none`` is an exit code that says, with nothing on standard error, that there is nothing to say.
+        """
+        done = self._run(name, *arguments, feed=feed, fine=none)
+        if done.returncode and done.stderr and _TWICE not in done.stderr.decode("utf-8", "replace"):
+            raise _failed(name, arguments[0], done)
+        return done.stdout.decode("utf-8", "surrogateescape"), done.stderr.decode("utf-8", "replace")
+
+    def _run(self, name: str, *arguments: str, feed: bytes = b"", fine: int = 0) -> subprocess.CompletedProcess[bytes]:
         """Run a program, without the settings of ours in its environment: it has no business with them.
 
         ``postconf`` inherits the lock (``files.lock``): where we are killed while it works, the next run waits for it,
-        and does not make a plan from a main.cf that is about to change.
+        and does not make a plan from a main.cf that is about to change. ``fine`` is an exit code that is no failure.
         """
         command = [self._program(name), "-c", str(self.directory), *arguments]
         environ = {key: os.environ[key] for key in ("PATH", "TZ") if key in os.environ}
@@ -196,7 +233,7 @@ class Postfix:
             done = subprocess.run(
                 command,
                 env=environ,
-                stdin=subprocess.DEVNULL,
+                input=feed,
                 capture_output=True,
                 check=False,
                 timeout=PROGRAM_TIMEOUT,
@@ -206,10 +243,21 @@ class Postfix:
             raise PostfixError(
                 f"{name} {arguments[0]} cannot be run: {type(error).__name__} -- run it by hand"
             ) from None
-        if done.returncode:
-            said = _reason(done.stderr.decode("utf-8", "replace")) or "no reason given"
-            remedy = " -- mount the directory, not the single file" if os.strerror(EBUSY) in said else ""
-            raise PostfixError(f"{name} {arguments[0]} failed with exit code {done.returncode}: {said}{remedy}")
+        if done.returncode not in {0, fine}:
+            raise _failed(name, arguments[0], done)
+        return done
+
+
+def _failed(name: str, argument: str, done: subprocess.CompletedProcess[bytes]) -> PostfixError:
+    said = _reason(done.stderr.decode("utf-8", "replace")) or "no reason given"
+    remedy = " -- mount the directory, not the single file" if os.strerror(EBUSY) in said else ""
+    return PostfixError(f"{name} {argument} failed with exit code {done.returncode}: {said}{remedy}")
+
+
+def _settings(said: str) -> dict[str, str]:
+    """Read the lines ``name = value`` that postconf prints."""
+    pairs = (line.partition(" =") for line in said.splitlines())
+    return {name: value.strip() for name, equals, value in pairs if equals}
 
 
 def _reason(said: str) -> str:
@@ -225,33 +273,3 @@ def _which(name: str) -> str | None:
         if os.access(path, os.X_OK):
             return path
     return None
-
-
-def _command(number: int) -> str:
-    try:
-        return Path(f"/proc/{number}/comm").read_text("utf-8", "replace").strip()
-    except OSError:
-        return ""
-
-
-def _takes_mail(number: int, is_awaited: Callable[[str], bool] | None) -> bool:
-    command = _command(number)
-    return command in _ROUTING_PROCESSES or (
-        command == "smtp" and is_awaited is not None and is_awaited(_service(number))
-    )
-
-
-def _service(number: int) -> str:
-    """Give the service that a process of Postfix's serves: the argument of ``-n``, or the program's own name."""
-    try:
-        arguments = Path(f"/proc/{number}/cmdline").read_bytes().decode("utf-8", "replace").split("\0")
-    except OSError:
-        return ""
-    return arguments[arguments.index("-n") + 1] if "-n" in arguments[:-1] else arguments[0]
-
-
-def _children(number: int) -> list[int]:
-    try:
-        return [int(child) for child in Path(f"/proc/{number}/task/{number}/children").read_text("ascii").split()]
-    except OSError:
-        return []

@@ -1,0 +1,46 @@
+"""The processes of a running Postfix, as /proc tells them (proc(5)). Reads, writes nothing.
+
+Known limits: Linux only. A process that ends meanwhile has no name, no service and no children.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+#: What decides a message's way; a message that the one of before has looked at goes the way of before.
+_ROUTING_PROCESSES = frozenset({"qmgr", "trivial-rewrite"})
+
+
+def command(number: int) -> str:
+    """Give the name of a process's program; empty where it is gone."""
+    try:
+        return Path(f"/proc/{number}/comm").read_text("utf-8", "replace").strip()
+    except OSError:
+        return ""
+
+
+def takes_mail(number: int, is_awaited: Callable[[str], bool] | None) -> bool:
+    """Whether a process decides a message's way, or delivers for a service that ``is_awaited`` names."""
+    name = command(number)
+    return name in _ROUTING_PROCESSES or (name == "smtp" and is_awaited is not None and is_awaited(_service(number)))
+
+
+def _service(number: int) -> str:
+    """Give the service that a process of Postfix's serves: the argument of ``-n``, or the program's own name."""
+    try:
+        arguments = Path(f"/proc/{number}/cmdline").read_bytes().decode("utf-8", "replace").split("\0")
+    except OSError:
+        return ""
+    return arguments[arguments.index("-n") + 1] if "-n" in arguments[:-1] else arguments[0]
+
+
+def children(number: int) -> list[int]:
+    """Give the processes that a process has started."""
+    try:
+        return [int(child) for child in Path(f"/proc/{number}/task/{number}/children").read_text("ascii").split()]
+    except OSError:
+        return []
