@@ -126,7 +126,7 @@ def parser(prog: str = "dms-relay", command: str = "") -> argparse.ArgumentParse
     top.add_argument("--log-level", choices=LEVELS, help="how much to say on standard error ($LOG_LEVEL, else info)")
     top.add_argument("--log-format", choices=FORMATS, help="how to say it ($LOG_FORMAT, else console)")
     commands = _Commands(top.add_subparsers(dest="command", metavar="COMMAND", required=True, prog=top.prog))
-    for add in (_add_applying, _add_editing, _add_helping):
+    for add in (_add_applying, _add_editing, _add_asking, _add_helping):
         add(commands)
         if commands.has(command):
             break
@@ -219,6 +219,19 @@ def _add_editing(commands: _Commands) -> None:
     removed.add_argument("domain", metavar="DOMAIN", help=_DOMAIN)
     removed = commands.add_edit("remove-auth", "take the login of a sender, or at a relay, away")
     removed.add_argument("domain", metavar="DOMAIN", help=f"{_DOMAIN}; or a relay: [smtp.example.com]:587")
+
+
+def _add_asking(commands: _Commands) -> None:
+    explain = commands.add(
+        "explain",
+        "explain which way a message takes, and why",
+        "It says what Postfix does as it is configured now, and whether apply is due.",
+    )
+    explain.add_argument("sender", metavar="SENDER", help="the envelope sender: user@example.com, or <>")
+    explain.add_argument(
+        "recipient", metavar="RECIPIENT", nargs="?", help="the recipient; without one, a recipient that no table names"
+    )
+    explain.add_argument("--json", action="store_true", help="as one JSON object")
 
 
 def _add_helping(commands: _Commands) -> None:

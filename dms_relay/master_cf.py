@@ -3,7 +3,7 @@
 Syntax (master(5)): a logical line holds the fields ``name type private unpriv chroot wakeup maxproc command``; ``-o
 name=value`` or ``-o { name = value }`` overrides a parameter of main.cf for this service.
 
-Known limits: of services that are not called ``relay-…`` only the chroot field of ``smtp`` is looked at.
+Known limits: services that are not called ``relay-…`` are read, never changed.
 """
 
 from __future__ import annotations
@@ -44,7 +44,9 @@ OVERRIDES = frozenset(
     }
 )
 _FIELDS = 8
-_OVERRIDE = re.compile(r"-o\s*(?:\{\s*([\w.-]+)\s*=\s*([^}]*?)\s*\}|([\w.-]+)=(\S*))")
+#: A value in braces may hold braces, as ``inline:{ {key = value} }`` does.
+_BRACED = r"(?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*?"
+_OVERRIDE = re.compile(rf"-o\s*(?:\{{\s*([\w.-]+)\s*=\s*({_BRACED})\s*\}}|([\w.-]+)=(\S*))")
 
 
 def login_table(service: str) -> str:
@@ -90,6 +92,25 @@ def chroot(text: str) -> str:
     return next((fields[4] for _, _, fields in _lines(text) if fields[:2] == ["smtp", "unix"]), "n")
 
 
+def command(text: str, name: str) -> tuple[str, dict[str, str]] | None:
+    """Give the program of a service that other programs of Postfix use, and the parameters that it overrides."""
+    for _, _, fields in _lines(text):
+        if fields[0] == name and fields[1] in {"unix", "pass", "fifo"}:
+            arguments = fields[_FIELDS] if len(fields) > _FIELDS else ""
+            return fields[_FIELDS - 1], dict(_overrides(arguments))
+    return None
+
+
+def overriding(text: str, parameter: str) -> dict[str, str]:
+    """Give the services that override a parameter with anything but nothing, each with its value."""
+    found = ((f"{f[0]}/{f[1]}", dict(_overrides(f[_FIELDS] if len(f) > _FIELDS else ""))) for _, _, f in _lines(text))
+    return {name: overrides[parameter] for name, overrides in found if overrides.get(parameter)}
+
+
+def _overrides(arguments: str) -> tuple[tuple[str, str], ...]:
+    return tuple((m[1] or m[3], m[2] if m[1] else m[4]) for m in _OVERRIDE.finditer(arguments))
+
+
 def edit(text: str, changes: Mapping[str, Service | None]) -> str:
     """Give ``text`` with each service changed in its place, added at the end, or taken out (``None``)."""
     lines: list[str | None] = list(text.removesuffix("\n").split("\n")) if text else []
@@ -115,5 +136,4 @@ def _service(fields: list[str]) -> Service | None:
     if (private, unpriv, wakeup, maxproc, command) != ("-", "-", "-", "-", "smtp"):
         return None
     arguments = fields[_FIELDS] if len(fields) > _FIELDS else ""
-    found = tuple((m[1] or m[3], m[2] if m[1] else m[4]) for m in _OVERRIDE.finditer(arguments))
-    return None if _OVERRIDE.sub("", arguments).strip() else Service(chroot, found)
+    return None if _OVERRIDE.sub("", arguments).strip() else Service(chroot, _overrides(arguments))

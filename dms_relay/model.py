@@ -34,6 +34,9 @@ RELAY_YAML = "relay.yaml"
 #: The port of implicit TLS (RFC 8314), and its names (/etc/services).
 IMPLICIT_TLS_PORTS = frozenset({"465", "submissions", "smtps", "ssmtp"})
 
+#: How a route says that mail goes as that of all others (postconf(5), sender_dependent_relayhost_maps).
+AS_DEFAULT = "DUNNO"
+
 #: How a route says that mail goes to the recipient's own server.
 DIRECT = "direct"
 

@@ -185,11 +185,13 @@ class Postfix:
         """
         return _settings(self._ask("postconf", "-x", *names)[0])
 
-    def overrides(self, service: str) -> dict[str, str]:
-        """Give what a service of master.cf (``name/type``) overrides, each ``$name`` expanded."""
-        prefix = f"{service}/"
-        found = _settings(self._ask("postconf", "-Px", f"{service}/*")[0])
-        return {name.removeprefix(prefix): value for name, value in found.items()}
+    def parameters(self) -> dict[str, str]:
+        """Give all parameters as they stand in main.cf or are by default, no ``$name`` expanded."""
+        return _settings(self._ask("postconf")[0])
+
+    def defaults(self, *names: str) -> dict[str, str]:
+        """Give the defaults of parameters, no ``$name`` expanded."""
+        return _settings(self._ask("postconf", "-d", *names)[0])
 
     def lookup(self, table: str, keys: Sequence[str]) -> dict[str, str]:
         """Look keys up in a lookup table (``type:name``), letter case as the table's type has it; one process for all.
@@ -214,12 +216,13 @@ class Postfix:
     def _ask(self, name: str, *arguments: str, feed: bytes = b"", none: int = 0) -> tuple[str, str]:
         """Run a program that only reads, and give what it says on standard output and on standard error.
 
-        ``none`` is an exit code that says, with nothing on standard error, that there is nothing to say.
+        ``none`` is an exit code that says, with no error on standard error, that there is nothing to say.
         """
         done = self._run(name, *arguments, feed=feed, fine=none)
-        if done.returncode and done.stderr and _TWICE not in done.stderr.decode("utf-8", "replace"):
-            raise _failed(name, arguments[0], done)
-        return done.stdout.decode("utf-8", "surrogateescape"), done.stderr.decode("utf-8", "replace")
+        warned = done.stderr.decode("utf-8", "replace")
+        if done.returncode and any(word in warned for word in (" fatal: ", " error: ")):
+            raise _failed(name, arguments, done)
+        return done.stdout.decode("utf-8", "surrogateescape"), warned
 
     def _run(self, name: str, *arguments: str, feed: bytes = b"", fine: int = 0) -> subprocess.CompletedProcess[bytes]:
         """Run a program, without the settings of ours in its environment: it has no business with them.
@@ -240,18 +243,18 @@ class Postfix:
                 close_fds=name != "postconf",
             )
         except (OSError, subprocess.TimeoutExpired) as error:
-            raise PostfixError(
-                f"{name} {arguments[0]} cannot be run: {type(error).__name__} -- run it by hand"
-            ) from None
+            called = " ".join((name, *arguments[:1]))
+            raise PostfixError(f"{called} cannot be run: {type(error).__name__} -- run it by hand") from None
         if done.returncode not in {0, fine}:
-            raise _failed(name, arguments[0], done)
+            raise _failed(name, arguments, done)
         return done
 
 
-def _failed(name: str, argument: str, done: subprocess.CompletedProcess[bytes]) -> PostfixError:
+def _failed(name: str, arguments: Sequence[str], done: subprocess.CompletedProcess[bytes]) -> PostfixError:
     said = _reason(done.stderr.decode("utf-8", "replace")) or "no reason given"
     remedy = " -- mount the directory, not the single file" if os.strerror(EBUSY) in said else ""
-    return PostfixError(f"{name} {argument} failed with exit code {done.returncode}: {said}{remedy}")
+    called = " ".join((name, *arguments[:1]))
+    return PostfixError(f"{called} failed with exit code {done.returncode}: {said}{remedy}")
 
 
 def _settings(said: str) -> dict[str, str]:

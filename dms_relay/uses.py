@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dms_relay.merging import lookup_keys
-from dms_relay.model import NULL_SENDER, NexthopList
+from dms_relay.model import AS_DEFAULT, NULL_SENDER, NexthopList
 from dms_relay.nexthop import SyntaxProblem, parse_nexthops
 
 if TYPE_CHECKING:
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from dms_relay.model import LoginEntry, Origin
     from dms_relay.relays import Service, Tls, Transports
 
-#: A route that says: as everybody (postconf(5), sender_dependent_relayhost_maps).
-AS_DEFAULT = "DUNNO"
 _BY_SENDER = "smtp_sender_dependent_authentication"
 
 

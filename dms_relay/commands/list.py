@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from dms_relay.merge import merge
 from dms_relay.merging import lookup_keys
-from dms_relay.model import DIRECT, NULL_SENDER, NexthopList, Route
+from dms_relay.model import AS_DEFAULT, DIRECT, NULL_SENDER, NexthopList, Route
 from dms_relay.nexthop import SyntaxProblem
 from dms_relay.sources import read
 
@@ -34,7 +34,6 @@ EXCLUDED = "excluded"
 NOTHING = "-"
 #: Every sender that no other row names.
 EVERYBODY = "*"
-_AS_DEFAULT = "DUNNO"
 #: Where the operator sets one of these, what Postfix looks up is not what our tables say.
 _LOOKUPS = (
     "sender_dependent_relayhost_maps",
@@ -109,7 +108,7 @@ class _Lister:
 
     def _resolved(self, route: Route | None) -> Route | None:
         """Give the default where there is no route, or one that says so (postconf(5), sender_dependent_relayhost_maps)."""
-        return self.default if route is None or route.nexthops.text.upper() == _AS_DEFAULT else route
+        return self.default if route is None or route.nexthops.text.upper() == AS_DEFAULT else route
 
     def _row(self, sender: str, route: Route | None, opt_out: Origin | None = None) -> Row:
         entries = list(self._logins(sender, route.nexthops.members if route else ()))

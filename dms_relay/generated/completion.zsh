@@ -15,6 +15,7 @@ _shtab_dms_relay_commands() {
     apply:'make Postfix match the inputs, and reload it where it runs'
     completion:'print the completion for a shell'
     exclude-domain:'exclude a domain from RELAY_HOST'
+    explain:'explain which way a message takes, and why'
     list:'list senders, their relays and their logins, without passwords'
     man:'print the manual page, for man -l -'
     plan:'show what apply would change, as a diff; writes nothing'
@@ -86,6 +87,16 @@ _shtab_dms_relay_exclude_domain_options=(
 
 # guard to ensure default positional specs are added only once per session
 _shtab_dms_relay_exclude_domain_defaults_added=0
+
+_shtab_dms_relay_explain_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--json[as one JSON object]"
+  ":the envelope sender\: user\@example.com, or \<\>:"
+  ":the recipient\; without one, a recipient that no table names:"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_dms_relay_explain_defaults_added=0
 
 _shtab_dms_relay_list_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
@@ -167,6 +178,7 @@ _shtab_dms_relay() {
         apply) _arguments -C -s $_shtab_dms_relay_apply_options ;;
         completion) _arguments -C -s $_shtab_dms_relay_completion_options ;;
         exclude-domain) _arguments -C -s $_shtab_dms_relay_exclude_domain_options ;;
+        explain) _arguments -C -s $_shtab_dms_relay_explain_options ;;
         list) _arguments -C -s $_shtab_dms_relay_list_options ;;
         man) _arguments -C -s $_shtab_dms_relay_man_options ;;
         plan) _arguments -C -s $_shtab_dms_relay_plan_options ;;

@@ -1,0 +1,119 @@
+"""``dms-relay explain``: which way a message takes as Postfix is configured now, and why. Writes nothing.
+
+Reads Postfix's configuration and the inputs. Where they differ, it shows the way after ``apply`` as well. Exit code 1 says
+that the message does not leave: it stays in the queue, or is returned.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from dms_relay.errors import ArgumentError, InputError
+from dms_relay.explain.origins import Origins
+from dms_relay.explain.report import lines, notes, way_document
+from dms_relay.explain.views import view_after, view_now
+from dms_relay.machine import find
+from dms_relay.merge import merge
+from dms_relay.model import NULL_SENDER, Origin, Problem
+from dms_relay.nexthop import is_domain
+from dms_relay.plan import plan
+from dms_relay.postfix import Postfix
+from dms_relay.render import render
+from dms_relay.sources import read
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Iterator
+
+    from dms_relay.commands import Context
+    from dms_relay.explain.report import Document
+    from dms_relay.machine import Found
+    from dms_relay.plan import Plan
+
+#: Where a message does not leave.
+EXIT_FAILURE = 1
+#: A recipient that no table names, unless for everybody (RFC 2606).
+_ANYBODY = "someone@recipient.invalid"
+
+
+def run(arguments: Namespace, context: Context) -> int:
+    """Print the way of the message; then raise what is wrong with the inputs, if anything."""
+    message = (_sender(arguments.sender), _address(arguments.recipient or _ANYBODY, "RECIPIENT"))
+    explainer = _Explainer(context, message)
+    document = explainer.document()
+    if arguments.json:
+        from json import dumps  # noqa: PLC0415 -- only for programs
+
+        context.say(dumps(document, indent=2, ensure_ascii=False))
+    else:
+        context.say(*_text(document))
+    if explainer.error:
+        raise explainer.error
+    return EXIT_FAILURE if document["now"]["failure"] else os.EX_OK
+
+
+class _Explainer:
+    """Explains one message: sender, ``""`` for the null sender, and recipient."""
+
+    def __init__(self, context: Context, message: tuple[str, str]) -> None:
+        self.paths = context.paths
+        self.environ = context.environ
+        self.message = message
+        self.postfix = Postfix(context.paths.postfix_dir)
+        self.error: InputError | None = None
+
+    def document(self) -> Document:
+        """Give the way now, and after ``apply`` where that has something to change."""
+        found = find(self.paths)
+        now = view_now(self.postfix)
+        changes, origins = self._inputs(found)
+        is_due = changes is not None and not changes.is_empty
+        after = view_after(self.postfix, now, changes, self.paths) if changes and is_due else None
+        sender, recipient = self.message
+        return {
+            "sender": sender or NULL_SENDER,
+            "recipient": recipient,
+            "now": way_document(now, origins, *self.message),
+            "apply_is_due": is_due if changes else None,
+            "after_apply": way_document(after, origins, *self.message) if after else None,
+            "notes": list(notes(now)),
+        }
+
+    def _inputs(self, found: Found) -> tuple[Plan | None, Origins | None]:
+        """Give what ``apply`` would change, and the places of what is wanted; nothing where the inputs are wrong."""
+        try:
+            config = merge(read(self.paths, self.environ))
+            wanted = render(config, self.paths)
+            changes = plan(wanted, found)
+        except InputError as error:
+            self.error = error
+            return None, None
+        return changes, Origins(config, wanted, self.paths)
+
+
+def _text(document: Document) -> Iterator[str]:
+    yield f"from {document['sender']} to {document['recipient']}"
+    now, after = document["now"], document["after_apply"]
+    yield from (f"  {line}" for line in lines(now))
+    yield from (f"  note: {note}" for note in document["notes"])
+    if after == now:
+        yield "apply is due (dms-relay plan), but this message would go the same way"
+    elif after:
+        yield "apply is due; after dms-relay apply:"
+        yield from (f"  {line}" for line in lines(after))
+
+
+def _sender(text: str) -> str:
+    """Give the sender's address; the null sender is empty."""
+    return "" if text in {NULL_SENDER, ""} else _address(text, "SENDER")
+
+
+def _address(text: str, what: str) -> str:
+    """Take an address, in angle brackets or not. Raises ``ArgumentError`` where it is none."""
+    address = text.strip().removeprefix("<").removesuffix(">")
+    local, _, domain = address.rpartition("@")
+    if not local or not is_domain(domain) or any(c.isspace() or not c.isprintable() for c in address):
+        remedy = "write user@example.com" + ", or <> for the null sender" * (what == "SENDER")
+        raise ArgumentError([Problem(Origin(what), "it is not an address", remedy)])
+    return address

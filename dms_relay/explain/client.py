@@ -1,0 +1,219 @@
+"""What smtp(8) does at each nexthop of a message: the host it calls, the login that it offers, the TLS that it demands.
+
+From its source and by trial: smtp_connect.c (nexthops, ``smtp_fallback_relay``), smtp_sasl_glue.c (logins),
+smtp_tls_policy.c (levels). Parameters of lmtp(8), the same program, begin with ``lmtp_``.
+
+Known limits: no name is looked up, so where mail exchangers serve a nexthop, a login or policy under one of their names is
+not seen; ``smtp_tls_per_site``, which is obsolete, is not looked into. Both are said.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from dms_relay.explain.tables import Key, Match
+from dms_relay.model import AUTHORITY_LEVELS, TLS_LEVELS, Login
+from dms_relay.nexthop import is_domain
+from dms_relay.relays import CLEARTEXT_LEVELS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from dms_relay.explain.values import Values
+    from dms_relay.explain.views import View
+
+#: The programs that call other servers; both are smtp(8).
+PROGRAMS = frozenset({"smtp", "lmtp"})
+#: The attribute of a policy that names certificates, and what separates these (TLS_README, "Client TLS policy").
+_MATCH = "match"
+_NAMED_BY = {
+    "secure": ("smtp_tls_secure_cert_match", ":"),
+    "verify": ("smtp_tls_verify_cert_match", ":"),
+    "fingerprint": ("smtp_tls_fingerprint_cert_match", "|"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """What is demanded of TLS, and the parameter or the entry that says so.
+
+    ``names`` are what a certificate must match; ``ca_file`` and ``ca_path`` are where authorities are known from.
+    ``failure`` says why no host is tried, where none is.
+    """
+
+    level: str
+    implicit: bool = False
+    names: tuple[str, ...] = ()
+    ca_file: str = ""
+    ca_path: str = ""
+    parameter: str = ""
+    match: Match | None = None
+    failure: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """The login that is offered: its user name, and the entry that holds it.
+
+    ``by`` says whose key that is: ``sender``, ``host`` or ``nexthop``.
+    """
+
+    username: str
+    by: str
+    match: Match
+
+
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """One nexthop. ``has_exchangers`` says that its mail exchangers are looked up; ``remarks`` are sentences."""
+
+    nexthop: str
+    host: str
+    port: str
+    has_exchangers: bool
+    is_fallback: bool
+    offer: Offer | None
+    demand: Demand
+    remarks: tuple[str, ...]
+
+
+def hops(view: View, service: tuple[str, Values], envelope: tuple[str, str], nexthops: str) -> tuple[Hop, ...]:
+    """Give each nexthop in the order in which they are tried.
+
+    ``service`` is the program with the parameters that it sees, ``envelope`` is sender and recipient. Raises
+    ``LookupFailedError``.
+    """
+    program, values = service
+    client = _Client(view, program, values, envelope)
+    first = nexthops.replace(",", " ").split()
+    fallback = values.words(f"{program}_fallback_relay")
+    return (*(client.hop(n, is_fallback=False) for n in first), *(client.hop(n, is_fallback=True) for n in fallback))
+
+
+class _Client:
+    """An smtp(8) process with a message of one sender."""
+
+    def __init__(self, view: View, program: str, values: Values, envelope: tuple[str, str]) -> None:
+        self.view = view
+        self.program = program
+        self.values = values
+        self.sender, recipient = envelope
+        self.domain = recipient.rpartition("@")[2]
+
+    def _name(self, parameter: str) -> str:
+        return parameter.replace("smtp_", f"{self.program}_", 1)
+
+    def get(self, parameter: str) -> str:
+        return self.values.get(self._name(parameter))
+
+    def hop(self, nexthop: str, *, is_fallback: bool) -> Hop:
+        host, port = _host_and_port(nexthop, self.get("smtp_tcp_port"))
+        no_names = "disabled" in self.get("smtp_dns_support_level") or self.values.is_yes("disable_dns_lookups")
+        has_exchangers = self.program == "smtp" and not nexthop.startswith("[") and not no_names
+        offer = self._offer(nexthop, "" if has_exchangers else host)
+        demand = self._demand(nexthop)
+        # Whoever knows the exchangers of a stranger has no login there.
+        remarks = tuple(self._remarks(offer, demand, has_exchangers=has_exchangers and nexthop != self.domain))
+        return Hop(nexthop, host, port, has_exchangers, is_fallback, offer, demand, remarks)
+
+    # Logins.
+
+    def _offer(self, nexthop: str, host: str) -> Offer | None:
+        parameter = self._name("smtp_sasl_password_maps")
+        tables = self.values.get(parameter)
+        if not tables or not self.values.is_yes(self._name("smtp_sasl_auth_enable")):
+            return None
+        by_sender = self._sender_keys()
+        keys = [*by_sender, *([Key(host, is_partial=False)] if host else []), Key(nexthop, is_partial=False)]
+        match = self.view.tables.find(parameter, tables, keys)
+        if match is None:
+            return None
+        by = "sender" if match.key in {key.text for key in by_sender} else "host" if match.key == host else "nexthop"
+        username, _, password = match.value.partition(":")
+        return Offer(Login(username, password).shown_username, by, match)
+
+    def _sender_keys(self) -> list[Key]:
+        is_on = self.program == "smtp" and self.values.is_yes("smtp_sender_dependent_authentication")
+        return self.view.keys_of(self.sender) if is_on and self.sender else []
+
+    # TLS.
+
+    def _demand(self, nexthop: str) -> Demand:
+        match = self._policy(nexthop)
+        words = self._policy_words(match)
+        level = words[0] if match and words else self._level()
+        implicit = self.values.is_yes(self._name("smtp_tls_wrappermode"))
+        parameter = match.parameter if match else self._name("smtp_tls_security_level")
+        failure = ""
+        if level not in TLS_LEVELS:
+            failure = f"{parameter} names no level of TLS"
+        elif implicit and level in CLEARTEXT_LEVELS - {"dane"}:
+            failure = (
+                f"TLS from the first octet ({self._name('smtp_tls_wrappermode')}) needs level encrypt or a stronger one"
+            )
+        names = tuple(self._names(level, words[1:]))
+        authorities = (
+            (self.get("smtp_tls_CAfile"), self.get("smtp_tls_CApath")) if level in AUTHORITY_LEVELS else ("", "")
+        )
+        return Demand(level, implicit, names, *authorities, parameter, match, failure)
+
+    def _policy(self, nexthop: str) -> Match | None:
+        """Look for the entry of a nexthop; a plain domain is served by those of its parents (``.domain``) as well."""
+        parameter = self._name("smtp_tls_policy_maps")
+        tables = self.values.get(parameter)
+        if not tables:
+            return None
+        parts = nexthop.split(".") if is_domain(nexthop) else [nexthop]
+        parents = [f".{'.'.join(parts[number:])}" for number in range(1, len(parts))]
+        return self.view.tables.find(parameter, tables, [Key(key, is_partial=False) for key in (nexthop, *parents)])
+
+    def _policy_words(self, match: Match | None) -> list[str]:
+        return match.value.replace(",", " ").split() if match else []
+
+    def _level(self) -> str:
+        """Give the level for all: an empty one leaves it to the parameters of before Postfix 2.3."""
+        if level := self.get("smtp_tls_security_level"):
+            return level
+        if self.values.is_yes(self._name("smtp_enforce_tls")):
+            return "verify" if self.values.is_yes(self._name("smtp_tls_enforce_peername")) else "encrypt"
+        return "may" if self.values.is_yes(self._name("smtp_use_tls")) else "none"
+
+    def _names(self, level: str, attributes: list[str]) -> Iterator[str]:
+        if level not in _NAMED_BY:
+            return
+        parameter, separator = _NAMED_BY[level]
+        own = [value for name, _, value in (word.partition("=") for word in attributes) if name.lower() == _MATCH]
+        if own:
+            yield from (part for value in own for part in value.split(separator) if part)
+        else:
+            yield from self.values.words(self._name(parameter))
+
+    # What else is worth knowing.
+
+    def _remarks(self, offer: Offer | None, demand: Demand, *, has_exchangers: bool) -> Iterator[str]:
+        if offer and demand.level in CLEARTEXT_LEVELS:
+            yield f"level {demand.level} does not protect the password: it can travel in the clear"
+        if offer and "noplaintext" in self._options():
+            yield "noplaintext: the mechanisms PLAIN and LOGIN, often the only ones, are not used"
+        if has_exchangers and self.get("smtp_sasl_password_maps") and (offer is None or offer.by != "sender"):
+            yield "a login under the name of one of its mail exchangers would come first; they are not looked up here"
+        if self.get("smtp_tls_per_site") and not self.get("smtp_tls_policy_maps"):
+            yield f"{self._name('smtp_tls_per_site')} is set, which is not looked into here: it can change the level"
+        anchors = self.get("smtp_tls_trust_anchor_file")
+        if demand.level in AUTHORITY_LEVELS and not (demand.ca_file or demand.ca_path or anchors):
+            yield f"no authority is known ({self._name('smtp_tls_CAfile')}), so no certificate passes"
+        if demand.level.startswith("dane") and self.get("smtp_dns_support_level") != "dnssec":
+            yield f"level {demand.level} needs {self._name('smtp_dns_support_level')} = dnssec"
+
+    def _options(self) -> list[str]:
+        return self.values.words(self._name("smtp_sasl_tls_security_options"))
+
+
+def _host_and_port(nexthop: str, port: str) -> tuple[str, str]:
+    """Split a nexthop; brackets are taken off (smtp_parse_destination)."""
+    if nexthop.startswith("["):
+        host, _, rest = nexthop[1:].partition("]")
+        return host, rest.removeprefix(":") or port
+    host, colon, own = nexthop.rpartition(":")
+    return (host, own) if colon else (nexthop, port)

@@ -1,0 +1,91 @@
+"""Where the inputs say what Postfix has: the file and line of an entry, a parameter or a service of ours. Pure.
+
+An entry that is not as the inputs want it has no place in them: somebody else wrote it, or ``apply`` is due.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dms_relay.master_cf import PREFIX, login_table
+from dms_relay.model import RECIPIENT_TRANSPORT, RELAYHOST_MAP, SASL_PASSWD, SENDER_TRANSPORT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from dms_relay.configuration import RelayConfig
+    from dms_relay.explain.tables import Match
+    from dms_relay.model import Origin, Paths, PostfixConfig
+    from dms_relay.relays import Transports
+
+_TYPE = "texthash:"
+
+
+class Origins:
+    """The places of what is wanted."""
+
+    def __init__(self, config: RelayConfig, wanted: PostfixConfig, paths: Paths) -> None:
+        """Take the merged inputs, and what they make."""
+        self._config = config
+        self._wanted = wanted
+        self._entries = {
+            (f"{_TYPE}{paths.table(table)}", key.casefold(), value): origin
+            for table, origins in _tables(config)
+            for key, value in _lines(wanted.tables.get(table, ""))
+            if (origin := origins.get(key.casefold()))
+        }
+
+    def of_match(self, match: Match) -> Origin | None:
+        """Give the place of an entry that was found in a table."""
+        return self._entries.get((match.table, match.key.casefold(), match.value))
+
+    def of_parameter(self, name: str, value: str) -> Origin | None:
+        """Give the place of a parameter's value."""
+        if self._wanted.parameters.get(name) != value:
+            return None
+        if own := self._config.user_parameters.get(name):
+            return own.origin
+        transports = self._config.transports
+        default = {"relayhost": self._config.default, "default_transport": transports and transports.default}.get(name)
+        return default[1] if default else None
+
+    def of_service(self, name: str) -> Origin | None:
+        """Give the place of a relay that has a service of its own."""
+        services = self._config.transports.services if self._config.transports else ()
+        return next((s.relay.origin for s in services if name in _names(s.relay.name)), None)
+
+
+def _tables(config: RelayConfig) -> Iterator[tuple[str, dict[str, Origin]]]:
+    """Give each table of ours with the place of each key."""
+    if config.transports is None:
+        yield RELAYHOST_MAP, _origins((route.key, route.origin) for route in config.routes)
+        yield SASL_PASSWD, _origins((entry.key, entry.origin) for entry in config.logins or ())
+    else:
+        yield from _tables_of_transports(config.transports)
+
+
+def _tables_of_transports(transports: Transports) -> Iterator[tuple[str, dict[str, Origin]]]:
+    yield SENDER_TRANSPORT, _origins((route.key, route.origin) for route in transports.senders)
+    yield RECIPIENT_TRANSPORT, _origins((route.key, route.origin) for route in transports.recipients)
+    for service in transports.services:
+        entries = (*service.sender_logins, *service.logins)
+        for name in _names(service.relay.name):
+            yield login_table(name), _origins((entry.key, entry.origin) for entry in entries)
+
+
+def _names(relay: str) -> tuple[str, str]:
+    """Give the services of a relay: its own, and the one that does not look at senders."""
+    return f"{PREFIX}{relay}", f"{PREFIX}{relay}_shared"
+
+
+def _origins(pairs: Iterable[tuple[str, Origin]]) -> dict[str, Origin]:
+    found: dict[str, Origin] = {}
+    for key, origin in pairs:
+        found.setdefault(key.casefold(), origin)
+    return found
+
+
+def _lines(text: str) -> Iterator[tuple[str, str]]:
+    for line in text.removesuffix("\n").split("\n"):
+        key, _, value = line.partition("\t")
+        yield key, value

@@ -1,0 +1,209 @@
+"""Puts the way of a message into words, and into a document for programs. Never a password.
+
+A document is what ``json`` can write: see ``docs/explain.md``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from dms_relay import master_cf
+from dms_relay.explain.client import PROGRAMS, hops
+from dms_relay.explain.routing import ERROR, resolve
+from dms_relay.explain.tables import LookupFailedError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from dms_relay.explain.client import Demand, Hop, Offer
+    from dms_relay.explain.origins import Origins
+    from dms_relay.explain.routing import Step, Way
+    from dms_relay.explain.tables import Match
+    from dms_relay.explain.views import View
+
+Document = dict[str, Any]
+
+#: What changes an envelope before the queue manager sees it (cleanup(8), ADDRESS_REWRITING_README).
+_REWRITING = (
+    "canonical_maps",
+    "sender_canonical_maps",
+    "recipient_canonical_maps",
+    "masquerade_domains",
+    "virtual_alias_maps",
+    "smtpd_milters",
+    "non_smtpd_milters",
+)
+_FILTER = "content_filter"
+
+
+def way_document(view: View, origins: Origins | None, sender: str, recipient: str) -> Document:
+    """Give the way of a message on a view, with everything that was looked at."""
+    way = resolve(view, sender, recipient)
+    places = _Places(origins)
+    document: Document = {
+        "transport": way.transport or None,
+        "nexthop": way.nexthop or None,
+        "program": None,
+        "is_direct": way.nexthop == recipient.rpartition("@")[2],
+        "origin": places.of_service(way.transport),
+        "lookups": [places.step(step) for step in way.steps],
+        "hops": [],
+        "failure": way.failure or None,
+    }
+    if not way.failure:
+        document |= _delivery(view, places, way, (sender, recipient))
+    return document
+
+
+def _delivery(view: View, places: _Places, way: Way, envelope: tuple[str, str]) -> Document:
+    """Give what the delivery service does."""
+    if (service := view.service(way.transport)) is None:
+        return {"failure": f"there is no service {way.transport} in master.cf"}
+    program, values = service
+    if program == ERROR:
+        return {"program": program, "failure": way.nexthop}
+    if program not in PROGRAMS:
+        return {"program": program}
+    try:
+        found = hops(view, (program, values), envelope, way.nexthop)
+    except LookupFailedError as error:
+        return {"program": program, "failure": str(error)}
+    failures = [hop.demand.failure for hop in found]
+    failure = failures[0] if all(failures) else None
+    return {"program": program, "hops": [places.hop(hop) for hop in found], "failure": failure}
+
+
+class _Places:
+    """Makes parts of a document, each with its place in the inputs."""
+
+    def __init__(self, origins: Origins | None) -> None:
+        self._origins = origins
+
+    def of_service(self, name: str) -> str | None:
+        return _text(self._origins.of_service(name)) if self._origins else None
+
+    def _match(self, match: Match) -> Document:
+        origin = self._origins.of_match(match) if self._origins else None
+        return {"table": match.shown_table, "key": match.key, "origin": _text(origin)}
+
+    def step(self, step: Step) -> Document:
+        if step.match:
+            return {"parameter": step.parameter, "value": step.match.value, **self._match(step.match)}
+        origin = self._origins.of_parameter(step.parameter, step.value) if self._origins and step.value else None
+        return {
+            "parameter": step.parameter,
+            "value": step.value or None,
+            "table": None,
+            "key": None,
+            "origin": _text(origin),
+        }
+
+    def hop(self, hop: Hop) -> Document:
+        return {
+            "nexthop": hop.nexthop,
+            "host": hop.host,
+            "port": hop.port,
+            "mail_exchangers": hop.has_exchangers,
+            "fallback": hop.is_fallback,
+            "login": self._login(hop.offer) if hop.offer else None,
+            "tls": self._tls(hop.demand),
+            "remarks": list(hop.remarks),
+        }
+
+    def _login(self, offer: Offer) -> Document:
+        return {"username": offer.username, "by": offer.by, **self._match(offer.match)}
+
+    def _tls(self, demand: Demand) -> Document:
+        said_by = self._match(demand.match) if demand.match else {"table": None, "key": None, "origin": None}
+        return {
+            "level": demand.level,
+            "mode": "implicit" if demand.implicit else "starttls",
+            "names": list(demand.names),
+            "ca_file": demand.ca_file or None,
+            "ca_path": demand.ca_path or None,
+            "parameter": demand.parameter,
+            **said_by,
+        }
+
+
+def _text(origin: object) -> str | None:
+    return None if origin is None else str(origin)
+
+
+def notes(view: View) -> Iterator[str]:
+    """Say what happens to a message before this: it may come to the queue manager with other addresses, or by a filter."""
+    filters = {"main.cf": view.values.get(_FILTER), **master_cf.overriding(view.master, _FILTER)}
+    for where, value in filters.items():
+        if value:
+            yield f"{_FILTER} = {value} ({where}): mail from there goes to the filter first; this is its way afterwards"
+    if names := [name for name in _REWRITING if view.values.get(name)]:
+        yield f"the addresses are those after {', '.join(names)}: give them as they are in the queue (postqueue -p)"
+
+
+def lines(document: Document) -> Iterator[str]:
+    """Give the text of the way of a message."""
+    yield _headline(document)
+    yield from _why(document["lookups"])
+    for hop in document["hops"]:
+        yield from _hop(hop)
+
+
+def _headline(document: Document) -> str:
+    transport, program, failure = document["transport"], document["program"], document["failure"]
+    if program == ERROR:
+        return f"returned to its sender: {failure}"
+    if failure:
+        return f"stays in the queue: {failure}"
+    place = f" ({document['origin']})" if document["origin"] else ""
+    if program not in PROGRAMS:
+        return f"delivered by {program}(8), service {transport}"
+    hop = document["hops"][0]
+    own = f"the mail exchangers of {hop['host']}" if hop["mail_exchangers"] else document["nexthop"]
+    return f"goes {'directly, ' * document['is_direct']}by {transport}{place} to {own}"
+
+
+def _why(lookups: list[Document]) -> Iterator[str]:
+    width = max((len(lookup["parameter"]) for lookup in lookups), default=0)
+    for lookup in lookups:
+        if lookup["key"]:
+            place = f", {lookup['origin']}" if lookup["origin"] else ""
+            said = f"{lookup['key']} -> {lookup['value']}  ({lookup['table']}{place})"
+        elif lookup["value"]:
+            said = lookup["value"] + (f"  ({lookup['origin']})" if lookup["origin"] else "")
+        else:
+            said = "no entry" if lookup["parameter"].endswith("_maps") else "empty"
+        yield f"    {lookup['parameter']:{width}}  {said}"
+
+
+def _hop(hop: Document) -> Iterator[str]:
+    what = "if all else fails, " * hop["fallback"] + hop["nexthop"]
+    yield f"  at {what}:"
+    yield f"    login  {_login(hop['login'])}"
+    yield f"    TLS    {_tls(hop['tls'])}"
+    for remark in hop["remarks"]:
+        yield f"    note   {remark}"
+
+
+def _login(login: Document | None) -> str:
+    if login is None:
+        return "none"
+    place = f", {login['origin']}" if login["origin"] else ""
+    return f"{login['username']}, by {login['by']} {login['key']}  ({login['table']}{place})"
+
+
+def _tls(tls: Document) -> str:
+    names, level = ", ".join(tls["names"]), tls["level"]
+    asked = f"a certificate for {names}, from an authority in {tls['ca_file'] or tls['ca_path'] or 'nowhere'}"
+    checks = {
+        "none": "no TLS",
+        "may": "TLS where it is offered, and no certificate is checked",
+        "encrypt": "TLS is demanded, and no certificate is checked",
+        "dane": "as the TLSA records say; without any, TLS where it is offered",
+        "dane-only": "TLS is demanded, with a certificate as the TLSA records say",
+        "fingerprint": f"TLS is demanded, with a certificate or key whose fingerprint is {names}",
+        "verify": f"TLS is demanded, with {asked}",
+        "secure": f"TLS is demanded, with {asked}",
+    }
+    first = " from the first octet" if tls["mode"] == "implicit" else ""
+    place = f"{tls['key']} in {tls['table']}" if tls["key"] else tls["parameter"]
+    return f"{level}{first}: {checks.get(level, 'not a level')}  ({place})"

@@ -1,0 +1,155 @@
+"""Looks addresses up in lists of lookup tables as Postfix's programs do (maps(3), mail_addr_find(3), transport(5)).
+
+Asks postmap(1), one process for a table. ``static:`` and ``inline:`` tables, and those that are to come with the next
+``apply``, are looked up here: a login may stand in them, and a program's arguments can be read by every process.
+Raises ``LookupFailedError`` where Postfix would find no answer and defer the message.
+
+Known limits: ``pipemap:`` and ``unionmap:`` count as tables of whole keys, and are not looked into where a login could stand
+in their name.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from dms_relay import main_cf
+from dms_relay.errors import PostfixError
+from dms_relay.explain.values import split
+from dms_relay.model import MASK
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from dms_relay.postfix import Postfix
+
+#: Types that are asked for a whole address only, never for a part of one (regexp_table(5), tcp_table(5), cidr_table(5)).
+_WHOLE = frozenset({"regexp", "pcre", "cidr", "tcp"})
+#: Users that have no extension (split_addr.c, with the default of ``double_bounce_sender``).
+_RESERVED = frozenset({"postmaster", "mailer-daemon", "double-bounce"})
+
+
+class LookupFailedError(Exception):
+    """A table gives no answer. The message is deferred until it does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A lookup key; ``is_partial`` says that it is made of a part of an address."""
+
+    text: str
+    is_partial: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """An entry that was found. A login can stand in ``value``: it is not for showing where the table holds any."""
+
+    parameter: str
+    table: str
+    key: str
+    value: str
+
+    @property
+    def shown_table(self) -> str:
+        """The table's name, without what could be a login."""
+        return (
+            self.table.partition(":")[0] + f":{MASK}"
+            if main_cf.may_hold_login(self.parameter, self.table)
+            else self.table
+        )
+
+    def __repr__(self) -> str:
+        """Show no value."""
+        return f"Match({self.parameter}, {self.shown_table}, {self.key})"
+
+
+class Tables:
+    """Lookup tables of one machine. ``texts`` are those, by path, that stand here in place of what is on the disk."""
+
+    def __init__(self, postfix: Postfix, texts: Mapping[str, str] | None = None) -> None:
+        """Take who asks Postfix, and the tables that are to come."""
+        self._postfix = postfix
+        self._texts = texts or {}
+
+    def find(self, parameter: str, tables: str, keys: Iterable[Key]) -> Match | None:
+        """Look for the first key that stands in a table: each key in every table, before the next key (maps.c)."""
+        wanted = list(keys)
+        answers = [(table, self._ask(parameter, table, wanted)) for table in split(tables)]
+        for key in wanted:
+            for table, answer in answers:
+                if isinstance(answer, str):
+                    raise LookupFailedError(answer)
+                if value := answer.get(key.text.casefold()):
+                    return Match(parameter, table, key.text, value)
+        return None
+
+    def _ask(self, parameter: str, table: str, keys: list[Key]) -> dict[str, str] | str:
+        """Give what is found for each key, or why there is no answer."""
+        texts = [key.text for key in keys if not (key.is_partial and _is_whole(table))]
+        kind, _, name = table.partition(":")
+        if (found := self._here(kind, name, texts)) is not None:
+            return found
+        shown = Match(parameter, table, "", "").shown_table
+        if shown != table:
+            return f"{parameter}: {shown} cannot be looked into here, since a login may stand in its name"
+        try:
+            found = self._postfix.lookup(table, texts)
+        except PostfixError as error:
+            return f"{parameter}: {shown}: {error}"
+        return {key.casefold(): value for key, value in found.items()}
+
+    def _here(self, kind: str, name: str, texts: list[str]) -> dict[str, str] | None:
+        if kind == "static":
+            return dict.fromkeys((text.casefold() for text in texts), _unbraced(name))
+        if kind == "inline":
+            pairs = (_unbraced(pair).partition("=") for pair in split(_unbraced(name)))
+            return {key.strip().casefold(): value.strip() for key, _, value in pairs}
+        if kind == "texthash" and name in self._texts:
+            lines = (line.partition("\t") for line in self._texts[name].splitlines())
+            return {key.casefold(): value for key, _, value in lines}
+        return None
+
+
+def _is_whole(table: str) -> bool:
+    kind, _, rest = table.partition(":")
+    return _is_whole(rest) if kind == "proxy" else kind in _WHOLE
+
+
+def _unbraced(text: str) -> str:
+    return text[1:-1].strip() if text.startswith("{") and text.endswith("}") else text
+
+
+def address_keys(address: str, delimiter: str, *, is_local: bool) -> list[Key]:
+    """Give the keys by which an address is looked up where no parent domain counts (mail_addr_find(3)), in order.
+
+    ``is_local`` says that the domain is one of this machine's own, whose users are also found without it.
+    """
+    local, at, domain = address.rpartition("@")
+    if not at:
+        return [Key(address, is_partial=False)]
+    bare = without_extension(local, delimiter)
+    whole = [Key(address, is_partial=False), *([Key(f"{bare}@{domain}")] if bare != local else [])]
+    users = [Key(user) for user in dict.fromkeys((local, bare))] if is_local else []
+    return [*whole, *users, Key(f"@{domain}")]
+
+
+def recipient_keys(address: str, delimiter: str, *, with_parents: bool) -> list[Key]:
+    """Give the keys by which ``transport_maps`` is searched (transport(5)), ``*`` last.
+
+    ``with_parents`` says that a domain stands for its subdomains as well (``parent_domain_matches_subdomains``).
+    """
+    local, _, domain = address.rpartition("@")
+    bare = without_extension(local, delimiter)
+    keys = [Key(address, is_partial=False), *([Key(f"{bare}@{domain}")] if bare != local else []), Key(domain)]
+    labels = domain.split(".")
+    parents = (".".join(labels[number:]) for number in range(1, len(labels)))
+    return [*keys, *(Key(parent if with_parents else f".{parent}") for parent in parents), Key("*", is_partial=False)]
+
+
+def without_extension(local: str, delimiters: str) -> str:
+    """Give the user without the extension (``recipient_delimiter``; split_addr.c, with ``owner_request_special = yes``)."""
+    folded = local.casefold()
+    at = next((place for place, character in enumerate(local) if character in delimiters), 0)
+    is_list = "-" in delimiters and (folded.startswith("owner-") or folded.endswith("-request"))
+    return local if not at or is_list or folded in _RESERVED else local[:at]

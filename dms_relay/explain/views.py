@@ -1,0 +1,66 @@
+"""A view of Postfix's configuration: as it is now, and as the next ``apply`` would make it. Reads, never writes.
+
+Raises ``PostfixError`` where postconf(1) is missing or fails.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from dms_relay import master_cf
+from dms_relay.explain.domains import Domains
+from dms_relay.explain.tables import Tables, address_keys
+from dms_relay.explain.values import Values
+
+if TYPE_CHECKING:
+    from dms_relay.explain.tables import Key
+    from dms_relay.model import Paths
+    from dms_relay.plan import Plan
+    from dms_relay.postfix import Postfix
+
+
+@dataclass(frozen=True)
+class View:
+    """Parameters, lookup tables and services."""
+
+    values: Values
+    tables: Tables
+    master: str
+
+    @property
+    def domains(self) -> Domains:
+        """The lists of domains."""
+        return Domains(self.values, self.tables)
+
+    def keys_of(self, address: str) -> list[Key]:
+        """Give the keys by which an address is looked up, but in ``transport_maps``."""
+        domain = address.rpartition("@")[2]
+        is_local = self.domains.is_own(domain)
+        return address_keys(address, self.values.get("recipient_delimiter"), is_local=is_local)
+
+    def service(self, name: str) -> tuple[str, Values] | None:
+        """Give the program of a delivery service, and the parameters that it sees; ``None`` where there is none."""
+        if (found := master_cf.command(self.master, name)) is None:
+            return None
+        program, overrides = found
+        return program, self.values.with_overrides({**overrides, "service_name": name})
+
+
+def view_now(postfix: Postfix) -> View:
+    """Give what Postfix has."""
+    values = Values(postfix.parameters(), postfix.expanded())
+    return View(values, Tables(postfix), postfix.read_master_cf())
+
+
+def view_after(postfix: Postfix, now: View, changes: Plan, paths: Paths) -> View:
+    """Give what Postfix would have after ``apply``."""
+    removed = [change.name for change in changes.parameters if change.new is None]
+    defaults = postfix.defaults(*removed) if removed else {}
+    wanted = {
+        change.name: defaults.get(change.name, "") if change.new is None else change.new
+        for change in changes.parameters
+    }
+    texts = {str(paths.table(name)): table.content.decode() for name, table in changes.wanted_tables.items()}
+    services = {change.name: change.new for change in changes.services}
+    return View(now.values.with_changes(wanted), Tables(postfix, texts), master_cf.edit(now.master, services))

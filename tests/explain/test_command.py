@@ -1,0 +1,294 @@
+"""``dms-relay explain``: what it prints, when it is wrong, and what it never does."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from dms_relay import postfix
+
+if TYPE_CHECKING:
+    from tests.box import Box
+
+SECRET = "s3cret-P4ss"
+MASTER_CF = """\
+smtp unix - - y - - smtp
+relay unix - - y - - smtp
+local unix - n n - - local
+error unix - - n - - error
+lmtp unix - - n - - lmtp
+"""
+FILES = {
+    "postfix-relaymap.cf": "@domain1.com [smtp.mailgun.org]:587\n@domain2.com [a.test]:587, [b.test]:2525\n@domain3.com\n",
+    "postfix-sasl-password.cf": f"@domain1.com mailgun-user:{SECRET}\n[b.test]:2525 token:token\n",
+    "vhost": "domain1.com\ndomain2.com\ndomain3.com\nexample.com\n",
+}
+ENV = {"RELAY_HOST": "smtp.relay-service.com", "RELAY_PORT": "587", "RELAY_USER": "user", "RELAY_PASSWORD": SECRET}
+MAILGUN = """\
+from anna@domain1.com to someone@gmail.com
+  goes by smtp to [smtp.mailgun.org]:587
+      default_transport                smtp
+      sender_dependent_relayhost_maps  @domain1.com -> [smtp.mailgun.org]:587  ({table}, postfix-relaymap.cf:1)
+    at [smtp.mailgun.org]:587:
+      login  mailgun-user, by sender @domain1.com  ({logins}, postfix-sasl-password.cf:1)
+      TLS    encrypt: TLS is demanded, and no certificate is checked  (smtp_tls_security_level)
+"""
+DIRECT = """\
+from <> to someone@gmail.com
+  goes directly, by smtp to the mail exchangers of gmail.com
+      default_transport                smtp
+      sender_dependent_relayhost_maps  no entry
+      relayhost                        empty
+    at gmail.com:
+      login  none
+      TLS    encrypt: TLS is demanded, and no certificate is checked  (smtp_tls_security_level)
+"""
+
+
+@pytest.fixture
+def ready(box: Box) -> Box:
+    """Give a machine with services and inputs, to which nothing has been applied."""
+    (box.postfix_dir / "master.cf").write_text(MASTER_CF)
+    for name, text in FILES.items():
+        box.write(name, text)
+    return box
+
+
+def explain(box: Box, *words: str, code: int = 0, **env: str) -> str:
+    """Run it, and give what it prints."""
+    result = box.run("explain", *words, env=ENV | env)
+    assert result.code == code, result.err
+    assert SECRET not in result.out + result.err
+    return result.out
+
+
+def way(box: Box, *words: str, code: int = 0) -> dict[str, Any]:
+    """Give the way of a message as it is now."""
+    found: dict[str, Any] = json.loads(explain(box, "--json", *words, code=code))["now"]
+    return found
+
+
+def filled(text: str, box: Box) -> str:
+    """Put the names of our tables in."""
+    tables = {name: f"texthash:{box.postfix_dir / table}" for name, table in NAMES.items()}
+    return text.format(**tables)
+
+
+NAMES = {"table": "relayhost_map", "logins": "sasl_passwd"}
+
+
+def test_text(ready: Box) -> None:
+    """The way comes first, then each lookup that decided, then login and TLS at each nexthop, all with their places."""
+    ready.apply(**ENV)
+    before = ready.snapshot()
+    assert explain(ready, "anna@domain1.com", "someone@gmail.com") == filled(MAILGUN, ready)
+    assert explain(ready, "<>", "someone@gmail.com") == DIRECT
+    assert ready.snapshot() == before
+
+
+def test_apply_is_due(ready: Box) -> None:
+    """Where the inputs say something else than Postfix has, both ways are shown; what is not yet there has no place."""
+    said = explain(ready, "anna@domain1.com", "someone@gmail.com").splitlines()
+    at = said.index("apply is due; after dms-relay apply:")
+    assert said[1] == "  goes directly, by smtp to the mail exchangers of gmail.com"
+    assert said[at + 1 :] == filled(MAILGUN, ready).splitlines()[1:]
+
+
+def test_same_way_after_apply(ready: Box) -> None:
+    """A change that is not about this message is said in one line."""
+    ready.apply(**ENV)
+    ready.write("postfix-sasl-password.cf", FILES["postfix-sasl-password.cf"] + "@domain2.com anna:secret\n")
+    said = explain(ready, "anna@domain1.com", "someone@gmail.com")
+    assert said == filled(MAILGUN, ready) + "apply is due (dms-relay plan), but this message would go the same way\n"
+
+
+def test_place_of_an_entry_that_changed(ready: Box) -> None:
+    """An entry that the inputs no longer say has no place in them."""
+    ready.apply(**ENV)
+    ready.write("postfix-relaymap.cf", "# new\n@domain1.com [other.test]:587\n")
+    document = json.loads(explain(ready, "--json", "anna@domain1.com"))
+    [entry, after] = [document[when]["lookups"][1] for when in ("now", "after_apply")]
+    assert (entry["value"], entry["origin"]) == ("[smtp.mailgun.org]:587", None)
+    assert (after["value"], after["origin"]) == ("[other.test]:587", "postfix-relaymap.cf:2")
+
+
+def test_hops(ready: Box) -> None:
+    """Each nexthop of a list has its own login; a token that is user name and password is masked."""
+    ready.apply(**ENV)
+    hops = way(ready, "u@domain2.com")["hops"]
+    assert [(hop["host"], hop["port"], hop["login"] and hop["login"]["username"]) for hop in hops] == [
+        ("a.test", "587", None),
+        ("b.test", "2525", "********"),
+    ]
+    assert hops[1]["login"]["by"] == "nexthop"
+    assert hops[1]["login"]["origin"] == "postfix-sasl-password.cf:2"
+
+
+def test_relay_yaml(ready: Box) -> None:
+    """A relay with a transport of its own: its place, its TLS with what is checked, its login with its line."""
+    for name in ("postfix-relaymap.cf", "postfix-sasl-password.cf"):
+        (ready.config_dir / name).unlink()
+    ready.write(
+        "relay.yaml",
+        "version: 1\nrelays:\n  ses:\n    host: ses.test\n    port: 465\n"
+        f"    login: {{username: key, password: {SECRET}}}\n"
+        "default: direct\nsenders:\n  domain1.com: ses\n",
+    )
+    assert ready.run("apply").code == 0
+    result = ready.run("explain", "anna@domain1.com")
+    sasl = f"texthash:{ready.postfix_dir}/relay.d"
+    assert result.out.splitlines() == [
+        "from anna@domain1.com to someone@recipient.invalid",
+        "  goes by relay-ses (relay.yaml:3:3) to [ses.test]:465",
+        (
+            "      sender_dependent_default_transport_maps  @domain1.com -> relay-ses:[ses.test]:465"
+            f"  ({sasl}/sender_transport, relay.yaml:9:3)"
+        ),
+        "    at [ses.test]:465:",
+        f"      login  key, by nexthop [ses.test]:465  ({sasl}/ses.sasl, relay.yaml:6:12)",
+        (
+            "      TLS    secure from the first octet: TLS is demanded, with a certificate for nexthop, dot-nexthop, "
+            "from an authority in /etc/ssl/certs/ca-certificates.crt  (smtp_tls_security_level)"
+        ),
+    ]
+
+
+WAYS = {
+    "error": ("transport_maps = inline:{{gmail.com=error:no mail there}}", "no mail there"),
+    "unknown service": ("default_transport = nowhere", "there is no service nowhere in master.cf"),
+    "moved": ("relocated_maps = inline:{{someone@gmail.com=b@c.test}}", "5.1.6 User has moved to b@c.test"),
+    "alias": ("virtual_alias_domains = gmail.com", "5.1.1 User unknown in virtual alias table"),
+    "no table": ("transport_maps = texthash:/no/such", "transport_maps: texthash:/no/such: postmap -q failed"),
+    "twice": ("transport_maps = texthash:{dir}/twice", "a key stands twice in it, so Postfix refuses the whole table"),
+    "no list": ("relay_domains = /no/such/file", "/no/such/file cannot be read: No such file or directory"),
+    "weak": ("smtp_tls_wrappermode = yes", "TLS from the first octet (smtp_tls_wrappermode) needs level encrypt"),
+    "no level": ("smtp_tls_policy_maps = static:soon", "smtp_tls_policy_maps names no level of TLS"),
+    "passwords": (
+        "smtp_sasl_auth_enable = yes\nsmtp_sasl_password_maps = pipemap:{{static:u:" + SECRET + "}}",
+        "smtp_sasl_password_maps: pipemap:******** cannot be looked into here, since a login may stand in its name",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WAYS)
+def test_message_that_does_not_leave(ready: Box, name: str) -> None:
+    """Whatever keeps a message in the queue, or returns it, is said, with exit code 1."""
+    setting, failure = WAYS[name]
+    ready.write("postfix-relaymap.cf", "")
+    ready.write("postfix-sasl-password.cf", "")
+    (ready.postfix_dir / "twice").write_text("x.test smtp:\nX.test smtp:\n")
+    os.utime(ready.postfix_dir / "twice", (1, 1))
+    ready.write_main_cf(ready.main_cf.read_text() + setting.format(dir=ready.postfix_dir) + "\n")
+    result = ready.run("explain", "anna@domain1.com", "someone@gmail.com")
+    assert failure in result.out
+    assert result.out.splitlines()[1].startswith(("  stays in the queue: ", "  returned to its sender: "))
+    assert (result.code, SECRET in result.out + result.err) == (1, False)
+
+
+def test_local(ready: Box) -> None:
+    """Mail for this machine is delivered here, whoever sends it."""
+    said = explain(ready, "anna@domain1.com", "root@localhost")
+    assert said.splitlines()[1] == "  delivered by local(8), service local"
+
+
+def test_notes(ready: Box) -> None:
+    """A content filter, and what rewrites addresses, are named: the envelope is the one after them."""
+    ready.write_main_cf(
+        ready.main_cf.read_text()
+        + "content_filter = scan:[127.0.0.1]:10024\nsender_canonical_maps = tcp:localhost:10001\nvirtual_alias_maps =\n"
+    )
+    with (ready.postfix_dir / "master.cf").open("a") as file:
+        file.write(
+            "10025 inet n - n - - smtpd\n -o content_filter=\nsubmission inet n - n - - smtpd\n -o content_filter=x:\n"
+        )
+    said = explain(ready, "anna@domain1.com")
+    notes = [line.partition("note: ")[2] for line in said.splitlines() if "note: " in line]
+    assert notes == [
+        (
+            "content_filter = scan:[127.0.0.1]:10024 (main.cf): mail from there goes to the filter first; "
+            "this is its way afterwards"
+        ),
+        "content_filter = x: (submission/inet): mail from there goes to the filter first; this is its way afterwards",
+        "the addresses are those after sender_canonical_maps: give them as they are in the queue (postqueue -p)",
+    ]
+
+
+REMARKS = {
+    "level may": ("", "level may does not protect the password: it can travel in the clear"),
+    "noplaintext": ("smtp_sasl_security_options = noplaintext\n", "noplaintext: the mechanisms PLAIN and LOGIN"),
+    "no authority": (
+        "smtp_tls_CApath =\nsmtp_tls_security_level = secure\n",
+        "no authority is known (smtp_tls_CAfile)",
+    ),
+    "dane": ("smtp_tls_security_level = dane\n", "level dane needs smtp_dns_support_level = dnssec"),
+    "per site": ("smtp_tls_per_site = static:NONE\n", "smtp_tls_per_site is set, which is not looked into here"),
+    "exchangers": ("relayhost = relay.test:587\n", "a login under the name of one of its mail exchangers"),
+}
+
+
+@pytest.mark.parametrize("name", REMARKS)
+def test_remarks(ready: Box, name: str) -> None:
+    """What makes a login or TLS other than it seems is said at the nexthop. A login in main.cf is no argument of postmap."""
+    setting, remark = REMARKS[name]
+    own = f"relayhost = [r.test]\nsmtp_sasl_auth_enable = yes\nsmtp_sasl_password_maps = static:own:{SECRET}\n"
+    if name == "exchangers":
+        own = own.replace("static:own:", "inline:{{x=own:").replace(SECRET, SECRET + "}}")
+    ready.write_main_cf(ready.main_cf.read_text() + own + setting)
+    ready.write("postfix-relaymap.cf", "")
+    ready.write("postfix-sasl-password.cf", "")
+    result = ready.run("explain", "anna@other.test")
+    assert [line for line in result.out.splitlines() if f"note   {remark}" in line], result.out
+    assert SECRET not in result.out + result.err
+
+
+def test_no_login_is_an_argument(ready: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No password stands in the arguments of a program, which every process can read."""
+    started: list[str] = []
+
+    def spied(command: list[str], **options: Any) -> subprocess.CompletedProcess[bytes]:  # noqa: ANN401 -- passed on
+        started.extend(command)
+        return original(command, **options)
+
+    original = subprocess.run
+    monkeypatch.setattr(postfix.subprocess, "run", spied)
+    ready.write_main_cf(
+        ready.main_cf.read_text() + f"smtp_sasl_auth_enable = yes\nsmtp_sasl_password_maps = static:own:{SECRET}\n"
+    )
+    [hop] = way(ready, "anna@domain1.com")["hops"]
+    assert hop["login"]["username"] == "own"
+    assert hop["login"]["table"] == "static:********"
+    assert started
+    assert SECRET not in " ".join(started)
+
+
+@pytest.mark.parametrize("address", ["anna", "@domain1.com", "anna@", "a b@c.test", "a\n@c.test", "a@b@-"])
+def test_not_an_address(ready: Box, address: str) -> None:
+    """What is no address is refused with exit code 2 and what to write; nothing is explained."""
+    result = ready.run("explain", address)
+    assert (result.code, result.out) == (2, "")
+    assert "SENDER: it is not an address -- write user@example.com, or <> for the null sender" in result.err
+    result = ready.run("explain", "<anna@domain1.com>", address)
+    assert (result.code, result.out) == (2, "")
+    assert "RECIPIENT: it is not an address -- write user@example.com\n" in result.err
+
+
+def test_wrong_inputs(ready: Box) -> None:
+    """Wrong inputs do not hide what Postfix does now: that is said, then what is wrong, with its exit code."""
+    ready.apply(**ENV)
+    ready.write("postfix-relaymap.cf", "@domain1.com [smtp.mailgun.org:587\n")
+    result = ready.run("explain", "anna@domain1.com", env=ENV)
+    assert result.code == os.EX_CONFIG
+    assert "goes by smtp to [smtp.mailgun.org]:587" in result.out
+    assert "has no closing bracket" in result.err
+    assert json.loads(ready.run("explain", "--json", "anna@domain1.com", env=ENV).out)["apply_is_due"] is None
+
+
+def test_no_postfix(ready: Box) -> None:
+    """Without master.cf, or without postconf, nothing can be explained: exit code 69."""
+    (ready.postfix_dir / "master.cf").unlink()
+    result = ready.run("explain", "anna@domain1.com")
+    assert (result.code, result.out) == (os.EX_UNAVAILABLE, "")
