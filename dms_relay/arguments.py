@@ -232,6 +232,13 @@ def _add_asking(commands: _Commands) -> None:
         "recipient", metavar="RECIPIENT", nargs="?", help="the recipient; without one, a recipient that no table names"
     )
     explain.add_argument("--json", action="store_true", help="as one JSON object")
+    check = commands.add(
+        "check",
+        "say what is wrong with the inputs and with Postfix, and how to mend it",
+        "Exits with 1 where there is an error, and with 78 where the inputs cannot be used.",
+    )
+    check.add_argument("--strict", action="store_true", help="warnings count as errors do")
+    check.add_argument("--json", action="store_true", help="as one JSON object")
 
 
 def _add_helping(commands: _Commands) -> None:

@@ -19,6 +19,9 @@ from dms_relay.state import State, TableFile, load
 if TYPE_CHECKING:
     from dms_relay.model import Paths
 
+#: What to do where this user may not read something.
+AS_ROOT = "run as root"
+
 
 @dataclass(frozen=True, slots=True)
 class Found:
@@ -87,6 +90,6 @@ def _read(path: Path) -> TableFile | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        remedy = "run as root" if error.errno == EACCES else "mend the file, or take it away"
+        remedy = AS_ROOT if error.errno == EACCES else "mend the file, or take it away"
         raise WriteError(f"{path} cannot be read: {error.strerror} -- {remedy}") from None
     return TableFile(content, stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid, is_link)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from dms_relay.configuration import RelayConfig
 from dms_relay.merging import Merger, login_keys
-from dms_relay.model import IMPLICIT_TLS_PORTS, NULL_SENDER, Origin, Route
+from dms_relay.model import AS_DEFAULT, IMPLICIT_TLS_PORTS, NULL_SENDER, Origin, Route
 from dms_relay.nexthop import host_of
 
 if TYPE_CHECKING:
@@ -22,10 +22,13 @@ _TABLE_PARAMETERS = frozenset({"sender_dependent_relayhost_maps", "smtp_sasl_pas
 
 #: Where the operator sets one of these, logins or TLS are the operator's own business.
 _PROTECTION = frozenset({"smtp_sasl_password_maps", "smtp_tls_security_level"})
-
+#: Only where both are yes, a sender's login is looked up.
+_BY_SENDER = ("smtp_sasl_auth_enable", "smtp_sender_dependent_authentication")
 
 #: What carries what cannot be done here.
 _SWITCH = "RELAY_ROUTING=transports"
+#: The identifier of an opt-out that does nothing.
+_NO_EFFECT = "opt-out-without-effect"
 
 
 def _is_other(nexthops: NexthopList, usual: NexthopList) -> bool:
@@ -68,15 +71,15 @@ class MapsMerger(Merger):
         for domain in self.relaymap.opt_outs:
             if route := mapped.get(f"@{domain.name}".casefold()):
                 text = f"the opt-out of @{domain.name} has no effect: {route.origin} maps it"
-                self.warn(domain.origin, text, "keep one of the two lines")
+                self.warn(domain.origin, text, "keep one of the two lines", _NO_EFFECT)
             elif self.inputs.default and "relayhost" not in self.inputs.user_parameters:
                 text = f"the opt-out of @{domain.name} has no effect: its mail goes to DEFAULT_RELAY_HOST all the same"
-                self.warn(domain.origin, text, f"set {_SWITCH}, where it goes directly")
+                self.warn(domain.origin, text, f"set {_SWITCH}, where it goes directly", _NO_EFFECT)
                 if self.inputs.relay:
                     opted_out.setdefault(domain.name.casefold(), domain)
             elif self.inputs.relay is None:
                 text = f"the opt-out of @{domain.name} has no effect without RELAY_HOST"
-                self.warn(domain.origin, text, "take the line away, or set RELAY_HOST")
+                self.warn(domain.origin, text, "take the line away, or set RELAY_HOST", _NO_EFFECT)
             else:
                 opted_out.setdefault(domain.name.casefold(), domain)
         return opted_out
@@ -102,7 +105,7 @@ class MapsMerger(Merger):
                 return None
             origin = next(self._relay_origins())
             text = "no login is set: relays are used without one, and nothing demands TLS"
-            self.warn(origin, text, "set RELAY_USER and RELAY_PASSWORD, or write postfix-sasl-password.cf")
+            self.warn(origin, text, "set RELAY_USER and RELAY_PASSWORD, or write postfix-sasl-password.cf", "no-login")
             return None
         return tuple(self.unique_logins([*(inputs.logins or ()), *(env_login or ())]))
 
@@ -120,20 +123,32 @@ class MapsMerger(Merger):
         nexthops = default.union(login_keys(route.nexthops for route in routes))
         if self.inputs.relay:
             nexthops.update(login_keys([self.inputs.relay[0]]))
-        senders = {route.key.casefold() for route in routes}
+        members = tuple(dict.fromkeys(self._members(routes)))
+        senders = {route.key.casefold() for route in routes if route.nexthops.text.upper() != AS_DEFAULT}
         for entry in self.inputs.logins or ():
             key = entry.key.casefold()
             _, at, domain = key.rpartition("@")
             if not at and domain not in nexthops:
-                text = "no relay that is set here has this key, so the login is not used"
-                self.warn(entry.origin, text, "write the key exactly as the nexthop, brackets and port included")
-            elif at and not default and senders.isdisjoint({key, f"@{domain}"}):
+                self.warn_of_unused_key(entry, members)
+            elif at and not default and self._is_by_sender() and senders.isdisjoint({key, f"@{domain}"}):
                 text = "no relay is set here for this sender, so its login goes to whatever server takes the mail"
-                self.warn(entry.origin, text, f"map the sender in postfix-relaymap.cf, or set {_SWITCH}")
+                remedy = f"map the sender in postfix-relaymap.cf, or set {_SWITCH}"
+                self.warn(entry.origin, text, remedy, "login-for-strangers")
+
+    def _members(self, routes: Iterable[Route]) -> Iterator[str]:
+        """Give each nexthop that a login can be meant for."""
+        found = [self.inputs.default, self.inputs.relay, *((route.nexthops, route.origin) for route in routes)]
+        for nexthops, _ in filter(None, found):
+            yield from nexthops.members
+
+    def _is_by_sender(self) -> bool:
+        """Whether Postfix looks logins up by sender: not where the operator says no."""
+        own = self.inputs.user_parameters
+        return all(own[name].value == "yes" for name in _BY_SENDER if name in own)
 
     def _warn_of_logins_at_other_relays(self, routes: Iterable[Route]) -> None:
         """Warn of each login by domain that Postfix offers to the relay of one of its addresses, or to a stranger."""
-        if not self.inputs.user_parameters.keys().isdisjoint(_TABLE_PARAMETERS):
+        if not (self._is_by_sender() and self.inputs.user_parameters.keys().isdisjoint(_TABLE_PARAMETERS)):
             return
         entries = {entry.key.casefold(): entry for entry in reversed(self.inputs.logins or ())}
         by_key = {route.key.casefold(): route for route in routes}
@@ -145,7 +160,8 @@ class MapsMerger(Merger):
             usual = by_key[domain].nexthops if domain in by_key else self.inputs.default and self.inputs.default[0]
             if usual and _is_other(route.nexthops, usual):
                 text = f"the login of {entry.key} ({entry.origin}) is offered to {route.nexthops.text} as well"
-                self.warn(route.origin, text, f"give {route.key} a login of its own, or set {_SWITCH}")
+                remedy = f"give {route.key} a login of its own, or set {_SWITCH}"
+                self.warn(route.origin, text, remedy, "login-at-other-relay")
 
     def _warn_of_implicit_tls(self, routes: Iterable[Route]) -> None:
         """Warn of each relay on the port of implicit TLS, once: Postfix would wait for a greeting that never comes."""
@@ -160,7 +176,8 @@ class MapsMerger(Merger):
                     text = (
                         f"{member} speaks TLS from the first octet, which Postfix does not do here: no mail would leave"
                     )
-                    self.warn(origin, text, f"use the relay's port for STARTTLS, often 587, or set {_SWITCH}")
+                    remedy = f"use the relay's port for STARTTLS, often 587, or set {_SWITCH}"
+                    self.warn(origin, text, remedy, "implicit-tls-port")
 
     def _default_nexthops(self) -> set[str]:
         """Give the nexthops that serve every sender: the operator's own ``relayhost`` stands in place of ours."""

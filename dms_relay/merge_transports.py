@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from dms_relay.configuration import RelayConfig
 from dms_relay.merging import Merger, lookup_keys
-from dms_relay.model import NULL_SENDER, LoginEntry, Origin, Problem
+from dms_relay.model import AS_DEFAULT, NULL_SENDER, LoginEntry, Origin, Problem
 from dms_relay.named_relays import NamedRelays
 from dms_relay.relays import (
     CLEARTEXT_LEVELS,
@@ -35,10 +35,6 @@ if TYPE_CHECKING:
     from dms_relay.configuration import Inputs
     from dms_relay.model import Login
     from dms_relay.relays import Sender
-
-#: Characters of a name that is made from a nexthop; a checksum may follow.
-_NAME_MAX = 48
-_AS_DEFAULT = "DUNNO"
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +118,7 @@ class TransportsMerger(Merger):
 
     def _mapped(self) -> Iterator[_Way]:
         for route in self.unique_routes().values():
-            if route.nexthops.text.upper() == _AS_DEFAULT:
+            if route.nexthops.text.upper() == AS_DEFAULT:
                 yield _Way(route.key, self.default[0] if self.default else None, route.origin, is_cf=True)
             else:
                 yield _Way(route.key, self.relays.at(route.nexthops, route.origin), route.origin, is_cf=True)
@@ -134,7 +130,7 @@ class TransportsMerger(Merger):
             key = f"@{domain.name}"
             if route := mapped.get(key.casefold()):
                 text = f"the opt-out of {key} has no effect: {route.origin} maps it"
-                self.warn(domain.origin, text, "keep one of the two lines")
+                self.warn(domain.origin, text, "keep one of the two lines", "opt-out-without-effect")
             elif key.casefold() not in seen:
                 seen.add(key.casefold())
                 yield _Way(key, None, domain.origin, is_cf=True)
@@ -177,7 +173,7 @@ class TransportsMerger(Merger):
                 found.append(LoginEntry(member, relay.login, relay.login_origin))
             found += [env[key] for key in keys if key in env]
             for second in found[1:]:
-                self.dropped(f"login at {member}", second.origin, found[0].origin)
+                self.dropped_login(f"at {member}", second, found[0])
             if found:
                 yield LoginEntry(member, found[0].login, found[0].origin)
 
@@ -228,7 +224,7 @@ class TransportsMerger(Merger):
             is_file = service.relay in self.file.relays
             remedy = "or write allow_cleartext_login: true" if is_file else "or say it in relay.yaml"
             origin = service.relay.origin if is_file else self.relays.level_origin(service.relay.origin)
-            self._error(origin, text, f"choose secure or encrypt, {remedy}")
+            self._error(origin, text, f"choose secure or encrypt, {remedy}", "cleartext-login")
 
     # Warnings, and errors that take all of it to see.
 
@@ -237,23 +233,24 @@ class TransportsMerger(Merger):
         used.add(self.default[0] if self.default else None)
         for relay in self.file.relays:
             if relay.name not in used:
-                self.warn(relay.origin, f"nobody uses relay {relay.name}", "name it as default, or for a sender")
+                remedy = "name it as default, or for a sender"
+                self.warn(relay.origin, f"nobody uses relay {relay.name}", remedy, "unused-relay")
 
     def _warn_of_unused_entries(self, services: dict[str, Service]) -> None:
         """Warn of each login of a ``.cf`` file or the environment that no relay has."""
-        members = [member for service in services.values() for member in service.relay.nexthops.members]
+        nexthops = [service.relay.nexthops for service in services.values()]
+        members = tuple(dict.fromkeys(member for found in nexthops for member in found.members))
         keys = {key for member in members for key in lookup_keys(member)}
         for entry in (*(self.inputs.logins or ()), *self.env_entries):
             if "@" not in entry.key and entry.key.casefold() not in keys:
-                text = "no relay that is set here has this key, so the login is not used"
-                self.warn(entry.origin, text, "write the key exactly as the nexthop, brackets and port included")
+                self.warn_of_unused_key(entry, members)
         for entry in self.sender_entries:
             if self._way_of(entry.key) is None:
                 text = "no relay is set here for this sender, so its login is not used"
-                self.warn(entry.origin, text, "map the sender, or take the login away")
+                self.warn(entry.origin, text, "map the sender, or take the login away", "login-without-relay")
 
-    def _error(self, origin: Origin, text: str, remedy: str) -> None:
-        self.warnings.append(Problem(origin, text, remedy))
+    def _error(self, origin: Origin, text: str, remedy: str, rule: str) -> None:
+        self.warnings.append(Problem(origin, text, remedy, rule=rule))
 
 
 def _of_file(sender: Sender) -> _Way:

@@ -119,13 +119,17 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What is wrong with an input, and what to write instead. ``text`` and ``remedy`` never hold a secret."""
+    """What is wrong with an input, and what to write instead. ``text`` and ``remedy`` never hold a secret.
+
+    ``rule`` is the stable identifier by which ``dms-relay check`` reports it; ``""`` for what has none of its own.
+    """
 
     origin: Origin
     text: str
     remedy: str
     is_error: bool = True
     is_missing: bool = False
+    rule: str = ""
 
     def __str__(self) -> str:
         """One line: origin, what is wrong, what to do."""

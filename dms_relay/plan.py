@@ -170,6 +170,7 @@ def _refuse_foreign_services(wanted: PostfixConfig, found: Found) -> None:
             Origin("master.cf", found.services[name].line),
             f"a service {name} is there that is not ours",
             "give the relay another name, or take the service away",
+            rule="service-name-taken",
         )
         for name in (*wanted.services, *_interim_names(wanted))
         if name in found.services and name not in found.state.services
@@ -186,6 +187,7 @@ def _refuse_local_recipients(wanted: PostfixConfig, found: Found) -> None:
             Origin(RELAY_YAML),
             f"recipient {key}: {domain} is local to this server ({parameter} in main.cf): its mail would leave",
             "take the line away, or the domain from main.cf",
+            rule="recipient-is-local",
         )
         for key in keys
         for domain, parameter in found.local.items()
@@ -269,14 +271,14 @@ def _is_left(name: str, wanted: PostfixConfig, found: Found) -> bool:
 def _left(name: str, found: Found) -> Problem:
     given = found.state.parameters[name]
     remedy = f"look at it: before us, it was {'set' if given.before is not None else 'not set'}"
-    return Problem(
-        Origin("main.cf"), f"{name} was changed by someone else, so it is left as it is", remedy, is_error=False
-    )
+    text = f"{name} was changed by someone else, so it is left as it is"
+    return Problem(Origin("main.cf"), text, remedy, is_error=False, rule="parameter-left")
 
 
 def _public(name: str) -> Problem:
     text = f"{name} can hold a login, and every user of this machine can read main.cf"
-    return Problem(Origin("postfix-main.cf"), text, "write the login into postfix-sasl-password.cf", is_error=False)
+    remedy = "write the login into postfix-sasl-password.cf"
+    return Problem(Origin("postfix-main.cf"), text, remedy, is_error=False, rule="login-in-main-cf")
 
 
 def _file(name: str, wanted: PostfixConfig, found: Found) -> TableFile:

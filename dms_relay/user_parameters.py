@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
     from dms_relay.configuration import Inputs
 
+#: The identifier of what is found here (docs/checks.md).
+_RULE = "user-file-conflict"
+
 
 def check_user_parameters(
     inputs: Inputs, default: tuple[str | None, Origin] | None, *, has_senders: bool
@@ -23,12 +26,13 @@ def check_user_parameters(
         own = inputs.user_parameters.get(name)
         if own and own.value:
             text = f"{name} would take mail that is to go directly, and RELAY_ROUTING=transports needs it empty"
-            yield Problem(own.origin, text, "take the line away, and say in relay.yaml where that mail goes")
+            remedy = "take the line away, and say in relay.yaml where that mail goes"
+            yield Problem(own.origin, text, remedy, rule=_RULE)
     own = inputs.user_parameters.get("default_transport")
     if own and default and own.value.partition(":")[0] != (f"relay-{default[0]}" if default[0] else "smtp"):
         whose = f"of relay {default[0]}" if default[0] else f"that goes {DIRECT}"
         text = f"default_transport would take the mail {whose}, the default of {default[1]}"
-        yield Problem(own.origin, text, "keep one of the two")
+        yield Problem(own.origin, text, "keep one of the two", rule=_RULE)
     if inputs.is_user_file_last:
         yield from _check_fronts(inputs, has_senders=has_senders)
 
@@ -44,4 +48,4 @@ def _check_fronts(inputs: Inputs, *, has_senders: bool) -> Iterator[Problem]:
         if own and is_needed and table not in own.value:
             line = f"{name} = texthash:$config_directory/{table}, {own.value}".rstrip(", ")
             text = f"{name} is put into main.cf after us, so our routes would be gone"
-            yield Problem(own.origin, text, f"write {line}")
+            yield Problem(own.origin, text, f"write {line}", rule=_RULE)

@@ -30,6 +30,7 @@ NO_KEY = (
     "no relay that is set here has this key, so the login is not used -- "
     "write the key exactly as the nexthop, brackets and port included"
 )
+NEAR = "no relay that is set here has this key, so the login is not used; [r.test]:587 differs in"
 NO_SENDER = (
     "no relay is set here for this sender, so its login goes to whatever server takes the mail -- "
     "map the sender in postfix-relaymap.cf, or set RELAY_ROUTING=transports"
@@ -198,6 +199,11 @@ CASES = (
             )
         ],
     ),
+    Case(
+        "two relays, and a login of each sender",
+        {**FULL, "RELAY_HOST": "s.test"},
+        {"vhost": "a.test\nb.test\nc.test\n", LOGINS: "@A.test u:1\n@b.test u:2\n", RELAYMAP: "@c.test [r.test]:587\n"},
+    ),
     Case("two relays, two logins", {**FULL, "RELAY_HOST": "s.test"}, {"vhost": "a.test", LOGINS: "[s.test]:25 u:1\n"}),
     Case(
         "no managed domain",
@@ -305,14 +311,34 @@ CASES = (
     Case(
         "a key that is no nexthop",
         FULL,
-        {LOGINS: "[r.test]:25 u:1\n"},
+        {LOGINS: "[x.example]:587 u:1\n"},
         [f"{LOGINS}:1: {NO_KEY}"],
+    ),
+    Case(
+        "a key that is nearly a nexthop",
+        FULL,
+        {LOGINS: "[r.test]:25 u:1\nr.test:25 u:2\n"},
+        [
+            f"{LOGINS}:1: {NEAR} its port -- write [r.test]:587 as the key",
+            f"{LOGINS}:2: {NEAR} its brackets and its port -- write [r.test]:587 as the key",
+        ],
     ),
     Case(
         "a sender without a relay",
         {**LOGIN, "RELAY_HOST": "r.test"},
         {RELAYMAP: "@a.test\n", "vhost": "a.test\nb.test", LOGINS: "@a.test u:1\nx@B.test u:2\n"},
         [f"{LOGINS}:1: {NO_SENDER}"],
+    ),
+    Case(
+        "a sender with the default relay, which is none",
+        {},
+        {RELAYMAP: "@a.test DUNNO\n", LOGINS: "@a.test u:1\n"},
+        [f"{LOGINS}:1: {NO_SENDER}"],
+    ),
+    Case(
+        "logins by sender are turned off",
+        {},
+        {RELAYMAP: "", LOGINS: "@a.test u:1\n", "postfix-main.cf": "smtp_sender_dependent_authentication = no\n"},
     ),
     Case(
         "the operator's own tables",

@@ -13,6 +13,7 @@ _shtab_dms_relay_commands() {
     add-auth:'set the login of a sender, or at a relay'
     add-domain:'send the mail of a sender through a relay'
     apply:'make Postfix match the inputs, and reload it where it runs'
+    check:'say what is wrong with the inputs and with Postfix, and how to mend it'
     completion:'print the completion for a shell'
     exclude-domain:'exclude a domain from RELAY_HOST'
     explain:'explain which way a message takes, and why'
@@ -70,6 +71,15 @@ _shtab_dms_relay_apply_options=(
 
 # guard to ensure default positional specs are added only once per session
 _shtab_dms_relay_apply_defaults_added=0
+
+_shtab_dms_relay_check_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--strict[warnings count as errors do]"
+  "--json[as one JSON object]"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_dms_relay_check_defaults_added=0
 
 _shtab_dms_relay_completion_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
@@ -176,6 +186,7 @@ _shtab_dms_relay() {
         add-auth) _arguments -C -s $_shtab_dms_relay_add_auth_options ;;
         add-domain) _arguments -C -s $_shtab_dms_relay_add_domain_options ;;
         apply) _arguments -C -s $_shtab_dms_relay_apply_options ;;
+        check) _arguments -C -s $_shtab_dms_relay_check_options ;;
         completion) _arguments -C -s $_shtab_dms_relay_completion_options ;;
         exclude-domain) _arguments -C -s $_shtab_dms_relay_exclude_domain_options ;;
         explain) _arguments -C -s $_shtab_dms_relay_explain_options ;;

@@ -105,10 +105,10 @@ def _routing(settings: Settings, file: RelayFile | None, problems: list[Problem]
 def _check_tls_level(level: Setting, routing: str, problems: list[Problem]) -> None:
     if routing == MAPS:
         text, remedy = f"RELAY_TLS_LEVEL has no effect with RELAY_ROUTING={MAPS}", f"set RELAY_ROUTING={TRANSPORTS}"
-        problems.append(Problem(level.origin, text, remedy, is_error=False))
+        problems.append(Problem(level.origin, text, remedy, is_error=False, rule="setting-without-effect"))
     elif level.value in AUTHORITY_LEVELS and not Path(SYSTEM_AUTHORITIES).is_file():
         text = f"no authority is known: {SYSTEM_AUTHORITIES} is not there"
-        problems.append(Problem(level.origin, text, "install ca-certificates"))
+        problems.append(Problem(level.origin, text, "install ca-certificates", rule="no-authorities"))
 
 
 def nexthops_of(inputs: Inputs) -> tuple[str, ...]:

@@ -143,7 +143,7 @@ def report_near_misses(settings: Mapping[str, Setting], problems: list[Problem])
     for name, setting in settings.items():
         if setting.value and name.isascii() and name not in OURS and (meant := " or ".join(_meant(name))):
             text = f"{name} is not a setting and has no effect"
-            problems.append(Problem(setting.origin, text, f"set {meant}", is_error=False))
+            problems.append(Problem(setting.origin, text, f"set {meant}", is_error=False, rule="unknown-setting"))
 
 
 def _meant(name: str) -> Iterator[str]:

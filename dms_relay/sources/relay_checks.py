@@ -25,7 +25,7 @@ def check_file(file: RelayFile, domains: Iterable[Domain]) -> Iterator[Problem]:
             text = (
                 f"{found.name} is a domain of this server ({found.origin}): its mail would leave, and not arrive here"
             )
-            yield Problem(recipient.origin, text, "take the line away")
+            yield Problem(recipient.origin, text, "take the line away", rule="recipient-is-local")
 
 
 def _cleartext_logins(file: RelayFile) -> Iterator[Problem]:
@@ -35,4 +35,5 @@ def _cleartext_logins(file: RelayFile) -> Iterator[Problem]:
         has_login = relay.login_origin is not None or relay.name in own
         if has_login and tls.level in CLEARTEXT_LEVELS and not tls.allow_cleartext_login:
             text = f"level {tls.level} does not protect the login at relay {relay.name}"
-            yield Problem(relay.origin, text, "choose secure or encrypt, or write allow_cleartext_login: true")
+            remedy = "choose secure or encrypt, or write allow_cleartext_login: true"
+            yield Problem(relay.origin, text, remedy, rule="cleartext-login")

@@ -104,7 +104,8 @@ class _Reader:
         """
         if port is None or port.value == DEFAULT_PORT:
             return
-        self._warn(port.origin, "RELAY_PORT has no effect without RELAY_HOST", "set RELAY_HOST, or take it away")
+        text, remedy = "RELAY_PORT has no effect without RELAY_HOST", "set RELAY_HOST, or take it away"
+        self.problems.append(Problem(port.origin, text, remedy, is_error=False, rule="setting-without-effect"))
         if not port.value.startswith(_LINKS):
             self._port(port)
 
@@ -130,9 +131,6 @@ class _Reader:
         if setting is None:
             return None
         return setting if self._try(setting.origin, lambda: _login_part(setting, is_username=is_username)) else None
-
-    def _warn(self, origin: Origin, text: str, remedy: str) -> None:
-        self.problems.append(Problem(origin, text, remedy, is_error=False))
 
 
 def _plain(value: str) -> str:

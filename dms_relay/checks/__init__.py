@@ -1,0 +1,64 @@
+"""What is wrong with the inputs and with the machine: one module for each subject, and ``rules`` with every identifier.
+
+``check`` runs them all. Writes nothing; no finding ever holds a password.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from dms_relay.checks.logins import check_logins
+from dms_relay.checks.machine import check_machine
+from dms_relay.checks.routes import check_routes, is_contradicted
+from dms_relay.checks.rules import SEVERITIES, Finding
+from dms_relay.checks.secrets import check_secrets
+from dms_relay.checks.subject import examine
+from dms_relay.checks.user_file import check_user_file
+from dms_relay.sources.secrets import secret_places
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from dms_relay.checks.subject import Subject
+    from dms_relay.errors import InputError
+    from dms_relay.model import Paths
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All that was found, errors first. ``version`` is Postfix's, ``""`` where it was not looked at.
+
+    ``error`` says that the inputs cannot be used.
+    """
+
+    findings: tuple[Finding, ...]
+    version: str = ""
+    error: InputError | None = None
+
+    def count(self, severity: str) -> int:
+        """Give how many findings are of a severity."""
+        return sum(finding.severity == severity for finding in self.findings)
+
+
+def check(paths: Paths, environ: Mapping[str, str]) -> Report:
+    """Look at the inputs, and where it can be, at the machine. Raises ``BusyError`` where the inputs are being edited."""
+    examined = examine(paths, environ)
+    subject = examined.subject
+    found = [*examined.findings, *check_secrets(secret_places(paths, environ, examined.inputs))]
+    if subject:
+        found = [finding for finding in found if not is_contradicted(subject, finding)]
+        found += _findings(subject)
+    version = subject.machine.asked.get("mail_version", "") if subject and subject.machine else ""
+    return Report(_sorted(found), version, examined.error)
+
+
+def _findings(subject: Subject) -> Iterator[Finding]:
+    for run in (check_logins, check_routes, check_user_file, check_machine):
+        yield from run(subject)
+
+
+def _sorted(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Sort by how much they count, then by where they stand; each once."""
+    order = {severity: number for number, severity in enumerate(SEVERITIES)}
+    return tuple(sorted(dict.fromkeys(findings), key=lambda f: (order[f.severity], f.origin, f.rule, f.text)))

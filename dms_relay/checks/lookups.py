@@ -1,0 +1,48 @@
+"""What lookup tables of the operator's own say of the mail that our routes are for, where mail finds its way by maps.
+
+Asks ``postmap``, once for each table. Known limits: tables of patterns, and those that ask a server, are not looked into.
+"""
+
+from __future__ import annotations
+
+import re
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from dms_relay.errors import PostfixError
+from dms_relay.uses import sender_keys
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from dms_relay.configuration import RelayConfig
+    from dms_relay.postfix import Postfix
+
+#: Tables whose keys are compared as they are (DATABASE_README, "Types of lookup tables").
+_TYPES = ("texthash:", "hash:", "btree:", "cdb:", "lmdb:", "inline:")
+#: One table of a list: a name in braces may hold blanks and commas.
+_TABLE = re.compile(r"[a-z]+:(?:\{[^}]*\}|[^\s,{}]+)")
+#: The parameters that come before a relay by sender (trivial-rewrite(8)), and the key of all recipients (transport(5)).
+RECIPIENTS, SENDERS = WAYS = ("transport_maps", "sender_dependent_default_transport_maps")
+EVERYBODY = "*"
+
+
+def other_ways(postfix: Postfix, config: RelayConfig, tables: dict[str, str]) -> dict[str, dict[str, str]]:
+    """Give, for each of ``WAYS``, the entries that name a nexthop of their own; ``tables`` are what main.cf names there."""
+    keys = {RECIPIENTS: [EVERYBODY], SENDERS: [key for route in config.routes for key in sender_keys(route.key)]}
+    return {
+        name: {
+            key: value for key, value in _entries(postfix, tables.get(name, ""), keys[name]) if value.partition(":")[2]
+        }
+        for name in WAYS
+    }
+
+
+def _entries(postfix: Postfix, value: str, keys: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Give what the tables say, the first one last, so that it counts."""
+    wanted = list(dict.fromkeys(keys))
+    for table in reversed(_TABLE.findall(value)):
+        if wanted and table.startswith(_TYPES):
+            # One that cannot be read defers all mail; Postfix's own log says so.
+            with suppress(PostfixError):
+                yield from postfix.lookup(table, wanted).items()

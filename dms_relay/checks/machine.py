@@ -1,0 +1,185 @@
+"""The machine: what Postfix has beside what the inputs say, and what it can do.
+
+Looks whether Cyrus SASL's mechanisms and the file of authorities are there; all else has been read before.
+
+Known limits: the memory of the last ``apply`` holds no table's text, so of a table that was changed by hand it is only known
+that ``apply`` is due; nor does it hold what a service of ours overrides.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dms_relay.checks.lookups import RECIPIENTS, SENDERS
+from dms_relay.checks.rules import Finding
+from dms_relay.mask import mask_parameter
+from dms_relay.model import AUTHORITY_LEVELS, MAPS, Origin
+from dms_relay.uses import sender_keys
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from dms_relay.checks.subject import Machine, Subject
+    from dms_relay.plan import ParameterChange, TableChange
+
+MAIN_CF = Origin("main.cf")
+#: Where Cyrus SASL keeps its mechanisms: Debian and its kin, Alpine and Arch, Red Hat and its kin, a build of one's own.
+SASL_DIRECTORIES = ("/usr/lib/*/sasl2", "/usr/lib/sasl2", "/usr/lib64/sasl2", "/usr/local/lib/sasl2")
+#: The mechanisms that relays ask for; one of them will do.
+_MECHANISMS = ("libplain.so*", "liblogin.so*")
+#: What a relay of its own needs: ``inline:`` tables (RELEASE_NOTES-3.0), smtp_tls_wrappermode (postconf(5)).
+_TRANSPORTS_SINCE = (3, 0)
+#: Several nexthops in one route (RELEASE_NOTES-3.5).
+_LISTS_SINCE = (3, 5)
+#: How many tables, services or parameters a text names.
+_SHOWN = 4
+
+
+def check_machine(subject: Subject, sasl_directories: Iterable[str] = SASL_DIRECTORIES) -> Iterator[Finding]:
+    """Give what is to be said of the machine."""
+    if machine := subject.machine:
+        yield from _changes(machine)
+        if subject.config.enabled:
+            yield from _other_ways(subject)
+            yield from _authorities(subject, machine)
+            yield from _version(subject, machine)
+            yield from _mechanisms(subject, machine, sasl_directories)
+
+
+# What differs.
+
+
+def _changes(machine: Machine) -> Iterator[Finding]:
+    """Give what somebody else changed, one by one; and once that ``apply`` is due, where there is more."""
+    changes, state = machine.plan, machine.plan.found.state
+    behind = [c for c in changes.parameters if not c.put_back and _is_changed(c, machine)]
+    for change in behind:
+        yield Finding("parameter-changed", MAIN_CF, *_changed(change, state.parameters[change.name].values))
+    tables = [table for table in changes.tables if table.name in state.tables and _is_rights_alone(table)]
+    yield from map(_table, tables)
+    names = [table.name for table in changes.tables if table not in tables]
+    names += [service.name for service in changes.services]
+    names += [change.name for change in changes.parameters if change not in behind]
+    if names:
+        more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+        text = f"Postfix is not configured as the inputs say: {', '.join(names[:_SHOWN])}{more} would change"
+        yield Finding("apply-due", MAIN_CF, text, "dms-relay apply")
+
+
+def _is_changed(change: ParameterChange, machine: Machine) -> bool:
+    """Whether what stands in main.cf is nothing that we gave it."""
+    given = machine.plan.found.state.parameters.get(change.name)
+    return given is not None and change.old not in given.values
+
+
+def _changed(change: ParameterChange, values: tuple[str, ...]) -> tuple[str, str]:
+    now = "is gone" if change.old is None else f"is {mask_parameter(change.name, change.old) or 'empty'}"
+    was = mask_parameter(change.name, values[-1]) if values else ""
+    text = f"somebody else changed {change.name}: it {now}, and apply had set it to {was or 'nothing'}"
+    return text, "dms-relay apply sets it again; to keep it, write it into postfix-main.cf"
+
+
+def _is_rights_alone(table: TableChange) -> bool:
+    return table.old is not None and table.new is not None and table.old.content == table.new.content
+
+
+def _table(table: TableChange) -> Finding:
+    old = table.old
+    mode = f"mode {old.mode:04o}, owner {old.uid}:{old.gid}" if old else ""
+    return Finding("table-changed", Origin(table.name), f"somebody else gave it {mode}", "dms-relay apply")
+
+
+# Where mail goes.
+
+
+def _other_ways(subject: Subject) -> Iterator[Finding]:
+    """Find what takes mail away from our routes, where these are maps: services of our own stand before all of it."""
+    if subject.routing != MAPS:
+        return
+    transport = subject.after("default_transport")
+    if transport.partition(":")[2]:
+        text = f"default_transport = {transport} names a nexthop, so relayhost and relays by sender have no effect"
+        yield Finding("routes-not-used", MAIN_CF, text, "take default_transport out of main.cf")
+    yield from _tables(subject, subject.machine.ways if subject.machine else {})
+    relayhost = subject.after("relayhost")
+    if relayhost and not subject.inputs.default and "relayhost" not in subject.inputs.user_parameters:
+        for domain in subject.config.opted_out:
+            text = f"the opt-out of @{domain.name} has no effect: its mail goes to relayhost = {relayhost} of main.cf"
+            yield Finding("opt-out-without-effect", domain.origin, text, "empty relayhost in main.cf")
+        text = f"mail of senders without a relay goes to relayhost = {relayhost}, which none of the inputs names"
+        yield Finding("foreign-relayhost", MAIN_CF, text, "set DEFAULT_RELAY_HOST, or empty relayhost in main.cf")
+
+
+def _tables(subject: Subject, ways: dict[str, dict[str, str]]) -> Iterator[Finding]:
+    """Find entries of the operator's own tables that come before our routes."""
+    remedy = "take that entry out of its table, or the route away"
+    for key, value in ways.get(RECIPIENTS, {}).items():
+        text = f"{RECIPIENTS} sends all mail to {value} ({key}), so relayhost and relays by sender have no effect"
+        yield Finding("routes-not-used", MAIN_CF, text, remedy)
+    entries = {key.casefold(): value for key, value in ways.get(SENDERS, {}).items()}
+    for route in subject.config.routes:
+        if found := next((entries[key] for key in sender_keys(route.key) if key in entries), None):
+            text = f"{SENDERS} sends mail of {route.key} to {found}, so its relay {route.nexthops.text} has no effect"
+            yield Finding("routes-not-used", route.origin, text, remedy)
+
+
+# What Postfix can do.
+
+
+def _authorities(subject: Subject, machine: Machine) -> Iterator[Finding]:
+    """Find a level that asks authorities where none is known (TLS_README); relays of their own have theirs."""
+    level = subject.after("smtp_tls_security_level")
+    if subject.routing != MAPS or level not in AUTHORITY_LEVELS or machine.asked.get("tls_append_default_CA") == "yes":
+        return
+    file, anchor = (machine.asked.get(name, "") for name in ("smtp_tls_CAfile", "smtp_tls_trust_anchor_file"))
+    if anchor or machine.asked.get("smtp_tls_CApath") or (file and Path(file).is_file()):
+        return
+    missing = f"smtp_tls_CAfile = {file} is not there" if file else "neither smtp_tls_CAfile nor smtp_tls_CApath is set"
+    text = f"smtp_tls_security_level = {level} asks authorities, and none is known: {missing}"
+    remedy = "install ca-certificates, and set smtp_tls_CAfile = /etc/ssl/certs/ca-certificates.crt"
+    yield Finding("no-authorities", MAIN_CF, text, remedy)
+
+
+def _version(subject: Subject, machine: Machine) -> Iterator[Finding]:
+    """Find features that are newer than Postfix is."""
+    shown = machine.asked.get("mail_version", "")
+    if not (match := re.match(r"(\d+)\.(\d+)", shown)):
+        return
+    version = (int(match[1]), int(match[2]))
+    if version < _TRANSPORTS_SINCE and subject.routing != MAPS:
+        yield _too_old(shown, Origin("main.cf"), "relays with a transport of their own", _TRANSPORTS_SINCE)
+    if version < _LISTS_SINCE:
+        for text, origin in _lists(subject):
+            yield _too_old(shown, origin, f"several nexthops in one route ({text})", _LISTS_SINCE)
+
+
+def _too_old(shown: str, origin: Origin, what: str, since: tuple[int, int]) -> Finding:
+    text = f"Postfix {shown} is too old for {what}"
+    return Finding("postfix-too-old", origin, text, f"have Postfix {since[0]}.{since[1]} or later")
+
+
+def _lists(subject: Subject) -> Iterator[tuple[str, Origin]]:
+    """Give each route that has several nexthops, once."""
+    config = subject.config
+    if config.transports:
+        found = [(service.relay.nexthops, service.relay.origin) for service in config.transports.services]
+    else:
+        found = [(route.nexthops, route.origin) for route in config.routes]
+        found += [config.default] if config.default else []
+    yield from dict.fromkeys((nexthops.text, origin) for nexthops, origin in found if len(nexthops.members) > 1)
+
+
+def _mechanisms(subject: Subject, machine: Machine, directories: Iterable[str]) -> Iterator[Finding]:
+    """Find a login in use where Cyrus SASL has neither PLAIN nor LOGIN; silent where its directory is not found."""
+    entry = next((use.entry for use in subject.uses if use.entry), None)
+    if entry is None or not subject.is_logging_in or machine.asked.get("smtp_sasl_type", "cyrus") != "cyrus":
+        return
+    root = Path("/")
+    found = [path for pattern in directories for path in root.glob(pattern.lstrip("/")) if path.is_dir()]
+    if found and not any(next(path.glob(name), None) for path in found for name in _MECHANISMS):
+        text = f"a login is set, and {found[0]} has neither PLAIN nor LOGIN: no relay would let Postfix in"
+        yield Finding(
+            "sasl-mechanisms-missing", entry.origin, text, "install libsasl2-modules (or your system's name for it)"
+        )

@@ -1,0 +1,59 @@
+"""Inputs that ``check`` is run on, and cases: a rule, where it fires, and where it must not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from dms_relay.checks import check
+from dms_relay.model import Paths
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from dms_relay.checks.rules import Finding
+    from tests.box import Box
+
+    Run = Callable[[Box], Iterable[Finding]]
+
+RELAYMAP, LOGINS, MAIN = "postfix-relaymap.cf", "postfix-sasl-password.cf", "postfix-main.cf"
+YAML, ENV_FILE, ACCOUNTS = "relay.yaml", "relay.env", "postfix-accounts.cf"
+SECRET = "s3cret-P4ss"
+#: Permission bits of the inputs, unless a case says otherwise: none of them is for others.
+PRIVATE = 0o600
+LOGIN = {"RELAY_USER": "user", "RELAY_PASSWORD": SECRET}
+DEFAULT = {"DEFAULT_RELAY_HOST": "[r.test]:587"}
+HOST = {"RELAY_HOST": "h.test"}
+TRANSPORTS = {"RELAY_ROUTING": "transports"}
+
+
+@dataclass(frozen=True)
+class Case:
+    """Where a rule fires, with the place and a part of the text, and where it is silent though it is near."""
+
+    rule: str
+    fires: Run
+    origin: str
+    text: str
+    silent: Run
+
+
+def write(box: Box, files: Mapping[str, str], mode: int = PRIVATE) -> None:
+    """Write inputs, each with these permission bits."""
+    for name, text in files.items():
+        box.write(name, text).chmod(mode)
+
+
+def findings(box: Box, env: Mapping[str, str]) -> tuple[Finding, ...]:
+    """Give what is found in a box as it is."""
+    return check(Paths(box.config_dir, box.postfix_dir), env).findings
+
+
+def given(files: Mapping[str, str], *envs: Mapping[str, str], mode: int = PRIVATE) -> Run:
+    """Give what is found with these inputs, and the environment of all ``envs`` together."""
+
+    def run(box: Box) -> Iterable[Finding]:
+        write(box, files, mode)
+        return findings(box, {name: value for env in envs for name, value in env.items()})
+
+    return run

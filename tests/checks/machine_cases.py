@@ -1,0 +1,304 @@
+"""Rules of the machine: what Postfix has beside what the inputs say, and what it can do."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dms_relay.checks.machine import SASL_DIRECTORIES, check_machine
+from dms_relay.checks.subject import examine
+from dms_relay.model import Paths
+from tests.box import BASE_MAIN_CF
+from tests.checks.given import (
+    DEFAULT,
+    HOST,
+    LOGIN,
+    LOGINS,
+    MAIN,
+    RELAYMAP,
+    SECRET,
+    TRANSPORTS,
+    YAML,
+    Case,
+    findings,
+    given,
+    write,
+)
+from tests.machine import MASTER_CF
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from dms_relay.checks.rules import Finding
+    from dms_relay.checks.subject import Subject
+    from tests.box import Box
+    from tests.checks.given import Run
+
+FULL = {**DEFAULT, **LOGIN}
+LIST = {"DEFAULT_RELAY_HOST": "[r.test], [s.test]"}
+A_OPTED_OUT = {RELAYMAP: "@a.test\n", "vhost": "a.test\nb.test\n"}
+
+
+def applied(change: Callable[[Box], object], after: Mapping[str, str] = FULL) -> Run:
+    """Give what is found where somebody changes something after an ``apply``."""
+
+    def run(box: Box) -> Iterable[Finding]:
+        box.apply(**FULL)
+        change(box)
+        return findings(box, after)
+
+    return run
+
+
+def edited(old: str, new: str) -> Callable[[Box], object]:
+    """Give a change of main.cf by hand."""
+
+    def change(box: Box) -> None:
+        text = box.main_cf.read_text()
+        assert old in text
+        box.write_main_cf(text.replace(old, new))
+
+    return change
+
+
+def nothing(_box: Box) -> None:
+    """Change nothing."""
+
+
+def main_cf(text: str, files: Mapping[str, str], *envs: Mapping[str, str], old: str = "relayhost =\n") -> Run:
+    """Give what is found where main.cf had ``text`` in place of something before us."""
+
+    def run(box: Box) -> Iterable[Finding]:
+        box.write_main_cf(BASE_MAIN_CF.replace(old, text))
+        return given(files, *envs)(box)
+
+    return run
+
+
+def master_cf(text: str) -> Run:
+    """Give what is found where master.cf has a service more."""
+
+    def run(box: Box) -> Iterable[Finding]:
+        (box.postfix_dir / "master.cf").write_text(MASTER_CF + text)
+        return findings(box, {**FULL, **TRANSPORTS})
+
+    return run
+
+
+def on(files: Mapping[str, str], *envs: Mapping[str, str], sasl: Iterable[str] = SASL_DIRECTORIES, **asked: str) -> Run:
+    """Give what is found on a machine whose Postfix says something else than this one's."""
+
+    def run(box: Box) -> Iterable[Finding]:
+        (box.postfix_dir / "master.cf").write_text(MASTER_CF)
+        write(box, files)
+        env = {name: value for one in envs for name, value in one.items()}
+        subject = examine(Paths(box.config_dir, box.postfix_dir), env).subject
+        assert subject
+        return list(check_machine(_saying(subject, asked), sasl))
+
+    return run
+
+
+def _saying(subject: Subject, asked: Mapping[str, str]) -> Subject:
+    assert subject.machine
+    return replace(subject, machine=replace(subject.machine, asked={**subject.machine.asked, **asked}))
+
+
+def mechanisms(*names: str, env: Mapping[str, str] = FULL, sasl_type: str = "cyrus") -> Run:
+    """Give what is found where Cyrus SASL's directory holds these files."""
+
+    def run(box: Box) -> Iterable[Finding]:
+        directory = box.config_dir.with_name("lib") / "arch/sasl2"
+        directory.mkdir(parents=True)
+        for name in names:
+            (directory / name).touch()
+        return on({}, env, sasl=[str(directory.parents[1] / "*/sasl2")], smtp_sasl_type=sasl_type)(box)
+
+    return run
+
+
+def no_main_cf(box: Box) -> Iterable[Finding]:
+    """Give what is found where no Postfix is installed."""
+    box.main_cf.unlink()
+    return findings(box, FULL)
+
+
+def damaged_memory(box: Box) -> Iterable[Finding]:
+    """Give what is found where our memory is no JSON."""
+    (box.postfix_dir / "dms-relay.state.json").write_text("{")
+    return findings(box, FULL)
+
+
+def _to_0644(box: Box) -> None:
+    (box.postfix_dir / "sasl_passwd").chmod(0o644)
+
+
+def _by_hand(box: Box) -> None:
+    (box.postfix_dir / "sasl_passwd").write_text("x y:z\n")
+
+
+CASES = (
+    Case(
+        "machine-not-looked-at", no_main_cf, "HERE/postfix/main.cf", "Postfix itself was not looked at", given({}, FULL)
+    ),
+    Case("machine-unreadable", damaged_memory, "HERE/postfix", "is damaged", given({}, FULL)),
+    Case("apply-due", given({}, FULL), "main.cf", "sasl_passwd, relayhost_map, relayhost,", applied(nothing)),
+    Case("apply-due", applied(nothing, {}), "main.cf", "relayhost", given({}, LOGIN)),
+    Case("apply-due", applied(_by_hand), "main.cf", "sasl_passwd would change", applied(_to_0644)),
+    Case(
+        "parameter-changed",
+        applied(edited("[r.test]:587", "[own.test]")),
+        "main.cf",
+        "somebody else changed relayhost: it is [own.test], and apply had set it to [r.test]:587",
+        applied(nothing),
+    ),
+    Case(
+        "parameter-changed",
+        applied(edited("smtp_sasl_auth_enable = yes\n", "")),
+        "main.cf",
+        "smtp_sasl_auth_enable: it is gone, and apply had set it to yes",
+        # The inputs say something else now: that is no hand of others.
+        applied(nothing, {**FULL, "DEFAULT_RELAY_HOST": "[s.test]:587"}),
+    ),
+    Case(
+        "parameter-left",
+        applied(edited("[r.test]:587", "[own.test]"), {}),
+        "main.cf",
+        "relayhost was changed by someone else",
+        applied(nothing, {}),
+    ),
+    Case("table-changed", applied(_to_0644), "sasl_passwd", "gave it mode 0644", applied(nothing)),
+    Case(
+        "routes-not-used",
+        main_cf("default_transport = smtp:[own.test]\n", {}, FULL),
+        "main.cf",
+        "relayhost and relays by sender have no effect",
+        main_cf("default_transport = smtp\n", {}, FULL),
+    ),
+    Case(
+        "routes-not-used",
+        main_cf("transport_maps = inline:{x.test=smtp:[x.test], *=smtp:[own.test]}\n", {}, FULL),
+        "main.cf",
+        "transport_maps sends all mail to smtp:[own.test]",
+        # These are for some recipients, or name no nexthop, as relayhost then does.
+        main_cf("transport_maps = inline:{x.test=smtp:[x.test], *=smtp:}\n", {}, FULL),
+    ),
+    Case(
+        "routes-not-used",
+        main_cf(
+            "sender_dependent_default_transport_maps = pcre:/nowhere, inline:{ @a.test=smtp:[own.test] }\n",
+            {RELAYMAP: "me@A.test [r.test]\n@b.test [r.test]\n"},
+        ),
+        f"{RELAYMAP}:1",
+        "sends mail of me@A.test to smtp:[own.test], so its relay [r.test] has no effect",
+        main_cf(
+            "sender_dependent_default_transport_maps = inline:{ @a.test=smtp:[own.test] }\n",
+            {YAML: "version: 1\nrelays: {r: {host: r.test}}\nsenders: {me@a.test: r}\n"},
+        ),
+    ),
+    Case(
+        "foreign-relayhost",
+        main_cf("relayhost = [own.test]\n", {"vhost": "a.test\n"}, HOST, LOGIN),
+        "main.cf",
+        "relayhost = [own.test], which none of the inputs names",
+        main_cf("relayhost = [own.test]\n", {}, FULL),
+    ),
+    Case(
+        "opt-out-without-effect",
+        main_cf("relayhost = [own.test]\n", A_OPTED_OUT, HOST, LOGIN),
+        f"{RELAYMAP}:1",
+        "its mail goes to relayhost = [own.test] of main.cf",
+        main_cf("relayhost =\n", A_OPTED_OUT, HOST, LOGIN),
+    ),
+    Case(
+        "opt-out-needs-tls",
+        main_cf(
+            "smtp_tls_security_level = encrypt\n",
+            {YAML: "version: 1\nrelays: {r: {host: r.test}}\nsenders: {a.test: direct}\ndefault: r\n"},
+            old="smtp_tls_security_level = may\n",
+        ),
+        f"{YAML}:3:11",
+        "mail of @a.test goes directly",
+        given({YAML: "version: 1\nrelays: {r: {host: r.test}}\nsenders: {a.test: direct}\ndefault: r\n"}),
+    ),
+    Case(
+        "implicit-tls-port",
+        main_cf("smtp_tls_wrappermode = no\n", {}, {"DEFAULT_RELAY_HOST": "[r.test]:465"}, LOGIN),
+        "env DEFAULT_RELAY_HOST",
+        "from the first octet",
+        # Somebody told all of Postfix to speak so.
+        main_cf("smtp_tls_wrappermode = yes\n", {}, {"DEFAULT_RELAY_HOST": "[r.test]:465"}, LOGIN),
+    ),
+    Case(
+        "service-name-taken",
+        master_cf("relay-r-test-587 unix - - n - - smtp\n"),
+        "master.cf:8",
+        "a service relay-r-test-587 is there that is not ours",
+        master_cf("relay-own unix - - n - - smtp\n"),
+    ),
+    Case(
+        "postfix-too-old",
+        on({}, LIST, LOGIN, mail_version="3.4.23"),
+        "env DEFAULT_RELAY_HOST",
+        "Postfix 3.4.23 is too old for several nexthops in one route",
+        on({}, LIST, LOGIN, mail_version="3.5-20200101"),
+    ),
+    Case(
+        "postfix-too-old",
+        on({}, FULL, TRANSPORTS, mail_version="2.11.3"),
+        "main.cf",
+        "Postfix 2.11.3 is too old for relays with a transport of their own",
+        on({}, FULL, TRANSPORTS, mail_version="3.4.23"),
+    ),
+    Case(
+        "postfix-too-old",
+        on({RELAYMAP: "@a.test [r.test], [s.test]\n"}, mail_version="3.4.23"),
+        f"{RELAYMAP}:1",
+        "several nexthops",
+        on({RELAYMAP: "@a.test [r.test]\n@b.test [s.test]\n"}, mail_version="3.4.23"),
+    ),
+    Case(
+        "sasl-mechanisms-missing",
+        mechanisms("libsasldb.so"),
+        "env RELAY_USER, env RELAY_PASSWORD",
+        "has neither PLAIN nor LOGIN",
+        mechanisms("libsasldb.so", "liblogin.so.2"),
+    ),
+    Case(
+        "sasl-mechanisms-missing",
+        mechanisms(),
+        "env RELAY_USER, env RELAY_PASSWORD",
+        "has neither PLAIN nor LOGIN",
+        # Nobody logs in.
+        mechanisms(env=DEFAULT),
+    ),
+    Case(
+        "sasl-mechanisms-missing",
+        mechanisms("libplain.txt"),
+        "env RELAY_USER, env RELAY_PASSWORD",
+        "arch/sasl2",
+        mechanisms(sasl_type="dovecot"),
+    ),
+    Case(
+        "no-authorities",
+        on({MAIN: "smtp_tls_security_level = secure\n"}, FULL, smtp_tls_CApath=""),
+        "main.cf",
+        "neither smtp_tls_CAfile nor smtp_tls_CApath is set",
+        on({MAIN: "smtp_tls_security_level = secure\n"}, FULL, smtp_tls_CApath="/etc/ssl/certs"),
+    ),
+    Case(
+        "no-authorities",
+        on({MAIN: "smtp_tls_security_level = verify\n"}, FULL, smtp_tls_CApath="", smtp_tls_CAfile="/nowhere"),
+        "main.cf",
+        "smtp_tls_CAfile = /nowhere is not there",
+        on({MAIN: "smtp_tls_security_level = verify\n"}, FULL, smtp_tls_CApath="", smtp_tls_CAfile=str(Path(__file__))),
+    ),
+    Case(
+        "no-authorities",
+        on({MAIN: "smtp_tls_security_level = secure\n"}, FULL, smtp_tls_CApath=""),
+        "main.cf",
+        "none is known",
+        on({LOGINS: f"[r.test]:587 u:{SECRET}\n"}, DEFAULT, smtp_tls_CApath=""),
+    ),
+)

@@ -1,0 +1,186 @@
+"""``dms-relay check``: what it prints, its exit codes, and where there is no Postfix."""
+
+from __future__ import annotations
+
+import json
+import os
+from errno import EACCES
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.checks.given import DEFAULT, ENV_FILE, HOST, LOGIN, LOGINS, MAIN, RELAYMAP, SECRET, YAML, write
+
+if TYPE_CHECKING:
+    from tests.box import Box
+
+FULL = {**DEFAULT, **LOGIN}
+TEXT = """\
+error    login-for-strangers  postfix-sasl-password.cf:2
+         no relay is set here for this sender, so its login goes to whatever server takes the mail -- \
+map the sender in postfix-relaymap.cf, or set RELAY_ROUTING=transports
+warning  login-without-relay  postfix-sasl-password.cf:1
+         no relay that is set here has this key, so the login is not used; [h.test]:25 differs in its port -- \
+write [h.test]:25 as the key
+note     secret-in-environment  env RELAY_PASSWORD
+         the password stands in the environment, which more people and programs see than a file -- \
+set RELAY_PASSWORD__FILE in its place
+1 error, 1 warning, 1 note (looked at HERE/config, Postfix VERSION in HERE/postfix)
+"""
+
+
+def put_all_kinds(box: Box) -> dict[str, str]:
+    """Write inputs of which an error, a warning and a note are true, apply them, and give the environment."""
+    write(box, {LOGINS: f"[h.test]:587 u:{SECRET}\n@b.test u:{SECRET}\n", "vhost": "a.test\n"})
+    env = {**HOST, **LOGIN}
+    box.apply(**env)
+    return env
+
+
+def version_of(box: Box) -> str:
+    """Give the version of Postfix, as ``--json`` has it."""
+    return str(json.loads(box.run("check", "--json").out)["machine"]["postfix"])
+
+
+def test_text(box: Box, tmp_path: Path) -> None:
+    """Two lines for each finding, errors first, and a last one with the numbers and with what was looked at."""
+    env = put_all_kinds(box)
+    result = box.run("check", env=env)
+    expected = TEXT.replace("VERSION", version_of(box)).replace("HERE", str(tmp_path))
+    assert (result.out, result.err, result.code) == (expected, "", 1)
+
+
+def test_json(box: Box) -> None:
+    """``--json`` has the same as one object, with what was looked at."""
+    env = put_all_kinds(box)
+    result = box.run("check", "--json", env=env)
+    document = json.loads(result.out)
+    assert [(f["severity"], f["id"], f["origin"]) for f in document["findings"]] == [
+        ("error", "login-for-strangers", f"{LOGINS}:2"),
+        ("warning", "login-without-relay", f"{LOGINS}:1"),
+        ("note", "secret-in-environment", "env RELAY_PASSWORD"),
+    ]
+    assert document["findings"][2]["remedy"] == "set RELAY_PASSWORD__FILE in its place"
+    assert document["counts"] == {"errors": 1, "warnings": 1, "notes": 1}
+    assert document["inputs"] == {"directory": str(box.config_dir), "usable": True}
+    assert document["machine"] == {"directory": str(box.postfix_dir), "looked_at": True, "postfix": version_of(box)}
+    assert (result.err, result.code) == ("", 1)
+
+
+def test_nothing_found(box: Box) -> None:
+    """Where all is right it says so, and in its exit code."""
+    write(box, {LOGINS: f"[r.test]:587 u:{SECRET}\n"})
+    box.apply(**DEFAULT)
+    result = box.run("check", "--strict", env=DEFAULT)
+    assert (result.out.partition(" (")[0], result.code) == ("nothing found", 0)
+
+
+@pytest.mark.parametrize(
+    ("env", "is_strict", "code"),
+    [
+        ({**FULL, "RELAY_PORT": "587"}, False, 0),
+        ({**FULL, "RELAY_PORT": "587"}, True, 1),
+        # A note never counts.
+        (FULL, True, 0),
+        ({**LOGIN, "DEFAULT_RELAY_HOST": "[r.test]:465"}, False, 1),
+        ({**LOGIN, "DEFAULT_RELAY_HOST": "[r.test]:465"}, True, 1),
+    ],
+)
+def test_exit_code(box: Box, env: dict[str, str], code: int, *, is_strict: bool) -> None:
+    """An error counts, a warning with ``--strict``, a note never."""
+    box.apply(**env)
+    assert box.run("check", *["--strict"] * is_strict, env=env).code == code
+
+
+def test_wrong_inputs(box: Box) -> None:
+    """Where inputs cannot be used, all that is wrong stands on standard output, once, and the exit code is that of apply."""
+    write(box, {RELAYMAP: "@a.test [r.test\n x@b.test [s.test]\n", LOGINS: f"@a.test {SECRET}\n"}, 0o644)
+    result = box.run("check", "--json", env={"RELAY_PASS": "x"})
+    document = json.loads(result.out)
+    assert [(f["severity"], f["id"], f["origin"]) for f in document["findings"]] == [
+        ("error", "wrong-input", f"{RELAYMAP}:1"),
+        ("error", "wrong-input", f"{LOGINS}:1"),
+        ("warning", "unknown-setting", "env RELAY_PASS"),
+        ("warning", "doubtful-input", f"{RELAYMAP}:2"),
+    ]
+    assert document["inputs"]["usable"] is False
+    assert document["machine"]["looked_at"] is False
+    assert (result.err, result.code) == ("", os.EX_CONFIG)
+    assert box.run("check", env={"RELAY_USER__FILE": "/nowhere"}).code == os.EX_CONFIG
+
+
+def test_a_missing_input(box: Box) -> None:
+    """Where all that is wrong is a file that cannot be read, the exit code says that."""
+    result = box.run("check", env={"RELAY_USER__FILE": "/nowhere"})
+    assert result.code == os.EX_NOINPUT
+    assert "env RELAY_USER__FILE\n         the file it names cannot be read" in result.out
+    assert result.out.endswith(f"(looked at {box.config_dir}, not Postfix itself)\n")
+
+
+def test_no_postfix(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where Postfix's programs are not there, the inputs alone are looked at, and a note says so."""
+    monkeypatch.setenv("PATH", "/nowhere")
+    document = json.loads(box.run("check", "--json", "--strict", env={**LOGIN, "DEFAULT_RELAY_HOST": "r.test"}).out)
+    assert [(f["severity"], f["id"], f["origin"]) for f in document["findings"]] == [
+        ("warning", "mx-lookup-with-login", "env DEFAULT_RELAY_HOST"),
+        ("note", "machine-not-looked-at", str(box.postfix_dir)),
+        ("note", "secret-in-environment", "env RELAY_PASSWORD"),
+    ]
+    assert document["machine"] == {"directory": str(box.postfix_dir), "looked_at": False, "postfix": None}
+
+
+def test_another_user(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What this user may not read is no fault of the machine; root, as whom the tests may run, is refused nothing."""
+    box.apply(**DEFAULT)
+    read = Path.read_bytes
+
+    def refuse(path: Path) -> bytes:
+        if path.name == "dms-relay.state.json":
+            raise PermissionError(EACCES, os.strerror(EACCES))
+        return read(path)
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    result = box.run("check", env={**DEFAULT, **LOGIN})
+    assert "machine-not-looked-at" in result.out
+    assert "dms-relay.state.json cannot be read: Permission denied -- run as root" in result.out
+    assert result.code == 0
+
+
+def test_nothing_is_written(box: Box) -> None:
+    """Neither Postfix's directory nor the inputs are touched."""
+    env = put_all_kinds(box)
+    before = box.snapshot()
+    box.run("check", env=env)
+    box.run("check", "--json", env={})
+    assert box.snapshot() == before
+
+
+def test_no_password_is_shown(box: Box) -> None:
+    """Whatever holds a password, in whatever way it is wrong: none is shown, by no finding."""
+    write(
+        box,
+        {
+            LOGINS: f"@a.test u:{SECRET}\n[x.test] u:{SECRET}\n",
+            MAIN: f"smtp_sasl_password_maps = static:u:{SECRET}\nsmtp_tls_security_level = may\n",
+            ENV_FILE: f"RELAY_USER=u\nRELAY_PASSWORD={SECRET} #\n",
+            "vhost": "b.test\n",
+        },
+        0o644,
+    )
+    box.apply(**HOST)
+    box.write_main_cf(box.main_cf.read_text().replace("static:u:", "static:v:"))
+    for command in (["check"], ["check", "--json"]):
+        result = box.run(*command, env=HOST)
+        assert "parameter-changed" in result.out
+        assert SECRET not in result.out + result.err
+
+
+def test_no_password_of_relay_yaml_is_shown(box: Box) -> None:
+    """The same where relay.yaml is wrong."""
+    write(
+        box, {YAML: f"version: 1\nrelays:\n  r: {{host: r.test, login: {{username: u, pasword: {SECRET}}}}}\n"}, 0o644
+    )
+    result = box.run("check")
+    assert result.code == os.EX_CONFIG
+    assert SECRET not in result.out + result.err

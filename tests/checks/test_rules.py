@@ -1,0 +1,79 @@
+"""Every rule fires where it should, is silent where it must be, and has an identifier that is registered."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+import dms_relay
+from dms_relay.checks.rules import RULES, SEVERITIES
+from tests.box import Box
+from tests.checks import input_cases, machine_cases, secret_cases, user_file_cases
+from tests.checks.given import SECRET, Case
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+CASES = (*input_cases.CASES, *secret_cases.CASES, *user_file_cases.CASES, *machine_cases.CASES)
+_IDENTIFIER = re.compile(r"[a-z]+(-[a-z]+)+")
+#: What makes findings and problems; an identifier stands among the arguments.
+_MAKERS = frozenset({"Finding", "Problem", "_Verdict", "_problem", "dropped", "warn", "_error"})
+
+
+@pytest.mark.parametrize("case", CASES, ids=[f"{case.rule}-{case.origin}" for case in CASES])
+def test_rule(box: Box, tmp_path: Path, case: Case) -> None:
+    """It fires once, at the place that it is about, in these words; and not where all is as it should be."""
+    found = [finding for finding in case.fires(box) if finding.rule == case.rule]
+    assert [str(finding.origin).replace(str(tmp_path), "HERE") for finding in found] == [case.origin]
+    assert case.text in found[0].text
+    other = Box(tmp_path / "silent")
+    assert case.rule not in [finding.rule for finding in case.silent(other)]
+
+
+@pytest.mark.parametrize("case", CASES, ids=[f"{case.rule}-{case.origin}" for case in CASES])
+def test_every_finding_can_be_shown(box: Box, case: Case) -> None:
+    """Each is of a rule that is known, is one sentence and one remedy of one line, and holds no password."""
+    for finding in case.fires(box):
+        line = f"{finding.text} -- {finding.remedy}"
+        assert finding.severity in SEVERITIES
+        assert finding.text
+        assert finding.remedy
+        assert "\n" not in line
+        assert not finding.text.endswith(".")
+        assert SECRET not in line + str(finding.origin)
+
+
+def test_every_rule_has_cases() -> None:
+    """No rule is registered without a case where it fires and one where it does not."""
+    assert {case.rule for case in CASES} == set(RULES)
+
+
+def test_every_identifier_is_registered() -> None:
+    """Whatever the package says of a finding is a rule that is registered, and no rule is there that nothing says."""
+    package = Path(dms_relay.__file__).parent
+    said = {text for path in package.rglob("*.py") for text in _identifiers(ast.parse(path.read_text("utf-8")))}
+    assert said - {"wrong-input", "doubtful-input"} == RULES.keys() - {"wrong-input", "doubtful-input"}
+
+
+def _identifiers(tree: ast.Module) -> Iterator[str]:
+    """Give each identifier that is said in a module: where something is found, or where a ``rule`` is chosen."""
+    assigned = [node for node in ast.walk(tree) if isinstance(node, (ast.Assign, ast.AnnAssign)) and node.value]
+    constants = {ast.unparse(node).partition(" = ")[0]: getattr(node.value, "value", "") for node in assigned}
+    for node in assigned:
+        if "rule" in ast.unparse(node).partition("=")[0] and node.value:
+            yield from _texts(node.value, constants)
+    for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
+        if getattr(call.func, "attr", getattr(call.func, "id", "")) in _MAKERS:
+            for argument in (*call.args, *(keyword.value for keyword in call.keywords)):
+                yield from _texts(argument, constants)
+
+
+def _texts(node: ast.AST, constants: Mapping[str, object]) -> Iterator[str]:
+    for part in ast.walk(node):
+        value = part.value if isinstance(part, ast.Constant) else constants.get(getattr(part, "id", ""))
+        if isinstance(value, str) and _IDENTIFIER.fullmatch(value):
+            yield value
