@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 _OPTIONS = frozenset({"--config-dir", "--postfix-dir", "--log-level", "--log-format"})
 #: Columns of the help where there is no terminal, and on a very narrow one.
 _HELP_WIDTH = 80
+#: Seconds that ``test`` waits for each answer of a relay. A relay may greet late, to see who cannot wait.
+TEST_TIMEOUT = 15.0
 #: What the shells' completion can be printed for.
 SHELLS = ("bash", "zsh")
 #: The command that may have a password in its words, and its options.
@@ -41,11 +43,12 @@ _QUOTE = (
 _LIKENESS = 0.7
 _EPILOG = """\
 exit codes:
-  0   done, or nothing to do     69  a Postfix program is missing or failed
-  1   plan --exit-code: changes  70  a bug of ours, with a traceback
-  2   usage, a wrong argument    73  a file cannot be written; the old one is untouched
-  66  an input cannot be read    75  another run holds the lock
-                                 78  the inputs are wrong; Postfix is as before
+  0   done, or nothing to do     66  an input cannot be read
+  1   explain, check, test:      69  a Postfix program is missing or failed
+      something is wrong;        70  a bug of ours, with a traceback
+      plan --exit-code:          73  a file cannot be written; the old one is untouched
+      there are changes          75  another run holds the lock
+  2   usage, a wrong argument    78  the inputs are wrong; Postfix is as before
 """
 _DOMAIN = "a domain or an address, with or without a leading @: example.com, boss@example.com"
 
@@ -239,6 +242,18 @@ def _add_asking(commands: _Commands) -> None:
     )
     check.add_argument("--strict", action="store_true", help="warnings count as errors do")
     check.add_argument("--json", action="store_true", help="as one JSON object")
+    test = commands.add(
+        "test",
+        "try each relay with each login that is used there, without sending mail",
+        "Exits with 1 where one of them fails.",
+    )
+    test.add_argument("relay", metavar="RELAY", nargs="*", help="a relay's name or nexthop; without one, all of them")
+    test.add_argument("--send-to", metavar="ADDRESS", help="send one message there through each relay that works")
+    test.add_argument("--send-from", metavar="ADDRESS", help="its envelope sender; without it, one that uses the relay")
+    test.add_argument(
+        "--timeout", type=seconds, default=TEST_TIMEOUT, metavar="SECONDS", help="for each step (%(default)g)"
+    )
+    test.add_argument("--json", action="store_true", help="as one JSON object")
 
 
 def _add_helping(commands: _Commands) -> None:

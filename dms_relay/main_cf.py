@@ -121,6 +121,18 @@ def clear(lines: list[str | None], first: int, end: int) -> None:
             lines[number] = None
 
 
+def split(text: str) -> list[str]:
+    """Split at commas and blanks outside of braces (mystrtok.c, ``CHARS_COMMA_SP``)."""
+    words, depth = [""], 0
+    for character in text:
+        depth += (character == "{") - (character == "}")
+        if depth > 0 or character not in ", \t\r\n":
+            words[-1] += character
+        elif words[-1]:
+            words.append("")
+    return [word for word in words if word]
+
+
 def may_hold_login(name: str, value: str | None) -> bool:
     """Whether a parameter's value can hold a login, such as ``static:user:password``."""
     return name.endswith("_password_maps") and bool(value) and not _PLAIN_TABLES.fullmatch(value or "")

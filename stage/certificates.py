@@ -7,14 +7,17 @@ Everything lives in memory, except for the authority's own certificate, which
 
 import hashlib
 import ssl
+import warnings
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import trustme
 
 _MINIMUM_TLS = ssl.TLSVersion.TLSv1_2
 _EXPIRED = datetime(2001, 1, 1, tzinfo=UTC), datetime(2002, 1, 1, tzinfo=UTC)
+_ANY_STRENGTH = "DEFAULT:@SECLEVEL=0"
+"""What OpenSSL needs for versions of TLS before 1.2."""
 
 
 @dataclass(frozen=True)
@@ -33,14 +36,17 @@ class Authority:
         """Make a new key and a self-signed certificate."""
         self._ca = trustme.CA()
 
-    def server(self, *names: str, expired: bool = False) -> ServerTls:
+    def server(self, *names: str, expired: bool = False, days: int | None = None) -> ServerTls:
         """Give what a server needs whose certificate is for `names`; an expired one where that is asked for.
 
-        A name is a host name or an IP address in text form.
+        A name is a host name or an IP address in text form. `days` is how long it is
+        still valid, where that matters.
         """
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = _MINIMUM_TLS
         begin, end = _EXPIRED if expired else (None, None)
+        if days is not None:
+            end = datetime.now(UTC) + timedelta(days=days)
         certificate = self._ca.issue_cert(*names, not_before=begin, not_after=end)
         certificate.configure_cert(context)
         return ServerTls(context, _fingerprint(certificate.cert_chain_pems[0].bytes().decode()))
@@ -57,6 +63,15 @@ class Authority:
         self._ca.cert_pem.write_to_path(str(path))
         path.chmod(0o644)
         return path
+
+
+def limit(context: ssl.SSLContext, newest: ssl.TLSVersion) -> None:
+    """Have a server know no version of TLS after `newest`, and all before it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # an old version is the point of it
+        context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
+        context.maximum_version = newest
+    context.set_ciphers(_ANY_STRENGTH)
 
 
 def _fingerprint(pem: str) -> str:

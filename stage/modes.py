@@ -1,7 +1,8 @@
 """What a relay of the stage offers and demands."""
 
+import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 from stage.ledger import Login
@@ -31,6 +32,7 @@ class Certificate(Enum):
     OTHER_NAME = "for another name"
     EXPIRED = "expired"
     UNKNOWN_AUTHORITY = "of an authority that nobody knows"
+    EXPIRING = "expires in a few days"
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,14 @@ class Mode:
     TLS only. `delay` is the number of seconds before the answer to each
     message, for tests that want mail to be on its way for a while.
     `certificate` says which one is shown where there is TLS.
+
+    What makes a relay an odd one: `greeting` stands in place of its greeting,
+    with code; `refusals` are replies to commands, by verb, in place of what it
+    would do; `mechanisms` are all that it announces, whether it has them or
+    not (it has PLAIN, LOGIN and CRAM-MD5); `auth_reply` is what it says to a
+    login that it does not take, where `{password}` and `{encoded}` stand for the
+    password that it was offered; `newest_tls` is the newest version of TLS
+    that it knows.
     """
 
     tls: Tls = Tls.DEMANDED
@@ -49,6 +59,11 @@ class Mode:
     logins: Mapping[str, str] | None = None
     delay: float = 0.0
     certificate: Certificate = Certificate.GOOD
+    greeting: str = ""
+    refusals: Mapping[str, str] = field(default_factory=dict, hash=False)
+    mechanisms: tuple[str, ...] | None = None
+    auth_reply: str = ""
+    newest_tls: ssl.TLSVersion | None = None
 
     @property
     def starttls(self) -> bool:

@@ -2,8 +2,8 @@
 
 A relay is aiosmtpd in a thread of its own. What it demands is its `Mode`.
 
-Known limits: no SMTPUTF8, no PIPELINING; the only login mechanisms are PLAIN
-and LOGIN; a relay that starts with port 0 keeps the port it was given, but
+Known limits: no SMTPUTF8, no PIPELINING; the only login mechanisms are PLAIN,
+LOGIN, and where a mode asks for it CRAM-MD5; a relay that starts with port 0 keeps the port it was given, but
 another program may take that port while the relay is stopped.
 """
 
@@ -13,15 +13,17 @@ import threading
 from collections.abc import Coroutine
 from typing import Self
 
-from stage.certificates import Authority, ServerTls
+from stage.certificates import Authority, ServerTls, limit
 from stage.ledger import Attempt, Connection, Ledger, Received
 from stage.modes import SUBMISSION, Certificate, Mode, Tls
-from stage.session import Handler, Session
+from stage.session import Handler, Session, excluded
 
 _BACKLOG = 512
 """Connections that may wait to be accepted, for bursts under load."""
 _OTHER_NAME = "other.test"
 """The name in a certificate that is not for the relay which shows it."""
+_FEW_DAYS = 5
+"""Days that a certificate is still valid which is about to expire."""
 _PATIENCE = 10.0
 """Seconds that a relay may take to start or to stop."""
 
@@ -59,7 +61,11 @@ class Relay:
         if authority is None or certificate is Certificate.UNKNOWN_AUTHORITY:
             authority = Authority()
         names = (_OTHER_NAME,) if certificate is Certificate.OTHER_NAME else (self.name, self.host)
-        return authority.server(*names, expired=certificate is Certificate.EXPIRED)
+        days = _FEW_DAYS if certificate is Certificate.EXPIRING else None
+        made = authority.server(*names, expired=certificate is Certificate.EXPIRED, days=days)
+        if self.mode.newest_tls is not None:
+            limit(made.context, self.mode.newest_tls)
+        return made
 
     @property
     def fingerprint(self) -> str:
@@ -160,6 +166,7 @@ class Relay:
             require_starttls=self.mode.tls is Tls.DEMANDED,
             auth_require_tls=self.mode.starttls,
             authenticator=self._handler.authenticate,
+            auth_exclude_mechanism=excluded(self.mode),
         )
 
     async def _shut(self) -> None:

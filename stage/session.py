@@ -1,16 +1,21 @@
 """One SMTP session with a relay of the stage: aiosmtpd, our rules, our notes."""
 
 import asyncio
+import hmac
 import re
 import time
+from base64 import b64encode
+from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
-from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword
+from aiosmtpd.smtp import MISSING, SMTP, AuthResult, Envelope, LoginPassword
 from aiosmtpd.smtp import Session as State
 
 from stage.ledger import Attempt, Ledger, Login, Received
 from stage.modes import Auth, Mode
 
+_CRAM_MD5 = "CRAM-MD5"
+_CHALLENGE = b"<1.2@stage.test>"
 _HEADER = re.compile(rb"(?im)^(x-id|subject):[ \t]*(.*?)[ \t]*\r?$")
 
 
@@ -30,7 +35,7 @@ class Handler:
     def __init__(self, name: str, mode: Mode, ledger: Ledger) -> None:
         """Serve the relay called `name`."""
         self._name = name
-        self._mode = mode
+        self.mode = mode
         self._ledger = ledger
 
     async def handle_EHLO(  # noqa: N802
@@ -38,15 +43,18 @@ class Handler:
     ) -> list[str]:
         """Announce AUTH only where this relay has it."""
         state.host_name = client
-        if self._mode.auth is Auth.NONE:
+        if self.mode.auth is Auth.NONE:
             return [line for line in lines if not line.startswith("250-AUTH")]
+        if self.mode.mechanisms is not None:
+            announced = f"250-AUTH {' '.join(self.mode.mechanisms)}"
+            return [announced if line.startswith("250-AUTH") else line for line in lines]
         return lines
 
     async def handle_MAIL(  # noqa: N802
         self, _server: SMTP, state: State, envelope: Envelope, sender: str, options: list[str]
     ) -> str:
         """Refuse whoever should have logged in (RFC 4954, section 6)."""
-        if self._mode.auth is Auth.DEMANDED and not state.authenticated:
+        if self.mode.auth is Auth.DEMANDED and not state.authenticated:
             return "530 5.7.0 Authentication required"
         envelope.mail_from = sender
         envelope.mail_options.extend(options)
@@ -56,8 +64,8 @@ class Handler:
         self, server: "Session", state: State, envelope: Envelope
     ) -> str:
         """Write the message down."""
-        if self._mode.delay:
-            await asyncio.sleep(self._mode.delay)
+        if self.mode.delay:
+            await asyncio.sleep(self.mode.delay)
         self._ledger.add_received(self._note(server, state, envelope))
         return "250 2.0.0 written down"
 
@@ -83,7 +91,7 @@ class Handler:
     ) -> AuthResult:
         """Write the offered login down, and say whether it is taken."""
         login = Login(data.login.decode(), data.password.decode())
-        taken = self._mode.takes(login)
+        taken = self.mode.takes(login)
         self._ledger.add_attempt(
             Attempt(
                 relay=self._name,
@@ -93,7 +101,34 @@ class Handler:
                 time=time.monotonic(),
             )
         )
-        return AuthResult(success=taken, handled=False, auth_data=login)
+        return AuthResult(success=taken, handled=False, auth_data=login, message=self._refusal(login, taken=taken))
+
+    def _refusal(self, login: Login, *, taken: bool) -> str | None:
+        if taken or not self.mode.auth_reply:
+            return None
+        encoded = b64encode(login.password.encode()).decode()
+        return self.mode.auth_reply.format(password=login.password, encoded=encoded)
+
+    async def auth_CRAM__MD5(  # noqa: N802 -- aiosmtpd makes the mechanism's name of it
+        self, server: "Session", _args: list[str]
+    ) -> AuthResult:
+        """Take a login whose password does not travel (RFC 2195); the ledger gets the password that fits, or none."""
+        answer = await server.challenge_auth(_CHALLENGE)
+        if answer is MISSING:
+            return AuthResult(success=False)
+        user, _, found = bytes(answer).decode().rpartition(" ")
+        password = (self.mode.logins or {}).get(user, "")
+        fits = hmac.compare_digest(hmac.new(password.encode(), _CHALLENGE, "md5").hexdigest(), found)
+        login = Login(user, password if fits else "")
+        self._ledger.add_attempt(
+            Attempt(relay=self._name, login=login, accepted=fits, tls=server.tls_version(), time=time.monotonic())
+        )
+        return AuthResult(success=fits, handled=False, auth_data=login, message=self._refusal(login, taken=fits))
+
+
+def excluded(mode: Mode) -> tuple[str, ...]:
+    """Give the mechanisms that a relay does not have, of those that are here."""
+    return () if mode.mechanisms and _CRAM_MD5 in mode.mechanisms else (_CRAM_MD5,)
 
 
 class Session(SMTP):
@@ -102,9 +137,23 @@ class Session(SMTP):
     def __init__(self, owner: Owner, handler: Handler, **arguments: Any) -> None:  # noqa: ANN401
         """Belong to `owner`; `arguments` are aiosmtpd's own."""
         super().__init__(handler, **arguments)
+        self._greeting = handler.mode.greeting
+        for verb, reply in handler.mode.refusals.items():
+            self._smtp_methods[verb] = self._refuse_with(reply)
         self._owner = owner
         self._first_transport: asyncio.BaseTransport | None = None
         self.number = 0
+
+    def _refuse_with(self, reply: str) -> Callable[[str | None], Awaitable[None]]:
+        async def refuse(_argument: str | None) -> None:
+            await self.push(reply)
+
+        return refuse
+
+    async def push(self, status: Any) -> None:  # noqa: ANN401 -- text or octets
+        """Say something; the first that is said is the greeting, which a mode may want otherwise."""
+        said, self._greeting = self._greeting or status, ""
+        await super().push(said)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Count it; STARTTLS comes here a second time, and counts no more."""

@@ -29,6 +29,9 @@ COMMANDS = ("apply", "plan", "show")
 #: Those that take words, or do not look at the inputs.
 OTHERS = (
     "list",
+    "explain",
+    "check",
+    "test",
     "add-domain",
     "add-auth",
     "exclude-domain",

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 from dms_relay.explain.tables import Key, Match
 from dms_relay.model import AUTHORITY_LEVELS, TLS_LEVELS, Login
-from dms_relay.nexthop import is_domain
 from dms_relay.relays import CLEARTEXT_LEVELS
+from dms_relay.tls_policy import level_for_all, policy_keys
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -142,7 +142,7 @@ class _Client:
     def _demand(self, nexthop: str) -> Demand:
         match = self._policy(nexthop)
         words = self._policy_words(match)
-        level = words[0] if match and words else self._level()
+        level = words[0] if match and words else level_for_all(self.get)
         implicit = self.values.is_yes(self._name("smtp_tls_wrappermode"))
         parameter = match.parameter if match else self._name("smtp_tls_security_level")
         failure = ""
@@ -164,20 +164,10 @@ class _Client:
         tables = self.values.get(parameter)
         if not tables:
             return None
-        parts = nexthop.split(".") if is_domain(nexthop) else [nexthop]
-        parents = [f".{'.'.join(parts[number:])}" for number in range(1, len(parts))]
-        return self.view.tables.find(parameter, tables, [Key(key, is_partial=False) for key in (nexthop, *parents)])
+        return self.view.tables.find(parameter, tables, [Key(key, is_partial=False) for key in policy_keys(nexthop)])
 
     def _policy_words(self, match: Match | None) -> list[str]:
         return match.value.replace(",", " ").split() if match else []
-
-    def _level(self) -> str:
-        """Give the level for all: an empty one leaves it to the parameters of before Postfix 2.3."""
-        if level := self.get("smtp_tls_security_level"):
-            return level
-        if self.values.is_yes(self._name("smtp_enforce_tls")):
-            return "verify" if self.values.is_yes(self._name("smtp_tls_enforce_peername")) else "encrypt"
-        return "may" if self.values.is_yes(self._name("smtp_use_tls")) else "none"
 
     def _names(self, level: str, attributes: list[str]) -> Iterator[str]:
         if level not in _NAMED_BY:

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 
 from dms_relay import main_cf
 from dms_relay.errors import PostfixError
-from dms_relay.explain.values import split
 from dms_relay.model import MASK
 
 if TYPE_CHECKING:
@@ -75,7 +74,7 @@ class Tables:
     def find(self, parameter: str, tables: str, keys: Iterable[Key]) -> Match | None:
         """Look for the first key that stands in a table: each key in every table, before the next key (maps.c)."""
         wanted = list(keys)
-        answers = [(table, self._ask(parameter, table, wanted)) for table in split(tables)]
+        answers = [(table, self._ask(parameter, table, wanted)) for table in main_cf.split(tables)]
         for key in wanted:
             for table, answer in answers:
                 if isinstance(answer, str):
@@ -103,7 +102,7 @@ class Tables:
         if kind == "static":
             return dict.fromkeys((text.casefold() for text in texts), _unbraced(name))
         if kind == "inline":
-            pairs = (_unbraced(pair).partition("=") for pair in split(_unbraced(name)))
+            pairs = (_unbraced(pair).partition("=") for pair in main_cf.split(_unbraced(name)))
             return {key.strip().casefold(): value.strip() for key, _, value in pairs}
         if kind == "texthash" and name in self._texts:
             lines = (line.partition("\t") for line in self._texts[name].splitlines())

@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from dms_relay import main_cf
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -40,7 +42,7 @@ class Values:
 
     def words(self, name: str) -> list[str]:
         """Give a list of words, which commas or blanks separate; what stands in braces is one word."""
-        return split(self.get(name))
+        return main_cf.split(self.get(name))
 
     def with_overrides(self, overrides: Mapping[str, str]) -> Values:
         """Give what a program sees whose service overrides some."""
@@ -57,15 +59,3 @@ class Values:
         if _CONDITION.search(value):
             return self._expanded.get(name, value)
         return _NAME.sub(lambda m: "$" if m[1] else self._expand(m[2] or m[3] or m[4], depth + 1), value)
-
-
-def split(text: str) -> list[str]:
-    """Split at commas and blanks outside of braces (mystrtok.c, ``CHARS_COMMA_SP``)."""
-    words, depth = [""], 0
-    for character in text:
-        depth += (character == "{") - (character == "}")
-        if depth > 0 or character not in ", \t\r\n":
-            words[-1] += character
-        elif words[-1]:
-            words.append("")
-    return [word for word in words if word]

@@ -24,6 +24,7 @@ _shtab_dms_relay_commands() {
     remove-domain:'take back what add-domain or exclude-domain said of a sender'
     schema:'print the JSON Schema of relay.yaml, for editors'
     show:'show the merged configuration, each value with its origin'
+    test:'try each relay with each login that is used there, without sending mail'
   )
   _describe 'dms-relay commands' _commands
 }
@@ -164,6 +165,18 @@ _shtab_dms_relay_show_options=(
 # guard to ensure default positional specs are added only once per session
 _shtab_dms_relay_show_defaults_added=0
 
+_shtab_dms_relay_test_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--send-to=[send one message there through each relay that works]:ADDRESS:"
+  "--send-from=[its envelope sender\; without it, one that uses the relay]:ADDRESS:"
+  "--timeout=[for each step (15)]:SECONDS:"
+  "--json[as one JSON object]"
+  "(*)::a relay\'s name or nexthop\; without one, all of them:"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_dms_relay_test_defaults_added=0
+
 
 _shtab_dms_relay() {
   local context state line curcontext="$curcontext" one_or_more='(*)' remainder='(-)*:' default='*::: :->dms-relay'
@@ -197,6 +210,7 @@ _shtab_dms_relay() {
         remove-domain) _arguments -C -s $_shtab_dms_relay_remove_domain_options ;;
         schema) _arguments -C -s $_shtab_dms_relay_schema_options ;;
         show) _arguments -C -s $_shtab_dms_relay_show_options ;;
+        test) _arguments -C -s $_shtab_dms_relay_test_options ;;
       esac
   esac
 }

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from dms_relay import postfix
-
 if TYPE_CHECKING:
     from tests.box import Box
 
@@ -254,7 +252,7 @@ def test_no_login_is_an_argument(ready: Box, monkeypatch: pytest.MonkeyPatch) ->
         return original(command, **options)
 
     original = subprocess.run
-    monkeypatch.setattr(postfix.subprocess, "run", spied)
+    monkeypatch.setattr(subprocess, "run", spied)
     ready.write_main_cf(
         ready.main_cf.read_text() + f"smtp_sasl_auth_enable = yes\nsmtp_sasl_password_maps = static:own:{SECRET}\n"
     )

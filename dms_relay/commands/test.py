@@ -1,0 +1,125 @@
+"""``dms-relay test``: tries each relay with each login that is used there, without sending mail.
+
+Reads the inputs, and main.cf through Postfix; writes nothing. Progress goes to standard error where that is a terminal.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from functools import cache
+from typing import TYPE_CHECKING
+
+from dms_relay import main_cf
+from dms_relay.errors import UsageError
+from dms_relay.merge import merge
+from dms_relay.postfix import Postfix
+from dms_relay.probe import demand
+from dms_relay.probe.attempt import attempt
+from dms_relay.probe.message import is_address
+from dms_relay.probe.parallel import run_all
+from dms_relay.probe.report import document, table
+from dms_relay.probe.settings import settings
+from dms_relay.probe.targets import selected, targets, unknown
+from dms_relay.render import render
+from dms_relay.sources import read
+from dms_relay.tls_policy import policy_keys
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Callable, Sequence
+
+    from dms_relay.commands import Context
+    from dms_relay.probe.outcome import Result
+    from dms_relay.probe.targets import Target
+    from dms_relay.uses import Use
+
+#: What the command returns where a relay failed.
+EXIT_FAILED = 1
+#: Seconds that can be asked for: Postfix itself waits no longer for a greeting (postconf(5), smtp_helo_timeout).
+TIMEOUT_MAX = 300
+#: Clears the line on a terminal (ECMA-48, EL).
+_CLEAR = "\r\x1b[K"
+
+
+def run(arguments: Namespace, context: Context) -> int:
+    """Try what the arguments name, or everything; say what came of it."""
+    _check(arguments)
+    config = merge(read(context.paths, context.environ))
+    context.log.problems(config.warnings)
+    results: Sequence[Result] = ()
+    if config.enabled:
+        postfix = Postfix(context.paths.postfix_dir)
+        # As main.cf will be after ``apply``.
+        parameters = postfix.expanded() | render(config, context.paths).parameters
+        tried = _chosen(targets(config, _demands(parameters, postfix)), arguments.relay)
+        how = settings(parameters, arguments.timeout, arguments.send_to, arguments.send_from)
+        results = run_all(lambda target: attempt(target, how), tried, _progress(len(tried)))
+    elif arguments.relay:
+        _chosen((), arguments.relay)
+    _say(results, context, is_json=arguments.json)
+    return EXIT_FAILED if any(result.error for result in results) else os.EX_OK
+
+
+def _check(arguments: Namespace) -> None:
+    """Raise ``UsageError`` for what cannot be used, before anything is connected to."""
+    for option, address in (("--send-to", arguments.send_to), ("--send-from", arguments.send_from)):
+        if address is not None and not is_address(address):
+            raise UsageError(f"{option}: this is not an address -- write user@example.com, in ASCII, without <>")
+    if arguments.send_from is not None and arguments.send_to is None:
+        raise UsageError("--send-from without --send-to: no message is sent -- add --send-to user@example.com")
+    if not 0 < arguments.timeout <= TIMEOUT_MAX:
+        raise UsageError(f"--timeout: no relay can be tried so -- write a number above 0, up to {TIMEOUT_MAX} seconds")
+
+
+def _demands(parameters: dict[str, str], postfix: Postfix) -> Callable[[Use], demand.Demand]:
+    """Give the function that says what is demanded of TLS where a relay is used."""
+    policies = cache(lambda nexthop: _policy(parameters, postfix, nexthop))
+
+    def demand_of(use: Use) -> demand.Demand:
+        if use.tls:
+            return demand.of_relay(use.tls, parameters)
+        return demand.of_main_cf(parameters, policies(use.nexthop))
+
+    return demand_of
+
+
+def _policy(parameters: dict[str, str], postfix: Postfix, nexthop: str) -> str:
+    """Give the entry of a nexthop in ``smtp_tls_policy_maps``; empty where it has none."""
+    keys = policy_keys(nexthop)
+    found = [postfix.lookup(table, keys) for table in main_cf.split(parameters.get("smtp_tls_policy_maps", ""))]
+    return next((table[key] for key in keys for table in found if key in table), "")
+
+
+def _chosen(found: Sequence[Target], words: Sequence[str]) -> tuple[Target, ...]:
+    if names := unknown(found, words):
+        known = ", ".join(dict.fromkeys(name for t in found for name in (t.relay, t.nexthop)))
+        remedy = f"write one of {known}" if known else "no relay is set"
+        raise UsageError(f"no relay in use is called {', '.join(names)} -- {remedy}")
+    return selected(found, words)
+
+
+def _progress(count: int) -> Callable[[int], None]:
+    """Give what shows on a terminal how far the work is; nothing shows elsewhere."""
+    terminal = sys.stderr
+    if terminal is None or not terminal.isatty():
+        return lambda _: None
+
+    def show(done: int) -> None:
+        terminal.write(_CLEAR if done == count else f"{_CLEAR}{done} of {count} tried")
+        terminal.flush()
+
+    if count:
+        show(0)
+    return show
+
+
+def _say(results: Sequence[Result], context: Context, *, is_json: bool) -> None:
+    if is_json:
+        from json import dumps  # noqa: PLC0415 -- only for programs
+
+        context.say(dumps(document(results), indent=2, ensure_ascii=False))
+    elif results:
+        context.say(*table(results))
+    else:
+        context.say("no relay is set, so there is nothing to try")

@@ -1,0 +1,100 @@
+"""What stands in a certificate, and whether it is one that is asked for. Pure.
+
+A certificate is read with ``cryptography`` also where nobody has verified it. Names are matched as Postfix does (TLS_README,
+"Mandatory server certificate verification"; tls_client.c): ``.example.com`` matches every name below it, ``*.`` in a
+certificate stands for one label, the common name counts only where there is no DNS name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
+
+    from cryptography import x509
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """``names`` are its DNS names, else its common name; ``fingerprint`` is the SHA-256 of all of it, as ``AB:CD:…``."""
+
+    names: tuple[str, ...]
+    valid_from: datetime
+    valid_until: datetime
+    issuer: str
+    fingerprint: str
+
+
+def read(der: bytes) -> Certificate | None:
+    """Read a certificate in DER; ``None`` where it cannot be read."""
+    from cryptography.x509 import load_der_x509_certificate  # noqa: PLC0415 -- 60 ms, and only ``test`` needs it
+
+    try:
+        found = load_der_x509_certificate(der)
+        names = tuple(_dns_names(found)) or tuple(_common_names(found.subject))
+        issuer = ", ".join(_common_names(found.issuer)) or found.issuer.rfc4514_string()
+        begin, end = found.not_valid_before_utc, found.not_valid_after_utc
+    except ValueError:
+        return None
+    return Certificate(names, begin, end, issuer, digest(der, "sha256"))
+
+
+def _dns_names(certificate: x509.Certificate) -> list[str]:
+    from cryptography.x509 import DNSName, ExtensionNotFound, SubjectAlternativeName  # noqa: PLC0415 -- loaded by now
+
+    try:
+        extension = certificate.extensions.get_extension_for_class(SubjectAlternativeName)
+    except ExtensionNotFound:
+        return []
+    return extension.value.get_values_for_type(DNSName)
+
+
+def _common_names(name: x509.Name) -> list[str]:
+    from cryptography.x509.oid import NameOID  # noqa: PLC0415 -- loaded by now
+
+    return [str(attribute.value) for attribute in name.get_attributes_for_oid(NameOID.COMMON_NAME)]
+
+
+def digest(data: bytes, algorithm: str) -> str:
+    """Give a fingerprint as ``openssl x509 -fingerprint`` writes it; empty for an algorithm that is not there."""
+    try:
+        return hashlib.new(algorithm, data, usedforsecurity=False).digest().hex(":").upper()
+    except ValueError:
+        return ""
+
+
+def has_fingerprint(der: bytes, wanted: Iterable[str], algorithm: str) -> bool:
+    """Whether the certificate, or its public key, has one of the fingerprints (postconf(5), fingerprint)."""
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat  # noqa: PLC0415 -- see ``read``
+    from cryptography.x509 import load_der_x509_certificate  # noqa: PLC0415 -- the same
+
+    try:
+        key = load_der_x509_certificate(der).public_key()
+        both = (der, key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))
+    except ValueError:
+        both = (der, b"")
+    found = {digest(data, algorithm) for data in both if data}
+    return bool(found & {fingerprint.upper() for fingerprint in wanted} - {""})
+
+
+def wanted_names(patterns: Sequence[str], host: str, nexthop: str) -> tuple[str, ...]:
+    """Put the names in place of ``hostname``, ``nexthop`` and ``dot-nexthop``; ``host`` is what was connected to."""
+    places = {"hostname": host, "nexthop": nexthop, "dot-nexthop": f".{nexthop}"}
+    return tuple(places.get(pattern, pattern) for pattern in patterns)
+
+
+def matches(names: Iterable[str], wanted: Iterable[str]) -> bool:
+    """Whether one of the certificate's names is one that is wanted."""
+    patterns = [pattern.casefold() for pattern in wanted]
+    return any(_match(name.casefold(), pattern) for name in names for pattern in patterns)
+
+
+def _match(name: str, wanted: str) -> bool:
+    if wanted.startswith("."):
+        return name.endswith(wanted) and len(name) > len(wanted)
+    label, dot, parent = wanted.partition(".")
+    return name == wanted or bool(label and dot and name == f"*.{parent}")

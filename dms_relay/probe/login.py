@@ -1,0 +1,73 @@
+"""AUTH: the one place where a password leaves this process (RFC 4954, RFC 4616, RFC 2195).
+
+One attempt with one mechanism: whoever tries a wrong password again and again is locked out. Inside TLS ``PLAIN`` comes
+first, which every service takes; in the clear ``CRAM-MD5``, which does not show the password.
+
+Known limits: of the mechanisms that Postfix has by ``libsasl2-modules``, SCRAM, DIGEST-MD5 and NTLM are not here;
+``smtp_sasl_mechanism_filter`` does not count, and of ``smtp_sasl_security_options`` nothing.
+"""
+
+from __future__ import annotations
+
+import binascii
+import hmac
+from base64 import b64decode
+from typing import TYPE_CHECKING
+
+from dms_relay.probe.outcome import Detail, Failure, StepError
+from dms_relay.probe.replies import auth_failure
+from dms_relay.probe.secrets import encoded, plain, printable
+
+if TYPE_CHECKING:
+    from dms_relay.model import Login
+    from dms_relay.probe.replies import Reply
+    from dms_relay.probe.wire import Wire
+
+MECHANISMS = ("PLAIN", "LOGIN", "CRAM-MD5")
+_MECHANISMS_IN_CLEAR = ("CRAM-MD5", "PLAIN", "LOGIN")
+_CONTINUE = 334
+
+
+def choose(offered: tuple[str, ...], *, in_tls: bool) -> str:
+    """Give the mechanism to use; raise ``StepError`` where there is none that we have."""
+    for mechanism in MECHANISMS if in_tls else _MECHANISMS_IN_CLEAR:
+        if mechanism in offered:
+            return mechanism
+    shown = printable(" ".join(offered)) or "none"
+    raise StepError(Failure.MECHANISM, f"the server offers AUTH with {shown} only", detail=Detail.NOT_OURS)
+
+
+def log_in(wire: Wire, login: Login, mechanism: str) -> None:
+    """Offer the login once; raise ``StepError`` where it is not taken."""
+    steps = {"PLAIN": _plain, "LOGIN": _login, "CRAM-MD5": _cram_md5}
+    reply = steps[mechanism](wire, login)
+    if not reply.is_good:
+        detail = Detail.TEMPORARY if reply.is_temporary else Detail.NONE
+        raise StepError(auth_failure(reply), f"AUTH {mechanism} was refused", reply.text, detail)
+
+
+def _plain(wire: Wire, login: Login) -> Reply:
+    return wire.ask(f"AUTH PLAIN {encoded(plain(login))}", "AUTH PLAIN")
+
+
+def _login(wire: Wire, login: Login) -> Reply:
+    reply = wire.ask("AUTH LOGIN", "AUTH LOGIN")
+    for text in (login.username, login.password):
+        if reply.code != _CONTINUE:
+            break
+        reply = wire.ask(encoded(text), "AUTH LOGIN")
+    return reply
+
+
+def _cram_md5(wire: Wire, login: Login) -> Reply:
+    reply = wire.ask("AUTH CRAM-MD5", "AUTH CRAM-MD5")
+    if reply.code != _CONTINUE:
+        return reply
+    try:
+        challenge = b64decode("".join(reply.lines), validate=True)
+    except binascii.Error:
+        raise StepError(Failure.NOT_SMTP, "the challenge of AUTH CRAM-MD5 is not base64") from None
+    key = login.password.encode("utf-8", "surrogateescape")
+    answer = encoded(f"{login.username} {hmac.new(key, challenge, 'md5').hexdigest()}")
+    wire.secrets.add(answer)
+    return wire.ask(answer, "AUTH CRAM-MD5")

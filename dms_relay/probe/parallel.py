@@ -1,0 +1,57 @@
+"""Runs a function on many items at the same time, in threads, and gives the results in the items' order.
+
+The threads are daemons: where the reader has enough (Ctrl-C), the process ends at once and waits for none of them.
+"""
+
+from __future__ import annotations
+
+from queue import Empty, SimpleQueue
+from threading import Thread
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+#: Threads at most. More at once are seen as an attack by some services, and a thread costs a stack.
+PARALLEL_MAX = 50
+
+Item = TypeVar("Item")
+Given = TypeVar("Given")
+
+
+def run_all(
+    function: Callable[[Item], Given], items: Sequence[Item], progress: Callable[[int], None] = lambda _: None
+) -> list[Given]:
+    """Call ``function`` on each item; ``progress`` is told after each how many are done. An exception is raised here."""
+    todo: SimpleQueue[int] = SimpleQueue()
+    done: SimpleQueue[tuple[int, Given | None, BaseException | None]] = SimpleQueue()
+    for number in range(len(items)):
+        todo.put(number)
+
+    def work() -> None:
+        while True:
+            try:
+                number = todo.get_nowait()
+            except Empty:
+                return
+            try:
+                done.put((number, function(items[number]), None))
+            except BaseException as error:  # noqa: BLE001 -- it is raised again where the results are waited for
+                done.put((number, None, error))
+
+    for _ in range(min(len(items), PARALLEL_MAX)):
+        Thread(target=work, daemon=True).start()
+    return _collected(done, len(items), progress)
+
+
+def _collected(
+    done: SimpleQueue[tuple[int, Given | None, BaseException | None]], count: int, progress: Callable[[int], None]
+) -> list[Given]:
+    results: dict[int, Given] = {}
+    while len(results) < count:
+        number, result, error = done.get()
+        if error is not None:
+            raise error
+        results[number] = result  # type: ignore[assignment]  # where there is no error, there is a result
+        progress(len(results))
+    return [results[number] for number in range(count)]

@@ -1,0 +1,61 @@
+"""Takes secrets out of what a server says, and makes the rest fit to be shown on a terminal. Pure."""
+
+from __future__ import annotations
+
+import re
+from base64 import b64encode
+from typing import TYPE_CHECKING
+
+from dms_relay.model import MASK
+
+if TYPE_CHECKING:
+    from dms_relay.model import Login
+
+#: Characters of a server's reply that are shown; the rest adds nothing that helps.
+SHOWN_MAX = 400
+
+
+class Secrets:
+    """What must not be shown: a password, and everything that was sent with it inside."""
+
+    def __init__(self, login: Login | None = None) -> None:
+        """Know the password in the forms in which it is sent."""
+        self._texts: set[str] = set()
+        if login:
+            self.add(login.password)
+            # As it comes back where it is not UTF-8.
+            self.add(login.password.encode("utf-8", "surrogateescape").decode("utf-8", "replace"))
+            for text in (encoded(login.password), encoded(plain(login))):
+                self.add(text)
+                self.add(text.rstrip("="))
+
+    def __repr__(self) -> str:
+        """Show nothing of it."""
+        return "Secrets()"
+
+    def add(self, text: str) -> None:
+        """Have one more secret."""
+        if text:
+            self._texts.add(text)
+
+    def hide(self, text: str) -> str:
+        """Give ``text`` without secrets, longest first, whatever their letter case; control characters become blanks."""
+        for secret in sorted(self._texts, key=len, reverse=True):
+            text = re.sub(re.escape(secret), MASK, text, flags=re.IGNORECASE)
+        return printable(text)
+
+
+def plain(login: Login) -> str:
+    """Give what AUTH PLAIN sends, before it is encoded (RFC 4616)."""
+    return f"\0{login.username}\0{login.password}"
+
+
+def encoded(text: str) -> str:
+    """Give ``text`` as AUTH sends it (RFC 4954)."""
+    return b64encode(text.encode("utf-8", "surrogateescape")).decode("ascii")
+
+
+def printable(text: str) -> str:
+    """Give ``text`` on one line, without what could steer a terminal, and not too long."""
+    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return line if len(line) <= SHOWN_MAX else f"{line[:SHOWN_MAX]}…"

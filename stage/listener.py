@@ -1,0 +1,111 @@
+"""Servers on loopback that are no mail relays, or bad ones: they say what they are told, or nothing.
+
+A thread for each connection runs a function of the test; what the client says is
+written down, line by line.
+"""
+
+import contextlib
+import socket
+import ssl
+import threading
+from collections.abc import Callable
+from typing import Self
+
+_PATIENCE = 10.0
+"""Seconds that a client may take, so that no test waits for ever."""
+
+
+class Client:
+    """The other end, as a server sees it."""
+
+    def __init__(self, connection: socket.socket, lines: list[str]) -> None:
+        """Take a connection, and the list to write its lines to."""
+        self._connection = connection
+        self._file = connection.makefile("rb")
+        self._lines = lines
+
+    def say(self, data: str | bytes) -> None:
+        """Send a text as it is."""
+        self._connection.sendall(data.encode() if isinstance(data, str) else data)
+
+    def hear(self) -> str:
+        """Give the next line, without its end; empty where the client has gone."""
+        line = self._file.readline().decode(errors="replace").rstrip("\r\n")
+        if line:
+            self._lines.append(line)
+        return line
+
+    def start_tls(self, context: ssl.SSLContext) -> None:
+        """Go on inside TLS, as the server."""
+        self._connection = context.wrap_socket(self._connection, server_side=True)
+        self._file = self._connection.makefile("rb")
+
+    def close(self) -> None:
+        """Close the connection, with TLS or not."""
+        self._file.close()
+        self._connection.close()
+
+
+class Listener:
+    """A server on `host` that gives each connection to `serve`; a context manager."""
+
+    def __init__(self, serve: Callable[[Client], None], host: str = "127.0.0.1", port: int = 0) -> None:
+        """Listen; port 0 takes a free one."""
+        self._serve = serve
+        self._socket = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+        self.host = host
+        self.port = int(self._socket.getsockname()[1])
+        self.lines: list[str] = []
+        self.connections = 0
+
+    @property
+    def nexthop(self) -> str:
+        """The server as Postfix writes it."""
+        return f"[{self.host}]:{self.port}"
+
+    def __enter__(self) -> Self:
+        """Accept connections."""
+        threading.Thread(target=self._accept, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop listening; connections end by themselves."""
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+        self._socket.close()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = self._socket.accept()
+                self.connections += 1
+                threading.Thread(target=self._run, args=(connection,), daemon=True).start()
+
+    def _run(self, connection: socket.socket) -> None:
+        connection.settimeout(_PATIENCE)
+        with connection, contextlib.suppress(OSError):
+            client = Client(connection, self.lines)
+            try:
+                self._serve(client)
+            finally:
+                client.close()
+
+
+def silent(client: Client) -> None:
+    """Say nothing until the client goes."""
+    while client.hear():
+        pass
+
+
+def closing(_: Client) -> None:
+    """Close at once."""
+
+
+def saying(text: str) -> Callable[[Client], None]:
+    """Give a server that says `text`, whoever comes, and then listens."""
+
+    def serve(client: Client) -> None:
+        client.say(text)
+        silent(client)
+
+    return serve
