@@ -57,13 +57,12 @@ RUN groupadd --system --gid 901 postfix; \
     postconf -e 'smtp_tls_security_level = may'
 COPY --from=build /opt/dms-relay /opt/dms-relay
 RUN ln -s /opt/dms-relay/bin/dms-relay /usr/local/bin/
-COPY --chmod=755 docker-entrypoint.sh docker/setup /usr/local/bin/
+COPY --chmod=755 docker-entrypoint.sh docker/setup docker/healthcheck /usr/local/bin/
 COPY --chmod=755 entrypoint.d /docker-entrypoint.d
 
 VOLUME /var/spool/postfix
 EXPOSE 25
 # Asks Postfix for its greeting, and takes its leave.
-HEALTHCHECK --interval=30s --timeout=5s --start-period=10s --retries=3 CMD ["bash", "-c", \
-    "exec 3<>/dev/tcp/127.0.0.1/25 && read -r -t 4 -u 3 greeting && printf 'QUIT\\r\\n' >&3 && [[ $greeting == 220* ]]"]
+HEALTHCHECK --interval=30s --timeout=5s --start-period=10s --retries=3 CMD ["healthcheck"]
 ENTRYPOINT ["docker-entrypoint.sh"]
 CMD ["postfix", "start-fg"]

@@ -111,6 +111,14 @@ def long_lived(engine: Engine, image: str, network: str) -> Iterator[Starter]:
 
 
 @pytest.fixture
+def config_dir(tmp_path: Path) -> Path:
+    """Give a configuration directory, which a test fills before it starts a container."""
+    directory = tmp_path / "config"
+    directory.mkdir()
+    return directory
+
+
+@pytest.fixture
 def volume(engine: Engine) -> Iterator[str]:
     """Give the name of an empty volume."""
     name = unique("volume")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pytest
-
 from tests.image.engine import ROOT, send, wait_for
 
 if TYPE_CHECKING:
@@ -14,14 +12,6 @@ if TYPE_CHECKING:
     from tests.image.conftest import Relay, Starter
 
 CONFIG_DIR = "/tmp/docker-mailserver"  # noqa: S108 -- in a container
-
-
-@pytest.fixture
-def config_dir(tmp_path: Path) -> Path:
-    """Give a configuration directory, which a test fills before it starts a container."""
-    directory = tmp_path / "config"
-    directory.mkdir()
-    return directory
 
 
 def test_relays_as_the_environment_says(start: Starter, relay: Relay) -> None:

@@ -32,7 +32,7 @@ RUN python3 -m venv /venv; \\
 FROM dms-relay:test
 COPY --from=tools /venv /venv
 """
-TESTS = ("tests/postfix/test_tls_levels.py", "tests/postfix/test_transports.py")
+TESTS = ("tests/postfix/test_tls_levels.py", "tests/postfix/test_transports.py", "tests/postfix/test_explain.py")
 #: What the tests need of the project.
 PARTS = ("dms_relay", "stage", "tests", "pyproject.toml")
 #: Says the version, then runs the tests.
@@ -64,7 +64,7 @@ def exit_code(engine: Engine, container: Container) -> int:
 
 
 def test_transports_on_the_newer_postfix(engine: Engine, start_tests: Starter) -> None:
-    """All tests of TLS levels and transports pass on the image's Postfix, which is 3.10 or later, and none is skipped."""
+    """All tests of TLS levels, transports and `explain` pass on the image's Postfix, 3.10 or later, and none is skipped."""
     mounts = [f"--volume={ROOT / part}:/project/{part}:ro" for part in PARTS]
     container = start_tests(
         "--workdir=/project",
@@ -72,6 +72,7 @@ def test_transports_on_the_newer_postfix(engine: Engine, start_tests: Starter) -
         *mounts,
         command=("-euc", COMMAND),
         REQUIRE_POSTFIX_TESTS="1",
+        EXPLAIN_EXAMPLES="60",
         PYTHONPYCACHEPREFIX="/tmp/pycache",  # noqa: S108 -- in a container
     )
     assert exit_code(engine, container) == 0
