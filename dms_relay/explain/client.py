@@ -201,7 +201,10 @@ class _Client:
 
 
 def _host_and_port(nexthop: str, port: str) -> tuple[str, str]:
-    """Split a nexthop; brackets are taken off (smtp_parse_destination)."""
+    """Split a nexthop; brackets are taken off (smtp_parse_destination). A socket of this machine is a path (lmtp(8))."""
+    if nexthop.startswith("unix:"):
+        return nexthop.removeprefix("unix:"), ""
+    nexthop = nexthop.removeprefix("inet:")
     if nexthop.startswith("["):
         host, _, rest = nexthop[1:].partition("]")
         return host, rest.removeprefix(":") or port

@@ -2,7 +2,8 @@
 
 Asks postmap(1), one process for a table. ``static:`` and ``inline:`` tables, and those that are to come with the next
 ``apply``, are looked up here: a login may stand in them, and a program's arguments can be read by every process.
-Raises ``LookupFailedError`` where Postfix would find no answer and defer the message.
+Raises ``LookupFailedError`` where Postfix would find no answer and defer the message, and ``PostfixError`` where
+we may not look.
 
 Known limits: ``pipemap:`` and ``unionmap:`` count as tables of whole keys, and are not looked into where a login could stand
 in their name.
@@ -10,7 +11,9 @@ in their name.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
+from errno import EACCES
 from typing import TYPE_CHECKING
 
 from dms_relay import main_cf
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
 _WHOLE = frozenset({"regexp", "pcre", "cidr", "tcp"})
 #: Users that have no extension (split_addr.c, with the default of ``double_bounce_sender``).
 _RESERVED = frozenset({"postmaster", "mailer-daemon", "double-bounce"})
+_FORBIDDEN = os.strerror(EACCES)
 
 
 class LookupFailedError(Exception):
@@ -95,6 +99,9 @@ class Tables:
         try:
             found = self._postfix.lookup(table, texts)
         except PostfixError as error:
+            if _FORBIDDEN in str(error):
+                # That we may not read it says nothing of Postfix.
+                raise PostfixError(f"{shown} cannot be read: {_FORBIDDEN} -- run as root") from None
             return f"{parameter}: {shown}: {error}"
         return {key.casefold(): value for key, value in found.items()}
 

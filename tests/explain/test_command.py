@@ -9,7 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.scene import programs_with
+
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.box import Box
 
 SECRET = "s3cret-P4ss"
@@ -290,3 +294,26 @@ def test_no_postfix(ready: Box) -> None:
     (ready.postfix_dir / "master.cf").unlink()
     result = ready.run("explain", "anna@domain1.com")
     assert (result.code, result.out) == (os.EX_UNAVAILABLE, "")
+
+
+def test_table_that_we_may_not_read(ready: Box, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """That we may not read a table does not keep Postfix from it: that is no answer, but exit code 69 and what to do."""
+    ready.apply(**ENV)
+    said = "postmap: fatal: open /etc/postfix/relayhost_map: Permission denied"
+    programs = programs_with(tmp_path, postmap=f"echo '{said}' >&2; exit 1")
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    result = ready.run("explain", "anna@domain1.com", env=ENV)
+    assert (result.code, result.out) == (os.EX_UNAVAILABLE, "")
+    assert "relayhost_map cannot be read: Permission denied -- run as root" in result.err
+
+
+def test_socket_of_this_machine(ready: Box) -> None:
+    """Mail for mailboxes that goes to a socket is said to go there."""
+    ready.write_main_cf(
+        ready.main_cf.read_text()
+        + "virtual_mailbox_domains = mine.test\nvirtual_transport = lmtp:unix:/run/dovecot/lmtp\n"
+    )
+    document = way(ready, "anna@domain1.com", "bob@mine.test")
+    assert (document["transport"], document["nexthop"]) == ("lmtp", "unix:/run/dovecot/lmtp")
+    [hop] = document["hops"]
+    assert (hop["host"], hop["port"], hop["login"]) == ("/run/dovecot/lmtp", "", None)

@@ -1,0 +1,58 @@
+"""Who uses which relay with which login: what follows from the inputs is what Postfix finds in what they make."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from dms_relay.explain.report import way_document
+from dms_relay.explain.views import view_now
+from dms_relay.merge import merge
+from dms_relay.model import Paths
+from dms_relay.postfix import Postfix
+from dms_relay.sources import read
+from dms_relay.uses import uses
+from stage import STRANGER, Inputs, Relay
+from tests.explain.test_command import MASTER_CF
+from tests.postfix.leaks import RECIPIENTS, SENDERS, SERVERS, Config, configs, write_cf, write_yaml
+
+if TYPE_CHECKING:
+    from tests.box import Box
+
+EXAMPLES = 30
+"""Configurations for each way of routing; each takes a tenth of a second."""
+
+
+@pytest.fixture(scope="module")
+def relays() -> dict[str, Relay]:
+    """Give relays that are not started: their names alone count."""
+    return {name: Relay(name, STRANGER, host=f"127.0.0.{10 + at}", port=587) for at, name in enumerate(SERVERS)}
+
+
+@pytest.mark.parametrize("routing", ["maps", "transports", "yaml"])
+def test_uses_are_what_postfix_finds(box: Box, relays: dict[str, Relay], routing: str) -> None:
+    """No message reaches a nexthop with a login that is not among the uses: ``check`` and ``test`` go by these."""
+    (box.postfix_dir / "master.cf").write_text(MASTER_CF)
+    inputs = Inputs(box.config_dir)
+    slow = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+
+    @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=slow, database=None, phases=[Phase.generate])
+    @given(config=configs(is_cf=routing != "yaml"), sender=st.sampled_from(SENDERS), other=st.sampled_from(SENDERS))
+    def check(config: Config, sender: str, other: str) -> None:
+        if routing == "yaml":
+            write_yaml(config, inputs, relays)
+        else:
+            write_cf(config, inputs, relays, routing)
+        assert box.run("--log-level", "error", "apply", env=inputs.settings).code == 0
+        found = merge(read(Paths(box.config_dir, box.postfix_dir), inputs.settings))
+        known = {(use.nexthop, use.entry.login.username if use.entry else None) for use in uses(found)}
+        view = view_now(Postfix(box.postfix_dir))
+        for address, recipient in ((sender, RECIPIENTS[0]), (other, RECIPIENTS[2])):
+            way = way_document(view, None, "" if address == "<>" else address, recipient)
+            at = {(hop["nexthop"], hop["login"] and hop["login"]["username"]) for hop in way["hops"]}
+            assert way["is_direct"] or at <= known
+
+    check()
