@@ -156,6 +156,8 @@ def test_a_shell_completes_what_the_parser_knows(prompt: Shell, typed: str, line
         ("remove-auth \\[oth", "remove-auth \\[other.example.com\\]:25 "),
         ('remove-auth "[oth', 'remove-auth "[other.example.com]:25" '),
         ("remove-auth \\[smtp.example.com\\]:5", "remove-auth \\[smtp.example.com\\]:587 "),
+        ("test \\[smtp.relay-t", "test \\[smtp.relay-two.net\\]:587 "),
+        ("test --timeout 5 x \\[smtp.relay-o", "test --timeout 5 x \\[smtp.relay-one.net\\]:587 "),
     ],
 )
 def test_a_shell_completes_what_stands_in_the_inputs(prompt: Shell, typed: str, line: str) -> None:

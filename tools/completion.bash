@@ -9,6 +9,7 @@ _dms_relay_ask() {
 
 _dms_relay_domains() { _dms_relay_ask domains | _dms_relay_senders | _dms_relay_offer; }
 _dms_relay_relays() { _dms_relay_ask relays | _dms_relay_offer; }
+_dms_relay_tried() { _dms_relay_ask tried | _dms_relay_offer; }
 _dms_relay_mapped() { _dms_relay_ask mapped | _dms_relay_senders | _dms_relay_offer; }
 _dms_relay_logins() { _dms_relay_ask logins | _dms_relay_senders | _dms_relay_offer; }
 # A login by sender is among the domains already, without its @.

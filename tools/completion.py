@@ -31,6 +31,7 @@ _WORDS = {
     ("exclude-domain", "domain"): "domains",
     ("remove-domain", "domain"): "mapped",
     ("remove-auth", "domain"): "logins",
+    ("test", "relay"): "tried",
 }
 _DIRECTORIES = {"bash": "_dms_relay_directories", "zsh": "_path_files -/"}
 #: How shtab begins to register its function.
@@ -49,6 +50,8 @@ def completion(shell: str) -> str:
     text, registration, _ = shtab.complete(top, shell).partition(_REGISTRATION[shell])
     if not registration:
         raise ValueError(f"shtab {shtab.__version__} registers its function for {shell} in another way")
+    # shtab has zsh complete the first of any number of words alone (zshcompsys(1), _arguments).
+    text = text.replace('"(*)::', '"*:')
     for name in _SHARED:
         text = text.replace(name, f"_dms_relay{name}")
     ours = Path(__file__).with_name(f"completion.{shell}").read_text("utf-8")

@@ -8,6 +8,7 @@ _dms_relay_ask() {
 # The arguments of these are those of compadd.
 _dms_relay_domains() { _dms_relay_senders "$@" -- ${(f)"$(_dms_relay_ask domains)"} }
 _dms_relay_relays() { compadd "$@" -- ${(f)"$(_dms_relay_ask relays)"} }
+_dms_relay_tried() { compadd "$@" -M 'l:|=*' -- ${(f)"$(_dms_relay_ask tried)"} }
 _dms_relay_mapped() { _dms_relay_senders "$@" -- ${(f)"$(_dms_relay_ask mapped)"} }
 _dms_relay_logins() { _dms_relay_senders "$@" -- ${(f)"$(_dms_relay_ask logins)"} }
 # A login by sender is among the domains already, without its @.

@@ -24,7 +24,7 @@ def run(arguments: Namespace, context: Context) -> int:
     """Print the words, each once, sorted."""
     inputs = read(context.paths, context.environ)
     managed = [domain.name for domain in read_domains(context.paths, [])]
-    words = {"domains": _domains, "relays": _relays, "mapped": _mapped, "logins": _logins}
+    words = {"domains": _domains, "relays": _relays, "tried": _tried, "mapped": _mapped, "logins": _logins}
     offer: Callable[[Inputs], Iterable[str]] = words.get(arguments.what, lambda _: ())
     found = {*offer(inputs), *(managed if arguments.what == "domains" else ())}
     context.say(*sorted(found))
@@ -52,3 +52,9 @@ def _logins(inputs: Inputs) -> Iterable[str]:
 def _relays(inputs: Inputs) -> Iterable[str]:
     """Give the host of every relay."""
     return map(host_of, nexthops_of(inputs))
+
+
+def _tried(inputs: Inputs) -> Iterable[str]:
+    """Give every relay as ``test`` knows it: the names of relay.yaml, and the nexthops."""
+    names = [relay.name for relay in inputs.file.relays] if inputs.file else []
+    return [*names, *nexthops_of(inputs)]

@@ -30,6 +30,7 @@ _shtab_dms_relay_add_auth_pos_0_COMPGEN=_dms_relay_domains_and_logins
 _shtab_dms_relay_exclude_domain_pos_0_COMPGEN=_dms_relay_domains
 _shtab_dms_relay_remove_domain_pos_0_COMPGEN=_dms_relay_mapped
 _shtab_dms_relay_remove_auth_pos_0_COMPGEN=_dms_relay_logins
+_shtab_dms_relay_test_pos_0_COMPGEN=_dms_relay_tried
 _shtab_dms_relay___config_dir_COMPGEN=_dms_relay_directories
 _shtab_dms_relay___postfix_dir_COMPGEN=_dms_relay_directories
 
@@ -249,6 +250,7 @@ _dms_relay_ask() {
 
 _dms_relay_domains() { _dms_relay_ask domains | _dms_relay_senders | _dms_relay_offer; }
 _dms_relay_relays() { _dms_relay_ask relays | _dms_relay_offer; }
+_dms_relay_tried() { _dms_relay_ask tried | _dms_relay_offer; }
 _dms_relay_mapped() { _dms_relay_ask mapped | _dms_relay_senders | _dms_relay_offer; }
 _dms_relay_logins() { _dms_relay_ask logins | _dms_relay_senders | _dms_relay_offer; }
 # A login by sender is among the domains already, without its @.

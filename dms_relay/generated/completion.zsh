@@ -171,7 +171,7 @@ _shtab_dms_relay_test_options=(
   "--send-from=[its envelope sender\; without it, one that uses the relay]:ADDRESS:"
   "--timeout=[for each step (15)]:SECONDS:"
   "--json[as one JSON object]"
-  "(*)::a relay\'s name or nexthop\; without one, all of them:"
+  "*:a relay\'s name or nexthop\; without one, all of them:_dms_relay_tried"
 )
 
 # guard to ensure default positional specs are added only once per session
@@ -225,6 +225,7 @@ _dms_relay_ask() {
 # The arguments of these are those of compadd.
 _dms_relay_domains() { _dms_relay_senders "$@" -- ${(f)"$(_dms_relay_ask domains)"} }
 _dms_relay_relays() { compadd "$@" -- ${(f)"$(_dms_relay_ask relays)"} }
+_dms_relay_tried() { compadd "$@" -M 'l:|=*' -- ${(f)"$(_dms_relay_ask tried)"} }
 _dms_relay_mapped() { _dms_relay_senders "$@" -- ${(f)"$(_dms_relay_ask mapped)"} }
 _dms_relay_logins() { _dms_relay_senders "$@" -- ${(f)"$(_dms_relay_ask logins)"} }
 # A login by sender is among the domains already, without its @.
