@@ -203,7 +203,8 @@ class Postfix:
         said, warned = self._ask("postmap", "-q", "-", table, feed=feed, none=_NOT_FOUND)
         if _TWICE in warned:
             raise PostfixError("a key stands twice in it, so Postfix refuses the whole table and defers all mail")
-        return dict(line.split("\t", 1) for line in said.splitlines() if "\t" in line)
+        # A password may hold what splitlines takes for a line end.
+        return dict(line.split("\t", 1) for line in said.split("\n") if "\t" in line)
 
     def _program(self, name: str) -> str:
         path = _which(name)
@@ -259,8 +260,8 @@ def _failed(name: str, arguments: Sequence[str], done: subprocess.CompletedProce
 
 def _settings(said: str) -> dict[str, str]:
     """Read the lines ``name = value`` that postconf prints."""
-    pairs = (line.partition(" =") for line in said.splitlines())
-    return {name: value.strip() for name, equals, value in pairs if equals}
+    pairs = (line.partition(" =") for line in said.split("\n"))
+    return {name: value.strip(" \t") for name, equals, value in pairs if equals}
 
 
 def _reason(said: str) -> str:

@@ -112,7 +112,7 @@ class Tables:
             pairs = (_unbraced(pair).partition("=") for pair in main_cf.split(_unbraced(name)))
             return {key.strip().casefold(): value.strip() for key, _, value in pairs}
         if kind == "texthash" and name in self._texts:
-            lines = (line.partition("\t") for line in self._texts[name].splitlines())
+            lines = (line.partition("\t") for line in self._texts[name].split("\n"))
             return {key.casefold(): value for key, _, value in lines}
         return None
 

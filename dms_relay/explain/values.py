@@ -34,7 +34,7 @@ class Values:
 
     def get(self, name: str) -> str:
         """Give a value, expanded; empty where there is no such parameter."""
-        return self._expand(name, 0).strip()
+        return self._expand(name, 0).strip(" \t")
 
     def is_yes(self, name: str) -> bool:
         """Whether a boolean parameter is on."""

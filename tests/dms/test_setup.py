@@ -73,6 +73,15 @@ def test_list(server: Mailserver) -> None:
     assert DEFAULT["RELAY_PASSWORD"] not in said
 
 
+def test_what_is_asked_when_mail_does_not_go(server: Mailserver) -> None:
+    """check finds nothing that counts, explain shows the way that mail takes here, and test logs in at the relay."""
+    assert "error" not in server.execute("setup", "relay", "check")
+    said = server.execute("setup", "relay", "explain", "someone@example.test", "someone@elsewhere.test")
+    assert "goes by smtp to [relay.test]:587\n" in said
+    assert "login  user, by nexthop [relay.test]:587" in said
+    assert "  ok  " in server.execute("setup", "relay", "test", "[relay.test]:587")
+
+
 def test_help(server: Mailserver) -> None:
     """Help names the commands, under the words that were typed."""
     assert server.execute("setup", "relay", "help").startswith("usage: setup relay ")
