@@ -4,6 +4,8 @@
 
 PYTHON ?= python3
 ENGINE ?= docker
+# Tests wait a lot, for Postfix and for containers: one process more than there are processors keeps these busy.
+WORKERS ?= $(shell n=$$(nproc); echo $$((n < 4 ? n + 1 : 4)))
 VENV := .venv
 BIN := $(VENV)/bin
 
@@ -27,7 +29,7 @@ demo: system $(VENV)/.ready ## the main job on this machine: a private Postfix, 
 
 test: $(VENV)/.ready ## all tests: unit, recorded runs, properties, a real Postfix, the image
 	@demo/setup.sh || { test -z "$$CI" && echo "make: the tests that need Postfix are skipped" >&2; }
-	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4
+	@$(BIN)/python -m pytest --numprocesses $(WORKERS)
 
 lint: $(VENV)/.ready ## ruff, mypy, import-linter, shellcheck, hadolint, yamllint
 	$(BIN)/ruff check .

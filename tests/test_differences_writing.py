@@ -98,8 +98,8 @@ def test_login_of_the_file_that_no_relay_will_ask_for(box: Box) -> None:
     }
     assert of_level(result, "warn") == [
         (
-            f"{LOGINS}:1: no relay that is set here has this key, so the login is not used -- "
-            "write the key exactly as the nexthop, brackets and port included"
+            f"{LOGINS}:1: no relay that is set here has this key, so the login is not used; "
+            "[r.test]:587 differs in its brackets -- write [r.test]:587 as the key"
         ),
         *(
             f"{LOGINS}:{line}: no relay is set here for this sender, so its login goes to whatever server takes the mail -- "
