@@ -74,7 +74,7 @@ def test_list(server: Mailserver) -> None:
 
 
 def test_what_is_asked_when_mail_does_not_go(server: Mailserver) -> None:
-    """check finds nothing that counts, explain shows the way that mail takes here, and test logs in at the relay."""
+    """Check finds nothing that counts, explain shows the way that mail takes here, and test logs in at the relay."""
     assert "error" not in server.execute("setup", "relay", "check")
     said = server.execute("setup", "relay", "explain", "someone@example.test", "someone@elsewhere.test")
     assert "goes by smtp to [relay.test]:587\n" in said
