@@ -7,14 +7,14 @@ import shutil
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
-from dms_relay import files, main_cf
+from dms_relay import main_cf
 from dms_relay.model import TABLES
 from tests.box import BASE_MAIN_CF, Box
 
@@ -123,16 +123,8 @@ class Scene:
     def run_killed(self, number: int, env: Env | None = None) -> int:
         """Run ``apply`` until its ``number``-th operation; return the exit code, and leave no program of it at work."""
         arguments = self.box.arguments("--log-level", "error", "apply")
-        done = subprocess.run(
-            [sys.executable, "-m", "tests.killer", str(number), *arguments],
-            cwd=ROOT,
-            env={"PATH": os.environ["PATH"], **(env or self.transition.new)},
-            capture_output=True,
-            check=False,
-        )
-        assert done.stderr == b""
-        with files.lock(self.box.postfix_dir, 10):
-            return done.returncode
+        command = [sys.executable, "-m", "tests.killer", str(number), *arguments]
+        return run_to_its_end(command, {"PATH": os.environ["PATH"], **(env or self.transition.new)})
 
 
 def needs_root(reason: str) -> NoReturn:
@@ -152,18 +144,26 @@ def programs_with(root: Path, **scripts: str) -> Path:
     return directory
 
 
-def wait_for_programs(programs: Path) -> None:
-    """Wait until no program of that directory runs any more: it outlives whoever started it and was killed."""
-    needle = str(programs).encode()
-    wait_until(lambda: not any(needle in command_line(process) for process in Path("/proc").glob("[0-9]*")))
+def run_to_its_end(command: list[str], env: Env) -> int:
+    """Run a program that may kill itself, and wait until nothing of it runs any more; give its exit code.
+
+    What it has started outlives it, and may be about to begin. It is of the same process group, from fork(2) to its end.
+    """
+    with subprocess.Popen(
+        command, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
+    ) as process:
+        assert process.communicate()[1] == b""
+    wait_until(lambda: process.pid not in set(_process_groups()))
+    return process.returncode
 
 
-def command_line(process: Path) -> bytes:
-    """Give the arguments of a process; empty where it is gone."""
-    try:
-        return (process / "cmdline").read_bytes()
-    except OSError:
-        return b""
+def _process_groups() -> Iterator[int]:
+    """Give the process group of each process that has not ended (proc_pid_stat(5): state, parent, group)."""
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            state, _, group = stat.read_text("utf-8", "replace").rpartition(")")[2].split()[:3]
+            if state not in {"Z", "X"}:
+                yield int(group)
 
 
 def read_by_postfix(directory: Path) -> dict[str, bytes]:

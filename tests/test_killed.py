@@ -27,7 +27,6 @@ from tests.scene import (
     programs_with,
     read_by_postfix,
     running_master,
-    wait_for_programs,
     wait_until,
 )
 
@@ -173,7 +172,6 @@ def test_running_postfix_learns_of_every_change(tmp_path: Path, monkeypatch: pyt
             subprocess.run(["sh", "-c", copy], check=True)
             if scene.run_killed(number) != -signal.SIGKILL:
                 break
-            wait_for_programs(programs)
             scene.save("killed")
             shutil.copytree(loaded, tmp_path / f"loaded-{number}")
             for env in (new, old):

@@ -9,16 +9,14 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import subprocess
 import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
-from dms_relay import files
 from tests.box import BASE_MAIN_CF, Box
 from tests.machine import machine_of, prepare
-from tests.scene import ROOT, programs_with, running_master
+from tests.scene import programs_with, run_to_its_end, running_master
 from tests.test_transports_convergence import MAPS, State, apply, first_boot
 
 if TYPE_CHECKING:
@@ -54,16 +52,8 @@ def _run_killed(box: Box, number: int, state: State) -> int:
     for path in box.config_dir.iterdir():
         if path.name not in state.files:
             path.unlink()
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.killer", str(number), *box.arguments("--log-level", "error", "apply")],
-        cwd=ROOT,
-        env={"PATH": os.environ["PATH"], **state.env},
-        capture_output=True,
-        check=False,
-    )
-    assert done.stderr == b""
-    with files.lock(box.postfix_dir, 10):
-        return done.returncode
+    command = [sys.executable, "-m", "tests.killer", str(number), *box.arguments("--log-level", "error", "apply")]
+    return run_to_its_end(command, {"PATH": os.environ["PATH"], **state.env})
 
 
 def _check_modes(box: Box) -> None:
