@@ -1,6 +1,6 @@
 """Killed anywhere while relays with a transport of their own change: the next run ends as a first boot would.
 
-A run is killed at its fourth operation that touches the machine, another at its seventh, and so on (``tests/killer.py``);
+A run is killed at its fifth operation that touches the machine, another at its ninth, and so on (``tests/killer.py``);
 after each kill, runs with the same inputs, with others, and with none are tried.
 """
 
@@ -22,7 +22,7 @@ from tests.test_transports_convergence import MAPS, State, apply, first_boot
 if TYPE_CHECKING:
     from pathlib import Path
 
-STEP = 3
+STEP = 4
 #: Fewer operations than any of these runs has would mean that they are not counted.
 OPERATIONS_MIN = 40
 _TEXT = """\
