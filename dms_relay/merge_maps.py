@@ -104,7 +104,7 @@ class MapsMerger(Merger):
             if not inputs.user_parameters.keys().isdisjoint(_PROTECTION):
                 return None
             origin = next(self._relay_origins())
-            text = "no login is set: relays are used without one, and nothing demands TLS"
+            text = "no login is set: relays are used without one, and TLS is as main.cf has it"
             self.warn(origin, text, "set RELAY_USER and RELAY_PASSWORD, or write postfix-sasl-password.cf", "no-login")
             return None
         return tuple(self.unique_logins([*(inputs.logins or ()), *(env_login or ())]))
@@ -173,9 +173,7 @@ class MapsMerger(Merger):
             for member in nexthops.members:
                 if member.rpartition(":")[2] in IMPLICIT_TLS_PORTS and member not in seen:
                     seen.add(member)
-                    text = (
-                        f"{member} speaks TLS from the first octet, which Postfix does not do here: no mail would leave"
-                    )
+                    text = f"{member} speaks TLS from the first octet, which Postfix does not do here: no mail leaves by it"
                     remedy = f"use the relay's port for STARTTLS, often 587, or set {_SWITCH}"
                     self.warn(origin, text, remedy, "implicit-tls-port")
 

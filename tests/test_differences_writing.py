@@ -28,7 +28,7 @@ def test_empty_secret_file(box: Box) -> None:
     assert box.table("sasl_passwd") is None
     assert of_level(result, "warn") == [
         (
-            "env DEFAULT_RELAY_HOST: no login is set: relays are used without one, and nothing demands TLS -- "
+            "env DEFAULT_RELAY_HOST: no login is set: relays are used without one, and TLS is as main.cf has it -- "
             "set RELAY_USER and RELAY_PASSWORD, or write postfix-sasl-password.cf"
         ),
         "env RELAY_PASSWORD__FILE: the file it names is empty, so nothing is set -- write the value into the file",

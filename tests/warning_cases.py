@@ -12,7 +12,7 @@ FULL = {**DEFAULT, **LOGIN}
 KEEP_ONE = "keep one of the two"
 FIRST = f"comes first -- {KEEP_ONE}"
 NO_LOGIN = (
-    "no login is set: relays are used without one, and nothing demands TLS -- "
+    "no login is set: relays are used without one, and TLS is as main.cf has it -- "
     "set RELAY_USER and RELAY_PASSWORD, or write postfix-sasl-password.cf"
 )
 NO_RELAY = (
@@ -39,7 +39,7 @@ ALL_THE_SAME = (
     "its mail goes to DEFAULT_RELAY_HOST all the same -- set RELAY_ROUTING=transports, where it goes directly"
 )
 IMPLICIT = (
-    "speaks TLS from the first octet, which Postfix does not do here: no mail would leave -- "
+    "speaks TLS from the first octet, which Postfix does not do here: no mail leaves by it -- "
     "use the relay's port for STARTTLS, often 587, or set RELAY_ROUTING=transports"
 )
 

@@ -15,6 +15,7 @@ from dms_relay.checks.rules import SEVERITIES, Finding
 from dms_relay.checks.secrets import check_secrets
 from dms_relay.checks.subject import examine
 from dms_relay.checks.user_file import check_user_file
+from dms_relay.checks.ways import check_ways
 from dms_relay.sources.secrets import secret_places
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def check(paths: Paths, environ: Mapping[str, str]) -> Report:
 
 
 def _findings(subject: Subject) -> Iterator[Finding]:
-    for run in (check_logins, check_routes, check_user_file, check_machine):
+    for run in (check_logins, check_routes, check_user_file, check_machine, check_ways):
         yield from run(subject)
 
 

@@ -31,7 +31,7 @@ RULES = {
     "given-twice": Rule(WARNING, "the same is said twice, and one of the two is dropped"),
     "two-spellings": Rule(WARNING, "a domain is written in two ways that mean the same"),
     # Logins.
-    "no-login": Rule(WARNING, "relays are used without any login, and nothing demands TLS"),
+    "no-login": Rule(WARNING, "relays are used without any login"),
     "half-a-login": Rule(WARNING, "a user name without a password, or the other way round"),
     "login-without-relay": Rule(WARNING, "a login that no relay will ever be offered"),
     "relay-without-login": Rule(WARNING, "mail goes to a relay without a login, while others have one"),
@@ -68,6 +68,7 @@ RULES = {
     "table-changed": Rule(WARNING, "somebody changed mode or owner of a table of ours since the last apply"),
     "routes-not-used": Rule(WARNING, "a parameter of main.cf sends mail past the relays"),
     "foreign-relayhost": Rule(NOTE, "mail that has no relay goes to a relayhost that main.cf had before us"),
+    "mail-does-not-leave": Rule(ERROR, "mail of a sender would stay in the queue, or be returned"),
     "service-name-taken": Rule(ERROR, "a service of master.cf has the name of one of ours"),
     "postfix-too-old": Rule(ERROR, "Postfix is older than a feature in use"),
     "sasl-mechanisms-missing": Rule(ERROR, "Postfix has no way to log in: libsasl2-modules is missing"),

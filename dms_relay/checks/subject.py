@@ -56,6 +56,8 @@ ASKED = (
 )
 
 _NOT_LOOKED_AT = "machine-not-looked-at"
+#: What is said of a program that is missing.
+_NOT_FOUND = "is not found"
 _NO_POSTFIX = "Postfix itself was not looked at"
 
 
@@ -172,9 +174,10 @@ def _machine(paths: Paths, config: RelayConfig, wanted: PostfixConfig, findings:
 def _unreadable(error: PostfixError | WriteError, origin: Origin) -> Finding:
     """Say why the machine was not looked at: what another user could read is no fault of the machine."""
     text, _, remedy = str(error).partition(" -- ")
-    if isinstance(error, PostfixError) or remedy == AS_ROOT:
-        return Finding(_NOT_LOOKED_AT, origin, f"{_NO_POSTFIX}: {text}", remedy or "run that program by hand")
-    return Finding("machine-unreadable", origin, text, remedy)
+    is_missing = isinstance(error, PostfixError) and _NOT_FOUND in text
+    if is_missing or remedy == AS_ROOT:
+        return Finding(_NOT_LOOKED_AT, origin, f"{_NO_POSTFIX}: {text}", remedy)
+    return Finding("machine-unreadable", origin, text, remedy or "run that program by hand, and mend what it names")
 
 
 def _asked(postfix: Postfix, config: RelayConfig, changes: Plan) -> Machine:

@@ -39,7 +39,10 @@ _ANYBODY = "someone@recipient.invalid"
 
 def run(arguments: Namespace, context: Context) -> int:
     """Print the way of the message; then raise what is wrong with the inputs, if anything."""
-    message = (_sender(arguments.sender), _address(arguments.recipient or _ANYBODY, "RECIPIENT"))
+    message = (
+        _sender(arguments.sender),
+        _address(_ANYBODY if arguments.recipient is None else arguments.recipient, "RECIPIENT"),
+    )
     explainer = _Explainer(context, message)
     document = explainer.document()
     if arguments.json:
@@ -106,7 +109,7 @@ def _text(document: Document) -> Iterator[str]:
 
 def _sender(text: str) -> str:
     """Give the sender's address; the null sender is empty."""
-    return "" if text in {NULL_SENDER, ""} else _address(text, "SENDER")
+    return "" if text == NULL_SENDER else _address(text, "SENDER")
 
 
 def _address(text: str, what: str) -> str:

@@ -59,6 +59,8 @@ def _delivery(view: View, places: _Places, way: Way, envelope: tuple[str, str]) 
     """Give what the delivery service does."""
     if (service := view.service(way.transport)) is None:
         return {"failure": f"there is no service {way.transport} in master.cf"}
+    if way.transport in view.values.words("defer_transports"):
+        return {"failure": f"defer_transports in main.cf has {way.transport}, so nothing is tried by it"}
     program, values = service
     if program == ERROR:
         return {"program": program, "failure": way.nexthop}

@@ -39,7 +39,7 @@ _TEXTS = {
     (Failure.NAME, _ANY): Diagnosis(
         "a slip in the name, or a DNS that does not answer. Postfix asks the DNS alone: a name in /etc/hosts counts only"
         " where main.cf says smtp_host_lookup = native",
-        "look for a slip in the name; try: getent ahosts {host}",
+        "look for a slip in the name, or have it in the DNS that this machine asks (/etc/resolv.conf)",
     ),
     (Failure.NAME, _BY_MX): Diagnosis(
         "without brackets this is a mail domain, whose MX hosts are looked up",
@@ -106,11 +106,11 @@ _TEXTS = {
         "install ca-certificates, or have {ca_file} name the file that is there",
     ),
     (Failure.IMPLICIT_TLS, _ANY): Diagnosis(
-        "port {port} wants TLS from the first octet (SMTPS), and STARTTLS is configured",
-        "write {implicit}; or use port 587",
+        "port {port} wants TLS from the first octet (SMTPS), and it is tried without",
+        "write {implicit} (with level encrypt or a stronger one); or use port 587",
     ),
     (Failure.IMPLICIT_TLS, _BY_MAPS): Diagnosis(
-        "port {port} wants TLS from the first octet (SMTPS), and STARTTLS is configured",
+        "port {port} wants TLS from the first octet (SMTPS), and it is tried without",
         "use port 587; or RELAY_ROUTING=transports, with which port 465 works",
     ),
     (Failure.STARTTLS, _ANY): Diagnosis(
@@ -156,6 +156,10 @@ _TEXTS = {
     (Failure.REJECTED, _ANY): Diagnosis(
         "the server does not want this machine, its name, or an address: see its reply",
         "look at the reply; mostly the sender must be proved to be yours at the service, or this machine's address allowed",
+    ),
+    (Failure.REJECTED, Detail.LOGIN_WANTED): Diagnosis(
+        "the server takes no mail without a login, and none is used here",
+        "give this relay a login: RELAY_USER and RELAY_PASSWORD, postfix-sasl-password.cf, or relay.yaml",
     ),
     (Failure.REJECTED, Detail.TEMPORARY): Diagnosis(
         "the server puts it off: overload, a limit, or too many attempts from here",

@@ -48,6 +48,7 @@ class Detail(StrEnum):
     NOT_OURS = "not ours"
     TEMPORARY = "temporary"
     CLEARTEXT = "cleartext"
+    LOGIN_WANTED = "login wanted"
 
 
 class StepError(Exception):

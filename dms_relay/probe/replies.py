@@ -19,6 +19,8 @@ _NO_PASSWORDS = re.compile(
 _ANOTHER_PASSWORD = re.compile(r"application-specific password|log ?in (via|with) your web browser", re.IGNORECASE)
 _BAD_LOGIN = frozenset({"5.7.8", "5.7.3", "5.7.9"})
 _MECHANISM_CODES = frozenset({504, 534, 538})
+#: "Authentication required" (RFC 4954, section 6).
+_LOGIN_WANTED = 530
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,4 +61,7 @@ def auth_failure(reply: Reply) -> Failure:
 
 def rejected(what: str, reply: Reply) -> StepError:
     """Give the failure of a step that the server refused."""
-    return StepError(Failure.REJECTED, what, reply.text, Detail.TEMPORARY if reply.is_temporary else Detail.NONE)
+    detail = (
+        Detail.TEMPORARY if reply.is_temporary else Detail.LOGIN_WANTED if reply.code == _LOGIN_WANTED else Detail.NONE
+    )
+    return StepError(Failure.REJECTED, what, reply.text, detail)

@@ -89,7 +89,7 @@ def address_of(key: str) -> str:
 
 
 def selected(found: Iterable[Target], words: Sequence[str]) -> tuple[Target, ...]:
-    """Give those that one of the words names: a relay, one of its nexthops, or a route's text; all without a word."""
+    """Give those that one of the words names: a relay, a nexthop, its host, or a route's text; all without a word."""
     wanted = {word.casefold() for word in words}
     return tuple(target for target in found if not wanted or wanted & _names(target))
 
@@ -101,4 +101,4 @@ def unknown(found: Iterable[Target], words: Sequence[str]) -> tuple[str, ...]:
 
 
 def _names(target: Target) -> set[str]:
-    return {name.casefold() for name in (target.relay, target.nexthop, *target.routes)}
+    return {name.casefold() for name in (target.relay, target.nexthop, target.host, *target.routes)}

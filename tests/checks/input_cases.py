@@ -284,7 +284,7 @@ CASES = (
         given({RELAYMAP: "@a.test\n", "vhost": "a.test\n"}, HOST, LOGIN),
         f"{RELAYMAP}:1",
         "smtp_tls_security_level = encrypt keeps it from servers without TLS",
-        # Without a login nothing demands TLS.
+        # Without a login we demand no TLS.
         given({RELAYMAP: "@a.test\n", "vhost": "a.test\n"}, HOST),
     ),
     Case(

@@ -184,3 +184,12 @@ def test_no_password_of_relay_yaml_is_shown(box: Box) -> None:
     result = box.run("check")
     assert result.code == os.EX_CONFIG
     assert SECRET not in result.out + result.err
+
+
+def test_main_cf_that_postfix_cannot_read(box: Box) -> None:
+    """A Postfix that cannot run is an error, and not one that was not looked at."""
+    box.write_main_cf(box.main_cf.read_text() + "this is no setting\n")
+    result = box.run("check", env={"DEFAULT_RELAY_HOST": "[r.test]:587"})
+    assert result.code == 1
+    assert "error    machine-unreadable" in result.out
+    assert "postconf -x failed" in result.out

@@ -12,13 +12,13 @@ import pytest
 import dms_relay
 from dms_relay.checks.rules import RULES, SEVERITIES
 from tests.box import Box
-from tests.checks import input_cases, machine_cases, secret_cases, user_file_cases
+from tests.checks import input_cases, machine_cases, secret_cases, user_file_cases, way_cases
 from tests.checks.given import SECRET, Case
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-CASES = (*input_cases.CASES, *secret_cases.CASES, *user_file_cases.CASES, *machine_cases.CASES)
+CASES = (*input_cases.CASES, *secret_cases.CASES, *user_file_cases.CASES, *machine_cases.CASES, *way_cases.CASES)
 _IDENTIFIER = re.compile(r"[a-z]+(-[a-z]+)+")
 #: What makes findings and problems; an identifier stands among the arguments.
 _MAKERS = frozenset({"Finding", "Problem", "_Verdict", "_problem", "dropped", "warn", "_error"})

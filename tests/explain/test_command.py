@@ -167,6 +167,7 @@ WAYS = {
     "no table": ("transport_maps = texthash:/no/such", "transport_maps: texthash:/no/such: postmap -q failed"),
     "twice": ("transport_maps = texthash:{dir}/twice", "a key stands twice in it, so Postfix refuses the whole table"),
     "no list": ("relay_domains = /no/such/file", "/no/such/file cannot be read: No such file or directory"),
+    "deferred": ("defer_transports = local, smtp", "defer_transports in main.cf has smtp, so nothing is tried by it"),
     "weak": ("smtp_tls_wrappermode = yes", "TLS from the first octet (smtp_tls_wrappermode) needs level encrypt"),
     "no level": ("smtp_tls_policy_maps = static:soon", "smtp_tls_policy_maps names no level of TLS"),
     "passwords": (
@@ -267,7 +268,7 @@ def test_no_login_is_an_argument(ready: Box, monkeypatch: pytest.MonkeyPatch) ->
     assert SECRET not in " ".join(started)
 
 
-@pytest.mark.parametrize("address", ["anna", "@domain1.com", "anna@", "a b@c.test", "a\n@c.test", "a@b@-"])
+@pytest.mark.parametrize("address", ["", "anna", "@domain1.com", "anna@", "a b@c.test", "a\n@c.test", "a@b@-"])
 def test_not_an_address(ready: Box, address: str) -> None:
     """What is no address is refused with exit code 2 and what to write; nothing is explained."""
     result = ready.run("explain", address)

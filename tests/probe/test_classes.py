@@ -201,8 +201,8 @@ def test_implicit_tls_expected(scene: Scene) -> None:
     what = "no greeting in 0.5 s, but the server takes TLS from the first octet"
     assert told(result) == ("implicit TLS expected", what, None)
     assert advice(result) == (
-        f"port {relay.port} wants TLS from the first octet (SMTPS), and STARTTLS is configured",
-        "write tls: {mode: implicit}; or use port 587",
+        f"port {relay.port} wants TLS from the first octet (SMTPS), and it is tried without",
+        "write tls: {mode: implicit} (with level encrypt or a stronger one); or use port 587",
     )
     assert result["tls"]["certificate"]["names"] == ["smtps.test"]
     assert relay.attempts == ()

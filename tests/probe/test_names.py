@@ -35,7 +35,10 @@ def test_name(scene: Scene, records: dict[tuple[str, str], list[str]], what: str
     scene.name("r", "r.test", 587)
     result = scene.result(timeout=SHORT)
     assert told(result) == ("name", what, None)
-    assert advice(result) == (NAME_CAUSE, "look for a slip in the name; try: getent ahosts r.test")
+    assert advice(result) == (
+        NAME_CAUSE,
+        "look for a slip in the name, or have it in the DNS that this machine asks (/etc/resolv.conf)",
+    )
     assert (result["host"], result["address"]) == (None, None)
 
 

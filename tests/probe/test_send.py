@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from stage import Login, Mode
+from stage import SUBMISSION, Login, Mode
 from stage.listener import Listener
 from tests.probe.scene import PASSWORD, SHORT, advice, told
 
@@ -99,6 +99,19 @@ def test_rejected(scene: Scene, verb: str, what: str) -> None:
         "look at the reply; mostly the sender must be proved to be yours at the service"
     )
     assert (relay.received, result["sent"]) == ((), False)
+
+
+def test_login_that_the_server_wants(scene: Scene) -> None:
+    """530 at the message says that a login is missing, and so do cause and remedy."""
+    relay = scene.relay("r", SUBMISSION, login=False)
+    result = scene.result(*TO)
+    assert told(result)[0] == "rejected"
+    assert "530" in str(told(result)[2])
+    assert advice(result) == (
+        "the server takes no mail without a login, and none is used here",
+        "give this relay a login: RELAY_USER and RELAY_PASSWORD, postfix-sasl-password.cf, or relay.yaml",
+    )
+    assert relay.received == ()
 
 
 def serve_and_keep(client: Client) -> None:

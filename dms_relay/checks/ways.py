@@ -1,0 +1,86 @@
+"""Ways that do not lead out: what Postfix would do with mail of the senders that the inputs name, after ``apply``.
+
+Asks Postfix as ``dms-relay explain`` does. Silent where there is no master.cf.
+
+Known limits: senders up to ``SENDERS_MAX``, each with a recipient that no table names.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dms_relay.checks.rules import Finding
+from dms_relay.errors import PostfixError
+from dms_relay.explain.report import way_document
+from dms_relay.explain.views import view_after, view_now
+from dms_relay.model import MAPS, NULL_SENDER, Origin
+from dms_relay.postfix import Postfix
+from dms_relay.relays import CLEARTEXT_LEVELS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from dms_relay.checks.subject import Subject
+    from dms_relay.explain.report import Document
+    from dms_relay.explain.views import View
+
+#: Each takes a few processes of Postfix's, some 10 ms.
+SENDERS_MAX = 20
+_LEVEL = "smtp_tls_security_level"
+_RECIPIENT = "someone@recipient.invalid"
+_ANYBODY = "someone@sender.invalid"
+
+
+def check_ways(subject: Subject) -> Iterator[Finding]:
+    """Give each reason for which mail stays in the queue or is returned, and each login that can travel without TLS."""
+    if subject.machine is None or not subject.config.enabled or not subject.paths.master_cf.exists():
+        return
+    try:
+        ways = list(_ways(subject))
+    except PostfixError:  # said elsewhere
+        return
+    failures: dict[str, str] = {}
+    for sender, way in ways:
+        if way["failure"]:
+            failures.setdefault(way["failure"], sender or NULL_SENDER)
+    for failure, sender in failures.items():
+        text = f"mail of {sender} would not leave: {failure}"
+        yield Finding(
+            "mail-does-not-leave", Origin("main.cf"), text, f"mend it; dms-relay explain '{sender}' shows the way"
+        )
+    yield from dict.fromkeys(finding for _, way in ways for finding in _cleartext(subject, way))
+
+
+def _ways(subject: Subject) -> Iterator[tuple[str, Document]]:
+    """Give the way of each sender."""
+    view = _view(subject)
+    senders = dict.fromkeys(_address(use.sender) for use in subject.uses)
+    for sender in list(senders)[:SENDERS_MAX]:
+        yield sender, way_document(view, None, sender, _RECIPIENT)
+
+
+def _view(subject: Subject) -> View:
+    postfix = Postfix(subject.paths.postfix_dir)
+    now = view_now(postfix)
+    changes = subject.machine.plan if subject.machine else None
+    return view_after(postfix, now, changes, subject.paths) if changes and not changes.is_empty else now
+
+
+def _address(key: str) -> str:
+    """Give an address that a sender key stands for."""
+    if key in {"", NULL_SENDER}:
+        return "" if key else _ANYBODY
+    return f"someone{key}" if key.startswith("@") else key
+
+
+def _cleartext(subject: Subject, way: Document) -> Iterator[Finding]:
+    """Find logins that the level does not protect; what relay.yaml and postfix-main.cf say is spoken of elsewhere."""
+    if subject.routing != MAPS or _LEVEL in subject.config.user_parameters:
+        return
+    for hop in way["hops"]:
+        tls, login = hop["tls"], hop["login"]
+        if login and tls["level"] in CLEARTEXT_LEVELS:
+            place = f"{tls['key']} in {tls['table']}" if tls["key"] else tls["parameter"]
+            what = f"the login {login['username']} at {hop['nexthop']}"
+            text = f"{what} can travel without TLS: level {tls['level']} ({place})"
+            yield Finding("cleartext-login", Origin("main.cf"), text, "have it say encrypt, or take it away")

@@ -1,0 +1,71 @@
+"""Rules of what Postfix would do with mail: whether it leaves, and whether a login is protected on its way."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tests.box import BASE_MAIN_CF
+from tests.checks.given import DEFAULT, LOGIN, RELAYMAP, Case, given
+from tests.machine import MASTER_CF
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from dms_relay.checks.rules import Finding
+    from tests.box import Box
+    from tests.checks.given import Run
+
+ROUTE = {RELAYMAP: "@a.test [r.test]:587\n"}
+FULL = {**DEFAULT, **LOGIN}
+NO_SMTP = "relay unix - - n - - smtp\n"
+
+
+def postfix(files: Mapping[str, str], *envs: Mapping[str, str], services: str = MASTER_CF, more: str = "") -> Run:
+    """Give what is found with these services, and with ``more`` in main.cf."""
+
+    def run(box: Box) -> Iterable[Finding]:
+        (box.postfix_dir / "master.cf").write_text(services)
+        box.write_main_cf(BASE_MAIN_CF + more)
+        return given(files, *envs)(box)
+
+    return run
+
+
+RULE = "mail-does-not-leave"
+CASES = (
+    Case(
+        RULE,
+        postfix(ROUTE, services=NO_SMTP),
+        "main.cf",
+        "mail of someone@a.test would not leave: there is no service smtp in master.cf",
+        postfix(ROUTE),
+    ),
+    Case(
+        RULE,
+        postfix(ROUTE, FULL, more="transport_maps = texthash:/no/such\n"),
+        "main.cf",
+        "mail of someone@a.test would not leave: transport_maps: texthash:/no/such: postmap -q failed",
+        postfix(ROUTE, FULL, more="transport_maps = inline:{x.test=smtp:}\n"),
+    ),
+    Case(
+        RULE,
+        postfix({}, DEFAULT, more="defer_transports = smtp\n"),
+        "main.cf",
+        "mail of <> would not leave: defer_transports in main.cf has smtp, so nothing is tried by it",
+        postfix({}, DEFAULT, more="defer_transports = relay\n"),
+    ),
+    Case(
+        "cleartext-login",
+        postfix({}, FULL, more="smtp_tls_policy_maps = inline:{[r.test]:587=may}\n"),
+        "main.cf",
+        "the login user at [r.test]:587 can travel without TLS: level may ([r.test]:587 in inline:{[r.test]:587=may})",
+        postfix({}, FULL, more="smtp_tls_policy_maps = inline:{[r.test]:587=secure}\n"),
+    ),
+    Case(
+        "cleartext-login",
+        postfix({}, FULL, services="smtp unix - - n - - smtp\n -o smtp_tls_security_level=none\n"),
+        "main.cf",
+        "the login user at [r.test]:587 can travel without TLS: level none (smtp_tls_security_level)",
+        postfix({}, FULL),
+    ),
+)
