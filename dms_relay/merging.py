@@ -170,7 +170,13 @@ class Merger:
         """Warn of a login whose key is no nexthop of ours, and name the one that may be meant."""
         text = "no relay that is set here has this key, so the login is not used"
         remedy = "write the key exactly as the nexthop, brackets and port included"
-        if len(nexthops) <= _NEAR_MAX and (near := nearest(entry.key, nexthops)):
+        senders = (
+            *(route.key for route in self.relaymap.routes),
+            *(f"@{domain.name}" for domain in self.inputs.domains),
+        )
+        if f"@{entry.key}".casefold() in map(str.casefold, senders):
+            remedy = f"write @{entry.key}, if the senders of that domain are meant"
+        elif len(nexthops) <= _NEAR_MAX and (near := nearest(entry.key, nexthops)):
             text, remedy = f"{text}; {near.nexthop} differs in {near.what}", f"write {near.nexthop} as the key"
         self.warn(entry.origin, text, remedy, "login-without-relay")
 

@@ -324,6 +324,17 @@ CASES = (
         ],
     ),
     Case(
+        "a login of a domain without its @",
+        {**LOGIN, "DEFAULT_RELAY_HOST": "[r.test]:587"},
+        {RELAYMAP: "@A.test [s.test]\n", LOGINS: "a.test u:1\n"},
+        [
+            (
+                f"{LOGINS}:1: no relay that is set here has this key, so the login is not used -- "
+                "write @a.test, if the senders of that domain are meant"
+            ),
+        ],
+    ),
+    Case(
         "a sender without a relay",
         {**LOGIN, "RELAY_HOST": "r.test"},
         {RELAYMAP: "@a.test\n", "vhost": "a.test\nb.test", LOGINS: "@a.test u:1\nx@B.test u:2\n"},

@@ -57,9 +57,9 @@ def _changes(machine: Machine) -> Iterator[Finding]:
     behind = [c for c in changes.parameters if not c.put_back and _is_changed(c, machine)]
     for change in behind:
         yield Finding("parameter-changed", MAIN_CF, *_changed(change, state.parameters[change.name].values))
-    tables = [table for table in changes.tables if table.name in state.tables and _is_rights_alone(table)]
-    yield from map(_table, tables)
-    names = [table.name for table in changes.tables if table not in tables]
+    opened = [table for table in changes.tables if table.name in state.tables and _has_other_rights(table)]
+    yield from map(_table, opened)
+    names = [table.name for table in changes.tables if table not in opened or _has_other_content(table)]
     names += [service.name for service in changes.services]
     names += [change.name for change in changes.parameters if change not in behind]
     if names:
@@ -81,8 +81,13 @@ def _changed(change: ParameterChange, values: tuple[str, ...]) -> tuple[str, str
     return text, "dms-relay apply sets it again; to keep it, write it into postfix-main.cf"
 
 
-def _is_rights_alone(table: TableChange) -> bool:
-    return table.old is not None and table.new is not None and table.old.content == table.new.content
+def _has_other_rights(table: TableChange) -> bool:
+    old, new = table.old, table.new
+    return old is not None and new is not None and (old.mode, old.uid, old.gid) != (new.mode, new.uid, new.gid)
+
+
+def _has_other_content(table: TableChange) -> bool:
+    return table.old is None or table.new is None or table.old.content != table.new.content
 
 
 def _table(table: TableChange) -> Finding:

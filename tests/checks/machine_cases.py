@@ -134,6 +134,11 @@ def _to_0644(box: Box) -> None:
     (box.postfix_dir / "sasl_passwd").chmod(0o644)
 
 
+def _written_anew(box: Box) -> None:
+    (box.postfix_dir / "sasl_passwd").write_text("[r.test]:587\tother:login\n")
+    _to_0644(box)
+
+
 def _by_hand(box: Box) -> None:
     (box.postfix_dir / "sasl_passwd").write_text("x y:z\n")
 
@@ -169,6 +174,8 @@ CASES = (
         applied(nothing, {}),
     ),
     Case("table-changed", applied(_to_0644), "sasl_passwd", "gave it mode 0644", applied(nothing)),
+    Case("table-changed", applied(_written_anew), "sasl_passwd", "gave it mode 0644", applied(nothing)),
+    Case("apply-due", applied(_written_anew), "main.cf", "sasl_passwd would change", applied(_to_0644)),
     Case(
         "routes-not-used",
         main_cf("default_transport = smtp:[own.test]\n", {}, FULL),
