@@ -133,6 +133,11 @@ def split(text: str) -> list[str]:
     return [word for word in words if word]
 
 
+def is_yes(value: str) -> bool:
+    """Whether a boolean parameter is on, in any letter case (mail_conf_bool.c)."""
+    return value.lower() == "yes"
+
+
 def may_hold_login(name: str, value: str | None) -> bool:
     """Whether a parameter's value can hold a login, such as ``static:user:password``."""
     return name.endswith("_password_maps") and bool(value) and not _PLAIN_TABLES.fullmatch(value or "")

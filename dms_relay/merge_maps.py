@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dms_relay.configuration import RelayConfig
+from dms_relay.main_cf import is_yes
 from dms_relay.merging import Merger, login_keys
 from dms_relay.model import AS_DEFAULT, IMPLICIT_TLS_PORTS, NULL_SENDER, Origin, Route
 from dms_relay.nexthop import host_of
@@ -144,7 +145,7 @@ class MapsMerger(Merger):
     def _is_by_sender(self) -> bool:
         """Whether Postfix looks logins up by sender: not where the operator says no."""
         own = self.inputs.user_parameters
-        return all(own[name].value == "yes" for name in _BY_SENDER if name in own)
+        return all(is_yes(own[name].value) for name in _BY_SENDER if name in own)
 
     def _warn_of_logins_at_other_relays(self, routes: Iterable[Route]) -> None:
         """Warn of each login by domain that Postfix offers to the relay of one of its addresses, or to a stranger."""

@@ -13,6 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from dms_relay.main_cf import is_yes
 from dms_relay.merging import lookup_keys
 from dms_relay.model import AS_DEFAULT, NULL_SENDER, NexthopList
 from dms_relay.nexthop import SyntaxProblem, parse_nexthops
@@ -74,7 +75,7 @@ class _Maps:
         self.routes = {route.key.casefold(): route for route in reversed(routes)}
         logins = () if "smtp_sasl_password_maps" in own else config.logins or ()
         self.by_key = {entry.key.casefold(): entry for entry in reversed(logins)}
-        is_by_sender = own[_BY_SENDER].value == "yes" if _BY_SENDER in own else config.login_file
+        is_by_sender = is_yes(own[_BY_SENDER].value) if _BY_SENDER in own else config.login_file
         self.by_sender = {key: entry for key, entry in self.by_key.items() if "@" in key and is_by_sender}
 
     def uses(self) -> Iterator[Use]:

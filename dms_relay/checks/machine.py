@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from dms_relay.checks.lookups import RECIPIENTS, SENDERS
 from dms_relay.checks.rules import Finding
+from dms_relay.main_cf import is_yes
 from dms_relay.mask import mask_parameter
 from dms_relay.model import AUTHORITY_LEVELS, MAPS, Origin
 from dms_relay.uses import sender_keys
@@ -136,7 +137,11 @@ def _tables(subject: Subject, ways: dict[str, dict[str, str]]) -> Iterator[Findi
 def _authorities(subject: Subject, machine: Machine) -> Iterator[Finding]:
     """Find a level that asks authorities where none is known (TLS_README); relays of their own have theirs."""
     level = subject.after("smtp_tls_security_level")
-    if subject.routing != MAPS or level not in AUTHORITY_LEVELS or machine.asked.get("tls_append_default_CA") == "yes":
+    if (
+        subject.routing != MAPS
+        or level not in AUTHORITY_LEVELS
+        or is_yes(machine.asked.get("tls_append_default_CA", ""))
+    ):
         return
     file, anchor = (machine.asked.get(name, "") for name in ("smtp_tls_CAfile", "smtp_tls_trust_anchor_file"))
     if anchor or machine.asked.get("smtp_tls_CApath") or (file and Path(file).is_file()):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from dms_relay.checks.logins import listed
 from dms_relay.checks.rules import Finding
+from dms_relay.main_cf import is_yes
 from dms_relay.merging import nearest_name
 from dms_relay.model import AS_DEFAULT, MAPS, Relaymap
 from dms_relay.relays import CLEARTEXT_LEVELS
@@ -39,7 +40,7 @@ def is_contradicted(subject: Subject, finding: Finding) -> bool:
     """Whether merging, which sees less, said what is not so, or what is said here with more."""
     match finding.rule:
         case "implicit-tls-port":
-            return subject.parameter("smtp_tls_wrappermode") == "yes"
+            return is_yes(subject.parameter("smtp_tls_wrappermode"))
         case "no-login":
             return not any(use.nexthop for use in subject.uses)
         case "relay-without-login":

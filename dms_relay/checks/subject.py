@@ -115,7 +115,7 @@ class Subject:
     def is_logging_in(self) -> bool:
         """Whether Postfix uses logins: not where the operator's own file says no."""
         own = self.config.user_parameters.get("smtp_sasl_auth_enable")
-        return self.routing != MAPS or own is None or own.value == "yes"
+        return self.routing != MAPS or own is None or main_cf.is_yes(own.value)
 
     @property
     def has_default(self) -> bool:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from dms_relay.checks.rules import Finding
+from dms_relay.main_cf import is_yes
 from dms_relay.model import MAPS, RELAYHOST_MAP, SASL_PASSWD
 from dms_relay.relays import CLEARTEXT_LEVELS
 from dms_relay.render import render
@@ -70,11 +71,11 @@ def _logins(subject: Subject, value: str) -> _Verdict | None:
 
 def _by_sender(subject: Subject, value: str) -> _Verdict | None:
     has_senders = any("@" in entry.key for entry in subject.config.logins or ())
-    return _Verdict("is not yes, so no login by sender is used") if has_senders and value != "yes" else None
+    return _Verdict("is not yes, so no login by sender is used") if has_senders and not is_yes(value) else None
 
 
 def _auth(_subject: Subject, value: str) -> _Verdict | None:
-    return _Verdict("is not yes, so no login is used at all") if value != "yes" else None
+    return _Verdict("is not yes, so no login is used at all") if not is_yes(value) else None
 
 
 def _security(subject: Subject, value: str) -> _Verdict | None:
@@ -90,7 +91,7 @@ def _level(subject: Subject, value: str) -> _Verdict | None:
     has_policy = subject.parameter("smtp_tls_policy_maps") or "smtp_tls_policy_maps" in subject.user_file
     options = subject.config.user_parameters.get(_SECURITY_OPTIONS)
     is_kept = options and _NO_PLAINTEXT in options.value
-    if not subject.is_logging_in or has_policy or is_kept or (value and value not in CLEARTEXT_LEVELS):
+    if not subject.is_logging_in or has_policy or is_kept or (value and value.lower() not in CLEARTEXT_LEVELS):
         return None
     remedy = "write encrypt, or set RELAY_ROUTING=transports, where each relay has a level of its own"
     return _Verdict("lets a login travel without TLS", remedy, "cleartext-login")

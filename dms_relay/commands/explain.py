@@ -7,6 +7,7 @@ that the message does not leave: it stays in the queue, or is returned.
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING
 
 from dms_relay.errors import ArgumentError, InputError
@@ -119,4 +120,7 @@ def _address(text: str, what: str) -> str:
     if not local or not is_domain(domain) or any(c.isspace() or not c.isprintable() for c in address):
         remedy = "write user@example.com" + ", or <> for the null sender" * (what == "SENDER")
         raise ArgumentError([Problem(Origin(what), "it is not an address", remedy)])
-    return address
+    # Inside Postfix a user has no quotes (RFC 5321, section 4.1.2).
+    is_quoted = local.startswith('"') and local.endswith('"') and len(local) > 1
+    bare = re.sub(r"\\(.)", r"\1", local[1:-1]) if is_quoted else local
+    return f"{bare}@{domain}"

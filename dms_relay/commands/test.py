@@ -10,8 +10,9 @@ import sys
 from functools import cache
 from typing import TYPE_CHECKING
 
-from dms_relay import main_cf
+from dms_relay import main_cf, master_cf
 from dms_relay.errors import UsageError
+from dms_relay.explain.values import Values
 from dms_relay.merge import merge
 from dms_relay.postfix import Postfix
 from dms_relay.probe import demand
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from dms_relay.commands import Context
+    from dms_relay.configuration import RelayConfig
+    from dms_relay.model import Paths
     from dms_relay.probe.outcome import Result
     from dms_relay.probe.targets import Target
     from dms_relay.uses import Use
@@ -51,7 +54,7 @@ def run(arguments: Namespace, context: Context) -> int:
     if config.enabled:
         postfix = Postfix(context.paths.postfix_dir)
         # As main.cf will be after ``apply``.
-        parameters = postfix.expanded() | render(config, context.paths).parameters
+        parameters = _parameters(postfix, config, context.paths)
         tried = _chosen(targets(config, _demands(parameters, postfix)), arguments.relay)
         how = settings(parameters, arguments.timeout, arguments.send_to, arguments.send_from)
         results = run_all(lambda target: attempt(target, how), tried, _progress(len(tried)))
@@ -70,6 +73,17 @@ def _check(arguments: Namespace) -> None:
         raise UsageError("--send-from without --send-to: no message is sent -- add --send-to user@example.com")
     if not 0 < arguments.timeout <= TIMEOUT_MAX:
         raise UsageError(f"--timeout: no relay can be tried so -- write a number above 0, up to {TIMEOUT_MAX} seconds")
+
+
+def _parameters(postfix: Postfix, config: RelayConfig, paths: Paths) -> dict[str, str]:
+    """Give what the client that is used by default sees, as it will be after ``apply``: a service may override main.cf."""
+    raw = postfix.parameters()
+    values = Values(raw, postfix.expanded()).with_changes(render(config, paths).parameters)
+    if config.transports is None and paths.master_cf.exists():
+        service = values.get("default_transport").partition(":")[0]
+        found = master_cf.command(postfix.read_master_cf(), service)
+        values = values.with_overrides({**found[1], "service_name": service}) if found else values
+    return {name: values.get(name) for name in raw}
 
 
 def _demands(parameters: dict[str, str], postfix: Postfix) -> Callable[[Use], demand.Demand]:

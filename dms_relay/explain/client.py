@@ -12,10 +12,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dms_relay.explain.tables import Key, Match
+from dms_relay.explain.tables import Key, LookupFailedError, Match
 from dms_relay.model import AUTHORITY_LEVELS, TLS_LEVELS, Login
 from dms_relay.relays import CLEARTEXT_LEVELS
-from dms_relay.tls_policy import level_for_all, policy_keys
+from dms_relay.tls_policy import Policy, level_for_all, parse_policy, policy_keys
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -122,8 +122,11 @@ class _Client:
     def _offer(self, nexthop: str, host: str) -> Offer | None:
         parameter = self._name("smtp_sasl_password_maps")
         tables = self.values.get(parameter)
-        if not tables or not self.values.is_yes(self._name("smtp_sasl_auth_enable")):
+        if not self.values.is_yes(self._name("smtp_sasl_auth_enable")):
             return None
+        if not tables:
+            switch = self._name("smtp_sasl_auth_enable")
+            raise LookupFailedError(f"{switch} = yes without {parameter}, so that smtp(8) ends as soon as it begins")
         by_sender = self._sender_keys()
         keys = [*by_sender, *([Key(host, is_partial=False)] if host else []), Key(nexthop, is_partial=False)]
         match = self.view.tables.find(parameter, tables, keys)
@@ -141,22 +144,29 @@ class _Client:
 
     def _demand(self, nexthop: str) -> Demand:
         match = self._policy(nexthop)
-        words = self._policy_words(match)
-        level = words[0] if match and words else level_for_all(self.get)
+        policy = parse_policy(match.value) if match else Policy(level_for_all(self.get))
+        level = policy.level
         implicit = self.values.is_yes(self._name("smtp_tls_wrappermode"))
-        parameter = match.parameter if match else self._name("smtp_tls_security_level")
-        failure = ""
-        if level not in TLS_LEVELS:
-            failure = f"{parameter} names no level of TLS"
-        elif implicit and level in CLEARTEXT_LEVELS - {"dane"}:
-            failure = (
-                f"TLS from the first octet ({self._name('smtp_tls_wrappermode')}) needs level encrypt or a stronger one"
-            )
-        names = tuple(self._names(level, words[1:]))
+        names = tuple(self._parts(level, policy)) or tuple(self._names(level))
         authorities = (
             (self.get("smtp_tls_CAfile"), self.get("smtp_tls_CApath")) if level in AUTHORITY_LEVELS else ("", "")
         )
+        parameter = match.parameter if match else self._name("smtp_tls_security_level")
+        failure = self._failure(policy, parameter, names, implicit=implicit)
         return Demand(level, implicit, names, *authorities, parameter, match, failure)
+
+    def _failure(self, policy: Policy, parameter: str, names: tuple[str, ...], *, implicit: bool) -> str:
+        """Say why Postfix tries no host ("client TLS configuration problem"), if it tries none."""
+        if policy.level not in TLS_LEVELS:
+            return f"{parameter} names no level of TLS"
+        if policy.trouble:
+            return f"{parameter}: {policy.trouble}"
+        if policy.level == "fingerprint" and not names:
+            return "level fingerprint without a fingerprint"
+        if implicit and policy.level in CLEARTEXT_LEVELS - {"dane"}:
+            wrapper = self._name("smtp_tls_wrappermode")
+            return f"TLS from the first octet ({wrapper}) needs level encrypt or a stronger one"
+        return ""
 
     def _policy(self, nexthop: str) -> Match | None:
         """Look for the entry of a nexthop; a plain domain is served by those of its parents (``.domain``) as well."""
@@ -166,25 +176,24 @@ class _Client:
             return None
         return self.view.tables.find(parameter, tables, [Key(key, is_partial=False) for key in policy_keys(nexthop)])
 
-    def _policy_words(self, match: Match | None) -> list[str]:
-        return match.value.replace(",", " ").split() if match else []
+    def _parts(self, level: str, policy: Policy) -> Iterator[str]:
+        separator = _NAMED_BY[level][1] if level in _NAMED_BY else ":"
+        yield from (part for value in policy.values(_MATCH) for part in value.split(separator) if part)
 
-    def _names(self, level: str, attributes: list[str]) -> Iterator[str]:
-        if level not in _NAMED_BY:
-            return
-        parameter, separator = _NAMED_BY[level]
-        own = [value for name, _, value in (word.partition("=") for word in attributes) if name.lower() == _MATCH]
-        if own:
-            yield from (part for value in own for part in value.split(separator) if part)
-        else:
-            yield from self.values.words(self._name(parameter))
+    def _names(self, level: str) -> Iterator[str]:
+        if level in _NAMED_BY:
+            yield from self.values.words(self._name(_NAMED_BY[level][0]))
 
     # What else is worth knowing.
 
     def _remarks(self, offer: Offer | None, demand: Demand, *, has_exchangers: bool) -> Iterator[str]:
-        if offer and demand.level in CLEARTEXT_LEVELS:
+        if (
+            offer
+            and demand.level in CLEARTEXT_LEVELS
+            and "noplaintext" not in self._options("smtp_sasl_security_options")
+        ):
             yield f"level {demand.level} does not protect the password: it can travel in the clear"
-        if offer and "noplaintext" in self._options():
+        if offer and "noplaintext" in self._options("smtp_sasl_tls_security_options"):
             yield "noplaintext: the mechanisms PLAIN and LOGIN, often the only ones, are not used"
         if has_exchangers and self.get("smtp_sasl_password_maps") and (offer is None or offer.by != "sender"):
             yield "a login under the name of one of its mail exchangers would come first; they are not looked up here"
@@ -196,8 +205,8 @@ class _Client:
         if demand.level.startswith("dane") and self.get("smtp_dns_support_level") != "dnssec":
             yield f"level {demand.level} needs {self._name('smtp_dns_support_level')} = dnssec"
 
-    def _options(self) -> list[str]:
-        return self.values.words(self._name("smtp_sasl_tls_security_options"))
+    def _options(self, parameter: str) -> list[str]:
+        return self.values.words(self._name(parameter))
 
 
 def _host_and_port(nexthop: str, port: str) -> tuple[str, str]:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from dms_relay.explain.values import Values
 
 _PARENTS = "parent_domain_matches_subdomains"
+#: The one of the lists in which a pattern can match subdomains: the others hold strings (resolve.c, resolve_local.c).
+_WITH_SUBDOMAINS = "relay_domains"
 
 
 class Domains:
@@ -26,9 +28,8 @@ class Domains:
 
     def has(self, parameter: str, domain: str) -> bool:
         """Whether a list has a domain: the first pattern that matches decides."""
-        is_parent = self.matches_parents(parameter)
         for pattern, is_match in _patterns(self._values.words(parameter), is_match=True):
-            if self._matches(parameter, pattern, domain.casefold(), is_parent=is_parent):
+            if self._matches(parameter, pattern, domain.casefold()):
                 return is_match
         return False
 
@@ -40,12 +41,17 @@ class Domains:
         """Whether a domain in this list stands for its subdomains as well."""
         return parameter in self._values.words(_PARENTS)
 
-    def _matches(self, parameter: str, pattern: str, domain: str, *, is_parent: bool) -> bool:
-        if ":" in pattern and not pattern.startswith("["):
+    def _matches(self, parameter: str, pattern: str, domain: str) -> bool:
+        """Whether one pattern matches; in ``relay_domains`` alone it can be one for the subdomains as well."""
+        names = [domain]
+        if parameter == _WITH_SUBDOMAINS:
             labels = domain.split(".")
-            names = [".".join(labels[number:]) for number in range(len(labels) if is_parent else 1)]
-            return self._tables.find(parameter, pattern, [Key(name, is_partial=False) for name in names]) is not None
-        return domain == pattern.casefold() or (is_parent and domain.endswith(f".{pattern.casefold()}"))
+            dot = "" if self.matches_parents(parameter) else "."
+            names += [dot + ".".join(labels[number:]) for number in range(1, len(labels))]
+        if ":" in pattern and not pattern.startswith("["):
+            keys = [Key(name, is_partial=number > 0) for number, name in enumerate(names)]
+            return self._tables.find(parameter, pattern, keys) is not None
+        return pattern.casefold() in names
 
 
 def _patterns(words: list[str], *, is_match: bool) -> Iterator[tuple[str, bool]]:
@@ -64,4 +70,10 @@ def _file_words(name: str) -> list[str]:
         lines = Path(name).read_text("utf-8", "replace").splitlines()
     except OSError as error:
         raise LookupFailedError(f"{name} cannot be read: {error.strerror}") from None
-    return [word for line in lines if not line.startswith("#") for word in line.replace(",", " ").split()]
+    return [word for line in lines for word in _words(line)]
+
+
+def _words(line: str) -> list[str]:
+    """Give the words of a line, up to one that begins a comment."""
+    words = line.replace(",", " ").split()
+    return words[: next((number for number, word in enumerate(words) if word.startswith("#")), None)]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from dms_relay import master_cf
 from dms_relay.explain.client import PROGRAMS, hops
-from dms_relay.explain.routing import ERROR, resolve
+from dms_relay.explain.routing import ERROR, RETRY, resolve
 from dms_relay.explain.tables import LookupFailedError
 
 if TYPE_CHECKING:
@@ -63,7 +63,9 @@ def _delivery(view: View, places: _Places, way: Way, envelope: tuple[str, str]) 
         return {"failure": f"defer_transports in main.cf has {way.transport}, so nothing is tried by it"}
     program, values = service
     if program == ERROR:
-        return {"program": program, "failure": way.nexthop}
+        # error(8) returns mail as ``error``, and keeps it as ``retry``.
+        is_kept = way.transport == RETRY or values.is_yes("soft_bounce")
+        return {"program": RETRY if is_kept else program, "failure": way.nexthop}
     if program not in PROGRAMS:
         return {"program": program}
     try:

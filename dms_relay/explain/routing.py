@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from dms_relay.explain.views import View
 
 #: Transports that deliver nothing: error(8).
-ERROR = "error"
+ERROR, RETRY = "error", "retry"
+_UNDELIVERABLE = "Address is undeliverable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +118,8 @@ class _Resolver:
         if not tables:
             return None
         match = self.view.tables.find(maps, tables, self._keys_of_sender(maps))
+        if match and not match.value:
+            raise LookupFailedError(f"{maps}: the entry of {match.key} in {match.shown_table} is empty")
         self.steps.append(Step(maps, match))
         return match
 
@@ -136,7 +139,7 @@ class _Resolver:
         new_transport, _, new_nexthop = match.value.partition(":")
         if not new_transport:
             return transport, new_nexthop or nexthop
-        return new_transport, new_nexthop or ("Address is undeliverable" if new_transport == ERROR else self.domain)
+        return new_transport, new_nexthop or (_UNDELIVERABLE if new_transport in {ERROR, RETRY} else self.domain)
 
     def _unless_moved(self, transport: str, nexthop: str) -> tuple[str, str]:
         """Give what ``relocated_maps`` makes of it: a bounce that names the new address."""

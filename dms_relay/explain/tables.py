@@ -83,7 +83,7 @@ class Tables:
             for table, answer in answers:
                 if isinstance(answer, str):
                     raise LookupFailedError(answer)
-                if value := answer.get(key.text.casefold()):
+                if (value := answer.get(key.text.casefold())) is not None:
                     return Match(parameter, table, key.text, value)
         return None
 

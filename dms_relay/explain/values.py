@@ -38,7 +38,7 @@ class Values:
 
     def is_yes(self, name: str) -> bool:
         """Whether a boolean parameter is on."""
-        return self.get(name).lower() == "yes"
+        return main_cf.is_yes(self.get(name))
 
     def words(self, name: str) -> list[str]:
         """Give a list of words, which commas or blanks separate; what stands in braces is one word."""

@@ -39,6 +39,8 @@ def attempt(target: Target, settings: Settings) -> Result:
         _session(address, sock, target, settings, seen)
     except StepError as failed:
         error = failed
+    except Exception as bug:  # noqa: BLE001 -- the other relays' results count; no text of it is shown, which could be anything
+        error = StepError(Failure.LOST, f"a bug of ours ended this try ({type(bug).__name__}): please report it")
     return Result(target, seen, time.monotonic() - begin, error)
 
 
@@ -64,14 +66,17 @@ def _session(address: Address, sock: socket.socket, target: Target, settings: Se
     try:
         Session(sock, target, settings, seen).run()
     except StepError as error:
-        if target.demand.level == "may" and error.kind is Failure.HANDSHAKE:
+        if target.demand.level == "may" and error.kind is Failure.HANDSHAKE and target.entry is None:
             _in_the_clear(error, address, target, settings, seen)
             return
         raise _told_apart(error, address, target, settings, seen) from None
 
 
 def _in_the_clear(error: StepError, address: Address, target: Target, settings: Settings, seen: Seen) -> None:
-    """Do as Postfix does at level ``may`` where TLS does not come about: without it, on another connection."""
+    """Do as Postfix does at level ``may`` where TLS does not come about: go without, on another connection.
+
+    Not where there is a login: whoever breaks a handshake must not get it (smtp_proto.c, RETRY_AS_PLAINTEXT).
+    """
     seen.remarks.append(f"{error.what}, so all of it goes in the clear, as level may allows")
     seen.protocol, seen.cipher, seen.certificate = "", "", None
     Session(connect(address, settings.timeout), target, settings, seen, with_tls=False).run()

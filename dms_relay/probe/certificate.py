@@ -38,7 +38,7 @@ def read(der: bytes) -> Certificate | None:
         names = tuple(_dns_names(found)) or tuple(_common_names(found.subject))
         issuer = ", ".join(_common_names(found.issuer)) or found.issuer.rfc4514_string()
         begin, end = found.not_valid_before_utc, found.not_valid_after_utc
-    except ValueError:
+    except Exception:  # noqa: BLE001 -- what a stranger's server shows can be odd in any way; it is no reason to stop
         return None
     return Certificate(names, begin, end, issuer, digest(der, "sha256"))
 
@@ -75,7 +75,7 @@ def has_fingerprint(der: bytes, wanted: Iterable[str], algorithm: str) -> bool:
     try:
         key = load_der_x509_certificate(der).public_key()
         both = (der, key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))
-    except ValueError:
+    except Exception:  # noqa: BLE001 -- as in ``read``
         both = (der, b"")
     found = {digest(data, algorithm) for data in both if data}
     return bool(found & {fingerprint.upper() for fingerprint in wanted} - {""})

@@ -11,9 +11,10 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from dms_relay.main_cf import is_yes
 from dms_relay.model import AUTHORITY_LEVELS, SYSTEM_AUTHORITIES, TLS_LEVELS
 from dms_relay.relays import CLEARTEXT_LEVELS
-from dms_relay.tls_policy import level_for_all
+from dms_relay.tls_policy import Policy, level_for_all, parse_policy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,6 +23,13 @@ if TYPE_CHECKING:
 
 #: The versions of TLS that there are, weakest first, as OpenSSL and Postfix write them.
 PROTOCOLS = ("SSLv2", "SSLv3", "TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3")
+#: Those of ``libsasl2-modules`` that are tried here: inside TLS the one that every service takes comes first, in the clear
+#: the one that does not show the password.
+MECHANISMS = ("PLAIN", "LOGIN", "CRAM-MD5")
+MECHANISMS_IN_CLEAR = ("CRAM-MD5", "PLAIN", "LOGIN")
+_PLAINTEXT = frozenset({"PLAIN", "LOGIN"})
+#: ``smtp_sasl_security_options`` of relays with a transport of their own.
+_OF_RELAYS = "noanonymous"
 #: What certificates are matched with where nothing else is said (postconf(5), smtp_tls_{secure,verify}_cert_match).
 _MATCH = {"secure": ("nexthop", "dot-nexthop"), "verify": ("hostname",)}
 _DEFAULT_PROTOCOLS = ">=TLSv1"  # postconf -d, Postfix 3.7 and 3.10
@@ -29,12 +37,18 @@ _SEPARATOR = re.compile(r"[\s,:]+")
 #: Between fingerprints, which have colons in them (postconf(5), smtp_tls_fingerprint_cert_match).
 _LIST_SEPARATOR = re.compile(r"[\s,|]+")
 _FINGERPRINT = "fingerprint"
+#: A version, and before it what it is to be.
+_WORD = re.compile(r"(!|>=|<=|)(.+)")
+#: The versions' numbers on the wire (RFC 8446, section 4.2.1), in hexadecimal.
+_NUMBERS = {"2": "SSLv2", "300": "SSLv3", "301": "TLSv1", "302": "TLSv1.1", "303": "TLSv1.2", "304": "TLSv1.3"}
 
 
 @dataclass(frozen=True, slots=True)
 class Demand:
     """The level, and what goes with it. ``protocols`` are the versions of TLS that may be used.
 
+    ``mechanisms`` are those that main.cf allows inside TLS, best first, ``mechanisms_in_clear`` those without.
+    ``invalid`` says why Postfix takes the policy for wrong.
     ``server_name`` is ``smtp_tls_servername``: what the server is told it is taken for. ``digest`` is the algorithm of
     ``fingerprints``. ``cleartext_login`` says that a login is meant although TLS does not protect it.
     """
@@ -50,15 +64,22 @@ class Demand:
     protocols: frozenset[str] = frozenset(PROTOCOLS[2:])
     server_name: str = ""
     cleartext_login: bool = False
+    invalid: str = ""
+    mechanisms: tuple[str, ...] = MECHANISMS
+    mechanisms_in_clear: tuple[str, ...] = MECHANISMS_IN_CLEAR
 
     @property
     def trouble(self) -> str:
         """Why Postfix tries no host, where it tries none (smtp_tls_policy.c); else empty."""
+        if self.invalid:
+            return self.invalid
         if self.level not in TLS_LEVELS:
             return f'"{self.level}" is no level of TLS'
         if self.implicit and self.level in CLEARTEXT_LEVELS:
             return f"TLS from the first octet cannot be at level {self.level}"
-        return ""
+        if self.level == _FINGERPRINT and not self.fingerprints:
+            return "level fingerprint without a fingerprint"
+        return "" if self.protocols or self.level == "none" else "no version of TLS is allowed, or one is unknown"
 
     @property
     def needs_tls(self) -> bool:
@@ -77,36 +98,55 @@ def of_relay(tls: Tls, parameters: Mapping[str, str]) -> Demand:
         level=tls.level,
         implicit=tls.implicit,
         ca_file=tls.ca_file or SYSTEM_AUTHORITIES,
-        are_defaults_trusted=parameters.get("tls_append_default_CA") == "yes",
+        are_defaults_trusted=is_yes(parameters.get("tls_append_default_CA", "")),
         match=tls.match or _MATCH.get(tls.level, ()),
         fingerprints=tls.fingerprints,
         protocols=_protocols(tls.level, parameters),
         server_name=parameters.get("smtp_tls_servername", ""),
         cleartext_login=tls.allow_cleartext_login,
+        mechanisms=_allowed(MECHANISMS, _OF_RELAYS, parameters),
+        mechanisms_in_clear=_allowed(MECHANISMS_IN_CLEAR, _OF_RELAYS, parameters),
     )
 
 
 def of_main_cf(parameters: Mapping[str, str], policy: str = "") -> Demand:
     """Give what main.cf demands, from its parameters as they will be; ``policy`` is the entry that a nexthop has."""
-    words = policy.replace(",", " ").split()
-    level = words[0] if words else level_for_all(lambda name: parameters.get(name, ""))
-    own = [word.partition("=") for word in words[1:]]
-    names = [name for key, _, value in own if key == "match" for name in _names(level, value)]
-    attributes = {key: value for key, _, value in own}
+    entry = parse_policy(policy) if policy else Policy(level_for_all(lambda name: parameters.get(name, "")))
+    level, attributes = entry.level, dict(entry.attributes)
+    names = [name for value in entry.values("match") for name in _names(level, value)]
     match = names or _names(level, parameters.get(f"smtp_tls_{level}_cert_match", ""))
     return Demand(
         level=level,
-        implicit=parameters.get("smtp_tls_wrappermode") == "yes",
+        implicit=is_yes(parameters.get("smtp_tls_wrappermode", "")),
         ca_file=parameters.get("smtp_tls_CAfile", ""),
         ca_path=parameters.get("smtp_tls_CApath", ""),
-        are_defaults_trusted=parameters.get("tls_append_default_CA") == "yes",
+        are_defaults_trusted=is_yes(parameters.get("tls_append_default_CA", "")),
         match=() if level == _FINGERPRINT else tuple(match) or _MATCH.get(level, ()),
         fingerprints=tuple(match) if level == _FINGERPRINT else (),
         digest=parameters.get("smtp_tls_fingerprint_digest") or "sha256",
         protocols=protocols(attributes["protocols"]) if "protocols" in attributes else _protocols(level, parameters),
         server_name=attributes.get("servername") or parameters.get("smtp_tls_servername", ""),
         cleartext_login=level in CLEARTEXT_LEVELS,
+        invalid=entry.trouble,
+        mechanisms=_allowed(MECHANISMS, parameters.get("smtp_sasl_tls_security_options", ""), parameters),
+        mechanisms_in_clear=_allowed(MECHANISMS_IN_CLEAR, parameters.get("smtp_sasl_security_options", ""), parameters),
     )
+
+
+def _allowed(mechanisms: tuple[str, ...], options: str, parameters: Mapping[str, str]) -> tuple[str, ...]:
+    """Give the mechanisms that Postfix would use: no plain password with ``noplaintext``, and none that is filtered out.
+
+    A filter that is a lookup table or a file is not looked into, and lets none through.
+    """
+    words = parameters.get("smtp_sasl_mechanism_filter", "").replace(",", " ").lower().split()
+    found = [name for name in mechanisms if "noplaintext" not in options or name not in _PLAINTEXT]
+    return tuple(name for name in found if not words or _passes(name.lower(), words))
+
+
+def _passes(name: str, words: list[str]) -> bool:
+    """Whether the first word that is the name, or its negation, says yes (string_list(3))."""
+    hit = next((word for word in words if name == word.lstrip("!") or set(word) & set("/:")), "!")
+    return not hit.startswith("!") and not set(hit) & set("/:")
 
 
 def _names(level: str, text: str) -> list[str]:
@@ -120,21 +160,23 @@ def _protocols(level: str, parameters: Mapping[str, str]) -> frozenset[str]:
 
 
 def protocols(text: str) -> frozenset[str]:
-    """Give the versions that ``text`` allows: ``>=TLSv1.2``, ``!SSLv3``, ``TLSv1.2 TLSv1.3`` (postconf(5))."""
-    words = [word for word in _SEPARATOR.split(text) if word]
-    named = {version for word in words if (version := _version(word))}
-    allowed = list(named) if named else list(PROTOCOLS)
-    for word in words:
-        number = PROTOCOLS.index(_version(word[2:])) if _version(word[2:]) else -1
-        if word.startswith("!"):
-            allowed = [version for version in allowed if version != _version(word[1:])]
-        elif word.startswith(">=") and number >= 0:
-            allowed = [version for version in allowed if PROTOCOLS.index(version) >= number]
-        elif word.startswith("<=") and number >= 0:
-            allowed = [version for version in allowed if PROTOCOLS.index(version) <= number]
+    """Give the versions that ``text`` allows: ``>=TLSv1.2``, ``!SSLv3``, ``TLSv1.2 TLSv1.3`` (postconf(5)).
+
+    A version may be a number in hexadecimal, 0304. A word that is none makes Postfix use no TLS: none is allowed then.
+    """
+    words = [(match[1], _version(match[2])) for word in _SEPARATOR.split(text) if (match := _WORD.fullmatch(word))]
+    if any(not version for _, version in words):
+        return frozenset()
+    named = {version for sign, version in words if not sign}
+    allowed = [version for version in PROTOCOLS if not named or version in named]
+    for sign, version in words:
+        at = PROTOCOLS.index(version)
+        kept = {"!": [v for v in allowed if v != version], ">=": [v for v in allowed if PROTOCOLS.index(v) >= at]}
+        allowed = {**kept, "<=": [v for v in allowed if PROTOCOLS.index(v) <= at]}.get(sign, allowed)
     return frozenset(allowed)
 
 
 def _version(word: str) -> str:
-    """Give a version as OpenSSL writes it, whatever the letter case; empty where ``word`` is none."""
+    """Give a version as OpenSSL writes it, from its name in any letter case or its number; empty where it is none."""
+    word = _NUMBERS.get(word.lower().removeprefix("0x").lstrip("0"), word)
     return next((version for version in PROTOCOLS if version.casefold() == word.casefold()), "")

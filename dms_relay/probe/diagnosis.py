@@ -149,6 +149,10 @@ _TEXTS = {
         " XOAUTH2 and OAUTHBEARER want a token, which Postfix does not have; SCRAM and DIGEST-MD5 Postfix may have",
         "ask the service for SMTP with a password: another port, or a setting of the account",
     ),
+    (Failure.MECHANISM, Detail.NOT_ALLOWED): Diagnosis(
+        "Postfix does not log in so either: noplaintext shuts PLAIN and LOGIN out, or smtp_sasl_mechanism_filter does",
+        "set smtp_sasl_security_options = noanonymous, and look at smtp_sasl_mechanism_filter, in main.cf",
+    ),
     (Failure.LOGIN, _ANY): Diagnosis(
         "user name or password is wrong, or is not the one for SMTP, which many services have",
         "correct the login that {origin} names; for SMTP many services have credentials of their own",

@@ -3,8 +3,8 @@
 One attempt with one mechanism: whoever tries a wrong password again and again is locked out. Inside TLS ``PLAIN`` comes
 first, which every service takes; in the clear ``CRAM-MD5``, which does not show the password.
 
-Known limits: of the mechanisms that Postfix has by ``libsasl2-modules``, SCRAM, DIGEST-MD5 and NTLM are not here;
-``smtp_sasl_mechanism_filter`` does not count, and of ``smtp_sasl_security_options`` nothing.
+Known limits: of the mechanisms that Postfix has by ``libsasl2-modules``, SCRAM, DIGEST-MD5 and NTLM are not here; of
+``smtp_sasl_security_options``, ``noplaintext`` alone counts.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import hmac
 from base64 import b64decode
 from typing import TYPE_CHECKING
 
+from dms_relay.probe.demand import MECHANISMS
 from dms_relay.probe.outcome import Detail, Failure, StepError
 from dms_relay.probe.replies import auth_failure
 from dms_relay.probe.secrets import encoded, plain, printable
@@ -23,16 +24,17 @@ if TYPE_CHECKING:
     from dms_relay.probe.replies import Reply
     from dms_relay.probe.wire import Wire
 
-MECHANISMS = ("PLAIN", "LOGIN", "CRAM-MD5")
-_MECHANISMS_IN_CLEAR = ("CRAM-MD5", "PLAIN", "LOGIN")
 _CONTINUE = 334
 
 
-def choose(offered: tuple[str, ...], *, in_tls: bool) -> str:
-    """Give the mechanism to use; raise ``StepError`` where there is none that we have."""
-    for mechanism in MECHANISMS if in_tls else _MECHANISMS_IN_CLEAR:
+def choose(offered: tuple[str, ...], usable: tuple[str, ...]) -> str:
+    """Give the first mechanism that both sides have; raise ``StepError`` where there is none."""
+    for mechanism in usable:
         if mechanism in offered:
             return mechanism
+    if set(offered) & set(MECHANISMS):
+        what = f"main.cf allows none of the mechanisms that the server offers: {printable(' '.join(offered))}"
+        raise StepError(Failure.MECHANISM, what, detail=Detail.NOT_ALLOWED)
     shown = printable(" ".join(offered)) or "none"
     raise StepError(Failure.MECHANISM, f"the server offers AUTH with {shown} only", detail=Detail.NOT_OURS)
 

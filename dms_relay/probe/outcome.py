@@ -46,6 +46,7 @@ class Detail(StrEnum):
     FINGERPRINT = "fingerprint"
     AUTHORITIES = "authorities"
     NOT_OURS = "not ours"
+    NOT_ALLOWED = "not allowed"
     TEMPORARY = "temporary"
     CLEARTEXT = "cleartext"
     LOGIN_WANTED = "login wanted"

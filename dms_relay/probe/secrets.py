@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 #: Characters of a server's reply that are shown; the rest adds nothing that helps.
 SHOWN_MAX = 400
+#: What can be a piece of what was sent in base64, and too long for a word of the reply that is in it by chance.
+_RUN = re.compile(r"[A-Za-z0-9+/]{8,}={0,2}")
 
 
 class Secrets:
@@ -42,7 +44,11 @@ class Secrets:
         """Give ``text`` without secrets, longest first, whatever their letter case; control characters become blanks."""
         for secret in sorted(self._texts, key=len, reverse=True):
             text = re.sub(re.escape(secret), MASK, text, flags=re.IGNORECASE)
-        return printable(text)
+        # A server may say a part of it only, or break the line.
+        return printable(_RUN.sub(lambda run: MASK if self._is_part(run[0]) else run[0], text))
+
+    def _is_part(self, run: str) -> bool:
+        return any(run.rstrip("=") in text for text in self._texts)
 
 
 def plain(login: Login) -> str:

@@ -116,7 +116,8 @@ class Session:
             where = "inside TLS" if self.in_tls else "in the clear"
             detail = Detail.NONE if self.in_tls else Detail.CLEARTEXT
             raise StepError(Failure.NO_AUTH, f"the server does not offer AUTH {where}", detail=detail)
-        self.seen.mechanism = choose(offered, in_tls=self.in_tls)
+        usable = self.demand.mechanisms if self.in_tls else self.demand.mechanisms_in_clear
+        self.seen.mechanism = choose(offered, usable)
         log_in(self.wire, self.target.entry.login, self.seen.mechanism)
 
     def _may_log_in(self) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from dms_relay.main_cf import is_yes
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -32,7 +34,7 @@ def settings(
     """Make them from main.cf's parameters, as Postfix's SMTP client has them (postconf(5))."""
     words = parameters.get("inet_protocols", "all").replace(",", " ").split()
     families = tuple(number for number in (6, 4) if "all" in words or f"ipv{number}" in words)
-    is_off = parameters.get("smtp_dns_support_level") == "disabled" or parameters.get("disable_dns_lookups") == "yes"
+    is_off = parameters.get("smtp_dns_support_level") == "disabled" or is_yes(parameters.get("disable_dns_lookups", ""))
     lookups = "native" if is_off else parameters.get("smtp_host_lookup") or "dns"
     helo = parameters.get("smtp_helo_name") or parameters.get("myhostname") or "localhost"
     names = tuple(lookups.replace(",", " ").split())

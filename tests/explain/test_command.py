@@ -22,6 +22,7 @@ smtp unix - - y - - smtp
 relay unix - - y - - smtp
 local unix - n n - - local
 error unix - - n - - error
+retry unix - - n - - error
 lmtp unix - - n - - lmtp
 """
 FILES = {
@@ -168,6 +169,21 @@ WAYS = {
     "twice": ("transport_maps = texthash:{dir}/twice", "a key stands twice in it, so Postfix refuses the whole table"),
     "no list": ("relay_domains = /no/such/file", "/no/such/file cannot be read: No such file or directory"),
     "deferred": ("defer_transports = local, smtp", "defer_transports in main.cf has smtp, so nothing is tried by it"),
+    "kept": ("transport_maps = static:retry:", "Address is undeliverable"),
+    "not returned": ("soft_bounce = yes\ntransport_maps = static:error:no", "no"),
+    "no relay": ("sender_dependent_relayhost_maps = inline:{{@domain1.com=}}", "the entry of @domain1.com in inline:"),
+    "no logins": (
+        "smtp_sasl_auth_enable = yes",
+        "smtp_sasl_auth_enable = yes without smtp_sasl_password_maps, so that smtp(8) ends as soon as it begins",
+    ),
+    "match": (
+        "smtp_tls_policy_maps = static:{{encrypt match=x}}",
+        'the policy\'s attribute "match" is not for level encrypt',
+    ),
+    "attribute": ("smtp_tls_policy_maps = static:{{secure foo=bar}}", 'the policy\'s attribute "foo" is unknown'),
+    "two": ("smtp_tls_policy_maps = static:{{may ciphers=high ciphers=low}}", '"ciphers" stands twice'),
+    "no value": ("smtp_tls_policy_maps = static:{{secure match=}}", '"match" has no value'),
+    "fingerprint": ("smtp_tls_policy_maps = static:fingerprint", "level fingerprint without a fingerprint"),
     "weak": ("smtp_tls_wrappermode = yes", "TLS from the first octet (smtp_tls_wrappermode) needs level encrypt"),
     "no level": ("smtp_tls_policy_maps = static:soon", "smtp_tls_policy_maps names no level of TLS"),
     "passwords": (
@@ -221,7 +237,10 @@ def test_notes(ready: Box) -> None:
 
 
 REMARKS = {
-    "level may": ("", "level may does not protect the password: it can travel in the clear"),
+    "level may": (
+        "smtp_sasl_security_options = noanonymous\n",
+        "level may does not protect the password: it can travel in the clear",
+    ),
     "noplaintext": ("smtp_sasl_security_options = noplaintext\n", "noplaintext: the mechanisms PLAIN and LOGIN"),
     "no authority": (
         "smtp_tls_CApath =\nsmtp_tls_security_level = secure\n",
@@ -318,3 +337,38 @@ def test_socket_of_this_machine(ready: Box) -> None:
     assert (document["transport"], document["nexthop"]) == ("lmtp", "unix:/run/dovecot/lmtp")
     [hop] = document["hops"]
     assert (hop["host"], hop["port"], hop["login"]) == ("/run/dovecot/lmtp", "", None)
+
+
+LISTS = {
+    "by name": ("sub.x.test", True),
+    "parents": ("x.test", True),
+    "of a table": ("inline:{x.test=1}", True),
+    "whole names of a pattern": ("regexp:{dir}/patterns", False),
+    "not": ("!sub.x.test, x.test", False),
+    "other": ("y.test", False),
+    "comment in a file": ("{dir}/list", False),
+}
+
+
+@pytest.mark.parametrize("name", LISTS)
+@pytest.mark.parametrize("parents", ["relay_domains", ""])
+def test_lists_of_domains(ready: Box, name: str, parents: str) -> None:
+    """relay_domains matches subdomains, with a dot before the domain where it does not do so by itself (postconf(5))."""
+    text, is_member = LISTS[name]
+    for file, content in {"patterns": "/^x\\.test$/ 1\n", "list": "y.test # x.test\n  # x.test\n"}.items():
+        (ready.postfix_dir / file).write_text(content)
+        os.utime(ready.postfix_dir / file, (1, 1))
+    if not parents and name in {"parents", "of a table", "not"}:
+        text = text.replace("x.test", ".x.test").replace("sub..x.test", "sub.x.test")
+    ready.write_main_cf(
+        ready.main_cf.read_text()
+        + f"relay_domains = {text.replace('{dir}', str(ready.postfix_dir))}\n"
+        + f"parent_domain_matches_subdomains = {parents}\n"
+    )
+    assert (way(ready, "a@domain1.com", "b@sub.x.test")["transport"] == "relay") is is_member
+
+
+def test_quoted_address(ready: Box) -> None:
+    """Inside Postfix a user has no quotes: keys of tables have none either."""
+    ready.write_main_cf(ready.main_cf.read_text() + "transport_maps = inline:{bob@gmail.com=relay:[b.test]}\n")
+    assert way(ready, "a@domain1.com", '"bob"@gmail.com')["transport"] == "relay"

@@ -14,7 +14,7 @@ from tests.postfix.leaks import RECIPIENTS, SENDERS
 
 DOWN = "127.0.0.99"
 """A host where nobody listens."""
-LEVELS = ("may", "encrypt", "none", "")
+LEVELS = ("may", "Encrypt", "none", "")
 SERVICES = ("own-a", "own-i", "own-off")
 OWN_SENDER = "u@own.test"
 """A sender of the machine's own domain, who is looked up without it as well."""
@@ -63,6 +63,7 @@ def operators(draw: st.DrawFn, *, is_alone: bool) -> Operator:
     """Give some settings, each of them seldom; more often where nobody else says anything."""
     seldom = st.integers(0, 1 if is_alone else 4).map(lambda number: number == 0)
     settings = {"smtp_tls_security_level": draw(st.sampled_from(LEVELS)), "mydestination": "own.test"}
+    settings["parent_domain_matches_subdomains"] = draw(st.sampled_from(["relay_domains", ""]))
     transport = draw(st.dictionaries(_recipients, _transports, max_size=2))
     policy = draw(st.dictionaries(_policies, st.sampled_from(["may", "encrypt", "none"]), max_size=2))
     if transport:
@@ -84,7 +85,7 @@ def operators(draw: st.DrawFn, *, is_alone: bool) -> Operator:
         settings["sender_dependent_relayhost_maps"] = _inline(table)
     if draw(seldom):
         settings |= {
-            "relay_domains": "x.test",
+            "relay_domains": draw(st.sampled_from(["x.test", ".test", "!sub.x.test .x.test x.test"])),
             "relay_transport": draw(st.sampled_from(["relay", "relay:{b}", "own-a"])),
         }
     if draw(seldom):

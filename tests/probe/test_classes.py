@@ -344,6 +344,14 @@ def test_may_with_a_handshake_that_fails(scene: Scene) -> None:
     assert result["remarks"][0].endswith(", so all of it goes in the clear, as level may allows")
 
 
+def test_may_with_a_login_and_a_handshake_that_fails(scene: Scene) -> None:
+    """Where there is a login, nothing follows, as in Postfix: whoever breaks the handshake in between must not get it."""
+    old = Mode(Tls.OFFERED, Auth.OFFERED, newest_tls=ssl.TLSVersion.TLSv1_1)
+    relay = scene.relay("old", old, level="may", allow_cleartext_login=True)
+    assert scene.result()["result"] == "TLS handshake"
+    assert (relay.attempts, len(relay.connections)) == ((), 1)
+
+
 def test_what_comes_before_tls_does_not_count(scene: Scene) -> None:
     """What somebody in between adds behind the answer to STARTTLS is not taken for an answer inside TLS (CVE-2011-0411)."""
     context = scene.stage.authority.server("odd.test").context

@@ -161,3 +161,55 @@ def test_logins_by_sender_with_maps(scene: Scene) -> None:
     assert scene.run().code == 0
     assert [attempt.login.user for attempt in first.attempts] == ["a"]
     assert sorted(attempt.login.user for attempt in second.attempts) == ["a", "s"]
+
+
+@pytest.mark.parametrize(
+    ("user_file", "is_sent"),
+    [
+        ("smtp_sasl_security_options = noplaintext, noanonymous\n", False),
+        ("smtp_sasl_security_options = noanonymous\n", True),
+    ],
+)
+def test_no_plain_password_in_the_clear(scene: Scene, user_file: str, is_sent: bool) -> None:  # noqa: FBT001 -- a case
+    """With ``noplaintext``, PLAIN and LOGIN are not used without TLS: nor are they by Postfix."""
+    relay = scene.stage.relay("r.test", Mode(Tls.NONE, Auth.OFFERED))
+    level = "smtp_tls_security_level = may\n"
+    scene.box.write("postfix-main.cf", user_file + level)
+    result = result_of(scene, by_maps(scene, relay, level))
+    assert (result["result"], bool(relay.attempts)) == (("ok", True) if is_sent else ("mechanism", False))
+
+
+@pytest.mark.parametrize(
+    ("words", "mechanism"), [("!plain, login", "LOGIN"), ("plain", "PLAIN"), ("cram-md5", None), ("/etc/filter", None)]
+)
+def test_mechanism_filter(scene: Scene, words: str, mechanism: str | None) -> None:
+    """``smtp_sasl_mechanism_filter`` counts as for Postfix; one that is a file lets none through here."""
+    relay = scene.stage.relay("r.test", Mode())
+    result = result_of(scene, by_maps(scene, relay, f"smtp_sasl_mechanism_filter = {words}\n"))
+    assert (result["result"], result["mechanism"]) == (("ok", mechanism) if mechanism else ("mechanism", None))
+    assert bool(relay.attempts) == bool(mechanism)
+
+
+@pytest.mark.parametrize(
+    "main_cf",
+    [
+        "smtp_tls_mandatory_protocols = >=TLSv1.4\n",
+        "smtp_tls_policy_maps = static:{encrypt match=x.test}\n",
+        "smtp_tls_policy_maps = static:{encrypt foo=bar}\n",
+        "smtp_tls_policy_maps = static:fingerprint\n",
+    ],
+)
+def test_tls_that_postfix_takes_for_wrong(scene: Scene, main_cf: str) -> None:
+    """Postfix defers such mail (client TLS configuration problem), so nothing is connected to, and no login travels."""
+    relay = scene.stage.relay("r.test", Mode())
+    result = result_of(scene, by_maps(scene, relay, main_cf))
+    assert (result["result"], relay.connections) == ("TLS configuration", ())
+
+
+def test_service_that_demands_more_than_main_cf(scene: Scene) -> None:
+    """What the service of master.cf overrides counts: a login does not travel at main.cf's weaker level."""
+    relay = scene.stage.relay("r.test", Mode(certificate=Certificate.UNKNOWN_AUTHORITY))
+    override = f"  -o smtp_tls_security_level=secure -o smtp_tls_CAfile={scene.ca_file}\n"
+    (scene.box.postfix_dir / "master.cf").write_text("smtp unix - - n - - smtp\n" + override)
+    result = result_of(scene, by_maps(scene, relay, ""))
+    assert (result["result"], result["tls"]["level"], relay.attempts) == ("certificate", "secure", ())

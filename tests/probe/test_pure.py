@@ -16,7 +16,7 @@ from dms_relay.probe.hints import HINTS, hints
 from dms_relay.probe.message import compose, is_address
 from dms_relay.probe.outcome import Detail, Failure, Result, Seen, StepError
 from dms_relay.probe.parallel import PARALLEL_MAX, run_all
-from dms_relay.probe.secrets import Secrets
+from dms_relay.probe.secrets import Secrets, encoded, plain
 from dms_relay.probe.settings import settings
 from dms_relay.probe.targets import Target, address_of
 from dms_relay.probe.wire import Wire
@@ -37,11 +37,14 @@ ENTRY = LoginEntry("[r.test]:587", Login("user", PASSWORD), Origin("postfix-sasl
         ("TLSv1.2 TLSv1.3", ("TLSv1.2", "TLSv1.3")),
         ("TLSv1.2:!TLSv1.3", ("TLSv1.2",)),
         ("", PROTOCOLS),
-        (">=0303", PROTOCOLS),
+        (">=0303", ("TLSv1.2", "TLSv1.3")),
+        ("!0x0301 >=TLSv1", ("TLSv1.1", "TLSv1.2", "TLSv1.3")),
+        (">=TLSv1.4", ()),
+        ("TLSv1.2 nonsense", ()),
     ],
 )
 def test_protocols(text: str, allowed: tuple[str, ...]) -> None:
-    """Each way of writing them that postconf(5) knows, but numbers."""
+    """Each way of writing them that postconf(5) knows. Where a word is none, Postfix uses no TLS (seen): none is allowed."""
     assert protocols(text) == set(allowed)
 
 
@@ -53,6 +56,8 @@ def test_protocols(text: str, allowed: tuple[str, ...]) -> None:
         ({"smtp_enforce_tls": "yes"}, "verify"),
         ({"smtp_enforce_tls": "yes", "smtp_tls_enforce_peername": "no"}, "encrypt"),
         ({"smtp_tls_security_level": "may", "smtp_enforce_tls": "yes"}, "may"),
+        ({"smtp_tls_security_level": "Encrypt"}, "encrypt"),
+        ({"smtp_use_tls": "YES"}, "may"),
     ],
 )
 def test_level_of_main_cf(parameters: dict[str, str], level: str) -> None:
@@ -198,6 +203,13 @@ def test_secrets_in_any_letter_case() -> None:
     """A server that changes the letter case of what it echoes finds it masked too; an empty password masks nothing."""
     assert Secrets(ENTRY.login).hide(f"no {PASSWORD.upper()}") == "no ********"
     assert Secrets(Login("user", "")).hide("nothing here") == "nothing here"
+
+
+def test_piece_of_a_secret() -> None:
+    """A server may say a part of what was sent in base64, or break its line: no piece of it is shown."""
+    sent = encoded(plain(ENTRY.login))
+    assert Secrets(ENTRY.login).hide(f"535 bad: {sent[:-6]}") == "535 bad: ********"
+    assert sent[4:20] not in Secrets(ENTRY.login).hide(f"535 {sent[:20]} {sent[20:]}")
 
 
 def test_secrets_cut_or_not_in_utf_8() -> None:
