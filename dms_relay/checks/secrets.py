@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from dms_relay.sources.secrets import Place
 
+#: Where Docker mounts secrets.
+_SECRETS = "/run/secrets"
 #: Permission bits that let others than the owner read.
 _OTHERS = stat.S_IRGRP | stat.S_IROTH
 
@@ -30,7 +32,14 @@ def check_secrets(places: Iterable[Place]) -> Iterator[Finding]:
         mode = _mode(place.path)
         if mode & _OTHERS:
             text = f"{place.path} holds a password, and its mode {mode:04o} lets others than its owner read it"
-            yield Finding("secret-readable", place.origin, text, f"chmod {mode & stat.S_IRWXU:03o} {place.path}")
+            yield Finding("secret-readable", place.origin, text, _remedy(place.path, mode))
+
+
+def _remedy(path: Path, mode: int) -> str:
+    """Say how to close a file; a secret of Docker's is mounted, and has its mode from where it is named."""
+    if path.is_relative_to(_SECRETS):
+        return "write mode: 0400 where the service names the secret; or chmod 600 the file that it is made of"
+    return f"chmod {mode & stat.S_IRWXU:03o} {path}"
 
 
 def _mode(path: Path) -> int:

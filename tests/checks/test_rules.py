@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import dms_relay
+from dms_relay.checks import secrets
 from dms_relay.checks.rules import RULES, SEVERITIES
 from tests.box import Box
 from tests.checks import input_cases, machine_cases, secret_cases, user_file_cases, way_cases
@@ -77,3 +78,9 @@ def _texts(node: ast.AST, constants: Mapping[str, object]) -> Iterator[str]:
         value = part.value if isinstance(part, ast.Constant) else constants.get(getattr(part, "id", ""))
         if isinstance(value, str) and _IDENTIFIER.fullmatch(value):
             yield value
+
+
+def test_remedy_of_a_secret_of_docker() -> None:
+    """A mounted secret cannot be changed where it is: its mode is said where it comes from."""
+    assert "mode: 0400" in secrets._remedy(Path("/run/secrets/relay"), 0o444)  # noqa: SLF001 -- there is no such directory here
+    assert secrets._remedy(Path("/config/secret"), 0o644) == "chmod 600 /config/secret"  # noqa: SLF001 -- the same
