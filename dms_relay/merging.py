@@ -54,9 +54,13 @@ def nearest(key: str, nexthops: Sequence[str]) -> Near | None:
 
 def nearest_name(name: str, names: Iterable[str]) -> str | None:
     """Give the name that differs in a letter or two."""
+    # What differs in length by more can be no nearer (difflib, real_quick_ratio): mostly, that spares the import.
+    close = [other for other in sorted(names) if 2 * min(len(name), len(other)) >= _LIKENESS * (len(name) + len(other))]
+    if not close:
+        return None
     from difflib import get_close_matches  # noqa: PLC0415 -- 5 ms, and only for what is wrong
 
-    found = get_close_matches(name, sorted(names), n=1, cutoff=_LIKENESS)
+    found = get_close_matches(name, close, n=1, cutoff=_LIKENESS)
     return found[0] if found else None
 
 
