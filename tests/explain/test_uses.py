@@ -22,7 +22,7 @@ from tests.postfix.leaks import RECIPIENTS, SENDERS, SERVERS, Config, configs, w
 if TYPE_CHECKING:
     from tests.box import Box
 
-EXAMPLES = 30
+EXAMPLES = 15
 """Configurations for each way of routing; each takes a tenth of a second."""
 
 
