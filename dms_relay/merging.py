@@ -182,6 +182,10 @@ class Merger:
             remedy = f"write @{entry.key}, if the senders of that domain are meant"
         elif len(nexthops) <= _NEAR_MAX and (near := nearest(entry.key, nexthops)):
             text, remedy = f"{text}; {near.nexthop} differs in {near.what}", f"write {near.nexthop} as the key"
+            if other := next(
+                (e for e in self.inputs.logins or () if e.key.casefold() == near.nexthop.casefold()), None
+            ):
+                text, remedy = f"{text}, and has the login of {other.origin}", "take the line away, or that one"
         self.warn(entry.origin, text, remedy, "login-without-relay")
 
     def dropped(self, what: str, origin: Origin, first: Origin, rule: str = "given-twice") -> None:

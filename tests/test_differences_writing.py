@@ -99,7 +99,7 @@ def test_login_of_the_file_that_no_relay_will_ask_for(box: Box) -> None:
     assert of_level(result, "warn") == [
         (
             f"{LOGINS}:1: no relay that is set here has this key, so the login is not used; "
-            "[r.test]:587 differs in its brackets -- write [r.test]:587 as the key"
+            f"[r.test]:587 differs in its brackets, and has the login of {LOGINS}:2 -- take the line away, or that one"
         ),
         *(
             f"{LOGINS}:{line}: no relay is set here for this sender, so its login goes to whatever server takes the mail -- "

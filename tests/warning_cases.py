@@ -324,6 +324,12 @@ CASES = (
         ],
     ),
     Case(
+        "a login whose key is nearly that of a relay which has one",
+        {},
+        {RELAYMAP: "@a.test [r.test]:587\n", LOGINS: "r.test:587 u:1\n[R.test]:587 u:2\n"},
+        [f"{LOGINS}:1: {NEAR} its brackets, and has the login of {LOGINS}:2 -- take the line away, or that one"],
+    ),
+    Case(
         "a login of a domain without its @",
         {**LOGIN, "DEFAULT_RELAY_HOST": "[r.test]:587"},
         {RELAYMAP: "@A.test [s.test]\n", LOGINS: "a.test u:1\n"},

@@ -34,6 +34,8 @@ _REWRITING = (
     "non_smtpd_milters",
 )
 _FILTER = "content_filter"
+#: The program that takes mail and keeps none of it.
+_DISCARD = "discard"
 
 
 def way_document(view: View, origins: Origins | None, sender: str, recipient: str) -> Document:
@@ -160,7 +162,8 @@ def _headline(document: Document) -> str:
         return f"stays in the queue: {failure}"
     place = f" ({document['origin']})" if document["origin"] else ""
     if program not in PROGRAMS:
-        return f"delivered by {program}(8), service {transport}"
+        what = "thrown away" if program == _DISCARD else "delivered"
+        return f"{what} by {program}(8), service {transport}"
     hop = document["hops"][0]
     own = f"the mail exchangers of {hop['host']}" if hop["mail_exchangers"] else document["nexthop"]
     return f"goes {'directly, ' * document['is_direct']}by {transport}{place} to {own}"

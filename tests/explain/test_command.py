@@ -214,6 +214,15 @@ def test_local(ready: Box) -> None:
     assert said.splitlines()[1] == "  delivered by local(8), service local"
 
 
+def test_mail_that_is_thrown_away(ready: Box) -> None:
+    """discard(8) delivers nothing, and that is said; it is what was asked for, so the exit code is 0."""
+    ready.write_main_cf(ready.main_cf.read_text() + "transport_maps = static:discard:spam\n")
+    with (ready.postfix_dir / "master.cf").open("a") as file:
+        file.write("discard unix - - n - - discard\n")
+    said = explain(ready, "anna@domain1.com", "someone@gmail.com")
+    assert said.splitlines()[1] == "  thrown away by discard(8), service discard"
+
+
 def test_notes(ready: Box) -> None:
     """A content filter, and what rewrites addresses, are named: the envelope is the one after them."""
     ready.write_main_cf(
