@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tests.dms.conftest import DEFAULT
-from tests.image.engine import send
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,13 +17,13 @@ MAP = "postfix-relaymap.cf"
 def test_changed_files_are_taken_up(boot: Boot, relays: Relays, config: Path) -> None:
     """A new login, a new line of postfix-relaymap.cf and a new account count for the messages after."""
     server = boot.ready(**DEFAULT)
-    assert relays.taker(send(server, "example.test")) == "user at relay.test"
+    assert relays.taker(server, "example.test") == "user at relay.test"
     server.change("postfix-sasl-password.cf", "@example.test mine:secret\n")
     server.change(MAP, "@example.test [other.test]:587\n")
-    assert relays.taker(send(server, "example.test")) == "mine at other.test"
+    assert relays.taker(server, "example.test") == "mine at other.test"
     accounts = (config / "postfix-accounts.cf").read_text()
     server.change("postfix-accounts.cf", f"{accounts}user@new.test|{{SHA512-CRYPT}}x\n")
-    assert relays.taker(send(server, "new.test")) == "user at relay.test"
+    assert relays.taker(server, "new.test") == "user at relay.test"
 
 
 def test_a_wrong_edit_changes_nothing(boot: Boot, relays: Relays, config: Path) -> None:
@@ -40,7 +39,7 @@ def test_a_wrong_edit_changes_nothing(boot: Boot, relays: Relays, config: Path) 
     assert f'{MAP}:1: nexthop "[relay.test:587" has no closing bracket -- write [relay.test]:587' in said
     assert "The relays stay as before this change" in said
     assert server.state()["State"]["Running"]
-    assert relays.taker(send(server, "example.test")) == "mine at other.test"
+    assert relays.taker(server, "example.test") == "mine at other.test"
     assert "ERROR" not in server.change(MAP, "@example.test [relay.test]:587\n")
     assert "table written" not in server.log() + server.detector_log()
-    assert relays.taker(send(server, "example.test")) == "mine at relay.test"
+    assert relays.taker(server, "example.test") == "mine at relay.test"

@@ -35,7 +35,7 @@ def test_commands_count_at_once(server: Mailserver, relays: Relays) -> None:
         server.execute("setup", "relay", *words, feed=feed)
 
     def taker() -> str:
-        return relays.taker(send(server, "example.test"))
+        return relays.taker(server, "example.test")
 
     assert taker() == "user at relay.test"
     setup("add-auth", "example.test", "mine", "--password-stdin", feed="s3cr et\\n\n")
@@ -60,7 +60,7 @@ def test_an_excluded_domain_goes_past_the_relay(server: Mailserver, relays: Rela
     sender = send(server, "example.test")
     server.wait_for_log(f"from=<{sender}>", "Name service error for name=elsewhere.test")
     server.execute("setup", "relay", "remove-domain", "example.test")
-    assert relays.taker(send(server, "example.test")) == "user at relay.test"
+    assert relays.taker(server, "example.test") == "user at relay.test"
     assert relays.relay.received(sender) == []
 
 

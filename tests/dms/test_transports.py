@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.image.engine import send
-
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -30,12 +28,12 @@ def test_relay_yaml_is_taken_up(boot: Boot, relays: Relays, config: Path) -> Non
     routes = "default: one\nsenders:\n  second.test: two\n"
     (config / "relay.yaml").write_text(RELAY_YAML.format(username="of-one", routes=routes))
     server = boot.ready()
-    assert relays.taker(send(server, "example.test")) == "of-one at relay.test"
-    assert relays.taker(send(server, "second.test")) == "of-two at other.test"
+    assert relays.taker(server, "example.test") == "of-one at relay.test"
+    assert relays.taker(server, "second.test") == "of-two at other.test"
     assert server.execute("postconf", "-h", "relayhost", "smtp_tls_security_level").split() == ["may"]
     (config / "relay.yaml").write_text(RELAY_YAML.format(username="renamed", routes="default: one\n"))
     assert "applied" in server.execute("dms-relay", "apply")
-    assert relays.taker(send(server, "second.test")) == "renamed at relay.test"
+    assert relays.taker(server, "second.test") == "renamed at relay.test"
 
 
 def test_transport_maps_of_the_operator(boot: Boot, relays: Relays, config: Path) -> None:
@@ -50,4 +48,4 @@ def test_transport_maps_of_the_operator(boot: Boot, relays: Relays, config: Path
     (config / "postfix-main.cf").write_text(f"{line}\n")
     server = boot.ready()
     assert server.execute("postconf", "-n", "transport_maps").strip() == line
-    assert relays.taker(send(server, "example.test")) == "of-two at other.test"
+    assert relays.taker(server, "example.test") == "of-two at other.test"
