@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from dms_relay.checks.rules import Finding
@@ -16,10 +17,13 @@ if TYPE_CHECKING:
 
 #: How many names a text shows at most; where there are more, the last of them are counted.
 _SHOWN = 3
+#: What looks like a comment behind a login.
+_COMMENT = re.compile(r"\s#")
 
 
 def check_logins(subject: Subject) -> Iterator[Finding]:
     """Give what is to be said of logins, as far as merging has not said it."""
+    yield from map(_comment, filter(_has_comment, subject.inputs.logins or ()))
     if not subject.is_logging_in:
         return
     at: dict[str, list[Use]] = {}
@@ -34,6 +38,16 @@ def check_logins(subject: Subject) -> Iterator[Finding]:
         yield from _mx_lookup(subject, found)
     for entry in subject.config.logins or ():
         yield from _hidden(entry, at.get(entry.key.casefold(), []))
+
+
+def _has_comment(entry: LoginEntry) -> bool:
+    return bool(_COMMENT.search(entry.login.password))
+
+
+def _comment(entry: LoginEntry) -> Finding:
+    """Say that the file has no comments behind a login; the contract has passwords with any sign in them."""
+    text = "the password holds a blank and a #: what looks like a comment is part of it"
+    return Finding("comment-in-password", entry.origin, text, "write comments on lines of their own")
 
 
 def _without_login(subject: Subject, uses: list[Use]) -> Iterator[Finding]:

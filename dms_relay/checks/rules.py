@@ -37,6 +37,7 @@ RULES = {
     "relay-without-login": Rule(WARNING, "mail goes to a relay without a login, while others have one"),
     "null-sender-without-login": Rule(WARNING, "bounces go to a relay whose logins belong to senders"),
     "env-login-overridden": Rule(WARNING, "a login of the environment that a file overrides"),
+    "comment-in-password": Rule(NOTE, "what looks like a comment behind a login is part of its password"),
     "login-for-strangers": Rule(ERROR, "a login is offered to servers that are no relay of yours"),
     "login-at-other-relay": Rule(WARNING, "a login is offered to another relay than its own as well"),
     "cleartext-login": Rule(ERROR, "a login can travel without TLS"),

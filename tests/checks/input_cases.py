@@ -194,6 +194,13 @@ CASES = (
         given({LOGINS: f"r.test u:{SECRET}\n"}, {"DEFAULT_RELAY_HOST": "r.test:587"}, LOGIN),
     ),
     Case(
+        "comment-in-password",
+        given({LOGINS: f"# ours\n[r.test]:587 u:{SECRET} # of ours\n"}, DEFAULT),
+        f"{LOGINS}:2",
+        "what looks like a comment is part of it",
+        given({LOGINS: f"# ours\n[r.test]:587 u:{SECRET}#of ours\n"}, DEFAULT),
+    ),
+    Case(
         "login-for-strangers",
         given({LOGINS: f"@a.test u:{SECRET}\n", RELAYMAP: "@a.test\n", "vhost": "a.test\nb.test\n"}, HOST),
         f"{LOGINS}:1",
