@@ -29,7 +29,7 @@ demo: system $(VENV)/.ready ## the main job on this machine: a private Postfix, 
 
 test: $(VENV)/.ready ## all tests: unit, recorded runs, properties, a real Postfix, the image
 	@demo/setup.sh || { test -z "$$CI" && echo "make: the tests that need Postfix are skipped" >&2; }
-	@$(BIN)/python -m pytest --numprocesses $(WORKERS)
+	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal
 
 lint: $(VENV)/.ready ## ruff, mypy, import-linter, shellcheck, hadolint, yamllint
 	$(BIN)/ruff check .

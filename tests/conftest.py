@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,27 @@ from tests.box import Box
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give each process of pytest-xdist (``--dist worksteal``) its share of the long tests, and these first.
+
+    It cuts the list into as many parts as there are processes. Short tests that are left go to whoever is done; a long one
+    at the end would keep one process busy, and no other.
+    """
+    long = [item for item in items if item.get_closest_marker("long")]
+    short = [item for item in items if not item.get_closest_marker("long")]
+    processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    left = len(items)
+    items.clear()
+    for number in range(processes):
+        mine = long[number::processes]
+        size = left // (processes - number)
+        room = max(0, size - len(mine))
+        items += mine + short[:room]
+        del short[:room]
+        left -= size
+    items += short
 
 
 @pytest.fixture

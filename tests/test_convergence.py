@@ -258,6 +258,7 @@ def untouched(machine: Machine) -> Outcome:
         return result_of(box)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("base", BASES)
 @settings(max_examples=max(1, EXAMPLES // len(BASES)), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(

@@ -369,6 +369,7 @@ def test_killed_at_any_operation(box: Box) -> None:
     assert kills(box, restore) > 5
 
 
+@pytest.mark.long
 def test_killed_at_any_operation_in_place(box: Box, single: Path) -> None:
     """In place, a file that is half written is known as such, and the next edit puts the old text back before it begins."""
 

@@ -103,6 +103,7 @@ class Expected:
             assert (plan.code, plan.out) == (0, "")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", TRANSITIONS)
 def test_killed_anywhere(tmp_path: Path, name: str) -> None:
     """After a kill each file is old or new; the next run, with the same inputs, others or none, does all of its work."""
@@ -153,6 +154,7 @@ def test_orphaned_postconf_is_waited_for(tmp_path: Path) -> None:
 RUNNING = {"on to other": (DEFAULT, OTHER), "on to off": (OTHER, OFF)}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", RUNNING)
 def test_running_postfix_learns_of_every_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """After a kill, the next run tells a running Postfix of all that has changed, be it with the inputs of before."""

@@ -96,6 +96,7 @@ def test_values_are_those_that_postconf_reads(directory: Path, text: str) -> Non
     assert values_by_us(text) == found
 
 
+@pytest.mark.long
 @PROPERTY
 @given(main_cf_texts, changes_to_make)
 @example("relayhost = a\n# x\n b\nrelayhost = c\n# end\n", {"relayhost": "d"})

@@ -64,9 +64,7 @@ def test_postconf_hangs(box: Box, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     """A ``postconf`` that does not end is ended after ``PROGRAM_TIMEOUT``, and the run too; the next one does the rest."""
     use(monkeypatch, programs_with(tmp_path, postconf="exec sleep 60"))
     monkeypatch.setattr("dms_relay.postfix.PROGRAM_TIMEOUT", 0.3)
-    begin = time.monotonic()
     result = box.run("apply", env=ON)
-    assert time.monotonic() - begin < 30
     assert result.code == os.EX_UNAVAILABLE
     assert "postconf -e cannot be run: TimeoutExpired -- run it by hand" in result.err
     monkeypatch.undo()

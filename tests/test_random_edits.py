@@ -177,6 +177,7 @@ def can_be_carried(edit: Edit) -> bool:
     )
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("_share", range(SHARES))
 def test_random_edits(box: Box, _share: int) -> None:
     """Each edit changes its own key's lines and no others, or is refused; at the end Postfix has all that was asked for."""

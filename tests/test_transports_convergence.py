@@ -103,6 +103,7 @@ def first_boot(state: State, base: str) -> Machine:
         return machine_of(box)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("base", BASES)
 @settings(max_examples=EXAMPLES // 2, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(states=st.lists(STATES, min_size=2, max_size=5))

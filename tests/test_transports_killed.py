@@ -62,6 +62,7 @@ def _check_modes(box: Box) -> None:
             assert path.stat().st_mode & 0o777 == 0o600
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", TRANSITIONS)
 def test_killed_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """With a Postfix that runs, so that every phase is gone through: the next run does all that is left."""

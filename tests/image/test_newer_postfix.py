@@ -63,6 +63,7 @@ def exit_code(engine: Engine, container: Container) -> int:
     return int(done.stdout)
 
 
+@pytest.mark.long
 def test_transports_on_the_newer_postfix(engine: Engine, start_tests: Starter) -> None:
     """All tests of TLS levels, transports and `explain` pass on the image's Postfix, 3.10 or later, and none is skipped."""
     mounts = [f"--volume={ROOT / part}:/project/{part}:ro" for part in PARTS]

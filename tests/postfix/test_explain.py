@@ -114,6 +114,7 @@ def scene(stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scen
     return Scene(stage, postfix, relays, Inputs(tmp_path / "config"), files)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("routing", ROUTINGS)
 def test_it_is_what_happens(scene: Scene, routing: str) -> None:
     """Each message arrives at the first server of those named that listens, with the login and the TLS that are named."""

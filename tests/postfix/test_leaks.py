@@ -77,6 +77,7 @@ def _settings(examples: int) -> settings:
     return settings(max_examples=examples, deadline=None, suppress_health_check=slow, database=None)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("shard", range(SHARDS))
 def test_no_login_leaks(scene: Scene, shard: int) -> None:
     """Whatever is configured, and whoever writes to whom: each server is offered its own logins only."""
@@ -108,6 +109,7 @@ def _check_way(config: Config, message: Received, *, is_cf: bool) -> None:
         assert message.user in config.logins_for(message.sender, relay, message.relay, is_cf=is_cf)
 
 
+@pytest.mark.long
 def test_maps_leak(scene: Scene) -> None:
     """The same configurations with maps: logins are seen at strangers, and at relays that they are not for."""
     seen: set[str] = set()

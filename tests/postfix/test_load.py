@@ -45,6 +45,7 @@ def _configuration(stage: Stage, directory: Path, default: str, other: str) -> I
     return inputs
 
 
+@pytest.mark.long
 def test_logins_by_nexthop(
     stage: Stage, postfix: Postfix, configurations: tuple[Inputs, Inputs], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -57,6 +58,7 @@ def test_logins_by_nexthop(
     assert outcome.crossings == []
 
 
+@pytest.mark.long
 def test_logins_by_sender(
     stage: Stage, postfix: Postfix, configurations: tuple[Inputs, Inputs], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -63,6 +63,7 @@ def _two(stage: Stage) -> str:
     return _relay_yaml(stage, {"x": "b", "y": "d"}, f"default: y\nsenders:\n{senders}")
 
 
+@pytest.mark.long
 def test_no_login_crosses(stage: Stage, postfix: Postfix, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Every message arrives exactly once, none without TLS, and no relay is ever offered the login of another."""
     one, two = Inputs(tmp_path / "one"), Inputs(tmp_path / "two")
@@ -74,6 +75,7 @@ def test_no_login_crosses(stage: Stage, postfix: Postfix, tmp_path: Path, capsys
     assert outcome.crossings == []
 
 
+@pytest.mark.long
 def test_from_maps_to_transports_and_back(
     stage: Stage, postfix: Postfix, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

