@@ -32,7 +32,7 @@ from stage import (
 from stage.inputs import LOGINS, RELAYMAP
 
 _INTERRUPTED = 130
-_PATIENCE = 5.0
+_PATIENCE = 30.0
 """Seconds that the messages of one part may take."""
 _PORTS = {name: port for name, (port, _) in (page.RELAYS | relays.IMPLICIT).items()}
 
@@ -123,7 +123,7 @@ def _deliver(stage: Stage, postfix: Postfix, rules: Sequence[page.Rule]) -> tupl
 def judge(received: Sequence[Received], rules: Sequence[page.Rule]) -> int:
     """Print what arrived, and compare it with the rules."""
     _say("What the servers received:\n")
-    _print_table(received, [rule.why for rule in rules])
+    _print_table(received, [(rule.sender, rule.recipient) for rule in rules])
     found = sorted((r.sender, *r.recipients, r.relay, r.user or "", r.tls is not None) for r in received)
     expected = sorted((rule.sender, rule.recipient, rule.relay, rule.user or "", rule.is_tls) for rule in rules)
     if found == expected:
@@ -133,9 +133,11 @@ def judge(received: Sequence[Received], rules: Sequence[page.Rule]) -> int:
     return 1
 
 
-def _print_table(received: Sequence[Received], order: Sequence[str]) -> None:
+def _print_table(received: Sequence[Received], order: Sequence[tuple[str, ...]]) -> None:
+    """Print a line for each message, in the order in which they were sent, whichever arrived first."""
     rows = [("SENDER", "RECIPIENT", "RELAY", "LOGIN", "TLS", "WHY")]
-    for r in sorted(received, key=lambda r: order.index(r.message_id) if r.message_id in order else len(order)):
+    places = {envelope: number for number, envelope in enumerate(order)}
+    for r in sorted(received, key=lambda r: places.get((r.sender, *r.recipients), len(order))):
         relay = f"{r.relay}:{_PORTS[r.relay]}" if r.relay in _PORTS else r.relay
         rows.append((r.sender, ", ".join(r.recipients), relay, r.user or "none", r.tls or "none", r.message_id))
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]

@@ -31,7 +31,7 @@ from stage.certificates import Authority
 from stage.log_socket import LogSocket
 from stage.mailer import Mailer
 
-_PATIENCE = 20.0
+_PATIENCE = 60.0
 """Seconds that one Postfix command may take."""
 _END = 2.0
 """Seconds that daemons get to end after `postfix stop`."""
@@ -214,7 +214,7 @@ class Postfix:
         """Tell whether no message is in the queue, by its files."""
         return not any(_holds_files(self.layout.queue / name) for name in _QUEUES * 2)
 
-    def wait_until_queue_empty(self, timeout: float = 10.0) -> None:
+    def wait_until_queue_empty(self, timeout: float = 30.0) -> None:
         """Wait until no message is in the queue; raises PostfixError with what is.
 
         Flushes the queue now and then: a message that was being delivered

@@ -97,7 +97,7 @@ class Relay:
         """Whether it listens."""
         return self._server is not None
 
-    def wait_for(self, count: int, timeout: float = 10.0) -> tuple[Received, ...]:
+    def wait_for(self, count: int, timeout: float = 30.0) -> tuple[Received, ...]:
         """Wait for `count` messages at this relay; see `Ledger.wait_for`."""
         return self.ledger.wait_for(count, timeout, self.name)
 

@@ -175,7 +175,7 @@ def read_by_postfix(directory: Path) -> dict[str, bytes]:
 
 def wait_until(condition: Callable[[], bool]) -> None:
     """Wait until something is so; fail where that takes too long."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.01)

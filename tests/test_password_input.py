@@ -41,7 +41,7 @@ def command(box: Box, *words: str) -> list[str]:
 
 def piped(box: Box, data: bytes, *words: str) -> subprocess.CompletedProcess[bytes]:
     """Run the command with ``data`` on standard input."""
-    return subprocess.run(command(box, *words), input=data, capture_output=True, check=False, timeout=20)
+    return subprocess.run(command(box, *words), input=data, capture_output=True, check=False, timeout=60)
 
 
 class Terminal:
@@ -56,7 +56,7 @@ class Terminal:
 
     def answer(self, prompt: bytes, *typed: bytes) -> None:
         """Wait for a prompt, then type."""
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while prompt not in self.shown:
             assert time.monotonic() < deadline, self.shown
             self._read()

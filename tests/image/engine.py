@@ -28,7 +28,7 @@ CALL_TIMEOUT = 60
 BUILD_TIMEOUT = 600
 #: Seconds until what a test waits for must have come; and between two looks: at first, and at most. A look through the
 #: engine costs 0.1 s of processor time, which containers that start need, too.
-PATIENCE = 30.0
+PATIENCE = 60.0
 INTERVAL = 0.05
 INTERVAL_MAX = 0.4
 #: What master(8) logs when Postfix takes mail.

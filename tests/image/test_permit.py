@@ -20,7 +20,7 @@ LOOPBACK = "127.0.0.0/8 [::1]/128"
 #: An SMTP client: prints the reply to RCPT TO.
 CLIENT = """
 import smtplib, sys
-with smtplib.SMTP(sys.argv[1], timeout=5) as server:
+with smtplib.SMTP(sys.argv[1], timeout=20) as server:
     server.ehlo("client.test")
     server.mail("sender@client.test")
     print(*server.rcpt("someone@elsewhere.test"))
@@ -77,7 +77,7 @@ def test_nobody_may_send_through_a_published_port_by_default(start: Starter) -> 
 
     container = start.ready(f"--network={default_network(start.engine)}", "--publish=127.0.0.1::25")
     port = int(start.engine.call("port", container.name, "25").rpartition(":")[2])
-    with smtplib.SMTP("127.0.0.1", port, timeout=5) as server:
+    with smtplib.SMTP("127.0.0.1", port, timeout=20) as server:
         server.ehlo("client.test")
         server.mail("sender@client.test")
         assert server.rcpt("someone@elsewhere.test")[0] == 554

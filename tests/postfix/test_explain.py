@@ -29,7 +29,7 @@ OFF = "off"
 """No inputs at all: what the operator set is all that there is."""
 ROUTINGS = ("maps", "transports", "yaml", OFF)
 """Parts of the test, which can run side by side."""
-PATIENCE = 20.0
+PATIENCE = 60.0
 STRANGERS = ("x.test", "y.test", "sub.x.test")
 
 

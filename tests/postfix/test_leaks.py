@@ -22,7 +22,7 @@ SHARDS = 4
 """Parts of the test that can run side by side."""
 MAPS_EXAMPLES = 60
 """Configurations with maps; most of them leak."""
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 
 @dataclass

@@ -18,7 +18,7 @@ from stage import Auth, Inputs, Mode, Postfix, Stage, Tls
 from tests.postfix.needs import require_postfix
 
 ROOT = Path(__file__).parents[2]
-PATIENCE = 20.0
+PATIENCE = 60.0
 """Seconds in which a message must have arrived."""
 WORLD = "somewhere.example"
 STRANGER = "anybody@stranger.example"

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from stage import Inputs, Postfix, Stage
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 
 def wait_for(condition: Callable[[], bool], what: str) -> None:

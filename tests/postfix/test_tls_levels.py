@@ -16,7 +16,7 @@ from stage.ledger import Attempt
 from tests.postfix.tls_cases import CASES, KINDS, MATRIX, OUTCOMES, PASSWORD, PORTS, Case
 
 BOUNCES = "bounces"
-PATIENCE = 30.0
+PATIENCE = 60.0
 """Seconds for the first attempt of all messages."""
 _ATTEMPT = re.compile(r" postfix/relay-(\S+)/smtp\[\d+\]: \w+: to=<.* status=(\w+) \((.*)\)$", re.MULTILINE)
 _LINE = re.compile(r" postfix/relay-(\S+)/smtp\[\d+\]: (?:warning: )?(.*)$", re.MULTILINE)

@@ -14,7 +14,7 @@ from stage.certificates import Authority
 from stage.inputs import LOGINS, RELAYMAP
 
 PASSWORD = "secret"
-PATIENCE = 20.0
+PATIENCE = 60.0
 """Seconds in which Postfix must have done what a test waits for."""
 MAY = {"smtp_tls_security_level": "may"}
 FRIEND = "friend@elsewhere.test"

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tests.probe.name_server import NameServer
 
 PASSWORD = "s3cret-P4ss"
-TIMEOUT = "5"
+TIMEOUT = "10"
 """Seconds for each step where all are to succeed."""
 SHORT = "0.5"
 """Seconds for a step that is to fail by time."""

@@ -95,9 +95,11 @@ RULES = pytest.mark.parametrize("rules", [page.RULES, relays.RULES], ids=["page"
 
 @RULES
 def test_judge_agrees(rules: Sequence[page.Rule], capsys: pytest.CaptureFixture[str]) -> None:
-    """What the rules say, in any order, is right."""
+    """What the rules say, in any order, is right, and is shown in the order in which it was sent."""
     assert demo.judge([received(rule) for rule in reversed(rules)], rules) == 0
-    assert "All of it as the rules say." in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "All of it as the rules say." in said
+    assert [row[:2] for row in rows(said)] == [[rule.sender, rule.recipient] for rule in rules]
 
 
 @RULES
@@ -143,5 +145,5 @@ def test_setup_has_nothing_to_do(tmp_path: Path) -> None:
         (tmp_path / name).write_text("#!/bin/sh\nexit 1\n")
         (tmp_path / name).chmod(0o755)
     path = f"{tmp_path}:{os.environ['PATH']}"
-    done = subprocess.run([SETUP], capture_output=True, text=True, check=False, timeout=5, env={"PATH": path})
+    done = subprocess.run([SETUP], capture_output=True, text=True, check=False, timeout=60, env={"PATH": path})
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
