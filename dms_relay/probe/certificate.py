@@ -88,9 +88,22 @@ def wanted_names(patterns: Sequence[str], host: str, nexthop: str) -> tuple[str,
 
 
 def matches(names: Iterable[str], wanted: Iterable[str]) -> bool:
-    """Whether one of the certificate's names is one that is wanted."""
-    patterns = [pattern.casefold() for pattern in wanted]
+    """Whether one of the certificate's names is one that is wanted, which may be written in any script (tls_client.c)."""
+    patterns = [ascii_name(pattern).casefold() for pattern in wanted]
     return any(_match(name.casefold(), pattern) for name in names for pattern in patterns)
+
+
+def ascii_name(name: str) -> str:
+    """Give a name, with its leading dot, as the DNS and certificates have it (RFC 5891); as it is where they cannot."""
+    if name.isascii():
+        return name
+    import idna  # noqa: PLC0415 -- rarely needed
+
+    host = name.removeprefix(".")
+    try:
+        return name[: -len(host)] + idna.encode(host, uts46=True).decode("ascii")
+    except idna.IDNAError:
+        return name
 
 
 def _match(name: str, wanted: str) -> bool:

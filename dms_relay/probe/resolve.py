@@ -14,6 +14,7 @@ from threading import Thread
 from typing import TYPE_CHECKING, NamedTuple
 
 from dms_relay.nexthop import is_address, is_ipv6
+from dms_relay.probe.certificate import ascii_name
 from dms_relay.probe.outcome import Failure, StepError
 
 if TYPE_CHECKING:
@@ -112,15 +113,10 @@ def _ask(name: str, kind: str, settings: Settings) -> Answer | None:
 
 
 def _ascii(host: str) -> str:
-    """Give a name as the DNS has it (RFC 5891)."""
-    if host.isascii():
-        return host
-    import idna  # noqa: PLC0415 -- rarely needed
-
-    try:
-        return idna.encode(host, uts46=True).decode("ascii")
-    except idna.IDNAError:
-        raise _unknown(host, "cannot be a name in the DNS") from None
+    name = ascii_name(host)
+    if not name.isascii():
+        raise _unknown(host, "cannot be a name in the DNS")
+    return name
 
 
 def _native(host: str, settings: Settings) -> list[str]:

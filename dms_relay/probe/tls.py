@@ -84,7 +84,7 @@ def _server_name(target: Target, seen: Seen) -> str | None:
     """Give what the server is told (postconf(5), smtp_tls_servername); no address can be one (RFC 6066)."""
     names = {"": None, "hostname": seen.host, "nexthop": target.host}
     name = names.get(target.demand.server_name, target.demand.server_name)
-    return None if not name or is_address(name) else name
+    return None if not name or is_address(name) else certificate.ascii_name(name)
 
 
 def check(inside: ssl.SSLSocket, target: Target, seen: Seen) -> None:

@@ -13,7 +13,7 @@ import yaml
 
 from stage import STRANGER, Inputs, Login, Postfix, Relay, Stage
 from stage.ledger import Attempt
-from tests.postfix.tls_cases import CASES, KINDS, MATRIX, OUTCOMES, PASSWORD, PORTS, Case
+from tests.postfix.tls_cases import CASES, KINDS, MATRIX, OUTCOMES, PASSWORD, PORTS, SERVERS, Case
 
 BOUNCES = "bounces"
 PATIENCE = 60.0
@@ -42,7 +42,7 @@ class Seen:
 def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seen]:
     """Give what came of one message for each case, each of which Postfix has tried once."""
     with Stage() as stage:
-        servers = {name: stage.relay(name, mode, PORTS.get(name, 0)) for name, mode in KINDS.items()}
+        servers = {name: stage.relay(name, mode, PORTS.get(name, 0)) for name, mode in SERVERS.items()}
         servers |= {name: stage.relay(name, STRANGER) for name in (BOUNCES, "down")}
         servers["down"].stop()
         postfix = stage.postfix(

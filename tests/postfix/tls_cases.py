@@ -21,6 +21,9 @@ KINDS = {
     "failover": SUBMISSION,
 }
 """The servers. `failover` is the second of two hosts, of which the first, `down`, does not listen."""
+IDN = "xn--bcher-kva.test"
+"""A server whose name in the DNS, and in its certificate, is not what a person writes: bücher.test."""
+SERVERS = KINDS | {IDN: SUBMISSION}
 PORTS = {"implicit": 465}
 """All others have some port."""
 PASSWORD = "secret"
@@ -56,6 +59,8 @@ class Case:
     """The server whose fingerprint stands under `tls`."""
     by_address: bool = False
     is_ca_named: bool = True
+    written: str = ""
+    """The host in relay.yaml, where it is not written as the server's name."""
 
     def relay(self, servers: Servers, ca_file: str) -> dict[str, Any]:
         """Give the relay as it stands in relay.yaml."""
@@ -66,7 +71,7 @@ class Case:
         }
 
     def _host(self, server: Relay) -> str:
-        return f"{server.host if self.by_address else server.name}:{server.port}"
+        return f"{server.host if self.by_address else self.written or server.name}:{server.port}"
 
     def _down(self, servers: Servers) -> list[str]:
         return [self._host(servers["down"])] if self.kind == "failover" else []
@@ -141,6 +146,9 @@ MATRIX = tuple(
     if kind != "implicit" or level not in CLEARTEXT_LEVELS
 )
 MORE = (
+    Case("idn", IDN, {}, VERIFIED, written="bücher.test"),
+    Case("idn-match", "other-name", {"match": "bücher.test"}, MISMATCH),
+    Case("idn-suffix", IDN, {"match": ".Bücher.test"}, MISMATCH, written="bücher.test"),
     Case("left-out-starttls", "starttls", {}, VERIFIED),
     Case("left-out-other-name", "other-name", {}, MISMATCH),
     Case("left-out-no-tls", "no-tls", {}, NO_TLS),

@@ -15,7 +15,7 @@ import yaml
 from stage import STRANGER, Login, Stage
 from tests.box import Box
 from tests.postfix.needs import require_postfix
-from tests.postfix.tls_cases import CASES, CLEARTEXT_LEVELS, KINDS, PASSWORD, PORTS, Case
+from tests.postfix.tls_cases import CASES, CLEARTEXT_LEVELS, MORE, PASSWORD, PORTS, SERVERS, Case
 from tests.probe.name_server import NameServer
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seen]:
     root = tmp_path_factory.mktemp("as-postfix")
     box = Box(root)
     with Stage() as stage, NameServer({}) as names, pytest.MonkeyPatch.context() as patch:
-        servers = {name: stage.relay(name, mode, PORTS.get(name, 0)) for name, mode in KINDS.items()}
+        servers = {name: stage.relay(name, mode, PORTS.get(name, 0)) for name, mode in SERVERS.items()}
         servers["down"] = stage.relay("down", STRANGER)
         servers["down"].stop()
         names.records |= {(name, "A"): [server.host] for name, server in servers.items()}
@@ -101,7 +101,7 @@ def test_class(seen: Seen, case: Case) -> None:
     result = seen.of(case)
     if result["result"] in {"ok", "not checked"}:
         return
-    fits = {CLASSES.get(case.kind), "certificate" if case in CASES[-11:] else None}
+    fits = {CLASSES.get(case.kind), "certificate" if case in MORE else None}
     if result["tls"]["level"] == "none":
         fits = {"no AUTH offered"}
     assert result["result"] in fits

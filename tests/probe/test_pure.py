@@ -92,6 +92,11 @@ def test_keys_and_tables_of_policies() -> None:
         ("*", "example.com", False),
         ("m*.example.com", "mail.example.com", False),
         ("", "", True),
+        ("xn--bcher-kva.test", "bücher.test", True),
+        ("a.xn--bcher-kva.test", ".BÜCHER.test", True),
+        ("*.xn--bcher-kva.test", "mail.bücher.test", True),
+        ("xn--bcher-kva.test", ".bücher.test", False),
+        ("xn--bcher-kva.test", "bü-\u2028.test", False),
     ],
 )
 def test_names(name: str, wanted: str, *, is_match: bool) -> None:
