@@ -243,10 +243,14 @@ class Postfix:
         return log.read_text(errors="replace") if log.exists() else ""
 
     def complaints(self) -> list[str]:
-        """Give the log's warnings and errors. What it says of the machine's clock is not about Postfix's configuration."""
-        words, clock = ("warning: ", "error: ", "fatal: ", "panic: "), ("file system clock", "resetting file time")
+        """Give the log's warnings and errors but those that are not about Postfix's configuration.
+
+        These are what it says of the machine's clock, and, seldom, of its own end.
+        """
+        words = ("warning: ", "error: ", "fatal: ", "panic: ")
+        others = ("file system clock", "resetting file time", "master_sigdeath")
         lines = (line for line in self.log().splitlines() if any(word in line for word in words))
-        return [line for line in lines if not any(word in line for word in clock)]
+        return [line for line in lines if not any(word in line for word in others)]
 
     def statuses(self) -> Counter[str]:
         """Count the log's delivery attempts by outcome: sent, deferred, bounced."""
