@@ -4,28 +4,18 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from dms_relay.processes import children, command
 from stage import Auth, Mode, Tls
+from tests.scene import wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from stage import Inputs, Postfix, Stage
-
-PATIENCE = 60.0
-
-
-def wait_for(condition: Callable[[], bool], what: str) -> None:
-    """Wait until a condition holds."""
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, f"waited in vain for {what}"
-        time.sleep(0.02)
 
 
 def daemon(postfix: Postfix, name: str) -> int:
@@ -75,8 +65,8 @@ def test_no_message_is_left_to_itself(stage: Stage, inputs: Inputs) -> None:
             postfix.send("anna@managed.test", ["other@world"], "second")
             os.kill(resolver, signal.SIGSTOP)
         with continued(resolver):
-            wait_for(lambda: is_active(postfix), "the queue manager to take the message")
+            wait_until(lambda: is_active(postfix))
             done = pool.submit(inputs.apply, postfix)
-            wait_for(lambda: daemon(postfix, "pickup") not in {pickup, 0}, "master(8) to be through with its reload")
+            wait_until(lambda: daemon(postfix, "pickup") not in {pickup, 0})  # master(8) is through with its reload
         assert "Postfix reloaded" in done.result()
     assert [received.message_id for received in stage.ledger.wait_for(2)] == ["first", "second"]
