@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 from bench import first_message
 from bench.boot import Boot
 from bench.runtime import Runtime
-from stage import why_unavailable
+from testbed import why_unavailable
 
 
 def main() -> int:

@@ -11,13 +11,13 @@ import time
 from statistics import median
 from typing import TYPE_CHECKING
 
-from stage import SUBMISSION, Inputs, Stage
+from testbed import SUBMISSION, Inputs, Stage
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from stage import Postfix, Relay
+    from testbed import Postfix, Relay
 
 #: Starts of each kind, one after the other in turn.
 ROUNDS = 7

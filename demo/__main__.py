@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from types import FrameType
 
 from demo import page, relays
-from stage import (
+from testbed import (
     ApplyError,
     Inputs,
     Mode,
@@ -29,7 +29,7 @@ from stage import (
     Tls,
     why_unavailable,
 )
-from stage.inputs import LOGINS, RELAYMAP
+from testbed.inputs import LOGINS, RELAYMAP
 
 _INTERRUPTED = 130
 _PATIENCE = 30.0

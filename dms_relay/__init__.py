@@ -16,7 +16,6 @@ before ``apply`` writes anything. All errors are subclasses of ``RelayError``.
 from __future__ import annotations
 
 from dms_relay.apply import apply
-from dms_relay.configuration import Inputs, RelayConfig
 from dms_relay.errors import (
     BusyError,
     InputError,
@@ -26,10 +25,11 @@ from dms_relay.errors import (
     UsageError,
     WriteError,
 )
-from dms_relay.machine import Found, find
 from dms_relay.merge import merge
 from dms_relay.model import Origin, Paths, PostfixConfig, Problem
+from dms_relay.model.configuration import Inputs, RelayConfig
 from dms_relay.plan import Plan, plan
+from dms_relay.plan.found import Found, find
 from dms_relay.render import render
 from dms_relay.sources import read
 

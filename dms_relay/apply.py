@@ -20,19 +20,19 @@ from typing import TYPE_CHECKING
 from dms_relay import files
 from dms_relay.errors import BusyError
 from dms_relay.log import NO_LOG
-from dms_relay.machine import find
-from dms_relay.master_cf import PREFIX
 from dms_relay.model import RELAY_DIRECTORY, SASL_PASSWD
-from dms_relay.phases import one_phase, phases
-from dms_relay.postfix import Postfix
-from dms_relay.state import State, dump
+from dms_relay.plan.found import find
+from dms_relay.plan.phases import one_phase, phases
+from dms_relay.plan.state import State, dump
+from dms_relay.postfix.master_cf import PREFIX
+from dms_relay.postfix.programs import Postfix
 
 if TYPE_CHECKING:
     from dms_relay.log import Log
     from dms_relay.model import Paths
-    from dms_relay.moments import Phase
     from dms_relay.plan import ParameterChange, Plan
-    from dms_relay.state import TableFile
+    from dms_relay.plan.snapshots import Phase
+    from dms_relay.plan.state import TableFile
 
 #: Seconds to wait for another run to finish.
 LOCK_TIMEOUT = 30.0

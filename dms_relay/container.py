@@ -23,14 +23,15 @@ from ipaddress import IPv4Network, ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from dms_relay import files, main_cf
+from dms_relay import files
 from dms_relay.apply import LOCK_TIMEOUT
 from dms_relay.errors import InputError, RelayError
 from dms_relay.interfaces import IPV4, IPV6, Address, addresses
 from dms_relay.log import log_of
 from dms_relay.model import Origin, Paths, Problem, sort_problems
-from dms_relay.nexthop import is_domain
-from dms_relay.postfix import Postfix
+from dms_relay.postfix import main_cf
+from dms_relay.postfix.nexthop import is_domain
+from dms_relay.postfix.programs import Postfix
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

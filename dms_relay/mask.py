@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from dms_relay.main_cf import may_hold_login
 from dms_relay.model import MASK, Login
+from dms_relay.postfix.main_cf import may_hold_login
 
 #: What isspace(3) knows, less the line end: a password may hold the blanks of other scripts.
 _BLANK = " \t\r\v\f"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.box import Box
+from tests.support.sandbox import Box
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -16,12 +16,12 @@ from dms_relay import container
 from dms_relay.container import Machine, mynetworks, parameters
 from dms_relay.errors import InputError, MissingInputError, PostfixError
 from dms_relay.interfaces import Address
-from dms_relay.postfix import Postfix
+from dms_relay.postfix.programs import Postfix
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.box import Box
+    from tests.support.sandbox import Box
 
 LOOPBACK = "127.0.0.0/8 [::1]/128"
 ONE = Machine("mail.example.test", (Address("eth0", ip_interface("172.18.0.5/24")),))

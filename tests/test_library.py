@@ -13,7 +13,7 @@ import dms_relay
 from dms_relay import BusyError, InputError, Paths, apply, find, merge, plan, read, render
 
 if TYPE_CHECKING:
-    from tests.box import Box
+    from tests.support.sandbox import Box
 
 ROOT = Path(__file__).parent.parent
 ENV = {"DEFAULT_RELAY_HOST": "[relay.test]:587", "RELAY_USER": "user", "RELAY_PASSWORD": "s3cret"}

@@ -17,11 +17,11 @@ import pytest
 
 from dms_relay.cli import main
 from dms_relay.log import LEVELS, Log
-from tests.box import Box
-from tests.console import said
+from tests.support.console import said
+from tests.support.sandbox import Box
 
 if TYPE_CHECKING:
-    from tests.box import Result
+    from tests.support.sandbox import Result
 
 SECRET = "s3cret-P4ss"
 ENV = {"RELAY_HOST": "relay.test", "RELAY_USER": "user", "RELAY_PASSWORD": SECRET, "RELAY_PASS": SECRET}

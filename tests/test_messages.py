@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from dms_relay.cli import main
-from tests.box import Box
-from tests.console import of_level, said
+from tests.support.console import of_level, said
+from tests.support.sandbox import Box
 
 if TYPE_CHECKING:
     from collections.abc import Callable

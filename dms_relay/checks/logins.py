@@ -11,9 +11,9 @@ from dms_relay.model import NULL_SENDER, RELAY_YAML, Origin
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from dms_relay.assignments import Use
     from dms_relay.checks.subject import Subject
     from dms_relay.model import LoginEntry
-    from dms_relay.uses import Use
 
 #: How many names a text shows at most; where there are more, the last of them are counted.
 _SHOWN = 3

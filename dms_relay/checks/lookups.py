@@ -9,14 +9,14 @@ import re
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from dms_relay.assignments import sender_keys
 from dms_relay.errors import PostfixError
-from dms_relay.uses import sender_keys
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from dms_relay.configuration import RelayConfig
-    from dms_relay.postfix import Postfix
+    from dms_relay.model.configuration import RelayConfig
+    from dms_relay.postfix.programs import Postfix
 
 #: Tables whose keys are compared as they are (DATABASE_README, "Types of lookup tables").
 _TYPES = ("texthash:", "hash:", "btree:", "cdb:", "lmdb:", "inline:")

@@ -12,12 +12,12 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dms_relay.assignments import sender_keys
 from dms_relay.checks.lookups import RECIPIENTS, SENDERS
 from dms_relay.checks.rules import Finding
-from dms_relay.main_cf import is_yes
 from dms_relay.mask import mask_parameter
 from dms_relay.model import AUTHORITY_LEVELS, MAPS, Origin
-from dms_relay.uses import sender_keys
+from dms_relay.postfix.main_cf import is_yes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from dms_relay.checks.logins import listed
 from dms_relay.checks.rules import Finding
-from dms_relay.main_cf import is_yes
-from dms_relay.merging import nearest_name
+from dms_relay.merge.common import nearest_name
 from dms_relay.model import AS_DEFAULT, MAPS, Relaymap
-from dms_relay.relays import CLEARTEXT_LEVELS
+from dms_relay.model.relays import CLEARTEXT_LEVELS
+from dms_relay.postfix.main_cf import is_yes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,30 +9,30 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from dms_relay import main_cf
+from dms_relay.assignments import uses
 from dms_relay.checks.lookups import WAYS, other_ways
 from dms_relay.checks.rules import Finding, of_problem
 from dms_relay.errors import InputError, MissingInputError, PostfixError, WriteError
-from dms_relay.machine import AS_ROOT, find
 from dms_relay.mask import mask_parameter
 from dms_relay.merge import merge
 from dms_relay.model import MAPS, TRANSPORTS, Origin
 from dms_relay.plan import plan
-from dms_relay.postfix import Postfix
+from dms_relay.plan.found import AS_ROOT, find
+from dms_relay.postfix import main_cf
+from dms_relay.postfix.programs import Postfix
 from dms_relay.render import render
 from dms_relay.sources import read
 from dms_relay.sources.managed_domains import read_domains
 from dms_relay.sources.postfix_main import NAME as USER_FILE
 from dms_relay.sources.text import read_text
-from dms_relay.uses import uses
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from dms_relay.configuration import Inputs, RelayConfig
+    from dms_relay.assignments import Use
     from dms_relay.model import Domain, Paths, PostfixConfig
+    from dms_relay.model.configuration import Inputs, RelayConfig
     from dms_relay.plan import Plan
-    from dms_relay.uses import Use
 
 #: What Postfix is asked: its version, what it takes for its own, and what decides whether certificates can be checked.
 ASKED = (

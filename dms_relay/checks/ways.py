@@ -14,8 +14,8 @@ from dms_relay.errors import PostfixError
 from dms_relay.explain.report import way_document
 from dms_relay.explain.views import view_after, view_now
 from dms_relay.model import MAPS, NULL_SENDER, Origin
-from dms_relay.postfix import Postfix
-from dms_relay.relays import CLEARTEXT_LEVELS
+from dms_relay.model.relays import CLEARTEXT_LEVELS
+from dms_relay.postfix.programs import Postfix
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,11 +10,11 @@ import sys
 from typing import TYPE_CHECKING
 
 from dms_relay.commands.editing import Checks, edit_and_apply
-from dms_relay.entries import set_entry
+from dms_relay.edit.entries import set_entry
+from dms_relay.edit.keys import login_key
 from dms_relay.errors import UsageError
-from dms_relay.keys import login_key
 from dms_relay.model import Login
-from dms_relay.nexthop import SyntaxProblem, host_of
+from dms_relay.postfix.nexthop import SyntaxProblem, host_of
 from dms_relay.sources import nexthops_of, read
 from dms_relay.sources.environment import SECRET_MAX
 from dms_relay.sources.sasl_password import NAME, check_login_length, check_login_part

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dms_relay.commands.editing import Checks, edit_and_apply
-from dms_relay.entries import set_entry
-from dms_relay.keys import relay_nexthop, sender_key
-from dms_relay.nexthop import check_port
+from dms_relay.edit.entries import set_entry
+from dms_relay.edit.keys import relay_nexthop, sender_key
+from dms_relay.postfix.nexthop import check_port
 from dms_relay.sources import read
 from dms_relay.sources.relaymap import NAME
 

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 from dms_relay import files
 from dms_relay.apply import LOCK_TIMEOUT, apply
-from dms_relay.machine import find
 from dms_relay.merge import merge
 from dms_relay.model import DIRECT
 from dms_relay.plan import plan
-from dms_relay.postfix import Postfix
+from dms_relay.plan.found import find
+from dms_relay.postfix.programs import Postfix
 from dms_relay.render import render
 from dms_relay.sources import read
 
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from argparse import Namespace
 
     from dms_relay.commands import Context
-    from dms_relay.configuration import RelayConfig
     from dms_relay.log import Log
     from dms_relay.model import PostfixConfig
+    from dms_relay.model.configuration import RelayConfig
+    from dms_relay.model.relays import Transports
     from dms_relay.plan import Plan
-    from dms_relay.relays import Transports
 
 
 def run(arguments: Namespace, context: Context) -> int:

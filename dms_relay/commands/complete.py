@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from dms_relay.nexthop import host_of
+from dms_relay.postfix.nexthop import host_of
 from dms_relay.sources import nexthops_of, read
 from dms_relay.sources.managed_domains import read_domains
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from dms_relay.commands import Context
-    from dms_relay.configuration import Inputs
+    from dms_relay.model.configuration import Inputs
 
 
 def run(arguments: Namespace, context: Context) -> int:

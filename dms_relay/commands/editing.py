@@ -9,7 +9,7 @@ from dms_relay.commands.apply import apply_inputs
 from dms_relay.edit import edit
 from dms_relay.errors import ArgumentError, InputError, RelayError
 from dms_relay.model import Origin, Paths, Problem
-from dms_relay.nexthop import SyntaxProblem
+from dms_relay.postfix.nexthop import SyntaxProblem
 
 if TYPE_CHECKING:
     from argparse import Namespace

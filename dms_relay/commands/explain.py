@@ -14,12 +14,12 @@ from dms_relay.errors import ArgumentError, InputError
 from dms_relay.explain.origins import Origins
 from dms_relay.explain.report import lines, notes, way_document
 from dms_relay.explain.views import view_after, view_now
-from dms_relay.machine import find
 from dms_relay.merge import merge
 from dms_relay.model import NULL_SENDER, Origin, Problem
-from dms_relay.nexthop import is_domain
 from dms_relay.plan import plan
-from dms_relay.postfix import Postfix
+from dms_relay.plan.found import find
+from dms_relay.postfix.nexthop import is_domain
+from dms_relay.postfix.programs import Postfix
 from dms_relay.render import render
 from dms_relay.sources import read
 
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
     from dms_relay.commands import Context
     from dms_relay.explain.report import Document
-    from dms_relay.machine import Found
     from dms_relay.plan import Plan
+    from dms_relay.plan.found import Found
 
 #: Where a message does not leave.
 EXIT_FAILURE = 1

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dms_relay.merge import merge
-from dms_relay.merging import lookup_keys
+from dms_relay.merge.common import lookup_keys
 from dms_relay.model import AS_DEFAULT, DIRECT, NULL_SENDER, NexthopList, Route
-from dms_relay.nexthop import SyntaxProblem
+from dms_relay.postfix.nexthop import SyntaxProblem
 from dms_relay.sources import read
 
 if TYPE_CHECKING:
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from dms_relay.commands import Context
-    from dms_relay.configuration import Inputs, RelayConfig
     from dms_relay.model import LoginEntry, Origin
-    from dms_relay.relays import Service, Transports
+    from dms_relay.model.configuration import Inputs, RelayConfig
+    from dms_relay.model.relays import Service, Transports
 
 #: What stands in the table for a sender that is opted out and has no other relay, and for what is not there.
 EXCLUDED = "excluded"

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from dms_relay.machine import find
 from dms_relay.mask import lines_of, mask_login_table, mask_parameters
-from dms_relay.master_cf import is_login_table
 from dms_relay.merge import merge
 from dms_relay.model import PARAMETERS
 from dms_relay.plan import plan
+from dms_relay.plan.found import find
+from dms_relay.postfix.master_cf import is_login_table
 from dms_relay.render import render
 from dms_relay.sources import read
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from dms_relay.commands import Context
     from dms_relay.plan import Plan, TableChange
-    from dms_relay.state import TableFile
+    from dms_relay.plan.state import TableFile
 
 #: What ``plan --exit-code`` returns where there is something to change, as ``diff`` and ``git diff --exit-code`` do.
 EXIT_CHANGES = 1

@@ -6,9 +6,9 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from dms_relay.commands.editing import Checks, edit_and_apply
-from dms_relay.entries import keys_in, remove_entry
-from dms_relay.keys import login_key
-from dms_relay.nexthop import SyntaxProblem, host_of
+from dms_relay.edit.entries import keys_in, remove_entry
+from dms_relay.edit.keys import login_key
+from dms_relay.postfix.nexthop import SyntaxProblem, host_of
 from dms_relay.sources.sasl_password import NAME
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dms_relay.commands.editing import Checks, edit_and_apply
-from dms_relay.entries import remove_entry
-from dms_relay.keys import sender_key
+from dms_relay.edit.entries import remove_entry
+from dms_relay.edit.keys import sender_key
 from dms_relay.sources.relaymap import NAME
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ import os
 from typing import TYPE_CHECKING
 
 from dms_relay.model import RELAY_YAML
-from dms_relay.shape_schema import json_schema
-from dms_relay.sources.relay_shape import RELAY_FILE
+from dms_relay.shape.schema import json_schema
+from dms_relay.sources.relay_yaml.keys import RELAY_FILE
 
 if TYPE_CHECKING:
     from argparse import Namespace

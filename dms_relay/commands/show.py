@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from dms_relay.commands import Context
-    from dms_relay.configuration import RelayConfig
     from dms_relay.model import LoginEntry, Paths
-    from dms_relay.relays import Service, Transports
+    from dms_relay.model.configuration import RelayConfig
+    from dms_relay.model.relays import Service, Transports
 
 
 def run(arguments: Namespace, context: Context) -> int:

@@ -10,32 +10,32 @@ import sys
 from functools import cache
 from typing import TYPE_CHECKING
 
-from dms_relay import main_cf, master_cf
 from dms_relay.errors import UsageError
 from dms_relay.explain.values import Values
 from dms_relay.merge import merge
-from dms_relay.postfix import Postfix
-from dms_relay.probe import demand
-from dms_relay.probe.attempt import attempt
-from dms_relay.probe.message import is_address
-from dms_relay.probe.parallel import run_all
-from dms_relay.probe.report import document, table
-from dms_relay.probe.settings import settings
-from dms_relay.probe.targets import selected, targets, unknown
+from dms_relay.postfix import main_cf, master_cf
+from dms_relay.postfix.programs import Postfix
+from dms_relay.postfix.tls_policy import policy_keys
+from dms_relay.relay_test import demand
+from dms_relay.relay_test.attempt import attempt
+from dms_relay.relay_test.message import is_address
+from dms_relay.relay_test.parallel import run_all
+from dms_relay.relay_test.report import document, table
+from dms_relay.relay_test.settings import settings
+from dms_relay.relay_test.targets import selected, targets, unknown
 from dms_relay.render import render
 from dms_relay.sources import read
-from dms_relay.tls_policy import policy_keys
 
 if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Callable, Sequence
 
+    from dms_relay.assignments import Use
     from dms_relay.commands import Context
-    from dms_relay.configuration import RelayConfig
     from dms_relay.model import Paths
-    from dms_relay.probe.outcome import Result
-    from dms_relay.probe.targets import Target
-    from dms_relay.uses import Use
+    from dms_relay.model.configuration import RelayConfig
+    from dms_relay.relay_test.outcome import Result
+    from dms_relay.relay_test.targets import Target
 
 #: What the command returns where a relay failed.
 EXIT_FAILED = 1

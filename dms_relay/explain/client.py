@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 from dms_relay.explain.tables import Key, LookupFailedError, Match
 from dms_relay.model import AUTHORITY_LEVELS, TLS_LEVELS, Login
-from dms_relay.relays import CLEARTEXT_LEVELS
-from dms_relay.tls_policy import Policy, level_for_all, parse_policy, policy_keys
+from dms_relay.model.relays import CLEARTEXT_LEVELS
+from dms_relay.postfix.tls_policy import Policy, level_for_all, parse_policy, policy_keys
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

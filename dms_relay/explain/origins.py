@@ -7,16 +7,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dms_relay.master_cf import PREFIX, login_table
 from dms_relay.model import RECIPIENT_TRANSPORT, RELAYHOST_MAP, SASL_PASSWD, SENDER_TRANSPORT
+from dms_relay.postfix.master_cf import PREFIX, login_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from dms_relay.configuration import RelayConfig
     from dms_relay.explain.tables import Match
     from dms_relay.model import Origin, Paths, PostfixConfig
-    from dms_relay.relays import Transports
+    from dms_relay.model.configuration import RelayConfig
+    from dms_relay.model.relays import Transports
 
 _TYPE = "texthash:"
 

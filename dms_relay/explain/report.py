@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dms_relay import master_cf
 from dms_relay.explain.client import PROGRAMS, hops
 from dms_relay.explain.routing import ERROR, RETRY, resolve
 from dms_relay.explain.tables import LookupFailedError
+from dms_relay.postfix import master_cf
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -16,14 +16,14 @@ from dataclasses import dataclass
 from errno import EACCES
 from typing import TYPE_CHECKING
 
-from dms_relay import main_cf
 from dms_relay.errors import PostfixError
 from dms_relay.model import MASK
+from dms_relay.postfix import main_cf
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from dms_relay.postfix import Postfix
+    from dms_relay.postfix.programs import Postfix
 
 #: Types that are asked for a whole address only, never for a part of one (regexp_table(5), tcp_table(5), cidr_table(5)).
 _WHOLE = frozenset({"regexp", "pcre", "cidr", "tcp"})

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from dms_relay import main_cf
+from dms_relay.postfix import main_cf
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -8,16 +8,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dms_relay import master_cf
 from dms_relay.explain.domains import Domains
 from dms_relay.explain.tables import Tables, address_keys
 from dms_relay.explain.values import Values
+from dms_relay.postfix import master_cf
 
 if TYPE_CHECKING:
     from dms_relay.explain.tables import Key
     from dms_relay.model import Paths
     from dms_relay.plan import Plan
-    from dms_relay.postfix import Postfix
+    from dms_relay.postfix.programs import Postfix
 
 
 @dataclass(frozen=True)

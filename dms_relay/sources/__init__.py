@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dms_relay import files
-from dms_relay.configuration import Inputs
 from dms_relay.model import (
     AUTHORITY_LEVELS,
     MAPS,
@@ -20,6 +19,7 @@ from dms_relay.model import (
     Problem,
     sort_problems,
 )
+from dms_relay.model.configuration import Inputs
 from dms_relay.sources.managed_domains import read_domains
 from dms_relay.sources.postfix_main import read_user_parameters
 from dms_relay.sources.relaymap import read_relaymap
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from dms_relay.model import Paths, Setting
-    from dms_relay.relays import RelayFile
+    from dms_relay.model.relays import RelayFile
     from dms_relay.sources.settings import Settings
 
 #: The program that starts docker-mailserver (DMS), which writes ``postfix-main.cf`` into main.cf after us.
@@ -63,7 +63,7 @@ def _inputs(paths: Paths, environ: Mapping[str, str], problems: list[Problem]) -
         problems.append(_no_directory(paths))
     domains = read_domains(paths, problems) if settings.wants_domains or (file and file.recipients) else ()
     if file:
-        from dms_relay.sources.relay_checks import check_file  # noqa: PLC0415 -- only where the file is there
+        from dms_relay.sources.relay_yaml.checks import check_file  # noqa: PLC0415 -- only where the file is there
 
         problems.extend(check_file(file, domains))
     return Inputs(

@@ -15,7 +15,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dms_relay.model import Domain, Origin, Problem
-from dms_relay.nexthop import SyntaxProblem, check_domain
+from dms_relay.postfix.nexthop import SyntaxProblem, check_domain
 from dms_relay.sources.text import TRIM, lines_of, read_text, split_entry
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dms_relay import main_cf
 from dms_relay.model import PARAMETERS, Origin, UserParameter
+from dms_relay.postfix import main_cf
 from dms_relay.sources.text import read_text
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dms_relay.model import NULL_SENDER, Domain, Problem, Relaymap, Route
-from dms_relay.nexthop import parse_nexthops
+from dms_relay.postfix.nexthop import parse_nexthops
 from dms_relay.sources.text import check_sender_key, read_entries
 
 if TYPE_CHECKING:

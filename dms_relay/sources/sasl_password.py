@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dms_relay.model import Login, LoginEntry, Problem
-from dms_relay.nexthop import SyntaxProblem, check_nexthop
+from dms_relay.postfix.nexthop import SyntaxProblem, check_nexthop
 from dms_relay.sources.text import check_sender_key, read_entries
 
 if TYPE_CHECKING:

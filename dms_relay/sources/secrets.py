@@ -9,8 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from dms_relay import main_cf
 from dms_relay.model import RELAY_YAML, Origin
+from dms_relay.postfix import main_cf
 from dms_relay.shape import Complaint, Found
 from dms_relay.sources.environment import FILE_SUFFIXES, settings_of
 from dms_relay.sources.postfix_main import NAME as USER_FILE
@@ -22,8 +22,8 @@ from dms_relay.sources.text import read_text
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from dms_relay.configuration import Inputs
     from dms_relay.model import Paths, Setting
+    from dms_relay.model.configuration import Inputs
 
 _PASSWORD = "RELAY_PASSWORD"  # noqa: S105 -- the name of a variable
 
@@ -93,9 +93,9 @@ class _Places:
 
 
 def _read_yaml(paths: Paths) -> Found | None:
-    from dms_relay.shape_check import check  # noqa: PLC0415 -- 60 ms with YAML, and only where the file is there
-    from dms_relay.sources.relay_shape import RELAY_FILE  # noqa: PLC0415 -- the same
-    from dms_relay.sources.yaml_node import compose  # noqa: PLC0415 -- the same
+    from dms_relay.shape.check import check  # noqa: PLC0415 -- 60 ms with YAML, and only where the file is there
+    from dms_relay.sources.relay_yaml.keys import RELAY_FILE  # noqa: PLC0415 -- the same
+    from dms_relay.sources.relay_yaml.node import compose  # noqa: PLC0415 -- the same
 
     text = read_text(paths.config_dir / RELAY_YAML, RELAY_YAML, []) or ""
     node = compose(text)

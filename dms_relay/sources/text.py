@@ -14,9 +14,9 @@ import stat
 from errno import EACCES, EINVAL, EISDIR
 from typing import TYPE_CHECKING, NamedTuple
 
-from dms_relay.in_place import is_cut_short, kept_name
+from dms_relay.files.in_place import is_cut_short, kept_name
 from dms_relay.model import Origin, Problem
-from dms_relay.nexthop import SyntaxProblem, check_domain, refuse_odd_blanks
+from dms_relay.postfix.nexthop import SyntaxProblem, check_domain, refuse_odd_blanks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from dms_relay.checks.rules import Finding
-    from tests.box import Box
+    from tests.support.sandbox import Box
 
     Run = Callable[[Box], Iterable[Finding]]
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from dms_relay.checks.machine import SASL_DIRECTORIES, check_machine
 from dms_relay.checks.subject import examine
 from dms_relay.model import Paths
-from tests.box import BASE_MAIN_CF
 from tests.checks.given import (
     DEFAULT,
     HOST,
@@ -25,15 +24,16 @@ from tests.checks.given import (
     given,
     write,
 )
-from tests.machine import MASTER_CF
+from tests.support.machine import MASTER_CF
+from tests.support.sandbox import BASE_MAIN_CF
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from dms_relay.checks.rules import Finding
     from dms_relay.checks.subject import Subject
-    from tests.box import Box
     from tests.checks.given import Run
+    from tests.support.sandbox import Box
 
 FULL = {**DEFAULT, **LOGIN}
 LIST = {"DEFAULT_RELAY_HOST": "[r.test], [s.test]"}

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from dms_relay.checks.rules import Finding
-    from tests.box import Box
     from tests.checks.given import Run
+    from tests.support.sandbox import Box
 
 USER = {"RELAY_USER": "u"}
 AT_R = {LOGINS: f"[r.test]:587 u:{SECRET}\n"}

@@ -9,10 +9,10 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 from dms_relay.checks.rules import RULES
-from tests.test_any_input import FILES, SECRET, contents, environments
+from tests.sources.test_any_input import FILES, SECRET, contents, environments
 
 if TYPE_CHECKING:
-    from tests.box import Box
+    from tests.support.sandbox import Box
 
 PROPERTY = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 #: The rules of merging that another rule says better, or that is not so (``checks.routes.is_contradicted``).

@@ -13,7 +13,7 @@ import pytest
 from tests.checks.given import DEFAULT, ENV_FILE, HOST, LOGIN, LOGINS, MAIN, RELAYMAP, SECRET, YAML, write
 
 if TYPE_CHECKING:
-    from tests.box import Box
+    from tests.support.sandbox import Box
 
 FULL = {**DEFAULT, **LOGIN}
 TEXT = """\

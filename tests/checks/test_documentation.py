@@ -13,7 +13,7 @@ from dms_relay.commands.check import lines_of
 from tests.checks.test_rules import CASES
 
 if TYPE_CHECKING:
-    from tests.box import Box
+    from tests.support.sandbox import Box
 
 DOCUMENT = (Path(__file__).parents[2] / "docs/checks.md").read_text("utf-8")
 SECTIONS = {

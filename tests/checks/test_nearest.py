@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dms_relay.checks.logins import listed
-from dms_relay.merging import nearest
+from dms_relay.merge.common import nearest
 
 SET = ("[smtp.a.test]:587", "mail.b.test:2525", "[192.0.2.1]", "[2001:db8::1]:587")
 

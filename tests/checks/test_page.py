@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.box import DATA
 from tests.checks.given import ACCOUNTS, LOGINS, RELAYMAP, SECRET, findings, write
+from tests.support.sandbox import DATA
 
 if TYPE_CHECKING:
-    from tests.box import Box
+    from tests.support.sandbox import Box
 
 #: The two files, as docker-mailserver's page "Mail Forwarding | Relay Hosts" has them.
 PAGE = {

@@ -12,9 +12,9 @@ import pytest
 import dms_relay
 from dms_relay.checks import secrets
 from dms_relay.checks.rules import RULES, SEVERITIES
-from tests.box import Box
 from tests.checks import input_cases, machine_cases, secret_cases, user_file_cases, way_cases
 from tests.checks.given import SECRET, Case
+from tests.support.sandbox import Box
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.box import BASE_MAIN_CF
 from tests.checks.given import DEFAULT, LOGIN, RELAYMAP, Case, given
-from tests.machine import MASTER_CF
+from tests.support.machine import MASTER_CF
+from tests.support.sandbox import BASE_MAIN_CF
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from dms_relay.checks.rules import Finding
-    from tests.box import Box
     from tests.checks.given import Run
+    from tests.support.sandbox import Box
 
 ROUTE = {RELAYMAP: "@a.test [r.test]:587\n"}
 FULL = {**DEFAULT, **LOGIN}

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.scene import programs_with
+from tests.support.scene import programs_with
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.box import Box
+    from tests.support.sandbox import Box
 
 SECRET = "s3cret-P4ss"
 MASTER_CF = """\

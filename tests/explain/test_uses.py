@@ -8,19 +8,19 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from dms_relay.assignments import uses
 from dms_relay.explain.report import way_document
 from dms_relay.explain.views import view_now
 from dms_relay.merge import merge
 from dms_relay.model import Paths
-from dms_relay.postfix import Postfix
+from dms_relay.postfix.programs import Postfix
 from dms_relay.sources import read
-from dms_relay.uses import uses
-from stage import STRANGER, Inputs, Relay
+from testbed import STRANGER, Inputs, Relay
 from tests.explain.test_command import MASTER_CF
-from tests.postfix.leaks import RECIPIENTS, SENDERS, SERVERS, Config, configs, write_cf, write_yaml
+from tests.running.leaks import RECIPIENTS, SENDERS, SERVERS, Config, configs, write_cf, write_yaml
 
 if TYPE_CHECKING:
-    from tests.box import Box
+    from tests.support.sandbox import Box
 
 EXAMPLES = 15
 """Configurations for each way of routing; each takes a tenth of a second."""

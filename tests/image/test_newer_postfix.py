@@ -32,7 +32,7 @@ RUN python3 -m venv /venv; \\
 FROM dms-relay:test
 COPY --from=tools /venv /venv
 """
-TESTS = ("tests/postfix/test_tls_levels.py", "tests/postfix/test_transports.py", "tests/postfix/test_explain.py")
+TESTS = ("tests/running/test_tls_levels.py", "tests/running/test_transports.py", "tests/running/test_explain.py")
 #: What the tests need of the project.
 PARTS = ("dms_relay", "stage", "tests", "pyproject.toml")
 #: Says the version, then runs the tests.

@@ -1,1 +1,1 @@
-"""Tests that drive a real Postfix, and ask real relays what they received."""
+"""The syntax and the programs of Postfix."""

@@ -1,0 +1,139 @@
+"""Who uses which relay, with which login: what follows from a ``RelayConfig``. Pure.
+
+Postfix looks up (postconf(5), ``sender_dependent_relayhost_maps``, ``smtp_sasl_password_maps``) the sender's whole
+address, the address without its extension, the domain; a login by sender before one by nexthop; the null sender ``<>`` has
+no login by sender.
+
+Known limits: where ``postfix-main.cf`` names lookup tables in place of ours, what stands in them is not known here, so there
+is no use of them. A nexthop without brackets is taken as its own host: its MX hosts are not looked up.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from dms_relay.merge.common import lookup_keys
+from dms_relay.model import AS_DEFAULT, NULL_SENDER, NexthopList
+from dms_relay.postfix.main_cf import is_yes
+from dms_relay.postfix.nexthop import SyntaxProblem, parse_nexthops
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from dms_relay.model import LoginEntry, Origin
+    from dms_relay.model.configuration import RelayConfig
+    from dms_relay.model.relays import Service, Tls, Transports
+
+_BY_SENDER = "smtp_sender_dependent_authentication"
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """Mail of a sender, or to a recipient, at one host of a relay, and the login that is offered there.
+
+    ``sender`` is a sender key, or ``""`` for all who are not named; ``recipient`` is a recipient key, or ``""`` for all.
+    ``relay`` is the relay's name, with maps the route's text, and ``""`` where mail goes directly; ``nexthop`` is one of its
+    nexthops. ``tls`` is ``None`` where main.cf says what is demanded. ``origin`` is the place of the route, ``None`` where
+    there is none.
+    """
+
+    sender: str
+    recipient: str
+    relay: str
+    nexthop: str
+    tls: Tls | None
+    entry: LoginEntry | None
+    origin: Origin | None
+
+
+def uses(config: RelayConfig) -> tuple[Use, ...]:
+    """Give every use, once, senders in the order of their routes, everybody else last."""
+    found = _of_transports(config.transports) if config.transports else _Maps(config).uses()
+    return tuple(dict.fromkeys(found))
+
+
+def sender_keys(sender: str) -> tuple[str, ...]:
+    """Give the keys by which Postfix looks a sender up, or a sender key, without letter case."""
+    if sender in {NULL_SENDER, ""}:
+        return (sender,)
+    folded = sender.casefold()
+    local, _, domain = folded.rpartition("@")
+    return tuple(dict.fromkeys((folded, f"{local.partition('+')[0]}@{domain}", f"@{domain}")))
+
+
+class _Maps:
+    """Routes and logins in two tables, and a default."""
+
+    def __init__(self, config: RelayConfig) -> None:
+        own = config.user_parameters
+        self.default = config.default
+        if "relayhost" in own:
+            nexthops = _nexthops(own["relayhost"].value)
+            self.default = (nexthops, own["relayhost"].origin) if nexthops else None
+        routes = () if "sender_dependent_relayhost_maps" in own else config.routes
+        self.routes = {route.key.casefold(): route for route in reversed(routes)}
+        logins = () if "smtp_sasl_password_maps" in own else config.logins or ()
+        self.by_key = {entry.key.casefold(): entry for entry in reversed(logins)}
+        is_by_sender = is_yes(own[_BY_SENDER].value) if _BY_SENDER in own else config.login_file
+        self.by_sender = {key: entry for key, entry in self.by_key.items() if "@" in key and is_by_sender}
+
+    def uses(self) -> Iterator[Use]:
+        senders = dict.fromkeys([*reversed(self.routes), *reversed(self.by_sender)])
+        if self.default:
+            senders |= {NULL_SENDER: None, "": None}
+        for sender in senders:
+            yield from self._of(sender)
+
+    def _of(self, sender: str) -> Iterator[Use]:
+        keys = sender_keys(sender)
+        own = next((self.by_sender[key] for key in keys if key in self.by_sender), None)
+        route = next((self.routes[key] for key in keys if key in self.routes), None)
+        way = (route.nexthops, route.origin) if route and route.nexthops.text.upper() != AS_DEFAULT else self.default
+        if way is None:
+            yield Use(sender, "", "", "", None, own, None)
+            return
+        nexthops, origin = way
+        for member in nexthops.members:
+            at_relay = next((self.by_key[key] for key in lookup_keys(member) if key in self.by_key), None)
+            yield Use(sender, "", nexthops.text, member, None, own or at_relay, origin)
+
+
+def _nexthops(text: str) -> NexthopList | None:
+    try:
+        return parse_nexthops(text)
+    except SyntaxProblem:
+        return None
+
+
+def _of_transports(transports: Transports) -> Iterator[Use]:
+    services = {service.relay.name: service for service in transports.services}
+    ways = {route.key.casefold(): route for route in transports.senders}
+    own = [entry.key.casefold() for service in transports.services for entry in service.sender_logins]
+    for sender in dict.fromkeys([*ways, *own]):
+        route = next((ways[key] for key in sender_keys(sender) if key in ways), None)
+        relay, origin = (route.relay, route.origin) if route else transports.default or (None, None)
+        if relay is None:
+            yield Use(sender, "", "", "", None, None, origin)
+        else:
+            yield from _at(services[relay], sender, "", origin, is_shared=route is not None and route.is_shared)
+    for recipient in transports.recipients:
+        if recipient.relay is not None:
+            yield from _at(services[recipient.relay], "", recipient.key, recipient.origin)
+    name, origin = transports.default or (None, None)
+    if name is not None:
+        for sender in ("",) if NULL_SENDER in ways else (NULL_SENDER, ""):
+            yield from _at(services[name], sender, "", origin)
+
+
+def _at(
+    service: Service, sender: str, recipient: str, origin: Origin | None, *, is_shared: bool = False
+) -> Iterator[Use]:
+    senders: Iterable[LoginEntry] = () if is_shared else service.sender_logins
+    by_sender = {entry.key.casefold(): entry for entry in senders}
+    by_nexthop = {entry.key.casefold(): entry for entry in service.logins}
+    own = next((by_sender[key] for key in sender_keys(sender) if key in by_sender), None)
+    relay = service.relay
+    for member in relay.nexthops.members:
+        entry = own or by_nexthop.get(member.casefold())
+        yield Use(sender, recipient, relay.name, member, relay.tls, entry, origin)

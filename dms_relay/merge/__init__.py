@@ -1,0 +1,48 @@
+"""Which value wins: from all that was read to one ``RelayConfig``. Pure; every warning names the places it is about.
+
+How mail finds its relay is one of two: ``merge_maps.py`` (docker-mailserver's relay.sh), ``merge_transports.py``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from dms_relay.errors import InputError, MissingInputError
+from dms_relay.merge.maps import MapsMerger
+from dms_relay.model import RECIPIENT_TRANSPORT, SENDER_TRANSPORT, TRANSPORTS, Problem, sort_problems
+
+if TYPE_CHECKING:
+    from dms_relay.merge.transports import TransportsMerger
+    from dms_relay.model.configuration import Inputs, RelayConfig
+
+
+def merge(inputs: Inputs) -> RelayConfig:
+    """Resolve every conflict. Raises ``InputError`` with all problems of all inputs where one of them is an error."""
+    errors = [problem for problem in inputs.problems if problem.is_error]
+    if errors:
+        raise (MissingInputError if all(p.is_missing for p in errors) else InputError)(inputs.problems)
+    merger = _transports(inputs) if inputs.routing == TRANSPORTS else MapsMerger(inputs)
+    config = merger.config()
+    found = [] if config.transports else _orphans(inputs)
+    problems = sort_problems([*inputs.problems, *merger.warnings, *found])
+    if any(problem.is_error for problem in problems):
+        raise InputError(problems)
+    return replace(config, warnings=problems)
+
+
+def _orphans(inputs: Inputs) -> list[Problem]:
+    """Refuse what names a table of ours that is not there without transports: Postfix would defer all mail."""
+    remedy = "take that table out of the line, or have relays with RELAY_ROUTING=transports"
+    return [
+        Problem(own.origin, f"{name} names {table}, which is not there now", remedy, rule="user-file-conflict")
+        for name, own in inputs.user_parameters.items()
+        for table in (SENDER_TRANSPORT, RECIPIENT_TRANSPORT)
+        if table in own.value
+    ]
+
+
+def _transports(inputs: Inputs) -> TransportsMerger:
+    from dms_relay.merge.transports import TransportsMerger  # noqa: PLC0415 -- only where this way is taken
+
+    return TransportsMerger(inputs)

@@ -1,0 +1,197 @@
+"""What both ways of merging have in common: which value wins where two say the same, and what both warn of. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from dms_relay.model import Login, LoginEntry, Origin, Problem, Relaymap
+from dms_relay.postfix.nexthop import host_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from dms_relay.model import Domain, NexthopList, Route
+    from dms_relay.model.configuration import Inputs
+
+#: Likeness (difflib, 0 to 1) from which a host counts as a slip of another: one or two letters in ten.
+_LIKENESS = 0.85
+#: Distinct nexthops up to which one is looked for that a key may mean: it takes up to 10 us for each of them.
+_NEAR_MAX = 200
+
+
+def login_keys(lists: Iterable[NexthopList]) -> Iterator[str]:
+    """Give the keys by which Postfix looks a login up: the nexthop and its host, in any letter case (smtp_sasl_glue.c)."""
+    for nexthops in lists:
+        for member in nexthops.members:
+            yield member.casefold()
+            yield host_of(member).casefold()
+
+
+def lookup_keys(nexthop: str) -> list[str]:
+    """Give the keys by which Postfix looks for the login at a nexthop: its host first (smtp_sasl_glue.c).
+
+    Without brackets the host is found by an MX lookup, and unknown here. Raises ``SyntaxProblem`` where it is no nexthop.
+    """
+    return [host_of(nexthop).casefold()] * nexthop.startswith("[") + [nexthop.casefold()]
+
+
+class Near(NamedTuple):
+    """A nexthop that a key may mean, and what differs."""
+
+    nexthop: str
+    what: str
+
+
+def nearest(key: str, nexthops: Sequence[str]) -> Near | None:
+    """Give the nexthop that a login's key may mean: of the same host, or of one that differs in a letter or two."""
+    host = host_of(key).casefold()
+    if same := [member for member in nexthops if host_of(member).casefold() == host]:
+        return min((Near(member, _difference(key, member)) for member in same), key=lambda near: len(near.what))
+    hosts = {host_of(member).casefold(): member for member in reversed(nexthops)}
+    found = nearest_name(host, hosts)
+    return Near(hosts[found], "its host") if found else None
+
+
+def nearest_name(name: str, names: Iterable[str]) -> str | None:
+    """Give the name that differs in a letter or two."""
+    # What differs in length by more can be no nearer (difflib, real_quick_ratio): mostly, that spares the import.
+    close = [other for other in sorted(names) if 2 * min(len(name), len(other)) >= _LIKENESS * (len(name) + len(other))]
+    if not close:
+        return None
+    from difflib import get_close_matches  # noqa: PLC0415 -- 5 ms, and only for what is wrong
+
+    found = get_close_matches(name, close, n=1, cutoff=_LIKENESS)
+    return found[0] if found else None
+
+
+def _difference(key: str, nexthop: str) -> str:
+    """Say in what two nexthops of the same host differ."""
+    ports = [text.strip("[").removeprefix(host_of(text)).lstrip("]") for text in (key, nexthop)]
+    differs = {"its brackets": key.startswith("[") != nexthop.startswith("["), "its port": ports[0] != ports[1]}
+    return " and ".join(what for what, is_so in differs.items() if is_so)
+
+
+class Merger:
+    """Applies the rules one by one and collects the warnings."""
+
+    def __init__(self, inputs: Inputs) -> None:
+        """Begin with all that was read."""
+        self.inputs = inputs
+        self.relaymap = inputs.relaymap or Relaymap()
+        self.warnings: list[Problem] = []
+
+    def unique_routes(self) -> dict[str, Route]:
+        """Give the mapping of each key that comes first."""
+        routes: dict[str, Route] = {}
+        for route in self.relaymap.routes:
+            first = routes.setdefault(route.key.casefold(), route)
+            if first is not route:
+                self.dropped(f"mapping of {route.key}", route.origin, first.origin)
+        return routes
+
+    def is_mapped(self, domain: Domain, mapped: dict[str, Route]) -> bool:
+        """Whether a managed domain has a mapping."""
+        route = mapped.get(f"@{domain.name}".casefold())
+        if route and route.key != f"@{domain.name}":
+            text = f"domain {domain.name} is mapped at {route.origin} as {route.key}; that mapping stands for both"
+            self.warn(domain.origin, text, "write the domain in one spelling", "two-spellings")
+        return route is not None
+
+    def warn_of_no_domains(self, origin: Origin) -> None:
+        """Warn where RELAY_HOST serves nobody."""
+        if not self.inputs.domains:
+            text = "RELAY_HOST relays nothing: no managed domain is known"
+            remedy = "take RELAY_HOST away" if self.inputs.default else "set DEFAULT_RELAY_HOST"
+            self.warn(origin, text, f"{remedy}, or add an account to postfix-accounts.cf", "no-managed-domain")
+
+    def env_login(self) -> list[LoginEntry] | None:
+        """Give the entries of RELAY_USER and RELAY_PASSWORD; ``None`` where not both are set."""
+        username, password = self.inputs.username, self.inputs.password
+        if username is None or password is None:
+            return None
+        relay = self.inputs.default or self.inputs.relay
+        if relay is None:
+            text = "RELAY_USER and RELAY_PASSWORD have no effect: there is no default relay to use them at"
+            self.warn(username.origin, text, "set DEFAULT_RELAY_HOST or RELAY_HOST", "login-without-relay")
+            return []
+        self.warn_of_second_relay()
+        login = Login(username.value, password.value)
+        origin = Origin(f"{username.origin}, {password.origin}")
+        return [LoginEntry(key, login, origin) for key in relay[0].members]
+
+    def warn_of_second_relay(self) -> None:
+        """With both defaults set, only the first gets the login (rule 4)."""
+        default, relay = self.inputs.default, self.inputs.relay
+        if default is None or relay is None:
+            return
+        known = {member.casefold() for member in default[0].members}
+        known.update(entry.key.casefold() for entry in self.inputs.logins or ())
+        if known.isdisjoint(login_keys([relay[0]])) and not self._have_own_login():
+            text = f"{relay[0].text} gets no login: RELAY_USER is the login at DEFAULT_RELAY_HOST only"
+            remedy = f"write {relay[0].text} and its login into postfix-sasl-password.cf"
+            self.warn(relay[1], text, remedy, "relay-without-login")
+
+    def _have_own_login(self) -> bool:
+        """Whether nobody uses RELAY_HOST who has no login, relay or opt-out of his own."""
+        keys = [entry.key for entry in self.inputs.logins or ()] + [route.key for route in self.relaymap.routes]
+        named = {key.casefold() for key in (*keys, *(f"@{domain.name}" for domain in self.relaymap.opt_outs))}
+        domains = self.inputs.domains
+        return bool(domains) and all(f"@{domain.name}".casefold() in named for domain in domains)
+
+    def unique_logins(self, entries: Iterable[LoginEntry]) -> Iterable[LoginEntry]:
+        """Give the login of each key that comes first."""
+        logins: dict[str, LoginEntry] = {}
+        for entry in entries:
+            first = logins.setdefault(entry.key.casefold(), entry)
+            if first is not entry:
+                self.dropped_login(f"for {entry.key}", entry, first)
+        return logins.values()
+
+    def warn_of_half_a_login(self) -> None:
+        """Warn of a user name without a password, and the other way round."""
+        given = {"RELAY_USER": self.inputs.username, "RELAY_PASSWORD": self.inputs.password}
+        for (name, setting), (other, missing) in zip(given.items(), reversed(given.items()), strict=True):
+            if setting and not missing:
+                self.warn(setting.origin, f"{name} has no effect without {other}", f"set {other}", "half-a-login")
+
+    def warn_of_unused_logins(self) -> None:
+        """Warn of logins where no relay is set at all."""
+        origins = [entry.origin for entry in (self.inputs.logins or ())[:1]]
+        if self.inputs.username and self.inputs.password:
+            origins.append(self.inputs.username.origin)
+        for origin in origins:
+            text = "a login is set, but no relay to use it at: nothing is configured"
+            remedy = "set DEFAULT_RELAY_HOST or RELAY_HOST, or write postfix-relaymap.cf"
+            self.warn(origin, text, remedy, "login-without-relay")
+
+    def dropped_login(self, which: str, entry: LoginEntry, first: LoginEntry) -> None:
+        """Warn of a login that is dropped; one of the environment (it has no line) that a file overrides is told apart."""
+        is_overridden = not entry.origin.line and first.origin.line
+        rule = "env-login-overridden" if is_overridden else "given-twice"
+        self.dropped(f"login {which}", entry.origin, first.origin, rule)
+
+    def warn_of_unused_key(self, entry: LoginEntry, nexthops: Sequence[str]) -> None:
+        """Warn of a login whose key is no nexthop of ours, and name the one that may be meant."""
+        text = "no relay that is set here has this key, so the login is not used"
+        remedy = "write the key exactly as the nexthop, brackets and port included"
+        senders = (
+            *(route.key for route in self.relaymap.routes),
+            *(f"@{domain.name}" for domain in self.inputs.domains),
+        )
+        if f"@{entry.key}".casefold() in map(str.casefold, senders):
+            remedy = f"write @{entry.key}, if the senders of that domain are meant"
+        elif len(nexthops) <= _NEAR_MAX and (near := nearest(entry.key, nexthops)):
+            text, remedy = f"{text}; {near.nexthop} differs in {near.what}", f"write {near.nexthop} as the key"
+            if other := next(
+                (e for e in self.inputs.logins or () if e.key.casefold() == near.nexthop.casefold()), None
+            ):
+                text, remedy = f"{text}, and has the login of {other.origin}", "take the line away, or that one"
+        self.warn(entry.origin, text, remedy, "login-without-relay")
+
+    def dropped(self, what: str, origin: Origin, first: Origin, rule: str = "given-twice") -> None:
+        """Warn of what is dropped for what comes first."""
+        self.warn(origin, f"this {what} is dropped: {first} comes first", "keep one of the two", rule)
+
+    def warn(self, origin: Origin, text: str, remedy: str, rule: str) -> None:
+        """Take note of a warning; ``rule`` is its identifier (docs/checks.md)."""
+        self.warnings.append(Problem(origin, text, remedy, is_error=False, rule=rule))

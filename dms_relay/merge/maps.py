@@ -1,0 +1,185 @@
+"""Merges for tables of nexthops, keyed by sender: docker-mailserver's relay.sh, rule by rule (docs/rules.md). Pure.
+
+Warns of what this way of routing cannot do right, and how to get the other one.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dms_relay.merge.common import Merger, login_keys
+from dms_relay.model import AS_DEFAULT, IMPLICIT_TLS_PORTS, NULL_SENDER, Origin, Route
+from dms_relay.model.configuration import RelayConfig
+from dms_relay.postfix.main_cf import is_yes
+from dms_relay.postfix.nexthop import host_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from dms_relay.model import Domain, LoginEntry, NexthopList
+
+#: Where the operator's own value stands, the tables in use are not ours.
+_TABLE_PARAMETERS = frozenset({"sender_dependent_relayhost_maps", "smtp_sasl_password_maps"})
+
+#: Where the operator sets one of these, logins or TLS are the operator's own business.
+_PROTECTION = frozenset({"smtp_sasl_password_maps", "smtp_tls_security_level"})
+#: Only where both are yes, a sender's login is looked up.
+_BY_SENDER = ("smtp_sasl_auth_enable", "smtp_sender_dependent_authentication")
+
+#: What carries what cannot be done here.
+_SWITCH = "RELAY_ROUTING=transports"
+#: The identifier of an opt-out that does nothing.
+_NO_EFFECT = "opt-out-without-effect"
+
+
+def _is_other(nexthops: NexthopList, usual: NexthopList) -> bool:
+    """Whether a host is among the nexthops that is not where the login is used anyway."""
+    hosts = {host_of(member).casefold() for member in usual.members}
+    return any(host_of(member).casefold() not in hosts for member in nexthops.members)
+
+
+class MapsMerger(Merger):
+    """Merges for ``RELAY_ROUTING=maps``."""
+
+    def config(self) -> RelayConfig:
+        """Rule 1: without a relay or a relaymap nothing is configured."""
+        inputs = self.inputs
+        self.warn_of_half_a_login()
+        if inputs.default is None and inputs.relay is None and inputs.relaymap is None:
+            self.warn_of_unused_logins()
+            return RelayConfig()
+        mapped = self.unique_routes()
+        opted_out = self._opted_out(mapped)
+        routes = (*mapped.values(), *self._relay_host_routes(mapped, opted_out))
+        logins = self._logins()
+        self._warn_of_logins_without_relay(routes)
+        self._warn_of_logins_at_other_relays(routes)
+        self._warn_of_implicit_tls(routes)
+        return RelayConfig(
+            enabled=True,
+            default=inputs.default,
+            routes=routes,
+            opted_out=tuple(opted_out.values()),
+            logins=logins,
+            login_file=inputs.logins is not None,
+            user_parameters=inputs.user_parameters,
+        )
+
+    # Rule 3: routes.
+
+    def _opted_out(self, mapped: dict[str, Route]) -> dict[str, Domain]:
+        opted_out: dict[str, Domain] = {}
+        for domain in self.relaymap.opt_outs:
+            if route := mapped.get(f"@{domain.name}".casefold()):
+                text = f"the opt-out of @{domain.name} has no effect: {route.origin} maps it"
+                self.warn(domain.origin, text, "keep one of the two lines", _NO_EFFECT)
+            elif self.inputs.default and "relayhost" not in self.inputs.user_parameters:
+                text = f"the opt-out of @{domain.name} has no effect: its mail goes to DEFAULT_RELAY_HOST all the same"
+                self.warn(domain.origin, text, f"set {_SWITCH}, where it goes directly", _NO_EFFECT)
+                if self.inputs.relay:
+                    opted_out.setdefault(domain.name.casefold(), domain)
+            elif self.inputs.relay is None:
+                text = f"the opt-out of @{domain.name} has no effect without RELAY_HOST"
+                self.warn(domain.origin, text, "take the line away, or set RELAY_HOST", _NO_EFFECT)
+            else:
+                opted_out.setdefault(domain.name.casefold(), domain)
+        return opted_out
+
+    def _relay_host_routes(self, mapped: dict[str, Route], opted_out: dict[str, Domain]) -> list[Route]:
+        if self.inputs.relay is None:
+            return []
+        nexthops, origin = self.inputs.relay
+        self.warn_of_no_domains(origin)
+        return [
+            Route(f"@{domain.name}", nexthops, origin)
+            for domain in self.inputs.domains
+            if domain.name.casefold() not in opted_out and not self.is_mapped(domain, mapped)
+        ]
+
+    # Rule 4: logins.
+
+    def _logins(self) -> tuple[LoginEntry, ...] | None:
+        inputs = self.inputs
+        env_login = self.env_login()
+        if inputs.logins is None and env_login is None:
+            if not inputs.user_parameters.keys().isdisjoint(_PROTECTION):
+                return None
+            origin = next(self._relay_origins())
+            text = "no login is set: relays are used without one, and TLS is as main.cf has it"
+            self.warn(origin, text, "set RELAY_USER and RELAY_PASSWORD, or write postfix-sasl-password.cf", "no-login")
+            return None
+        return tuple(self.unique_logins([*(inputs.logins or ()), *(env_login or ())]))
+
+    def _relay_origins(self) -> Iterator[Origin]:
+        yield from (found[1] for found in (self.inputs.default, self.inputs.relay) if found)
+        yield Origin("postfix-relaymap.cf")
+
+    # Warnings about logins that go nowhere, or anywhere.
+
+    def _warn_of_logins_without_relay(self, routes: Iterable[Route]) -> None:
+        """Warn of each login of the file that no relay of ours will ever see (a key that is not exactly its nexthop)."""
+        if not self.inputs.user_parameters.keys().isdisjoint(_TABLE_PARAMETERS):
+            return
+        default = self._default_nexthops()
+        nexthops = default.union(login_keys(route.nexthops for route in routes))
+        if self.inputs.relay:
+            nexthops.update(login_keys([self.inputs.relay[0]]))
+        members = tuple(dict.fromkeys(self._members(routes)))
+        senders = {route.key.casefold() for route in routes if route.nexthops.text.upper() != AS_DEFAULT}
+        for entry in self.inputs.logins or ():
+            key = entry.key.casefold()
+            _, at, domain = key.rpartition("@")
+            if not at and domain not in nexthops:
+                self.warn_of_unused_key(entry, members)
+            elif at and not default and self._is_by_sender() and senders.isdisjoint({key, f"@{domain}"}):
+                text = "no relay is set here for this sender, so its login goes to whatever server takes the mail"
+                remedy = f"map the sender in postfix-relaymap.cf, or set {_SWITCH}"
+                self.warn(entry.origin, text, remedy, "login-for-strangers")
+
+    def _members(self, routes: Iterable[Route]) -> Iterator[str]:
+        """Give each nexthop that a login can be meant for."""
+        found = [self.inputs.default, self.inputs.relay, *((route.nexthops, route.origin) for route in routes)]
+        for nexthops, _ in filter(None, found):
+            yield from nexthops.members
+
+    def _is_by_sender(self) -> bool:
+        """Whether Postfix looks logins up by sender: not where the operator says no."""
+        own = self.inputs.user_parameters
+        return all(is_yes(own[name].value) for name in _BY_SENDER if name in own)
+
+    def _warn_of_logins_at_other_relays(self, routes: Iterable[Route]) -> None:
+        """Warn of each login by domain that Postfix offers to the relay of one of its addresses, or to a stranger."""
+        if not (self._is_by_sender() and self.inputs.user_parameters.keys().isdisjoint(_TABLE_PARAMETERS)):
+            return
+        entries = {entry.key.casefold(): entry for entry in reversed(self.inputs.logins or ())}
+        by_key = {route.key.casefold(): route for route in routes}
+        for key, route in by_key.items():
+            domain = f"@{key.rpartition('@')[2]}"
+            entry = entries.get(domain)
+            if entry is None or key in {domain, NULL_SENDER} or key in entries:
+                continue
+            usual = by_key[domain].nexthops if domain in by_key else self.inputs.default and self.inputs.default[0]
+            if usual and _is_other(route.nexthops, usual):
+                text = f"the login of {entry.key} ({entry.origin}) is offered to {route.nexthops.text} as well"
+                remedy = f"give {route.key} a login of its own, or set {_SWITCH}"
+                self.warn(route.origin, text, remedy, "login-at-other-relay")
+
+    def _warn_of_implicit_tls(self, routes: Iterable[Route]) -> None:
+        """Warn of each relay on the port of implicit TLS, once: Postfix would wait for a greeting that never comes."""
+        found = [(route.nexthops, route.origin) for route in routes]
+        if self.inputs.default and "relayhost" not in self.inputs.user_parameters:
+            found.insert(0, self.inputs.default)
+        seen: set[str] = set()
+        for nexthops, origin in found:
+            for member in nexthops.members:
+                if member.rpartition(":")[2] in IMPLICIT_TLS_PORTS and member not in seen:
+                    seen.add(member)
+                    text = f"{member} speaks TLS from the first octet, which Postfix does not do here: no mail leaves by it"
+                    remedy = f"use the relay's port for STARTTLS, often 587, or set {_SWITCH}"
+                    self.warn(origin, text, remedy, "implicit-tls-port")
+
+    def _default_nexthops(self) -> set[str]:
+        """Give the nexthops that serve every sender: the operator's own ``relayhost`` stands in place of ours."""
+        if own := self.inputs.user_parameters.get("relayhost"):
+            return set(own.value.replace(",", " ").casefold().split())
+        return set(login_keys([self.inputs.default[0]])) if self.inputs.default else set()

@@ -1,0 +1,78 @@
+"""Every relay by its name: those of ``relay.yaml``, and one for each distinct nexthop that other inputs name. Pure."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+from zlib import crc32
+
+from dms_relay.model import AUTHORITY_LEVELS, DIRECT, IMPLICIT_TLS_PORTS, Origin, Problem
+from dms_relay.model.relays import CLEARTEXT_LEVELS, DEFAULT_ENV_LEVEL, Relay, Tls
+from dms_relay.postfix.nexthop import host_of, is_address
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from dms_relay.model import NexthopList, Setting
+
+#: Characters of a name that is made from a nexthop; a checksum may follow.
+_NAME_MAX = 48
+
+
+class NamedRelays:
+    """Relays, which grow by one for each nexthop that is new. ``problems`` are those of the nexthops."""
+
+    def __init__(self, relays: Iterable[Relay], level: Setting | None) -> None:
+        """Begin with the relays of ``relay.yaml``; ``level`` is ``RELAY_TLS_LEVEL``, for all others."""
+        self.by_name = {relay.name: relay for relay in relays}
+        self.problems: list[Problem] = []
+        self._level = level
+        self._names: dict[tuple[str, ...], str] = {}
+        for relay in self.by_name.values():
+            self._names.setdefault(_members(relay.nexthops), relay.name)
+
+    def at(self, nexthops: NexthopList, origin: Origin) -> str:
+        """Give the name of the relay with these nexthops; the first that asks makes it."""
+        members = _members(nexthops)
+        if members not in self._names:
+            name = _name(nexthops.text, self.by_name)
+            self._names[members] = name
+            self.by_name[name] = Relay(name, nexthops, self._tls(nexthops, origin), origin)
+        return self._names[members]
+
+    def level_origin(self, origin: Origin) -> Origin:
+        """Give the place that says the level: ``origin`` where nobody says one."""
+        return self._level.origin if self._level else origin
+
+    def _tls(self, nexthops: NexthopList, origin: Origin) -> Tls:
+        level = self._level.value if self._level else DEFAULT_ENV_LEVEL
+        implicit = {member.rpartition(":")[2] in IMPLICIT_TLS_PORTS for member in nexthops.members}
+        if len(implicit) > 1:
+            text = (
+                f"{nexthops.text}: port 465 beside another, but TLS from the first octet is a matter of the whole relay"
+            )
+            self._error(origin, text, "name hosts of one kind here, or write relay.yaml")
+        if True in implicit and level in CLEARTEXT_LEVELS:
+            text = f"{nexthops.text}: TLS from the first octet (port 465) cannot be at level {level}"
+            self._error(self.level_origin(origin), text, "set RELAY_TLS_LEVEL=encrypt, or write relay.yaml")
+        if level in {*AUTHORITY_LEVELS, "dane-only"} and any(map(is_address, map(host_of, nexthops.members))):
+            text = f"{nexthops.text}: level {level} for an address, which no certificate can pass"
+            self._error(origin, text, "name the host, or write relay.yaml with tls: {match: …}")
+        return Tls(level=level, implicit=True in implicit)
+
+    def _error(self, origin: Origin, text: str, remedy: str) -> None:
+        self.problems.append(Problem(origin, text, remedy))
+
+
+def _members(nexthops: NexthopList) -> tuple[str, ...]:
+    return tuple(member.casefold() for member in nexthops.members)
+
+
+def _name(text: str, taken: Iterable[str]) -> str:
+    """Make a name of a nexthop: ``[smtp.example.com]:587`` becomes ``smtp-example-com-587``."""
+    name = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:_NAME_MAX].strip("-")
+    if not name or name in taken or name == DIRECT:
+        name = f"{name}-{crc32(text.casefold().encode()):08x}".lstrip("-")
+    while name in taken:
+        name += "-"
+    return name

@@ -1,0 +1,296 @@
+"""Wanted against found: the changes, and what to remember. Pure; ``phases.py`` has the order in which they are safe.
+
+What was there before us is kept in the ``State`` that goes with the plan: ``intent`` is recorded before the first change,
+``final`` after the last. A parameter that only gets a lookup table of ours in front keeps what others put there, also after
+us. Raises ``InputError`` where a service of master.cf has the name of one of ours and is not ours.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from dms_relay.errors import InputError
+from dms_relay.model import (
+    DIRECT,
+    PARAMETERS,
+    RECIPIENT_TRANSPORT,
+    RELAY_YAML,
+    SENDER_TRANSPORT,
+    TABLES,
+    TRANSPORT_PARAMETERS,
+    Origin,
+    Problem,
+)
+from dms_relay.plan.state import Given, State, TableFile
+from dms_relay.postfix import master_cf
+from dms_relay.postfix.main_cf import may_hold_login
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from dms_relay.model import PostfixConfig
+    from dms_relay.plan.found import Found
+
+#: Permission bits of each table: a login stands in one, and the other says whom the server writes to.
+TABLE_MODE = 0o600
+#: Parameters that hold a list of lookup tables, of which one is ours.
+_FRONTED = frozenset(TRANSPORT_PARAMETERS) - {"default_transport"}
+_OURS = re.compile(rf"(?:^|(?<=[, \t]))texthash:\S*/(?:{SENDER_TRANSPORT}|{RECIPIENT_TRANSPORT})(?:[, \t]+|$)")
+
+
+@dataclass(frozen=True, slots=True)
+class TableChange:
+    """A table before and after; ``None`` is no file."""
+
+    name: str
+    old: TableFile | None
+    new: TableFile | None
+
+
+@dataclass(frozen=True, slots=True)
+class ParameterChange:
+    """A parameter before and after; ``None`` is not set. ``put_back``: it goes to what it was before us."""
+
+    name: str
+    old: str | None = field(repr=False)
+    new: str | None = field(repr=False)
+    put_back: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceChange:
+    """A service of master.cf before and after; ``None`` is no service. What others override in ours is kept."""
+
+    name: str
+    old: master_cf.Service | None
+    new: master_cf.Service | None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Every change from what was found to what is wanted, and what to remember before and after."""
+
+    found: Found
+    tables: tuple[TableChange, ...]
+    parameters: tuple[ParameterChange, ...]
+    services: tuple[ServiceChange, ...]
+    intent: State
+    final: State
+    warnings: tuple[Problem, ...]
+    wanted_tables: dict[str, TableFile] = field(default_factory=dict, repr=False)
+    wanted_services: dict[str, master_cf.Service] = field(default_factory=dict, repr=False)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether tables, parameters and services are as wanted already."""
+        return not (self.tables or self.parameters or self.services)
+
+    @property
+    def is_first(self) -> bool:
+        """Whether nothing of ours is in use yet."""
+        return self.found.state.is_empty
+
+
+def plan(wanted: PostfixConfig, found: Found) -> Plan:
+    """Compare what is wanted with what was found."""
+    _refuse_foreign_services(wanted, found)
+    _refuse_local_recipients(wanted, found)
+    state = found.state
+    wanted = replace(wanted, parameters=wanted.parameters | _with_fronts(wanted, found), fronts={})
+    names = dict.fromkeys((*TABLES, *sorted({*wanted.tables, *state.tables})))
+    tables = tuple(table for name in names if (table := _table_change(name, wanted, found)))
+    changes = [change for name in PARAMETERS if (change := _parameter_change(name, wanted, found))]
+    warnings = [_left(name, found) for name in state.parameters if _is_left(name, wanted, found)]
+    if found.is_public:
+        warnings += [_public(name) for name, value in wanted.parameters.items() if may_hold_login(name, value)]
+    intent, final = _memories(wanted, found, changes)
+    return Plan(
+        found,
+        tables,
+        tuple(changes),
+        tuple(_service_changes(wanted, found)),
+        intent,
+        final,
+        tuple(warnings),
+        {name: _file(name, wanted, found) for name in wanted.tables},
+        {name: service(overrides, found, _old(name, found)) for name, overrides in wanted.services.items()},
+    )
+
+
+def _memories(wanted: PostfixConfig, found: Found, changes: list[ParameterChange]) -> tuple[State, State]:
+    """Give what is to be remembered before the first change, and after the last."""
+    state = found.state
+    kept = {name: state.tables.get(name, found.tables.get(name)) for name in wanted.tables}
+    before = {name: _before(name, found) for name in PARAMETERS if name in wanted.parameters}
+    ours = frozenset(wanted.services)
+    final = State({name: Given(before[name], (wanted.parameters[name],)) for name in before}, kept, services=ours)
+    given = {
+        name: Given(before[name], tuple(dict.fromkeys((*_standing(name, found), wanted.parameters[name]))))
+        for name in before
+    }
+    interim = frozenset(_interim_names(wanted))
+    if interim:
+        given.update(_interim_default(given, changes, found))
+    spare = {name: found.tables.get(name) for name in map(master_cf.login_table, interim) if name not in state.tables}
+    return State(state.parameters | given, state.tables | spare | kept, services=state.services | ours | interim), final
+
+
+# Services.
+
+
+def _interim_default(
+    given: dict[str, Given], changes: list[ParameterChange], found: Found
+) -> Iterator[tuple[str, Given]]:
+    """Remember what ``default_transport`` may be for a while (``phases.py``): it is ours as well."""
+    name = "default_transport"
+    end = next((change.new for change in changes if change.name == name), found.parameters.get(name)) or "smtp"
+    transport, colon, nexthop = end.partition(":")
+    service = f"{master_cf.PREFIX}{DIRECT}" if transport == "smtp" else transport
+    ours = given.get(name) or Given(_before(name, found), _standing(name, found))
+    yield name, Given(ours.before, (*ours.values, f"{interim_name(service)}{colon}{nexthop}"))
+
+
+def interim_name(service: str) -> str:
+    """Name a service that takes the place of another for a while; no relay can be called so."""
+    return f"{service}_new"
+
+
+def _interim_names(wanted: PostfixConfig) -> list[str]:
+    """Name every service that may be there for a while (``phases.py``): none where mail finds its way by maps."""
+    if not wanted.services and wanted.tables.keys().isdisjoint({SENDER_TRANSPORT, RECIPIENT_TRANSPORT}):
+        return []
+    return [interim_name(name) for name in (*wanted.services, f"{master_cf.PREFIX}{DIRECT}")]
+
+
+def _refuse_foreign_services(wanted: PostfixConfig, found: Found) -> None:
+    problems = [
+        Problem(
+            Origin("master.cf", found.services[name].line),
+            f"a service {name} is there that is not ours",
+            "give the relay another name, or take the service away",
+            rule="service-name-taken",
+        )
+        for name in (*wanted.services, *_interim_names(wanted))
+        if name in found.services and name not in found.state.services
+    ]
+    if problems:
+        raise InputError(problems)
+
+
+def _refuse_local_recipients(wanted: PostfixConfig, found: Found) -> None:
+    """Refuse routes that would take mail away that is to arrive here; the managed domains have been looked at before."""
+    keys = (line.partition("\t")[0].casefold() for line in wanted.tables.get(RECIPIENT_TRANSPORT, "").splitlines())
+    problems = [
+        Problem(
+            Origin(RELAY_YAML),
+            f"recipient {key}: {domain} is local to this server ({parameter} in main.cf): its mail would leave",
+            "take the line away, or the domain from main.cf",
+            rule="recipient-is-local",
+        )
+        for key in keys
+        for domain, parameter in found.local.items()
+        if (domain.endswith(key) if key.startswith(".") else key.rpartition("@")[2] == domain)
+    ]
+    if problems:
+        raise InputError(problems)
+
+
+def _service_changes(wanted: PostfixConfig, found: Found) -> Iterator[ServiceChange]:
+    for name in (*wanted.services, *sorted(found.state.services - wanted.services.keys())):
+        entry, old = found.services.get(name), _old(name, found)
+        new = service(wanted.services[name], found, old) if name in wanted.services else None
+        if old != new or (entry and not old):
+            yield ServiceChange(name, old, new)
+
+
+def _old(name: str, found: Found) -> master_cf.Service | None:
+    entry = found.services.get(name)
+    return entry.service if entry else None
+
+
+def service(overrides: dict[str, str], found: Found, old: master_cf.Service | None = None) -> master_cf.Service:
+    """Make a service; what somebody else overrides in the one that is there is kept."""
+    others = () if old is None else (pair for pair in old.overrides if pair[0] not in master_cf.OVERRIDES)
+    return master_cf.Service(found.chroot, (*overrides.items(), *others))
+
+
+# Parameters.
+
+
+def _with_fronts(wanted: PostfixConfig, found: Found) -> dict[str, str]:
+    """Give each parameter that gets a table of ours in front of what is there."""
+    values = {}
+    for name, table in wanted.fronts.items():
+        rest = _without_ours(_before(name, found) or "")
+        values[name] = f"{table}, {rest}" if rest else table
+    return values
+
+
+def _without_ours(value: str) -> str:
+    """Give a list of lookup tables without ours; what separates the others stays."""
+    return _OURS.sub("", value).strip(", ")
+
+
+def _before(name: str, found: Found) -> str | None:
+    given, value = found.state.parameters.get(name), found.parameters.get(name)
+    if given and name in _FRONTED and value is not None and value not in given.values:
+        return _without_ours(value) or None
+    return given.before if given else value
+
+
+def _standing(name: str, found: Found) -> tuple[str, ...]:
+    """Give the value that we gave before and that stands now: until the new one is set, it is ours as well."""
+    given, value = found.state.parameters.get(name), found.parameters.get(name)
+    return (value,) if given and value is not None and value in given.values else ()
+
+
+def _parameter_change(name: str, wanted: PostfixConfig, found: Found) -> ParameterChange | None:
+    value = found.parameters.get(name)
+    if name in wanted.parameters:
+        new: str | None = wanted.parameters[name]
+        return ParameterChange(name, value, new, put_back=False) if value != new else None
+    given = found.state.parameters.get(name)
+    if given and name in _FRONTED and value is not None and value not in given.values:
+        rest = _without_ours(value) or None
+        return ParameterChange(name, value, rest, put_back=True) if rest != value else None
+    if given is None or value == given.before or value not in given.values:
+        return None
+    return ParameterChange(name, value, given.before, put_back=True)
+
+
+def _is_left(name: str, wanted: PostfixConfig, found: Found) -> bool:
+    """Whether a parameter that is no longer ours has a value that is neither ours nor what was there before."""
+    given, value = found.state.parameters[name], found.parameters.get(name)
+    return (
+        name not in wanted.parameters and name not in _FRONTED and value != given.before and value not in given.values
+    )
+
+
+def _left(name: str, found: Found) -> Problem:
+    given = found.state.parameters[name]
+    remedy = f"look at it: before us, it was {'set' if given.before is not None else 'not set'}"
+    text = f"{name} was changed by someone else, so it is left as it is"
+    return Problem(Origin("main.cf"), text, remedy, is_error=False, rule="parameter-left")
+
+
+def _public(name: str) -> Problem:
+    text = f"{name} can hold a login, and every user of this machine can read main.cf"
+    remedy = "write the login into postfix-sasl-password.cf"
+    return Problem(Origin("postfix-main.cf"), text, remedy, is_error=False, rule="login-in-main-cf")
+
+
+def _file(name: str, wanted: PostfixConfig, found: Found) -> TableFile:
+    return TableFile(wanted.tables[name].encode(), TABLE_MODE, *found.owner)
+
+
+def _table_change(name: str, wanted: PostfixConfig, found: Found) -> TableChange | None:
+    old = found.tables.get(name)
+    if name in wanted.tables:
+        new: TableFile | None = _file(name, wanted, found)
+    elif name in found.state.tables:
+        new = found.state.tables[name]
+    else:
+        return None
+    return TableChange(name, old, new) if old != new else None

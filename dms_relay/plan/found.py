@@ -1,0 +1,95 @@
+"""What the machine has now: main.cf's parameters, our tables, and what we remember. Reads, never writes."""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass, field
+from errno import EACCES
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dms_relay.errors import WriteError
+from dms_relay.files import temporary_name
+from dms_relay.model import PARAMETERS, RELAY_DIRECTORY, TABLES
+from dms_relay.plan.state import State, TableFile, load
+from dms_relay.postfix import main_cf, master_cf
+from dms_relay.postfix.programs import Postfix
+
+if TYPE_CHECKING:
+    from dms_relay.model import Paths
+
+#: What to do where this user may not read something.
+AS_ROOT = "run as root"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What was found.
+
+    ``owner`` is who is to own what we write; ``leftovers`` are files of a run that was killed; ``is_public`` says that
+    every user may read main.cf. ``services`` are those of master.cf that are called as ours are, ``chroot`` is what that
+    field says of ``smtp``. ``local`` are the domains that main.cf names as its own, each with the parameter.
+    """
+
+    parameters: dict[str, str] = field(default_factory=dict, repr=False)
+    tables: dict[str, TableFile] = field(default_factory=dict)
+    state: State = field(default_factory=State)
+    owner: tuple[int, int] = (0, 0)
+    leftovers: tuple[Path, ...] = ()
+    is_public: bool = False
+    services: dict[str, master_cf.Entry] = field(default_factory=dict)
+    chroot: str = "n"
+    local: dict[str, str] = field(default_factory=dict)
+
+
+def find(paths: Paths) -> Found:
+    """Read parameters, tables and memory. Raises ``MissingInputError`` where there is no main.cf."""
+    postfix = Postfix(paths.postfix_dir)
+    parameters = main_cf.values(postfix.read_main_cf())
+    state_file = _read(paths.state)
+    names = (*TABLES, *_relay_tables(paths))
+    tables = {name: table for name in names if (table := _read(paths.table(name)))}
+    written = [paths.state, paths.main_cf, paths.master_cf, *map(paths.table, TABLES)]
+    temporary = [
+        postfix.temporary,
+        *map(temporary_name, written),
+        *paths.relay_directory.glob(temporary_name(Path("*")).name),
+    ]
+    services = postfix.read_master_cf() if paths.master_cf.exists() else ""
+    return Found(
+        parameters={name: parameters[name] for name in PARAMETERS if name in parameters},
+        tables=tables,
+        state=load(state_file.content if state_file else None, str(paths.state)),
+        owner=(os.geteuid(), os.getegid()),
+        leftovers=tuple(path for path in temporary if os.path.lexists(path)),
+        services=master_cf.services(services),
+        chroot=master_cf.chroot(services),
+        local=main_cf.local_domains(parameters),
+        is_public=bool(paths.main_cf.stat().st_mode & stat.S_IROTH),
+    )
+
+
+def _relay_tables(paths: Paths) -> list[str]:
+    """Name each file in the directory of tables; a link there is one as well."""
+    directory = paths.relay_directory
+    if directory.is_symlink() or (directory.exists() and not directory.is_dir()):
+        raise WriteError(f"{directory} is not a directory -- take it away")
+    found = directory.iterdir() if directory.is_dir() else ()
+    return sorted(f"{RELAY_DIRECTORY}/{path.name}" for path in found if not path.name.startswith("."))
+
+
+def _read(path: Path) -> TableFile | None:
+    """Give a file, or a link as itself: what it points to is not ours to read, to replace or to put back."""
+    try:
+        status = path.lstat()
+        is_link = stat.S_ISLNK(status.st_mode)
+        if not is_link and not stat.S_ISREG(status.st_mode):
+            raise WriteError(f"{path} is not a file -- take it away")
+        content = os.fsencode(path.readlink()) if is_link else path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        remedy = AS_ROOT if error.errno == EACCES else "mend the file, or take it away"
+        raise WriteError(f"{path} cannot be read: {error.strerror} -- {remedy}") from None
+    return TableFile(content, stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid, is_link)

@@ -1,0 +1,109 @@
+"""What stands on the machine at one moment of a change, and what differs between two moments. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from dms_relay.plan import ParameterChange, ServiceChange, TableChange
+
+if TYPE_CHECKING:
+    from dms_relay.plan import Plan
+    from dms_relay.plan.state import TableFile
+    from dms_relay.postfix.master_cf import Service
+
+#: Looked at also where it does not change: routes in it may get another name for a while.
+DEFAULT = "default_transport"
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """Changes that may be made together. ``is_read`` says that Postfix has to read them.
+
+    Tables are written first, then services changed, parameters set and removed, and last files removed.
+    """
+
+    name: str
+    tables: tuple[TableChange, ...] = ()
+    parameters: tuple[ParameterChange, ...] = ()
+    services: tuple[ServiceChange, ...] = ()
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether what comes next relies on it that no smtp(8) process has the logins of before any more."""
+        return self.name in {"protect", "settle"}
+
+    @property
+    def is_read(self) -> bool:
+        """Whether a running Postfix has to be told: not of files that nothing names any more."""
+        return bool(self.parameters or self.services or any(table.new for table in self.tables))
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing in it."""
+        return not (self.tables or self.parameters or self.services)
+
+
+@dataclass(slots=True)
+class Moment:
+    """What stands at one moment; ``None`` is not there."""
+
+    tables: dict[str, TableFile | None] = field(default_factory=dict)
+    parameters: dict[str, str | None] = field(default_factory=dict)
+    services: dict[str, Service | None] = field(default_factory=dict)
+
+    def copy(self) -> Moment:
+        """Give one that can be changed."""
+        return Moment(dict(self.tables), dict(self.parameters), dict(self.services))
+
+
+def start(plan: Plan) -> Moment:
+    """Give what was found, of all that changes or is ours."""
+    found = plan.found
+    default = {DEFAULT: found.parameters.get(DEFAULT)}
+    return Moment(
+        {name: found.tables.get(name) for name in plan.wanted_tables} | {c.name: c.old for c in plan.tables},
+        default | {change.name: change.old for change in plan.parameters},
+        {name: _service(plan, name) for name in plan.wanted_services} | {c.name: c.old for c in plan.services},
+    )
+
+
+def _service(plan: Plan, name: str) -> Service | None:
+    entry = plan.found.services.get(name)
+    return entry.service if entry else None
+
+
+def end(plan: Plan) -> Moment:
+    """Give what is wanted, of all that changes or is ours."""
+    found = start(plan)
+    return Moment(
+        found.tables | {change.name: change.new for change in plan.tables},
+        found.parameters | {change.name: change.new for change in plan.parameters},
+        found.services | {change.name: change.new for change in plan.services},
+    )
+
+
+def difference(plan: Plan, name: str, old: Moment, new: Moment) -> Phase:
+    """Give the changes from one moment to another."""
+    back = {change.name: change.new for change in plan.parameters if change.put_back}
+    tables = {**old.tables, **new.tables}
+    parameters = {**old.parameters, **new.parameters}
+    services = {**old.services, **new.services}
+    return Phase(
+        name,
+        tuple(
+            TableChange(n, old.tables.get(n), new.tables.get(n))
+            for n in tables
+            if old.tables.get(n) != new.tables.get(n)
+        ),
+        tuple(
+            ParameterChange(n, old.parameters.get(n), value, put_back=n in back and back[n] == value)
+            for n, value in parameters.items()
+            if old.parameters.get(n) != value
+        ),
+        tuple(
+            ServiceChange(n, old.services.get(n), new.services.get(n))
+            for n in services
+            if old.services.get(n) != new.services.get(n)
+        ),
+    )

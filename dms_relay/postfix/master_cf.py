@@ -1,0 +1,139 @@
+"""The text of Postfix's master.cf: finds the services of ours, and changes them. Pure; every other octet is kept.
+
+Syntax (master(5)): a logical line holds the fields ``name type private unpriv chroot wakeup maxproc command``; ``-o
+name=value`` or ``-o { name = value }`` overrides a parameter of main.cf for this service.
+
+Known limits: services that are not called ``relay-…`` are read, never changed.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from dms_relay.model import RELAY_DIRECTORY, SASL_PASSWD
+from dms_relay.postfix.main_cf import clear, logical_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+#: How each service of ours begins.
+PREFIX = "relay-"
+#: What a service of ours overrides, some of it at some levels of TLS only. All else in it is somebody else's.
+OVERRIDES = frozenset(
+    {
+        "syslog_name",
+        "smtp_sasl_auth_enable",
+        "smtp_sasl_password_maps",
+        "smtp_sender_dependent_authentication",
+        "smtp_sasl_security_options",
+        "smtp_sasl_tls_security_options",
+        "smtp_sasl_tls_verified_security_options",
+        "smtp_tls_security_level",
+        "smtp_tls_wrappermode",
+        "smtp_tls_policy_maps",
+        "smtp_tls_trust_anchor_file",
+        "smtp_tls_CAfile",
+        "smtp_tls_CApath",
+        "smtp_tls_secure_cert_match",
+        "smtp_tls_verify_cert_match",
+        "smtp_tls_fingerprint_digest",
+        "smtp_tls_fingerprint_cert_match",
+        "smtp_dns_support_level",
+        "smtp_fallback_relay",
+    }
+)
+_FIELDS = 8
+#: A value in braces may hold braces, as ``inline:{ {key = value} }`` does.
+_BRACED = r"(?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*?"
+_OVERRIDE = re.compile(rf"-o\s*(?:\{{\s*([\w.-]+)\s*=\s*({_BRACED})\s*\}}|([\w.-]+)=(\S*))")
+
+
+def login_table(service: str) -> str:
+    """Name the password table of a service of ours."""
+    return f"{RELAY_DIRECTORY}/{service.removeprefix(PREFIX)}.sasl"
+
+
+def is_login_table(table: str) -> bool:
+    """Whether logins stand in a table of ours."""
+    return table == SASL_PASSWD or table.endswith(".sasl")
+
+
+class Service(NamedTuple):
+    """One smtp(8) service: whether it runs in the chroot (``y``, ``n``, ``-``), and what it overrides, in order."""
+
+    chroot: str
+    overrides: tuple[tuple[str, str], ...]
+
+    def text(self, name: str) -> str:
+        """Give the lines that stand in master.cf for it, without the last line end."""
+        head = f"{name} unix - - {self.chroot} - - smtp"
+        return "\n".join([head, *(f"  -o {parameter}={value}" for parameter, value in self.overrides)])
+
+
+class Entry(NamedTuple):
+    """A service as it stands there. ``service`` is ``None`` where it is none of the kind that we make."""
+
+    line: int
+    service: Service | None
+
+
+def services(text: str) -> dict[str, Entry]:
+    """Give each service that is called ``relay-…`` and has a socket of its own; ``line`` counts from 1."""
+    return {
+        fields[0]: Entry(first + 1, _service(fields))
+        for first, _, fields in _lines(text)
+        if fields[0].startswith(PREFIX) and fields[1] == "unix"
+    }
+
+
+def chroot(text: str) -> str:
+    """Give the chroot field of ``smtp``, so that a relay sees names and files as all other mail does."""
+    return next((fields[4] for _, _, fields in _lines(text) if fields[:2] == ["smtp", "unix"]), "n")
+
+
+def command(text: str, name: str) -> tuple[str, dict[str, str]] | None:
+    """Give the program of a service that other programs of Postfix use, and the parameters that it overrides."""
+    for _, _, fields in _lines(text):
+        if fields[0] == name and fields[1] in {"unix", "pass", "fifo"}:
+            arguments = fields[_FIELDS] if len(fields) > _FIELDS else ""
+            return fields[_FIELDS - 1], dict(_overrides(arguments))
+    return None
+
+
+def overriding(text: str, parameter: str) -> dict[str, str]:
+    """Give the services that override a parameter with anything but nothing, each with its value."""
+    found = ((f"{f[0]}/{f[1]}", dict(_overrides(f[_FIELDS] if len(f) > _FIELDS else ""))) for _, _, f in _lines(text))
+    return {name: overrides[parameter] for name, overrides in found if overrides.get(parameter)}
+
+
+def _overrides(arguments: str) -> tuple[tuple[str, str], ...]:
+    return tuple((m[1] or m[3], m[2] if m[1] else m[4]) for m in _OVERRIDE.finditer(arguments))
+
+
+def edit(text: str, changes: Mapping[str, Service | None]) -> str:
+    """Give ``text`` with each service changed in its place, added at the end, or taken out (``None``)."""
+    lines: list[str | None] = list(text.removesuffix("\n").split("\n")) if text else []
+    left = dict(changes)
+    for first, end, fields in _lines(text):
+        if fields[0] in changes and fields[1] == "unix":
+            clear(lines, first, end)
+            service = left.pop(fields[0], None)
+            lines[first] = service.text(fields[0]) if service else None
+    lines += [service.text(name) for name, service in left.items() if service]
+    return "".join(f"{line}\n" for line in lines if line is not None)
+
+
+def _lines(text: str) -> Iterator[tuple[int, int, list[str]]]:
+    for line in logical_lines(text):
+        fields = line.text.split(None, _FIELDS)
+        if len(fields) >= _FIELDS:
+            yield line.first, line.end, fields
+
+
+def _service(fields: list[str]) -> Service | None:
+    private, unpriv, chroot, wakeup, maxproc, command = fields[2:_FIELDS]
+    if (private, unpriv, wakeup, maxproc, command) != ("-", "-", "-", "-", "smtp"):
+        return None
+    arguments = fields[_FIELDS] if len(fields) > _FIELDS else ""
+    return None if _OVERRIDE.sub("", arguments).strip() else Service(chroot, _overrides(arguments))

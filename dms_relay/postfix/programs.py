@@ -1,0 +1,287 @@
+"""The only door to Postfix's programs, to its processes and to main.cf.
+
+Reads main.cf itself: a Postfix program would wait up to 2 s for one that was written a moment ago. Writes it through
+``postconf -e`` and ``postconf -X``, one call each, but where that would do harm: a value that can hold a login, since
+a program's arguments can be read by every process; a main.cf with a mode or an owner of its own, which ``postconf`` does
+not keep, so that everyone could read what stands in it; and one whose last line has no line end, to which it glues what
+it adds. Raises ``PostfixError`` where a program is missing or fails,
+``WriteError`` where main.cf cannot be read or written.
+
+Known limits: main.cf is read without the lock that ``postconf -e`` takes, as Postfix's own programs read it; where it is
+written without ``postconf``, what another program changes in that millisecond is lost.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess  # the one place where programs are started
+import time
+from contextlib import suppress
+from errno import EBUSY
+from pathlib import Path
+from stat import S_IMODE
+from typing import TYPE_CHECKING
+
+from dms_relay import files
+from dms_relay.errors import MissingInputError, PostfixError, WriteError
+from dms_relay.model import Origin, Problem
+from dms_relay.postfix import main_cf, master_cf
+from dms_relay.postfix.processes import children, command, takes_mail
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+#: Seconds after which a Postfix program counts as failed. ``postfix reload`` takes a fraction of one.
+PROGRAM_TIMEOUT = 60
+#: Seconds to wait at most for the processes of before a reload to end; those of smtp(8) may be in a long delivery.
+RELOAD_TIMEOUT = 10
+_RELOAD_INTERVAL = 0.02
+#: Seconds after that. smtp(8) processes of before may live on for 2 s (seen; median 0.03), but take no new message; what
+#: must not be is one reload on the heels of another, which can cost them their connection to tlsmgr(8) (seen at 0.04).
+_RELOAD_GRACE = 0.2
+#: Where Postfix keeps its queue unless main.cf says otherwise (postconf -d, Debian and upstream).
+_QUEUE_DIRECTORY = "/var/spool/postfix"
+#: Permission bits that ``postconf -e`` and ``-X`` give to main.cf, whatever it had before (seen; postconf_edit.c).
+_POSTCONF_MODE = 0o644
+#: What ``postmap -q`` exits with where nothing is found, and what it says of a key that stands twice (dict_thash.c).
+_NOT_FOUND = 1
+_TWICE = "duplicate entry"
+_QUOTED = re.compile(r'"[^"]*"')
+
+
+class Postfix:
+    """One Postfix instance, named by its configuration directory."""
+
+    def __init__(self, directory: Path) -> None:
+        """Take the directory that ``postfix -c`` takes."""
+        self.directory = directory
+        self.main_cf = directory / "main.cf"
+        #: Where ``postconf`` writes main.cf, locked by flock(2), before it renames it (edit_file.c).
+        self.temporary = directory / "main.cf.tmp"
+
+    def read_main_cf(self) -> str:
+        """Give the text of main.cf. Octets that are not UTF-8, and carriage returns, survive a later ``edit``."""
+        try:
+            return self.main_cf.read_bytes().decode("utf-8", "surrogateescape")
+        except OSError as error:
+            text = f"cannot be read: {error.strerror}"
+            origin = Origin(str(self.main_cf))
+            problem = Problem(
+                origin, text, "install Postfix, or name its directory with --postfix-dir", is_missing=True
+            )
+            raise MissingInputError([problem]) from None
+
+    def read_master_cf(self) -> str:
+        """Give the text of master.cf."""
+        path = self.directory / "master.cf"
+        try:
+            return path.read_bytes().decode("utf-8", "surrogateescape")
+        except OSError as error:
+            raise PostfixError(f"{path} cannot be read: {error.strerror} -- install Postfix") from None
+
+    def edit_services(self, *settings: str) -> None:
+        """Set fields of master.cf, as ``postconf -F`` takes them: ``*/*/chroot = n``."""
+        self._run("postconf", "-F", *settings)
+
+    def edit_master_cf(self, changes: Mapping[str, master_cf.Service | None]) -> None:
+        """Change services of ours, or take them out; mode and owner of master.cf stay as they are."""
+        path = self.directory / "master.cf"
+        text = master_cf.edit(self.read_master_cf(), changes)
+        status = path.stat()
+        files.replace(
+            path, text.encode("utf-8", "surrogateescape"), S_IMODE(status.st_mode), (status.st_uid, status.st_gid)
+        )
+
+    def require(self) -> None:
+        """Raise ``PostfixError`` unless ``postconf`` is there, so that nothing is begun that cannot be ended."""
+        self._program("postconf")
+
+    def edit(self, settings: Mapping[str, str], removals: Sequence[str]) -> None:
+        """Change parameters, all settings first in one call, then all removals."""
+        if not self._suits_postconf():
+            self._edit_here({**settings, **dict.fromkeys(removals)})
+            return
+        public = [f"{name} = {value}" for name, value in settings.items() if not main_cf.may_hold_login(name, value)]
+        private: dict[str, str | None] = {n: value for n, value in settings.items() if main_cf.may_hold_login(n, value)}
+        if public:
+            self._run("postconf", "-e", *public)
+            self.cool()
+        if private:
+            self._edit_here(private)
+        if removals:
+            self._run("postconf", "-X", *removals)
+            self.cool()
+
+    def _suits_postconf(self) -> bool:
+        """Whether main.cf has the mode and the owner that ``postconf`` would give it, and ends with a line end."""
+        try:
+            status = self.main_cf.stat()
+        except OSError as error:
+            raise WriteError(f"{self.main_cf} cannot be read: {error.strerror}") from None
+        rights = (S_IMODE(status.st_mode), status.st_uid, status.st_gid)
+        return rights == (_POSTCONF_MODE, os.geteuid(), os.getegid()) and self.read_main_cf().endswith("\n")
+
+    def _edit_here(self, changes: dict[str, str | None]) -> None:
+        """Set parameters, or take out those whose value is ``None``; mode and owner of main.cf stay as they are."""
+        if not changes:
+            return
+        text = main_cf.edit(self.read_main_cf(), changes)
+        status = self.main_cf.stat()
+        owner = (status.st_uid, status.st_gid)
+        # Who may read main.cf may read the login in it; that was the operator's choice when it was put there.
+        files.replace(self.main_cf, text.encode("utf-8", "surrogateescape"), S_IMODE(status.st_mode), owner)
+
+    def cool(self) -> None:
+        """Set the time of main.cf back: ``postconf`` has put it in place by rename, so there is nothing to wait for."""
+        try:
+            files.set_back(self.main_cf)
+        except OSError as error:
+            raise WriteError(f"{self.main_cf}: its time cannot be set: {error.strerror}") from None
+
+    def master(self) -> int | None:
+        """Give the process number of the master daemon of this instance; ``None`` where it does not run."""
+        queue = main_cf.values(self.read_main_cf()).get("queue_directory") or _QUEUE_DIRECTORY
+        try:
+            number = int((Path(queue) / "pid/master.pid").read_text("ascii"))
+        except (OSError, ValueError):
+            return None
+        return number if command(number) == "master" and self._is_ours(number) else None
+
+    def _is_ours(self, number: int) -> bool:
+        """Whether the process has our directory: postfix(1) tells its programs in ``MAIL_CONFIG``.
+
+        One that has ended has no environment any more; it keeps its number and name until its parent looks at it, which
+        process 1 of a container often never does.
+        """
+        try:
+            environ = Path(f"/proc/{number}/environ").read_bytes().split(b"\0")
+        except PermissionError:
+            return True
+        except OSError:
+            return False
+        if environ == [b""]:
+            return False
+        told = [os.fsdecode(item[12:]) for item in environ if item.startswith(b"MAIL_CONFIG=")]
+        return Path(told[0] if told else "/etc/postfix").resolve() == self.directory.resolve()
+
+    def reload(self, master: int, *, is_awaited: Callable[[str], bool] | None = None) -> None:
+        """Have the running Postfix read its configuration again, and wait until no process of before takes mail on.
+
+        ``is_awaited`` says of a service of smtp(8) whether its processes are waited for as well, on a busy server for 2 s
+        (seen). One that has ended a delivery may look at its socket before it sees that it should end, and take one more
+        message, with the logins that it read when it began (seen, 0.8 s and three reloads later). Deliveries may take long,
+        so after ``RELOAD_TIMEOUT`` seconds no more is waited for. A process that begins later has read what stands now.
+
+        At last a queue manager is called for: the one of before may have taken up the call that master(8) makes for the
+        next one, and a message, which then waits for up to 300 s with nobody at work (seen, one message in 1,300).
+        """
+        before = children(master)
+        self._run("postfix", "reload")
+        deadline = time.monotonic() + RELOAD_TIMEOUT
+        while any(takes_mail(number, is_awaited) for number in before) and time.monotonic() < deadline:
+            time.sleep(_RELOAD_INTERVAL)
+        time.sleep(_RELOAD_GRACE)
+        # What is asked for, a look at the incoming queue, costs nothing; without an answer mail goes on as it did before.
+        with suppress(PostfixError):
+            self._run("postkick", "public", "qmgr", "I")
+
+    def expanded(self, *names: str) -> dict[str, str]:
+        """Give parameters as Postfix has them, defaults and all, each ``$name`` expanded; all of them where none is named.
+
+        Waits up to 2 s where somebody has written main.cf a moment ago, as every Postfix program does.
+        """
+        return _settings(self._ask("postconf", "-x", *names)[0])
+
+    def parameters(self) -> dict[str, str]:
+        """Give all parameters as they stand in main.cf or are by default, no ``$name`` expanded."""
+        return _settings(self._ask("postconf")[0])
+
+    def defaults(self, *names: str) -> dict[str, str]:
+        """Give the defaults of parameters, no ``$name`` expanded."""
+        return _settings(self._ask("postconf", "-d", *names)[0])
+
+    def lookup(self, table: str, keys: Sequence[str]) -> dict[str, str]:
+        """Look keys up in a lookup table (``type:name``), letter case as the table's type has it; one process for all.
+
+        Raises ``PostfixError`` where the table cannot be read, or holds a key twice: postmap gives the first of two values,
+        the daemons refuse the whole table.
+        """
+        feed = "".join(f"{key}\n" for key in keys).encode("utf-8", "surrogateescape")
+        said, warned = self._ask("postmap", "-q", "-", table, feed=feed, none=_NOT_FOUND)
+        if _TWICE in warned:
+            raise PostfixError("a key stands twice in it, so Postfix refuses the whole table and defers all mail")
+        # A password may hold what splitlines takes for a line end.
+        return dict(line.split("\t", 1) for line in said.split("\n") if "\t" in line)
+
+    def _program(self, name: str) -> str:
+        path = _which(name)
+        if path is None:
+            raise PostfixError(
+                f"{name} is not found -- install Postfix; its directory, often /usr/sbin, must stand in PATH"
+            )
+        return path
+
+    def _ask(self, name: str, *arguments: str, feed: bytes = b"", none: int = 0) -> tuple[str, str]:
+        """Run a program that only reads, and give what it says on standard output and on standard error.
+
+        ``none`` is an exit code that says, with no error on standard error, that there is nothing to say.
+        """
+        done = self._run(name, *arguments, feed=feed, fine=none)
+        warned = done.stderr.decode("utf-8", "replace")
+        if done.returncode and any(word in warned for word in (" fatal: ", " error: ")):
+            raise _failed(name, arguments, done)
+        return done.stdout.decode("utf-8", "surrogateescape"), warned
+
+    def _run(self, name: str, *arguments: str, feed: bytes = b"", fine: int = 0) -> subprocess.CompletedProcess[bytes]:
+        """Run a program, without the settings of ours in its environment: it has no business with them.
+
+        ``postconf`` inherits the lock (``files.lock``): where we are killed while it works, the next run waits for it,
+        and does not make a plan from a main.cf that is about to change. ``fine`` is an exit code that is no failure.
+        """
+        command = [self._program(name), "-c", str(self.directory), *arguments]
+        environ = {key: os.environ[key] for key in ("PATH", "TZ") if key in os.environ}
+        try:
+            done = subprocess.run(
+                command,
+                env=environ,
+                input=feed,
+                capture_output=True,
+                check=False,
+                timeout=PROGRAM_TIMEOUT,
+                close_fds=name != "postconf",
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            called = " ".join((name, *arguments[:1]))
+            raise PostfixError(f"{called} cannot be run: {type(error).__name__} -- run it by hand") from None
+        if done.returncode not in {0, fine}:
+            raise _failed(name, arguments, done)
+        return done
+
+
+def _failed(name: str, arguments: Sequence[str], done: subprocess.CompletedProcess[bytes]) -> PostfixError:
+    said = _reason(done.stderr.decode("utf-8", "replace")) or "no reason given"
+    remedy = " -- mount the directory, not the single file" if os.strerror(EBUSY) in said else ""
+    called = " ".join((name, *arguments[:1]))
+    return PostfixError(f"{called} failed with exit code {done.returncode}: {said}{remedy}")
+
+
+def _settings(said: str) -> dict[str, str]:
+    """Read the lines ``name = value`` that postconf prints."""
+    pairs = (line.partition(" =") for line in said.split("\n"))
+    return {name: value.strip(" \t") for name, equals, value in pairs if equals}
+
+
+def _reason(said: str) -> str:
+    """Give what a program said, without values: a warning about main.cf shows the whole setting, login and all."""
+    lines = (line.strip() for line in said.splitlines() if " warning: " not in line)
+    return _QUOTED.sub('"…"', "; ".join(line for line in lines if line))
+
+
+def _which(name: str) -> str | None:
+    """Find a program in PATH; shutil's costs 2 ms to import."""
+    for directory in os.get_exec_path():
+        path = os.path.join(directory, name)  # noqa: PTH118 -- PATH may hold an empty entry
+        if os.access(path, os.X_OK):
+            return path
+    return None

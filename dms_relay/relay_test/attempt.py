@@ -1,0 +1,110 @@
+"""Tries one target from the name to QUIT, and says what came of it.
+
+Where a session fails in a way that has several causes, a second connection tells them apart; no login travels on it.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from dms_relay.relay_test import tls
+from dms_relay.relay_test.connect import connect
+from dms_relay.relay_test.outcome import Failure, Result, Seen, StepError
+from dms_relay.relay_test.resolve import addresses
+from dms_relay.relay_test.secrets import Secrets
+from dms_relay.relay_test.session import Session, look_at_certificate
+from dms_relay.relay_test.wire import Wire
+
+if TYPE_CHECKING:
+    import socket
+
+    from dms_relay.relay_test.resolve import Address
+    from dms_relay.relay_test.settings import Settings
+    from dms_relay.relay_test.targets import Target
+
+#: What comes of it where one side waits for TLS and the other does not.
+_SILENT = frozenset({Failure.TIMED_OUT, Failure.LOST, Failure.NOT_SMTP, Failure.HANDSHAKE})
+
+
+def attempt(target: Target, settings: Settings) -> Result:
+    """Try a target. What fails is a result, not an error."""
+    begin, seen = time.monotonic(), Seen()
+    error: StepError | None = None
+    try:
+        if target.demand.trouble:
+            raise StepError(Failure.CONFIGURATION, target.demand.trouble)  # noqa: TRY301 -- a step as any other
+        address, sock = _first(addresses(target, settings), settings, seen)
+        _session(address, sock, target, settings, seen)
+    except StepError as failed:
+        error = failed
+    except Exception as bug:  # noqa: BLE001 -- the other relays' results count; no text of it is shown, which could be anything
+        error = StepError(Failure.LOST, f"a bug of ours ended this try ({type(bug).__name__}): please report it")
+    return Result(target, seen, time.monotonic() - begin, error)
+
+
+def _first(found: tuple[Address, ...], settings: Settings, seen: Seen) -> tuple[Address, socket.socket]:
+    """Connect to the first address that takes it; raise the failure that says most where none does."""
+    failures: list[tuple[Address, StepError]] = []
+    for address in found:
+        seen.host, seen.ip, seen.port = address
+        try:
+            sock = connect(address, settings.timeout)
+        except StepError as error:
+            failures.append((address, error))
+            continue
+        seen.remarks += [f"{a.ip}: {e.what}, so the next address was taken" for a, e in failures]
+        return address, sock
+    (seen.host, seen.ip, seen.port), worst = min(failures, key=lambda item: item[1].kind is Failure.UNREACHABLE)
+    if len(failures) > 1:
+        raise StepError(worst.kind, "; ".join(f"{a.ip}: {e.what}" for a, e in failures))
+    raise worst
+
+
+def _session(address: Address, sock: socket.socket, target: Target, settings: Settings, seen: Seen) -> None:
+    try:
+        Session(sock, target, settings, seen).run()
+    except StepError as error:
+        if target.demand.level == "may" and error.kind is Failure.HANDSHAKE and target.entry is None:
+            _in_the_clear(error, address, target, settings, seen)
+            return
+        raise _told_apart(error, address, target, settings, seen) from None
+
+
+def _in_the_clear(error: StepError, address: Address, target: Target, settings: Settings, seen: Seen) -> None:
+    """Do as Postfix does at level ``may`` where TLS does not come about: go without, on another connection.
+
+    Not where there is a login: whoever breaks a handshake must not get it (smtp_proto.c, RETRY_AS_PLAINTEXT).
+    """
+    seen.remarks.append(f"{error.what}, so all of it goes in the clear, as level may allows")
+    seen.protocol, seen.cipher, seen.certificate = "", "", None
+    Session(connect(address, settings.timeout), target, settings, seen, with_tls=False).run()
+
+
+def _told_apart(error: StepError, address: Address, target: Target, settings: Settings, seen: Seen) -> StepError:
+    if error.kind is Failure.CERTIFICATE and seen.certificate is None:
+        look_at_certificate(address, target, settings, seen)
+    if seen.has_greeted or seen.protocol or error.kind not in _SILENT:
+        return error
+    if not target.demand.implicit and _speaks_tls(address, target, settings, seen):
+        return StepError(Failure.IMPLICIT_TLS, f"{error.what}, but the server takes TLS from the first octet")
+    if target.demand.implicit and _greets(address, settings):
+        return StepError(Failure.STARTTLS, f"{error.what}, because the server speaks first, without TLS")
+    return error
+
+
+def _speaks_tls(address: Address, target: Target, settings: Settings, seen: Seen) -> bool:
+    """Whether a TLS handshake comes about in place of a greeting."""
+    with suppress(OSError, StepError), connect(address, settings.timeout) as sock:
+        tls.handshake(sock, target, seen, settings.timeout, is_verified=False).close()
+        return True
+    return False
+
+
+def _greets(address: Address, settings: Settings) -> bool:
+    """Whether a greeting comes without TLS."""
+    with suppress(StepError), connect(address, settings.timeout) as sock:
+        Wire(sock, settings.timeout, Secrets()).read("greeting")
+        return True
+    return False

@@ -1,0 +1,182 @@
+"""What is demanded of TLS at a relay, with everything that main.cf adds to it. Pure.
+
+The rules are those of Postfix's SMTP client (TLS_README, "Client TLS security levels"; postconf(5), ``smtp_tls_…``).
+
+Known limits: ``smtp_tls_per_site``, which is obsolete, does not count; nor do the ciphers and ``tafile`` of a policy.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from dms_relay.model import AUTHORITY_LEVELS, SYSTEM_AUTHORITIES, TLS_LEVELS
+from dms_relay.model.relays import CLEARTEXT_LEVELS
+from dms_relay.postfix.main_cf import is_yes
+from dms_relay.postfix.tls_policy import Policy, level_for_all, parse_policy
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from dms_relay.model.relays import Tls
+
+#: The versions of TLS that there are, weakest first, as OpenSSL and Postfix write them.
+PROTOCOLS = ("SSLv2", "SSLv3", "TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3")
+#: Those of ``libsasl2-modules`` that are tried here: inside TLS the one that every service takes comes first, in the clear
+#: the one that does not show the password.
+MECHANISMS = ("PLAIN", "LOGIN", "CRAM-MD5")
+MECHANISMS_IN_CLEAR = ("CRAM-MD5", "PLAIN", "LOGIN")
+_PLAINTEXT = frozenset({"PLAIN", "LOGIN"})
+#: ``smtp_sasl_security_options`` of relays with a transport of their own.
+_OF_RELAYS = "noanonymous"
+#: What certificates are matched with where nothing else is said (postconf(5), smtp_tls_{secure,verify}_cert_match).
+_MATCH = {"secure": ("nexthop", "dot-nexthop"), "verify": ("hostname",)}
+_DEFAULT_PROTOCOLS = ">=TLSv1"  # postconf -d, Postfix 3.7 and 3.10
+_SEPARATOR = re.compile(r"[\s,:]+")
+#: Between fingerprints, which have colons in them (postconf(5), smtp_tls_fingerprint_cert_match).
+_LIST_SEPARATOR = re.compile(r"[\s,|]+")
+_FINGERPRINT = "fingerprint"
+#: A version, and before it what it is to be.
+_WORD = re.compile(r"(!|>=|<=|)(.+)")
+#: The versions' numbers on the wire (RFC 8446, section 4.2.1), in hexadecimal.
+_NUMBERS = {"2": "SSLv2", "300": "SSLv3", "301": "TLSv1", "302": "TLSv1.1", "303": "TLSv1.2", "304": "TLSv1.3"}
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """The level, and what goes with it. ``protocols`` are the versions of TLS that may be used.
+
+    ``mechanisms`` are those that main.cf allows inside TLS, best first, ``mechanisms_in_clear`` those without.
+    ``invalid`` says why Postfix takes the policy for wrong.
+    ``server_name`` is ``smtp_tls_servername``: what the server is told it is taken for. ``digest`` is the algorithm of
+    ``fingerprints``. ``cleartext_login`` says that a login is meant although TLS does not protect it.
+    """
+
+    level: str
+    implicit: bool = False
+    ca_file: str = ""
+    ca_path: str = ""
+    are_defaults_trusted: bool = False
+    match: tuple[str, ...] = ()
+    fingerprints: tuple[str, ...] = ()
+    digest: str = "sha256"
+    protocols: frozenset[str] = frozenset(PROTOCOLS[2:])
+    server_name: str = ""
+    cleartext_login: bool = False
+    invalid: str = ""
+    mechanisms: tuple[str, ...] = MECHANISMS
+    mechanisms_in_clear: tuple[str, ...] = MECHANISMS_IN_CLEAR
+
+    @property
+    def trouble(self) -> str:
+        """Why Postfix tries no host, where it tries none (smtp_tls_policy.c); else empty."""
+        if self.invalid:
+            return self.invalid
+        if self.level not in TLS_LEVELS:
+            return f'"{self.level}" is no level of TLS'
+        if self.implicit and self.level in CLEARTEXT_LEVELS:
+            return f"TLS from the first octet cannot be at level {self.level}"
+        if self.level == _FINGERPRINT and not self.fingerprints:
+            return "level fingerprint without a fingerprint"
+        return "" if self.protocols or self.level == "none" else "no version of TLS is allowed, or one is unknown"
+
+    @property
+    def needs_tls(self) -> bool:
+        """Whether no mail leaves without TLS."""
+        return self.level not in CLEARTEXT_LEVELS
+
+    @property
+    def asks_authorities(self) -> bool:
+        """Whether the certificate's chain and names count."""
+        return self.level in AUTHORITY_LEVELS
+
+
+def of_relay(tls: Tls, parameters: Mapping[str, str]) -> Demand:
+    """Give what a relay with a transport of its own demands; ``parameters`` are main.cf's, for what it does not say."""
+    return Demand(
+        level=tls.level,
+        implicit=tls.implicit,
+        ca_file=tls.ca_file or SYSTEM_AUTHORITIES,
+        are_defaults_trusted=is_yes(parameters.get("tls_append_default_CA", "")),
+        match=tls.match or _MATCH.get(tls.level, ()),
+        fingerprints=tls.fingerprints,
+        protocols=_protocols(tls.level, parameters),
+        server_name=parameters.get("smtp_tls_servername", ""),
+        cleartext_login=tls.allow_cleartext_login,
+        mechanisms=_allowed(MECHANISMS, _OF_RELAYS, parameters),
+        mechanisms_in_clear=_allowed(MECHANISMS_IN_CLEAR, _OF_RELAYS, parameters),
+    )
+
+
+def of_main_cf(parameters: Mapping[str, str], policy: str = "") -> Demand:
+    """Give what main.cf demands, from its parameters as they will be; ``policy`` is the entry that a nexthop has."""
+    entry = parse_policy(policy) if policy else Policy(level_for_all(lambda name: parameters.get(name, "")))
+    level, attributes = entry.level, dict(entry.attributes)
+    names = [name for value in entry.values("match") for name in _names(level, value)]
+    match = names or _names(level, parameters.get(f"smtp_tls_{level}_cert_match", ""))
+    return Demand(
+        level=level,
+        implicit=is_yes(parameters.get("smtp_tls_wrappermode", "")),
+        ca_file=parameters.get("smtp_tls_CAfile", ""),
+        ca_path=parameters.get("smtp_tls_CApath", ""),
+        are_defaults_trusted=is_yes(parameters.get("tls_append_default_CA", "")),
+        match=() if level == _FINGERPRINT else tuple(match) or _MATCH.get(level, ()),
+        fingerprints=tuple(match) if level == _FINGERPRINT else (),
+        digest=parameters.get("smtp_tls_fingerprint_digest") or "sha256",
+        protocols=protocols(attributes["protocols"]) if "protocols" in attributes else _protocols(level, parameters),
+        server_name=attributes.get("servername") or parameters.get("smtp_tls_servername", ""),
+        cleartext_login=level in CLEARTEXT_LEVELS,
+        invalid=entry.trouble,
+        mechanisms=_allowed(MECHANISMS, parameters.get("smtp_sasl_tls_security_options", ""), parameters),
+        mechanisms_in_clear=_allowed(MECHANISMS_IN_CLEAR, parameters.get("smtp_sasl_security_options", ""), parameters),
+    )
+
+
+def _allowed(mechanisms: tuple[str, ...], options: str, parameters: Mapping[str, str]) -> tuple[str, ...]:
+    """Give the mechanisms that Postfix would use: no plain password with ``noplaintext``, and none that is filtered out.
+
+    A filter that is a lookup table or a file is not looked into, and lets none through.
+    """
+    words = parameters.get("smtp_sasl_mechanism_filter", "").replace(",", " ").lower().split()
+    found = [name for name in mechanisms if "noplaintext" not in options or name not in _PLAINTEXT]
+    return tuple(name for name in found if not words or _passes(name.lower(), words))
+
+
+def _passes(name: str, words: list[str]) -> bool:
+    """Whether the first word that is the name, or its negation, says yes (string_list(3))."""
+    hit = next((word for word in words if name == word.lstrip("!") or set(word) & set("/:")), "!")
+    return not hit.startswith("!") and not set(hit) & set("/:")
+
+
+def _names(level: str, text: str) -> list[str]:
+    separator = _LIST_SEPARATOR if level == _FINGERPRINT else _SEPARATOR
+    return [name for name in separator.split(text) if name]
+
+
+def _protocols(level: str, parameters: Mapping[str, str]) -> frozenset[str]:
+    name = "smtp_tls_protocols" if level in {"none", "may"} else "smtp_tls_mandatory_protocols"
+    return protocols(parameters.get(name) or _DEFAULT_PROTOCOLS)
+
+
+def protocols(text: str) -> frozenset[str]:
+    """Give the versions that ``text`` allows: ``>=TLSv1.2``, ``!SSLv3``, ``TLSv1.2 TLSv1.3`` (postconf(5)).
+
+    A version may be a number in hexadecimal, 0304. A word that is none makes Postfix use no TLS: none is allowed then.
+    """
+    words = [(match[1], _version(match[2])) for word in _SEPARATOR.split(text) if (match := _WORD.fullmatch(word))]
+    if any(not version for _, version in words):
+        return frozenset()
+    named = {version for sign, version in words if not sign}
+    allowed = [version for version in PROTOCOLS if not named or version in named]
+    for sign, version in words:
+        at = PROTOCOLS.index(version)
+        kept = {"!": [v for v in allowed if v != version], ">=": [v for v in allowed if PROTOCOLS.index(v) >= at]}
+        allowed = {**kept, "<=": [v for v in allowed if PROTOCOLS.index(v) <= at]}.get(sign, allowed)
+    return frozenset(allowed)
+
+
+def _version(word: str) -> str:
+    """Give a version as OpenSSL writes it, from its name in any letter case or its number; empty where it is none."""
+    word = _NUMBERS.get(word.lower().removeprefix("0x").lstrip("0"), word)
+    return next((version for version in PROTOCOLS if version.casefold() == word.casefold()), "")

@@ -1,0 +1,80 @@
+"""What is known of well-known services, shown beside a failure where it helps. Pure.
+
+Each comes from the service's own page, named beside it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from dms_relay.relay_test.outcome import Failure
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_LOGIN = frozenset({Failure.LOGIN, Failure.MECHANISM})
+
+
+class Hint(NamedTuple):
+    """For hosts of a service, whose names begin and end so, at some classes of failure."""
+
+    begin: str
+    end: str
+    kinds: frozenset[Failure]
+    text: str
+
+
+_MICROSOFT = (
+    "Microsoft 365 is withdrawing logins by password (basic authentication) from SMTP: off by default from the end of"
+    " December 2026, and where it is on, SMTP AUTH must be allowed for the mailbox"
+)
+
+HINTS = (
+    # https://support.google.com/accounts/answer/185833 and https://support.google.com/mail/?p=BadCredentials
+    Hint(
+        "smtp.gmail.com",
+        "",
+        _LOGIN,
+        "Gmail takes an app password, which needs 2-Step Verification; the account's own password is refused",
+    ),
+    # https://techcommunity.microsoft.com/blog/exchange/exchange-online-to-retire-basic-auth-for-client-submission-smtp-auth/4114750
+    Hint("smtp.office365.com", "", _LOGIN, _MICROSOFT),
+    Hint("smtp-legacy.office365.com", "", _LOGIN, _MICROSOFT),
+    # Microsoft's announcement to users of Outlook.com, June 2024
+    Hint(
+        "smtp-mail.outlook.com", "", _LOGIN, "Outlook.com takes no login by password since September 2024, OAuth2 only"
+    ),
+    # https://docs.aws.amazon.com/ses/latest/dg/smtp-credentials.html
+    Hint(
+        "email-smtp.",
+        ".amazonaws.com",
+        _LOGIN,
+        "Amazon SES takes SMTP credentials, made in its console for one region: they are not access keys of AWS",
+    ),
+    # https://www.twilio.com/docs/sendgrid/for-developers/sending-email/integrating-with-the-smtp-api
+    Hint("smtp.sendgrid.net", "", _LOGIN, "SendGrid's user name is the word apikey, and the password an API key"),
+    # https://postmarkapp.com/support/article/811-what-are-the-smtp-details-api-tokens-i-should-be-using
+    Hint(
+        "smtp",
+        ".postmarkapp.com",
+        _LOGIN,
+        "Postmark takes the Server API Token as user name and as password, or an SMTP token: access key, secret key",
+    ),
+    # https://developers.brevo.com/docs/smtp-integration
+    Hint("smtp-relay.brevo.com", "", _LOGIN, "Brevo takes an SMTP key, which is not an API key"),
+    # https://documentation.mailjet.com/hc/en-us/articles/360043225693-What-is-an-API-key
+    Hint("in-v3.mailjet.com", "", _LOGIN, "Mailjet's user name is the API key, and the password its secret key"),
+    # https://documentation.mailgun.com/docs/mailgun/api-reference/send/mailgun/credentials
+    Hint("smtp.", "mailgun.org", _LOGIN, "Mailgun has SMTP credentials for each domain; an API key is none"),
+    # https://www.fastmail.com/help/clients/apppassword.html
+    Hint("smtp.fastmail.com", "", _LOGIN, "Fastmail takes an app password; the account's own password is refused"),
+)
+
+
+def hints(host: str, kind: Failure) -> Iterator[str]:
+    """Give what is known of the service at ``host`` that may explain a failure of this class."""
+    name = host.casefold()
+    for hint in HINTS:
+        is_meant = name.startswith(hint.begin) and name.endswith(hint.end) if hint.end else name == hint.begin
+        if is_meant and kind in hint.kinds:
+            yield hint.text

@@ -1,0 +1,75 @@
+"""AUTH: the one place where a password leaves this process (RFC 4954, RFC 4616, RFC 2195).
+
+One attempt with one mechanism: whoever tries a wrong password again and again is locked out. Inside TLS ``PLAIN`` comes
+first, which every service takes; in the clear ``CRAM-MD5``, which does not show the password.
+
+Known limits: of the mechanisms that Postfix has by ``libsasl2-modules``, SCRAM, DIGEST-MD5 and NTLM are not here; of
+``smtp_sasl_security_options``, ``noplaintext`` alone counts.
+"""
+
+from __future__ import annotations
+
+import binascii
+import hmac
+from base64 import b64decode
+from typing import TYPE_CHECKING
+
+from dms_relay.relay_test.demand import MECHANISMS
+from dms_relay.relay_test.outcome import Detail, Failure, StepError
+from dms_relay.relay_test.replies import auth_failure
+from dms_relay.relay_test.secrets import encoded, plain, printable
+
+if TYPE_CHECKING:
+    from dms_relay.model import Login
+    from dms_relay.relay_test.replies import Reply
+    from dms_relay.relay_test.wire import Wire
+
+_CONTINUE = 334
+
+
+def choose(offered: tuple[str, ...], usable: tuple[str, ...]) -> str:
+    """Give the first mechanism that both sides have; raise ``StepError`` where there is none."""
+    for mechanism in usable:
+        if mechanism in offered:
+            return mechanism
+    if set(offered) & set(MECHANISMS):
+        what = f"main.cf allows none of the mechanisms that the server offers: {printable(' '.join(offered))}"
+        raise StepError(Failure.MECHANISM, what, detail=Detail.NOT_ALLOWED)
+    shown = printable(" ".join(offered)) or "none"
+    raise StepError(Failure.MECHANISM, f"the server offers AUTH with {shown} only", detail=Detail.NOT_OURS)
+
+
+def log_in(wire: Wire, login: Login, mechanism: str) -> None:
+    """Offer the login once; raise ``StepError`` where it is not taken."""
+    steps = {"PLAIN": _plain, "LOGIN": _login, "CRAM-MD5": _cram_md5}
+    reply = steps[mechanism](wire, login)
+    if not reply.is_good:
+        detail = Detail.TEMPORARY if reply.is_temporary else Detail.NONE
+        raise StepError(auth_failure(reply), f"AUTH {mechanism} was refused", reply.text, detail)
+
+
+def _plain(wire: Wire, login: Login) -> Reply:
+    return wire.ask(f"AUTH PLAIN {encoded(plain(login))}", "AUTH PLAIN")
+
+
+def _login(wire: Wire, login: Login) -> Reply:
+    reply = wire.ask("AUTH LOGIN", "AUTH LOGIN")
+    for text in (login.username, login.password):
+        if reply.code != _CONTINUE:
+            break
+        reply = wire.ask(encoded(text), "AUTH LOGIN")
+    return reply
+
+
+def _cram_md5(wire: Wire, login: Login) -> Reply:
+    reply = wire.ask("AUTH CRAM-MD5", "AUTH CRAM-MD5")
+    if reply.code != _CONTINUE:
+        return reply
+    try:
+        challenge = b64decode("".join(reply.lines), validate=True)
+    except binascii.Error:
+        raise StepError(Failure.NOT_SMTP, "the challenge of AUTH CRAM-MD5 is not base64") from None
+    key = login.password.encode("utf-8", "surrogateescape")
+    answer = encoded(f"{login.username} {hmac.new(key, challenge, 'md5').hexdigest()}")
+    wire.secrets.add(answer)
+    return wire.ask(answer, "AUTH CRAM-MD5")

@@ -1,0 +1,105 @@
+"""What can come of a try: the classes of failure, the error that carries one, and the result. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dms_relay.relay_test.certificate import Certificate
+    from dms_relay.relay_test.targets import Target
+
+#: How a result without a failure is shown.
+OK = "ok"
+
+
+class Failure(StrEnum):
+    """The class of a failure, as it is shown."""
+
+    NAME = "name"
+    REFUSED = "refused"
+    TIMED_OUT = "timed out"
+    BLOCKED = "blocked port"
+    UNREACHABLE = "unreachable"
+    LOST = "connection lost"
+    NOT_SMTP = "not SMTP"
+    NO_TLS = "no TLS offered"
+    HANDSHAKE = "TLS handshake"
+    CERTIFICATE = "certificate"
+    IMPLICIT_TLS = "implicit TLS expected"
+    STARTTLS = "STARTTLS expected"
+    CONFIGURATION = "TLS configuration"
+    NOT_CHECKED = "not checked"
+    NO_AUTH = "no AUTH offered"
+    MECHANISM = "mechanism"
+    LOGIN = "wrong login"
+    REJECTED = "rejected"
+
+
+class Detail(StrEnum):
+    """What sets failures of one class apart, where cause and remedy differ."""
+
+    NONE = ""
+    EXPIRED = "expired"
+    NAMES = "names"
+    FINGERPRINT = "fingerprint"
+    AUTHORITIES = "authorities"
+    NOT_OURS = "not ours"
+    NOT_ALLOWED = "not allowed"
+    TEMPORARY = "temporary"
+    CLEARTEXT = "cleartext"
+    LOGIN_WANTED = "login wanted"
+
+
+class StepError(Exception):
+    """A step failed. ``what`` says how, in one sentence; ``reply`` is the server's, without secrets."""
+
+    def __init__(self, kind: Failure, what: str, reply: str = "", detail: Detail = Detail.NONE) -> None:
+        """Keep the parts; none of them holds a password."""
+        super().__init__(f"{kind}: {what}")
+        self.kind = kind
+        self.what = what
+        self.reply = reply
+        self.detail = detail
+
+
+@dataclass(slots=True)
+class Seen:
+    """What was seen of a relay so far. Filled by the steps, so that a failure shows what came before it."""
+
+    host: str = ""
+    ip: str = ""
+    port: int = 0
+    protocol: str = ""
+    cipher: str = ""
+    certificate: Certificate | None = None
+    mechanism: str = ""
+    sent: bool = False
+    has_greeted: bool = False
+    remarks: list[str] = field(default_factory=list)
+
+    @property
+    def address(self) -> str:
+        """Host and address as Postfix logs them: ``smtp.example.com[192.0.2.1]:587``."""
+        return f"{self.host}[{self.ip}]:{self.port}" if self.ip else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What came of one target. ``error`` is ``None`` where all went well; ``seconds`` is how long it took."""
+
+    target: Target
+    seen: Seen
+    seconds: float
+    error: StepError | None = None
+
+    @property
+    def host(self) -> str:
+        """The host that was connected to; where it did not come to that, the one that is named."""
+        return self.seen.host or self.target.host
+
+    @property
+    def shown(self) -> str:
+        """``ok``, or the class of the failure."""
+        return str(self.error.kind) if self.error else OK

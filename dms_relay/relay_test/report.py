@@ -1,0 +1,120 @@
+"""Results as a table with an explanation of each failure, and as one JSON document. Pure. No password stands in either."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from dms_relay.relay_test.diagnosis import diagnose, remarks
+from dms_relay.relay_test.hints import hints
+from dms_relay.relay_test.secrets import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from dms_relay.relay_test.certificate import Certificate
+    from dms_relay.relay_test.outcome import Result
+
+_HEAD = ("RELAY", "ADDRESS", "TLS", "CERTIFICATE UNTIL", "LOGIN", "RESULT", "TIME")
+_NOTHING = "-"
+
+
+def table(results: Sequence[Result]) -> Iterator[str]:
+    """Give the table, a line for each result, then what is to be said of them."""
+    rows = [_HEAD, *map(_row, results)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEAD) - 1)]
+    for row in rows:
+        cells = (f"{cell:{width}}" for cell, width in zip(row, (*widths, 0), strict=True))
+        yield "  ".join(cells).rstrip()
+    for result in results:
+        yield from _explanation(result)
+
+
+def _row(result: Result) -> tuple[str, ...]:
+    seen, until = result.seen, result.seen.certificate and result.seen.certificate.valid_until
+    return (
+        printable(result.target.relay),
+        printable(seen.address or result.target.nexthop),
+        f"{seen.protocol} {seen.cipher}".strip() or _NOTHING,
+        f"{until:%Y-%m-%d}" if until else _NOTHING,
+        printable(result.target.shown_login),
+        result.shown,
+        f"{result.seconds:.1f} s",
+    )
+
+
+def _explanation(result: Result) -> Iterator[str]:
+    """Say what happened, why, and what to do; or no more than the remarks; or nothing."""
+    lines = list(_lines(result))
+    if lines:
+        login = f", login {printable(result.target.shown_login)}" if result.target.entry else ""
+        yield ""
+        where = dict.fromkeys((printable(result.target.relay), result.target.nexthop))
+        yield f"{', '.join(where)}{login}: {result.shown}"
+        yield from (f"  {name + ':':8} {printable(text)}" for name, text in lines)
+
+
+def _lines(result: Result) -> Iterator[tuple[str, str]]:
+    if (error := result.error) and (found := diagnose(result)):
+        yield "what", error.what
+        if error.reply:
+            yield "reply", error.reply
+        yield "cause", found.cause
+        yield "remedy", found.remedy
+        yield from (("hint", text) for text in hints(result.host, error.kind))
+    yield from (("remark", text) for text in remarks(result))
+    if result.seen.sent:
+        yield "sent", "the server took the message"
+
+
+def document(results: Sequence[Result]) -> dict[str, Any]:
+    """Give what ``--json`` prints; times are in seconds, dates as ISO 8601 has them."""
+    return {"ok": all(result.error is None for result in results), "results": [_result(item) for item in results]}
+
+
+def _result(result: Result) -> dict[str, Any]:
+    target, seen, error = result.target, result.seen, result.error
+    found = diagnose(result)
+    entry = target.entry
+    return {
+        "relay": target.relay,
+        "nexthop": target.nexthop,
+        "host": seen.host or None,
+        "address": seen.ip or None,
+        "port": target.port,
+        "tls": _tls(result),
+        "login": entry and {"username": entry.login.shown_username, "origin": str(entry.origin)},
+        "mechanism": seen.mechanism or None,
+        "result": result.shown,
+        "failure": error
+        and {
+            "what": error.what,
+            "reply": error.reply or None,
+            "cause": found and found.cause,
+            "remedy": found and found.remedy,
+            "hints": list(hints(result.host, error.kind)),
+        },
+        "remarks": list(remarks(result)),
+        "sent": seen.sent,
+        "seconds": round(result.seconds, 3),
+    }
+
+
+def _tls(result: Result) -> dict[str, Any]:
+    seen, demand = result.seen, result.target.demand
+    return {
+        "level": demand.level,
+        "mode": "implicit" if demand.implicit else "starttls",
+        "protocol": seen.protocol or None,
+        "cipher": seen.cipher or None,
+        "certificate": seen.certificate and _certificate(seen.certificate),
+    }
+
+
+def _certificate(certificate: Certificate) -> dict[str, Any]:
+    return {
+        "names": list(certificate.names),
+        "issuer": certificate.issuer,
+        "valid_from": certificate.valid_from.isoformat(),
+        "valid_until": certificate.valid_until.isoformat(),
+        "fingerprint": certificate.fingerprint,
+    }

@@ -1,0 +1,139 @@
+"""From a nexthop to the addresses to connect to, as Postfix's SMTP client finds them (postconf(5), smtp_host_lookup).
+
+Asks the DNS, through dnspython, and the system's own resolver where main.cf names it. A nexthop without brackets is looked
+up by MX. What is not found, or not in time, raises ``StepError`` of class ``name``.
+
+Known limits: DNSSEC is not looked at; addresses are tried in a fixed order, IPv6 first, where Postfix may change it.
+"""
+
+from __future__ import annotations
+
+import socket
+from queue import Empty, SimpleQueue
+from threading import Thread
+from typing import TYPE_CHECKING, NamedTuple
+
+from dms_relay.postfix.nexthop import is_address, is_ipv6
+from dms_relay.relay_test.certificate import ascii_name
+from dms_relay.relay_test.outcome import Failure, StepError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from dns.resolver import Answer
+
+    from dms_relay.relay_test.settings import Settings
+    from dms_relay.relay_test.targets import Target
+
+#: Addresses that are tried at most (postconf(5), smtp_mx_address_limit).
+ADDRESS_MAX = 5
+_FAMILIES = {6: ("AAAA", socket.AF_INET6), 4: ("A", socket.AF_INET)}
+_IPV6_PREFIX = "ipv6:"
+
+
+class Address(NamedTuple):
+    """Where to connect: the host's name, which a certificate may have to have, its IP address, and the port."""
+
+    host: str
+    ip: str
+    port: int
+
+
+def addresses(target: Target, settings: Settings) -> tuple[Address, ...]:
+    """Give the addresses of a target in the order in which to try them; at least one."""
+    found: list[Address] = []
+    hosts = _mx_hosts(target.host, settings) if target.by_mx and settings.with_mx else [target.host]
+    trouble: StepError | None = None
+    for host in hosts:
+        try:
+            found += [Address(host, ip, target.port) for ip in _ips(host, settings)]
+        except StepError as error:
+            trouble = trouble or error
+        if len(found) >= ADDRESS_MAX:
+            break
+    if not found and trouble:
+        raise trouble
+    return tuple(found[:ADDRESS_MAX])
+
+
+def _ips(host: str, settings: Settings) -> list[str]:
+    if is_address(host):
+        return [host[len(_IPV6_PREFIX) :] if host.lower().startswith(_IPV6_PREFIX) else host]
+    missing: StepError = _unknown(host, "has no address in the DNS" if "dns" in settings.lookups else "has no address")
+    for ask in (lookup for name, lookup in (("dns", _dns), ("native", _native)) if name in settings.lookups):
+        try:
+            found = list(ask(host, settings))
+        except _NotThereError as error:  # then the system's own resolver is asked, if at all
+            missing, found = error, []
+        if found:
+            return found
+    raise missing
+
+
+class _NotThereError(StepError):
+    """The DNS says that there is no such name."""
+
+
+def _unknown(host: str, what: str) -> StepError:
+    return StepError(Failure.NAME, f"{host} {what}")
+
+
+def _dns(host: str, settings: Settings) -> Iterator[str]:
+    for family in settings.families:
+        answer = _ask(_ascii(host), _FAMILIES[family][0], settings)
+        yield from (str(record) for record in answer or ())
+
+
+def _mx_hosts(domain: str, settings: Settings) -> list[str]:
+    """Give the MX hosts by preference; the domain itself where it has none (RFC 5321, section 5.1)."""
+    answer = _ask(_ascii(domain), "MX", settings)
+    if answer is None:
+        return [domain]
+    records = sorted(answer, key=lambda record: record.preference)
+    hosts = [record.exchange.to_text(omit_final_dot=True) for record in records]
+    if hosts == ["."]:
+        raise _unknown(domain, "takes no mail: its MX record is empty (RFC 7505)")
+    return hosts
+
+
+def _ask(name: str, kind: str, settings: Settings) -> Answer | None:
+    """Ask the DNS; ``None`` where the name is there and has no such record."""
+    from dns import exception, resolver  # noqa: PLC0415 -- 80 ms, and only ``test`` needs it
+
+    try:
+        return resolver.get_default_resolver().resolve(name, kind, lifetime=settings.timeout, search=False)
+    except resolver.NoAnswer:
+        return None
+    except resolver.NXDOMAIN:
+        raise _NotThereError(Failure.NAME, f"{name} is not in the DNS") from None
+    except resolver.LifetimeTimeout:
+        raise _unknown(name, f"could not be looked up: no answer from the DNS in {settings.timeout:g} s") from None
+    except (exception.DNSException, OSError) as error:
+        raise _unknown(name, f"could not be looked up: {type(error).__name__} from the DNS") from None
+
+
+def _ascii(host: str) -> str:
+    name = ascii_name(host)
+    if not name.isascii():
+        raise _unknown(host, "cannot be a name in the DNS")
+    return name
+
+
+def _native(host: str, settings: Settings) -> list[str]:
+    """Ask the system's resolver, which knows no time limit: whoever waits for it is left behind."""
+    answers: SimpleQueue[list[str]] = SimpleQueue()
+    Thread(target=lambda: answers.put(_getaddrinfo(host)), daemon=True).start()
+    try:
+        found = answers.get(timeout=settings.timeout)
+    except Empty:
+        raise _unknown(host, f"could not be looked up: no answer in {settings.timeout:g} s") from None
+    by_family = {family: [ip for ip in found if is_ipv6(ip) == (family == 6)] for family in settings.families}  # noqa: PLR2004 -- the family's own number
+    return [ip for ips in by_family.values() for ip in ips]
+
+
+def _getaddrinfo(host: str) -> list[str]:
+    try:
+        found = socket.getaddrinfo(_ascii(host), None, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError, StepError):
+        return []
+    return list(dict.fromkeys(str(item[4][0]) for item in found))

@@ -1,0 +1,41 @@
+"""How all targets are tried: time limit, the name that we give, how names are looked up, the message to send. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from dms_relay.postfix.main_cf import is_yes
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """``timeout`` is in seconds, for each step. ``lookups`` are ``dns`` and ``native``, in order; ``families`` 4 and 6.
+
+    ``with_mx``: MX hosts are looked up. ``send_to`` ``None`` means that no message is sent; ``send_from`` ``None`` that each
+    target names its own sender.
+    """
+
+    timeout: float
+    helo: str
+    lookups: tuple[str, ...] = ("dns",)
+    families: tuple[int, ...] = (6, 4)
+    with_mx: bool = True
+    send_to: str | None = None
+    send_from: str | None = None
+
+
+def settings(
+    parameters: Mapping[str, str], timeout: float, send_to: str | None = None, send_from: str | None = None
+) -> Settings:
+    """Make them from main.cf's parameters, as Postfix's SMTP client has them (postconf(5))."""
+    words = parameters.get("inet_protocols", "all").replace(",", " ").split()
+    families = tuple(number for number in (6, 4) if "all" in words or f"ipv{number}" in words)
+    is_off = parameters.get("smtp_dns_support_level") == "disabled" or is_yes(parameters.get("disable_dns_lookups", ""))
+    lookups = "native" if is_off else parameters.get("smtp_host_lookup") or "dns"
+    helo = parameters.get("smtp_helo_name") or parameters.get("myhostname") or "localhost"
+    names = tuple(lookups.replace(",", " ").split())
+    return Settings(timeout, helo, names, families or (6, 4), not is_off, send_to, send_from)

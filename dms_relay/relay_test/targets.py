@@ -1,0 +1,104 @@
+"""What to try: each relay at each of its hosts, with each login that is used there. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from dms_relay.assignments import uses
+from dms_relay.model import IMPLICIT_TLS_PORTS, NULL_SENDER
+from dms_relay.postfix.nexthop import SERVICES, host_of, is_address
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from dms_relay.assignments import Use
+    from dms_relay.model import LoginEntry
+    from dms_relay.model.configuration import RelayConfig
+    from dms_relay.relay_test.demand import Demand
+
+#: Ports by the names that a nexthop may have (RFC 6335, IANA's registry).
+_PORTS = {"smtp": 25, "submission": 587} | dict.fromkeys(SERVICES & IMPLICIT_TLS_PORTS, 465)
+_DEFAULT_PORT = "smtp"  # postconf(5), smtp_tcp_port
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A relay at one of its nexthops, and the login that is used there; ``entry`` ``None``: none.
+
+    ``relay`` is the relay's name, or with maps the nexthop; ``routes`` are all texts by which a route names it. ``sender``
+    is an address that uses it, empty where only senders use it that no key names. ``by_maps``: main.cf says what is
+    demanded. ``sends``: a message for this relay and login goes by this nexthop, the first of them.
+    """
+
+    relay: str
+    nexthop: str
+    demand: Demand
+    entry: LoginEntry | None = None
+    sender: str = ""
+    routes: tuple[str, ...] = ()
+    by_maps: bool = False
+    sends: bool = True
+
+    @property
+    def host(self) -> str:
+        """The host, or the domain whose MX hosts count."""
+        return host_of(self.nexthop)
+
+    @property
+    def port(self) -> int:
+        """The TCP port."""
+        text = self.nexthop.rpartition("]")[2] if "[" in self.nexthop else self.nexthop.removeprefix(self.host)
+        port = text.removeprefix(":") or _DEFAULT_PORT
+        return _PORTS[port] if port in _PORTS else int(port)
+
+    @property
+    def by_mx(self) -> bool:
+        """Whether the host's MX hosts are meant (postconf(5), relayhost)."""
+        return not self.nexthop.startswith("[") and not is_address(self.host)
+
+    @property
+    def shown_login(self) -> str:
+        """The user name, as it may be shown."""
+        return self.entry.login.shown_username if self.entry else "none"
+
+
+def targets(config: RelayConfig, demand_of: Callable[[Use], Demand]) -> tuple[Target, ...]:
+    """Give each relay, nexthop and login that is used, once, in the order of the uses."""
+    found: dict[tuple[str, str, str, str], Target] = {}
+    first: dict[tuple[str, str, str], str] = {}
+    by_maps = not config.transports
+    for use in uses(config):
+        if not use.relay:
+            continue
+        relay = use.nexthop if by_maps else use.relay
+        login = (use.entry.login.username, use.entry.login.password) if use.entry else ("", "")
+        sends = first.setdefault((relay, *login), use.nexthop) == use.nexthop
+        key = (relay, use.nexthop.casefold(), *login)
+        target = found.get(key) or Target(relay, use.nexthop, demand_of(use), use.entry, by_maps=by_maps, sends=sends)
+        routes = tuple(dict.fromkeys((*target.routes, use.relay)))
+        found[key] = replace(target, sender=target.sender or address_of(use.sender), routes=routes)
+    return tuple(found.values())
+
+
+def address_of(key: str) -> str:
+    """Give an address that a sender key stands for; empty for the null sender and for all who are not named."""
+    if key in {"", NULL_SENDER}:
+        return ""
+    return key if not key.startswith("@") else f"postmaster{key}"
+
+
+def selected(found: Iterable[Target], words: Sequence[str]) -> tuple[Target, ...]:
+    """Give those that one of the words names: a relay, a nexthop, its host, or a route's text; all without a word."""
+    wanted = {word.casefold() for word in words}
+    return tuple(target for target in found if not wanted or wanted & _names(target))
+
+
+def unknown(found: Iterable[Target], words: Sequence[str]) -> tuple[str, ...]:
+    """Give the words that name nothing."""
+    known = {name for target in found for name in _names(target)}
+    return tuple(word for word in dict.fromkeys(words) if word.casefold() not in known)
+
+
+def _names(target: Target) -> set[str]:
+    return {name.casefold() for name in (target.relay, target.nexthop, target.host, *target.routes)}

@@ -1,0 +1,131 @@
+"""The TLS handshake, and whether what came of it reaches the level (TLS_README, "Client TLS security levels").
+
+The chain is verified by OpenSSL, as in Postfix; names and fingerprints by ``certificate``. As Postfix does, the versions of
+TLS are those that main.cf allows, at OpenSSL's security level 2 (Debian's own), at which no version before 1.2 comes about
+(seen, Postfix 3.7.11 with OpenSSL 3.0: "legacy sigalg disallowed or unsupported"). The server is told a name only where
+``smtp_tls_servername`` says so: one that shows another certificate to whoever names it would mislead.
+
+Known limits: ``smtp_tls_mandatory_ciphers`` and its like are taken to be ``medium``, as they are by default.
+"""
+
+from __future__ import annotations
+
+import ssl
+from typing import TYPE_CHECKING
+
+from dms_relay.postfix.nexthop import is_address
+from dms_relay.relay_test import certificate
+from dms_relay.relay_test.outcome import Detail, Failure, StepError
+
+if TYPE_CHECKING:
+    import socket
+
+    from dms_relay.relay_test.demand import Demand
+    from dms_relay.relay_test.outcome import Seen
+    from dms_relay.relay_test.targets import Target
+
+#: Postfix's "medium" grade (postconf(5), tls_medium_cipherlist), less those without a certificate.
+_CIPHERS = "HIGH:MEDIUM:!aNULL:@SECLEVEL=2"
+#: X509_V_ERR_CERT_HAS_EXPIRED (OpenSSL, x509_vfy.h).
+_EXPIRED = 10
+_NEW_VERSIONS = frozenset({"TLSv1.2", "TLSv1.3"})
+
+
+def context(demand: Demand, *, is_verified: bool) -> ssl.SSLContext:
+    """Make what the handshake goes by; ``is_verified``: it fails where no authority vouches for the certificate.
+
+    Raises ``StepError`` where the authorities cannot be read.
+    """
+    made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    made.check_hostname = False
+    made.verify_mode = ssl.CERT_REQUIRED if is_verified else ssl.CERT_NONE
+    made.set_ciphers(_CIPHERS)
+    if not demand.protocols <= _NEW_VERSIONS:
+        # Naming an old version is deprecated; which one it became is looked at afterwards.
+        made.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
+    elif demand.protocols == {"TLSv1.3"}:
+        made.minimum_version = ssl.TLSVersion.TLSv1_3
+    if "TLSv1.3" not in demand.protocols:
+        made.maximum_version = ssl.TLSVersion.TLSv1_2
+    if is_verified:
+        _trust(made, demand)
+    return made
+
+
+def _trust(made: ssl.SSLContext, demand: Demand) -> None:
+    if demand.are_defaults_trusted:
+        made.load_default_certs()
+    if not demand.ca_file and not demand.ca_path:
+        return
+    try:
+        made.load_verify_locations(demand.ca_file or None, demand.ca_path or None)
+    except (OSError, ssl.SSLError) as error:
+        where = " or ".join(filter(None, (demand.ca_file, demand.ca_path)))
+        reason = error.strerror or type(error).__name__
+        what = f"the authorities in {where} cannot be read: {reason}"
+        raise StepError(Failure.CERTIFICATE, what, detail=Detail.AUTHORITIES) from None
+
+
+def handshake(sock: socket.socket, target: Target, seen: Seen, timeout: float, *, is_verified: bool) -> ssl.SSLSocket:
+    """Put TLS on a socket and note what came of it. ``ssl.SSLError`` and ``OSError`` are the caller's to explain."""
+    demand = target.demand
+    made = context(demand, is_verified=is_verified)
+    sock.settimeout(timeout)
+    inside = made.wrap_socket(sock, server_hostname=_server_name(target, seen))
+    seen.protocol = inside.version() or ""
+    cipher = inside.cipher()
+    seen.cipher = cipher[0] if cipher else ""
+    der = inside.getpeercert(binary_form=True)
+    seen.certificate = certificate.read(der) if der else None
+    return inside
+
+
+def _server_name(target: Target, seen: Seen) -> str | None:
+    """Give what the server is told (postconf(5), smtp_tls_servername); no address can be one (RFC 6066)."""
+    names = {"": None, "hostname": seen.host, "nexthop": target.host}
+    name = names.get(target.demand.server_name, target.demand.server_name)
+    return None if not name or is_address(name) else certificate.ascii_name(name)
+
+
+def check(inside: ssl.SSLSocket, target: Target, seen: Seen) -> None:
+    """Raise ``StepError`` unless the version, and at the levels that look at it the certificate, is as demanded."""
+    demand = target.demand
+    if seen.protocol not in demand.protocols:
+        raise StepError(Failure.HANDSHAKE, f"the server uses {seen.protocol}, which main.cf does not allow")
+    if demand.asks_authorities:
+        _check_names(target, seen)
+    if demand.level == "fingerprint":
+        _check_fingerprint(inside, target, seen)
+
+
+def _check_names(target: Target, seen: Seen) -> None:
+    wanted = certificate.wanted_names(target.demand.match, seen.host, target.host)
+    names = seen.certificate.names if seen.certificate else ()
+    if not certificate.matches(names, wanted):
+        shown = ", ".join(names) or "no host name"
+        what = f"the certificate is for {shown}, not for {' or '.join(wanted)}"
+        raise StepError(Failure.CERTIFICATE, what, detail=Detail.NAMES)
+
+
+def _check_fingerprint(inside: ssl.SSLSocket, target: Target, seen: Seen) -> None:
+    der = inside.getpeercert(binary_form=True) or b""
+    demand = target.demand
+    if not certificate.has_fingerprint(der, demand.fingerprints, demand.digest):
+        found = seen.certificate.fingerprint if seen.certificate else "none"
+        what = f"no fingerprint fits: that of the certificate is {found} (SHA-256)"
+        raise StepError(Failure.CERTIFICATE, what, detail=Detail.FINGERPRINT)
+
+
+def explain(error: OSError, timeout: float) -> StepError:
+    """Give the failure that an error in the handshake means."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        detail = Detail.EXPIRED if error.verify_code == _EXPIRED else Detail.NONE
+        return StepError(Failure.CERTIFICATE, f"the certificate does not pass: {error.verify_message}", detail=detail)
+    if isinstance(error, TimeoutError):
+        return StepError(Failure.TIMED_OUT, f"the TLS handshake did not end in {timeout:g} s")
+    if isinstance(error, ssl.SSLError):
+        reason = (error.reason or type(error).__name__).replace("_", " ").lower()
+        return StepError(Failure.HANDSHAKE, f"the TLS handshake failed: {reason}")
+    return StepError(
+        Failure.LOST, f"the connection broke in the TLS handshake: {error.strerror or type(error).__name__}"
+    )

@@ -1,0 +1,103 @@
+"""One SMTP connection, line by line (RFC 5321, section 4).
+
+Ours and not smtplib's: that one tries every mechanism with the same password in turn, which locks accounts; and its time
+limit begins anew with each octet, so that a slow server holds it for ever.
+
+Raises ``StepError`` where the server is late, leaves, or says what is no SMTP. No text of an error holds a secret.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import TYPE_CHECKING
+
+from dms_relay.relay_test.outcome import Failure, StepError
+from dms_relay.relay_test.replies import Reply
+
+if TYPE_CHECKING:
+    import socket
+
+    from dms_relay.relay_test.secrets import Secrets
+
+#: Octets of one line of a reply: RFC 5321 allows 512, RFC 4954 for AUTH 12288.
+LINE_MAX = 12288
+#: Lines of one reply; EHLO lists an extension on each.
+LINES_MAX = 200
+_CHUNK = 4096
+_REPLY = re.compile(rb"([2-5][0-9][0-9])(?:([ -])(.*))?", re.DOTALL)
+
+
+class Wire:
+    """A socket that speaks SMTP; ``timeout`` is in seconds for each reply as a whole."""
+
+    def __init__(self, sock: socket.socket, timeout: float, secrets: Secrets) -> None:
+        """Take a socket that is connected, with or without TLS."""
+        self.socket = sock
+        self.timeout = timeout
+        self.secrets = secrets
+        self._buffer = b""
+
+    def ask(self, line: str, what: str) -> Reply:
+        """Send a line and read the reply; ``what`` names the line where it may hold a secret."""
+        if "\r" in line or "\n" in line or "\0" in line:
+            raise ValueError("a line of SMTP with a line end in it")
+        self.send(f"{line}\r\n".encode("utf-8", "surrogateescape"), what)
+        return self.read(f"answer to {what}")
+
+    def send(self, data: bytes, what: str) -> None:
+        """Send octets as they are."""
+        self.socket.settimeout(self.timeout)
+        try:
+            self.socket.sendall(data)
+        except TimeoutError:
+            raise StepError(Failure.TIMED_OUT, f"{what} could not be sent in {self.timeout:g} s") from None
+        except OSError as error:
+            raise StepError(Failure.LOST, f"the connection broke at {what}: {_reason(error)}") from None
+
+    def read(self, what: str) -> Reply:
+        """Read one reply, of one line or several, which must come within the time limit as a whole; ``what`` names it."""
+        end = time.monotonic() + self.timeout
+        lines: list[str] = []
+        while len(lines) < LINES_MAX:
+            match = _REPLY.fullmatch(self._line(what, end))
+            if match is None:
+                raise StepError(Failure.NOT_SMTP, f"the {what} is not SMTP")
+            lines.append((match[3] or b"").decode("utf-8", "replace"))
+            if match[2] != b"-":
+                code = int(match[1])
+                return Reply(code, tuple(lines), self.secrets.hide(f"{code} {' '.join(lines)}"))
+        raise StepError(Failure.NOT_SMTP, f"the {what} has more than {LINES_MAX} lines")
+
+    def _line(self, what: str, end: float) -> bytes:
+        while b"\n" not in self._buffer:
+            if len(self._buffer) > LINE_MAX:
+                raise StepError(Failure.NOT_SMTP, f"the {what} has a line of more than {LINE_MAX} octets")
+            self._buffer += self._receive(what, end)
+        line, _, self._buffer = self._buffer.partition(b"\n")
+        return line.removesuffix(b"\r")
+
+    def _receive(self, what: str, end: float) -> bytes:
+        late = StepError(Failure.TIMED_OUT, f"no {what} in {self.timeout:g} s")
+        left = end - time.monotonic()
+        if left <= 0:
+            raise late
+        self.socket.settimeout(left)
+        try:
+            data = self.socket.recv(_CHUNK)
+        except TimeoutError:
+            raise late from None
+        except OSError as error:
+            raise StepError(Failure.LOST, f"the connection broke before the {what}: {_reason(error)}") from None
+        if not data:
+            raise StepError(Failure.LOST, f"the server closed the connection before the {what}")
+        return data
+
+    def take_over(self, sock: socket.socket) -> None:
+        """Go on inside TLS. What the server sent before it is forgotten: it could be anybody's (CVE-2011-0411)."""
+        self.socket = sock
+        self._buffer = b""
+
+
+def _reason(error: OSError) -> str:
+    return error.strerror or type(error).__name__

@@ -1,0 +1,53 @@
+"""From ``RelayConfig`` to what Postfix is to have: the text of each table and the value of each parameter. Pure.
+
+A table is ``texthash:`` (DATABASE_README): one ``key value`` line each, in the order of the configuration. The same
+configuration always gives the same bytes.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dms_relay.model import PARAMETERS, RELAYHOST_MAP, SASL_PASSWD, PostfixConfig
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from dms_relay.model import Paths
+    from dms_relay.model.configuration import RelayConfig
+
+
+def render(config: RelayConfig, paths: Paths) -> PostfixConfig:
+    """Make tables and parameters. Where the operator's ``postfix-main.cf`` sets one of them, that value stands."""
+    if not config.enabled:
+        return PostfixConfig()
+    if config.transports:
+        from dms_relay.render.transports import render_transports  # noqa: PLC0415 -- only where this way is taken
+
+        return render_transports(config, config.transports, paths)
+    tables = {RELAYHOST_MAP: _table((route.key, route.nexthops.text) for route in config.routes)}
+    parameters = {"sender_dependent_relayhost_maps": f"texthash:{paths.table(RELAYHOST_MAP)}"}
+    if config.default:
+        parameters["relayhost"] = config.default[0].text
+    if config.logins is not None:
+        tables[SASL_PASSWD] = _table((entry.key, entry.login.table_value) for entry in config.logins)
+        parameters |= _login_parameters(config, paths)
+    for name in parameters.keys() & config.user_parameters.keys():
+        parameters[name] = config.user_parameters[name].value
+    return PostfixConfig(tables, {name: parameters[name] for name in PARAMETERS if name in parameters})
+
+
+def _login_parameters(config: RelayConfig, paths: Paths) -> dict[str, str]:
+    parameters = {
+        "smtp_sasl_password_maps": f"texthash:{paths.table(SASL_PASSWD)}",
+        "smtp_sasl_auth_enable": "yes",
+        "smtp_sasl_security_options": "noanonymous",
+        "smtp_tls_security_level": "encrypt",
+    }
+    if config.login_file:
+        parameters["smtp_sender_dependent_authentication"] = "yes"
+    return parameters
+
+
+def _table(entries: Iterable[tuple[str, str]]) -> str:
+    return "".join(f"{key}\t{value}\n" for key, value in entries)

@@ -1,0 +1,148 @@
+"""From relays with a transport of their own to what Postfix is to have: services, tables, parameters. Pure.
+
+Each relay is an smtp(8) service ``relay-NAME`` with its own TLS level and its own password table, which holds no login but
+those of this relay. Whatever could send its mail or a login elsewhere, or weaken its TLS, is overridden: main.cf's policy
+maps, fallback relay and logins are for other mail. Main.cf's own ``smtp_tls_*`` and ``smtp_sasl_*`` stay as they are.
+
+Routes are ``transport:nexthop`` (transport(5)); ``smtp:`` means the recipient's own server, as ``relayhost`` is empty.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dms_relay.model import (
+    AUTHORITY_LEVELS,
+    RECIPIENT_TRANSPORT,
+    SENDER_TRANSPORT,
+    SYSTEM_AUTHORITIES,
+    PostfixConfig,
+)
+from dms_relay.postfix.master_cf import PREFIX, login_table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from dms_relay.model import LoginEntry, Paths
+    from dms_relay.model.configuration import RelayConfig
+    from dms_relay.model.relays import Service, Tls, TransportRoute, Transports
+
+#: What a service is called that does not look at senders.
+_SHARED = "_shared"
+_DIRECT = "smtp:"
+#: Policies that match nothing. Without any, smtp(8) would look at ``smtp_tls_per_site``, which can ask for less than the
+#: level (seen), and which Postfix 3.10 warns of wherever it stands.
+_NO_POLICY = "inline:{relay.invalid=encrypt}"
+_FRONTS = {"sender_dependent_default_transport_maps": SENDER_TRANSPORT, "transport_maps": RECIPIENT_TRANSPORT}
+
+
+def render_transports(config: RelayConfig, transports: Transports, paths: Paths) -> PostfixConfig:
+    """Make services, tables and parameters."""
+    renderer = _Renderer(transports, paths)
+    for service in transports.services:
+        renderer.add(service)
+    renderer.add_routes()
+    parameters, fronts = renderer.parameters, renderer.fronts
+    for name in _FRONTS.keys() & config.user_parameters.keys():
+        value = config.user_parameters[name].value
+        if _FRONTS[name] in value:
+            # The operator's value names our table, which is then to be there.
+            parameters[name] = value
+            renderer.tables.setdefault(_FRONTS[name], "")
+        elif name in fronts:
+            parameters[name] = f"{fronts[name]}, {value}".rstrip(", ")
+        fronts.pop(name, None)
+    return PostfixConfig(renderer.tables, parameters, fronts, renderer.services)
+
+
+class _Renderer:
+    """Collects what Postfix is to have."""
+
+    def __init__(self, transports: Transports, paths: Paths) -> None:
+        self.transports = transports
+        self.paths = paths
+        self.nexthops = {service.relay.name: service.relay.nexthops.text for service in transports.services}
+        self.tables: dict[str, str] = {}
+        self.parameters = {"relayhost": "", "sender_dependent_relayhost_maps": ""}
+        self.fronts: dict[str, str] = {}
+        self.services: dict[str, dict[str, str]] = {}
+
+    def add(self, service: Service) -> None:
+        """Add a relay's service, and the one that does not look at senders where there is need of it."""
+        name = PREFIX + service.relay.name
+        self._add(name, service, service.sender_logins)
+        if service.is_shared:
+            self._add(name + _SHARED, service, ())
+
+    def _add(self, name: str, service: Service, senders: tuple[LoginEntry, ...]) -> None:
+        entries = (*senders, *service.logins)
+        table = login_table(name)
+        maps = ""
+        if entries:
+            maps = self._texthash(table)
+            self.tables[table] = _lines((entry.key, entry.login.table_value) for entry in entries)
+        self.services[name] = {
+            "syslog_name": f"postfix/{name}",
+            "smtp_sasl_auth_enable": _yes(bool(entries)),
+            "smtp_sasl_password_maps": maps,
+            "smtp_sender_dependent_authentication": _yes(bool(senders)),
+            "smtp_sasl_security_options": "noanonymous",
+            "smtp_sasl_tls_security_options": "noanonymous",
+            "smtp_sasl_tls_verified_security_options": "noanonymous",
+            **dict(_tls_overrides(service.relay.tls)),
+            "smtp_fallback_relay": "",
+        }
+
+    def add_routes(self) -> None:
+        """Add the routes by sender, by recipient, and for everybody else."""
+        transports = self.transports
+        if transports.senders:
+            self._add_table("sender_dependent_default_transport_maps", transports.senders)
+        if transports.recipients:
+            self._add_table("transport_maps", transports.recipients)
+        if transports.default:
+            # Also where it is direct: main.cf may have something else there.
+            self.parameters["default_transport"] = self._value(transports.default[0], is_shared=False)
+
+    def _add_table(self, parameter: str, routes: Iterable[TransportRoute]) -> None:
+        table = _FRONTS[parameter]
+        self.tables[table] = _lines(
+            (route.key, self._value(route.relay, is_shared=route.is_shared)) for route in routes
+        )
+        self.fronts[parameter] = self._texthash(table)
+
+    def _value(self, relay: str | None, *, is_shared: bool) -> str:
+        if relay is None:
+            return _DIRECT
+        return f"{PREFIX}{relay}{_SHARED if is_shared else ''}:{self.nexthops[relay]}"
+
+    def _texthash(self, table: str) -> str:
+        return f"texthash:{self.paths.table(table)}"
+
+
+def _tls_overrides(tls: Tls) -> Iterator[tuple[str, str]]:
+    """Give what a service overrides for TLS (postconf(5), TLS_README)."""
+    yield "smtp_tls_security_level", tls.level
+    yield "smtp_tls_wrappermode", _yes(tls.implicit)
+    yield "smtp_tls_policy_maps", _NO_POLICY
+    if tls.level in AUTHORITY_LEVELS or tls.ca_file:
+        yield "smtp_tls_CAfile", tls.ca_file or SYSTEM_AUTHORITIES
+        yield "smtp_tls_CApath", ""
+        yield "smtp_tls_trust_anchor_file", ""
+    if tls.level == "secure":
+        yield "smtp_tls_secure_cert_match", ",".join(tls.match or ("nexthop", "dot-nexthop"))
+    elif tls.level == "verify":
+        yield "smtp_tls_verify_cert_match", ",".join(tls.match or ("hostname",))
+    elif tls.level == "fingerprint":
+        yield "smtp_tls_fingerprint_digest", "sha256"
+        yield "smtp_tls_fingerprint_cert_match", ",".join(tls.fingerprints)
+    elif tls.level.startswith("dane"):
+        yield "smtp_dns_support_level", "dnssec"
+
+
+def _yes(value: bool) -> str:  # noqa: FBT001 -- what it gives is as plain
+    return "yes" if value else "no"
+
+
+def _lines(entries: Iterable[tuple[str, str]]) -> str:
+    return "".join(f"{key}\t{value}\n" for key, value in entries)

@@ -1,0 +1,256 @@
+"""Holds the nodes of a YAML file against a shape, and gives what stands there as ``Found``, each with its place. Pure.
+
+All that is wrong is reported, not the first alone: keys that are unknown, missing or there twice, and values of another
+kind, which in YAML need not look so (``no``, ``0123``, ``1:30``, ``2024-01-01`` without quotes are no texts).
+
+Known limits: merge keys (``<<``) are refused. A value that may be secret is never shown; nor is a key that is not known
+where it could be a part of one: in a login, and between braces, where a comma ends a password without quotes.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from dms_relay.postfix.nexthop import SyntaxProblem, quote
+from dms_relay.shape import Complaint, Either, Flag, Found, Items, Keys, Number, Place, Table, Text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from yaml.nodes import Node
+
+    from dms_relay.shape import Shape
+
+_TAG = "tag:yaml.org,2002:"
+#: What YAML 1.1 takes a text without quotes for (yaml.org/type).
+_KINDS = {
+    "str": "a text",
+    "bool": "a truth value",
+    "int": "a number",
+    "float": "a number",
+    "null": "nothing",
+    "timestamp": "a date",
+    "merge": "a merge key",
+    "value": "a default value",
+    "seq": "a list",
+    "map": "a mapping",
+}
+#: Where a line ends (YAML 1.1, section 4.1.4).
+_LINE_END = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
+#: A key that may be shown: it looks like one of ours.
+_PLAIN_KEY = re.compile("[a-z_-]{1,32}", re.IGNORECASE)
+#: Likeness (difflib, 0 to 1) from which a key counts as a slip of one that is known.
+_LIKENESS = 0.6
+
+
+def check(shape: Shape, node: Node, text: str) -> tuple[Found, list[Complaint]]:
+    """Give what stands in a node of a file's text, and all that is wrong with it, once where an alias repeats it."""
+    checker = _Checker(text)
+    return checker.found(shape, node), list(dict.fromkeys(checker.complaints))
+
+
+def place_of(mark: Any) -> Place:  # noqa: ANN401 -- PyYAML's, of two kinds
+    """Give the place of a mark, which counts from 0."""
+    return Place(mark.line + 1, mark.column + 1)
+
+
+class _Checker:
+    """Collects complaints; where something is wrong, the value is an empty one."""
+
+    def __init__(self, text: str) -> None:
+        self.lines = _LINE_END.split(text)
+        self.complaints: list[Complaint] = []
+
+    def found(self, shape: Shape, node: Node) -> Found:
+        if isinstance(shape, Either):
+            return self.found(shape.keys if _kind(node) == "map" else shape.text, node)
+        value: Any = None
+        match shape:
+            case Text():
+                value = self._text(shape, node)
+            case Number():
+                value = self._number(shape, node)
+            case Flag():
+                value = self._flag(shape, node)
+            case Items():
+                value = self._items(shape, node)
+            case Keys():
+                value = self._keys(shape, node)
+            case Table():
+                value = self._table(shape, node)
+        return Found(value, place_of(node.start_mark))
+
+    def _complain(self, node: Node, text: str, remedy: str) -> None:
+        self.complaints.append(Complaint(place_of(node.start_mark), text, remedy))
+
+    def _is(self, kinds: set[str], shape: Shape, node: Node, remedy: str) -> bool:
+        """Whether a node is of one of these kinds; said where it is not."""
+        kind = _kind(node)
+        if kind in kinds:
+            return True
+        if not kind:
+            is_scalar = getattr(node, "id", "") == "scalar"
+            remedy = f"{remedy}; in quotes where it begins with !" if is_scalar else "take the tag away"
+            self._complain(node, "a YAML tag", remedy)
+        elif kind == "null":
+            self._complain(node, "there is no value", remedy)
+        elif kind in {"seq", "map"} or not isinstance(shape, (Text, Number, Flag)):
+            self._complain(node, f"{_KINDS[kind]} in place of {shape.what}", remedy)
+        else:
+            self._complain_of_scalar(shape, node, kind)
+        return False
+
+    def _complain_of_scalar(self, shape: Text | Number | Flag, node: Node, kind: str) -> None:
+        is_free = isinstance(shape, Text) and not shape.choices
+        shown = "" if isinstance(shape, Text) and shape.is_secret else quote(str(node.value)).strip()
+        taken = "" if isinstance(shape, Number) and kind == "float" else f" {_KINDS[kind]} to YAML,"
+        remedy = "put it in quotes" if is_free else f"write {shape.what}"
+        remedy += ", without quotes" if kind == "str" else ""
+        self._complain(node, f"{shown or 'the value'} is{taken} not {shape.what}", remedy)
+
+    # Scalars.
+
+    def _text(self, shape: Text, node: Node) -> str:
+        if not self._is({"str"}, shape, node, f"write {shape.what}"):
+            return ""
+        value = str(node.value)
+        if shape.is_literal and self._has_comment(node):
+            self._complain(node, "what follows # is a comment to YAML, and no part of it", "put the value in quotes")
+        try:
+            _check_text(shape, value)
+        except SyntaxProblem as problem:
+            self._complain(node, problem.text, problem.remedy)
+            return ""
+        return value
+
+    def _has_comment(self, node: Node) -> bool:
+        """Whether a comment stands behind a text without quotes, which may have been meant as a part of it."""
+        if getattr(node, "style", None):
+            return False
+        line = self.lines[node.end_mark.line]
+        return line[node.end_mark.column :].lstrip(" \t").startswith("#")
+
+    def _number(self, shape: Number, node: Node) -> int:
+        if not self._is({"int"}, shape, node, f"write {shape.what}"):
+            return 0
+        text = str(node.value)
+        is_decimal = text.isascii() and text.isdigit() and (text == "0" or text[0] != "0")
+        value = int(text) if is_decimal and len(text) <= len(str(shape.maximum)) else -1
+        if shape.minimum <= value <= shape.maximum:
+            return value
+        self._complain(node, f"{quote(text).strip() or 'the value'} is not {shape.what}", f"write {shape.what}")
+        return 0
+
+    def _flag(self, shape: Flag, node: Node) -> bool:
+        if not self._is({"bool"}, shape, node, f"write {shape.what}"):
+            return False
+        value = str(node.value).lower()
+        if value not in {"true", "false"}:
+            self._complain(node, f"{quote(value).strip()} is not {shape.what}", f"write {shape.what}")
+        return value == "true"
+
+    # Lists and mappings.
+
+    def _items(self, shape: Items, node: Node) -> list[Found]:
+        if shape.or_one and _kind(node) not in {"seq", "map"}:
+            found = self.found(shape.item, node)
+            return [found] if found.value else []
+        if not self._is({"seq"}, shape, node, "write [first, second]"):
+            return []
+        if not node.value:
+            self._complain(node, "an empty list", "take it away, or fill it")
+        items = (self.found(shape.item, item) for item in node.value)
+        return [item for item in items if item.value]
+
+    def _keys(self, shape: Keys, node: Node) -> dict[str, Found]:
+        values: dict[str, Found] = {}
+        nodes: dict[str, Node] = {}
+        meant: set[str] = set()
+        for key, value in self._pairs(shape, node):
+            name = str(key.value)
+            if name not in shape.keys:
+                meant.add(self._unknown(shape, node, key, value))
+            elif name in nodes:
+                self._twice(key, nodes[name])
+            else:
+                nodes[name] = key
+                values[name] = self.found(shape.keys[name], value)
+        if _kind(node) == "map":
+            self._beside(shape, nodes)
+            self._missing(shape, node, nodes.keys() | meant)
+        return values
+
+    def _pairs(self, shape: Keys | Table, node: Node) -> Iterator[tuple[Node, Node]]:
+        if not self._is({"map"}, shape, node, shape.remedy):
+            return
+        for key, value in node.value:
+            if _kind(key) in {"seq", "map"}:
+                self._complain(key, f"{_KINDS[_kind(key)]} in place of a key", "write a key and its value: key: value")
+            else:
+                yield key, value
+
+    def _unknown(self, shape: Keys, node: Node, key: Node, value: Node) -> str:
+        """Complain of a key, and give the one that it may be a slip of."""
+        from difflib import get_close_matches  # noqa: PLC0415 -- 11 ms, and only for what is wrong
+
+        if _kind(key) == "merge":
+            self._complain(key, "merge keys are not taken", "write the keys out, or use an alias for a whole value")
+            return ""
+        known = get_close_matches(str(key.value), shape.keys, n=1, cutoff=_LIKENESS)
+        is_flow = bool(getattr(node, "flow_style", None))
+        is_plain = _PLAIN_KEY.fullmatch(str(key.value)) and not shape.is_secret and not is_flow
+        remedy = f"write {known[0]}" if known else f"known are {', '.join(shape.keys)}"
+        if is_flow and _kind(value) == "null":
+            remedy = f"{remedy}; a value with a comma in it goes in quotes"
+        self._complain(key, f'unknown key "{key.value}"' if is_plain else "unknown key", remedy)
+        return known[0] if known else ""
+
+    def _twice(self, key: Node, first: Node) -> None:
+        place = place_of(first.start_mark)
+        text = f"the key stands at {place.line}:{place.column} already"
+        self._complain(key, text, "keep one of the two: YAML would drop the first without a word")
+
+    def _beside(self, shape: Keys, nodes: dict[str, Node]) -> None:
+        for names in shape.one_of:
+            first, *others = [name for name in nodes if name in names] or [""]
+            for name in others:
+                self._complain(nodes[name], f"{name} beside {first}", "keep one of the two")
+
+    def _missing(self, shape: Keys, node: Node, there: set[str]) -> None:
+        for names in (*((name,) for name in shape.required), *shape.one_of):
+            if there.isdisjoint(names):
+                wanted = " or ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+                self._complain(node, f"{wanted} is missing", f"write {names[0]}: {shape.keys[names[0]].what}")
+
+    def _table(self, shape: Table, node: Node) -> dict[str, tuple[Found, Found]]:
+        values: dict[str, tuple[Found, Found]] = {}
+        first: dict[str, Node] = {}
+        for key, value in self._pairs(shape, node):
+            name = self.found(shape.key, key)
+            found = self.found(shape.value, value)
+            if not name.value:
+                continue
+            folded = shape.fold(name.value)
+            if folded in first:
+                self._twice(key, first[folded])
+            else:
+                first[folded] = key
+                values[name.value] = (name, found)
+        return values
+
+
+def _kind(node: Node) -> str:
+    """Give the kind of a node as YAML's tags call it (``str``, ``map``, …); nothing where another tag was written."""
+    kind = str(node.tag).removeprefix(_TAG)
+    is_known = kind in _KINDS and (kind in {"seq", "map"}) == (getattr(node, "id", "") != "scalar")
+    return kind if is_known and node.tag.startswith(_TAG) else ""
+
+
+def _check_text(shape: Text, value: str) -> None:
+    if not value:
+        raise SyntaxProblem("there is no value", f"write {shape.what}")
+    if shape.choices and value not in shape.choices:
+        raise SyntaxProblem(f"{quote(value).strip() or 'the value'} is not known", f"write {shape.what}")
+    if shape.check:
+        shape.check(value)

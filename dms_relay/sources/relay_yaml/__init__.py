@@ -1,0 +1,193 @@
+"""``relay.yaml``: relays that have a transport of their own, and who uses which.
+
+Reads that file, the password files and variables that it names, and looks whether the certificate files are there. Writes
+nothing. What is wrong becomes a ``Problem`` with line and column, all at once; no password is ever shown.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from dms_relay.model import DIRECT, NULL_SENDER, RELAY_YAML, Login, NexthopList, Origin, Problem, Setting
+from dms_relay.model.relays import Recipient, Relay, RelayFile, Sender
+from dms_relay.postfix.nexthop import SyntaxProblem
+from dms_relay.shape import Complaint, Found
+from dms_relay.shape.check import check
+from dms_relay.sources.relay_yaml.keys import RELAY_FILE
+from dms_relay.sources.relay_yaml.node import compose
+from dms_relay.sources.relay_yaml.tls import hosts_of, tls_of
+from dms_relay.sources.sasl_password import check_login_part
+from dms_relay.sources.text import read_text
+
+if TYPE_CHECKING:
+    from dms_relay.model import Paths
+    from dms_relay.sources.environment import Lookup
+
+NAME = RELAY_YAML
+
+
+def read_relay_yaml(paths: Paths, lookup: Lookup, problems: list[Problem]) -> RelayFile | None:
+    """Give what the file says; ``None`` where there is no such file."""
+    before = len(problems)
+    text = read_text(paths.config_dir / NAME, NAME, problems)
+    if text is None:
+        return None
+    if any(problem.is_error for problem in problems[before:]):
+        return RelayFile()
+    file = _file(text, lookup, problems)
+    # What stands at an anchor is read again for each alias of it.
+    problems[before:] = dict.fromkeys(problems[before:])
+    return file
+
+
+def _file(text: str, lookup: Lookup, problems: list[Problem]) -> RelayFile:
+    node = compose(text)
+    if isinstance(node, Complaint):
+        problems.append(_problem(node))
+        return RelayFile()
+    found, complaints = check(RELAY_FILE, node, text)
+    problems.extend(map(_problem, complaints))
+    return _Reader(found, lookup, problems, is_sound=not complaints).file()
+
+
+def _problem(complaint: Complaint) -> Problem:
+    return Problem(Origin(NAME, *complaint.place), complaint.text, complaint.remedy)
+
+
+class _Reader:
+    """Makes values of what was found, and checks what takes more than one key to see."""
+
+    def __init__(self, found: Found, lookup: Lookup, problems: list[Problem], *, is_sound: bool) -> None:
+        self.found = found
+        self.lookup = lookup
+        self.problems = problems
+        #: Where a key is wrong, what is missing may be there under another name: no more is said of it.
+        self.is_sound = is_sound
+        self.names: set[str] = set()
+
+    def file(self) -> RelayFile:
+        """Give the file's content."""
+        tables = {name: self._table(name) for name in ("relays", "senders", "recipients")}
+        self.names = {name.value for name, _ in tables["relays"]}
+        relays = [self._relay(name, relay) for name, relay in tables["relays"]]
+        default = self.found.get("default")
+        return RelayFile(
+            relays=tuple(relay for relay in relays if relay),
+            default=(self._route(default), self._origin(default)) if default and default.value else None,
+            senders=tuple(self._sender(key, value) for key, value in tables["senders"]),
+            recipients=tuple(
+                Recipient(key.value.removeprefix("@"), self._route(value), self._origin(key))
+                for key, value in tables["recipients"]
+            ),
+        )
+
+    def _table(self, name: str) -> list[tuple[Found, Found]]:
+        table = self.found.get(name)
+        return list(table.value.values()) if table else []
+
+    def _origin(self, found: Found) -> Origin:
+        return Origin(NAME, *found.place)
+
+    def _error(self, found: Found, text: str, remedy: str, *, is_missing: bool = False) -> None:
+        self.problems.append(Problem(self._origin(found), text, remedy, is_missing=is_missing))
+
+    # Who uses which.
+
+    def _route(self, found: Found) -> str | None:
+        """Give the relay that is named; ``None`` is no relay, and so is one that is not there, which is said."""
+        name = str(found.value)
+        if not name or name == DIRECT:
+            return None
+        if name not in self.names:
+            from difflib import get_close_matches  # noqa: PLC0415 -- 11 ms, and only for what is wrong
+
+            known = [*sorted(self.names), DIRECT]
+            near = get_close_matches(name, known, n=1)
+            remedy = f"write {near[0]}" if near else f"write {' or '.join(known)}, or add it to relays"
+            self._error(found, "no relay of this name is there", remedy)
+        return name
+
+    def _sender(self, key: Found, value: Found) -> Sender:
+        name = str(key.value)
+        sender = name if "@" in name or name == NULL_SENDER else f"@{name}"
+        if isinstance(value.value, str):
+            return Sender(sender, self._route(value), self._origin(key))
+        relay, login = value.get("relay"), value.get("login")
+        route = self._route(relay) if relay else None
+        if login and relay and relay.value == DIRECT:
+            self._error(login, f"a login for mail that goes {DIRECT}: it would be offered to strangers", "take it away")
+        if login and sender == NULL_SENDER:
+            self._error(login, "the null sender has no login of its own", "it uses the relay's: take this one away")
+        return Sender(
+            sender,
+            route,
+            self._origin(key),
+            self._login(login) if login else None,
+            self._origin(login) if login else None,
+        )
+
+    # Logins.
+
+    def _login(self, found: Found) -> Login | None:
+        username, password = found.get("username"), self._password(found)
+        return Login(username.value, password) if username and username.value and password else None
+
+    def _password(self, found: Found) -> str:
+        if (inline := found.get("password")) and inline.value:
+            return str(inline.value)
+        if (file := found.get("password_file")) and file.value:
+            return self._checked(file, self._from_file(file))
+        if (variable := found.get("password_env")) and variable.value:
+            return self._checked(variable, self._from_variable(variable))
+        return ""
+
+    def _from_file(self, file: Found) -> Setting | None:
+        before = len(self.problems)
+        setting = self.lookup.from_file(Setting(file.value, self._origin(file)))
+        said = self.problems[before:]
+        if setting is None and not any(problem.is_error for problem in said):
+            # A warning for a variable, which may be empty; not so for a password.
+            said = [Problem(self._origin(file), "the file it names is empty", "write the password into it")]
+        remedies = (problem.remedy.replace("take the variable away", "name another") for problem in said)
+        self.problems[before:] = [
+            replace(problem, remedy=remedy) for problem, remedy in zip(said, remedies, strict=True)
+        ]
+        return setting
+
+    def _from_variable(self, variable: Found) -> Setting | None:
+        """Give its value. Its name is not shown where there is none: it may be a password that stands in the wrong place."""
+        before = len(self.problems)
+        setting = self.lookup.find(variable.value)
+        if setting is None and not any(problem.is_error for problem in self.problems[before:]):
+            self._error(variable, "the variable it names is not set", "set it, or name another")
+        return setting
+
+    def _checked(self, found: Found, setting: Setting | None) -> str:
+        if setting is None:
+            return ""
+        try:
+            check_login_part(setting.value, is_username=False)
+        except SyntaxProblem as problem:
+            self._error(found, problem.text, problem.remedy)
+            return ""
+        return setting.value
+
+    # Relays.
+
+    def _relay(self, name: Found, found: Found) -> Relay | None:
+        hosts = list(hosts_of(found, self._error))
+        tls = tls_of(found, hosts, self._error, is_sound=self.is_sound)
+        login = found.get("login")
+        own = self._login(login) if login else None
+        if not hosts:
+            return None
+        nexthops = [host.nexthop for host in hosts]
+        return Relay(
+            name=str(name.value),
+            nexthops=NexthopList(", ".join(nexthops), tuple(dict.fromkeys(nexthops))),
+            tls=tls,
+            origin=self._origin(name),
+            login=own,
+            login_origin=self._origin(login) if login else None,
+        )

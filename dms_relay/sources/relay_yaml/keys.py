@@ -1,0 +1,248 @@
+"""What may stand in ``relay.yaml``: the one definition that the reader and the JSON Schema come from. Pure."""
+
+from __future__ import annotations
+
+import re
+
+from dms_relay.model import DIRECT, NULL_SENDER, TLS_LEVELS
+from dms_relay.postfix.nexthop import PORT_MAX, SyntaxProblem, check_domain, refuse_odd_blanks
+from dms_relay.shape import Either, Flag, Items, Keys, Number, Table, Text
+from dms_relay.sources.sasl_password import check_login_part
+from dms_relay.sources.text import check_sender_key
+
+IMPLICIT, STARTTLS = TLS_MODES = ("implicit", "starttls")
+#: Characters in a relay's name: ``private/relay-NAME_shared_new`` must fit into the address of a socket (unix(7), 108).
+NAME_MAX = 64
+#: Octets of a SHA-256 digest.
+_DIGEST = 32
+
+_NAME = re.compile(rf"[a-z0-9-]{{1,{NAME_MAX}}}")
+_FILE = re.compile(r"/[\w./+@:~=-]+", re.ASCII)
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_FINGERPRINT = re.compile(r"[0-9A-Fa-f]{2}(:?[0-9A-Fa-f]{2})+")
+#: What a name that a certificate must match may be beside a domain (postconf(5), smtp_tls_secure_cert_match).
+_MATCH_WORDS = frozenset({"nexthop", "dot-nexthop", "hostname"})
+
+
+def _check_name(text: str) -> None:
+    if len(text) > NAME_MAX:
+        raise SyntaxProblem(f"the name of a relay is longer than {NAME_MAX} characters", "write a shorter one")
+    if not _NAME.fullmatch(text):
+        raise SyntaxProblem(
+            "the name of a relay holds something else than a-z, 0-9 and -", "write one such as mailgun-eu"
+        )
+    if text == DIRECT:
+        raise SyntaxProblem(
+            f"{DIRECT} is not the name of a relay", "choose another: it means the recipient's own server"
+        )
+
+
+def _is_all_below(text: str) -> bool:
+    """Whether it is ``.domain``: all domains below another (transport(5))."""
+    return text.startswith(".") and "@" not in text
+
+
+def _check_sender(text: str) -> None:
+    if text == NULL_SENDER:
+        return
+    if text == "*":
+        raise SyntaxProblem("* is no sender", "write default: for every other sender")
+    if text.startswith("@.") or _is_all_below(text):
+        raise SyntaxProblem("a dot before a domain means all below it for recipients only", "name each domain")
+    _check_key(text)
+
+
+def _check_recipient(text: str) -> None:
+    if text == "*":
+        raise SyntaxProblem("* is no recipient", "write default: for all other mail")
+    if text == NULL_SENDER:
+        raise SyntaxProblem("<> is a sender, and no recipient", "write it below senders")
+    if _is_all_below(text):
+        check_domain(text[1:])
+    else:
+        _check_key(text)
+
+
+def _check_key(text: str) -> None:
+    """Raise where Postfix's table cannot carry the key, or it would mean nothing there."""
+    if text.startswith("#"):
+        raise SyntaxProblem("the key begins with #, which begins a comment in Postfix's table", "use another address")
+    if text.startswith("*@"):
+        raise SyntaxProblem("* is not a pattern here", "write the domain alone")
+    check_sender_key(text if "@" in text else f"@{text}")
+
+
+def _check_host(text: str) -> None:
+    refuse_odd_blanks(text)
+    if any(character in text for character in " \t,"):
+        raise SyntaxProblem("more than one host", "write hosts: [first, second]")
+
+
+def _check_file(text: str) -> None:
+    if not _FILE.fullmatch(text):
+        raise SyntaxProblem(
+            "not the absolute path of a file, or one with characters that main.cf cannot take",
+            "write a path of letters, digits and /._+@:~=-",
+        )
+
+
+def _check_variable(text: str) -> None:
+    if not _VARIABLE.fullmatch(text):
+        raise SyntaxProblem("not the name of a variable", "write the name alone, such as SES_PASSWORD")
+
+
+def _check_match(text: str) -> None:
+    if text not in _MATCH_WORDS:
+        check_domain(text.removeprefix("."), "name")
+
+
+def _check_fingerprint(text: str) -> None:
+    if not _FINGERPRINT.fullmatch(text) or len(text.replace(":", "")) != 2 * _DIGEST:
+        raise SyntaxProblem(
+            "not a SHA-256 fingerprint", "write what openssl x509 -noout -fingerprint -sha256 says after the ="
+        )
+
+
+def _check_password(text: str) -> None:
+    check_login_part(text, is_username=False)
+
+
+def _check_username(text: str) -> None:
+    check_login_part(text, is_username=True)
+
+
+_SECRET_FILE = Text(
+    "the absolute path of a file",
+    "A file that holds the password; one line end at its end is taken off.",
+    check=_check_file,
+    pattern="^/",
+    is_secret=True,
+)
+LOGIN = Keys(
+    {
+        "username": Text(
+            "the user name that the relay gave you", check=_check_username, pattern="^[^:]+$", is_secret=True
+        ),
+        "password": Text(
+            "the password",
+            "Better in a file: whoever reads this file reads it.",
+            _check_password,
+            is_secret=True,
+            is_literal=True,
+        ),
+        "password_file": _SECRET_FILE,
+        "password_env": Text(
+            "the name of an environment variable",
+            "A variable that holds the password; NAME__FILE and relay.env work as well.",
+            _check_variable,
+            pattern="^[A-Za-z_][A-Za-z0-9_]*$",
+            is_secret=True,
+        ),
+    },
+    "a login",
+    "write username: and password_file: below it",
+    "A SASL login: username, and one of password_file, password_env, password.",
+    required=("username",),
+    one_of=(("password_file", "password_env", "password"),),
+    is_secret=True,
+)
+TLS = Keys(
+    {
+        "level": Text(
+            f"one of {', '.join(TLS_LEVELS)}",
+            "Postfix's TLS level (TLS_README). secure if left out: TLS, and a certificate that the authorities vouch for.",
+            choices=TLS_LEVELS,
+        ),
+        "mode": Text(
+            f"{IMPLICIT} or {STARTTLS}",
+            "implicit: TLS from the first octet, as at port 465. starttls: as at all other ports.",
+            choices=TLS_MODES,
+        ),
+        "ca_file": Text(
+            "the absolute path of a PEM file",
+            "The authorities to trust in place of the system's.",
+            _check_file,
+            pattern="^/",
+        ),
+        "match": Items(
+            Text("a name that the certificate must have", check=_check_match),
+            "Names, one of which the certificate must have, at the levels secure and verify.",
+            or_one=True,
+        ),
+        "fingerprints": Items(
+            Text("a SHA-256 fingerprint", check=_check_fingerprint),
+            "SHA-256 fingerprints, one of which the certificate or its public key must have; no authority is asked.",
+            or_one=True,
+        ),
+        "allow_cleartext_login": Flag("Whether a level that does not protect the password is meant."),
+    },
+    "a mapping of TLS settings",
+    "write level: or another setting below it",
+)
+_RELAY_NAME = Text("the name of a relay", check=_check_name, pattern=rf"^(?!{DIRECT}$)[a-z0-9-]{{1,{NAME_MAX}}}$")
+_HOST = Text("a host name or address", "No MX lookup, unless mx says so.", check=_check_host)
+RELAY = Keys(
+    {
+        "host": _HOST,
+        "hosts": Items(Text("a host, or host:port", check=_check_host), "Several hosts, tried in this order."),
+        "port": Number(
+            f"a number from 1 to {PORT_MAX}",
+            "587 if left out (25 with mx). 465 means implicit TLS, any other STARTTLS; tls.mode says otherwise.",
+            1,
+            PORT_MAX,
+        ),
+        "mx": Flag("Whether the host is a domain whose MX hosts are meant."),
+        "login": LOGIN,
+        "tls": TLS,
+    },
+    "a relay",
+    "write host: below its name, and what else there is to say",
+    one_of=(("host", "hosts"),),
+)
+_ROUTE = Text(
+    f"the name of a relay, or {DIRECT}",
+    f"A relay of this file, or {DIRECT}: to the recipient's own server.",
+    pattern=rf"^[a-z0-9-]{{1,{NAME_MAX}}}$",
+)
+SENDER = Either(
+    _ROUTE,
+    Keys(
+        {"relay": _ROUTE, "login": LOGIN},
+        "a mapping of relay and login",
+        "write relay: and login: below it",
+        "A relay, and a login of the sender's own there.",
+        required=("relay",),
+    ),
+)
+RELAY_FILE = Keys(
+    {
+        "version": Number("1", "Version of this file's format.", 1, 1),
+        "relays": Table(
+            _RELAY_NAME,
+            RELAY,
+            "a mapping of relays",
+            "write the name of each relay, and host: below it",
+            "The relays; each becomes a transport of its own.",
+        ),
+        "default": _ROUTE,
+        "senders": Table(
+            Text("a sender: a domain, an address, or <>", check=_check_sender),
+            SENDER,
+            "a mapping of senders",
+            "write sender: relay, each on a line of its own",
+            "By sender: a domain, an address, or <> (bounces and vacation replies).",
+            fold=lambda key: key.removeprefix("@").casefold(),
+        ),
+        "recipients": Table(
+            Text("a recipient: a domain, an address, or .domain", check=_check_recipient),
+            _ROUTE,
+            "a mapping of recipients",
+            "write recipient: relay, each on a line of its own",
+            "By recipient: a domain, .domain for all below it, or an address. Wins over the sender's route.",
+            fold=lambda key: key.removeprefix("@").casefold(),
+        ),
+    },
+    "a mapping",
+    "write version: 1, and relays: with the relays below it",
+    required=("version",),
+)

@@ -1,0 +1,210 @@
+"""The hosts of a relay in ``relay.yaml``, and what it demands of TLS: what takes more than one key to see.
+
+Reads the certificate files that are named. Writes nothing. Known limits: what a certificate file holds is looked at for the
+begin of a certificate only.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from dms_relay.model import AUTHORITY_LEVELS, IMPLICIT_TLS_PORTS, SYSTEM_AUTHORITIES
+from dms_relay.model.relays import CLEARTEXT_LEVELS, Tls
+from dms_relay.postfix.nexthop import (
+    NexthopWords,
+    SyntaxProblem,
+    check_nexthop,
+    host_of,
+    is_address,
+    is_ipv6,
+    parse_relay_host,
+)
+from dms_relay.shape import Found
+from dms_relay.sources.relay_yaml.keys import IMPLICIT
+from dms_relay.sources.text import read_file, remedy_for
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+#: The port of message submission (RFC 6409), and of mail servers (RFC 5321).
+SUBMISSION_PORT, MX_PORT = 587, 25
+_PEM = b"-----BEGIN "
+#: Octets of a certificate file that are looked at; the system's has some 220 KB.
+_PEM_MAX = 1 << 22
+_FINGERPRINT = "fingerprint"
+_WORDS = NexthopWords(
+    port_in_host="write host: {host} and port: {port}",
+    not_alone="write the host alone; its port goes in port:, a login in login:",
+    too_many="write hosts: [first, second]",
+)
+
+
+class Complain(Protocol):
+    """Takes note of what is wrong at a place. ``is_missing``: a named file cannot be read."""
+
+    def __call__(self, found: Found, text: str, remedy: str, *, is_missing: bool = False) -> None:
+        """Take note."""
+
+
+class Host(NamedTuple):
+    """One host: its name or address, its port, the nexthop of both, and its place."""
+
+    name: str
+    port: str
+    nexthop: str
+    place: Found
+
+
+def hosts_of(relay: Found, complain: Complain) -> Iterator[Host]:
+    """Give each host of a relay that can be used."""
+    mx, port, single, several = (relay.get(key) for key in ("mx", "port", "host", "hosts"))
+    is_mx = bool(mx and mx.value)
+    default = str(port.value if port and port.value else MX_PORT if is_mx else SUBMISSION_PORT)
+    for place in [single] if single and single.value else several.value if several else []:
+        text = str(place.value)
+        try:
+            name, own = _single(text) if single else _one_of_several(text)
+            _check_mx(text, name, is_mx=is_mx)
+        except SyntaxProblem as problem:
+            complain(place, problem.text, problem.remedy)
+        else:
+            nexthop = f"{name}:{own or default}" if is_mx else f"[{name}]:{own or default}"
+            yield Host(name, own or default, nexthop, place)
+
+
+def _single(text: str) -> tuple[str, str]:
+    return host_of(parse_relay_host(text, "", _WORDS).members[0].removesuffix(":")), ""
+
+
+def _one_of_several(text: str) -> tuple[str, str]:
+    """Split ``host``, ``host:port``, ``[host]`` and ``[host]:port``; the colons of an IPv6 address are no port."""
+    if is_ipv6(text):
+        return text, ""
+    try:
+        check_nexthop(text)
+    except SyntaxProblem as problem:
+        # Its remedy can be in the words of another file.
+        remedy = "write host:port; a login goes in login:" if "[" in problem.remedy else problem.remedy
+        raise SyntaxProblem(problem.text, remedy) from None
+    host = host_of(text)
+    return host, text.removeprefix(f"[{host}]").removeprefix(host).removeprefix(":")
+
+
+def _check_mx(text: str, name: str, *, is_mx: bool) -> None:
+    if is_mx and is_address(name):
+        raise SyntaxProblem("mx with an address: only a domain has MX hosts", "take mx away")
+    if is_mx and text.startswith("["):
+        raise SyntaxProblem("brackets mean no MX lookup, and mx means one", "take the brackets away, or mx")
+
+
+def tls_of(relay: Found, hosts: Sequence[Host], complain: Complain, *, is_sound: bool) -> Tls:
+    """Give what a relay demands of TLS. ``is_sound``: no key is wrong, so what is missing is missing."""
+    found = relay.get("tls") or Found({}, relay.place)
+    reader = _TlsReader(found, complain)
+    tls = Tls(
+        level=reader.level,
+        implicit=_is_implicit(relay, found.get("mode"), hosts, complain),
+        ca_file=reader.ca_file(),
+        match=tuple(item.value for item in reader.items("match")),
+        fingerprints=tuple(_with_colons(item.value) for item in reader.items("fingerprints")),
+        allow_cleartext_login=reader.is_set("allow_cleartext_login"),
+    )
+    if reader.is_level_known:
+        reader.check(tls, hosts, is_sound=is_sound)
+    return tls
+
+
+def _is_implicit(relay: Found, mode: Found | None, hosts: Sequence[Host], complain: Complain) -> bool:
+    if mode and mode.value:
+        return bool(mode.value == IMPLICIT)
+    are_implicit = {host.port in IMPLICIT_TLS_PORTS for host in hosts}
+    if len(are_implicit) > 1:
+        text = "port 465 beside another: TLS from the first octet is a matter of the whole relay"
+        complain(relay, text, f"write two relays, or tls: {{mode: {IMPLICIT}}}")
+    return True in are_implicit
+
+
+class _TlsReader:
+    """Reads the keys below ``tls``."""
+
+    def __init__(self, found: Found, complain: Complain) -> None:
+        self.found = found
+        self.complain = complain
+        written = found.get("level")
+        self.is_level_known = not written or bool(written.value)
+        self.level = str(written.value) if written and written.value else "secure"
+        if self.level == "secure" and self.items("fingerprints"):
+            self.level = _FINGERPRINT
+
+    def items(self, name: str) -> list[Found]:
+        """Give the items of a list, which may be missing."""
+        items = self.found.get(name)
+        return list(items.value) if items else []
+
+    def is_set(self, name: str) -> bool:
+        """Whether a flag is there and true."""
+        flag = self.found.get(name)
+        return bool(flag and flag.value)
+
+    def ca_file(self) -> str | None:
+        """Give the file of authorities; ``None`` means the system's, which must be there where they are asked."""
+        ca_file = self.found.get("ca_file")
+        if ca_file and ca_file.value:
+            self._check_pem(ca_file)
+            return str(ca_file.value)
+        if self.level in AUTHORITY_LEVELS and not ca_file and not Path(SYSTEM_AUTHORITIES).is_file():
+            text = f"no authority is known: {SYSTEM_AUTHORITIES} is not there"
+            self.complain(self.found, text, "install ca-certificates, or write tls: {ca_file: …}")
+        return None
+
+    def _check_pem(self, ca_file: Found) -> None:
+        try:
+            content = read_file(Path(ca_file.value), _PEM_MAX)
+        except OSError as error:
+            text = f"the file it names cannot be read: {error.strerror}"
+            remedy = remedy_for(error, "mount the file, or name another")
+            self.complain(ca_file, text, remedy, is_missing=True)
+            return
+        if _PEM not in content:
+            self.complain(
+                ca_file, "the file it names holds no certificate in PEM", "name a file with BEGIN CERTIFICATE in it"
+            )
+
+    def check(self, tls: Tls, hosts: Sequence[Host], *, is_sound: bool) -> None:
+        """Complain of what does not fit together."""
+        if tls.implicit and tls.level in CLEARTEXT_LEVELS:
+            text = f"TLS from the first octet, as at port 465, cannot be at level {tls.level}"
+            remedy = "write level: encrypt or a stronger one, or tls: {mode: starttls}"
+            self.complain(self.found.get("level") or self.found, text, remedy)
+        self._check_fingerprints(tls, is_sound=is_sound)
+        self._check_match(tls)
+        self._check_addresses(tls, hosts)
+
+    def _check_fingerprints(self, tls: Tls, *, is_sound: bool) -> None:
+        if tls.level == _FINGERPRINT and not tls.fingerprints and is_sound:
+            level = self.found.get("level") or self.found
+            self.complain(level, "level fingerprint without fingerprints", "write fingerprints: [AB:CD:…]")
+        if tls.fingerprints and tls.level != _FINGERPRINT:
+            text = f"fingerprints are not looked at, at level {tls.level}"
+            self.complain(self.found.value["fingerprints"], text, "write level: fingerprint, or take them away")
+
+    def _check_match(self, tls: Tls) -> None:
+        if tls.match and tls.level not in AUTHORITY_LEVELS:
+            remedy = "keep one of the two" if tls.fingerprints else "write level: secure, or take it away"
+            self.complain(self.found.value["match"], f"match is not looked at, at level {tls.level}", remedy)
+
+    def _check_addresses(self, tls: Tls, hosts: Sequence[Host]) -> None:
+        is_named = tls.level == "dane-only" or (tls.level in AUTHORITY_LEVELS and not tls.match)
+        remedy = "write the host's name"
+        if tls.level in AUTHORITY_LEVELS:
+            remedy = f"{remedy}, or tls: {{match: the name in the certificate}}, or fingerprints"
+        for host in hosts:
+            if is_named and is_address(host.name):
+                text = f"level {tls.level} for an address: no certificate can pass it"
+                self.complain(host.place, text, remedy)
+
+
+def _with_colons(fingerprint: str) -> str:
+    digits = fingerprint.replace(":", "").upper()
+    return ":".join(digits[at : at + 2] for at in range(0, len(digits), 2))

@@ -1,0 +1,48 @@
+"""A stage to watch Postfix on: a private instance, and relays that write down what they get.
+
+Shared by the tests, the demo and the benchmark; no part of the installed
+package. Everything is on loopback, in directories of its own, and gone when
+its context manager ends.
+"""
+
+from testbed.inputs import ApplyError, Inputs
+from testbed.ledger import Ledger, Login, NotReceivedError, Received
+from testbed.modes import (
+    CLEARTEXT_STRANGER,
+    PLAIN,
+    SMTPS,
+    STRANGER,
+    SUBMISSION,
+    WORLD,
+    Auth,
+    Certificate,
+    Mode,
+    Tls,
+)
+from testbed.postfix import Postfix, PostfixError, why_unavailable
+from testbed.relays import Relay
+from testbed.testbed import Stage
+
+__all__ = [
+    "CLEARTEXT_STRANGER",
+    "PLAIN",
+    "SMTPS",
+    "STRANGER",
+    "SUBMISSION",
+    "WORLD",
+    "ApplyError",
+    "Auth",
+    "Certificate",
+    "Inputs",
+    "Ledger",
+    "Login",
+    "Mode",
+    "NotReceivedError",
+    "Postfix",
+    "PostfixError",
+    "Received",
+    "Relay",
+    "Stage",
+    "Tls",
+    "why_unavailable",
+]

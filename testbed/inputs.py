@@ -1,0 +1,67 @@
+"""What an operator gives: a configuration directory and settings, and `dms-relay` run on them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from testbed.postfix import Postfix
+
+RELAYMAP = "postfix-relaymap.cf"
+LOGINS = "postfix-sasl-password.cf"
+_PATIENCE = 60.0
+"""Seconds that one run may take."""
+
+
+class ApplyError(Exception):
+    """`dms-relay` ended with an exit code other than 0."""
+
+
+class Inputs:
+    """A configuration directory, and the settings that stand in the environment."""
+
+    def __init__(self, directory: Path, **settings: str) -> None:
+        """Use `directory`, which is made where it is missing, and `settings` such as RELAY_HOST."""
+        directory.mkdir(parents=True, exist_ok=True)
+        self.directory = directory
+        self.settings = dict(settings)
+
+    def write(self, name: str, text: str | None) -> None:
+        """Write the file `name` of the configuration directory; None takes it away."""
+        path = self.directory / name
+        if text is None:
+            path.unlink(missing_ok=True)
+        else:
+            path.write_text(text)
+            path.chmod(0o600)
+
+    def manage(self, postfix: Postfix, domains: Iterable[str]) -> None:
+        """Tell which mail domains the server manages (`vhost`)."""
+        (postfix.config / "vhost").write_text("".join(f"{domain}\n" for domain in domains))
+
+    def run(self, postfix: Postfix, *command: str, feed: str = "") -> subprocess.CompletedProcess[str]:
+        """Run `dms-relay` on `postfix` with these inputs, in a process of its own, `feed` on its standard input."""
+        directories = ["--config-dir", str(self.directory), "--postfix-dir", str(postfix.config)]
+        return subprocess.run(
+            [sys.executable, "-m", "dms_relay", *directories, *command],
+            env={"PATH": f"/usr/sbin:/sbin:{os.environ.get('PATH', '/usr/bin:/bin')}", **self.settings},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=_PATIENCE,
+            input=feed,
+        )
+
+    def apply(self, postfix: Postfix, *options: str) -> str:
+        """Run `dms-relay apply`, and return what it said. Raises ApplyError where it fails."""
+        done = self.run(postfix, "apply", *options)
+        if done.returncode != 0:
+            message = f"dms-relay apply: exit {done.returncode}\n{done.stderr}"
+            raise ApplyError(message)
+        return done.stdout + done.stderr

@@ -1,0 +1,89 @@
+"""What a relay of the stage offers and demands."""
+
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+from testbed.ledger import Login
+
+
+class Tls(Enum):
+    """What a relay makes of TLS."""
+
+    NONE = "none"
+    OFFERED = "STARTTLS offered"
+    DEMANDED = "STARTTLS demanded"
+    IMPLICIT = "TLS from the first byte"
+
+
+class Auth(Enum):
+    """What a relay makes of logins."""
+
+    NONE = "none"
+    OFFERED = "offered"
+    DEMANDED = "demanded"
+
+
+class Certificate(Enum):
+    """Which certificate a relay shows."""
+
+    GOOD = "for its own name and address"
+    OTHER_NAME = "for another name"
+    EXPIRED = "expired"
+    UNKNOWN_AUTHORITY = "of an authority that nobody knows"
+    EXPIRING = "expires in a few days"
+
+
+@dataclass(frozen=True)
+class Mode:
+    """What a relay offers and demands.
+
+    `logins` maps user names to passwords; None takes any login, so that a test
+    sees what was offered. Where STARTTLS is offered, AUTH is announced inside
+    TLS only. `delay` is the number of seconds before the answer to each
+    message, for tests that want mail to be on its way for a while.
+    `certificate` says which one is shown where there is TLS.
+
+    What makes a relay an odd one: `greeting` stands in place of its greeting,
+    with code; `refusals` are replies to commands, by verb, in place of what it
+    would do; `mechanisms` are all that it announces, whether it has them or
+    not (it has PLAIN, LOGIN and CRAM-MD5); `auth_reply` is what it says to a
+    login that it does not take, where `{password}` and `{encoded}` stand for the
+    password that it was offered; `newest_tls` is the newest version of TLS
+    that it knows.
+    """
+
+    tls: Tls = Tls.DEMANDED
+    auth: Auth = Auth.DEMANDED
+    logins: Mapping[str, str] | None = None
+    delay: float = 0.0
+    certificate: Certificate = Certificate.GOOD
+    greeting: str = ""
+    refusals: Mapping[str, str] = field(default_factory=dict, hash=False)
+    mechanisms: tuple[str, ...] | None = None
+    auth_reply: str = ""
+    newest_tls: ssl.TLSVersion | None = None
+
+    @property
+    def starttls(self) -> bool:
+        """Whether STARTTLS is announced."""
+        return self.tls in {Tls.OFFERED, Tls.DEMANDED}
+
+    def takes(self, login: Login) -> bool:
+        """Tell whether `login` is a good one here."""
+        return self.logins is None or self.logins.get(login.user) == login.password
+
+
+SUBMISSION = Mode(Tls.DEMANDED, Auth.DEMANDED)
+"""A relay service on port 587: 530 for whoever comes without TLS or login."""
+SMTPS = Mode(Tls.IMPLICIT, Auth.DEMANDED)
+"""A relay service on port 465."""
+WORLD = Mode(Tls.OFFERED, Auth.NONE)
+"""Somebody's mail server: TLS for those who want it, no logins."""
+PLAIN = Mode(Tls.NONE, Auth.NONE)
+"""A mail server without TLS."""
+STRANGER = Mode(Tls.OFFERED, Auth.OFFERED)
+"""A mail server that takes every login it is offered, and writes it down."""
+CLEARTEXT_STRANGER = Mode(Tls.NONE, Auth.OFFERED)
+"""The same without TLS."""

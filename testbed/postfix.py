@@ -1,0 +1,267 @@
+"""A private Postfix instance, made for one test, demo or measurement.
+
+It lives in a directory of its own, beside the machine's Postfix, whose files
+and processes it never touches. It takes mail on a loopback port and sends it
+on; it delivers nothing to mailboxes. Postfix starts for root only, so all of
+this needs root.
+
+    with Postfix(hosts={"world.test": "127.0.0.1"}) as postfix:
+        postfix.send("a@example.com", ["b@world.test"], "first")
+        postfix.wait_until_queue_empty()
+
+Whatever happens inside the `with`, afterwards no process and no directory of
+the instance is left (a KILL of the calling program excepted).
+"""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Self
+
+from testbed import layout as files
+from testbed import processes
+from testbed.certificates import Authority
+from testbed.log_socket import LogSocket
+from testbed.mailer import Mailer
+
+_PATIENCE = 60.0
+"""Seconds that one Postfix command may take."""
+_END = 2.0
+"""Seconds that daemons get to end after `postfix stop`."""
+_TAIL = 5
+"""Lines of the log that an error at the start shows."""
+_POLL = 0.02
+"""Seconds between two looks at the queue."""
+_FLUSH = 1.0
+"""Seconds between two flushes while waiting."""
+_QUEUES = ("maildrop", "incoming", "active", "deferred", "active", "hold")
+"""In an order that a message cannot pass unseen on its way from one to the next."""
+
+
+class PostfixError(Exception):
+    """A Postfix command failed, or something took too long."""
+
+
+def why_unavailable() -> str | None:
+    """Say why no instance can be started here; None where it can."""
+    if os.geteuid() != 0:
+        return "Postfix starts for root only"
+    if shutil.which("postfix", path=_environment()["PATH"]) is None:
+        return "Postfix is not installed"
+    return None
+
+
+def _environment() -> dict[str, str]:
+    """Give an environment in which no other instance is named."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("MAIL_")}
+    path = kept.get("PATH", "/usr/bin:/bin")
+    return kept | {"PATH": f"/usr/sbin:/sbin:{path}", "LC_ALL": "C.UTF-8"}
+
+
+def free_port(host: str = "127.0.0.1") -> int:
+    """Give a TCP port that nobody listens on at the moment."""
+    with socket.socket() as probe:
+        probe.bind((host, 0))
+        return int(probe.getsockname()[1])
+
+
+class Postfix:
+    """One instance; a context manager, or start, stop and remove."""
+
+    def __init__(
+        self,
+        *,
+        settings: Mapping[str, str] | None = None,
+        hosts: Mapping[str, str] | None = None,
+        world_port: int | None = None,
+        authority: Authority | None = None,
+        parent: Path | None = None,
+    ) -> None:
+        """Make the directories and files of an instance.
+
+        `settings` go into main.cf, over our own. `hosts` maps the names that
+        the instance can look up to addresses. `world_port` is the port that it
+        connects to where a nexthop names none (`smtp_tcp_port`). `authority`
+        is the one whose certificates it trusts. `parent` is the directory to
+        make the instance in; it must be reachable for the user `postfix`.
+        """
+        self.layout = files.create(parent)
+        self.port = free_port()
+        self._mailer = Mailer("127.0.0.1", self.port)
+        self._log_socket: LogSocket | None = None
+        self._hosts = dict(hosts or {})
+        port = {} if world_port is None else {"smtp_tcp_port": str(world_port)}
+        try:
+            self._write(port | dict(settings or {}), authority or Authority())
+        except BaseException:
+            self.layout.remove()
+            raise
+
+    def _write(self, settings: Mapping[str, str], authority: Authority) -> None:
+        authority.write_certificate(self.layout.authority)
+        files.write_main_cf(self.layout, files.parameters(self.layout) | dict(settings))
+        files.write_master_cf(self.layout, self.port)
+        files.write_hosts(self.layout, self._hosts)
+
+    @property
+    def config(self) -> Path:
+        """The configuration directory (`postfix -c`, `MAIL_CONFIG`)."""
+        return self.layout.config
+
+    def __enter__(self) -> Self:
+        """Start; where that fails, nothing is left."""
+        try:
+            self.start()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop and remove."""
+        try:
+            self.stop()
+        finally:
+            self.layout.remove()
+
+    def start(self) -> None:
+        """Start the daemons, and return when they have been started; raises PostfixError with what Postfix logged."""
+        if self._log_socket is None:
+            self._log_socket = LogSocket(self.layout.log_socket, self.layout.log)
+        try:
+            self.command("postfix", "start")
+        except PostfixError as error:
+            said = "\n".join(self.log().splitlines()[-_TAIL:])
+            message = f"{error}\n{said}"
+            raise PostfixError(message) from error
+        files.write_hosts(self.layout, self._hosts)  # Debian's `postfix start` (3.9 and later) puts the machine's there
+
+    def stop(self) -> None:
+        """Stop the daemons, and return when the last of them is gone."""
+        self._mailer.close()
+        if self.running():
+            with suppress(PostfixError):
+                self.command("postfix", "stop")
+        if processes.wait_until_none(self.processes, _END):
+            processes.end_all(self.processes, _END)
+        if self._log_socket is not None:
+            self._log_socket.close()
+            self._log_socket = None
+        if left := self.processes():
+            message = f"processes that do not end: {left}"
+            raise PostfixError(message)
+        self.layout.master_pid.unlink(missing_ok=True)
+
+    def reload(self) -> None:
+        """Make the daemons read their configuration again."""
+        self.command("postfix", "reload")
+
+    def running(self) -> bool:
+        """Tell whether the master daemon is there."""
+        return self._master() in processes.in_group(self._master())
+
+    def processes(self) -> list[int]:
+        """Give the ids of the instance's processes."""
+        return sorted({*processes.in_group(self._master()), *processes.working_in(self.layout.queue)})
+
+    def _master(self) -> int | None:
+        """Give the id of the master daemon that was started last, which is that of its process group."""
+        try:
+            return int(self.layout.master_pid.read_text())
+        except (FileNotFoundError, ValueError):
+            return None
+
+    def command(self, program: str, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run a Postfix program on this instance.
+
+        Raises PostfixError with its output where it fails and `check` is set,
+        and where it does not end.
+        """
+        try:
+            done = subprocess.run(
+                [program, "-c", str(self.config), *arguments],
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=_PATIENCE,
+                env=_environment(),
+                stdin=subprocess.DEVNULL,
+            )
+        except subprocess.TimeoutExpired as error:
+            msg = f"{program} {' '.join(arguments)}: no end after {_PATIENCE} s"
+            raise PostfixError(msg) from error
+        if check and done.returncode != 0:
+            msg = f"{program} {' '.join(arguments)}: exit {done.returncode}: {done.stderr}"
+            raise PostfixError(msg)
+        return done
+
+    def send(self, sender: str, recipients: list[str], message_id: str, n: int = 1) -> list[str]:
+        """Hand in `n` messages over SMTP and return their ids; see `Mailer.send`."""
+        return self._mailer.send(sender, recipients, message_id, n)
+
+    def queue(self) -> list[dict[str, Any]]:
+        """Give what waits in the queue, as `postqueue -j` shows it."""
+        return [json.loads(line) for line in self.command("postqueue", "-j").stdout.splitlines()]
+
+    def queue_is_empty(self) -> bool:
+        """Tell whether no message is in the queue, by its files."""
+        return not any(_holds_files(self.layout.queue / name) for name in _QUEUES * 2)
+
+    def wait_until_queue_empty(self, timeout: float = 30.0) -> None:
+        """Wait until no message is in the queue; raises PostfixError with what is.
+
+        Flushes the queue now and then: a message that was being delivered
+        during a reload stays in the queue for a minute, delivered or not.
+        """
+        now = time.monotonic()
+        end, flush = now + timeout, now + _FLUSH
+        while not self.queue_is_empty():
+            if (now := time.monotonic()) > end:
+                msg = f"not delivered after {timeout} s: {self.queue()[:5]}"
+                raise PostfixError(msg)
+            if now > flush:
+                self.flush()
+                flush = now + _FLUSH
+            time.sleep(_POLL)
+
+    def flush(self) -> None:
+        """Try everything that is deferred again now."""
+        self.command("postqueue", "-f")
+
+    def log(self) -> str:
+        """Give the log so far."""
+        if self._log_socket is not None:
+            self._log_socket.sync()
+        log = self.layout.log
+        return log.read_text(errors="replace") if log.exists() else ""
+
+    def complaints(self) -> list[str]:
+        """Give the log's warnings and errors but those that are not about Postfix's configuration.
+
+        These are what it says of the machine's clock, and, seldom, of its own end.
+        """
+        words = ("warning: ", "error: ", "fatal: ", "panic: ")
+        others = ("file system clock", "resetting file time", "master_sigdeath")
+        lines = (line for line in self.log().splitlines() if any(word in line for word in words))
+        return [line for line in lines if not any(word in line for word in others)]
+
+    def statuses(self) -> Counter[str]:
+        """Count the log's delivery attempts by outcome: sent, deferred, bounced."""
+        words = (line.partition(" status=")[2].split(" ", 1)[0] for line in self.log().splitlines())
+        return Counter(word for word in words if word)
+
+    def postconf_n(self) -> dict[str, str]:
+        """Give the parameters that main.cf sets, as `postconf -n` shows them."""
+        pairs = (line.partition("=") for line in self.command("postconf", "-n").stdout.splitlines())
+        return {name.strip(): value.strip() for name, _, value in pairs}
+
+
+def _holds_files(directory: Path) -> bool:
+    return any(names for _, _, names in os.walk(directory))

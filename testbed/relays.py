@@ -1,0 +1,189 @@
+"""Real SMTP relays on loopback, which write down what they receive.
+
+A relay is aiosmtpd in a thread of its own. What it demands is its `Mode`.
+
+Known limits: no SMTPUTF8, no PIPELINING; the only login mechanisms are PLAIN,
+LOGIN, and where a mode asks for it CRAM-MD5; a relay that starts with port 0 keeps the port it was given, but
+another program may take that port while the relay is stopped.
+"""
+
+import asyncio
+import logging
+import threading
+from collections.abc import Coroutine
+from typing import Self
+
+from testbed.certificates import Authority, ServerTls, limit
+from testbed.ledger import Attempt, Connection, Ledger, Received
+from testbed.modes import SUBMISSION, Certificate, Mode, Tls
+from testbed.session import Handler, Session, excluded
+
+_BACKLOG = 512
+"""Connections that may wait to be accepted, for bursts under load."""
+_OTHER_NAME = "other.test"
+"""The name in a certificate that is not for the relay which shows it."""
+_FEW_DAYS = 5
+"""Days that a certificate is still valid which is about to expire."""
+_PATIENCE = 10.0
+"""Seconds that a relay may take to start or to stop."""
+
+
+class Relay:
+    """An SMTP relay on `host`; a context manager, or start and stop."""
+
+    def __init__(  # noqa: PLR0913 -- each is one property of the relay
+        self,
+        name: str,
+        mode: Mode = SUBMISSION,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        authority: Authority | None = None,
+        ledger: Ledger | None = None,
+    ) -> None:
+        """Prepare a relay; port 0 takes a free one at the first start."""
+        self.name = name
+        self.mode = mode
+        self.host = host
+        self.port = port
+        self.ledger = ledger or Ledger()
+        self._tls = self._server_tls(authority)
+        self._handler = Handler(name, mode, self.ledger)
+        self._open: set[Session] = set()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+        self._server: asyncio.Server | None = None
+
+    def _server_tls(self, authority: Authority | None) -> ServerTls | None:
+        certificate = self.mode.certificate
+        if self.mode.tls is Tls.NONE:
+            return None
+        if authority is None or certificate is Certificate.UNKNOWN_AUTHORITY:
+            authority = Authority()
+        names = (_OTHER_NAME,) if certificate is Certificate.OTHER_NAME else (self.name, self.host)
+        days = _FEW_DAYS if certificate is Certificate.EXPIRING else None
+        made = authority.server(*names, expired=certificate is Certificate.EXPIRED, days=days)
+        if self.mode.newest_tls is not None:
+            limit(made.context, self.mode.newest_tls)
+        return made
+
+    @property
+    def fingerprint(self) -> str:
+        """The SHA-256 fingerprint of its certificate; empty without TLS."""
+        return self._tls.fingerprint if self._tls else ""
+
+    @property
+    def nexthop(self) -> str:
+        """The relay as Postfix writes it, by address: `[127.0.0.1]:587`."""
+        return f"[{self.host}]:{self.port}"
+
+    @property
+    def received(self) -> tuple[Received, ...]:
+        """The messages that this relay accepted, in order."""
+        return self.ledger.received(self.name)
+
+    @property
+    def attempts(self) -> tuple[Attempt, ...]:
+        """The logins that this relay was offered, in order."""
+        return self.ledger.attempts(self.name)
+
+    @property
+    def connections(self) -> tuple[Connection, ...]:
+        """The connections that this relay accepted, in order."""
+        return self.ledger.connections(self.name)
+
+    @property
+    def running(self) -> bool:
+        """Whether it listens."""
+        return self._server is not None
+
+    def wait_for(self, count: int, timeout: float = 30.0) -> tuple[Received, ...]:
+        """Wait for `count` messages at this relay; see `Ledger.wait_for`."""
+        return self.ledger.wait_for(count, timeout, self.name)
+
+    def start(self) -> Self:
+        """Listen; raises OSError where the port is taken."""
+        logging.getLogger("mail.log").setLevel(logging.CRITICAL)
+        loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=loop.run_forever, daemon=True)
+        self._thread.start()
+        self._loop = loop
+        try:
+            self._run(self._listen())
+        except BaseException:
+            self._end_loop()
+            raise
+        return self
+
+    def stop(self) -> None:
+        """Stop listening and drop every open connection; twice does no harm."""
+        if self._loop is None:
+            return
+        try:
+            self._run(self._shut())
+        finally:
+            self._end_loop()
+
+    def __enter__(self) -> Self:
+        """Start."""
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        """Stop."""
+        self.stop()
+
+    def opened(self, session: Session) -> int:
+        """Take note of a new session; called by it, in the relay's thread."""
+        self._open.add(session)
+        return self.ledger.add_connection(self.name)
+
+    def closed(self, session: Session) -> None:
+        """Take note of its end; called by it, in the relay's thread."""
+        self._open.discard(session)
+
+    def _run(self, work: Coroutine[None, None, None]) -> None:
+        if self._loop is not None:
+            asyncio.run_coroutine_threadsafe(work, self._loop).result(_PATIENCE)
+
+    async def _listen(self) -> None:
+        self._server = await asyncio.get_running_loop().create_server(
+            self._session,
+            self.host,
+            self.port,
+            backlog=_BACKLOG,
+            ssl=self._tls.context if self._tls and self.mode.tls is Tls.IMPLICIT else None,
+        )
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    def _session(self) -> Session:
+        return Session(
+            self,
+            self._handler,
+            hostname=self.name,
+            ident="stage",
+            loop=self._loop,
+            tls_context=self._tls.context if self._tls and self.mode.starttls else None,
+            require_starttls=self.mode.tls is Tls.DEMANDED,
+            auth_require_tls=self.mode.starttls,
+            authenticator=self._handler.authenticate,
+            auth_exclude_mechanism=excluded(self.mode),
+        )
+
+    async def _shut(self) -> None:
+        if self._server is not None:
+            self._server.close()
+        for session in tuple(self._open):
+            session.abort()
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _end_loop(self) -> None:
+        loop, thread = self._loop, self._thread
+        self._server = self._loop = self._thread = None
+        if loop is None or thread is None:
+            return
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(_PATIENCE)
+        loop.close()

@@ -1,0 +1,225 @@
+"""What others have put where we write: it is kept, refused or put back, never followed and never lost."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.sandbox import BASE_MAIN_CF, Box
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.support.scene import Env
+
+ON: Env = {"DEFAULT_RELAY_HOST": "[d.test]:587", "RELAY_USER": "user", "RELAY_PASSWORD": "s3cret-1"}
+STATE = "dms-relay.state.json"
+
+
+# What we remember.
+
+DAMAGED = {
+    "empty": b"",
+    "half": b'{\n "version": 1,\n "tab',
+    "no object": b"[]",
+    "no version": b"{}",
+    "not UTF-8": b"\xff",
+    "fields missing": b'{"version": 1}',
+    "fields of other kinds": b'{"version": 1, "reload_due": false, "parameters": {"relayhost": 1}, "tables": {}}',
+}
+
+
+@pytest.mark.parametrize("name", DAMAGED)
+@pytest.mark.parametrize("env", [ON, {}])
+def test_damaged_state(box: Box, name: str, env: Env) -> None:
+    """Without its memory a run cannot put anything back, so it changes nothing, and says what to do."""
+    box.apply(**ON)
+    (box.postfix_dir / STATE).write_bytes(DAMAGED[name])
+    before = box.snapshot()
+    result = box.run("apply", env=env)
+    text = "is damaged: what Postfix had before cannot be known -- move the file away; what is set stays set"
+    assert result.code == os.EX_CANTCREAT
+    assert f"{box.postfix_dir / STATE} {text}" in result.err
+    assert box.snapshot() == before
+    (box.postfix_dir / STATE).unlink()
+    box.apply(**env)
+
+
+def test_state_of_another_version(box: Box) -> None:
+    """Memory that another version wrote is not guessed at."""
+    box.apply(**ON)
+    document = json.loads((box.postfix_dir / STATE).read_text("ascii"))
+    (box.postfix_dir / STATE).write_text(json.dumps(document | {"version": 3}), "ascii")
+    before = box.snapshot()
+    result = box.run("apply", env={})
+    text = "is of another version of dms-relay -- use that one, or move the file away; what is set stays set"
+    assert result.code == os.EX_CANTCREAT
+    assert f"{box.postfix_dir / STATE} {text}" in result.err
+    assert box.snapshot() == before
+
+
+def test_memory_of_the_first_version(box: Box) -> None:
+    """What maps need is written as the first version of dms-relay wrote it, so that one can go back to it, and is read."""
+    box.apply(**ON)
+    document = json.loads((box.postfix_dir / STATE).read_text("ascii"))
+    assert (document["version"], "services" in document) == (1, False)
+    (box.postfix_dir / "master.cf").write_text("smtp unix - - y - - smtp\n")
+    box.apply(**ON, RELAY_ROUTING="transports")
+    document = json.loads((box.postfix_dir / STATE).read_text("ascii"))
+    assert (document["version"], document["services"]) == (2, ["relay-d-test-587"])
+    box.apply(**ON)
+    assert json.loads((box.postfix_dir / STATE).read_text("ascii"))["version"] == 1
+
+
+# Where our tables go.
+
+
+@pytest.mark.parametrize("name", ["sasl_passwd", "relayhost_map", STATE])
+def test_directory_in_place_of_a_file(box: Box, name: str) -> None:
+    """A directory where a file of ours goes stops the run before anything is changed."""
+    (box.postfix_dir / name).mkdir()
+    before = box.snapshot()
+    result = box.run("apply", env=ON)
+    assert result.code == os.EX_CANTCREAT
+    assert f"{box.postfix_dir / name} is not a file -- take it away" in result.err
+    assert box.snapshot() == before
+
+
+def test_pipe_in_place_of_a_table(box: Box) -> None:
+    """A named pipe is not opened: nobody would ever write to it."""
+    os.mkfifo(box.postfix_dir / "sasl_passwd")
+    result = box.run("apply", env=ON)
+    assert result.code == os.EX_CANTCREAT
+    assert f"{box.postfix_dir / 'sasl_passwd'} is not a file -- take it away" in result.err
+
+
+@pytest.mark.parametrize("name", ["sasl_passwd", "relayhost_map"])
+@pytest.mark.parametrize("is_broken", [True, False])
+def test_link_in_place_of_a_table(box: Box, tmp_path: Path, name: str, *, is_broken: bool) -> None:
+    """A link is replaced, not followed: what it points to is neither changed nor read. Later the link is put back."""
+    target = tmp_path / "target"
+    if not is_broken:
+        target.write_text("[d.test]:587 user:s3cret-own\n")
+        target.chmod(0o640)
+    before = traces(target)
+    path = box.postfix_dir / name
+    path.symlink_to(target)
+    for password in ("one", "two"):
+        box.apply(**ON | {"RELAY_PASSWORD": password})
+        assert path.is_file()
+        assert not path.is_symlink()
+        assert path.stat().st_mode & 0o7777 == 0o600
+        assert "s3cret" not in (box.postfix_dir / STATE).read_text("ascii")
+    box.apply()
+    assert path.readlink() == target
+    assert traces(target) == before
+    assert not (box.postfix_dir / STATE).exists()
+
+
+@pytest.mark.parametrize("name", ["sasl_passwd", "relayhost_map", STATE, "main.cf"])
+def test_link_in_place_of_a_temporary_file(box: Box, tmp_path: Path, name: str) -> None:
+    """A link that somebody laid where a temporary file goes is taken away, not written through."""
+    target = tmp_path / "target"
+    target.write_text("precious\n")
+    before = traces(target)
+    (box.postfix_dir / f".{name}.dms-relay.tmp").symlink_to(target)
+    box.main_cf.chmod(0o600)
+    box.apply(**ON)
+    assert traces(target) == before
+    assert sorted(path.name for path in box.postfix_dir.iterdir()) == [STATE, "main.cf", "relayhost_map", "sasl_passwd"]
+
+
+def test_temporary_file_of_a_working_postconf(box: Box) -> None:
+    """A main.cf.tmp is taken away where it was left over, but not while a ``postconf`` has it locked."""
+    program = "import fcntl, os, sys, time; fcntl.flock(os.open(sys.argv[1], 1), 2); print(flush=True); time.sleep(60)"
+    temporary = box.postfix_dir / "main.cf.tmp"
+    temporary.touch()
+    with subprocess.Popen([sys.executable, "-c", program, temporary], stdout=subprocess.PIPE) as holder:
+        assert holder.stdout
+        holder.stdout.readline()
+        box.apply()
+        assert temporary.exists()
+        holder.kill()
+    box.apply()
+    assert not temporary.exists()
+
+
+def traces(path: Path) -> tuple[bytes, int, int, int] | None:
+    """Give what shows that somebody wrote a file."""
+    if not path.exists():
+        return None
+    status = path.stat()
+    return path.read_bytes(), status.st_mode, status.st_mtime_ns, status.st_ino
+
+
+# main.cf.
+
+
+def test_no_main_cf(box: Box) -> None:
+    """Without main.cf there is no Postfix to configure."""
+    box.main_cf.unlink()
+    result = box.run("apply", env=ON)
+    text = "cannot be read: No such file or directory -- install Postfix, or name its directory with --postfix-dir"
+    assert result.code == os.EX_NOINPUT
+    assert f"{box.main_cf}: {text}" in result.err
+    assert list(box.postfix_dir.iterdir()) == []
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o600])
+def test_octets_of_main_cf_survive(box: Box, mode: int) -> None:
+    """Octets that are not UTF-8, carriage returns and comments stay, whoever edits the file."""
+    odd = b"# \xff\xfe\r\nmail_name = \xe9\r\nmyorigin\t=  x\r\n"
+    box.main_cf.write_bytes(odd + b"relayhost = before\n")
+    box.main_cf.chmod(mode)
+    box.apply(**ON)
+    assert box.main_cf.read_bytes().startswith(odd + b"relayhost = [d.test]:587\n")
+    box.apply()
+    assert box.main_cf.read_bytes() == odd + b"relayhost = before\n"
+
+
+def test_last_line_without_line_end(box: Box) -> None:
+    """``postconf -e`` glues what it adds to a last line that has no line end; ours stands on a line of its own."""
+    box.write_main_cf(f"{BASE_MAIN_CF}mail_name = x")
+    before = box.postconf_n()
+    box.apply(**ON)
+    added = {name for name in box.postconf_n() if name not in before}
+    assert box.postconf_n()["mail_name"] == "x"
+    assert added == {
+        "sender_dependent_relayhost_maps",
+        "smtp_sasl_auth_enable",
+        "smtp_sasl_password_maps",
+        "smtp_sasl_security_options",
+    }
+    box.apply()
+    assert box.postconf_n() == before
+
+
+@pytest.mark.parametrize(
+    ("base", "was"), [(BASE_MAIN_CF, "set"), (BASE_MAIN_CF.replace("relayhost =\n", ""), "not set")]
+)
+def test_parameter_that_someone_else_changed(box: Box, base: str, was: str) -> None:
+    """A parameter that no longer has our value is left as it is, with a warning, and forgotten; the others are put back."""
+    box.write_main_cf(base)
+    box.apply(**ON)
+    box.write_main_cf(box.main_cf.read_text("ascii").replace("[d.test]:587", "[mine.test]"))
+    result = box.apply()
+    text = f"relayhost was changed by someone else, so it is left as it is -- look at it: before us, it was {was}"
+    assert f"main.cf: {text}" in result.err
+    assert box.postconf_n()["relayhost"] == "[mine.test]"
+    assert "smtp_sasl_auth_enable" not in box.postconf_n()
+    assert box.apply().err == ""
+    assert not (box.postfix_dir / STATE).exists()
+
+
+def test_parameter_that_was_put_back_by_hand(box: Box) -> None:
+    """A parameter that has its old value again is not ours any more, and needs no warning."""
+    box.apply(**ON)
+    box.write_main_cf(box.main_cf.read_text("ascii").replace("[d.test]:587", ""))
+    result = box.apply()
+    assert "someone else" not in result.err
+    assert box.postconf_n()["relayhost"] == ""

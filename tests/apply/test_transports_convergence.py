@@ -1,0 +1,231 @@
+"""Whatever was wanted before, services, tables and parameters end where a first boot with today's inputs would.
+
+Maps and transports in any order: ``CONVERGENCE_EXAMPLES`` sets the number of sequences (200 if not set).
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.support.machine import MASTER_CF, Machine, machine_of, prepare
+from tests.support.sandbox import BASE_MAIN_CF, Box
+
+EXAMPLES = int(os.environ.get("CONVERGENCE_EXAMPLES", "200"))
+MEMORY = Path("/dev/shm")  # noqa: S108 -- a fresh directory in it
+NAMES = ("relay.yaml", "postfix-relaymap.cf", "postfix-sasl-password.cf", "postfix-main.cf")
+BASES = {
+    "plain": BASE_MAIN_CF,
+    "others' routes": BASE_MAIN_CF
+    + "relayhost = [before.test]\ntransport_maps = hash:/x/one,\n  hash:/x/two\ndefault_transport = smtp:[x.test]\n"
+    "sender_dependent_default_transport_maps = inline:{ @x.test=error:no }\n",
+}
+
+
+@dataclass(frozen=True)
+class State:
+    """What an operator wants at one moment."""
+
+    env: dict[str, str] = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict)
+
+
+MAPS = State(
+    {"DEFAULT_RELAY_HOST": "[d.test]:587", "RELAY_USER": "u", "RELAY_PASSWORD": "s3cret"},
+    {
+        "postfix-relaymap.cf": "@one.test [one.relay]:587\n@out.test\n",
+        "postfix-sasl-password.cf": "@one.test o:s3cret\n",
+    },
+)
+SWITCHED = State(MAPS.env | {"RELAY_ROUTING": "transports"}, MAPS.files)
+USER = State(SWITCHED.env, MAPS.files | {"postfix-main.cf": "sender_dependent_default_transport_maps = hash:/user\n"})
+
+
+@st.composite
+def yamls(draw: st.DrawFn) -> State:
+    """Draw a relay.yaml: relays whose hosts, levels and logins change, and senders that move between them."""
+    relays = {name: draw(_relays()) for name in draw(st.lists(st.sampled_from("abc"), min_size=1, unique=True))}
+    ways = st.sampled_from([*relays, "direct"])
+    own = {"username": "own", "password": "s3cret"}
+    senders: dict[str, Any] = {}
+    for key in draw(st.lists(st.sampled_from(["one.test", "me@one.test", "two.test", "<>"]), unique=True)):
+        way = draw(ways)
+        has_own = way != "direct" and key != "<>" and draw(st.booleans())
+        senders[key] = {"relay": way, "login": own} if has_own else way
+    document = {"version": 1, "relays": relays, "default": draw(ways), "senders": senders}
+    if draw(st.booleans()):
+        document["recipients"] = {"far.test": draw(ways)}
+    return State({}, {"relay.yaml": yaml.safe_dump(document)})
+
+
+@st.composite
+def _relays(draw: st.DrawFn) -> dict[str, Any]:
+    relay: dict[str, Any] = {
+        "hosts": draw(st.lists(st.sampled_from(["r.test", "s.test"]), min_size=1, unique=True)),
+        "port": draw(st.sampled_from([465, 587])),
+        "tls": {"level": draw(st.sampled_from(["secure", "encrypt"]))},
+    }
+    if draw(st.booleans()):
+        relay["login"] = {"username": draw(st.sampled_from(["u", "v"])), "password": "s3cret"}
+    return relay
+
+
+STATES = st.one_of(yamls(), yamls(), st.sampled_from([MAPS, SWITCHED, USER, State()]))
+
+
+def apply(box: Box, state: State) -> str:
+    """Have the machine as is wanted."""
+    for name in NAMES:
+        path = box.config_dir / name
+        if name in state.files:
+            path.write_text(state.files[name])
+        else:
+            path.unlink(missing_ok=True)
+    return box.apply(**state.env, LOG_LEVEL="error").out
+
+
+def first_boot(state: State, base: str) -> Machine:
+    """Give what a first boot makes."""
+    with tempfile.TemporaryDirectory(dir=MEMORY) as directory:
+        box = Box(Path(directory))
+        prepare(box, base)
+        apply(box, state)
+        return machine_of(box)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("base", BASES)
+@settings(max_examples=EXAMPLES // 2, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(states=st.lists(STATES, min_size=2, max_size=5))
+def test_any_sequence_ends_as_a_first_boot(base: str, states: list[State]) -> None:
+    """All is as a first boot makes it; a second run has nothing to do; without inputs nothing of ours is left."""
+    with tempfile.TemporaryDirectory(dir=MEMORY) as directory:
+        box = Box(Path(directory))
+        prepare(box, BASES[base])
+        before = machine_of(box)
+        for state in states:
+            apply(box, state)
+        assert machine_of(box) == first_boot(states[-1], BASES[base])
+        assert apply(box, states[-1]).startswith("nothing to do")
+        apply(box, State())
+        assert machine_of(box) == before
+        assert (box.postfix_dir / "master.cf").read_text() == MASTER_CF
+        assert sorted(path.name for path in box.postfix_dir.iterdir()) == ["main.cf", "master.cf"]
+
+
+def test_what_others_put_beside_our_table_stays(box: Box) -> None:
+    """A lookup table that somebody adds to transport_maps after us stays, in each run and when our table goes."""
+    prepare(box, BASE_MAIN_CF)
+    state = State({}, {"relay.yaml": "version: 1\nrelays: {r: {host: r.test}}\nrecipients: {far.test: r}\n"})
+    apply(box, state)
+    ours = f"texthash:{box.postfix_dir}/relay.d/recipient_transport"
+    assert box.postconf_n()["transport_maps"] == ours
+    _set(box, "transport_maps", f"hash:/first, {ours}, hash:/last")
+    apply(box, state)
+    assert box.postconf_n()["transport_maps"] == f"{ours}, hash:/first, hash:/last"
+    apply(box, State())
+    assert box.postconf_n()["transport_maps"] == "hash:/first, hash:/last"
+
+
+def test_what_others_override_in_a_service_of_ours_stays(box: Box) -> None:
+    """As docker-mailserver's postfix-master.cf does: ``relay-r/unix/smtp_bind_address=…``."""
+    prepare(box, BASE_MAIN_CF)
+    text = "version: 1\nrelays: {{r: {{host: r.test, tls: {{level: {level}}}}}}}\ndefault: r\n"
+    apply(box, State({}, {"relay.yaml": text.format(level="secure")}))
+    path = box.postfix_dir / "master.cf"
+    path.write_text(path.read_text() + "  -o { smtp_bind_address = 127.0.0.9 }\n")
+    assert apply(box, State({}, {"relay.yaml": text.format(level="encrypt")})).startswith("applied")
+    service = machine_of(box).services["relay-r"]
+    assert service is not None
+    assert dict(service.overrides)["smtp_bind_address"] == "127.0.0.9"
+    assert dict(service.overrides)["smtp_tls_security_level"] == "encrypt"
+
+
+def test_a_service_that_is_not_ours_is_refused(box: Box) -> None:
+    """A service of that name in master.cf stops the run before anything is changed."""
+    prepare(box, BASE_MAIN_CF)
+    path = box.postfix_dir / "master.cf"
+    path.write_text(f"{MASTER_CF}relay-r unix - - n - - smtp\n")
+    box.write("relay.yaml", "version: 1\nrelays: {r: {host: r.test}}\ndefault: r\n")
+    before = box.snapshot()
+    for command in ("plan", "apply"):
+        result = box.run(command)
+        remedy = "give the relay another name, or take the service away"
+        assert result.code == os.EX_CONFIG
+        assert f"master.cf:8: a service relay-r is there that is not ours -- {remedy}" in result.err
+        assert box.snapshot() == before
+
+
+@pytest.mark.parametrize(
+    ("recipient", "domain", "parameter"),
+    [
+        ("localhost", "localhost", "mydestination"),
+        ("me@Mail.example.test", "mail.example.test", "mydestination"),
+        (".example.test", "mail.example.test", "mydestination"),
+        ("own.test", "own.test", "virtual_mailbox_domains"),
+    ],
+)
+def test_a_recipient_that_is_local(box: Box, recipient: str, domain: str, parameter: str) -> None:
+    """Mail for what main.cf itself names as its own must not leave: an error, and nothing is changed."""
+    local = "mydestination = $myhostname, localhost, hash:/x\nvirtual_mailbox_domains = own.test, /etc/vhost\n"
+    prepare(box, BASE_MAIN_CF.replace("mydestination = localhost\n", local))
+    box.write(
+        "relay.yaml", f"version: 1\nrelays: {{r: {{host: r.test}}}}\nrecipients: {{{recipient}: r, far.test: r}}\n"
+    )
+    before = box.snapshot()
+    result = box.run("apply")
+    text = f"recipient {recipient.lower()}: {domain} is local to this server ({parameter} in main.cf): its mail would leave"
+    assert result.code == os.EX_CONFIG
+    assert f"relay.yaml: {text} -- take the line away, or the domain from main.cf" in result.err
+    assert box.snapshot() == before
+
+
+def test_direct_is_direct_whatever_main_cf_says(box: Box) -> None:
+    """``default: direct`` counts before main.cf's own default_transport, which comes back with the file gone."""
+    prepare(box, f"{BASE_MAIN_CF}default_transport = error:no\n")
+    apply(box, State({}, {"relay.yaml": "version: 1\ndefault: direct\n"}))
+    assert box.postconf_n()["default_transport"] == "smtp:"
+    apply(box, State({}, {"relay.yaml": "version: 1\n"}))
+    assert box.postconf_n()["default_transport"] == "error:no"
+
+
+def test_without_master_cf_nothing_is_changed(box: Box) -> None:
+    """Services need master.cf: where it is missing, the run ends before anything is written."""
+    box.write("relay.yaml", "version: 1\nrelays: {r: {host: r.test, login: {username: u, password: p}}}\ndefault: r\n")
+    before = box.snapshot()
+    result = box.run("apply")
+    assert result.code == os.EX_UNAVAILABLE
+    assert "master.cf cannot be read" in result.err
+    assert box.snapshot() == before
+    assert not (box.postfix_dir / "relay.d").exists()
+
+
+def test_modes(box: Box) -> None:
+    """Each table is 0600, their directory 0700; master.cf keeps its mode."""
+    prepare(box, BASE_MAIN_CF)
+    (box.postfix_dir / "master.cf").chmod(0o640)
+    box.write("relay.yaml", "version: 1\nrelays: {r: {host: r.test, login: {username: u, password: p}}}\ndefault: r\n")
+    box.apply()
+    modes = {path.name: path.stat().st_mode & 0o777 for path in (box.postfix_dir / "relay.d").iterdir()}
+    assert modes == {"r.sasl": 0o600}
+    assert (box.postfix_dir / "relay.d").stat().st_mode & 0o777 == 0o700
+    assert (box.postfix_dir / "master.cf").stat().st_mode & 0o777 == 0o640
+
+
+def _set(box: Box, name: str, value: str) -> None:
+    """Set a parameter as somebody else would."""
+    lines = [line for line in box.main_cf.read_text().splitlines() if not line.startswith(f"{name} =")]
+    box.write_main_cf("\n".join([*lines, f"{name} = {value}", ""]))
+    then = time.time() - 60
+    os.utime(box.main_cf, (then, then))
+    assert shutil.which("postconf")

@@ -1,0 +1,104 @@
+"""Killed anywhere while relays with a transport of their own change: the next run ends as a first boot would.
+
+A run is killed at its fifth operation that touches the machine, another at its ninth, and so on
+(``tests/support/killer.py``); after each kill, runs with the same inputs, with others, and with none are tried.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.apply.test_transports_convergence import MAPS, State, apply, first_boot
+from tests.support.machine import machine_of, prepare
+from tests.support.sandbox import BASE_MAIN_CF, Box
+from tests.support.scene import programs_with, run_to_its_end, running_master
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+STEP = 4
+#: Fewer operations than any of these runs has would mean that they are not counted.
+OPERATIONS_MIN = 40
+_TEXT = """\
+version: 1
+relays:
+  a: {{host: {host}, tls: {{level: {level}}}, login: {{username: u, password: s3cret-{n}}}}}
+  {other}: {{host: c.test}}
+default: a
+senders:
+  one.test: {{relay: a, login: {{username: own, password: s3cret-{n}}}}}
+  two.test: {other}
+  out.test: direct
+"""
+ONE = State({}, {"relay.yaml": _TEXT.format(host="a.test", level="secure", other="b", n=1)})
+TWO = State({}, {"relay.yaml": _TEXT.format(host="b.test", level="encrypt", other="c", n=2)})
+TRANSITIONS = {
+    "a relay changes its host": (ONE, TWO),
+    "maps to transports": (MAPS, ONE),
+    "transports to maps": (TWO, MAPS),
+}
+
+
+def _run_killed(box: Box, number: int, state: State) -> int:
+    """Run ``apply`` until its ``number``-th operation, and give its exit code."""
+    for name, text in state.files.items():
+        (box.config_dir / name).write_text(text)
+    for path in box.config_dir.iterdir():
+        if path.name not in state.files:
+            path.unlink()
+    command = [
+        sys.executable,
+        "-m",
+        "tests.support.killer",
+        str(number),
+        *box.arguments("--log-level", "error", "apply"),
+    ]
+    return run_to_its_end(command, {"PATH": os.environ["PATH"], **state.env})
+
+
+def _check_modes(box: Box) -> None:
+    for path in box.postfix_dir.rglob("*"):
+        if path.is_file() and b"s3cret" in path.read_bytes():
+            assert path.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", TRANSITIONS)
+def test_killed_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """With a Postfix that runs, so that every phase is gone through: the next run does all that is left."""
+    old, new = TRANSITIONS[name]
+    monkeypatch.setenv("PATH", f"{programs_with(tmp_path, postfix='exit 0')}:{os.environ['PATH']}")
+    monkeypatch.setattr("dms_relay.postfix.programs._RELOAD_GRACE", 0)
+    base = f"{BASE_MAIN_CF}queue_directory = {tmp_path}\ntransport_maps = hash:/before\n"
+    expected = [(state, first_boot(state, base)) for state in (new, old, State())]
+    box, start, killed = Box(tmp_path / "box"), tmp_path / "start", tmp_path / "killed"
+    prepare(box, base)
+    with running_master(tmp_path, box.postfix_dir):
+        apply(box, old)
+        shutil.copytree(box.postfix_dir, start)
+        number = 1
+        while True:
+            number += STEP
+            _restore(box, start)
+            if _run_killed(box, number, new) != -signal.SIGKILL:
+                break
+            _check_modes(box)
+            shutil.rmtree(killed, ignore_errors=True)
+            shutil.copytree(box.postfix_dir, killed)
+            for state, machine in expected:
+                _restore(box, killed)
+                apply(box, state)
+                assert machine_of(box) == machine
+    assert number > OPERATIONS_MIN
+    assert machine_of(box) == expected[0][1]
+
+
+def _restore(box: Box, kept: Path) -> None:
+    shutil.rmtree(box.postfix_dir)
+    shutil.copytree(kept, box.postfix_dir)

@@ -1,0 +1,1 @@
+"""The contract with relay.sh: recorded runs, and each difference on purpose."""

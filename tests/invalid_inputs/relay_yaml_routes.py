@@ -1,0 +1,189 @@
+"""Routes in ``relay.yaml`` that cannot be used, and settings that do not go with it."""
+
+from __future__ import annotations
+
+from tests.invalid_inputs.relay_yaml_kinds import text, who
+
+HASH = "the key begins with #, which begins a comment in Postfix's table -- use another address"
+STAR = "* is not a pattern here -- write the domain alone"
+LEAVES = "its mail would leave, and not arrive here -- take the line away"
+TWICE = "already -- keep one of the two: YAML would drop the first without a word"
+NO_SUCH_RELAY = "no relay of this name is there -- write"
+WRITE_ADDRESS = "write @domain or user@domain"
+NOT_A_DOMAIN = "is not valid -- use letters, digits, hyphens and dots only"
+LEVEL_WORDS = "the value is not known -- write one of secure, verify, dane-only, dane, encrypt, may, none"
+SAY_IN_FILE = " -- choose secure or encrypt, or say it in relay.yaml"
+UNUSED = "nobody uses relay r -- name it as default, or for a sender"
+DOT = "a dot before a domain means all below it for recipients only -- name each domain"
+
+ROUTES = (
+    text(
+        "relays that are not there",
+        (
+            "version: 1\n"
+            "default: rr\n"
+            "relays:\n"
+            "  r1: {host: r.test}\n"
+            "senders:\n"
+            "  a.test: zzz\n"
+            "  b.test: {relay: dirct}\n"
+            "recipients:\n"
+            "  c.test: r2\n"
+        ),
+        f"2:10: {NO_SUCH_RELAY} r1 or direct, or add it to relays",
+        f"6:11: {NO_SUCH_RELAY} r1 or direct, or add it to relays",
+        f"7:19: {NO_SUCH_RELAY} direct",
+        f"9:11: {NO_SUCH_RELAY} r1 or direct, or add it to relays",
+    ),
+    text("no relays at all", "version: 1\ndefault: ses\n", f"2:10: {NO_SUCH_RELAY} direct, or add it to relays"),
+    who(
+        "direct with a login",
+        "senders:\n  a.test: {relay: direct, login: {username: u, password: s3cret-P4ss}}\n",
+        "5:34: a login for mail that goes direct: it would be offered to strangers -- take it away",
+    ),
+    who(
+        "the null sender with a login",
+        'senders:\n  "<>": {relay: r, login: {username: u, password: s3cret-P4ss}}\n',
+        "5:27: the null sender has no login of its own -- it uses the relay's: take this one away",
+    ),
+    who(
+        "a sender without a relay",
+        "senders:\n  a.test: {login: {username: u, password: s3cret-P4ss}}\n  b.test: [r]\n",
+        "5:11: relay is missing -- write relay: the name of a relay, or direct",
+        "6:11: a list in place of the name of a relay, or direct -- write the name of a relay, or direct",
+    ),
+    who(
+        "senders twice",
+        'senders:\n  a.test: r\n  "@A.test": r\n  u@a.test: r\n  U@A.test: r\n  <>: r\n  "<>": r\n',
+        f"6:3: the key stands at 5:3 {TWICE}",
+        f"8:3: the key stands at 7:3 {TWICE}",
+        f"10:3: the key stands at 9:3 {TWICE}",
+    ),
+    who(
+        "no senders",
+        (
+            "senders:\n"
+            '  "*": r\n'
+            "  .a.test: r\n"
+            '  "@.a.test": r\n'
+            "  -x: r\n"
+            "  x y@a.test: r\n"
+            "  x@@y: r\n"
+            "  user:s3cret-P4ss@a.test: r\n"
+            '  "#x@a.test": r\n'
+            '  "*@a.test": r\n'
+        ),
+        "5:3: * is no sender -- write default: for every other sender",
+        f"6:3: {DOT}",
+        f"7:3: {DOT}",
+        f"8:3: domain in the key {NOT_A_DOMAIN}",
+        f"9:3: the key holds a quote, a backslash or a control character -- {WRITE_ADDRESS}",
+        f"10:3: the key is no address -- {WRITE_ADDRESS}",
+        f"11:3: the key is no address -- {WRITE_ADDRESS}",
+        f"12:3: {HASH}",
+        f"13:3: {STAR}",
+    ),
+    who(
+        "recipients twice",
+        'recipients:\n  a.test: r\n  "@A.test": r\n  .a.test: r\n  .A.test: r\n',
+        f"6:3: the key stands at 5:3 {TWICE}",
+        f"8:3: the key stands at 7:3 {TWICE}",
+    ),
+    who(
+        "no recipients",
+        'recipients:\n  "*": r\n  <>: r\n  ..a: r\n  "@.a": r\n  "a b@c.test": r\n  "#x@c.test": r\n  "*@c.test": r\n',
+        "5:3: * is no recipient -- write default: for all other mail",
+        "6:3: <> is a sender, and no recipient -- write it below senders",
+        f'7:3: domain ".a" {NOT_A_DOMAIN}',
+        f"8:3: domain in the key {NOT_A_DOMAIN}",
+        f"9:3: the key holds a quote, a backslash or a control character -- {WRITE_ADDRESS}",
+        f"10:3: {HASH}",
+        f"11:3: {STAR}",
+    ),
+    who(
+        "a domain of this server, of vhost",
+        ("default: r\nrecipients:\n  m.test: r\n  .test: r\n  u@M.test: direct\n  .m.test: r\n  other.test: r\n"),
+        f"6:3: m.test is a domain of this server (vhost:1): {LEAVES}",
+        f"7:3: m.test is a domain of this server (vhost:1): {LEAVES}",
+        f"8:3: m.test is a domain of this server (vhost:1): {LEAVES}",
+        files={"vhost": "m.test\n"},
+    ),
+    who(
+        "a domain of this server, of postfix-accounts.cf",
+        ("default: r\nrecipients:\n  m.test: r\n  .test: r\n  u@M.test: direct\n  .m.test: r\n  other.test: r\n"),
+        f"6:3: M.test is a domain of this server (postfix-accounts.cf:1): {LEAVES}",
+        f"7:3: M.test is a domain of this server (postfix-accounts.cf:1): {LEAVES}",
+        f"8:3: M.test is a domain of this server (postfix-accounts.cf:1): {LEAVES}",
+        files={"postfix-accounts.cf": "a@M.test|{SHA}s3cret-P4ss\n"},
+    ),
+    who(
+        "a domain of this server, of postfix-virtual.cf",
+        ("default: r\nrecipients:\n  m.test: r\n  .test: r\n  u@M.test: direct\n  .m.test: r\n  other.test: r\n"),
+        f"6:3: m.test is a domain of this server (postfix-virtual.cf:1): {LEAVES}",
+        f"7:3: m.test is a domain of this server (postfix-virtual.cf:1): {LEAVES}",
+        f"8:3: m.test is a domain of this server (postfix-virtual.cf:1): {LEAVES}",
+        files={"postfix-virtual.cf": "a@m.test b@x.test\n"},
+    ),
+)
+
+SETTINGS = (
+    who(
+        "maps",
+        "default: r\n",
+        "env RELAY_ROUTING: there is a relay.yaml, which maps cannot carry -- take RELAY_ROUTING=maps away, or relay.yaml",
+        env={"RELAY_ROUTING": "maps"},
+    ),
+    who(
+        "another routing",
+        "default: r\n",
+        "env RELAY_ROUTING: the value is not known -- write one of maps, transports",
+        env={"RELAY_ROUTING": "tables"},
+    ),
+    who("another level", "default: r\n", f"env RELAY_TLS_LEVEL: {LEVEL_WORDS}", env={"RELAY_TLS_LEVEL": "high"}),
+    who(
+        "level fingerprint",
+        "default: r\n",
+        f"env RELAY_TLS_LEVEL: {LEVEL_WORDS}",
+        env={"RELAY_TLS_LEVEL": "fingerprint"},
+    ),
+    who(
+        "level may with a login",
+        "",
+        f"env RELAY_TLS_LEVEL: level may does not protect the login at relay e-test-25{SAY_IN_FILE}",
+        env={
+            "RELAY_TLS_LEVEL": "may",
+            "DEFAULT_RELAY_HOST": "[e.test]:25",
+            "RELAY_USER": "u",
+            "RELAY_PASSWORD": "s3cret-P4ss",
+        },
+        warnings=(f"relay.yaml:3:3: {UNUSED}",),
+    ),
+    who(
+        "level NONE with a login",
+        "",
+        f"env RELAY_TLS_LEVEL: level none does not protect the login at relay e-test-25{SAY_IN_FILE}",
+        env={
+            "RELAY_TLS_LEVEL": "NONE",
+            "DEFAULT_RELAY_HOST": "[e.test]:25",
+            "RELAY_USER": "u",
+            "RELAY_PASSWORD": "s3cret-P4ss",
+        },
+        warnings=(f"relay.yaml:3:3: {UNUSED}",),
+    ),
+    who(
+        "level may with port 465",
+        "senders: {a.test: r}\n",
+        "env RELAY_TLS_LEVEL: [e.test]:465: TLS from the first octet (port 465) cannot be at level may -- "
+        "set RELAY_TLS_LEVEL=encrypt, or write relay.yaml",
+        env={"RELAY_TLS_LEVEL": "may", "DEFAULT_RELAY_HOST": "[e.test]:465"},
+    ),
+    who(
+        "level secure with an address",
+        "senders: {a.test: r}\n",
+        "env DEFAULT_RELAY_HOST: [192.0.2.1]:25: level secure for an address, which no certificate can pass -- "
+        "name the host, or write relay.yaml with tls: {match: …}",
+        env={"RELAY_TLS_LEVEL": "secure", "DEFAULT_RELAY_HOST": "[192.0.2.1]:25"},
+    ),
+)
+
+CASES = (*ROUTES, *SETTINGS)

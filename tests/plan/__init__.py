@@ -1,0 +1,1 @@
+"""The changes, and their order."""

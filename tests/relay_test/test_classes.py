@@ -1,0 +1,372 @@
+"""For each class of failure a real server on loopback that behaves so; the message, cause and remedy that it gets."""
+
+from __future__ import annotations
+
+import ssl
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from dms_relay.model import SYSTEM_AUTHORITIES
+from testbed import PLAIN, SMTPS, WORLD, Auth, Certificate, Mode, Tls
+from testbed.listener import Listener, closing, saying, silent
+from tests.relay_test.scene import SHORT, advice, told
+
+if TYPE_CHECKING:
+    from testbed.listener import Client
+    from tests.relay_test.scene import Scene
+
+CLEAR: dict[str, Any] = {"level": "none", "allow_cleartext_login": True}
+ODD_PORT = "use the port that the service names: mostly 587, or 465 with TLS from the first octet"  # as for a refusal
+TLS_PORT = "use the port that the service names for TLS: 587, or 465 with TLS from the first octet"
+HELLO = "220 odd.test ESMTP\r\n"
+
+
+def test_refused(scene: Scene) -> None:
+    """Nobody listens at the port."""
+    relay = scene.relay("gone", Mode())
+    relay.stop()
+    result = scene.result()
+    assert told(result) == ("refused", "the connection was refused", None)
+    assert advice(result) == (
+        "the host is there and nothing listens at this port, or a firewall refuses it",
+        ODD_PORT,
+    )
+    assert (result["host"], result["address"], result["port"]) == ("gone.test", relay.host, relay.port)
+
+
+def test_timed_out(scene: Scene) -> None:
+    """A server that takes the connection and says nothing, in the clear or with TLS."""
+    with Listener(silent) as server:
+        scene.name("silent", server.host, server.port, **CLEAR)
+        result = scene.result(timeout=SHORT)
+    assert told(result) == ("timed out", "no greeting in 0.5 s", None)
+    assert advice(result) == (
+        "the host is down or slow, or a firewall drops what is sent there",
+        "try again with a longer --timeout; where it stays so, ask whoever runs the network, or the service",
+    )
+
+
+def test_timed_out_by_drops(scene: Scene) -> None:
+    """An octet now and then does not stretch the time for a reply."""
+
+    def serve(client: Client) -> None:
+        for octet in "220 v":
+            client.say(octet)
+        silent(client)
+
+    with Listener(serve) as server:
+        scene.name("drops", server.host, server.port, **CLEAR)
+        assert told(scene.result(timeout=SHORT))[:2] == ("timed out", "no greeting in 0.5 s")
+
+
+def test_connection_lost(scene: Scene) -> None:
+    """A server that closes the connection without a word."""
+    with Listener(closing) as server:
+        scene.name("closing", server.host, server.port, **CLEAR)
+        result = scene.result()
+    assert result["result"] == "connection lost"
+    assert result["failure"]["what"] in {
+        "the server closed the connection before the greeting",
+        "the connection broke before the greeting: Connection reset by peer",
+    }
+    assert advice(result) == (
+        "the server ends connections from this machine: too many at once, or not from this address",
+        "try again later; ask the service whether it takes connections from this machine's address",
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("HTTP/1.1 400 Bad Request\r\n\r\n", "the greeting is not SMTP"),
+        ("x" * 20000, "the greeting has a line of more than 12288 octets"),
+        ("220-more\r\n" * 300, "the greeting has more than 200 lines"),
+    ],
+)
+def test_not_smtp(scene: Scene, text: str, what: str) -> None:
+    """A web server, and servers that say more than SMTP allows; nothing of it is shown."""
+    with Listener(saying(text)) as server:
+        scene.name("web", server.host, server.port, **CLEAR)
+        result = scene.result()
+    assert told(result) == ("not SMTP", what, None)
+    assert advice(result) == ("something else than a mail server answers at this port", ODD_PORT)
+
+
+def test_no_tls_offered(scene: Scene) -> None:
+    """A server without STARTTLS at a level that needs it: it sees no login."""
+    relay = scene.relay("no-tls", Mode(Tls.NONE), level="encrypt")
+    result = scene.result()
+    assert told(result) == ("no TLS offered", "the server does not offer STARTTLS", None)
+    assert advice(result) == (
+        "this port has no TLS, or something in between takes STARTTLS out of the server's answers",
+        TLS_PORT,
+    )
+    assert relay.attempts == ()
+
+
+def test_starttls_refused(scene: Scene) -> None:
+    """A server that offers STARTTLS and refuses it is one without TLS; what it says is shown."""
+    relay = scene.relay("refuses", Mode(refusals={"STARTTLS": "454 4.7.0 TLS not available"}), level="encrypt")
+    assert told(scene.result()) == ("no TLS offered", "STARTTLS was refused", "454 4.7.0 TLS not available")
+    assert relay.attempts == ()
+
+
+def test_handshake(scene: Scene) -> None:
+    """A server that knows old versions of TLS only. Postfix 3.7.11 says the same of it."""
+    relay = scene.relay("old", Mode(newest_tls=ssl.TLSVersion.TLSv1_1), level="encrypt")
+    result = scene.result()
+    assert result["result"] == "TLS handshake"
+    assert result["failure"]["what"].startswith("the TLS handshake failed: ")
+    assert advice(result) == (
+        "the server knows no version of TLS from 1.2 on, or none that main.cf allows, or no cipher in common",
+        "ask the service for TLSv1.2 or later; look at smtp_tls_mandatory_protocols and smtp_tls_protocols in main.cf",
+    )
+    assert relay.attempts == ()
+
+
+@pytest.mark.parametrize("allowed", [">=TLSv1.3", "!SSLv2, !SSLv3, !TLSv1, !TLSv1.1, !TLSv1.2", "TLSv1.3"])
+def test_version_that_main_cf_does_not_allow(scene: Scene, allowed: str) -> None:
+    """``smtp_tls_mandatory_protocols`` counts, in each way in which it can be written."""
+    scene.main_cf(f"smtp_tls_mandatory_protocols = {allowed}\n")
+    scene.relay("old", Mode(newest_tls=ssl.TLSVersion.TLSv1_2), level="encrypt")
+    assert scene.result()["result"] == "TLS handshake"
+
+
+def test_version_that_is_too_new(scene: Scene) -> None:
+    """What main.cf does not allow does not pass, where no older version comes about."""
+    scene.main_cf("smtp_tls_mandatory_protocols = TLSv1.1\n")
+    relay = scene.relay("new", Mode(), level="encrypt")
+    what = "the server uses TLSv1.2, which main.cf does not allow"
+    assert told(scene.result()) == ("TLS handshake", what, None)
+    assert relay.attempts == ()
+
+
+def test_certificate_of_another_name(scene: Scene) -> None:
+    """The certificate is for another host."""
+    relay = scene.relay("named", Mode(certificate=Certificate.OTHER_NAME))
+    result = scene.result()
+    what = "the certificate is for other.test, not for named.test or .named.test"
+    assert told(result) == ("certificate", what, None)
+    assert advice(result) == (
+        "the host goes by another name, or somebody else answers in its place",
+        "write a name of the certificate as the host, if it is the service's; or put it into tls: {match: …}",
+    )
+    assert relay.attempts == ()
+
+
+def test_certificate_expired(scene: Scene) -> None:
+    """The certificate's time is over."""
+    relay = scene.relay("expired", Mode(certificate=Certificate.EXPIRED))
+    result = scene.result()
+    assert told(result) == ("certificate", "the certificate does not pass: certificate has expired", None)
+    assert advice(result) == (
+        "the certificate's time is over, or this machine's clock is wrong",
+        "have the certificate renewed at the relay; look at the clock with: date -u",
+    )
+    assert (relay.attempts, result["remarks"]) == ((), [])
+
+
+def test_certificate_of_an_unknown_authority(scene: Scene) -> None:
+    """Nobody that is trusted vouches for the certificate."""
+    relay = scene.relay("unknown", Mode(certificate=Certificate.UNKNOWN_AUTHORITY))
+    result = scene.result()
+    what = "the certificate does not pass: unable to get local issuer certificate"
+    assert told(result) == ("certificate", what, None)
+    assert advice(result) == (
+        "no authority that is trusted here vouches for it: it is the relay's own, or somebody answers in its place",
+        "have tls: {ca_file: …} name a file with the authority's certificate in it; Debian's own is "
+        + SYSTEM_AUTHORITIES,
+    )
+    assert relay.attempts == ()
+
+
+def test_certificate_without_the_fingerprint(scene: Scene) -> None:
+    """The certificate has another fingerprint; the one that it has is shown."""
+    relay = scene.relay("other", Mode(), level="fingerprint", fingerprints=[":".join(["AB"] * 32)])
+    result = scene.result()
+    what = f"no fingerprint fits: that of the certificate is {relay.fingerprint} (SHA-256)"
+    assert told(result) == ("certificate", what, None)
+    assert advice(result) == (
+        "the server has a new certificate, or somebody else answers in its place",
+        "ask the service for the fingerprint; where it is the one shown, put it into tls: {fingerprints: …}",
+    )
+    assert relay.attempts == ()
+
+
+def test_implicit_tls_expected(scene: Scene) -> None:
+    """A server with TLS from the first octet, where STARTTLS is configured; its certificate is shown all the same."""
+    relay = scene.relay("smtps", SMTPS)
+    result = scene.result(timeout=SHORT)
+    what = "no greeting in 0.5 s, but the server takes TLS from the first octet"
+    assert told(result) == ("implicit TLS expected", what, None)
+    assert advice(result) == (
+        f"port {relay.port} wants TLS from the first octet (SMTPS), and it is tried without",
+        "write tls: {mode: implicit} (with level encrypt or a stronger one); or use port 587",
+    )
+    assert result["tls"]["certificate"]["names"] == ["smtps.test"]
+    assert relay.attempts == ()
+
+
+def test_starttls_expected(scene: Scene) -> None:
+    """The reverse: a server that greets in the clear, where TLS from the first octet is configured."""
+    relay = scene.relay("submission", Mode(), mode="implicit")
+    result = scene.result()
+    assert result["result"] == "STARTTLS expected"
+    assert result["failure"]["what"].endswith(", because the server speaks first, without TLS")
+    assert advice(result) == (
+        f"port {relay.port} wants STARTTLS, and TLS from the first octet is configured",
+        "write tls: {mode: starttls}; or use port 465",
+    )
+    assert relay.attempts == ()
+
+
+@pytest.mark.parametrize("level", ["dane", "dane-only"])
+def test_not_checked(scene: Scene, level: str) -> None:
+    """At the levels of DANE the command says what it cannot check, and sends no login."""
+    relay = scene.relay("dane", Mode(), level=level, allow_cleartext_login=True)
+    result = scene.result()
+    assert result["result"] == "not checked"
+    assert result["failure"]["what"].startswith("no TLSA record is looked up here")
+    assert advice(result) == (
+        "this command does not look up TLSA records, and sends no login where it cannot tell whether the level is reached",
+        f"try: posttls-finger -l {level} '[dane.test]:{relay.port}'",
+    )
+    assert (relay.attempts, result["tls"]["protocol"]) == ((), "TLSv1.3")
+
+
+def test_no_auth_offered(scene: Scene) -> None:
+    """A server that takes no logins, inside TLS."""
+    relay = scene.relay("world", WORLD)
+    result = scene.result()
+    assert told(result) == ("no AUTH offered", "the server does not offer AUTH inside TLS", None)
+    assert advice(result) == (
+        "this server takes mail without a login, or knows this machine by its address",
+        "use port 587 or 465 of the service; or take the login away where none is needed",
+    )
+    assert relay.attempts == ()
+
+
+def test_no_auth_offered_in_the_clear(scene: Scene) -> None:
+    """A server that takes logins inside TLS only, at a level without TLS."""
+    scene.relay("clear", Mode(), **CLEAR)
+    result = scene.result()
+    assert told(result) == ("no AUTH offered", "the server does not offer AUTH in the clear", None)
+    assert advice(result) == (
+        "many servers offer AUTH inside TLS only",
+        "set a level that uses TLS: encrypt, or better secure",
+    )
+
+
+@pytest.mark.parametrize(
+    ("greeting", "is_temporary"),
+    [("554 5.7.1 not from you", False), ("421 4.3.2 too busy", True)],
+)
+def test_rejected_at_the_greeting(scene: Scene, greeting: str, *, is_temporary: bool) -> None:
+    """A greeting that is none; a temporary refusal has another remedy than one for good."""
+    scene.relay("rejects", Mode(greeting=greeting))
+    result = scene.result()
+    assert told(result) == ("rejected", "the server greets with a refusal", greeting)
+    assert advice(result) == (TEMPORARY if is_temporary else FOR_GOOD)
+
+
+TEMPORARY = (
+    "the server puts it off: overload, a limit, or too many attempts from here",
+    "wait, then try again; where it stays so, ask the service with its reply",
+)
+FOR_GOOD = (
+    "the server does not want this machine, its name, or an address: see its reply",
+    "look at the reply; mostly the sender must be proved to be yours at the service, or this machine's address allowed",
+)
+
+
+def test_rejected_by_name(scene: Scene) -> None:
+    """A server that takes neither EHLO nor HELO with our name, which is main.cf's."""
+    refusal = "550 5.7.1 that is not you"
+    scene.relay("picky", Mode(refusals={"EHLO": refusal, "HELO": refusal}))
+    assert told(scene.result()) == ("rejected", "the server does not take EHLO mail.example.test", refusal)
+
+
+def test_a_server_without_extensions(scene: Scene) -> None:
+    """A server that knows HELO alone has no TLS and no AUTH, and is fine where none is asked for."""
+    scene.relay("ancient", Mode(Tls.NONE, Auth.NONE, refusals={"EHLO": "502 what"}), login=False, level="may")
+    assert scene.result()["result"] == "ok"
+
+
+def test_without_a_login(scene: Scene) -> None:
+    """A relay that is used without a login is tried without AUTH; that it offers one is said."""
+    relay = scene.relay("open", Mode(Tls.OFFERED, Auth.OFFERED), login=False, level="encrypt")
+    result = scene.result()
+    assert (result["result"], result["login"], result["remarks"]) == (
+        "ok",
+        None,
+        ["the server offers AUTH, and no login is used here"],
+    )
+    assert relay.attempts == ()
+
+
+def test_dane_without_a_login(scene: Scene) -> None:
+    """At level dane a relay without a login is tried as at may, and it is said that Postfix may demand more."""
+    scene.relay("open", Mode(Tls.OFFERED, Auth.NONE), login=False, level="dane")
+    result = scene.result()
+    remark = "no TLSA record is looked up here: with one, Postfix demands more"
+    assert (result["result"], result["remarks"], result["tls"]["protocol"]) == ("ok", [remark], "TLSv1.3")
+
+
+def test_an_expiring_certificate(scene: Scene) -> None:
+    """A certificate that expires soon is remarked on, and no failure."""
+    scene.relay("soon", Mode(certificate=Certificate.EXPIRING))
+    result = scene.result()
+    assert (result["result"], result["remarks"]) == ("ok", ["the certificate expires in 4 days"])
+
+
+def test_an_expired_certificate_where_nobody_looks(scene: Scene) -> None:
+    """At level encrypt an expired certificate is a remark."""
+    scene.relay("expired", Mode(certificate=Certificate.EXPIRED), level="encrypt")
+    result = scene.result()
+    remark = "the certificate has expired, which this level does not look at"
+    assert (result["result"], result["remarks"]) == ("ok", [remark])
+
+
+def test_may_without_tls(scene: Scene) -> None:
+    """At level may all goes in the clear where there is no TLS, and it is said."""
+    scene.relay("plain", PLAIN, login=False, level="may")
+    remark = "the server does not offer STARTTLS, so all of it goes in the clear, as level may allows"
+    assert scene.result()["remarks"] == [remark]
+
+
+def test_may_with_a_handshake_that_fails(scene: Scene) -> None:
+    """At level may a handshake that fails is followed by a session in the clear, as Postfix does it."""
+    old = Mode(Tls.OFFERED, Auth.NONE, newest_tls=ssl.TLSVersion.TLSv1_1)
+    relay = scene.relay("old", old, login=False, level="may")
+    result = scene.result()
+    assert (result["result"], result["tls"]["protocol"], len(relay.connections)) == ("ok", None, 2)
+    assert result["remarks"][0].endswith(", so all of it goes in the clear, as level may allows")
+
+
+def test_may_with_a_login_and_a_handshake_that_fails(scene: Scene) -> None:
+    """Where there is a login, nothing follows, as in Postfix: whoever breaks the handshake in between must not get it."""
+    old = Mode(Tls.OFFERED, Auth.OFFERED, newest_tls=ssl.TLSVersion.TLSv1_1)
+    relay = scene.relay("old", old, level="may", allow_cleartext_login=True)
+    assert scene.result()["result"] == "TLS handshake"
+    assert (relay.attempts, len(relay.connections)) == ((), 1)
+
+
+def test_what_comes_before_tls_does_not_count(scene: Scene) -> None:
+    """What somebody in between adds behind the answer to STARTTLS is not taken for an answer inside TLS (CVE-2011-0411)."""
+    context = scene.stage.authority.server("odd.test").context
+
+    def serve(client: Client) -> None:
+        for text in (HELLO, "250-odd.test\r\n250 STARTTLS\r\n"):
+            client.say(text)
+            client.hear()
+        client.say("220 go on\r\n250-odd.test\r\n250 AUTH PLAIN\r\n")
+        client.start_tls(context)
+        client.hear()
+        client.say("250 odd.test\r\n")
+        silent(client)
+
+    with Listener(serve) as server:
+        scene.name("between", server.host, server.port, level="encrypt")
+        assert told(scene.result()) == ("no AUTH offered", "the server does not offer AUTH inside TLS", None)
+    assert server.lines == ["EHLO mail.example.test", "STARTTLS", "EHLO mail.example.test"]

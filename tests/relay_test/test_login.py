@@ -1,0 +1,215 @@
+"""AUTH: which mechanism, what each refusal means, and that no password is shown or tried twice."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from testbed import Auth, Login, Mode, Tls
+from testbed.listener import Listener
+from tests.relay_test.scene import PASSWORD, advice, told
+
+if TYPE_CHECKING:
+    from testbed import Relay
+    from testbed.listener import Client
+    from tests.relay_test.scene import Scene
+
+LOGINS = {"r-user": PASSWORD}
+CLEAR: dict[str, Any] = {"level": "none", "allow_cleartext_login": True}
+NOT_OURS = (
+    "the server takes no user name with a password in the ways that are tried here: PLAIN, LOGIN, CRAM-MD5."
+    " XOAUTH2 and OAUTHBEARER want a token, which Postfix does not have; SCRAM and DIGEST-MD5 Postfix may have"
+)
+WRONG = (
+    "user name or password is wrong, or is not the one for SMTP, which many services have",
+    "correct the login that relay.yaml:5:7 names; for SMTP many services have credentials of their own",
+)
+
+
+@pytest.mark.parametrize("mechanism", ["PLAIN", "LOGIN", "CRAM-MD5"])
+def test_mechanisms(scene: Scene, mechanism: str) -> None:
+    """A server that has one of the mechanisms alone gets the login by it."""
+    relay = scene.relay("r", Mode(mechanisms=(mechanism,), logins=LOGINS))
+    result = scene.result()
+    assert (result["result"], result["mechanism"]) == ("ok", mechanism)
+    assert [(a.login, a.accepted, a.tls) for a in relay.attempts] == [(Login("r-user", PASSWORD), True, "TLSv1.3")]
+
+
+def test_plain_comes_first_inside_tls(scene: Scene) -> None:
+    """Inside TLS PLAIN comes before the others, in whatever order the server has them."""
+    scene.relay("r", Mode(mechanisms=("CRAM-MD5", "LOGIN", "PLAIN"), logins=LOGINS))
+    assert scene.result()["mechanism"] == "PLAIN"
+
+
+def test_cram_md5_comes_first_in_the_clear(scene: Scene) -> None:
+    """In the clear, where that is meant, the password does not travel if it need not."""
+    mode = Mode(Tls.NONE, Auth.DEMANDED, mechanisms=("PLAIN", "LOGIN", "CRAM-MD5"), logins=LOGINS)
+    relay = scene.relay("r", mode, **CLEAR)
+    assert (scene.result()["mechanism"], len(relay.attempts)) == ("CRAM-MD5", 1)
+
+
+@pytest.mark.parametrize("offered", [("XOAUTH2", "OAUTHBEARER"), ("SCRAM-SHA-256",)])
+def test_no_mechanism_that_is_here(scene: Scene, offered: tuple[str, ...]) -> None:
+    """A server without a mechanism of ours gets nothing."""
+    relay = scene.relay("r", Mode(mechanisms=offered))
+    result = scene.result()
+    assert told(result) == ("mechanism", f"the server offers AUTH with {' '.join(offered)} only", None)
+    assert advice(result) == (
+        NOT_OURS,
+        "ask the service for SMTP with a password: another port, or a setting of the account",
+    )
+    assert relay.attempts == ()
+
+
+REPLIES = {
+    "535 5.7.8 Authentication credentials invalid": "wrong login",
+    "535 authentication failed": "wrong login",
+    "535-5.7.8 Username and Password not accepted": "wrong login",
+    "534 5.7.9 Application-specific password required": "wrong login",
+    "534 5.7.14 Please log in via your web browser and then try again": "wrong login",
+    "550 5.7.8 no": "wrong login",
+    "534 5.7.9 Authentication mechanism is too weak": "mechanism",
+    "538 5.7.11 Encryption required for requested authentication mechanism": "mechanism",
+    "504 5.5.4 Unrecognized authentication type": "mechanism",
+    "535 5.7.139 Authentication unsuccessful, basic authentication is disabled.": "mechanism",
+    "535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the Tenant": "mechanism",
+    "550 5.7.30 Basic authentication is not supported for Client Submission.": "mechanism",
+    "454 4.7.0 Temporary authentication failure": "rejected",
+    "421 4.7.0 Too many login attempts": "rejected",
+    "432 4.7.12 A password transition is needed": "rejected",
+    "530 5.7.0 Must issue a STARTTLS command first": "rejected",
+    "554 5.7.1 not from this address": "rejected",
+}
+
+
+@pytest.mark.parametrize("reply", REPLIES)
+def test_replies(scene: Scene, reply: str) -> None:
+    """Each way in which servers refuse a login has its class; the login was offered once, the reply is shown."""
+    said = f"{reply}\r\n535 5.7.8 more" if reply[3] == "-" else reply
+    relay = scene.relay("r", Mode(logins={}, auth_reply=said))
+    result = scene.result()
+    shown = f"{reply.replace('-', ' ', 1)} 5.7.8 more" if reply[3] == "-" else reply
+    assert told(result) == (REPLIES[reply], "AUTH PLAIN was refused", shown)
+    assert len(relay.attempts) == 1
+
+
+def test_wrong_login(scene: Scene) -> None:
+    """The remedy names the place of the login."""
+    scene.relay("r", Mode(logins={"r-user": "another"}))
+    assert advice(scene.result()) == WRONG
+
+
+def test_temporary(scene: Scene) -> None:
+    """A reply of 4xx says nothing of the login."""
+    scene.relay("r", Mode(logins={}, auth_reply="454 4.7.0 Temporary authentication failure"))
+    assert advice(scene.result()) == (
+        "the server puts it off: overload, a limit, or too many attempts from here",
+        "wait, then try again; where it stays so, ask the service with its reply",
+    )
+
+
+def test_password_not_taken(scene: Scene) -> None:
+    """A service that takes no password has another remedy than a wrong one."""
+    scene.relay("r", Mode(logins={}, auth_reply="538 5.7.11 Encryption required"))
+    assert advice(scene.result()) == (
+        "the server does not take this account's password in this way, right or wrong: see its reply",
+        "ask the service for SMTP with a password: another port, or a setting of the account",
+    )
+
+
+@pytest.mark.parametrize("mechanism", ["PLAIN", "LOGIN"])
+@pytest.mark.parametrize("echo", ["{password}", "{encoded}", "x{password}x{encoded}x"])
+def test_an_echo_is_masked(scene: Scene, echo: str, mechanism: str) -> None:
+    """A server that says the password back, plain or encoded, finds it masked: in the table, in JSON, in the log."""
+    scene.relay("r", Mode(logins={}, mechanisms=(mechanism,), auth_reply=f"535 5.7.8 {echo} is wrong"))
+    shown = echo.replace("{password}", "********").replace("{encoded}", "********")
+    assert scene.result()["failure"]["reply"] == f"535 5.7.8 {shown} is wrong"
+    assert f"  reply:   535 5.7.8 {shown} is wrong" in scene.run("--timeout", "5").out.splitlines()
+
+
+def test_a_user_name_that_is_the_password(scene: Scene) -> None:
+    """A token that is user name and password at once is shown nowhere."""
+    scene.relay("r", Mode(logins={}, auth_reply="535 5.7.8 {password} is unknown"))
+    scene.relays["r"]["login"]["username"] = PASSWORD
+    scene.write()
+    result = scene.run()
+    assert result.code == 1
+    assert "r, [r.test]:" in result.out
+    assert ", login ********: wrong login" in result.out
+
+
+def test_the_reply_cannot_steer_the_terminal(scene: Scene) -> None:
+    """Control characters in a reply become blanks, and a long reply is cut."""
+    scene.relay("r", Mode(logins={}, auth_reply=f"535 5.7.8 \x1b[2Jno\a {'x' * 600}"))
+    reply = scene.result()["failure"]["reply"]
+    assert reply.startswith("535 5.7.8 [2Jno xxx")
+    assert len(reply) == 401
+
+
+@pytest.mark.parametrize("password", ["pass word", "päss:wörd", "x" * 300, "\\$'\""])
+def test_any_password(scene: Scene, password: str) -> None:
+    """A password arrives as it is, whatever it is made of."""
+    relay = scene.relay("r", Mode(logins={"r-user": password}))
+    scene.relays["r"]["login"]["password"] = password
+    assert scene.result()["result"] == "ok"
+    assert [attempt.login for attempt in relay.attempts] == [Login("r-user", password)]
+
+
+def serve_bad_challenge(client: Client) -> None:
+    """Have a challenge that is no base64."""
+    for text in ("220 r", "250-r\r\n250 AUTH CRAM-MD5", "334 ???"):
+        client.say(f"{text}\r\n")
+        client.hear()
+
+
+def test_a_challenge_that_is_none(scene: Scene) -> None:
+    """A challenge that cannot be read is no SMTP; nothing is made of the password."""
+    with Listener(serve_bad_challenge) as server:
+        scene.name("r", server.host, server.port, **CLEAR)
+        result = scene.result()
+    assert told(result) == ("not SMTP", "the challenge of AUTH CRAM-MD5 is not base64", None)
+
+
+def at_service(scene: Scene, host: str, reply: str) -> Relay:
+    """Have a relay that has the name of a well-known service and refuses every login."""
+    relay = scene.stage.relay(host, Mode(logins={}, auth_reply=reply))
+    scene.names.records[host, "A"] = [relay.host]
+    scene.name("r", host, relay.port)
+    return relay
+
+
+HINTS = {
+    "smtp.gmail.com": "Gmail takes an app password, which needs 2-Step Verification; the account's own password is refused",
+    "email-smtp.eu-west-1.amazonaws.com": (
+        "Amazon SES takes SMTP credentials, made in its console for one region: they are not access keys of AWS"
+    ),
+    "smtp.sendgrid.net": "SendGrid's user name is the word apikey, and the password an API key",
+    "smtp-broadcasts.postmarkapp.com": (
+        "Postmark takes the Server API Token as user name and as password, or an SMTP token: access key, secret key"
+    ),
+    "smtp-relay.brevo.com": "Brevo takes an SMTP key, which is not an API key",
+    "in-v3.mailjet.com": "Mailjet's user name is the API key, and the password its secret key",
+    "smtp.eu.mailgun.org": "Mailgun has SMTP credentials for each domain; an API key is none",
+    "smtp.fastmail.com": "Fastmail takes an app password; the account's own password is refused",
+}
+
+
+@pytest.mark.parametrize("host", HINTS)
+def test_hints(scene: Scene, host: str) -> None:
+    """A wrong login at a well-known service is shown with what is known of it."""
+    at_service(scene, host, "535 5.7.8 no")
+    scene.write()
+    assert f"  hint:    {HINTS[host]}" in scene.run().out.splitlines()
+
+
+@pytest.mark.parametrize("host", ["smtp.office365.com", "smtp-mail.outlook.com"])
+def test_hint_of_microsoft(scene: Scene, host: str) -> None:
+    """Microsoft's refusal of passwords is told from a wrong password, and shown with what is known of it."""
+    at_service(scene, host, "550 5.7.30 Basic authentication is not supported for Client Submission.")
+    result = scene.result()
+    assert result["result"] == "mechanism"
+    (hint,) = result["failure"]["hints"]
+    assert hint.startswith(
+        ("Microsoft 365 is withdrawing logins by password", "Outlook.com takes no login by password")
+    )

@@ -1,0 +1,174 @@
+"""From the nexthop to an address, with a real name server on loopback."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from testbed import PLAIN, Mode
+from testbed.listener import Listener, saying
+from tests.relay_test.scene import SHORT, advice, told
+
+if TYPE_CHECKING:
+    from tests.relay_test.scene import Scene
+
+NAME_CAUSE = (
+    "a slip in the name, or a DNS that does not answer. Postfix asks the DNS alone: a name in /etc/hosts counts only"
+    " where main.cf says smtp_host_lookup = native"
+)
+OPEN: dict[str, Any] = {"login": False, "level": "may"}
+
+
+@pytest.mark.parametrize(
+    ("records", "what"),
+    [
+        ({}, "r.test is not in the DNS"),
+        ({("r.test", "TXT"): ['"x"']}, "r.test has no address in the DNS"),
+        ({("r.test", "BROKEN"): []}, "r.test could not be looked up: NoNameservers from the DNS"),
+        ({("r.test", "SILENT"): []}, "r.test could not be looked up: no answer from the DNS in 0.5 s"),
+    ],
+)
+def test_name(scene: Scene, records: dict[tuple[str, str], list[str]], what: str) -> None:
+    """A name that is not there, has no address, or is not answered for."""
+    scene.names.records |= records
+    scene.name("r", "r.test", 587)
+    result = scene.result(timeout=SHORT)
+    assert told(result) == ("name", what, None)
+    assert advice(result) == (
+        NAME_CAUSE,
+        "look for a slip in the name, or have it in the DNS that this machine asks (/etc/resolv.conf)",
+    )
+    assert (result["host"], result["address"]) == (None, None)
+
+
+def test_native(scene: Scene) -> None:
+    """Where main.cf says so, the system's own names count, alone or for what the DNS does not have, as localhost here."""
+    with Listener(saying("554 no\r\n")) as server:
+        scene.name("r", "localhost", server.port, **OPEN)
+        assert scene.result()["result"] == "name"
+        for lookup in ("native", "dns, native", "native, dns"):
+            scene.main_cf(f"smtp_host_lookup = {lookup}\ninet_protocols = ipv4\n")
+            assert told(scene.result())[::2] == ("rejected", "554 no")
+
+
+@pytest.mark.parametrize("off", ["smtp_dns_support_level = disabled", "disable_dns_lookups = yes"])
+def test_without_dns(scene: Scene, off: str) -> None:
+    """Where main.cf turns the DNS off, there is no MX either: a domain is its own host, by the system's names."""
+    scene.main_cf(f"{off}\ninet_protocols = ipv4\n")
+    with Listener(saying("554 no\r\n")) as server:
+        scene.name("r", "localhost", server.port, **OPEN)
+        scene.relays["r"]["mx"] = True
+        assert told(scene.result())[::2] == ("rejected", "554 no")
+
+
+def test_native_name_that_is_not_there(scene: Scene) -> None:
+    """A name that the system does not know either."""
+    scene.main_cf("smtp_host_lookup = native\n")
+    scene.name("r", "nobody.invalid", 587)
+    assert told(scene.result()) == ("name", "nobody.invalid has no address", None)
+
+
+def test_the_first_address_that_connects(scene: Scene) -> None:
+    """Of several addresses the first that takes the connection counts; the others are remarked on."""
+    relay = scene.relay("r", PLAIN, **OPEN)
+    scene.names.records["r.test", "AAAA"] = ["::1"]
+    result = scene.result()
+    assert (result["result"], result["address"]) == ("ok", relay.host)
+    assert result["remarks"][0] == "::1: the connection was refused, so the next address was taken"
+
+
+def test_no_address_connects(scene: Scene) -> None:
+    """Where none takes it, all are named."""
+    relay = scene.relay("r", PLAIN, **OPEN)
+    relay.stop()
+    scene.names.records["r.test", "AAAA"] = ["::1"]
+    what = f"::1: the connection was refused; {relay.host}: the connection was refused"
+    assert told(scene.result()) == ("refused", what, None)
+
+
+def test_ipv6(scene: Scene) -> None:
+    """An IPv6 address, by name and as it is."""
+    with Listener(saying("554 no\r\n"), "::1") as server:
+        scene.names.records["r.test", "AAAA"] = ["::1"]
+        scene.name("r", "r.test", server.port, **OPEN)
+        scene.name("s", "::1", server.port, **OPEN)
+        scene.write()
+        assert {result["address"] for result in scene.results().values()} == {"::1"}
+    assert server.connections == 2
+
+
+def test_inet_protocols(scene: Scene) -> None:
+    """An address of a family that main.cf does not have is not tried."""
+    relay = scene.relay("r", PLAIN, **OPEN)
+    scene.names.records["r.test", "AAAA"] = ["::1"]
+    scene.main_cf("inet_protocols = ipv4\n")
+    result = scene.result()
+    assert (result["address"], result["remarks"][1:]) == (relay.host, [])
+
+
+def mx(scene: Scene, *records: str) -> None:
+    """Have a relay by MX."""
+    relay = scene.relay("r", Mode(), login=False)
+    scene.names.records["domain.test", "MX"] = list(records)
+    scene.relays["r"] |= {"host": "domain.test", "port": relay.port, "mx": True}
+
+
+def test_mx(scene: Scene) -> None:
+    """Without brackets the MX hosts count, by preference; one without an address is passed over."""
+    mx(scene, "20 nobody.test.", "30 r.test.", "10 gone.test.")
+    scene.relays["r"]["tls"] |= {"level": "verify"}
+    result = scene.result()
+    assert (result["result"], result["host"], result["nexthop"].partition(":")[0]) == ("ok", "r.test", "domain.test")
+
+
+def test_secure_by_mx(scene: Scene) -> None:
+    """At level secure the certificate must have the nexthop's name, not the one that the DNS gave."""
+    mx(scene, "10 r.test.")
+    what = "the certificate is for r.test, not for domain.test or .domain.test"
+    assert told(scene.result()) == ("certificate", what, None)
+
+
+def test_no_mx(scene: Scene) -> None:
+    """A domain without MX is its own host."""
+    mx(scene)
+    scene.names.records |= {
+        ("domain.test", "MX"): [],
+        ("domain.test", "A"): scene.names.records["r.test", "A"],
+    }
+    scene.relays["r"]["tls"] |= {"level": "encrypt"}
+    assert scene.result()["host"] == "domain.test"
+
+
+def test_null_mx(scene: Scene) -> None:
+    """A domain that takes no mail."""
+    mx(scene, "0 .")
+    result = scene.result()
+    assert told(result) == ("name", "domain.test takes no mail: its MX record is empty (RFC 7505)", None)
+    port = scene.relays["r"]["port"]
+    assert advice(result) == (
+        "without brackets this is a mail domain, whose MX hosts are looked up",
+        f"write [domain.test]:{port} for the host itself; else look for a slip in the name",
+    )
+
+
+def test_mx_without_addresses(scene: Scene) -> None:
+    """MX hosts that are not there are a failure of the first."""
+    mx(scene, "10 gone.test.", "20 nobody.test.")
+    assert told(scene.result()) == ("name", "gone.test is not in the DNS", None)
+
+
+def test_five_addresses_at_most(scene: Scene) -> None:
+    """As Postfix, the command tries five addresses and no more."""
+    relay = scene.relay("r", PLAIN, **OPEN)
+    relay.stop()
+    scene.names.records["r.test", "A"] = [f"127.3.2.{number}" for number in range(1, 9)]
+    assert scene.result()["failure"]["what"].count("refused") == 5
+
+
+def test_a_name_in_another_script(scene: Scene) -> None:
+    """A name in another script is looked up as the DNS has it."""
+    relay = scene.relay("r", PLAIN, **OPEN)
+    scene.names.records["xn--bcher-kva.test", "A"] = [relay.host]
+    scene.relays["r"]["host"] = "bücher.test"
+    assert scene.result()["result"] == "ok"

@@ -1,0 +1,1 @@
+"""The text of tables and parameters."""

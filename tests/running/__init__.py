@@ -1,0 +1,1 @@
+"""What a running Postfix does: real relays, real deliveries."""

@@ -1,0 +1,126 @@
+"""No login leaks: random configurations and messages, and real servers that offer AUTH and write down what they get.
+
+`LEAK_EXAMPLES` is the number of configurations (1,000 in all if not set). The same configurations with maps must be found
+to leak, which proves that this test can fail.
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from dms_relay.cli import main
+from dms_relay.postfix.programs import Postfix as Door
+from testbed import STRANGER, Inputs, Postfix, Received, Relay, Stage
+from tests.running.leaks import SERVERS, STRANGERS, Config, configs, is_own, messages, write_cf, write_yaml
+
+EXAMPLES = int(os.environ.get("LEAK_EXAMPLES", "1000"))
+SHARDS = 4
+"""Parts of the test that can run side by side."""
+MAPS_EXAMPLES = 60
+"""Configurations with maps; most of them leak."""
+PATIENCE = 60.0
+
+
+@dataclass
+class Scene:
+    """A Postfix with its servers."""
+
+    stage: Stage
+    postfix: Postfix
+    relays: dict[str, Relay]
+    inputs: Inputs
+
+    def run(self, seed: int) -> tuple[Received, ...]:
+        """Have Postfix take the inputs on, send messages, and give what arrived."""
+        ledger = self.stage.ledger
+        ledger.clear()
+        arguments = ["--log-level", "error", "--config-dir", str(self.inputs.directory)]
+        arguments += ["--postfix-dir", str(self.postfix.config), "apply", "--no-reload"]
+        assert main(arguments, self.inputs.settings) == 0
+        door = Door(self.postfix.config)
+        master = door.master()
+        assert master is not None
+        # No process of before may take the first message: it would go by the configuration of before.
+        door.reload(master, is_awaited=lambda _: True)
+        pairs = messages(seed)
+        for number, (sender, recipient) in enumerate(pairs):
+            self.postfix.send(sender, [recipient], str(number))
+        received = ledger.wait_for(len(pairs), PATIENCE)
+        assert sorted(r.message_id for r in received) == [str(number) for number in range(len(pairs))]
+        self.postfix.wait_until_queue_empty(PATIENCE)
+        return received
+
+    def leaks(self) -> list[tuple[str, str]]:
+        """Give each login that a server was offered and may not see."""
+        attempts = self.stage.ledger.attempts()
+        return [(a.relay, a.login.user) for a in attempts if not is_own(a.relay, a.login.user)]
+
+
+@pytest.fixture
+def scene(stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scene:
+    """Give the servers, and a Postfix that knows them."""
+    monkeypatch.setattr("dms_relay.postfix.programs._RELOAD_GRACE", 0)
+    relays = {name: stage.relay(name, STRANGER) for name in SERVERS}
+    first, second = STRANGERS
+    port = stage.world(first, STRANGER).port
+    stage.relay(second, STRANGER, port)
+    postfix = stage.postfix({"smtp_tls_security_level": "may"})
+    return Scene(stage, postfix, relays, Inputs(tmp_path / "config"))
+
+
+def _settings(examples: int) -> settings:
+    slow = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture, HealthCheck.data_too_large]
+    return settings(max_examples=examples, deadline=None, suppress_health_check=slow, database=None)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("shard", range(SHARDS))
+def test_no_login_leaks(scene: Scene, shard: int) -> None:
+    """Whatever is configured, and whoever writes to whom: each server is offered its own logins only."""
+    is_cf = bool(shard % 2)
+
+    @_settings(EXAMPLES // SHARDS)
+    @given(config=configs(is_cf=is_cf), seed=st.integers(0, 1 << 32))
+    def check(config: Config, seed: int) -> None:
+        if is_cf:
+            write_cf(config, scene.inputs, scene.relays, "transports")
+        else:
+            write_yaml(config, scene.inputs, scene.relays)
+        received = scene.run(seed)
+        assert scene.leaks() == []
+        for message in received:
+            _check_way(config, message, is_cf=is_cf)
+
+    check()
+
+
+def _check_way(config: Config, message: Received, *, is_cf: bool) -> None:
+    """Hold a message to its way and its login."""
+    [recipient] = message.recipients
+    relay = config.relay_for(message.sender, recipient)
+    if relay is None:
+        assert (message.relay, message.user) == (recipient.rpartition("@")[2], None)
+    else:
+        assert message.relay in relay
+        assert message.user in config.logins_for(message.sender, relay, message.relay, is_cf=is_cf)
+
+
+@pytest.mark.long
+def test_maps_leak(scene: Scene) -> None:
+    """The same configurations with maps: logins are seen at strangers, and at relays that they are not for."""
+    seen: set[str] = set()
+
+    @_settings(MAPS_EXAMPLES)
+    @given(config=configs(is_cf=True), seed=st.integers(0, 1 << 32))
+    def check(config: Config, seed: int) -> None:
+        write_cf(config, scene.inputs, scene.relays, "maps")
+        scene.run(seed)
+        seen.update(server for server, _ in scene.leaks())
+
+    check()
+    assert seen.intersection(STRANGERS)
+    assert seen.intersection(SERVERS)

@@ -1,0 +1,1 @@
+"""The shape of YAML files, and the JSON Schema."""

@@ -1,0 +1,150 @@
+"""A wrong input changes nothing, shows no secret, and is answered with these very words (``tests/invalid_inputs``)."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.invalid_inputs import SECRET, SECRETS, Content, Odd, Wrong, files, logins, nexthops, settings
+from tests.support.console import said
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.support.sandbox import Box
+
+NOT_VALID = "is not valid, so nothing is relayed for it -- use letters, digits, hyphens and dots only"
+CASES = (*nexthops.CASES, *logins.CASES, *settings.CASES, *files.CASES)
+HEADLINE = ("error", "wrong inputs, nothing was changed")
+UNREADABLE = ("error", "an input cannot be read, nothing was changed")
+
+
+def put(path: Path, content: Content) -> None:
+    """Make what a case says stands there."""
+    path.parent.mkdir(exist_ok=True)
+    if content is Odd.DIRECTORY:
+        path.mkdir()
+    elif content is Odd.BROKEN_LINK:
+        path.symlink_to("nowhere")
+    elif content is Odd.LINK_LOOP:
+        path.symlink_to(path.name)
+    elif not isinstance(content, Odd):
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+def prepare(box: Box, case: Wrong) -> dict[str, str]:
+    """Make the files of a case and give its environment, which has a login unless the case says otherwise."""
+    for name, content in case.files.items():
+        put((box.postfix_dir if name == "vhost" else box.config_dir) / name, content)
+    secrets = box.config_dir.parent / "secrets"
+    for name, content in case.secrets.items():
+        put(secrets / name, content)
+    env = {"RELAY_USER": "user", "RELAY_PASSWORD": SECRET, "LOG_LEVEL": "trace", **case.env}
+    return {name: value.replace(SECRETS, str(secrets)) for name, value in env.items()}
+
+
+def everything(root: Path) -> list[tuple[str, int, int, bytes]]:
+    """Give each file and directory with mode, time of change and content."""
+    found = []
+    for path in sorted(root.rglob("*")):
+        status = path.lstat()
+        content = path.read_bytes() if path.is_file() else b""
+        found.append((str(path), status.st_mode, status.st_mtime_ns, content))
+    return found
+
+
+def test_there_are_many_and_each_has_a_name_of_its_own() -> None:
+    """Sixty wrong inputs at least, told apart by their names."""
+    names = Counter((case.name, tuple(case.files)) for case in CASES)
+    assert len(CASES) >= 60
+    assert [name for name, count in names.items() if count > 1] == []
+
+
+@pytest.mark.parametrize("case", CASES, ids=[f"{case.name}" for case in CASES])
+def test_wrong_input(box: Box, case: Wrong) -> None:
+    """Each command says the same, exits with the same code and leaves every file as it was, down to its time."""
+    env = prepare(box, case)
+    before, snapshot = everything(box.config_dir.parent), box.snapshot()
+    for command in ("apply", "plan", "show"):
+        result = box.run(command, env=env)
+        warnings = [("warn", warning) for warning in case.warnings]
+        headline = UNREADABLE if case.code == os.EX_NOINPUT else HEADLINE
+        assert said(result) == [*warnings, headline, *(("error", error) for error in case.errors)]
+        assert (result.code, result.out) == (case.code, "")
+        assert SECRET not in result.err
+    assert box.snapshot() == snapshot
+    assert everything(box.config_dir.parent) == before
+
+
+def test_all_errors_of_all_inputs_come_at_once_sorted_and_last(box: Box) -> None:
+    """One line for each error, sorted by file and line, after the warnings and the headline; 78, as not all are missing."""
+    box.write(
+        "postfix-relaymap.cf",
+        f"@a.test [r.test\n  @b.test b.test\n@c.test user:{SECRET}\n" + "\n" * 8 + "@d.test x:0\n",
+    )
+    box.write("postfix-sasl-password.cf", f"@a.test {SECRET}\n")
+    box.write("relay.env", f"RELAY_PASSWORD='{SECRET}\n")
+    box.write("vhost", "a.test\n*.b.test\n")
+    env = {"RELAY_HOST": "r.test:25", "RELAY_USER__FILE": "/nowhere", "RELAYHOST": "x", "RELAY_PASSWORD": f"{SECRET} "}
+    snapshot = box.snapshot()
+    result = box.run("apply", env=env)
+    assert said(result) == [
+        ("warn", "env RELAYHOST: RELAYHOST is not a setting and has no effect -- set DEFAULT_RELAY_HOST or RELAY_HOST"),
+        ("warn", "postfix-relaymap.cf:2: the line is indented -- begin it in the first column"),
+        ("warn", f"vhost:2: domain {NOT_VALID}"),
+        HEADLINE,
+        ("error", 'env RELAY_HOST: host "r.test:25" has a port in it -- set RELAY_HOST=r.test and RELAY_PORT=25'),
+        ("error", f"env RELAY_PASSWORD: the password {logins.BLANK}"),
+        (
+            "error",
+            f"env RELAY_USER__FILE: the file it names cannot be read: No such file or directory -- {settings.REMEDY}",
+        ),
+        ("error", 'postfix-relaymap.cf:1: nexthop "[r.test" has no closing bracket -- write [host]:port'),
+        ("error", f"postfix-relaymap.cf:3: {nexthops.NO_PORT}"),
+        ("error", f'postfix-relaymap.cf:12: port "0" {settings.PORT}'),
+        ("error", "postfix-sasl-password.cf:1: the login has no colon -- write user:password after the key"),
+        ("error", f"relay.env:1: {settings.CANNOT_BE_READ}"),
+    ]
+    assert result.code == os.EX_CONFIG
+    assert SECRET not in result.err + result.out
+    assert box.snapshot() == snapshot
+
+
+def test_only_missing_inputs_exit_with_66(box: Box) -> None:
+    """Several inputs that cannot be read, and nothing else wrong: exit code 66, not 78."""
+    (box.config_dir / "postfix-relaymap.cf").mkdir()
+    result = box.run("apply", env={"RELAY_PASSWORD__FILE": "/nowhere", "RELAY_USER_FILE": "/nowhere"})
+    assert [text.partition(":")[0] for _, text in said(result)[1:]] == [
+        "env RELAY_PASSWORD__FILE",
+        "env RELAY_USER_FILE",
+        "postfix-relaymap.cf",
+    ]
+    assert result.code == os.EX_NOINPUT
+
+
+def test_wrong_inputs_change_nothing_where_a_relay_is_set_up(box: Box) -> None:
+    """A relay that works keeps working while its new inputs are wrong."""
+    good = {"DEFAULT_RELAY_HOST": "[r.test]:587", "RELAY_USER": "user", "RELAY_PASSWORD": SECRET}
+    box.apply(**good)
+    snapshot = box.snapshot()
+    result = box.run("apply", env={**good, "DEFAULT_RELAY_HOST": "[r.test]:0"})
+    assert result.code == os.EX_CONFIG
+    assert box.snapshot() == snapshot
+
+
+def test_unrelated_files_are_not_read(box: Box) -> None:
+    """Managed domains count only with ``RELAY_HOST``: without it, nothing that is wrong in them stops a boot."""
+    for name in ("vhost", "postfix-accounts.cf", "postfix-virtual.cf"):
+        box.write(name, b"\xff\0 not a domain\n")
+    box.apply(DEFAULT_RELAY_HOST="[r.test]:587")
+
+
+def test_accounts_are_not_read_where_vhost_is_there(box: Box) -> None:
+    """``vhost`` is the list of managed domains; the files it is made from do not count beside it."""
+    box.write("vhost", "a.test\n")
+    box.write("postfix-accounts.cf", b"\xff\n")
+    box.apply(RELAY_HOST="r.test")
+    assert box.table("relayhost_map") == {"@a.test": "[r.test]:25"}

@@ -1,0 +1,11 @@
+"""Fixtures for the tests of the stage."""
+
+import pytest
+
+from tests.running.needs import require_postfix
+
+
+@pytest.fixture(scope="module")
+def real_postfix() -> None:
+    """Hold a test to what Postfix needs."""
+    require_postfix()
