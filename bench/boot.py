@@ -147,12 +147,12 @@ class Boot:
             kind.weigh(self.runtime.python)
 
     def floor_seconds(self) -> float:
-        """Give the floor: the median of each of its two halves."""
+        """Return the floor: the median of each of its two halves."""
         return sum(median(kind.seconds) for kind in self.floor)
 
 
 def settings() -> dict[str, str]:
-    """Give the environment of a run: the page's relay, with a login."""
+    """Return the environment of a run: the page's relay, with a login."""
     relay = {
         "RELAY_HOST": "smtp.relay-service.com",
         "RELAY_PORT": "587",

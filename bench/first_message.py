@@ -11,7 +11,7 @@ import time
 from statistics import median
 from typing import TYPE_CHECKING
 
-from testbed import SUBMISSION, Inputs, Stage
+from testbed import SUBMISSION, Inputs, Testbed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,17 +27,17 @@ SENDER, RECIPIENT = "someone@managed.test", "anyone@world.test"
 class FirstMessage:
     """A Postfix that is started again and again."""
 
-    def __init__(self, stage: Stage, inputs: Path) -> None:
+    def __init__(self, testbed: Testbed, inputs: Path) -> None:
         """Take a stage, and a directory for the inputs."""
-        self.relay: Relay = stage.relay("relay.test", SUBMISSION)
-        self.postfix: Postfix = stage.postfix(start=False)
+        self.relay: Relay = testbed.relay("relay.test", SUBMISSION)
+        self.postfix: Postfix = testbed.postfix(start=False)
         login = {"RELAY_USER": "user", "RELAY_PASSWORD": "password"}
         self.inputs = Inputs(inputs, DEFAULT_RELAY_HOST=self.relay.nexthop, **login)
         self.settings = self.inputs.settings
         self.seconds: dict[str, list[float]] = {}
 
     def measure(self) -> dict[str, float]:
-        """Give the median seconds of each kind."""
+        """Return the median seconds of each kind."""
         kinds: dict[str, Callable[[], None]] = {"old": self._old, "ours": self._ours, "hot": self._hot}
         for _ in range(ROUNDS):
             for name, prepare in kinds.items():
@@ -76,6 +76,6 @@ class FirstMessage:
 
 
 def measure(inputs: Path) -> dict[str, float]:
-    """Give the seconds of each kind, on a stage of its own."""
-    with Stage() as stage:
-        return FirstMessage(stage, inputs).measure()
+    """Return the seconds of each kind, on a stage of its own."""
+    with Testbed() as testbed:
+        return FirstMessage(testbed, inputs).measure()

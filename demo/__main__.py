@@ -25,7 +25,7 @@ from testbed import (
     Postfix,
     PostfixError,
     Received,
-    Stage,
+    Testbed,
     Tls,
     why_unavailable,
 )
@@ -48,8 +48,8 @@ def main() -> int:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     try:
-        with Stage() as stage:
-            return _show(stage)
+        with Testbed() as testbed:
+            return _show(testbed)
     except KeyboardInterrupt:
         return _INTERRUPTED
     except (ApplyError, NotReceivedError, PostfixError, OSError) as error:
@@ -64,28 +64,28 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def _show(stage: Stage) -> int:
+def _show(testbed: Testbed) -> int:
     begin = time.monotonic()
-    postfix = _start(stage)
+    postfix = _start(testbed)
     _say(f"A private Postfix in {postfix.layout.base}, four relays and one plain mail server on loopback.")
     inputs = Inputs(postfix.layout.base / "config", **page.SETTINGS)
     _configure_maps(postfix, inputs)
     _say("\nThe plain server offers STARTTLS, for with logins configured Postfix demands TLS of every server.")
-    code = judge(_deliver(stage, postfix, page.RULES), page.RULES)
+    code = judge(_deliver(testbed, postfix, page.RULES), page.RULES)
     _configure_relays(postfix, inputs)
     _say("\nThe plain server is not asked for TLS any more, for that is a matter of each relay now.")
-    code |= judge(_deliver(stage, postfix, relays.RULES), relays.RULES)
+    code |= judge(_deliver(testbed, postfix, relays.RULES), relays.RULES)
     _say(f"Took {time.monotonic() - begin:.1f} s.")
     return code
 
 
-def _start(stage: Stage) -> Postfix:
-    stage.world(page.WORLD)
+def _start(testbed: Testbed) -> Postfix:
+    testbed.world(page.WORLD)
     for name, (port, logins) in page.RELAYS.items():
-        stage.relay(name, Mode(logins=logins | relays.SECOND if name == page.SES else logins), port)
+        testbed.relay(name, Mode(logins=logins | relays.SECOND if name == page.SES else logins), port)
     for name, (port, logins) in relays.IMPLICIT.items():
-        stage.relay(name, Mode(Tls.IMPLICIT, logins=logins), port)
-    return stage.postfix()
+        testbed.relay(name, Mode(Tls.IMPLICIT, logins=logins), port)
+    return testbed.postfix()
 
 
 def _configure_maps(postfix: Postfix, inputs: Inputs) -> None:
@@ -110,12 +110,12 @@ def _configure_relays(postfix: Postfix, inputs: Inputs) -> None:
     _say(inputs.apply(postfix).rstrip())
 
 
-def _deliver(stage: Stage, postfix: Postfix, rules: Sequence[page.Rule]) -> tuple[Received, ...]:
+def _deliver(testbed: Testbed, postfix: Postfix, rules: Sequence[page.Rule]) -> tuple[Received, ...]:
     """Send a message by each rule, and give what arrived."""
-    stage.ledger.clear()
+    testbed.ledger.clear()
     for rule in rules:
         postfix.send(rule.sender, [rule.recipient], rule.why)
-    received = stage.ledger.wait_for(len(rules), _PATIENCE)
+    received = testbed.ledger.wait_for(len(rules), _PATIENCE)
     postfix.wait_until_queue_empty(_PATIENCE)
     return received
 

@@ -51,7 +51,7 @@ class UnexpectedTextError(Exception):
 
 
 def commands() -> list[str]:
-    """Give the names of our arm, sorted."""
+    """Return the names of our arm, sorted."""
     [action] = [action for action in parser()._actions if isinstance(action, argparse._SubParsersAction)]  # noqa: SLF001
     shown = {choice.dest for choice in action._choices_actions}  # noqa: SLF001 -- argparse has no other way to ask
     return sorted({*shown, "help"} - PROGRAMS.keys())

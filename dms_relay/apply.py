@@ -81,7 +81,7 @@ class _Run:
             self.postfix.require()
         if plan.services:
             self.postfix.read_master_cf()
-        master = self.postfix.master() if reload else None
+        master = self.postfix.master_pid() if reload else None
         stays_due = plan.found.state.reload_due and not reload
         is_due = master is not None and (not plan.is_empty or plan.found.state.reload_due)
         self._carry_out(master, is_due=is_due or stays_due)
@@ -155,7 +155,7 @@ class _Run:
             self.log.info("Postfix reloaded")
 
     def _has_logins(self, service: str) -> bool:
-        """Whether logins of ours are, or were, in the tables that a service of smtp(8) reads."""
+        """Return True if logins of ours are, or were, in the tables that a service of smtp(8) reads."""
         tables = self.plan.found.state.tables.keys() | self.plan.final.tables.keys()
         return service.startswith(PREFIX) or (service == "smtp" and SASL_PASSWD in tables)
 

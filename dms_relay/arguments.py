@@ -69,7 +69,7 @@ def parse(argv: Sequence[str], prog: str) -> argparse.Namespace:
 
 
 def _names(unknown: list[str], *, may_hold_password: bool) -> list[str]:
-    """Give the names of options that can be shown: what else stands there may be a password."""
+    """Return the names of options that can be shown: what else stands there may be a password."""
     names = [word.partition("=")[0] for word in unknown]
     return [name for name in names if name in _OPTIONS or (not may_hold_password and _OPTION_LIKE.fullmatch(name))]
 
@@ -87,7 +87,7 @@ def _prepared(argv: list[str]) -> list[str]:
 
 
 def _command(argv: list[str]) -> int:
-    """Give the place of the command among the words: after the options of the program, each with its value."""
+    """Return the place of the command among the words: after the options of the program, each with its value."""
     at = 0
     while at < len(argv) and argv[at].startswith("-"):
         at += 2 if argv[at] in _OPTIONS else 1
@@ -103,7 +103,7 @@ def _options_first(words: list[str]) -> list[str]:
 
 
 def _is_option(word: str) -> bool:
-    """Whether a word is an option of the command, or was meant to be one and is to be refused as such."""
+    """Return True if a word is an option of the command, or was meant to be one and is to be refused as such."""
     if word in _SECRET_OPTIONS or not word.startswith("--"):
         return word in _SECRET_OPTIONS
     from difflib import get_close_matches  # noqa: PLC0415 -- 5 ms, and rarely needed
@@ -161,7 +161,7 @@ class _Commands:
         self._commands = commands
 
     def has(self, name: str) -> bool:
-        """Whether there is a command of that name by now."""
+        """Return True if there is a command of that name by now."""
         return name in self._commands.choices
 
     def add(self, name: str, what: str, more: str = "") -> argparse.ArgumentParser:

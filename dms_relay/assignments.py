@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
     from dms_relay.model import LoginEntry, Origin
     from dms_relay.model.configuration import RelayConfig
-    from dms_relay.model.relays import Service, Tls, Transports
+    from dms_relay.model.relays import RelayService, Tls, Transports
 
 _BY_SENDER = "smtp_sender_dependent_authentication"
 
 
 @dataclass(frozen=True, slots=True)
-class Use:
+class Assignment:
     """Mail of a sender, or to a recipient, at one host of a relay, and the login that is offered there.
 
     ``sender`` is a sender key, or ``""`` for all who are not named; ``recipient`` is a recipient key, or ``""`` for all.
@@ -47,14 +47,14 @@ class Use:
     origin: Origin | None
 
 
-def uses(config: RelayConfig) -> tuple[Use, ...]:
-    """Give every use, once, senders in the order of their routes, everybody else last."""
-    found = _of_transports(config.transports) if config.transports else _Maps(config).uses()
+def assignments(config: RelayConfig) -> tuple[Assignment, ...]:
+    """Return every use, once, senders in the order of their routes, everybody else last."""
+    found = _of_transports(config.transports) if config.transports else _Maps(config).assignments()
     return tuple(dict.fromkeys(found))
 
 
 def sender_keys(sender: str) -> tuple[str, ...]:
-    """Give the keys by which Postfix looks a sender up, or a sender key, without letter case."""
+    """Return the keys by which Postfix looks a sender up, or a sender key, without letter case."""
     if sender in {NULL_SENDER, ""}:
         return (sender,)
     folded = sender.casefold()
@@ -78,25 +78,25 @@ class _Maps:
         is_by_sender = is_yes(own[_BY_SENDER].value) if _BY_SENDER in own else config.login_file
         self.by_sender = {key: entry for key, entry in self.by_key.items() if "@" in key and is_by_sender}
 
-    def uses(self) -> Iterator[Use]:
+    def assignments(self) -> Iterator[Assignment]:
         senders = dict.fromkeys([*reversed(self.routes), *reversed(self.by_sender)])
         if self.default:
             senders |= {NULL_SENDER: None, "": None}
         for sender in senders:
             yield from self._of(sender)
 
-    def _of(self, sender: str) -> Iterator[Use]:
+    def _of(self, sender: str) -> Iterator[Assignment]:
         keys = sender_keys(sender)
         own = next((self.by_sender[key] for key in keys if key in self.by_sender), None)
         route = next((self.routes[key] for key in keys if key in self.routes), None)
         way = (route.nexthops, route.origin) if route and route.nexthops.text.upper() != AS_DEFAULT else self.default
         if way is None:
-            yield Use(sender, "", "", "", None, own, None)
+            yield Assignment(sender, "", "", "", None, own, None)
             return
         nexthops, origin = way
         for member in nexthops.members:
             at_relay = next((self.by_key[key] for key in lookup_keys(member) if key in self.by_key), None)
-            yield Use(sender, "", nexthops.text, member, None, own or at_relay, origin)
+            yield Assignment(sender, "", nexthops.text, member, None, own or at_relay, origin)
 
 
 def _nexthops(text: str) -> NexthopList | None:
@@ -106,7 +106,7 @@ def _nexthops(text: str) -> NexthopList | None:
         return None
 
 
-def _of_transports(transports: Transports) -> Iterator[Use]:
+def _of_transports(transports: Transports) -> Iterator[Assignment]:
     services = {service.relay.name: service for service in transports.services}
     ways = {route.key.casefold(): route for route in transports.senders}
     own = [entry.key.casefold() for service in transports.services for entry in service.sender_logins]
@@ -114,9 +114,15 @@ def _of_transports(transports: Transports) -> Iterator[Use]:
         route = next((ways[key] for key in sender_keys(sender) if key in ways), None)
         relay, origin = (route.relay, route.origin) if route else transports.default or (None, None)
         if relay is None:
-            yield Use(sender, "", "", "", None, None, origin)
+            yield Assignment(sender, "", "", "", None, None, origin)
         else:
-            yield from _at(services[relay], sender, "", origin, is_shared=route is not None and route.is_shared)
+            yield from _at(
+                services[relay],
+                sender,
+                "",
+                origin,
+                ignores_sender_logins=route is not None and route.ignores_sender_logins,
+            )
     for recipient in transports.recipients:
         if recipient.relay is not None:
             yield from _at(services[recipient.relay], "", recipient.key, recipient.origin)
@@ -127,13 +133,13 @@ def _of_transports(transports: Transports) -> Iterator[Use]:
 
 
 def _at(
-    service: Service, sender: str, recipient: str, origin: Origin | None, *, is_shared: bool = False
-) -> Iterator[Use]:
-    senders: Iterable[LoginEntry] = () if is_shared else service.sender_logins
+    service: RelayService, sender: str, recipient: str, origin: Origin | None, *, ignores_sender_logins: bool = False
+) -> Iterator[Assignment]:
+    senders: Iterable[LoginEntry] = () if ignores_sender_logins else service.sender_logins
     by_sender = {entry.key.casefold(): entry for entry in senders}
     by_nexthop = {entry.key.casefold(): entry for entry in service.logins}
     own = next((by_sender[key] for key in sender_keys(sender) if key in by_sender), None)
     relay = service.relay
     for member in relay.nexthops.members:
         entry = own or by_nexthop.get(member.casefold())
-        yield Use(sender, recipient, relay.name, member, relay.tls, entry, origin)
+        yield Assignment(sender, recipient, relay.name, member, relay.tls, entry, origin)

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from dms_relay import files
 from dms_relay.apply import LOCK_TIMEOUT
 from dms_relay.errors import InputError, RelayError
-from dms_relay.interfaces import IPV4, IPV6, Address, addresses
+from dms_relay.interfaces import IPV4, IPV6, InterfaceAddress, addresses
 from dms_relay.log import log_of
 from dms_relay.model import Origin, Paths, Problem, sort_problems
 from dms_relay.postfix import main_cf
@@ -60,19 +60,19 @@ HOT = 2
 CHROOT_COLUMN = 4
 
 
-class Machine(NamedTuple):
+class ContainerHost(NamedTuple):
     """What the container is: its host name and the addresses of its interfaces, loopback and link-local ones left out."""
 
     hostname: str
-    addresses: tuple[Address, ...]
+    addresses: tuple[InterfaceAddress, ...]
 
 
 class _WrongError(ValueError):
     """One value is wrong: what is wrong with it, and what to write instead."""
 
 
-def parameters(environ: Mapping[str, str], machine: Machine) -> dict[str, str]:
-    """Give the parameters of main.cf. Raises ``InputError`` with every wrong value. An empty value counts as not set."""
+def parameters(environ: Mapping[str, str], machine: ContainerHost) -> dict[str, str]:
+    """Return the parameters of main.cf. Raises ``InputError`` with every wrong value. An empty value counts as not set."""
     problems: list[Problem] = []
     hostname = _checked("POSTFIX_MYHOSTNAME", lambda: myhostname(environ, machine), problems)
     networks = _checked("PERMIT_DOCKER", lambda: mynetworks(environ, machine), problems)
@@ -101,13 +101,13 @@ def _checked(name: str, work_out: Callable[[], str], problems: list[Problem]) ->
         return ""
 
 
-def _protocols(machine: Machine) -> str:
+def _protocols(machine: ContainerHost) -> str:
     """Use IPv6 only where there is an address for it: without one, each delivery would try it in vain."""
     return "all" if any(address.value.version == IPV6 for address in machine.addresses) else "ipv4"
 
 
-def myhostname(environ: Mapping[str, str], machine: Machine) -> str:
-    """Give ``POSTFIX_MYHOSTNAME``, or else the host name, with the domain that Postfix would append where it has none."""
+def myhostname(environ: Mapping[str, str], machine: ContainerHost) -> str:
+    """Return ``POSTFIX_MYHOSTNAME``, or else the host name, with the domain that Postfix would append where it has none."""
     told = environ.get("POSTFIX_MYHOSTNAME", "")
     hostname = told or machine.hostname
     if not told and "." not in hostname:
@@ -120,7 +120,7 @@ def myhostname(environ: Mapping[str, str], machine: Machine) -> str:
 
 
 def _is_hostname(name: str) -> bool:
-    """Whether Postfix takes it (valid_hostname.c): a domain in ASCII that is no address and not digits alone."""
+    """Return True if Postfix takes it (valid_hostname.c): a domain in ASCII that is no address and not digits alone."""
     return name.isascii() and not name.replace(".", "").isdigit() and is_domain(name)
 
 
@@ -128,8 +128,8 @@ def _printable(value: str) -> str:
     return value.encode("unicode_escape").decode("ascii")
 
 
-def mynetworks(environ: Mapping[str, str], machine: Machine) -> str:
-    """Give the clients that may send, as ``PERMIT_DOCKER`` says, loopback first."""
+def mynetworks(environ: Mapping[str, str], machine: ContainerHost) -> str:
+    """Return the clients that may send, as ``PERMIT_DOCKER`` says, loopback first."""
     value = environ.get("PERMIT_DOCKER", "") or "none"
     networks = _permitted(value, machine, environ.get("NETWORK_INTERFACE", "") or DEFAULT_INTERFACE)
     return " ".join([*map(_pattern, LOOPBACK), *sorted(set(map(_pattern, networks)))])
@@ -142,7 +142,7 @@ def _pattern(network: Network) -> str:
     return f"[{network.network_address}]/{network.prefixlen}"
 
 
-def _permitted(value: str, machine: Machine, interface: str) -> Iterable[Network]:
+def _permitted(value: str, machine: ContainerHost, interface: str) -> Iterable[Network]:
     match value:
         case "none":
             return ()
@@ -157,7 +157,7 @@ def _permitted(value: str, machine: Machine, interface: str) -> Iterable[Network
     raise _WrongError(f'"{_printable(value)}" is not known', f"write one of {', '.join(PERMITS)}")
 
 
-def _hosts(machine: Machine, interface: str) -> list[Network]:
+def _hosts(machine: ContainerHost, interface: str) -> list[Network]:
     own = [address.value.ip for address in machine.addresses if address.interface == interface]
     networks = [ip_network((ip, HOST_PREFIX), strict=False) for ip in own if ip.version == IPV4]
     if not networks:
@@ -166,9 +166,9 @@ def _hosts(machine: Machine, interface: str) -> list[Network]:
     return networks
 
 
-def this_machine() -> Machine:
+def this_machine() -> ContainerHost:
     """Ask the kernel."""
-    return Machine(socket.gethostname(), tuple(addresses()))
+    return ContainerHost(socket.gethostname(), tuple(addresses()))
 
 
 def set_up(postfix: Postfix, wanted: Mapping[str, str]) -> list[str]:
@@ -184,12 +184,12 @@ def set_up(postfix: Postfix, wanted: Mapping[str, str]) -> list[str]:
         postfix.edit_services("*/*/chroot = n")
     if time.time() - postfix.main_cf.stat().st_mtime < HOT:
         # Written a moment ago, by us or by another hook before us.
-        postfix.cool()
+        postfix.backdate_main_cf()
     return [*changes, *(["chroot"] if chrooted else [])]
 
 
 def has_chroot(text: str) -> bool:
-    """Whether a service in this master.cf runs in the chroot; ``-`` counts, since its meaning depends on the level."""
+    """Return True if a service in master.cf runs in the chroot; ``-`` counts, as its meaning depends on the level."""
     services = (line.split() for line in text.splitlines() if line[:1].strip(" \t#"))
     return any(service[CHROOT_COLUMN : CHROOT_COLUMN + 1] != ["n"] for service in services)
 

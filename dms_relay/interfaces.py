@@ -26,26 +26,26 @@ _MESSAGE, _ADDRESS, _ATTRIBUTE = struct.Struct("=IHHII"), struct.Struct("=BBBBI"
 _ANSWER_MAX = 1 << 16
 
 
-class Address(NamedTuple):
+class InterfaceAddress(NamedTuple):
     """One address of a network interface, with its network."""
 
     interface: str
     value: IPv4Interface | IPv6Interface
 
 
-def addresses() -> Iterator[Address]:
-    """Give every address that says who is near, in the kernel's order."""
+def addresses() -> Iterator[InterfaceAddress]:
+    """Yield every address that says who is near, in the kernel's order."""
     found = (address for answer in _answers() for address in _addresses(answer))
     yield from (address for address in found if _counts(address.value))
 
 
 def _counts(value: IPv4Interface | IPv6Interface) -> bool:
-    """Whether an address says who is near: loopback does not, nor the link-local one that IPv6 gives every interface."""
+    """Return True if an address tells who is near: loopback and link-local addresses do not."""
     return not value.ip.is_loopback and not (value.version == IPV6 and value.ip.is_link_local)
 
 
 def _answers() -> Iterator[bytes]:
-    """Give the kernel's answers to "which addresses are there?", one message each (rtnetlink(7))."""
+    """Yield the kernel's answers to "which addresses are there?", one message each (rtnetlink(7))."""
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE) as kernel:
         kernel.send(_MESSAGE.pack(_MESSAGE.size + 4, _RTM_GETADDR, _NLM_F_REQUEST_DUMP, 1, 0) + bytes(4))
         while True:
@@ -55,12 +55,12 @@ def _answers() -> Iterator[bytes]:
                 yield body
 
 
-def _addresses(body: bytes) -> Iterator[Address]:
-    """Give the address in one message: the local one, which is not the interface's own on a point-to-point link."""
+def _addresses(body: bytes) -> Iterator[InterfaceAddress]:
+    """Yield the address in one message: the local one, which is not the interface's own on a point-to-point link."""
     _family, prefix, _flags, _scope, index = _ADDRESS.unpack_from(body)
     found = dict(_records(body[_ADDRESS.size :], _ATTRIBUTE))
     if packed := found.get(_IFA_LOCAL) or found.get(_IFA_ADDRESS):
-        yield Address(socket.if_indextoname(index), ip_interface((packed, prefix)))
+        yield InterfaceAddress(socket.if_indextoname(index), ip_interface((packed, prefix)))
 
 
 def _records(data: bytes, header: struct.Struct) -> Iterator[tuple[int, bytes]]:

@@ -13,13 +13,13 @@ _BLANKS = re.compile(f"[{_BLANK}]+")
 
 
 def mask_parameter(name: str, value: str) -> str:
-    """Give the value, or the table types alone where it could hold a login. Octets that are not UTF-8 become signs."""
+    """Return the value, or the table types alone where it could hold a login. Octets that are not UTF-8 become signs."""
     shown = f"{value.partition(':')[0]}:{MASK}" if may_hold_login(name, value) else value
     return shown.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def mask_parameters(old: dict[str, str], new: dict[str, str]) -> tuple[list[str], list[str]]:
-    """Give the settings of two versions as main.cf has them, without logins; a value whose login alone differs says so."""
+    """Return the settings of two versions as main.cf has them, without logins; a value whose login alone differs says so."""
     masked = [{name: mask_parameter(name, value) for name, value in version.items()} for version in (old, new)]
     changed = {name for name in old if name in new and old[name] != new[name] and masked[0][name] == masked[1][name]}
     return _settings(masked[0], changed, "old value"), _settings(masked[1], changed, "new value")
@@ -30,7 +30,7 @@ def _settings(values: dict[str, str], changed: set[str], note: str) -> list[str]
 
 
 def mask_login_table(old: str, new: str) -> tuple[list[str], list[str]]:
-    """Give the lines of two versions of a login table, without passwords; a line whose password alone differs says so."""
+    """Return the lines of two versions of a login table, without passwords; a line whose password alone differs says so."""
     before: dict[str, str] = {}
     for key, value in map(_split, lines_of(old)):
         before.setdefault(key.casefold(), value)
@@ -43,12 +43,12 @@ def mask_login_table(old: str, new: str) -> tuple[list[str], list[str]]:
 
 
 def lines_of(text: str) -> list[str]:
-    """Give the lines as Postfix sees them: a password may hold what ``splitlines`` takes for a line end."""
+    """Return the lines as Postfix sees them: a password may hold what ``splitlines`` takes for a line end."""
     return text.removesuffix("\n").split("\n") if text else []
 
 
 def _split(line: str) -> tuple[str, str]:
-    """Give key and value as Postfix reads them (dict_thash.c); no key where there is no value."""
+    """Return key and value as Postfix reads them (dict_thash.c); no key where there is no value."""
     fields = _BLANKS.split(line.strip(_BLANK), maxsplit=1)
     return (fields[0], fields[1]) if len(fields) > 1 and line[0] not in _BLANK else ("", line)
 

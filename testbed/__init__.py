@@ -1,4 +1,4 @@
-"""A stage to watch Postfix on: a private instance, and relays that write down what they get.
+"""A testbed to watch Postfix on: a private instance, and relays that write down what they get.
 
 Shared by the tests, the demo and the benchmark; no part of the installed
 package. Everything is on loopback, in directories of its own, and gone when
@@ -21,7 +21,7 @@ from testbed.modes import (
 )
 from testbed.postfix import Postfix, PostfixError, why_unavailable
 from testbed.relays import Relay
-from testbed.testbed import Stage
+from testbed.testbed import Testbed
 
 __all__ = [
     "CLEARTEXT_STRANGER",
@@ -42,7 +42,7 @@ __all__ = [
     "PostfixError",
     "Received",
     "Relay",
-    "Stage",
+    "Testbed",
     "Tls",
     "why_unavailable",
 ]

@@ -1,4 +1,4 @@
-"""Certificates for the relays of the stage, and the authority that signed them.
+"""Certificates for the relays of the testbed, and the authority that signed them.
 
 Everything lives in memory, except for the authority's own certificate, which
 `Authority.write_certificate` puts where an SMTP client can read it
@@ -37,7 +37,7 @@ class Authority:
         self._ca = trustme.CA()
 
     def server(self, *names: str, expired: bool = False, days: int | None = None) -> ServerTls:
-        """Give what a server needs whose certificate is for `names`; an expired one where that is asked for.
+        """Return what a server needs whose certificate is for `names`; an expired one where that is asked for.
 
         A name is a host name or an IP address in text form. `days` is how long it is
         still valid, where that matters.
@@ -52,7 +52,7 @@ class Authority:
         return ServerTls(context, _fingerprint(certificate.cert_chain_pems[0].bytes().decode()))
 
     def client_context(self) -> ssl.SSLContext:
-        """Give a TLS client context that trusts this authority alone."""
+        """Return a TLS client context that trusts this authority alone."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.minimum_version = _MINIMUM_TLS
         self._ca.configure_trust(context)

@@ -59,7 +59,7 @@ postlog   unix-dgram n  -       n       -       1       postlogd
 """
 
 LOG_SERVICE = "stagelog"
-"""The log socket's name; see `stage.log_socket`."""
+"""The log socket's name; see `testbed.log_socket`."""
 _NO_DNS = "nameserver 127.255.255.254\n"
 """A name server that is not there: what the hosts file does not have is unknown, at once."""
 
@@ -135,7 +135,7 @@ def _make_owned(directory: Path, mode: int, group: str) -> None:
 
 
 def parameters(layout: Layout) -> dict[str, str]:
-    """Give the parameters of an instance that only sends, and retries at once."""
+    """Return the parameters of an instance that only sends, and retries at once."""
     return _directories(layout) | _receiving() | _sending(layout) | _retrying()
 
 
@@ -152,7 +152,7 @@ def _directories(layout: Layout) -> dict[str, str]:
 
 def _receiving() -> dict[str, str]:
     return {
-        "myhostname": "mail.stage.test",
+        "myhostname": "mail.testbed.test",
         "mydestination": "",
         "local_recipient_maps": "",
         "alias_maps": "",
@@ -199,7 +199,7 @@ def write_master_cf(layout: Layout, smtpd_port: int, more: str = "") -> None:
 
 
 def write_hosts(layout: Layout, hosts: Mapping[str, str]) -> None:
-    """Give smtp(8) its names: `hosts` maps a name to an address.
+    """Return smtp(8) its names: `hosts` maps a name to an address.
 
     The machine's own name is one of them: the SASL library asks for it, and a
     process that has read the machine's nsswitch.conf before the chroot would

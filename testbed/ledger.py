@@ -1,4 +1,4 @@
-"""What the relays of a stage wrote down: connections, logins offered, messages.
+"""What the relays of a testbed wrote down: connections, logins offered, messages.
 
 One ledger may serve any number of relays, so that one wait covers all of them
 and the order of messages across relays is known. It is written by the relays'
@@ -105,22 +105,22 @@ class Ledger:
             return number
 
     def received(self, relay: str | None = None) -> tuple[Received, ...]:
-        """Give the messages, in the order of arrival; of one relay if named."""
+        """Return the messages, in the order of arrival; of one relay if named."""
         with self._changed:
             return tuple(r for r in self._received if relay in (None, r.relay))
 
     def count(self, relay: str | None = None) -> int:
-        """Give the number of messages so far."""
+        """Return the number of messages so far."""
         with self._changed:
             return self._count[relay]
 
     def attempts(self, relay: str | None = None) -> tuple[Attempt, ...]:
-        """Give the logins offered, in order; to one relay if named."""
+        """Return the logins offered, in order; to one relay if named."""
         with self._changed:
             return tuple(a for a in self._attempts if relay in (None, a.relay))
 
     def connections(self, relay: str | None = None) -> tuple[Connection, ...]:
-        """Give the connections, in order; to one relay if named."""
+        """Return the connections, in order; to one relay if named."""
         with self._changed:
             return tuple(c for c in self._connections if relay in (None, c.relay))
 

@@ -29,7 +29,7 @@ class Client:
         self._connection.sendall(data.encode() if isinstance(data, str) else data)
 
     def hear(self) -> str:
-        """Give the next line, without its end; empty where the client has gone."""
+        """Return the next line, without its end; empty where the client has gone."""
         line = self._file.readline().decode(errors="replace").rstrip("\r\n")
         if line:
             self._lines.append(line)
@@ -102,7 +102,7 @@ def closing(_: Client) -> None:
 
 
 def saying(text: str) -> Callable[[Client], None]:
-    """Give a server that says `text`, whoever comes, and then listens."""
+    """Return a server that says `text`, whoever comes, and then listens."""
 
     def serve(client: Client) -> None:
         client.say(text)

@@ -87,5 +87,5 @@ def _message(sender: str, message_id: str) -> bytes:
     origin = _address(sender) or "MAILER-DAEMON"
     return (
         f"From: {origin}\r\nTo: undisclosed-recipients:;\r\nSubject: {message_id}\r\n"
-        f"X-Id: {message_id}\r\n\r\nA message of the stage.\r\n"
+        f"X-Id: {message_id}\r\n\r\nA message of the testbed.\r\n"
     ).encode()

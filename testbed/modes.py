@@ -1,4 +1,4 @@
-"""What a relay of the stage offers and demands."""
+"""What a relay of the testbed offers and demands."""
 
 import ssl
 from collections.abc import Mapping
@@ -67,7 +67,7 @@ class Mode:
 
     @property
     def starttls(self) -> bool:
-        """Whether STARTTLS is announced."""
+        """Return True if STARTTLS is announced."""
         return self.tls in {Tls.OFFERED, Tls.DEMANDED}
 
     def takes(self, login: Login) -> bool:

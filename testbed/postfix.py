@@ -59,14 +59,14 @@ def why_unavailable() -> str | None:
 
 
 def _environment() -> dict[str, str]:
-    """Give an environment in which no other instance is named."""
+    """Return an environment in which no other instance is named."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith("MAIL_")}
     path = kept.get("PATH", "/usr/bin:/bin")
     return kept | {"PATH": f"/usr/sbin:/sbin:{path}", "LC_ALL": "C.UTF-8"}
 
 
 def free_port(host: str = "127.0.0.1") -> int:
-    """Give a TCP port that nobody listens on at the moment."""
+    """Return a TCP port that nobody listens on at the moment."""
     with socket.socket() as probe:
         probe.bind((host, 0))
         return int(probe.getsockname()[1])
@@ -168,11 +168,11 @@ class Postfix:
         return self._master() in processes.in_group(self._master())
 
     def processes(self) -> list[int]:
-        """Give the ids of the instance's processes."""
+        """Return the ids of the instance's processes."""
         return sorted({*processes.in_group(self._master()), *processes.working_in(self.layout.queue)})
 
     def _master(self) -> int | None:
-        """Give the id of the master daemon that was started last, which is that of its process group."""
+        """Return the id of the master daemon that was started last, which is that of its process group."""
         try:
             return int(self.layout.master_pid.read_text())
         except (FileNotFoundError, ValueError):
@@ -207,7 +207,7 @@ class Postfix:
         return self._mailer.send(sender, recipients, message_id, n)
 
     def queue(self) -> list[dict[str, Any]]:
-        """Give what waits in the queue, as `postqueue -j` shows it."""
+        """Return what waits in the queue, as `postqueue -j` shows it."""
         return [json.loads(line) for line in self.command("postqueue", "-j").stdout.splitlines()]
 
     def queue_is_empty(self) -> bool:
@@ -236,14 +236,14 @@ class Postfix:
         self.command("postqueue", "-f")
 
     def log(self) -> str:
-        """Give the log so far."""
+        """Return the log so far."""
         if self._log_socket is not None:
             self._log_socket.sync()
         log = self.layout.log
         return log.read_text(errors="replace") if log.exists() else ""
 
     def complaints(self) -> list[str]:
-        """Give the log's warnings and errors but those that are not about Postfix's configuration.
+        """Return the log's warnings and errors but those that are not about Postfix's configuration.
 
         These are what it says of the machine's clock, and, seldom, of its own end.
         """
@@ -258,7 +258,7 @@ class Postfix:
         return Counter(word for word in words if word)
 
     def postconf_n(self) -> dict[str, str]:
-        """Give the parameters that main.cf sets, as `postconf -n` shows them."""
+        """Return the parameters that main.cf sets, as `postconf -n` shows them."""
         pairs = (line.partition("=") for line in self.command("postconf", "-n").stdout.splitlines())
         return {name.strip(): value.strip() for name, _, value in pairs}
 

@@ -22,12 +22,12 @@ _ENDED = frozenset("ZX")
 
 
 def in_group(group: int | None) -> list[int]:
-    """Give the ids of the processes of a group that have not ended."""
+    """Return the ids of the processes of a group that have not ended."""
     return [] if group is None else [process for process in _all() if _group(process) == group]
 
 
 def working_in(directory: Path) -> list[int]:
-    """Give the ids of the processes whose working directory is at or under `directory`."""
+    """Return the ids of the processes whose working directory is at or under `directory`."""
     top = str(directory.resolve())
     return [process for process in _all() if _is_under(_working_directory(process), top)]
 

@@ -94,7 +94,7 @@ class Relay:
 
     @property
     def running(self) -> bool:
-        """Whether it listens."""
+        """Return True if it listens."""
         return self._server is not None
 
     def wait_for(self, count: int, timeout: float = 30.0) -> tuple[Received, ...]:
@@ -160,7 +160,7 @@ class Relay:
             self,
             self._handler,
             hostname=self.name,
-            ident="stage",
+            ident="testbed",
             loop=self._loop,
             tls_context=self._tls.context if self._tls and self.mode.starttls else None,
             require_starttls=self.mode.tls is Tls.DEMANDED,

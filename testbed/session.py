@@ -1,4 +1,4 @@
-"""One SMTP session with a relay of the stage: aiosmtpd, our rules, our notes."""
+"""One SMTP session with a relay of the testbed: aiosmtpd, our rules, our notes."""
 
 import asyncio
 import hmac
@@ -15,7 +15,7 @@ from testbed.ledger import Attempt, Ledger, Login, Received
 from testbed.modes import Auth, Mode
 
 _CRAM_MD5 = "CRAM-MD5"
-_CHALLENGE = b"<1.2@stage.test>"
+_CHALLENGE = b"<1.2@testbed.test>"
 _HEADER = re.compile(rb"(?im)^(x-id|subject):[ \t]*(.*?)[ \t]*\r?$")
 
 
@@ -127,7 +127,7 @@ class Handler:
 
 
 def excluded(mode: Mode) -> tuple[str, ...]:
-    """Give the mechanisms that a relay does not have, of those that are here."""
+    """Return the mechanisms that a relay does not have, of those that are here."""
     return () if mode.mechanisms and _CRAM_MD5 in mode.mechanisms else (_CRAM_MD5,)
 
 
@@ -173,7 +173,7 @@ class Session(SMTP):
             self._first_transport.abort()
 
     def tls_version(self) -> str | None:
-        """Give the version of TLS that is in use; None in the clear."""
+        """Return the version of TLS that is in use; None in the clear."""
         if self.transport is None:
             return None
         tls = self.transport.get_extra_info("ssl_object")

@@ -1,10 +1,10 @@
 """Relays, a Postfix instance and what they share, in one context manager.
 
-    with Stage() as stage:
-        relay = stage.relay("relay-a")
-        postfix = stage.postfix({"relayhost": relay.nexthop, ...})
+    with Stage() as testbed:
+        relay = testbed.relay("relay-a")
+        postfix = testbed.postfix({"relayhost": relay.nexthop, ...})
         postfix.send("a@example.com", ["b@world.test"], "first")
-        stage.ledger.wait_for(1)
+        testbed.ledger.wait_for(1)
 
 At the end Postfix is stopped first, so that nothing is deferred on the way out.
 """
@@ -26,15 +26,15 @@ _LAST = int(ipaddress.IPv4Address("127.254.255.254"))
 
 
 def loopback_address() -> str:
-    """Give some address of 127.0.0.0/8, so that fixed ports do not clash."""
+    """Return some address of 127.0.0.0/8, so that fixed ports do not clash."""
     return str(ipaddress.IPv4Address(random.randint(_FIRST, _LAST)))  # noqa: S311
 
 
-class Stage:
+class Testbed:
     """One authority, one ledger, and whatever is started on them."""
 
     def __init__(self) -> None:
-        """Prepare an empty stage."""
+        """Prepare an empty testbed."""
         self.authority = Authority()
         self.ledger = Ledger()
         self.relays: dict[str, Relay] = {}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.sandbox import Box
+from tests.support.sandbox import Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,9 +36,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture
-def box(tmp_path: Path) -> Box:
-    """Give a fresh pair of directories."""
-    return Box(tmp_path)
+def sandbox(tmp_path: Path) -> Sandbox:
+    """Return a fresh pair of directories."""
+    return Sandbox(tmp_path)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -50,7 +50,7 @@ def _nothing_of_the_machine_is_touched() -> Iterator[None]:
 
 
 def _own_files() -> dict[Path, int]:
-    """Give the change times of the machine's own files that a test could take for its own."""
+    """Return the change times of the machine's own files that a test could take for its own."""
     roots = (Path("/etc/postfix"), Path("/tmp/docker-mailserver"))  # noqa: S108 -- the trap itself
     return {path: path.lstat().st_ctime_ns for root in roots for path in (root, *root.rglob("*")) if path.exists()}
 

@@ -13,28 +13,28 @@ from typing import TYPE_CHECKING
 import pytest
 
 from dms_relay import container
-from dms_relay.container import Machine, mynetworks, parameters
+from dms_relay.container import ContainerHost, mynetworks, parameters
 from dms_relay.errors import InputError, MissingInputError, PostfixError
-from dms_relay.interfaces import Address
+from dms_relay.interfaces import InterfaceAddress
 from dms_relay.postfix.programs import Postfix
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.support.sandbox import Box
+    from tests.support.sandbox import Sandbox
 
 LOOPBACK = "127.0.0.0/8 [::1]/128"
-ONE = Machine("mail.example.test", (Address("eth0", ip_interface("172.18.0.5/24")),))
-SEVERAL = Machine(
+ONE = ContainerHost("mail.example.test", (InterfaceAddress("eth0", ip_interface("172.18.0.5/24")),))
+SEVERAL = ContainerHost(
     "mail.example.test",
     (
-        Address("eth0", ip_interface("10.89.7.5/24")),
-        Address("eth0", ip_interface("fd00:1::5/64")),
-        Address("eth1", ip_interface("192.168.3.4/20")),
-        Address("eth1", ip_interface("192.168.3.9/20")),
+        InterfaceAddress("eth0", ip_interface("10.89.7.5/24")),
+        InterfaceAddress("eth0", ip_interface("fd00:1::5/64")),
+        InterfaceAddress("eth1", ip_interface("192.168.3.4/20")),
+        InterfaceAddress("eth1", ip_interface("192.168.3.9/20")),
     ),
 )
-BARE = Machine("mail.example.test", ())
+BARE = ContainerHost("mail.example.test", ())
 MASTER_CF = """\
 # service type  private unpriv  chroot  wakeup  maxproc command
 smtp      inet  n       -       y       -       -       smtpd
@@ -47,14 +47,14 @@ qmgr      unix  n       -       n       300     1       qmgr
 
 
 @pytest.fixture
-def postfix(box: Box) -> Postfix:
-    """Give a Postfix configuration whose services run in the chroot."""
-    (box.postfix_dir / "master.cf").write_text(MASTER_CF)
-    return Postfix(box.postfix_dir)
+def postfix(sandbox: Sandbox) -> Postfix:
+    """Return a Postfix configuration whose services run in the chroot."""
+    (sandbox.postfix_dir / "master.cf").write_text(MASTER_CF)
+    return Postfix(sandbox.postfix_dir)
 
 
-def errors(environ: dict[str, str], machine: Machine = ONE) -> list[str]:
-    """Give what is wrong, a line each."""
+def errors(environ: dict[str, str], machine: ContainerHost = ONE) -> list[str]:
+    """Return what is wrong, a line each."""
     with pytest.raises(InputError) as caught:
         parameters(environ, machine)
     assert caught.value.exit_code == os.EX_CONFIG
@@ -77,7 +77,7 @@ def errors(environ: dict[str, str], machine: Machine = ONE) -> list[str]:
         ("connected-networks", BARE, ""),
     ],
 )
-def test_permit_docker(value: str, machine: Machine, networks: str) -> None:
+def test_permit_docker(value: str, machine: ContainerHost, networks: str) -> None:
     """Each value of PERMIT_DOCKER names its networks, each once, after loopback."""
     assert mynetworks({"PERMIT_DOCKER": value}, machine) == LOOPBACK + networks
 
@@ -121,7 +121,7 @@ def test_other_values_are_errors(value: str) -> None:
 )
 def test_myhostname(told: str, hostname: str, expected: str) -> None:
     """POSTFIX_MYHOSTNAME, or the host name; where that has no domain, with the one that Postfix would append."""
-    machine = Machine(hostname, ())
+    machine = ContainerHost(hostname, ())
     assert parameters({"POSTFIX_MYHOSTNAME": told}, machine)["myhostname"] == expected
 
 
@@ -153,7 +153,7 @@ def test_wrong_host_names(name: str) -> None:
 
 def test_wrong_host_name_of_the_container() -> None:
     """A host name that Postfix would refuse is an error that names the variable to set."""
-    assert errors({}, Machine("-mail", ())) == [
+    assert errors({}, ContainerHost("-mail", ())) == [
         (
             'env POSTFIX_MYHOSTNAME: is not set, and the container\'s host name "-mail.localdomain" is not a host name'
             " -- write a full name, such as mail.example.com"
@@ -184,7 +184,7 @@ def test_send_only() -> None:
 
 
 @pytest.mark.parametrize(("machine", "expected"), [(ONE, "ipv4"), (BARE, "ipv4"), (SEVERAL, "all")])
-def test_ipv6_only_where_there_is_an_address(machine: Machine, expected: str) -> None:
+def test_ipv6_only_where_there_is_an_address(machine: ContainerHost, expected: str) -> None:
     """IPv6 is used only where an interface has an address for it."""
     assert parameters({}, machine)["inet_protocols"] == expected
 
@@ -199,12 +199,12 @@ def test_the_kernel_tells_its_addresses() -> None:
     assert machine.hostname == socket.gethostname()
 
 
-def test_sets_what_is_wanted(postfix: Postfix, box: Box) -> None:
+def test_sets_what_is_wanted(postfix: Postfix, sandbox: Sandbox) -> None:
     """Afterwards Postfix reads each parameter as wanted, and no service runs in the chroot; other settings stay."""
     changed = container.set_up(postfix, parameters({}, ONE))
     assert {"mynetworks", "mydestination", "chroot"} <= set(changed)
     assert "compatibility_level" not in changed  # base-main.cf has it already
-    found = box.postconf_n()
+    found = sandbox.postconf_n()
     found.pop("config_directory", None)  # -c, which postconf shows as if it were set
     assert found == {
         **parameters({}, ONE),
@@ -212,31 +212,31 @@ def test_sets_what_is_wanted(postfix: Postfix, box: Box) -> None:
         "smtp_tls_security_level": "may",
         "smtp_tls_CApath": "/etc/ssl/certs",
     }
-    command = ["postconf", "-c", str(box.postfix_dir), "-hF", "*/*/chroot"]
+    command = ["postconf", "-c", str(sandbox.postfix_dir), "-hF", "*/*/chroot"]
     assert set(subprocess.run(command, capture_output=True, check=True).stdout.split()) == {b"n"}
 
 
-def test_what_is_right_is_not_written(postfix: Postfix, box: Box) -> None:
+def test_what_is_right_is_not_written(postfix: Postfix, sandbox: Sandbox) -> None:
     """A second run changes no file, not even its time."""
     container.set_up(postfix, parameters({}, ONE))
-    before = box.snapshot()
+    before = sandbox.snapshot()
     assert container.set_up(postfix, parameters({}, ONE)) == []
-    assert box.snapshot() == before
+    assert sandbox.snapshot() == before
 
 
-def test_networks_are_set_not_added(postfix: Postfix, box: Box) -> None:
+def test_networks_are_set_not_added(postfix: Postfix, sandbox: Sandbox) -> None:
     """A network that was permitted is not any more when its setting is gone."""
     for value in ("network", "connected-networks", "none"):
         changed = container.set_up(postfix, parameters({"PERMIT_DOCKER": value}, ONE))
         assert "mynetworks" in changed
-    assert box.postconf_n()["mynetworks"] == LOOPBACK
+    assert sandbox.postconf_n()["mynetworks"] == LOOPBACK
 
 
-def test_relay_parameters_are_left_alone(postfix: Postfix, box: Box) -> None:
+def test_relay_parameters_are_left_alone(postfix: Postfix, sandbox: Sandbox) -> None:
     """What dms-relay, or the operator, has set for a relay survives."""
-    box.write_main_cf("relayhost = [relay.test]:587\nsmtp_tls_security_level = secure\nmessage_size_limit = 1\n")
+    sandbox.write_main_cf("relayhost = [relay.test]:587\nsmtp_tls_security_level = secure\nmessage_size_limit = 1\n")
     container.set_up(postfix, parameters({}, ONE))
-    found = box.postconf_n()
+    found = sandbox.postconf_n()
     assert (found["relayhost"], found["smtp_tls_security_level"]) == ("[relay.test]:587", "secure")
     assert found["message_size_limit"] == "1"
 
@@ -304,7 +304,7 @@ def test_has_chroot(text: str, expected: bool) -> None:  # noqa: FBT001 -- a col
     assert container.has_chroot(text) is expected
 
 
-def test_the_hook(postfix: Postfix, box: Box, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_hook(postfix: Postfix, sandbox: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
     """The hook succeeds, and says who may send when it has changed something, on standard error."""
     environ = {"MAIL_CONFIG": str(postfix.directory), "POSTFIX_MYHOSTNAME": "mx.example.com"}
     assert container.main([], environ) == 0
@@ -313,16 +313,16 @@ def test_the_hook(postfix: Postfix, box: Box, capsys: pytest.CaptureFixture[str]
     assert f"Postfix is set up myhostname=mx.example.com mynetworks='{LOOPBACK}'" in said.err
     assert container.main([], environ) == 0
     assert capsys.readouterr().err == ""
-    assert box.postconf_n()["myhostname"] == "mx.example.com"
+    assert sandbox.postconf_n()["myhostname"] == "mx.example.com"
 
 
-def test_the_hook_with_wrong_values(postfix: Postfix, box: Box, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_hook_with_wrong_values(postfix: Postfix, sandbox: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
     """With a wrong value the hook ends in exit code 78, says why, and writes nothing."""
-    before = box.snapshot()
+    before = sandbox.snapshot()
     environ = {"MAIL_CONFIG": str(postfix.directory), "PERMIT_DOCKER": "everyone", "LOG_FORMAT": "json"}
     assert container.main([], environ) == os.EX_CONFIG
     assert '"origin": "env PERMIT_DOCKER"' in capsys.readouterr().err
-    assert box.snapshot() == before
+    assert sandbox.snapshot() == before
 
 
 def test_the_hook_takes_no_arguments(capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,39 +13,39 @@ import dms_relay
 from dms_relay import BusyError, InputError, Paths, apply, find, merge, plan, read, render
 
 if TYPE_CHECKING:
-    from tests.support.sandbox import Box
+    from tests.support.sandbox import Sandbox
 
 ROOT = Path(__file__).parent.parent
 ENV = {"DEFAULT_RELAY_HOST": "[relay.test]:587", "RELAY_USER": "user", "RELAY_PASSWORD": "s3cret"}
 
 
-def paths_of(box: Box) -> Paths:
-    """Give the directories of the box as the library takes them."""
-    return Paths(box.config_dir, box.postfix_dir)
+def paths_of(sandbox: Sandbox) -> Paths:
+    """Return the directories of the box as the library takes them."""
+    return Paths(sandbox.config_dir, sandbox.postfix_dir)
 
 
-def test_each_step_is_usable_without_the_command_line(box: Box) -> None:
+def test_each_step_is_usable_without_the_command_line(sandbox: Sandbox) -> None:
     """Read, merge, render, plan, apply: what the command does, step by step."""
-    paths = paths_of(box)
+    paths = paths_of(sandbox)
     config = merge(read(paths, ENV))
     changes = plan(render(config, paths), find(paths))
     assert apply(changes, paths) is True
-    assert box.table("sasl_passwd") == {"[relay.test]:587": "user:s3cret"}
+    assert sandbox.table("sasl_passwd") == {"[relay.test]:587": "user:s3cret"}
     assert plan(render(config, paths), find(paths)).is_empty
 
 
-def test_nothing_is_written_before_apply(box: Box) -> None:
+def test_nothing_is_written_before_apply(sandbox: Sandbox) -> None:
     """Every step before apply leaves the machine as it is."""
-    before = box.snapshot()
-    paths = paths_of(box)
+    before = sandbox.snapshot()
+    paths = paths_of(sandbox)
     plan(render(merge(read(paths, ENV)), paths), find(paths))
-    assert box.snapshot() == before
+    assert sandbox.snapshot() == before
 
 
-def test_read_never_raises_and_merge_raises_all_problems(box: Box) -> None:
+def test_read_never_raises_and_merge_raises_all_problems(sandbox: Sandbox) -> None:
     """Problems of all inputs are handed on together, sorted by where they stand."""
-    box.write("postfix-relaymap.cf", "@a.test [relay.test:587\n@b.test [relay.test]:0\n")
-    inputs = read(paths_of(box), {"RELAY_PORT": "x", "RELAY_HOST": "relay.test"})
+    sandbox.write("postfix-relaymap.cf", "@a.test [relay.test:587\n@b.test [relay.test]:0\n")
+    inputs = read(paths_of(sandbox), {"RELAY_PORT": "x", "RELAY_HOST": "relay.test"})
     with pytest.raises(InputError) as caught:
         merge(inputs)
     assert [str(problem.origin) for problem in caught.value.problems] == [
@@ -56,16 +56,16 @@ def test_read_never_raises_and_merge_raises_all_problems(box: Box) -> None:
     assert caught.value.exit_code == 78
 
 
-def test_a_plan_is_refused_once_the_machine_has_changed(box: Box) -> None:
+def test_a_plan_is_refused_once_the_machine_has_changed(sandbox: Sandbox) -> None:
     """Check, lock, check again: a plan made from what is no longer there is not carried out."""
-    paths = paths_of(box)
+    paths = paths_of(sandbox)
     changes = plan(render(merge(read(paths, ENV)), paths), find(paths))
-    box.write_main_cf("relayhost = [other.test]\n")
-    before = box.snapshot()
+    sandbox.write_main_cf("relayhost = [other.test]\n")
+    before = sandbox.snapshot()
     with pytest.raises(BusyError) as caught:
         apply(changes, paths)
     assert str(caught.value) == "the machine has changed since the plan was made -- make a new plan"
-    assert box.snapshot() == before
+    assert sandbox.snapshot() == before
 
 
 def test_the_public_names_are_there() -> None:
@@ -81,7 +81,7 @@ def test_imports_point_down_only() -> None:
     assert done.returncode == 0, done.stdout
 
 
-def test_the_boot_path_imports_nothing_it_does_not_use(box: Box) -> None:
+def test_the_boot_path_imports_nothing_it_does_not_use(sandbox: Sandbox) -> None:
     """What is imported decides what a boot costs: no YAML, no dotenv, no asyncio; structlog only to say something."""
     code = (
         "import sys\n"
@@ -92,7 +92,7 @@ def test_the_boot_path_imports_nothing_it_does_not_use(box: Box) -> None:
     )
 
     def imported(*options: str) -> str:
-        command = [sys.executable, "-c", code, *options, *box.arguments("apply")]
+        command = [sys.executable, "-c", code, *options, *sandbox.arguments("apply")]
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()[-1]
 
     first = imported()

@@ -18,7 +18,7 @@ import pytest
 from dms_relay.cli import main
 from dms_relay.log import LEVELS, Log
 from tests.support.console import said
-from tests.support.sandbox import Box
+from tests.support.sandbox import Sandbox
 
 if TYPE_CHECKING:
     from tests.support.sandbox import Result
@@ -43,63 +43,63 @@ OTHERS = (
 )
 
 
-def run(box: Box, command: str = "apply", **env: str) -> Result:
-    """Run on a box with two managed domains, one opted out."""
-    box.write("vhost", "a.test\nb.test\n")
-    box.write("postfix-relaymap.cf", "@b.test\n")
-    return box.run(command, env={**ENV, **env})
+def run(sandbox: Sandbox, command: str = "apply", **env: str) -> Result:
+    """Run on a sandbox with two managed domains, one opted out."""
+    sandbox.write("vhost", "a.test\nb.test\n")
+    sandbox.write("postfix-relaymap.cf", "@b.test\n")
+    return sandbox.run(command, env={**ENV, **env})
 
 
 def parse(result: Result) -> list[dict[str, str]]:
-    """Give each line of standard error as the JSON object that it is."""
+    """Return each line of standard error as the JSON object that it is."""
     return [json.loads(line) for line in result.err.splitlines()]
 
 
 @pytest.mark.parametrize("level", LEVELS)
-def test_level(box: Box, level: str) -> None:
+def test_level(sandbox: Sandbox, level: str) -> None:
     """Each of the five levels of docker-mailserver shows its own lines and all that matter more."""
-    shown = {found for found, _ in said(run(box, LOG_LEVEL=level))}
+    shown = {found for found, _ in said(run(sandbox, LOG_LEVEL=level))}
     assert shown == set(LEVELS[: LEVELS.index(level) + 1]) - {"error"}
 
 
 @pytest.mark.parametrize(("value", "meant"), [("WARN", "warn"), ("warning", "warn"), ("Info", "info"), ("", "info")])
-def test_level_in_other_spellings(box: Box, value: str, meant: str) -> None:
+def test_level_in_other_spellings(sandbox: Sandbox, value: str, meant: str) -> None:
     """Letter case does not count, ``warning`` is ``warn``, and empty is not set."""
-    assert {found for found, _ in said(run(box, LOG_LEVEL=value))} == set(LEVELS[1 : LEVELS.index(meant) + 1])
+    assert {found for found, _ in said(run(sandbox, LOG_LEVEL=value))} == set(LEVELS[1 : LEVELS.index(meant) + 1])
 
 
-def test_the_command_line_wins(box: Box) -> None:
+def test_the_command_line_wins(sandbox: Sandbox) -> None:
     """``--log-level`` and ``--log-format`` go before the environment."""
-    box.write("vhost", "a.test\n")
+    sandbox.write("vhost", "a.test\n")
     out, err = io.StringIO(), io.StringIO()
     with redirect_stdout(out), redirect_stderr(err):
-        arguments = ["--log-level", "warn", "--log-format", "json", *box.arguments("apply")]
+        arguments = ["--log-level", "warn", "--log-format", "json", *sandbox.arguments("apply")]
         main(arguments, {**ENV, "LOG_LEVEL": "trace", "LOG_FORMAT": "console"})
     assert [json.loads(line)["level"] for line in err.getvalue().splitlines()] == ["warn"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_data_and_log_lines_are_apart(box: Box, command: str) -> None:
+def test_data_and_log_lines_are_apart(sandbox: Sandbox, command: str) -> None:
     """Data goes to standard output, all log lines to standard error, in both formats."""
-    console = run(box, command, LOG_LEVEL="trace")
+    console = run(sandbox, command, LOG_LEVEL="trace")
     assert console.out
     assert said(console)
     assert "RELAY_PASS is not" in console.err
     assert "RELAY_PASS is not" not in console.out
-    assert parse(run(box, command, LOG_LEVEL="trace", LOG_FORMAT="json"))
+    assert parse(run(sandbox, command, LOG_LEVEL="trace", LOG_FORMAT="json"))
 
 
 @pytest.mark.parametrize("style", ["console", "json"])
 @pytest.mark.parametrize("command", COMMANDS)
-def test_no_password_at_any_level(box: Box, command: str, style: str) -> None:
+def test_no_password_at_any_level(sandbox: Sandbox, command: str, style: str) -> None:
     """The password is in no line, whatever the level and the format."""
-    result = run(box, command, LOG_LEVEL="trace", LOG_FORMAT=style)
+    result = run(sandbox, command, LOG_LEVEL="trace", LOG_FORMAT=style)
     assert SECRET not in result.out + result.err
 
 
-def test_json(box: Box) -> None:
+def test_json(sandbox: Sandbox) -> None:
     """Each line is one object with level, event and a time in UTC; fields stand for themselves."""
-    lines = parse(run(box, LOG_FORMAT="json", LOG_LEVEL="trace"))
+    lines = parse(run(sandbox, LOG_FORMAT="json", LOG_LEVEL="trace"))
     for line in lines:
         assert line["level"] in LEVELS
         assert line["event"]
@@ -120,9 +120,9 @@ def test_json(box: Box) -> None:
     } in fields
 
 
-def test_json_of_wrong_inputs(box: Box) -> None:
+def test_json_of_wrong_inputs(sandbox: Sandbox) -> None:
     """An error in JSON has its origin and its remedy as fields; the headline stands before the errors."""
-    lines = parse(run(box, RELAY_PORT="0", LOG_FORMAT="json"))
+    lines = parse(run(sandbox, RELAY_PORT="0", LOG_FORMAT="json"))
     assert [line["event"] for line in lines[-2:]] == [
         "wrong inputs, nothing was changed",
         'port "0" is not a number from 1 to 65535',
@@ -139,9 +139,9 @@ class Terminal(io.StringIO):
         return True
 
 
-def test_colour_on_a_terminal_only(box: Box) -> None:
+def test_colour_on_a_terminal_only(sandbox: Sandbox) -> None:
     """Colour codes go to a terminal, never to a file or a pipe; never in JSON."""
-    assert "\x1b" not in run(box, LOG_LEVEL="trace").err
+    assert "\x1b" not in run(sandbox, LOG_LEVEL="trace").err
     terminal = Terminal()
     Log("info", "console", terminal).warn("x")
     assert "\x1b[" in terminal.getvalue()
@@ -163,11 +163,11 @@ DMS_LINE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[+-]\d\d:\d\d (ERROR|WARN 
 
 
 @pytest.mark.parametrize("level", LEVELS)
-def test_lines_like_those_of_docker_mailserver(box: Box, level: str) -> None:
+def test_lines_like_those_of_docker_mailserver(sandbox: Sandbox, level: str) -> None:
     """``LOG_FORMAT=dms``: the same lines as on the console, in the looks of docker-mailserver's."""
-    expected = said(run(box, LOG_LEVEL=level))
-    shutil.rmtree(box.config_dir.parent)
-    result = run(Box(box.config_dir.parent), LOG_LEVEL=level, LOG_FORMAT="dms")
+    expected = said(run(sandbox, LOG_LEVEL=level))
+    shutil.rmtree(sandbox.config_dir.parent)
+    result = run(Sandbox(sandbox.config_dir.parent), LOG_LEVEL=level, LOG_FORMAT="dms")
     matches = [DMS_LINE.fullmatch(line) for line in result.err.splitlines()]
     found = [(match[1].strip().lower(), match[2]) for match in matches if match]
     assert len(found) == len(matches)
@@ -242,36 +242,36 @@ def test_usage(arguments: list[str], message: str) -> None:
     assert err.splitlines()[-1].startswith(message)
 
 
-def test_a_configuration_directory_that_is_missing(box: Box) -> None:
+def test_a_configuration_directory_that_is_missing(sandbox: Sandbox) -> None:
     """A directory that is named on the command line must be there: exit code 66."""
-    box.config_dir.rmdir()
-    result = box.run("apply", env=ENV)
-    text = f"--config-dir: {box.config_dir} is not a directory -- name the directory with the inputs"
+    sandbox.config_dir.rmdir()
+    result = sandbox.run("apply", env=ENV)
+    text = f"--config-dir: {sandbox.config_dir} is not a directory -- name the directory with the inputs"
     assert said(result) == [("error", text)]
     assert result.code == os.EX_NOINPUT
 
 
-def test_postfix_dir_from_the_environment(box: Box) -> None:
+def test_postfix_dir_from_the_environment(sandbox: Sandbox) -> None:
     """``MAIL_CONFIG`` names Postfix's directory, as for Postfix's own programs; the command line goes before it."""
-    box.write("vhost", "a.test\n")
-    arguments = ["--config-dir", str(box.config_dir), "plan"]
+    sandbox.write("vhost", "a.test\n")
+    arguments = ["--config-dir", str(sandbox.config_dir), "plan"]
     with redirect_stdout(io.StringIO()) as out, redirect_stderr(io.StringIO()):
-        assert main(arguments, {**ENV, "MAIL_CONFIG": str(box.postfix_dir)}) == 0
-    assert f"+++ {box.postfix_dir}/relayhost_map" in out.getvalue()
-    assert box.run("plan", env={**ENV, "MAIL_CONFIG": "/nowhere"}).code == 0
+        assert main(arguments, {**ENV, "MAIL_CONFIG": str(sandbox.postfix_dir)}) == 0
+    assert f"+++ {sandbox.postfix_dir}/relayhost_map" in out.getvalue()
+    assert sandbox.run("plan", env={**ENV, "MAIL_CONFIG": "/nowhere"}).code == 0
 
 
-def test_missing_main_cf(box: Box) -> None:
+def test_missing_main_cf(sandbox: Sandbox) -> None:
     """Where there is no Postfix, the message names its main.cf and what to do: exit code 66."""
-    box.main_cf.unlink()
+    sandbox.main_cf.unlink()
     for command in ("plan", "apply"):
-        result = box.run(command, env={"DEFAULT_RELAY_HOST": "r.test"})
+        result = sandbox.run(command, env={"DEFAULT_RELAY_HOST": "r.test"})
         assert said(result)[-1] == (
             "error",
             (
-                f"{box.main_cf}: cannot be read: No such file or directory -- "
+                f"{sandbox.main_cf}: cannot be read: No such file or directory -- "
                 "install Postfix, or name its directory with --postfix-dir"
             ),
         )
         assert result.code == os.EX_NOINPUT
-    assert list(box.postfix_dir.iterdir()) == []
+    assert list(sandbox.postfix_dir.iterdir()) == []

@@ -13,39 +13,39 @@ import pytest
 
 from dms_relay.cli import main
 from tests.support.console import of_level, said
-from tests.support.sandbox import Box
+from tests.support.sandbox import Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def test_a_configuration_directory_that_is_not_there(box: Box) -> None:
+def test_a_configuration_directory_that_is_not_there(sandbox: Sandbox) -> None:
     """Where nothing is set, a mount that was forgotten is said: mail would go out directly, without a word."""
-    box.config_dir.rmdir()
-    result = Box.run(box, "show", env={})
+    sandbox.config_dir.rmdir()
+    result = Sandbox.run(sandbox, "show", env={})
     assert result.code == os.EX_NOINPUT  # named on the command line, it has to be there
     assert "is not a directory -- name the directory with the inputs" in result.err
 
 
-def test_a_forgotten_mount(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_forgotten_mount(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """The directory that is read where none is named may be missing; it is a warning where no relay is set."""
-    missing = box.config_dir / "nowhere"
-    monkeypatch.setattr("dms_relay.model.Paths.__init__.__defaults__", (missing, box.postfix_dir))
-    monkeypatch.setattr(box, "arguments", lambda *command: list(command))
+    missing = sandbox.config_dir / "nowhere"
+    monkeypatch.setattr("dms_relay.model.Paths.__init__.__defaults__", (missing, sandbox.postfix_dir))
+    monkeypatch.setattr(sandbox, "arguments", lambda *command: list(command))
     text = "there is no such directory, and no relay is set: mail goes out directly"
     expected = [f"{missing}: {text} -- mount the directory there, or set DEFAULT_RELAY_HOST"]
-    assert of_level(box.run("apply"), "warn") == expected
+    assert of_level(sandbox.run("apply"), "warn") == expected
     env = {"DEFAULT_RELAY_HOST": "[r.test]:587", "RELAY_USER": "u", "RELAY_PASSWORD": "p"}
-    assert of_level(box.run("apply", env=env), "warn") == []
+    assert of_level(sandbox.run("apply", env=env), "warn") == []
 
 
-def test_no_postfix_directory(box: Box) -> None:
+def test_no_postfix_directory(sandbox: Sandbox) -> None:
     """Without Postfix's directory every command that needs it says the same, with exit code 66."""
-    box.postfix_dir.rename(box.postfix_dir.with_name("elsewhere"))
+    sandbox.postfix_dir.rename(sandbox.postfix_dir.with_name("elsewhere"))
     for command in ("apply", "plan"):
-        result = box.run(command, env={"DEFAULT_RELAY_HOST": "r.test"})
+        result = sandbox.run(command, env={"DEFAULT_RELAY_HOST": "r.test"})
         assert result.code == os.EX_NOINPUT
-        problem = f"{box.main_cf}: cannot be read: No such file or directory"
+        problem = f"{sandbox.main_cf}: cannot be read: No such file or directory"
         assert said(result)[-1] == ("error", f"{problem} -- install Postfix, or name its directory with --postfix-dir")
 
 
@@ -73,37 +73,37 @@ def denied(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     return deny
 
 
-def test_an_input_that_this_user_may_not_read(box: Box, denied: Callable[[str], None]) -> None:
+def test_an_input_that_this_user_may_not_read(sandbox: Sandbox, denied: Callable[[str], None]) -> None:
     """What to do is to run as root, not to take the file away."""
-    box.write("postfix-relaymap.cf", "@a.test [r.test]\n")
+    sandbox.write("postfix-relaymap.cf", "@a.test [r.test]\n")
     denied("postfix-relaymap.cf")
-    result = box.run("apply")
+    result = sandbox.run("apply")
     text = "postfix-relaymap.cf: cannot be read: Permission denied -- run as root, or let this user read it"
     assert of_level(result, "error")[-1] == text
     assert result.code == os.EX_NOINPUT
 
 
-def test_a_memory_that_this_user_may_not_read(box: Box, denied: Callable[[str], None]) -> None:
+def test_a_memory_that_this_user_may_not_read(sandbox: Sandbox, denied: Callable[[str], None]) -> None:
     """Nobody is told to take away what is needed to put parameters back."""
-    box.apply(DEFAULT_RELAY_HOST="[r.test]")
+    sandbox.apply(DEFAULT_RELAY_HOST="[r.test]")
     denied("dms-relay.state.json")
-    result = box.run("plan", env={"DEFAULT_RELAY_HOST": "[r.test]"})
-    state = box.postfix_dir / "dms-relay.state.json"
+    result = sandbox.run("plan", env={"DEFAULT_RELAY_HOST": "[r.test]"})
+    state = sandbox.postfix_dir / "dms-relay.state.json"
     assert of_level(result, "error") == [f"{state} cannot be read: Permission denied -- run as root"]
     assert result.code == os.EX_CANTCREAT
 
 
-def test_an_empty_plan(box: Box) -> None:
+def test_an_empty_plan(sandbox: Sandbox) -> None:
     """Nothing on standard output, for scripts; a line in the log, for a person."""
-    result = box.run("plan")
+    result = sandbox.run("plan")
     assert (result.out, said(result), result.code) == ("", [("info", "nothing to do")], 0)
 
 
 @pytest.mark.parametrize("name", ["DEFAULT_RELAY_HOST", "RELAY_HOST"])
 @pytest.mark.parametrize("sign", ['"', "'"])
-def test_quotes_around_a_value(box: Box, name: str, sign: str) -> None:
+def test_quotes_around_a_value(sandbox: Sandbox, name: str, sign: str) -> None:
     """An env file of docker keeps quotes as a part of the value; the message says so."""
-    result = box.run("apply", env={name: f"{sign}r.test{sign}"})
+    result = sandbox.run("apply", env={name: f"{sign}r.test{sign}"})
     assert of_level(result, "error")[-1] == f"env {name}: the value stands in quotes -- take the quotes away"
 
 
@@ -118,14 +118,14 @@ def test_an_option_in_the_wrong_place(capsys: pytest.CaptureFixture[str]) -> Non
 
 
 @pytest.mark.parametrize("kind", ["fifo", "device"])
-def test_what_may_never_end_is_no_file(box: Box, kind: str) -> None:
+def test_what_may_never_end_is_no_file(sandbox: Sandbox, kind: str) -> None:
     """A pipe or a device in place of a secret or an input is refused at once: nobody waits for it, with the lock held."""
     odd = Path("/dev/zero")
     if kind == "fifo":
-        odd = box.config_dir / "pipe"
+        odd = sandbox.config_dir / "pipe"
         os.mkfifo(odd)
-    (box.config_dir / "postfix-relaymap.cf").symlink_to(odd)
-    result = box.run("apply", env={"RELAY_HOST": "r.test", "RELAY_USER": "u", "RELAY_PASSWORD__FILE": str(odd)})
+    (sandbox.config_dir / "postfix-relaymap.cf").symlink_to(odd)
+    result = sandbox.run("apply", env={"RELAY_HOST": "r.test", "RELAY_USER": "u", "RELAY_PASSWORD__FILE": str(odd)})
     assert result.code == os.EX_NOINPUT
     assert of_level(result, "error")[1:] == [
         (
@@ -136,24 +136,24 @@ def test_what_may_never_end_is_no_file(box: Box, kind: str) -> None:
     ]
 
 
-def test_a_hidden_file(box: Box) -> None:
+def test_a_hidden_file(sandbox: Sandbox) -> None:
     """/dev/null, mounted over a file to hide it, is an empty file."""
-    (box.config_dir / "postfix-relaymap.cf").symlink_to("/dev/null")
-    box.apply()
-    assert box.table("relayhost_map") == {}
+    (sandbox.config_dir / "postfix-relaymap.cf").symlink_to("/dev/null")
+    sandbox.apply()
+    assert sandbox.table("relayhost_map") == {}
 
 
-def test_a_login_in_a_main_cf_that_everyone_reads(box: Box) -> None:
+def test_a_login_in_a_main_cf_that_everyone_reads(sandbox: Sandbox) -> None:
     """A login of the operator's postfix-main.cf goes into main.cf as it is; where everyone can read that, it is said."""
-    box.write("postfix-main.cf", "smtp_sasl_password_maps = static:u:s3cret\n")
+    sandbox.write("postfix-main.cf", "smtp_sasl_password_maps = static:u:s3cret\n")
     warning = (
         "postfix-main.cf: smtp_sasl_password_maps can hold a login, and every user of this machine can read main.cf -- "
         "write the login into postfix-sasl-password.cf"
     )
     env = {"DEFAULT_RELAY_HOST": "[r.test]", "RELAY_USER": "u", "RELAY_PASSWORD": "p"}
-    assert of_level(box.run("apply", env=env), "warn") == [warning]
-    box.main_cf.chmod(0o600)
-    assert of_level(box.run("apply", env=env), "warn") == []
+    assert of_level(sandbox.run("apply", env=env), "warn") == [warning]
+    sandbox.main_cf.chmod(0o600)
+    assert of_level(sandbox.run("apply", env=env), "warn") == []
 
 
 OUTPUTS = {
@@ -165,19 +165,19 @@ OUTPUTS = {
 
 
 @pytest.mark.parametrize("output", OUTPUTS)
-def test_a_log_that_nobody_can_read_stops_nothing(box: Box, output: str) -> None:
+def test_a_log_that_nobody_can_read_stops_nothing(sandbox: Sandbox, output: str) -> None:
     """A log never decides what happens to the machine: the work is done, whatever becomes of the lines."""
     env = {"PATH": os.environ["PATH"], "DEFAULT_RELAY_HOST": "[r.test]:587", "RELAY_USER": "u", "RELAY_PASSWORD": "p"}
     script = f'{sys.executable} -m dms_relay --log-level trace "$@" {OUTPUTS[output]}'
-    subprocess.run(["sh", "-c", script, "sh", *box.arguments("apply")], env=env, check=False, timeout=60)
-    assert box.table("relayhost_map") == {}
-    assert box.table("sasl_passwd") == {"[r.test]:587": "u:p"}
-    assert box.run("plan", "--exit-code", env=env).code == 0
+    subprocess.run(["sh", "-c", script, "sh", *sandbox.arguments("apply")], env=env, check=False, timeout=60)
+    assert sandbox.table("relayhost_map") == {}
+    assert sandbox.table("sasl_passwd") == {"[r.test]:587": "u:p"}
+    assert sandbox.run("plan", "--exit-code", env=env).code == 0
 
 
-def test_wrong_inputs_keep_their_exit_code_without_a_log(box: Box) -> None:
+def test_wrong_inputs_keep_their_exit_code_without_a_log(sandbox: Sandbox) -> None:
     """The exit code of a refusal is the same where nobody reads why."""
     env = {"PATH": os.environ["PATH"], "DEFAULT_RELAY_HOST": "[r.test"}
     script = f'{sys.executable} -m dms_relay "$@" 2>&-'
-    done = subprocess.run(["sh", "-c", script, "sh", *box.arguments("apply")], env=env, check=False, timeout=60)
+    done = subprocess.run(["sh", "-c", script, "sh", *sandbox.arguments("apply")], env=env, check=False, timeout=60)
     assert done.returncode == os.EX_CONFIG

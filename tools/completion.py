@@ -59,7 +59,7 @@ def completion(shell: str) -> str:
 
 
 def _completed(top: argparse.ArgumentParser, shell: str) -> Iterator[tuple[argparse.Action, str]]:
-    """Give each argument that is completed by a function, with the function."""
+    """Yield each argument that is completed by a function, with the function."""
     for action in actions_of(top):
         if action.metavar == "DIR":
             yield action, _DIRECTORIES[shell]

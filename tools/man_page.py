@@ -105,7 +105,7 @@ def _files() -> dict[str, str]:
 
 
 def _entries(entries: Mapping[str, str]) -> str:
-    """Give a list of terms, each with what it means below it."""
+    """Return a list of terms, each with what it means below it."""
     return "\n".join(f".TP\n.B {_roff(term)}\n{_roff(text)}" for term, text in entries.items())
 
 

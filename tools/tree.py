@@ -35,14 +35,14 @@ def fresh_parser() -> argparse.ArgumentParser:
 
 
 def commands_of(top: argparse.ArgumentParser) -> Iterator[Command]:
-    """Give the commands that the help shows, in its order."""
+    """Yield the commands that the help shows, in its order."""
     action = _subparsers(top)
     for line in action._choices_actions:  # noqa: SLF001 -- nothing else tells which are shown
         yield Command(line.dest, line, action.choices[line.dest])
 
 
 def actions_of(one: argparse.ArgumentParser) -> list[argparse.Action]:
-    """Give the arguments and options of a parser."""
+    """Return the arguments and options of a parser."""
     return list(one._actions)  # noqa: SLF001 -- argparse has no other list of them
 
 

@@ -8,20 +8,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from dms_relay.checks.context import examine
+from dms_relay.checks.delivery import check_ways
 from dms_relay.checks.logins import check_logins
 from dms_relay.checks.machine import check_machine
 from dms_relay.checks.routes import check_routes, is_contradicted
 from dms_relay.checks.rules import SEVERITIES, Finding
 from dms_relay.checks.secrets import check_secrets
-from dms_relay.checks.subject import examine
 from dms_relay.checks.user_file import check_user_file
-from dms_relay.checks.ways import check_ways
 from dms_relay.sources.secrets import secret_places
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from dms_relay.checks.subject import Subject
+    from dms_relay.checks.context import CheckContext
     from dms_relay.errors import InputError
     from dms_relay.model import Paths
 
@@ -38,25 +38,25 @@ class Report:
     error: InputError | None = None
 
     def count(self, severity: str) -> int:
-        """Give how many findings are of a severity."""
+        """Return how many findings are of a severity."""
         return sum(finding.severity == severity for finding in self.findings)
 
 
 def check(paths: Paths, environ: Mapping[str, str]) -> Report:
     """Look at the inputs, and where it can be, at the machine. Raises ``BusyError`` where the inputs are being edited."""
     examined = examine(paths, environ)
-    subject = examined.subject
+    context = examined.context
     found = [*examined.findings, *check_secrets(secret_places(paths, environ, examined.inputs))]
-    if subject:
-        found = [finding for finding in found if not is_contradicted(subject, finding)]
-        found += _findings(subject)
-    version = subject.machine.asked.get("mail_version", "") if subject and subject.machine else ""
+    if context:
+        found = [finding for finding in found if not is_contradicted(context, finding)]
+        found += _findings(context)
+    version = context.machine.asked.get("mail_version", "") if context and context.machine else ""
     return Report(_sorted(found), version, examined.error)
 
 
-def _findings(subject: Subject) -> Iterator[Finding]:
+def _findings(context: CheckContext) -> Iterator[Finding]:
     for run in (check_logins, check_routes, check_user_file, check_machine, check_ways):
-        yield from run(subject)
+        yield from run(context)
 
 
 def _sorted(findings: Iterable[Finding]) -> tuple[Finding, ...]:

@@ -39,7 +39,7 @@ def other_ways(postfix: Postfix, config: RelayConfig, tables: dict[str, str]) ->
 
 
 def _entries(postfix: Postfix, value: str, keys: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Give what the tables say, the first one last, so that it counts."""
+    """Yield what the tables say, the first one last, so that it counts."""
     wanted = list(dict.fromkeys(keys))
     for table in reversed(_TABLE.findall(value)):
         if wanted and table.startswith(_TYPES):

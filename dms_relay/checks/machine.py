@@ -22,7 +22,7 @@ from dms_relay.postfix.main_cf import is_yes
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from dms_relay.checks.subject import Machine, Subject
+    from dms_relay.checks.context import CheckContext, PostfixFindings
     from dms_relay.plan import ParameterChange, TableChange
 
 MAIN_CF = Origin("main.cf")
@@ -38,22 +38,22 @@ _LISTS_SINCE = (3, 5)
 _SHOWN = 4
 
 
-def check_machine(subject: Subject, sasl_directories: Iterable[str] = SASL_DIRECTORIES) -> Iterator[Finding]:
-    """Give what is to be said of the machine."""
-    if machine := subject.machine:
+def check_machine(context: CheckContext, sasl_directories: Iterable[str] = SASL_DIRECTORIES) -> Iterator[Finding]:
+    """Yield what is to be said of the machine."""
+    if machine := context.machine:
         yield from _changes(machine)
-        if subject.config.enabled:
-            yield from _other_ways(subject)
-            yield from _authorities(subject, machine)
-            yield from _version(subject, machine)
-            yield from _mechanisms(subject, machine, sasl_directories)
+        if context.config.enabled:
+            yield from _other_ways(context)
+            yield from _authorities(context, machine)
+            yield from _version(context, machine)
+            yield from _mechanisms(context, machine, sasl_directories)
 
 
 # What differs.
 
 
-def _changes(machine: Machine) -> Iterator[Finding]:
-    """Give what somebody else changed, one by one; and once that ``apply`` is due, where there is more."""
+def _changes(machine: PostfixFindings) -> Iterator[Finding]:
+    """Yield what somebody else changed, one by one; and once that ``apply`` is due, where there is more."""
     changes, state = machine.plan, machine.plan.found.state
     behind = [c for c in changes.parameters if not c.put_back and _is_changed(c, machine)]
     for change in behind:
@@ -69,8 +69,8 @@ def _changes(machine: Machine) -> Iterator[Finding]:
         yield Finding("apply-due", MAIN_CF, text, "dms-relay apply")
 
 
-def _is_changed(change: ParameterChange, machine: Machine) -> bool:
-    """Whether what stands in main.cf is nothing that we gave it."""
+def _is_changed(change: ParameterChange, machine: PostfixFindings) -> bool:
+    """Return True if what stands in main.cf is nothing that we gave it."""
     given = machine.plan.found.state.parameters.get(change.name)
     return given is not None and change.old not in given.values
 
@@ -100,32 +100,32 @@ def _table(table: TableChange) -> Finding:
 # Where mail goes.
 
 
-def _other_ways(subject: Subject) -> Iterator[Finding]:
+def _other_ways(context: CheckContext) -> Iterator[Finding]:
     """Find what takes mail away from our routes, where these are maps: services of our own stand before all of it."""
-    if subject.routing != MAPS:
+    if context.routing != MAPS:
         return
-    transport = subject.after("default_transport")
+    transport = context.after("default_transport")
     if transport.partition(":")[2]:
         text = f"default_transport = {transport} names a nexthop, so relayhost and relays by sender have no effect"
         yield Finding("routes-not-used", MAIN_CF, text, "take default_transport out of main.cf")
-    yield from _tables(subject, subject.machine.ways if subject.machine else {})
-    relayhost = subject.after("relayhost")
-    if relayhost and not subject.inputs.default and "relayhost" not in subject.inputs.user_parameters:
-        for domain in subject.config.opted_out:
+    yield from _tables(context, context.machine.ways if context.machine else {})
+    relayhost = context.after("relayhost")
+    if relayhost and not context.inputs.default and "relayhost" not in context.inputs.user_parameters:
+        for domain in context.config.opted_out:
             text = f"the opt-out of @{domain.name} has no effect: its mail goes to relayhost = {relayhost} of main.cf"
             yield Finding("opt-out-without-effect", domain.origin, text, "empty relayhost in main.cf")
         text = f"mail of senders without a relay goes to relayhost = {relayhost}, which none of the inputs names"
         yield Finding("foreign-relayhost", MAIN_CF, text, "set DEFAULT_RELAY_HOST, or empty relayhost in main.cf")
 
 
-def _tables(subject: Subject, ways: dict[str, dict[str, str]]) -> Iterator[Finding]:
+def _tables(context: CheckContext, ways: dict[str, dict[str, str]]) -> Iterator[Finding]:
     """Find entries of the operator's own tables that come before our routes."""
     remedy = "take that entry out of its table, or the route away"
     for key, value in ways.get(RECIPIENTS, {}).items():
         text = f"{RECIPIENTS} sends all mail to {value} ({key}), so relayhost and relays by sender have no effect"
         yield Finding("routes-not-used", MAIN_CF, text, remedy)
     entries = {key.casefold(): value for key, value in ways.get(SENDERS, {}).items()}
-    for route in subject.config.routes:
+    for route in context.config.routes:
         if found := next((entries[key] for key in sender_keys(route.key) if key in entries), None):
             text = f"{SENDERS} sends mail of {route.key} to {found}, so its relay {route.nexthops.text} has no effect"
             yield Finding("routes-not-used", route.origin, text, remedy)
@@ -134,11 +134,11 @@ def _tables(subject: Subject, ways: dict[str, dict[str, str]]) -> Iterator[Findi
 # What Postfix can do.
 
 
-def _authorities(subject: Subject, machine: Machine) -> Iterator[Finding]:
+def _authorities(context: CheckContext, machine: PostfixFindings) -> Iterator[Finding]:
     """Find a level that asks authorities where none is known (TLS_README); relays of their own have theirs."""
-    level = subject.after("smtp_tls_security_level")
+    level = context.after("smtp_tls_security_level")
     if (
-        subject.routing != MAPS
+        context.routing != MAPS
         or level not in AUTHORITY_LEVELS
         or is_yes(machine.asked.get("tls_append_default_CA", ""))
     ):
@@ -152,16 +152,16 @@ def _authorities(subject: Subject, machine: Machine) -> Iterator[Finding]:
     yield Finding("no-authorities", MAIN_CF, text, remedy)
 
 
-def _version(subject: Subject, machine: Machine) -> Iterator[Finding]:
+def _version(context: CheckContext, machine: PostfixFindings) -> Iterator[Finding]:
     """Find features that are newer than Postfix is."""
     shown = machine.asked.get("mail_version", "")
     if not (match := re.match(r"(\d+)\.(\d+)", shown)):
         return
     version = (int(match[1]), int(match[2]))
-    if version < _TRANSPORTS_SINCE and subject.routing != MAPS:
+    if version < _TRANSPORTS_SINCE and context.routing != MAPS:
         yield _too_old(shown, Origin("main.cf"), "relays with a transport of their own", _TRANSPORTS_SINCE)
     if version < _LISTS_SINCE:
-        for text, origin in _lists(subject):
+        for text, origin in _lists(context):
             yield _too_old(shown, origin, f"several nexthops in one route ({text})", _LISTS_SINCE)
 
 
@@ -170,9 +170,9 @@ def _too_old(shown: str, origin: Origin, what: str, since: tuple[int, int]) -> F
     return Finding("postfix-too-old", origin, text, f"have Postfix {since[0]}.{since[1]} or later")
 
 
-def _lists(subject: Subject) -> Iterator[tuple[str, Origin]]:
-    """Give each route that has several nexthops, once."""
-    config = subject.config
+def _lists(context: CheckContext) -> Iterator[tuple[str, Origin]]:
+    """Yield each route that has several nexthops, once."""
+    config = context.config
     if config.transports:
         found = [(service.relay.nexthops, service.relay.origin) for service in config.transports.services]
     else:
@@ -181,10 +181,10 @@ def _lists(subject: Subject) -> Iterator[tuple[str, Origin]]:
     yield from dict.fromkeys((nexthops.text, origin) for nexthops, origin in found if len(nexthops.members) > 1)
 
 
-def _mechanisms(subject: Subject, machine: Machine, directories: Iterable[str]) -> Iterator[Finding]:
+def _mechanisms(context: CheckContext, machine: PostfixFindings, directories: Iterable[str]) -> Iterator[Finding]:
     """Find a login in use where Cyrus SASL has neither PLAIN nor LOGIN; silent where its directory is not found."""
-    entry = next((use.entry for use in subject.uses if use.entry), None)
-    if entry is None or not subject.is_logging_in or machine.asked.get("smtp_sasl_type", "cyrus") != "cyrus":
+    entry = next((use.entry for use in context.assignments if use.entry), None)
+    if entry is None or not context.is_logging_in or machine.asked.get("smtp_sasl_type", "cyrus") != "cyrus":
         return
     root = Path("/")
     found = [path for pattern in directories for path in root.glob(pattern.lstrip("/")) if path.is_dir()]

@@ -15,7 +15,7 @@ from dms_relay.postfix.main_cf import is_yes
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from dms_relay.checks.subject import Subject
+    from dms_relay.checks.context import CheckContext
     from dms_relay.model import Domain, Origin
 
 #: Parameters of main.cf that name domains or hosts of this server.
@@ -26,23 +26,23 @@ _NEAR_MAX = 20
 _ROUTES = "sender_dependent_relayhost_maps"
 
 
-def check_routes(subject: Subject) -> Iterator[Finding]:
-    """Give what is to be said of routes, as far as merging has not said it."""
-    if subject.config.enabled:
-        yield from map(_without_effect, _useless(subject))
-        yield from _opt_outs(subject)
-        yield from _two_defaults(subject)
-        yield from _not_managed(subject)
-        yield from _not_relayed(subject)
+def check_routes(context: CheckContext) -> Iterator[Finding]:
+    """Yield what is to be said of routes, as far as merging has not said it."""
+    if context.config.enabled:
+        yield from map(_without_effect, _useless(context))
+        yield from _opt_outs(context)
+        yield from _two_defaults(context)
+        yield from _not_managed(context)
+        yield from _not_relayed(context)
 
 
-def is_contradicted(subject: Subject, finding: Finding) -> bool:
-    """Whether merging, which sees less, said what is not so, or what is said here with more."""
+def is_contradicted(context: CheckContext, finding: Finding) -> bool:
+    """Return True if merging, which sees less, said what is not so, or what is said here with more."""
     match finding.rule:
         case "implicit-tls-port":
-            return is_yes(subject.parameter("smtp_tls_wrappermode"))
+            return is_yes(context.parameter("smtp_tls_wrappermode"))
         case "no-login":
-            return not any(use.nexthop for use in subject.uses)
+            return not any(use.nexthop for use in context.assignments)
         case "relay-without-login":
             return True
     return False
@@ -51,13 +51,13 @@ def is_contradicted(subject: Subject, finding: Finding) -> bool:
 # Opt-outs.
 
 
-def _useless(subject: Subject) -> Iterator[Domain]:
-    """Give each opt-out of a domain that ``RELAY_HOST``, from which it opts out, does not serve anyway."""
-    if not subject.inputs.relay or subject.has_default or subject.after("relayhost") or not subject.inputs.domains:
+def _useless(context: CheckContext) -> Iterator[Domain]:
+    """Yield each opt-out of a domain that ``RELAY_HOST``, from which it opts out, does not serve anyway."""
+    if not context.inputs.relay or context.has_default or context.after("relayhost") or not context.inputs.domains:
         return
-    served = {domain.name.casefold() for domain in subject.inputs.domains}
-    opted_out = {origin for _, origin in _direct(subject)}
-    relaymap = subject.inputs.relaymap or Relaymap()
+    served = {domain.name.casefold() for domain in context.inputs.domains}
+    opted_out = {origin for _, origin in _direct(context)}
+    relaymap = context.inputs.relaymap or Relaymap()
     yield from (d for d in relaymap.opt_outs if d.origin in opted_out and d.name.casefold() not in served)
 
 
@@ -66,36 +66,36 @@ def _without_effect(domain: Domain) -> Finding:
     return Finding("opt-out-without-effect", domain.origin, text, "take the line away, or look at the spelling")
 
 
-def _opt_outs(subject: Subject) -> Iterator[Finding]:
+def _opt_outs(context: CheckContext) -> Iterator[Finding]:
     """Find senders that go directly where main.cf demands TLS of every server."""
-    level = subject.after("smtp_tls_security_level")
-    if level in CLEARTEXT_LEVELS or not level or subject.after("relayhost"):
+    level = context.after("smtp_tls_security_level")
+    if level in CLEARTEXT_LEVELS or not level or context.after("relayhost"):
         return
-    useless = {domain.origin for domain in _useless(subject)}
+    useless = {domain.origin for domain in _useless(context)}
     remedy = "set smtp_tls_security_level = may in main.cf: each relay keeps its own level"
-    if subject.routing == MAPS:
+    if context.routing == MAPS:
         remedy = "set RELAY_ROUTING=transports, where each relay has a level of its own"
-    for key, origin in _direct(subject):
+    for key, origin in _direct(context):
         text = f"mail of {key} goes directly, and smtp_tls_security_level = {level} keeps it from servers without TLS"
         if origin not in useless:
             yield Finding("opt-out-needs-tls", origin, text, remedy)
 
 
-def _direct(subject: Subject) -> Iterator[tuple[str, Origin]]:
-    if transports := subject.config.transports:
+def _direct(context: CheckContext) -> Iterator[tuple[str, Origin]]:
+    if transports := context.config.transports:
         yield from ((route.key, route.origin) for route in transports.senders if route.relay is None)
     else:
-        yield from ((f"@{domain.name}", domain.origin) for domain in subject.config.opted_out)
+        yield from ((f"@{domain.name}", domain.origin) for domain in context.config.opted_out)
 
 
 # Defaults.
 
 
-def _two_defaults(subject: Subject) -> Iterator[Finding]:
-    inputs, file = subject.inputs, subject.inputs.file
+def _two_defaults(context: CheckContext) -> Iterator[Finding]:
+    inputs, file = context.inputs, context.inputs.file
     if not inputs.relay or not inputs.domains or _ROUTES in inputs.user_parameters:
         return
-    if all(use.origin != inputs.relay[1] for use in subject.uses):
+    if all(use.origin != inputs.relay[1] for use in context.assignments):
         text = "RELAY_HOST relays nothing now: every managed domain has a relay or an opt-out of its own"
         yield Finding("relay-host-unused", inputs.relay[1], text, "take it away, unless more domains are to come")
     elif inputs.default and "relayhost" not in inputs.user_parameters and not (file and file.default):
@@ -107,14 +107,14 @@ def _two_defaults(subject: Subject) -> Iterator[Finding]:
 # Domains.
 
 
-def _not_managed(subject: Subject) -> Iterator[Finding]:
+def _not_managed(context: CheckContext) -> Iterator[Finding]:
     """Find routes of domains that nobody manages; silent where it is not known whom this server manages."""
-    if not subject.domains or (own := _own_names(subject)) is None:
+    if not context.domains or (own := _own_names(context)) is None:
         return
-    managed = {domain.name.casefold() for domain in subject.domains} | own
+    managed = {domain.name.casefold() for domain in context.domains} | own
     above = {parent for name in managed for parent in _with_parents(name)}
     routed: dict[str, Origin] = {}
-    for key, origin in _routed(subject):
+    for key, origin in _routed(context):
         routed.setdefault(key.casefold().rpartition("@")[2], origin)
     # A subdomain of a managed domain, or the domain above one, is hardly a slip.
     odd = [name for name in routed if name not in above and managed.isdisjoint(_with_parents(name))]
@@ -126,42 +126,42 @@ def _not_managed(subject: Subject) -> Iterator[Finding]:
 
 
 def _with_parents(name: str) -> list[str]:
-    """Give a domain and those above it, the top-level domain left out where there is more."""
+    """Return a domain and those above it, the top-level domain left out where there is more."""
     labels = name.split(".")
     return [".".join(labels[at:]) for at in range(max(len(labels) - 1, 1))]
 
 
-def _own_names(subject: Subject) -> set[str] | None:
-    """Give the names that main.cf has for this server; ``None`` where a lookup table may have more."""
-    asked = subject.machine.asked if subject.machine else {}
+def _own_names(context: CheckContext) -> set[str] | None:
+    """Return the names that main.cf has for this server; ``None`` where a lookup table may have more."""
+    asked = context.machine.asked if context.machine else {}
     words = [word for name in (*_OWN_NAMES, *_OWN_ORIGINS) for word in re.split(r"[,\s]+", asked.get(name, "")) if word]
-    vhost = str(subject.paths.vhost)
+    vhost = str(context.paths.vhost)
     if any(":" in word or ("/" in word and word != vhost) for word in words):
         return None
     return {word.casefold() for word in words if "/" not in word}
 
 
-def _routed(subject: Subject) -> Iterator[tuple[str, Origin]]:
-    """Give each sender key that an operator wrote down with a relay."""
-    relay = subject.inputs.relay
+def _routed(context: CheckContext) -> Iterator[tuple[str, Origin]]:
+    """Yield each sender key that an operator wrote down with a relay."""
+    relay = context.inputs.relay
     own = relay[1] if relay else None
-    if transports := subject.config.transports:
+    if transports := context.config.transports:
         routes = [(route.key, route.origin) for route in transports.senders if route.relay]
     else:
-        found = subject.config.routes
+        found = context.config.routes
         routes = [(route.key, route.origin) for route in found if route.nexthops.text.upper() != AS_DEFAULT]
     yield from ((key, origin) for key, origin in routes if "@" in key and origin != own)
 
 
-def _not_relayed(subject: Subject) -> Iterator[Finding]:
+def _not_relayed(context: CheckContext) -> Iterator[Finding]:
     """Find managed domains without a relay where others have one: not where a default takes them, nor what is opted out."""
-    named = {key.casefold().rpartition("@")[2] for key, _ in _routed(subject)}
-    is_elsewhere = subject.has_default or subject.inputs.relay or subject.after("relayhost")
-    if is_elsewhere or not named or _ROUTES in subject.inputs.user_parameters:
+    named = {key.casefold().rpartition("@")[2] for key, _ in _routed(context)}
+    is_elsewhere = context.has_default or context.inputs.relay or context.after("relayhost")
+    if is_elsewhere or not named or _ROUTES in context.inputs.user_parameters:
         return
-    relaymap = subject.inputs.relaymap or Relaymap()
+    relaymap = context.inputs.relaymap or Relaymap()
     named.update(domain.name.casefold() for domain in relaymap.opt_outs)
-    named.update(key.casefold().rpartition("@")[2] for key, _ in _direct(subject))
-    if left := [domain for domain in subject.domains if domain.name.casefold() not in named]:
+    named.update(key.casefold().rpartition("@")[2] for key, _ in _direct(context))
+    if left := [domain for domain in context.domains if domain.name.casefold() not in named]:
         text = f"no relay is set for {listed(domain.name for domain in left)}: that mail goes directly"
         yield Finding("managed-domain-not-relayed", left[0].origin, text, "set a relay for it, unless that is meant")

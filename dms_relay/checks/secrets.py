@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from dms_relay.sources.secrets import Place
+    from dms_relay.sources.secrets import SecretPlace
 
 #: Where Docker mounts secrets.
 _SECRETS = "/run/secrets"
@@ -20,8 +20,8 @@ _SECRETS = "/run/secrets"
 _OTHERS = stat.S_IRGRP | stat.S_IROTH
 
 
-def check_secrets(places: Iterable[Place]) -> Iterator[Finding]:
-    """Give what is to be said of where passwords stand, once for each place."""
+def check_secrets(places: Iterable[SecretPlace]) -> Iterator[Finding]:
+    """Yield what is to be said of where passwords stand, once for each place."""
     for place in dict.fromkeys(places):
         if place.path is None:
             text = "the password stands in the environment, which more people and programs see than a file"
@@ -43,7 +43,7 @@ def _remedy(path: Path, mode: int) -> str:
 
 
 def _mode(path: Path) -> int:
-    """Give the permission bits of a file; none where it is no file, or is gone."""
+    """Return the permission bits of a file; none where it is no file, or is gone."""
     try:
         status = path.stat()
     except (OSError, ValueError):

@@ -19,7 +19,7 @@ from dms_relay.render import render
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from dms_relay.checks.subject import Subject
+    from dms_relay.checks.context import CheckContext
 
 _PASSWORD_MAPS = "smtp_sasl_password_maps"  # noqa: S105 -- a parameter
 _SECURITY_OPTIONS = "smtp_sasl_security_options"
@@ -36,68 +36,68 @@ class _Verdict(NamedTuple):
     rule: str = "user-file-undoes"
 
 
-def check_user_file(subject: Subject) -> Iterator[Finding]:
-    """Give each parameter of the file that stands in place of ours and makes other inputs have no effect."""
-    config = subject.config
-    if not config.enabled or subject.routing != MAPS:
+def check_user_file(context: CheckContext) -> Iterator[Finding]:
+    """Yield each parameter of the file that stands in place of ours and makes other inputs have no effect."""
+    config = context.config
+    if not config.enabled or context.routing != MAPS:
         return
-    ours = render(replace(config, user_parameters={}), subject.paths).parameters
+    ours = render(replace(config, user_parameters={}), context.paths).parameters
     for name, check in _CHECKS.items():
         own = config.user_parameters.get(name)
-        is_in_use = name in ours or (name == _PASSWORD_MAPS and subject.inputs.is_user_file_last)
-        if own and is_in_use and own.value != ours.get(name) and (found := check(subject, own.value)):
+        is_in_use = name in ours or (name == _PASSWORD_MAPS and context.inputs.is_user_file_last)
+        if own and is_in_use and own.value != ours.get(name) and (found := check(context, own.value)):
             yield Finding(found.rule, own.origin, f"{name} {found.text}", found.remedy)
 
 
-def _relayhost(_subject: Subject, _value: str) -> _Verdict:
+def _relayhost(_subject: CheckContext, _value: str) -> _Verdict:
     return _Verdict("stands in place of DEFAULT_RELAY_HOST, which has no effect", "keep one of the two")
 
 
-def _routes(_subject: Subject, value: str) -> _Verdict | None:
+def _routes(_subject: CheckContext, value: str) -> _Verdict | None:
     if f"/{RELAYHOST_MAP}" in value:
         return None
     return _Verdict("names lookup tables of your own: postfix-relaymap.cf and RELAY_HOST have no effect")
 
 
-def _logins(subject: Subject, value: str) -> _Verdict | None:
-    if _STATIC in value and not subject.has_default and subject.is_logging_in:
+def _logins(context: CheckContext, value: str) -> _Verdict | None:
+    if _STATIC in value and not context.has_default and context.is_logging_in:
         text = "gives the same login to every server that mail is sent to, also to strangers"
         remedy = "take the line away, and write the login with its relay into postfix-sasl-password.cf"
         return _Verdict(text, remedy, "login-for-strangers")
-    if f"/{SASL_PASSWD}" in value or not subject.config.logins:
+    if f"/{SASL_PASSWD}" in value or not context.config.logins:
         return None
     return _Verdict("names lookup tables of your own: the logins of the other inputs have no effect")
 
 
-def _by_sender(subject: Subject, value: str) -> _Verdict | None:
-    has_senders = any("@" in entry.key for entry in subject.config.logins or ())
+def _by_sender(context: CheckContext, value: str) -> _Verdict | None:
+    has_senders = any("@" in entry.key for entry in context.config.logins or ())
     return _Verdict("is not yes, so no login by sender is used") if has_senders and not is_yes(value) else None
 
 
-def _auth(_subject: Subject, value: str) -> _Verdict | None:
+def _auth(_subject: CheckContext, value: str) -> _Verdict | None:
     return _Verdict("is not yes, so no login is used at all") if not is_yes(value) else None
 
 
-def _security(subject: Subject, value: str) -> _Verdict | None:
-    over_tls = subject.parameter("smtp_sasl_tls_security_options")
-    is_allowed = "smtp_sasl_tls_security_options" in subject.user_file or (over_tls and _NO_PLAINTEXT not in over_tls)
+def _security(context: CheckContext, value: str) -> _Verdict | None:
+    over_tls = context.parameter("smtp_sasl_tls_security_options")
+    is_allowed = "smtp_sasl_tls_security_options" in context.user_file or (over_tls and _NO_PLAINTEXT not in over_tls)
     if _NO_PLAINTEXT not in value or is_allowed:
         return None
     text = f"holds {_NO_PLAINTEXT}, so a relay that wants the password by PLAIN or LOGIN does not get it"
     return _Verdict(text, f"take {_NO_PLAINTEXT} away")
 
 
-def _level(subject: Subject, value: str) -> _Verdict | None:
-    has_policy = subject.parameter("smtp_tls_policy_maps") or "smtp_tls_policy_maps" in subject.user_file
-    options = subject.config.user_parameters.get(_SECURITY_OPTIONS)
+def _level(context: CheckContext, value: str) -> _Verdict | None:
+    has_policy = context.parameter("smtp_tls_policy_maps") or "smtp_tls_policy_maps" in context.user_file
+    options = context.config.user_parameters.get(_SECURITY_OPTIONS)
     is_kept = options and _NO_PLAINTEXT in options.value
-    if not subject.is_logging_in or has_policy or is_kept or (value and value.lower() not in CLEARTEXT_LEVELS):
+    if not context.is_logging_in or has_policy or is_kept or (value and value.lower() not in CLEARTEXT_LEVELS):
         return None
     remedy = "write encrypt, or set RELAY_ROUTING=transports, where each relay has a level of its own"
     return _Verdict("lets a login travel without TLS", remedy, "cleartext-login")
 
 
-_CHECKS: dict[str, Callable[[Subject, str], _Verdict | None]] = {
+_CHECKS: dict[str, Callable[[CheckContext, str], _Verdict | None]] = {
     "relayhost": _relayhost,
     "sender_dependent_relayhost_maps": _routes,
     _PASSWORD_MAPS: _logins,

@@ -41,7 +41,7 @@ def _code(report: Report, *, is_strict: bool) -> int:
 
 
 def _text(report: Report, paths: Paths) -> Iterator[str]:
-    """Give two lines for each finding, and a last one that sums up."""
+    """Yield two lines for each finding, and a last one that sums up."""
     for finding in report.findings:
         yield from lines_of(finding)
     counts = [_count(report.count(severity), severity) for severity in SEVERITIES if report.count(severity)]
@@ -49,7 +49,7 @@ def _text(report: Report, paths: Paths) -> Iterator[str]:
 
 
 def lines_of(finding: Finding) -> Iterator[str]:
-    """Give what counts and where, and below it what is wrong and what to do."""
+    """Yield what counts and where, and below it what is wrong and what to do."""
     yield f"{finding.severity:7}  {finding.rule}  {finding.origin}"
     yield f"         {_printable(finding.text)} -- {_printable(finding.remedy)}"
 

@@ -32,12 +32,12 @@ def run(arguments: Namespace, context: Context) -> int:
 
 
 def _domains(inputs: Inputs) -> Iterable[str]:
-    """Give every domain that the inputs speak of; the managed ones come beside them."""
+    """Return every domain that the inputs speak of; the managed ones come beside them."""
     return (word.removeprefix("@") for word in (*_mapped(inputs), *_logins(inputs)) if "@" in word)
 
 
 def _mapped(inputs: Inputs) -> Iterable[str]:
-    """Give the senders of ``postfix-relaymap.cf``."""
+    """Return the senders of ``postfix-relaymap.cf``."""
     relaymap = inputs.relaymap
     if relaymap is None:
         return []
@@ -45,16 +45,16 @@ def _mapped(inputs: Inputs) -> Iterable[str]:
 
 
 def _logins(inputs: Inputs) -> Iterable[str]:
-    """Give the keys of ``postfix-sasl-password.cf``, but for bare names: typed, these would be domains."""
+    """Return the keys of ``postfix-sasl-password.cf``, but for bare names: typed, these would be domains."""
     return [entry.key for entry in inputs.logins or () if any(sign in entry.key for sign in "@[:")]
 
 
 def _relays(inputs: Inputs) -> Iterable[str]:
-    """Give the host of every relay."""
+    """Return the host of every relay."""
     return map(host_of, nexthops_of(inputs))
 
 
 def _tried(inputs: Inputs) -> Iterable[str]:
-    """Give every relay as ``test`` knows it: the names of relay.yaml, and the nexthops."""
+    """Return every relay as ``test`` knows it: the names of relay.yaml, and the nexthops."""
     names = [relay.name for relay in inputs.file.relays] if inputs.file else []
     return [*names, *nexthops_of(inputs)]

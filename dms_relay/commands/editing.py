@@ -28,7 +28,7 @@ class Checks:
         self._problems: list[Problem] = []
 
     def __call__(self, name: str, check: Callable[[], T], default: T) -> T:
-        """Give what ``check`` gives; where it raises ``SyntaxProblem``, take note of it and give ``default``."""
+        """Return what ``check`` gives; where it raises ``SyntaxProblem``, take note of it and give ``default``."""
         try:
             return check()
         except SyntaxProblem as problem:
@@ -62,7 +62,7 @@ def edit_and_apply(
 
 
 def _is_its_postfix(arguments: Namespace, context: Context) -> bool:
-    """Whether Postfix's configuration here is made from this configuration directory.
+    """Return True if Postfix's configuration here is made from this configuration directory.
 
     Both must be where they are in a container, or be named together: somebody may edit the files of a container on a host
     with a Postfix of its own, which has nothing to do with them.

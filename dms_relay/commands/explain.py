@@ -68,7 +68,7 @@ class _Explainer:
         self.error: InputError | None = None
 
     def document(self) -> Document:
-        """Give the way now, and after ``apply`` where that has something to change."""
+        """Return the way now, and after ``apply`` where that has something to change."""
         found = find(self.paths)
         now = view_now(self.postfix)
         changes, origins = self._inputs(found)
@@ -85,7 +85,7 @@ class _Explainer:
         }
 
     def _inputs(self, found: Found) -> tuple[Plan | None, Origins | None]:
-        """Give what ``apply`` would change, and the places of what is wanted; nothing where the inputs are wrong."""
+        """Return what ``apply`` would change, and the places of what is wanted; nothing where the inputs are wrong."""
         try:
             config = merge(read(self.paths, self.environ))
             wanted = render(config, self.paths)
@@ -109,7 +109,7 @@ def _text(document: Document) -> Iterator[str]:
 
 
 def _sender(text: str) -> str:
-    """Give the sender's address; the null sender is empty."""
+    """Return the sender's address; the null sender is empty."""
     return "" if text == NULL_SENDER else _address(text, "SENDER")
 
 

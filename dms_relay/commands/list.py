@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from dms_relay.commands import Context
     from dms_relay.model import LoginEntry, Origin
     from dms_relay.model.configuration import Inputs, RelayConfig
-    from dms_relay.model.relays import Service, Transports
+    from dms_relay.model.relays import RelayService, Transports
 
 #: What stands in the table for a sender that is opted out and has no other relay, and for what is not there.
 EXCLUDED = "excluded"
@@ -87,7 +87,7 @@ class _Lister:
         self.used: set[str] = set()
 
     def rows(self) -> Iterator[Row]:
-        """Give every row."""
+        """Yield every row."""
         for route in self.routes.values():
             yield self._row(route.key, self._resolved(route))
         opted_out = {f"@{domain.name}".casefold(): domain for domain in self.opt_outs}
@@ -107,7 +107,7 @@ class _Lister:
                 yield Row(NOTHING, entry.key, (entry.login.shown_username,), (entry.origin,))
 
     def _resolved(self, route: Route | None) -> Route | None:
-        """Give the default where there is no route, or one that says so (postconf(5), sender_dependent_relayhost_maps)."""
+        """Return the default where there is no route, or one that says so (postconf(5), sender_dependent_relayhost_maps)."""
         return self.default if route is None or route.nexthops.text.upper() == AS_DEFAULT else route
 
     def _row(self, sender: str, route: Route | None, opt_out: Origin | None = None) -> Row:
@@ -118,7 +118,7 @@ class _Lister:
         return Row(sender, route.nexthops.text if route else None, logins, origins, excluded=opt_out is not None)
 
     def _logins(self, sender: str, nexthops: Iterable[str]) -> Iterator[LoginEntry]:
-        """Give the sender's own login, else those of its relays; ``<>`` and ``*`` have none of their own."""
+        """Yield the sender's own login, else those of its relays; ``<>`` and ``*`` have none of their own."""
         key = sender.casefold()
         own = None if key in {NULL_SENDER, EVERYBODY} else self.logins.get(key) or self.logins.get(_domain(key))
         if own:
@@ -134,7 +134,7 @@ class _Lister:
 
 
 def _transport_rows(transports: Transports) -> Iterator[Row]:
-    """Give every row where each relay has a transport of its own, and so all logins that can ever be used there."""
+    """Yield every row where each relay has a transport of its own, and so all logins that can ever be used there."""
     services = {service.relay.name: service for service in transports.services}
     for route in transports.senders:
         yield _transport_row(route.key, route.relay, route.origin, services)
@@ -144,7 +144,7 @@ def _transport_rows(transports: Transports) -> Iterator[Row]:
         yield _transport_row(f"to {route.key}", route.relay, route.origin, services)
 
 
-def _transport_row(sender: str, relay: str | None, origin: Origin, services: dict[str, Service]) -> Row:
+def _transport_row(sender: str, relay: str | None, origin: Origin, services: dict[str, RelayService]) -> Row:
     if relay is None:
         return Row(sender, DIRECT, (), (origin,))
     service, key = services[relay], sender.casefold()
@@ -157,12 +157,12 @@ def _transport_row(sender: str, relay: str | None, origin: Origin, services: dic
 
 
 def _domain(key: str) -> str:
-    """Give the lookup key of the domain of an address."""
+    """Return the lookup key of the domain of an address."""
     return key[key.rindex("@") :]
 
 
 def _default(config: RelayConfig) -> Route | None:
-    """Give what serves every other sender: the operator's own ``relayhost`` stands in place of ours."""
+    """Return what serves every other sender: the operator's own ``relayhost`` stands in place of ours."""
     if own := config.user_parameters.get("relayhost"):
         nexthops = NexthopList(own.value, tuple(own.value.replace(",", " ").split()))
         return Route(EVERYBODY, nexthops, own.origin) if nexthops.members else None

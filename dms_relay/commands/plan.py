@@ -60,7 +60,7 @@ def _rights(table: TableFile) -> str:
 
 
 def _service_diff(path: str, changes: Plan) -> Iterator[str]:
-    """Give the services that change, as master.cf has them; no login stands in one."""
+    """Yield the services that change, as master.cf has them; no login stands in one."""
     texts = [[(s and s.text(change.name)) or "" for s in (change.old, change.new)] for change in changes.services]
     old, new = (lines_of("\n".join(text[side] for text in texts if text[side])) for side in (0, 1))
     yield from _diff(path, (old, new), is_new=False, is_gone=False)

@@ -36,7 +36,7 @@ def run(arguments: Namespace, context: Context) -> int:
 
 
 def _host(key: str) -> str:
-    """Give what a person may have in mind with a key: a relay's host name, or a domain."""
+    """Return what a person may have in mind with a key: a relay's host name, or a domain."""
     with suppress(SyntaxProblem):
         return host_of(key.removeprefix("@")).casefold()
     return key.casefold()

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from dms_relay.commands import Context
     from dms_relay.model import LoginEntry, Paths
     from dms_relay.model.configuration import RelayConfig
-    from dms_relay.model.relays import Service, Transports
+    from dms_relay.model.relays import RelayService, Transports
 
 
 def run(arguments: Namespace, context: Context) -> int:
@@ -64,7 +64,7 @@ def _transports(transports: Transports) -> dict[str, Any]:
     }
 
 
-def _relay(service: Service) -> dict[str, Any]:
+def _relay(service: RelayService) -> dict[str, Any]:
     relay = service.relay
     entries = (*service.logins, *service.sender_logins)
     return {
@@ -97,7 +97,7 @@ def _transports_text(document: dict[str, Any]) -> Iterator[str]:
 
 def _parameters(config: RelayConfig, paths: Paths) -> Iterator[tuple[str, dict[str, str]]]:
     wanted = render(config, paths)
-    for name, value in (*wanted.parameters.items(), *wanted.fronts.items()):
+    for name, value in (*wanted.parameters.items(), *wanted.prepended_maps.items()):
         user = config.user_parameters.get(name)
         origin = str(user.origin) if user else "dms-relay"
         if name == "relayhost" and config.default and not user:
@@ -124,7 +124,7 @@ def _text(config: RelayConfig, paths: Paths) -> Iterator[str]:
 
 
 def _block(title: str, rows: Iterable[tuple[str, str, str]]) -> Iterator[str]:
-    """Give a title and its rows in columns; nothing where there is no row."""
+    """Yield a title and its rows in columns; nothing where there is no row."""
     found = list(rows)
     if not found:
         return

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Callable, Sequence
 
-    from dms_relay.assignments import Use
+    from dms_relay.assignments import Assignment
     from dms_relay.commands import Context
     from dms_relay.model import Paths
     from dms_relay.model.configuration import RelayConfig
@@ -76,7 +76,7 @@ def _check(arguments: Namespace) -> None:
 
 
 def _parameters(postfix: Postfix, config: RelayConfig, paths: Paths) -> dict[str, str]:
-    """Give what the client that is used by default sees, as it will be after ``apply``: a service may override main.cf."""
+    """Return what the client that is used by default sees, as it will be after ``apply``: a service may override main.cf."""
     raw = postfix.parameters()
     values = Values(raw, postfix.expanded()).with_changes(render(config, paths).parameters)
     if config.transports is None and paths.master_cf.exists():
@@ -86,11 +86,11 @@ def _parameters(postfix: Postfix, config: RelayConfig, paths: Paths) -> dict[str
     return {name: values.get(name) for name in raw}
 
 
-def _demands(parameters: dict[str, str], postfix: Postfix) -> Callable[[Use], demand.Demand]:
-    """Give the function that says what is demanded of TLS where a relay is used."""
+def _demands(parameters: dict[str, str], postfix: Postfix) -> Callable[[Assignment], demand.Demand]:
+    """Return the function that says what is demanded of TLS where a relay is used."""
     policies = cache(lambda nexthop: _policy(parameters, postfix, nexthop))
 
-    def demand_of(use: Use) -> demand.Demand:
+    def demand_of(use: Assignment) -> demand.Demand:
         if use.tls:
             return demand.of_relay(use.tls, parameters)
         return demand.of_main_cf(parameters, policies(use.nexthop))
@@ -99,7 +99,7 @@ def _demands(parameters: dict[str, str], postfix: Postfix) -> Callable[[Use], de
 
 
 def _policy(parameters: dict[str, str], postfix: Postfix, nexthop: str) -> str:
-    """Give the entry of a nexthop in ``smtp_tls_policy_maps``; empty where it has none."""
+    """Return the entry of a nexthop in ``smtp_tls_policy_maps``; empty where it has none."""
     keys = policy_keys(nexthop)
     found = [postfix.lookup(table, keys) for table in main_cf.split(parameters.get("smtp_tls_policy_maps", ""))]
     return next((table[key] for key in keys for table in found if key in table), "")
@@ -114,7 +114,7 @@ def _chosen(found: Sequence[Target], words: Sequence[str]) -> tuple[Target, ...]
 
 
 def _progress(count: int) -> Callable[[int], None]:
-    """Give what shows on a terminal how far the work is; nothing shows elsewhere."""
+    """Return what shows on a terminal how far the work is; nothing shows elsewhere."""
     terminal = sys.stderr
     if terminal is None or not terminal.isatty():
         return lambda _: None

@@ -25,7 +25,7 @@ _TRIM = TRIM.encode()
 
 
 def set_entry(content: bytes, key: str, value: str) -> bytes:
-    """Give ``content`` with one line ``key value``, or ``key`` alone where ``value`` is empty.
+    """Return ``content`` with one line ``key value``, or ``key`` alone where ``value`` is empty.
 
     The line takes the place of the first of this key, and all others of it go; where there is none it comes last. What says
     the same already is given back as it is.
@@ -41,14 +41,14 @@ def set_entry(content: bytes, key: str, value: str) -> bytes:
 
 
 def remove_entry(content: bytes, key: str) -> bytes:
-    """Give ``content`` without the lines of ``key``."""
+    """Return ``content`` without the lines of ``key``."""
     text = _Text(content)
     text.drop(text.of(key))
     return text.content()
 
 
 def keys_in(content: bytes) -> list[str]:
-    """Give the key of each line, in order; comments and blank lines have none."""
+    """Return the key of each line, in order; comments and blank lines have none."""
     return [key for key in _Text(content).first_fields() if key and key[0] != "#"]
 
 
@@ -65,7 +65,7 @@ class _Text:
         return self._mark + b"".join(self._lines)
 
     def of(self, key: str) -> list[int]:
-        """Give the numbers, from 0, of the lines of a key. No key is empty or begins as a comment does (``keys.py``)."""
+        """Return the numbers, from 0, of the lines of a key. No key is empty or begins as a comment does (``keys.py``)."""
         found = [number for number, line in enumerate(self._lines) if same_key(_fields(line)[0], key)]
         for number in found:
             wrong = wrong_in(self._lines[number].removesuffix(b"\n"))
@@ -74,11 +74,11 @@ class _Text:
         return found
 
     def first_fields(self) -> list[str]:
-        """Give the first field of each line."""
+        """Return the first field of each line."""
         return [_fields(line)[0] for line in self._lines]
 
     def fields(self, number: int) -> tuple[str, str]:
-        """Give a line's key, without letter case, and its value."""
+        """Return a line's key, without letter case, and its value."""
         key, value = _fields(self._lines[number])
         return key.casefold(), value
 
@@ -101,7 +101,7 @@ class _Text:
             del self._lines[number]
 
     def _end(self, line: bytes) -> bytes:
-        """Give the end that a line has, or that the file's lines have where it has none."""
+        """Return the end that a line has, or that the file's lines have where it has none."""
         with_end = line if line.endswith(b"\n") else next((line for line in self._lines if line.endswith(b"\n")), b"\n")
         return b"\r\n" if with_end.endswith(b"\r\n") else b"\n"
 

@@ -28,7 +28,7 @@ _HOST_WORDS = NexthopWords(
 
 
 def sender_key(text: str, *, show: bool = True) -> str:
-    """Give the lookup key of a sender: ``@domain``, ``user@domain``, or ``<>``, the null sender.
+    """Return the lookup key of a sender: ``@domain``, ``user@domain``, or ``<>``, the null sender.
 
     ``show`` says that no password can stand in it, so that the message may quote it.
     """
@@ -57,7 +57,7 @@ def _refuse_no_sender(text: str, domain: str) -> None:
 
 
 def domain_key(text: str) -> str:
-    """Give the lookup key of a whole domain, which alone can opt out."""
+    """Return the lookup key of a whole domain, which alone can opt out."""
     key = sender_key(text)
     if not key.startswith("@"):
         raise SyntaxProblem("only a domain can opt out", "write a domain: example.com")
@@ -65,7 +65,7 @@ def domain_key(text: str) -> str:
 
 
 def login_key(text: str) -> str:
-    """Give the key of a login: that of a sender, or a nexthop as it stands in its route (``[smtp.example.com]:587``).
+    """Return the key of a login: that of a sender, or a nexthop as it stands in its route (``[smtp.example.com]:587``).
 
     A name without brackets and port is a domain: as in docker-mailserver, it means the senders of that domain.
     """
@@ -81,7 +81,7 @@ def login_key(text: str) -> str:
 
 
 def relay_nexthop(host: str, port: str) -> str:
-    """Give ``[host]:port``."""
+    """Return ``[host]:port``."""
     if host.isdigit():
         raise SyntaxProblem(
             f'"{host}" is a port, not a host' if len(host) <= PORT_DIGITS else "a number is no host", _ORDER
@@ -92,7 +92,7 @@ def relay_nexthop(host: str, port: str) -> str:
 
 
 def a_labels(name: str) -> str:
-    """Give a domain name with A-labels in place of labels that are not ASCII; an ASCII name is given back as it is.
+    """Return a domain name with A-labels in place of labels that are not ASCII; an ASCII name is given back as it is.
 
     ``UnicodeEncodeError`` says that it is no text.
     """
@@ -112,7 +112,7 @@ def a_labels(name: str) -> str:
 
 
 def _nexthop_a_labels(text: str) -> str:
-    """Give a nexthop with its host in A-labels."""
+    """Return a nexthop with its host in A-labels."""
     if text.isascii():
         return text
     host, end, rest = text.partition("]") if text.startswith("[") else text.partition(":")
@@ -121,7 +121,7 @@ def _nexthop_a_labels(text: str) -> str:
 
 
 def same_key(one: str, other: str) -> bool:
-    """Whether two keys are one for Postfix, which ignores letter case, or for a person, in either form of a domain name."""
+    """Return True if two keys are the same to Postfix, which ignores case, or to a person (U-labels or A-labels)."""
     return _canonical(one) == _canonical(other)
 
 

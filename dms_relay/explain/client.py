@@ -35,7 +35,7 @@ _NAMED_BY = {
 
 
 @dataclass(frozen=True, slots=True)
-class Demand:
+class TlsDemand:
     """What is demanded of TLS, and the parameter or the entry that says so.
 
     ``names`` are what a certificate must match; ``ca_file`` and ``ca_path`` are where authorities are known from.
@@ -74,12 +74,12 @@ class Hop:
     has_exchangers: bool
     is_fallback: bool
     offer: Offer | None
-    demand: Demand
+    demand: TlsDemand
     remarks: tuple[str, ...]
 
 
 def hops(view: View, service: tuple[str, Values], envelope: tuple[str, str], nexthops: str) -> tuple[Hop, ...]:
-    """Give each nexthop in the order in which they are tried.
+    """Return each nexthop in the order in which they are tried.
 
     ``service`` is the program with the parameters that it sees, ``envelope`` is sender and recipient. Raises
     ``LookupFailedError``.
@@ -142,7 +142,7 @@ class _Client:
 
     # TLS.
 
-    def _demand(self, nexthop: str) -> Demand:
+    def _demand(self, nexthop: str) -> TlsDemand:
         match = self._policy(nexthop)
         policy = parse_policy(match.value) if match else Policy(level_for_all(self.get))
         level = policy.level
@@ -153,7 +153,7 @@ class _Client:
         )
         parameter = match.parameter if match else self._name("smtp_tls_security_level")
         failure = self._failure(policy, parameter, names, implicit=implicit)
-        return Demand(level, implicit, names, *authorities, parameter, match, failure)
+        return TlsDemand(level, implicit, names, *authorities, parameter, match, failure)
 
     def _failure(self, policy: Policy, parameter: str, names: tuple[str, ...], *, implicit: bool) -> str:
         """Say why Postfix tries no host ("client TLS configuration problem"), if it tries none."""
@@ -186,7 +186,7 @@ class _Client:
 
     # What else is worth knowing.
 
-    def _remarks(self, offer: Offer | None, demand: Demand, *, has_exchangers: bool) -> Iterator[str]:
+    def _remarks(self, offer: Offer | None, demand: TlsDemand, *, has_exchangers: bool) -> Iterator[str]:
         if (
             offer
             and demand.level in CLEARTEXT_LEVELS

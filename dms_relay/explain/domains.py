@@ -27,22 +27,22 @@ class Domains:
         self._tables = tables
 
     def has(self, parameter: str, domain: str) -> bool:
-        """Whether a list has a domain: the first pattern that matches decides."""
+        """Return True if a list has a domain: the first pattern that matches decides."""
         for pattern, is_match in _patterns(self._values.words(parameter), is_match=True):
             if self._matches(parameter, pattern, domain.casefold()):
                 return is_match
         return False
 
     def is_own(self, domain: str) -> bool:
-        """Whether users of a domain are users of this machine (mail_addr_find(3))."""
+        """Return True if users of a domain are users of this machine (mail_addr_find(3))."""
         return domain.casefold() == self._values.get("myorigin").casefold() or self.has("mydestination", domain)
 
     def matches_parents(self, parameter: str) -> bool:
-        """Whether a domain in this list stands for its subdomains as well."""
+        """Return True if a domain in this list stands for its subdomains as well."""
         return parameter in self._values.words(_PARENTS)
 
     def _matches(self, parameter: str, pattern: str, domain: str) -> bool:
-        """Whether one pattern matches; in ``relay_domains`` alone it can be one for the subdomains as well."""
+        """Return True if one pattern matches; in ``relay_domains`` alone it can be one for the subdomains as well."""
         names = [domain]
         if parameter == _WITH_SUBDOMAINS:
             labels = domain.split(".")
@@ -55,7 +55,7 @@ class Domains:
 
 
 def _patterns(words: list[str], *, is_match: bool) -> Iterator[tuple[str, bool]]:
-    """Give each pattern and whether it says yes; the lines of a file that is named are patterns as well."""
+    """Yield each pattern and whether it says yes; the lines of a file that is named are patterns as well."""
     for word in words:
         item = word.lstrip("!")
         is_this = is_match ^ bool((len(word) - len(item)) % 2)
@@ -74,6 +74,6 @@ def _file_words(name: str) -> list[str]:
 
 
 def _words(line: str) -> list[str]:
-    """Give the words of a line, up to one that begins a comment."""
+    """Return the words of a line, up to one that begins a comment."""
     words = line.replace(",", " ").split()
     return words[: next((number for number, word in enumerate(words) if word.startswith("#")), None)]

@@ -36,11 +36,11 @@ class Origins:
         }
 
     def of_match(self, match: Match) -> Origin | None:
-        """Give the place of an entry that was found in a table."""
+        """Return the place of an entry that was found in a table."""
         return self._entries.get((match.table, match.key.casefold(), match.value))
 
     def of_parameter(self, name: str, value: str) -> Origin | None:
-        """Give the place of a parameter's value."""
+        """Return the place of a parameter's value."""
         if self._wanted.parameters.get(name) != value:
             return None
         if own := self._config.user_parameters.get(name):
@@ -50,13 +50,13 @@ class Origins:
         return default[1] if default else None
 
     def of_service(self, name: str) -> Origin | None:
-        """Give the place of a relay that has a service of its own."""
+        """Return the place of a relay that has a service of its own."""
         services = self._config.transports.services if self._config.transports else ()
         return next((s.relay.origin for s in services if name in _names(s.relay.name)), None)
 
 
 def _tables(config: RelayConfig) -> Iterator[tuple[str, dict[str, Origin]]]:
-    """Give each table of ours with the place of each key."""
+    """Yield each table of ours with the place of each key."""
     if config.transports is None:
         yield RELAYHOST_MAP, _origins((route.key, route.origin) for route in config.routes)
         yield SASL_PASSWD, _origins((entry.key, entry.origin) for entry in config.logins or ())
@@ -74,7 +74,7 @@ def _tables_of_transports(transports: Transports) -> Iterator[tuple[str, dict[st
 
 
 def _names(relay: str) -> tuple[str, str]:
-    """Give the services of a relay: its own, and the one that does not look at senders."""
+    """Return the services of a relay: its own, and the one that does not look at senders."""
     return f"{PREFIX}{relay}", f"{PREFIX}{relay}_shared"
 
 

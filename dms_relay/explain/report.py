@@ -15,9 +15,9 @@ from dms_relay.postfix import master_cf
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from dms_relay.explain.client import Demand, Hop, Offer
+    from dms_relay.explain.client import Hop, Offer, TlsDemand
     from dms_relay.explain.origins import Origins
-    from dms_relay.explain.routing import Step, Way
+    from dms_relay.explain.routing import Resolution, Step
     from dms_relay.explain.tables import Match
     from dms_relay.explain.views import View
 
@@ -39,7 +39,7 @@ _DISCARD = "discard"
 
 
 def way_document(view: View, origins: Origins | None, sender: str, recipient: str) -> Document:
-    """Give the way of a message on a view, with everything that was looked at."""
+    """Return the way of a message on a view, with everything that was looked at."""
     way = resolve(view, sender, recipient)
     places = _Places(origins)
     document: Document = {
@@ -57,8 +57,8 @@ def way_document(view: View, origins: Origins | None, sender: str, recipient: st
     return document
 
 
-def _delivery(view: View, places: _Places, way: Way, envelope: tuple[str, str]) -> Document:
-    """Give what the delivery service does."""
+def _delivery(view: View, places: _Places, way: Resolution, envelope: tuple[str, str]) -> Document:
+    """Return what the delivery service does."""
     if (service := view.service(way.transport)) is None:
         return {"failure": f"there is no service {way.transport} in master.cf"}
     if way.transport in view.values.words("defer_transports"):
@@ -119,7 +119,7 @@ class _Places:
     def _login(self, offer: Offer) -> Document:
         return {"username": offer.username, "by": offer.by, **self._match(offer.match)}
 
-    def _tls(self, demand: Demand) -> Document:
+    def _tls(self, demand: TlsDemand) -> Document:
         said_by = self._match(demand.match) if demand.match else {"table": None, "key": None, "origin": None}
         return {
             "level": demand.level,
@@ -147,7 +147,7 @@ def notes(view: View) -> Iterator[str]:
 
 
 def lines(document: Document) -> Iterator[str]:
-    """Give the text of the way of a message."""
+    """Yield the text of the way of a message."""
     yield _headline(document)
     yield from _why(document["lookups"])
     for hop in document["hops"]:

@@ -37,7 +37,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class Resolution:
     """Where a message goes, and by which steps. ``failure`` says why it stays in the queue, where it does."""
 
     transport: str = ""
@@ -46,14 +46,14 @@ class Way:
     failure: str = ""
 
 
-def resolve(view: View, sender: str, recipient: str) -> Way:
-    """Give the way of a message; the null sender is ``""``."""
+def resolve(view: View, sender: str, recipient: str) -> Resolution:
+    """Return the way of a message; the null sender is ``""``."""
     resolver = _Resolver(view, sender, recipient)
     try:
         transport, nexthop = resolver.run()
     except LookupFailedError as error:
-        return Way(steps=tuple(resolver.steps), failure=str(error))
-    return Way(transport, nexthop, tuple(resolver.steps))
+        return Resolution(steps=tuple(resolver.steps), failure=str(error))
+    return Resolution(transport, nexthop, tuple(resolver.steps))
 
 
 class _Resolver:
@@ -68,7 +68,7 @@ class _Resolver:
         self.steps: list[Step] = []
 
     def run(self) -> tuple[str, str]:
-        """Give transport and nexthop."""
+        """Return transport and nexthop."""
         if self._is("mydestination"):
             found = self._mapped(*self._own("local_transport"))
         elif self._is("virtual_alias_domains"):
@@ -80,7 +80,7 @@ class _Resolver:
         return self._unless_moved(*found)
 
     def _is(self, parameter: str) -> bool:
-        """Whether the recipient's domain is of a class."""
+        """Return True if the recipient's domain is of a class."""
         is_member = self.view.domains.has(parameter, self.domain)
         if is_member:
             self.steps.append(Step(parameter, value=self.domain))
@@ -93,7 +93,7 @@ class _Resolver:
         return transport, nexthop or self.domain
 
     def _leaving(self) -> tuple[str, str]:
-        """Give what is said of mail that leaves, for the domains of ``relay_domains`` and for all others."""
+        """Return what is said of mail that leaves, for the domains of ``relay_domains`` and for all others."""
         if self._is("relay_domains"):
             value = self._parameter("relay_transport")
         else:
@@ -102,7 +102,7 @@ class _Resolver:
         return transport, nexthop or self._by_sender("sender_dependent_relayhost_maps", "relayhost") or self.domain
 
     def _by_sender(self, maps: str, parameter: str) -> str:
-        """Give what the sender's entry says, else the parameter for everybody."""
+        """Return what the sender's entry says, else the parameter for everybody."""
         match = self._find_sender(maps)
         if match and match.value.upper() != AS_DEFAULT:
             return match.value
@@ -124,14 +124,14 @@ class _Resolver:
         return match
 
     def _keys_of_sender(self, maps: str) -> list[Key]:
-        """Give the keys of the sender; the null sender has one of its own."""
+        """Return the keys of the sender; the null sender has one of its own."""
         if not self.sender:
             kind = "relayhost" if "relayhost" in maps else "default_transport"
             return [Key(self.values.get(f"empty_address_{kind}_maps_lookup_key"), is_partial=False)]
         return self.view.keys_of(self.sender)
 
     def _mapped(self, transport: str, nexthop: str) -> tuple[str, str]:
-        """Give what ``transport_maps`` makes of it (transport(5), "RESULT FORMAT")."""
+        """Return what ``transport_maps`` makes of it (transport(5), "RESULT FORMAT")."""
         tables = self.values.get("transport_maps")
         match = self._find_recipient(tables) if tables else None
         if match is None:
@@ -142,7 +142,7 @@ class _Resolver:
         return new_transport, new_nexthop or (_UNDELIVERABLE if new_transport in {ERROR, RETRY} else self.domain)
 
     def _unless_moved(self, transport: str, nexthop: str) -> tuple[str, str]:
-        """Give what ``relocated_maps`` makes of it: a bounce that names the new address."""
+        """Return what ``relocated_maps`` makes of it: a bounce that names the new address."""
         tables = self.values.get("relocated_maps")
         keys = self.view.keys_of(self.recipient)
         match = self.view.tables.find("relocated_maps", tables, keys) if tables else None

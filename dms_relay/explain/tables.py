@@ -88,7 +88,7 @@ class Tables:
         return None
 
     def _ask(self, parameter: str, table: str, keys: list[Key]) -> dict[str, str] | str:
-        """Give what is found for each key, or why there is no answer."""
+        """Return what is found for each key, or why there is no answer."""
         texts = [key.text for key in keys if not (key.is_partial and _is_whole(table))]
         kind, _, name = table.partition(":")
         if (found := self._here(kind, name, texts)) is not None:
@@ -127,7 +127,7 @@ def _unbraced(text: str) -> str:
 
 
 def address_keys(address: str, delimiter: str, *, is_local: bool) -> list[Key]:
-    """Give the keys by which an address is looked up where no parent domain counts (mail_addr_find(3)), in order.
+    """Return the keys by which an address is looked up where no parent domain counts (mail_addr_find(3)), in order.
 
     ``is_local`` says that the domain is one of this machine's own, whose users are also found without it.
     """
@@ -141,7 +141,7 @@ def address_keys(address: str, delimiter: str, *, is_local: bool) -> list[Key]:
 
 
 def recipient_keys(address: str, delimiter: str, *, with_parents: bool) -> list[Key]:
-    """Give the keys by which ``transport_maps`` is searched (transport(5)), ``*`` last.
+    """Return the keys by which ``transport_maps`` is searched (transport(5)), ``*`` last.
 
     ``with_parents`` says that a domain stands for its subdomains as well (``parent_domain_matches_subdomains``).
     """
@@ -154,7 +154,7 @@ def recipient_keys(address: str, delimiter: str, *, with_parents: bool) -> list[
 
 
 def without_extension(local: str, delimiters: str) -> str:
-    """Give the user without the extension (``recipient_delimiter``; split_addr.c, with ``owner_request_special = yes``)."""
+    """Return the user without the extension (``recipient_delimiter``; split_addr.c, ``owner_request_special = yes``)."""
     folded = local.casefold()
     at = next((place for place, character in enumerate(local) if character in delimiters), 0)
     is_list = "-" in delimiters and (folded.startswith("owner-") or folded.endswith("-request"))

@@ -33,23 +33,23 @@ class Values:
         self._expanded = expanded
 
     def get(self, name: str) -> str:
-        """Give a value, expanded; empty where there is no such parameter."""
+        """Return a value, expanded; empty where there is no such parameter."""
         return self._expand(name, 0).strip(" \t")
 
     def is_yes(self, name: str) -> bool:
-        """Whether a boolean parameter is on."""
+        """Return True if a boolean parameter is on."""
         return main_cf.is_yes(self.get(name))
 
     def words(self, name: str) -> list[str]:
-        """Give a list of words, which commas or blanks separate; what stands in braces is one word."""
+        """Return a list of words, which commas or blanks separate; what stands in braces is one word."""
         return main_cf.split(self.get(name))
 
     def with_overrides(self, overrides: Mapping[str, str]) -> Values:
-        """Give what a program sees whose service overrides some."""
+        """Return what a program sees whose service overrides some."""
         return Values(self._base, self._expanded, overrides)
 
     def with_changes(self, changes: Mapping[str, str]) -> Values:
-        """Give what a program sees once main.cf has other values."""
+        """Return what a program sees once main.cf has other values."""
         return Values({**self._base, **changes}, self._expanded)
 
     def _expand(self, name: str, depth: int) -> str:

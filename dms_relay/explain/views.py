@@ -34,13 +34,13 @@ class View:
         return Domains(self.values, self.tables)
 
     def keys_of(self, address: str) -> list[Key]:
-        """Give the keys by which an address is looked up, but in ``transport_maps``."""
+        """Return the keys by which an address is looked up, but in ``transport_maps``."""
         domain = address.rpartition("@")[2]
         is_local = self.domains.is_own(domain)
         return address_keys(address, self.values.get("recipient_delimiter"), is_local=is_local)
 
     def service(self, name: str) -> tuple[str, Values] | None:
-        """Give the program of a delivery service, and the parameters that it sees; ``None`` where there is none."""
+        """Return the program of a delivery service, and the parameters that it sees; ``None`` where there is none."""
         if (found := master_cf.command(self.master, name)) is None:
             return None
         program, overrides = found
@@ -48,13 +48,13 @@ class View:
 
 
 def view_now(postfix: Postfix) -> View:
-    """Give what Postfix has."""
+    """Return what Postfix has."""
     values = Values(postfix.parameters(), postfix.expanded())
     return View(values, Tables(postfix), postfix.read_master_cf())
 
 
 def view_after(postfix: Postfix, now: View, changes: Plan, paths: Paths) -> View:
-    """Give what Postfix would have after ``apply``."""
+    """Return what Postfix would have after ``apply``."""
     removed = [change.name for change in changes.parameters if change.new is None]
     defaults = postfix.defaults(*removed) if removed else {}
     wanted = {

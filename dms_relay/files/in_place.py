@@ -44,7 +44,7 @@ def _target(path: Path) -> Path:
 
 
 def is_cut_short(path: Path) -> bool:
-    """Whether a writing in place was begun and not ended, so that the file begins as the new text and ends as the old."""
+    """Return True if an in-place write was cut short: the file begins as the new text and ends as the old."""
     try:
         old, new = kept_name(path).read_bytes(), kept_name(path, _NEW).read_bytes()
         content = path.read_bytes()
@@ -91,7 +91,7 @@ def rewrite(path: Path, content: bytes) -> None:
 
 
 def _is_ours_to_give(status: os.stat_result) -> bool:
-    """Whether a new file can have the owner of the old one (chown(2))."""
+    """Return True if a new file can have the owner of the old one (chown(2))."""
     if os.geteuid() == 0:
         return True
     return status.st_uid == os.geteuid() and status.st_gid in {os.getegid(), *os.getgroups()}

@@ -6,5 +6,5 @@ from pathlib import Path
 
 
 def text_of(name: str) -> str:
-    """Give one of the texts, without its last line end."""
+    """Return one of the texts, without its last line end."""
     return (Path(__file__).parent / name).read_text("utf-8").removesuffix("\n")

@@ -20,7 +20,7 @@ _NEAR_MAX = 200
 
 
 def login_keys(lists: Iterable[NexthopList]) -> Iterator[str]:
-    """Give the keys by which Postfix looks a login up: the nexthop and its host, in any letter case (smtp_sasl_glue.c)."""
+    """Yield the keys by which Postfix looks a login up: the nexthop and its host, in any letter case (smtp_sasl_glue.c)."""
     for nexthops in lists:
         for member in nexthops.members:
             yield member.casefold()
@@ -28,7 +28,7 @@ def login_keys(lists: Iterable[NexthopList]) -> Iterator[str]:
 
 
 def lookup_keys(nexthop: str) -> list[str]:
-    """Give the keys by which Postfix looks for the login at a nexthop: its host first (smtp_sasl_glue.c).
+    """Return the keys by which Postfix looks for the login at a nexthop: its host first (smtp_sasl_glue.c).
 
     Without brackets the host is found by an MX lookup, and unknown here. Raises ``SyntaxProblem`` where it is no nexthop.
     """
@@ -43,7 +43,7 @@ class Near(NamedTuple):
 
 
 def nearest(key: str, nexthops: Sequence[str]) -> Near | None:
-    """Give the nexthop that a login's key may mean: of the same host, or of one that differs in a letter or two."""
+    """Return the nexthop that a login's key may mean: of the same host, or of one that differs in a letter or two."""
     host = host_of(key).casefold()
     if same := [member for member in nexthops if host_of(member).casefold() == host]:
         return min((Near(member, _difference(key, member)) for member in same), key=lambda near: len(near.what))
@@ -53,7 +53,7 @@ def nearest(key: str, nexthops: Sequence[str]) -> Near | None:
 
 
 def nearest_name(name: str, names: Iterable[str]) -> str | None:
-    """Give the name that differs in a letter or two."""
+    """Return the name that differs in a letter or two."""
     # What differs in length by more can be no nearer (difflib, real_quick_ratio): mostly, that spares the import.
     close = [other for other in sorted(names) if 2 * min(len(name), len(other)) >= _LIKENESS * (len(name) + len(other))]
     if not close:
@@ -81,7 +81,7 @@ class Merger:
         self.warnings: list[Problem] = []
 
     def unique_routes(self) -> dict[str, Route]:
-        """Give the mapping of each key that comes first."""
+        """Return the mapping of each key that comes first."""
         routes: dict[str, Route] = {}
         for route in self.relaymap.routes:
             first = routes.setdefault(route.key.casefold(), route)
@@ -90,7 +90,7 @@ class Merger:
         return routes
 
     def is_mapped(self, domain: Domain, mapped: dict[str, Route]) -> bool:
-        """Whether a managed domain has a mapping."""
+        """Return True if a managed domain has a mapping."""
         route = mapped.get(f"@{domain.name}".casefold())
         if route and route.key != f"@{domain.name}":
             text = f"domain {domain.name} is mapped at {route.origin} as {route.key}; that mapping stands for both"
@@ -105,7 +105,7 @@ class Merger:
             self.warn(origin, text, f"{remedy}, or add an account to postfix-accounts.cf", "no-managed-domain")
 
     def env_login(self) -> list[LoginEntry] | None:
-        """Give the entries of RELAY_USER and RELAY_PASSWORD; ``None`` where not both are set."""
+        """Return the entries of RELAY_USER and RELAY_PASSWORD; ``None`` where not both are set."""
         username, password = self.inputs.username, self.inputs.password
         if username is None or password is None:
             return None
@@ -132,14 +132,14 @@ class Merger:
             self.warn(relay[1], text, remedy, "relay-without-login")
 
     def _have_own_login(self) -> bool:
-        """Whether nobody uses RELAY_HOST who has no login, relay or opt-out of his own."""
+        """Return True if nobody uses RELAY_HOST who has no login, relay or opt-out of his own."""
         keys = [entry.key for entry in self.inputs.logins or ()] + [route.key for route in self.relaymap.routes]
         named = {key.casefold() for key in (*keys, *(f"@{domain.name}" for domain in self.relaymap.opt_outs))}
         domains = self.inputs.domains
         return bool(domains) and all(f"@{domain.name}".casefold() in named for domain in domains)
 
     def unique_logins(self, entries: Iterable[LoginEntry]) -> Iterable[LoginEntry]:
-        """Give the login of each key that comes first."""
+        """Return the login of each key that comes first."""
         logins: dict[str, LoginEntry] = {}
         for entry in entries:
             first = logins.setdefault(entry.key.casefold(), entry)

@@ -33,7 +33,7 @@ _NO_EFFECT = "opt-out-without-effect"
 
 
 def _is_other(nexthops: NexthopList, usual: NexthopList) -> bool:
-    """Whether a host is among the nexthops that is not where the login is used anyway."""
+    """Return True if a host is among the nexthops that is not where the login is used anyway."""
     hosts = {host_of(member).casefold() for member in usual.members}
     return any(host_of(member).casefold() not in hosts for member in nexthops.members)
 
@@ -137,13 +137,13 @@ class MapsMerger(Merger):
                 self.warn(entry.origin, text, remedy, "login-for-strangers")
 
     def _members(self, routes: Iterable[Route]) -> Iterator[str]:
-        """Give each nexthop that a login can be meant for."""
+        """Yield each nexthop that a login can be meant for."""
         found = [self.inputs.default, self.inputs.relay, *((route.nexthops, route.origin) for route in routes)]
         for nexthops, _ in filter(None, found):
             yield from nexthops.members
 
     def _is_by_sender(self) -> bool:
-        """Whether Postfix looks logins up by sender: not where the operator says no."""
+        """Return True if Postfix looks logins up by sender: not where the operator says no."""
         own = self.inputs.user_parameters
         return all(is_yes(own[name].value) for name in _BY_SENDER if name in own)
 
@@ -179,7 +179,7 @@ class MapsMerger(Merger):
                     self.warn(origin, text, remedy, "implicit-tls-port")
 
     def _default_nexthops(self) -> set[str]:
-        """Give the nexthops that serve every sender: the operator's own ``relayhost`` stands in place of ours."""
+        """Return the nexthops that serve every sender: the operator's own ``relayhost`` stands in place of ours."""
         if own := self.inputs.user_parameters.get("relayhost"):
             return set(own.value.replace(",", " ").casefold().split())
         return set(login_keys([self.inputs.default[0]])) if self.inputs.default else set()

@@ -32,7 +32,7 @@ class NamedRelays:
             self._names.setdefault(_members(relay.nexthops), relay.name)
 
     def at(self, nexthops: NexthopList, origin: Origin) -> str:
-        """Give the name of the relay with these nexthops; the first that asks makes it."""
+        """Return the name of the relay with these nexthops; the first that asks makes it."""
         members = _members(nexthops)
         if members not in self._names:
             name = _name(nexthops.text, self.by_name)
@@ -41,7 +41,7 @@ class NamedRelays:
         return self._names[members]
 
     def level_origin(self, origin: Origin) -> Origin:
-        """Give the place that says the level: ``origin`` where nobody says one."""
+        """Return the place that says the level: ``origin`` where nobody says one."""
         return self._level.origin if self._level else origin
 
     def _tls(self, nexthops: NexthopList, origin: Origin) -> Tls:

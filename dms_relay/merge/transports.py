@@ -24,7 +24,7 @@ from dms_relay.model.relays import (
     CLEARTEXT_LEVELS,
     Relay,
     RelayFile,
-    Service,
+    RelayService,
     TransportRoute,
     Transports,
 )
@@ -63,7 +63,7 @@ class TransportsMerger(Merger):
         self.sender_entries: list[LoginEntry] = []
 
     def config(self) -> RelayConfig:
-        """Give what is wanted; errors stand among the warnings."""
+        """Return what is wanted; errors stand among the warnings."""
         inputs = self.inputs
         self.warn_of_half_a_login()
         if inputs.default is None and inputs.relay is None and inputs.relaymap is None and inputs.file is None:
@@ -75,7 +75,11 @@ class TransportsMerger(Merger):
         self.ways = self._ways()
         services = {name: self._service(relay) for name, relay in self.relays.by_name.items()}
         routes = tuple(self._route(way, services) for way in self.ways.values())
-        services |= {r.relay: replace(services[r.relay], is_shared=True) for r in routes if r.relay and r.is_shared}
+        services |= {
+            r.relay: replace(services[r.relay], ignores_sender_logins=True)
+            for r in routes
+            if r.relay and r.ignores_sender_logins
+        }
         recipients = tuple(TransportRoute(r.key, r.relay, r.origin) for r in self.file.recipients)
         self.warnings.extend(self.relays.problems)
         self._warn_of_unused_relays()
@@ -95,7 +99,7 @@ class TransportsMerger(Merger):
         return (self.relays.at(*env), env[1]) if env else None
 
     def _ways(self) -> dict[str, _Way]:
-        """Give the way of each sender that is named, by its key."""
+        """Return the way of each sender that is named, by its key."""
         ways: dict[str, _Way] = {}
         for way in (*self._mapped(), *self._opted_out(), *map(_of_file, self.file.senders)):
             first = ways.setdefault(way.key.casefold(), way)
@@ -135,15 +139,15 @@ class TransportsMerger(Merger):
                 seen.add(key.casefold())
                 yield _Way(key, None, domain.origin, is_cf=True)
 
-    def _route(self, way: _Way, services: dict[str, Service]) -> TransportRoute:
+    def _route(self, way: _Way, services: dict[str, RelayService]) -> TransportRoute:
         service = services[way.relay] if way.relay else None
-        is_shared = service is not None and self._needs_shared(way, service)
-        return TransportRoute(way.key, way.relay, way.origin, is_shared=is_shared)
+        ignores_sender_logins = service is not None and self._needs_shared(way, service)
+        return TransportRoute(way.key, way.relay, way.origin, ignores_sender_logins=ignores_sender_logins)
 
     # Logins.
 
     def _way_of(self, key: str) -> str | None:
-        """Give the relay of a sender's mail, by the order of Postfix's lookups (postconf(5))."""
+        """Return the relay of a sender's mail, by the order of Postfix's lookups (postconf(5))."""
         folded = key.casefold()
         local, _, domain = folded.rpartition("@")
         plain = f"{local.partition('+')[0]}@{domain}"
@@ -152,18 +156,18 @@ class TransportsMerger(Merger):
                 return self.ways[found].relay
         return self.default[0] if self.default else None
 
-    def _service(self, relay: Relay) -> Service:
+    def _service(self, relay: Relay) -> RelayService:
         logins = {entry.key.casefold(): entry for entry in self._logins_at(relay)}
         senders = {entry.key.casefold(): entry for entry in self._own_logins(relay)}
         for way in self.ways.values():
-            if entry := self._shield(way, relay, senders, list(logins.values())):
+            if entry := self._inherit_relay_login(way, relay, senders, list(logins.values())):
                 senders[way.key.casefold()] = entry
-        service = Service(relay, tuple(logins.values()), tuple(senders.values()))
+        service = RelayService(relay, tuple(logins.values()), tuple(senders.values()))
         self._check_cleartext(service)
         return service
 
     def _logins_at(self, relay: Relay) -> Iterator[LoginEntry]:
-        """Give the login at each nexthop of a relay: of the ``.cf`` file, else of relay.yaml, else of the environment."""
+        """Yield the login at each nexthop of a relay: of the ``.cf`` file, else of relay.yaml, else of the environment."""
         entries = {entry.key.casefold(): entry for entry in reversed(self.inputs.logins or ())}
         env = {entry.key.casefold(): entry for entry in self.env_entries}
         for member in relay.nexthops.members:
@@ -178,7 +182,7 @@ class TransportsMerger(Merger):
                 yield LoginEntry(member, found[0].login, found[0].origin)
 
     def _own_logins(self, relay: Relay) -> Iterator[LoginEntry]:
-        """Give the logins of senders that go through this relay."""
+        """Yield the logins of senders that go through this relay."""
         named: dict[str, LoginEntry] = {}
         for entry in self.sender_entries:
             if self._way_of(entry.key) == relay.name:
@@ -192,10 +196,10 @@ class TransportsMerger(Merger):
                 else:
                     yield LoginEntry(way.key, way.login, way.login_origin)
 
-    def _shield(
+    def _inherit_relay_login(
         self, way: _Way, relay: Relay, senders: dict[str, LoginEntry], logins: list[LoginEntry]
     ) -> LoginEntry | None:
-        """Give the relay's login for a sender whose domain has one of its own there; ``None`` where there is no need."""
+        """Return the relay's login for a sender whose domain has one of its own there; ``None`` where there is no need."""
         key = way.key.casefold()
         is_here = way.relay == relay.name or any(r.relay == relay.name for r in self.file.recipients)
         if not is_here or key in senders or not self._is_below(way, relay, senders):
@@ -205,7 +209,7 @@ class TransportsMerger(Merger):
         return LoginEntry(way.key, logins[0].login, logins[0].origin) if is_one else None
 
     def _is_below(self, way: _Way, relay: Relay, senders: dict[str, LoginEntry]) -> bool:
-        """Whether Postfix would find the login of the sender's domain, and that is not what is meant."""
+        """Return True if Postfix would find the login of the sender's domain, and that is not what is meant."""
         local, _, domain = way.key.casefold().rpartition("@")
         if way.key == NULL_SENDER or not local:
             return False
@@ -213,11 +217,11 @@ class TransportsMerger(Merger):
         is_cf = way.is_cf and way.relay == relay.name
         return above is not None and not (is_cf and above in self.sender_entries)
 
-    def _needs_shared(self, way: _Way, service: Service) -> bool:
+    def _needs_shared(self, way: _Way, service: RelayService) -> bool:
         senders = {entry.key.casefold(): entry for entry in service.sender_logins}
         return way.key.casefold() not in senders and self._is_below(way, service.relay, senders)
 
-    def _check_cleartext(self, service: Service) -> None:
+    def _check_cleartext(self, service: RelayService) -> None:
         tls, entries = service.relay.tls, (*service.logins, *service.sender_logins)
         if entries and tls.level in CLEARTEXT_LEVELS and not tls.allow_cleartext_login:
             text = f"level {tls.level} does not protect the login at relay {service.relay.name}"
@@ -236,7 +240,7 @@ class TransportsMerger(Merger):
                 remedy = "name it as default, or for a sender"
                 self.warn(relay.origin, f"nobody uses relay {relay.name}", remedy, "unused-relay")
 
-    def _warn_of_unused_entries(self, services: dict[str, Service]) -> None:
+    def _warn_of_unused_entries(self, services: dict[str, RelayService]) -> None:
         """Warn of each login of a ``.cf`` file or the environment that no relay has."""
         nexthops = [service.relay.nexthops for service in services.values()]
         members = tuple(dict.fromkeys(member for found in nexthops for member in found.members))

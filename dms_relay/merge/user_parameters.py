@@ -34,10 +34,10 @@ def check_user_parameters(
         text = f"default_transport would take the mail {whose}, the default of {default[1]}"
         yield Problem(own.origin, text, "keep one of the two", rule=_RULE)
     if inputs.is_user_file_last:
-        yield from _check_fronts(inputs, has_senders=has_senders)
+        yield from _check_prepended_maps(inputs, has_senders=has_senders)
 
 
-def _check_fronts(inputs: Inputs, *, has_senders: bool) -> Iterator[Problem]:
+def _check_prepended_maps(inputs: Inputs, *, has_senders: bool) -> Iterator[Problem]:
     """Refuse, in docker-mailserver, what it would write over the parameter that names our table."""
     tables = {
         "sender_dependent_default_transport_maps": (SENDER_TRANSPORT, has_senders),

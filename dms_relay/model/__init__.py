@@ -97,7 +97,7 @@ class Paths:
         return self.postfix_dir / "vhost"
 
     def table(self, name: str) -> Path:
-        """Give the file of one of our lookup tables."""
+        """Return the file of one of our lookup tables."""
         return self.postfix_dir / name
 
 
@@ -113,7 +113,7 @@ class Origin:
     column: int = field(default=0, repr=False)
 
     def __str__(self) -> str:
-        """Give it as compilers do, so that editors can jump there."""
+        """Return it as compilers do, so that editors can jump there."""
         return ":".join([self.source, *(str(number) for number in (self.line, self.column) if number)])
 
 
@@ -229,11 +229,11 @@ class UserParameter:
 class PostfixConfig:
     """What Postfix is to have: table name to its whole text, parameter name to its value. A login may stand in both.
 
-    A parameter in ``fronts`` keeps the lookup tables that are there, with this one in front of them. ``services`` are
-    smtp(8) services of master.cf, by name, each with the parameters that it overrides.
+    A parameter in ``prepended_maps`` keeps the lookup tables that are there, with this one in front of them. ``services``
+    are smtp(8) services of master.cf, by name, each with the parameters that it overrides.
     """
 
     tables: dict[str, str] = field(default_factory=dict, repr=False)
     parameters: dict[str, str] = field(default_factory=dict, repr=False)
-    fronts: dict[str, str] = field(default_factory=dict)
+    prepended_maps: dict[str, str] = field(default_factory=dict)
     services: dict[str, dict[str, str]] = field(default_factory=dict)

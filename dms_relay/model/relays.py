@@ -73,34 +73,37 @@ class RelayFile:
 
 
 @dataclass(frozen=True, slots=True)
-class Service:
+class RelayService:
     """A relay with all logins that may be offered there: by nexthop, and by sender for those that have their own.
 
-    ``is_shared`` says that senders are to use the relay's login although Postfix would find another: they have a service
+    ``ignores_sender_logins``: some senders use the relay's login although Postfix would find another. They have a service
     of their own, which does not look at senders.
     """
 
     relay: Relay
     logins: tuple[LoginEntry, ...] = ()
     sender_logins: tuple[LoginEntry, ...] = ()
-    is_shared: bool = False
+    ignores_sender_logins: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class TransportRoute:
-    """Which way mail of a sender, or to a recipient, goes. ``is_shared``: by the service that does not look at senders."""
+    """Which way mail of a sender, or to a recipient, goes.
+
+    ``ignores_sender_logins``: by the service that does not look at senders.
+    """
 
     key: str
     relay: str | None
     origin: Origin
-    is_shared: bool = False
+    ignores_sender_logins: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Transports:
     """What is wanted, with every conflict resolved."""
 
-    services: tuple[Service, ...] = ()
+    services: tuple[RelayService, ...] = ()
     senders: tuple[TransportRoute, ...] = ()
     recipients: tuple[TransportRoute, ...] = ()
     default: tuple[str | None, Origin] | None = None

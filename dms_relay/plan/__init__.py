@@ -23,7 +23,7 @@ from dms_relay.model import (
     Origin,
     Problem,
 )
-from dms_relay.plan.state import Given, State, TableFile
+from dms_relay.plan.state import ManagedParameter, State, TableFile
 from dms_relay.postfix import master_cf
 from dms_relay.postfix.main_cf import may_hold_login
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 #: Permission bits of each table: a login stands in one, and the other says whom the server writes to.
 TABLE_MODE = 0o600
 #: Parameters that hold a list of lookup tables, of which one is ours.
-_FRONTED = frozenset(TRANSPORT_PARAMETERS) - {"default_transport"}
+_PREPENDED = frozenset(TRANSPORT_PARAMETERS) - {"default_transport"}
 _OURS = re.compile(rf"(?:^|(?<=[, \t]))texthash:\S*/(?:{SENDER_TRANSPORT}|{RECIPIENT_TRANSPORT})(?:[, \t]+|$)")
 
 
@@ -84,12 +84,12 @@ class Plan:
 
     @property
     def is_empty(self) -> bool:
-        """Whether tables, parameters and services are as wanted already."""
+        """Return True if tables, parameters and services are as wanted already."""
         return not (self.tables or self.parameters or self.services)
 
     @property
     def is_first(self) -> bool:
-        """Whether nothing of ours is in use yet."""
+        """Return True if nothing of ours is in use yet."""
         return self.found.state.is_empty
 
 
@@ -98,7 +98,7 @@ def plan(wanted: PostfixConfig, found: Found) -> Plan:
     _refuse_foreign_services(wanted, found)
     _refuse_local_recipients(wanted, found)
     state = found.state
-    wanted = replace(wanted, parameters=wanted.parameters | _with_fronts(wanted, found), fronts={})
+    wanted = replace(wanted, parameters=wanted.parameters | _with_prepended_maps(wanted, found), prepended_maps={})
     names = dict.fromkeys((*TABLES, *sorted({*wanted.tables, *state.tables})))
     tables = tuple(table for name in names if (table := _table_change(name, wanted, found)))
     changes = [change for name in PARAMETERS if (change := _parameter_change(name, wanted, found))]
@@ -120,14 +120,16 @@ def plan(wanted: PostfixConfig, found: Found) -> Plan:
 
 
 def _memories(wanted: PostfixConfig, found: Found, changes: list[ParameterChange]) -> tuple[State, State]:
-    """Give what is to be remembered before the first change, and after the last."""
+    """Return what is to be remembered before the first change, and after the last."""
     state = found.state
     kept = {name: state.tables.get(name, found.tables.get(name)) for name in wanted.tables}
     before = {name: _before(name, found) for name in PARAMETERS if name in wanted.parameters}
     ours = frozenset(wanted.services)
-    final = State({name: Given(before[name], (wanted.parameters[name],)) for name in before}, kept, services=ours)
+    final = State(
+        {name: ManagedParameter(before[name], (wanted.parameters[name],)) for name in before}, kept, services=ours
+    )
     given = {
-        name: Given(before[name], tuple(dict.fromkeys((*_standing(name, found), wanted.parameters[name]))))
+        name: ManagedParameter(before[name], tuple(dict.fromkeys((*_standing(name, found), wanted.parameters[name]))))
         for name in before
     }
     interim = frozenset(_interim_names(wanted))
@@ -141,15 +143,15 @@ def _memories(wanted: PostfixConfig, found: Found, changes: list[ParameterChange
 
 
 def _interim_default(
-    given: dict[str, Given], changes: list[ParameterChange], found: Found
-) -> Iterator[tuple[str, Given]]:
+    given: dict[str, ManagedParameter], changes: list[ParameterChange], found: Found
+) -> Iterator[tuple[str, ManagedParameter]]:
     """Remember what ``default_transport`` may be for a while (``phases.py``): it is ours as well."""
     name = "default_transport"
     end = next((change.new for change in changes if change.name == name), found.parameters.get(name)) or "smtp"
     transport, colon, nexthop = end.partition(":")
     service = f"{master_cf.PREFIX}{DIRECT}" if transport == "smtp" else transport
-    ours = given.get(name) or Given(_before(name, found), _standing(name, found))
-    yield name, Given(ours.before, (*ours.values, f"{interim_name(service)}{colon}{nexthop}"))
+    ours = given.get(name) or ManagedParameter(_before(name, found), _standing(name, found))
+    yield name, ManagedParameter(ours.before, (*ours.values, f"{interim_name(service)}{colon}{nexthop}"))
 
 
 def interim_name(service: str) -> str:
@@ -219,29 +221,29 @@ def service(overrides: dict[str, str], found: Found, old: master_cf.Service | No
 # Parameters.
 
 
-def _with_fronts(wanted: PostfixConfig, found: Found) -> dict[str, str]:
-    """Give each parameter that gets a table of ours in front of what is there."""
+def _with_prepended_maps(wanted: PostfixConfig, found: Found) -> dict[str, str]:
+    """Return each parameter that gets a table of ours in front of what is there."""
     values = {}
-    for name, table in wanted.fronts.items():
+    for name, table in wanted.prepended_maps.items():
         rest = _without_ours(_before(name, found) or "")
         values[name] = f"{table}, {rest}" if rest else table
     return values
 
 
 def _without_ours(value: str) -> str:
-    """Give a list of lookup tables without ours; what separates the others stays."""
+    """Return a list of lookup tables without ours; what separates the others stays."""
     return _OURS.sub("", value).strip(", ")
 
 
 def _before(name: str, found: Found) -> str | None:
     given, value = found.state.parameters.get(name), found.parameters.get(name)
-    if given and name in _FRONTED and value is not None and value not in given.values:
+    if given and name in _PREPENDED and value is not None and value not in given.values:
         return _without_ours(value) or None
     return given.before if given else value
 
 
 def _standing(name: str, found: Found) -> tuple[str, ...]:
-    """Give the value that we gave before and that stands now: until the new one is set, it is ours as well."""
+    """Return the value that we gave before and that stands now: until the new one is set, it is ours as well."""
     given, value = found.state.parameters.get(name), found.parameters.get(name)
     return (value,) if given and value is not None and value in given.values else ()
 
@@ -252,7 +254,7 @@ def _parameter_change(name: str, wanted: PostfixConfig, found: Found) -> Paramet
         new: str | None = wanted.parameters[name]
         return ParameterChange(name, value, new, put_back=False) if value != new else None
     given = found.state.parameters.get(name)
-    if given and name in _FRONTED and value is not None and value not in given.values:
+    if given and name in _PREPENDED and value is not None and value not in given.values:
         rest = _without_ours(value) or None
         return ParameterChange(name, value, rest, put_back=True) if rest != value else None
     if given is None or value == given.before or value not in given.values:
@@ -261,10 +263,10 @@ def _parameter_change(name: str, wanted: PostfixConfig, found: Found) -> Paramet
 
 
 def _is_left(name: str, wanted: PostfixConfig, found: Found) -> bool:
-    """Whether a parameter that is no longer ours has a value that is neither ours nor what was there before."""
+    """Return True if a parameter that is no longer ours has a value that is neither ours nor what was there before."""
     given, value = found.state.parameters[name], found.parameters.get(name)
     return (
-        name not in wanted.parameters and name not in _FRONTED and value != given.before and value not in given.values
+        name not in wanted.parameters and name not in _PREPENDED and value != given.before and value not in given.values
     )
 
 

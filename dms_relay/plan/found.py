@@ -38,7 +38,7 @@ class Found:
     owner: tuple[int, int] = (0, 0)
     leftovers: tuple[Path, ...] = ()
     is_public: bool = False
-    services: dict[str, master_cf.Entry] = field(default_factory=dict)
+    services: dict[str, master_cf.MasterCfEntry] = field(default_factory=dict)
     chroot: str = "n"
     local: dict[str, str] = field(default_factory=dict)
 
@@ -80,7 +80,7 @@ def _relay_tables(paths: Paths) -> list[str]:
 
 
 def _read(path: Path) -> TableFile | None:
-    """Give a file, or a link as itself: what it points to is not ours to read, to replace or to put back."""
+    """Return a file, or a link as itself: what it points to is not ours to read, to replace or to put back."""
     try:
         status = path.lstat()
         is_link = stat.S_ISLNK(status.st_mode)

@@ -37,7 +37,7 @@ from dms_relay.model import (
     SENDER_TRANSPORT,
 )
 from dms_relay.plan import TABLE_MODE, interim_name
-from dms_relay.plan.snapshots import DEFAULT, Moment, Phase, difference, end, start
+from dms_relay.plan.snapshots import DEFAULT, Phase, Snapshot, difference, end, start
 from dms_relay.plan.state import TableFile
 from dms_relay.postfix.master_cf import PREFIX, Service, login_table
 
@@ -54,14 +54,14 @@ _LOGINS = "smtp_sasl_password_maps"
 
 def phases(plan: Plan) -> tuple[Phase, ...]:
     """Order the changes; a phase without a change is left out."""
-    worlds = list(_Order(plan).worlds())
-    steps = zip([start(plan), *(world for _, world in worlds)], worlds, strict=False)
+    snapshots = list(_Order(plan).snapshots())
+    steps = zip([start(plan), *(snapshot for _, snapshot in snapshots)], snapshots, strict=False)
     found = (difference(plan, name, old, new) for old, (name, new) in steps)
     return tuple(phase for phase in found if not phase.is_empty)
 
 
 def one_phase(plan: Plan) -> tuple[Phase, ...]:
-    """Give all changes at once: for a Postfix that does not run and knows nothing of ours yet."""
+    """Return all changes at once: for a Postfix that does not run and knows nothing of ours yet."""
     whole = Phase("set up", plan.tables, plan.parameters, plan.services)
     return () if whole.is_empty else (whole,)
 
@@ -78,20 +78,20 @@ class _Order:
         if self.is_direct_kept_apart:
             self.interim[_SMTP] = interim_name(f"{PREFIX}{DIRECT}")
 
-    def worlds(self) -> Iterator[tuple[str, Moment]]:
-        """Give each phase's name and what stands at its end."""
-        world = start(self.plan)
-        self._protect(world)
-        yield "protect", world.copy()
-        self._route(world, is_interim=True)
-        yield "route", world.copy()
+    def snapshots(self) -> Iterator[tuple[str, Snapshot]]:
+        """Yield each phase's name and what stands at its end."""
+        snapshot = start(self.plan)
+        self._protect(snapshot)
+        yield "protect", snapshot.copy()
+        self._route(snapshot, is_interim=True)
+        yield "route", snapshot.copy()
         if self.interim:
-            self._settle(world)
-            yield "settle", world.copy()
-            self._route(world, is_interim=False)
-            yield "return", world.copy()
-        kept = {name: table for name, table in world.tables.items() if not self.end.tables.get(name)}
-        yield "release", Moment(kept | self._wanted_tables(), self.end.parameters, self.end.services)
+            self._settle(snapshot)
+            yield "settle", snapshot.copy()
+            self._route(snapshot, is_interim=False)
+            yield "return", snapshot.copy()
+        kept = {name: table for name, table in snapshot.tables.items() if not self.end.tables.get(name)}
+        yield "release", Snapshot(kept | self._wanted_tables(), self.end.parameters, self.end.services)
         yield "clear", self.end
 
     def _wanted_tables(self) -> dict[str, TableFile | None]:
@@ -106,7 +106,7 @@ class _Order:
         return sorted(name for name in ours if old[name] - new[name])
 
     def _has_logins_to_keep_from_direct_mail(self) -> bool:
-        """Whether main.cf has logins of ours that go, while direct mail that went by a relay until now begins to go."""
+        """Return True if logins of ours leave main.cf while mail that went by a relay begins to go directly."""
         given = self.plan.found.state.parameters.get(_LOGINS)
         value = self.plan.found.parameters.get(_LOGINS)
         is_ours = given is not None and value in given.values and _LOGINS not in self.plan.final.parameters
@@ -114,27 +114,27 @@ class _Order:
 
     # The phases.
 
-    def _protect(self, world: Moment) -> None:
+    def _protect(self, snapshot: Snapshot) -> None:
         moved = {login_table(name) for name in self.interim}
         for change in self.plan.tables:
             if change.name not in _ROUTE_TABLES and change.name not in moved and change.new:
-                world.tables[change.name] = self._interim_logins(change)
+                snapshot.tables[change.name] = self._interim_logins(change)
         for service in self.plan.services:
             if service.new and service.name not in self.interim:
-                world.services[service.name] = service.new
+                snapshot.services[service.name] = service.new
         for parameter in self.plan.parameters:
             if parameter.name not in ROUTE_PARAMETERS and not parameter.put_back:
-                world.parameters[parameter.name] = parameter.new
+                snapshot.parameters[parameter.name] = parameter.new
         for name, interim in self.interim.items():
-            self._add_interim(world, name, interim)
+            self._add_interim(snapshot, name, interim)
 
-    def _add_interim(self, world: Moment, name: str, interim: str) -> None:
+    def _add_interim(self, snapshot: Snapshot, name: str, interim: str) -> None:
         if name == _SMTP:
-            world.services[interim] = self._direct()
+            snapshot.services[interim] = self._direct()
             return
         wanted = self.plan.wanted_services[name]
         table = self.plan.wanted_tables.get(login_table(name))
-        world.services[interim] = Service(
+        snapshot.services[interim] = Service(
             wanted.chroot,
             tuple(
                 (n, value.replace(login_table(name), login_table(interim)) if n == _LOGINS else value)
@@ -142,7 +142,7 @@ class _Order:
             ),
         )
         if table:
-            world.tables[login_table(interim)] = table
+            snapshot.tables[login_table(interim)] = table
 
     def _direct(self) -> Service:
         """Make a service for direct mail that knows no logins, and has the TLS level that main.cf will have."""
@@ -155,16 +155,16 @@ class _Order:
         )
         return Service(self.plan.found.chroot, overrides)
 
-    def _route(self, world: Moment, *, is_interim: bool) -> None:
+    def _route(self, snapshot: Snapshot, *, is_interim: bool) -> None:
         for name in _ROUTE_TABLES:
             if table := self.end.tables.get(name):
-                world.tables[name] = self._translated_table(table) if is_interim and name != RELAYHOST_MAP else table
+                snapshot.tables[name] = self._translated_table(table) if is_interim and name != RELAYHOST_MAP else table
         for change in self.plan.parameters:
             if change.name in ROUTE_PARAMETERS:
-                world.parameters[change.name] = change.new
+                snapshot.parameters[change.name] = change.new
         if self.interim:
             default = self.end.parameters[DEFAULT]
-            world.parameters[DEFAULT] = self._translated(default) if is_interim else default
+            snapshot.parameters[DEFAULT] = self._translated(default) if is_interim else default
 
     def _translated_table(self, table: TableFile) -> TableFile:
         lines = []
@@ -174,26 +174,26 @@ class _Order:
         return TableFile("".join(lines).encode(), table.mode, table.uid, table.gid)
 
     def _translated(self, route: str | None) -> str | None:
-        """Give a route by the service's name of the moment; where none is set, mail goes directly."""
+        """Return a route by the service's name of the moment; where none is set, mail goes directly."""
         if route is None:
             return self.interim.get(_SMTP)
         name, colon, nexthop = route.partition(":")
         return f"{self.interim.get(name, name)}{colon}{nexthop}"
 
-    def _settle(self, world: Moment) -> None:
+    def _settle(self, snapshot: Snapshot) -> None:
         for name in self.interim.keys() - {_SMTP}:
-            world.services[name] = self.plan.wanted_services[name]
+            snapshot.services[name] = self.plan.wanted_services[name]
             if table := self.end.tables.get(login_table(name)):
-                world.tables[login_table(name)] = table
+                snapshot.tables[login_table(name)] = table
         if self.is_direct_kept_apart:
             for parameter in self.plan.parameters:
                 if parameter.name not in ROUTE_PARAMETERS:
-                    world.parameters[parameter.name] = parameter.new
+                    snapshot.parameters[parameter.name] = parameter.new
             if table := self.end.tables.get(SASL_PASSWD):
-                world.tables[SASL_PASSWD] = table
+                snapshot.tables[SASL_PASSWD] = table
 
     def _interim_logins(self, change: TableChange) -> TableFile | None:
-        """Give a login table for the time in which old and new routes are in use: the new one, and the logins of the old.
+        """Return a login table for the time in which old and new routes are in use: the new one, and the logins of the old.
 
         Of ``sasl_passwd``, which serves every destination, only those by nexthop.
         """
@@ -207,7 +207,7 @@ class _Order:
 
 
 def _nexthops(plan: Plan, *, is_new: bool) -> defaultdict[str, set[str]]:
-    """Give the nexthops that routes have, by transport."""
+    """Return the nexthops that routes have, by transport."""
     found: defaultdict[str, set[str]] = defaultdict(set)
     tables = plan.wanted_tables if is_new else plan.found.tables
     for name in _TRANSPORT_TABLES:

@@ -30,38 +30,38 @@ class Phase:
 
     @property
     def is_awaited(self) -> bool:
-        """Whether what comes next relies on it that no smtp(8) process has the logins of before any more."""
+        """Return True if what comes next relies on it that no smtp(8) process has the logins of before any more."""
         return self.name in {"protect", "settle"}
 
     @property
     def is_read(self) -> bool:
-        """Whether a running Postfix has to be told: not of files that nothing names any more."""
+        """Return True if a running Postfix has to be told: not of files that nothing names any more."""
         return bool(self.parameters or self.services or any(table.new for table in self.tables))
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is nothing in it."""
+        """Return True if there is nothing in it."""
         return not (self.tables or self.parameters or self.services)
 
 
 @dataclass(slots=True)
-class Moment:
+class Snapshot:
     """What stands at one moment; ``None`` is not there."""
 
     tables: dict[str, TableFile | None] = field(default_factory=dict)
     parameters: dict[str, str | None] = field(default_factory=dict)
     services: dict[str, Service | None] = field(default_factory=dict)
 
-    def copy(self) -> Moment:
-        """Give one that can be changed."""
-        return Moment(dict(self.tables), dict(self.parameters), dict(self.services))
+    def copy(self) -> Snapshot:
+        """Return one that can be changed."""
+        return Snapshot(dict(self.tables), dict(self.parameters), dict(self.services))
 
 
-def start(plan: Plan) -> Moment:
-    """Give what was found, of all that changes or is ours."""
+def start(plan: Plan) -> Snapshot:
+    """Return what was found, of all that changes or is ours."""
     found = plan.found
     default = {DEFAULT: found.parameters.get(DEFAULT)}
-    return Moment(
+    return Snapshot(
         {name: found.tables.get(name) for name in plan.wanted_tables} | {c.name: c.old for c in plan.tables},
         default | {change.name: change.old for change in plan.parameters},
         {name: _service(plan, name) for name in plan.wanted_services} | {c.name: c.old for c in plan.services},
@@ -73,18 +73,18 @@ def _service(plan: Plan, name: str) -> Service | None:
     return entry.service if entry else None
 
 
-def end(plan: Plan) -> Moment:
-    """Give what is wanted, of all that changes or is ours."""
+def end(plan: Plan) -> Snapshot:
+    """Return what is wanted, of all that changes or is ours."""
     found = start(plan)
-    return Moment(
+    return Snapshot(
         found.tables | {change.name: change.new for change in plan.tables},
         found.parameters | {change.name: change.new for change in plan.parameters},
         found.services | {change.name: change.new for change in plan.services},
     )
 
 
-def difference(plan: Plan, name: str, old: Moment, new: Moment) -> Phase:
-    """Give the changes from one moment to another."""
+def difference(plan: Plan, name: str, old: Snapshot, new: Snapshot) -> Phase:
+    """Return the changes from one moment to another."""
     back = {change.name: change.new for change in plan.parameters if change.put_back}
     tables = {**old.tables, **new.tables}
     parameters = {**old.parameters, **new.parameters}

@@ -32,7 +32,7 @@ class TableFile:
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class ManagedParameter:
     """A parameter of ours: its value ``before`` us (``None``: not set) and the values that we gave it."""
 
     before: str | None = field(repr=False)
@@ -46,19 +46,19 @@ class State:
     ``services`` are those of master.cf that we made: there was none of that name before.
     """
 
-    parameters: dict[str, Given] = field(default_factory=dict)
+    parameters: dict[str, ManagedParameter] = field(default_factory=dict)
     tables: dict[str, TableFile | None] = field(default_factory=dict)
     reload_due: bool = False
     services: frozenset[str] = frozenset()
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is nothing to remember."""
+        """Return True if there is nothing to remember."""
         return not (self.parameters or self.tables or self.reload_due or self.services)
 
 
 def dump(state: State) -> bytes:
-    """Give the file's content."""
+    """Return the file's content."""
     services = {"services": sorted(state.services)} if state.services else {}
     document = {
         "version": VERSION if services or not state.parameters.keys() <= FIRST_PARAMETERS else FIRST_VERSION,
@@ -96,7 +96,7 @@ def load(data: bytes | None, name: str) -> State:
 
 def _load(document: Any) -> State:  # noqa: ANN401 -- whatever JSON holds
     return State(
-        parameters={n: Given(g["before"], tuple(g["values"])) for n, g in document["parameters"].items()},
+        parameters={n: ManagedParameter(g["before"], tuple(g["values"])) for n, g in document["parameters"].items()},
         tables={name: _load_table(table) for name, table in document["tables"].items()},
         reload_due=bool(document["reload_due"]),
         services=frozenset(map(str, document.get("services", ()))),

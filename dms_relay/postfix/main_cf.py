@@ -34,7 +34,7 @@ class Logical(NamedTuple):
     text: str
 
 
-class Entry(NamedTuple):
+class MainCfEntry(NamedTuple):
     """One logical line: the lines it takes, counted from 0, end excluded, and the name and value where it is a setting.
 
     Comments between a line and its continuation are inside ``first`` to ``end``; those after it are not.
@@ -47,7 +47,7 @@ class Entry(NamedTuple):
 
 
 def logical_lines(text: str) -> Iterator[Logical]:
-    """Give the logical lines of main.cf or master.cf in order (postconf(5), "General")."""
+    """Yield the logical lines of main.cf or master.cf in order (postconf(5), "General")."""
     entry: list[str] = []
     first = end = 0
     for number, line in enumerate(text.split("\n")):
@@ -67,20 +67,20 @@ def _logical(first: int, end: int, lines: list[str]) -> Iterator[Logical]:
         yield Logical(first, end, "".join(line.rstrip("\r") for line in lines))
 
 
-def parse(text: str) -> Iterator[Entry]:
-    """Give the settings of a main.cf in order."""
+def parse(text: str) -> Iterator[MainCfEntry]:
+    """Yield the settings of a main.cf in order."""
     for line in logical_lines(text):
         if match := _SETTING.fullmatch(line.text):
-            yield Entry(line.first, line.end, match[1], match[2].strip(_SPACE))
+            yield MainCfEntry(line.first, line.end, match[1], match[2].strip(_SPACE))
 
 
 def values(text: str) -> dict[str, str]:
-    """Give each parameter that is set, with the value that counts."""
+    """Return each parameter that is set, with the value that counts."""
     return {entry.name: entry.value for entry in parse(text)}
 
 
 def local_domains(values: dict[str, str]) -> dict[str, str]:
-    """Give the domains whose mail stays here, each with the parameter that says so, as far as main.cf names them itself.
+    """Return the domains whose mail stays here, each with the parameter that says so, as far as main.cf names them itself.
 
     Known limits: lookup tables and files are not looked into, nor is any ``$name`` but ``$myhostname`` and ``$mydomain``.
     """
@@ -98,7 +98,7 @@ def _expanded(name: str, values: dict[str, str]) -> str:
 
 
 def edit(text: str, changes: dict[str, str | None]) -> str:
-    """Give ``text`` with each parameter set to its value, or taken out where that is ``None``.
+    """Return ``text`` with each parameter set to its value, or taken out where that is ``None``.
 
     The value goes where the name stands first; other settings of it go; a new name is added at the end.
     """
@@ -134,10 +134,10 @@ def split(text: str) -> list[str]:
 
 
 def is_yes(value: str) -> bool:
-    """Whether a boolean parameter is on, in any letter case (mail_conf_bool.c)."""
+    """Return True if a boolean parameter is on, in any letter case (mail_conf_bool.c)."""
     return value.lower() == "yes"
 
 
 def may_hold_login(name: str, value: str | None) -> bool:
-    """Whether a parameter's value can hold a login, such as ``static:user:password``."""
+    """Return True if a parameter's value can hold a login, such as ``static:user:password``."""
     return name.endswith("_password_maps") and bool(value) and not _PLAIN_TABLES.fullmatch(value or "")

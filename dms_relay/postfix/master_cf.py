@@ -55,7 +55,7 @@ def login_table(service: str) -> str:
 
 
 def is_login_table(table: str) -> bool:
-    """Whether logins stand in a table of ours."""
+    """Return True if logins stand in a table of ours."""
     return table == SASL_PASSWD or table.endswith(".sasl")
 
 
@@ -66,34 +66,34 @@ class Service(NamedTuple):
     overrides: tuple[tuple[str, str], ...]
 
     def text(self, name: str) -> str:
-        """Give the lines that stand in master.cf for it, without the last line end."""
+        """Return the lines that stand in master.cf for it, without the last line end."""
         head = f"{name} unix - - {self.chroot} - - smtp"
         return "\n".join([head, *(f"  -o {parameter}={value}" for parameter, value in self.overrides)])
 
 
-class Entry(NamedTuple):
+class MasterCfEntry(NamedTuple):
     """A service as it stands there. ``service`` is ``None`` where it is none of the kind that we make."""
 
     line: int
     service: Service | None
 
 
-def services(text: str) -> dict[str, Entry]:
-    """Give each service that is called ``relay-…`` and has a socket of its own; ``line`` counts from 1."""
+def services(text: str) -> dict[str, MasterCfEntry]:
+    """Return each service that is called ``relay-…`` and has a socket of its own; ``line`` counts from 1."""
     return {
-        fields[0]: Entry(first + 1, _service(fields))
+        fields[0]: MasterCfEntry(first + 1, _service(fields))
         for first, _, fields in _lines(text)
         if fields[0].startswith(PREFIX) and fields[1] == "unix"
     }
 
 
 def chroot(text: str) -> str:
-    """Give the chroot field of ``smtp``, so that a relay sees names and files as all other mail does."""
+    """Return the chroot field of ``smtp``, so that a relay sees names and files as all other mail does."""
     return next((fields[4] for _, _, fields in _lines(text) if fields[:2] == ["smtp", "unix"]), "n")
 
 
 def command(text: str, name: str) -> tuple[str, dict[str, str]] | None:
-    """Give the program of a service that other programs of Postfix use, and the parameters that it overrides."""
+    """Return the program of a service that other programs of Postfix use, and the parameters that it overrides."""
     for _, _, fields in _lines(text):
         if fields[0] == name and fields[1] in {"unix", "pass", "fifo"}:
             arguments = fields[_FIELDS] if len(fields) > _FIELDS else ""
@@ -102,7 +102,7 @@ def command(text: str, name: str) -> tuple[str, dict[str, str]] | None:
 
 
 def overriding(text: str, parameter: str) -> dict[str, str]:
-    """Give the services that override a parameter with anything but nothing, each with its value."""
+    """Return the services that override a parameter with anything but nothing, each with its value."""
     found = ((f"{f[0]}/{f[1]}", dict(_overrides(f[_FIELDS] if len(f) > _FIELDS else ""))) for _, _, f in _lines(text))
     return {name: overrides[parameter] for name, overrides in found if overrides.get(parameter)}
 
@@ -112,7 +112,7 @@ def _overrides(arguments: str) -> tuple[tuple[str, str], ...]:
 
 
 def edit(text: str, changes: Mapping[str, Service | None]) -> str:
-    """Give ``text`` with each service changed in its place, added at the end, or taken out (``None``)."""
+    """Return ``text`` with each service changed in its place, added at the end, or taken out (``None``)."""
     lines: list[str | None] = list(text.removesuffix("\n").split("\n")) if text else []
     left = dict(changes)
     for first, end, fields in _lines(text):

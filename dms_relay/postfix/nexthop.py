@@ -52,7 +52,7 @@ class SyntaxProblem(ValueError):  # noqa: N818 -- it becomes a Problem of its li
 
 
 def quote(text: str) -> str:
-    """Give ``text`` in double quotes with a blank before, or nothing where it could be more than a nexthop."""
+    """Return ``text`` in double quotes with a blank before, or nothing where it could be more than a nexthop."""
     return f' "{text}"' if _QUOTABLE.fullmatch(text) else ""
 
 
@@ -149,12 +149,12 @@ def _refuse_missing_bracket(text: str, which: str, name: str, rest: str) -> NoRe
 
 
 def host_of(nexthop: str) -> str:
-    """Give the host of a nexthop that ``check_nexthop`` takes: without brackets and port."""
+    """Return the host of a nexthop that ``check_nexthop`` takes: without brackets and port."""
     return _split(nexthop)[0]
 
 
 def is_port(text: str) -> bool:
-    """Whether ``text`` is a TCP port number or the name of an SMTP service."""
+    """Return True if ``text`` is a TCP port number or the name of an SMTP service."""
     return text in SERVICES or bool(_PORT.fullmatch(text) and 1 <= int(text) <= PORT_MAX)
 
 
@@ -166,7 +166,7 @@ def check_port(text: str) -> None:
 
 
 def is_domain(text: str) -> bool:
-    """Whether ``check_domain`` takes ``text``."""
+    """Return True if ``check_domain`` takes ``text``."""
     try:
         check_domain(text)
     except SyntaxProblem:
@@ -175,7 +175,7 @@ def is_domain(text: str) -> bool:
 
 
 def is_host(text: str) -> bool:
-    """Whether ``check_host`` takes ``text``."""
+    """Return True if ``check_host`` takes ``text``."""
     try:
         check_host(text)
     except SyntaxProblem:
@@ -197,7 +197,7 @@ def check_host(text: str) -> None:
 
 
 def is_ipv6(text: str) -> bool:
-    """Whether ``text`` is an IPv6 address, with or without the prefix that SMTP knows (RFC 5321, section 4.1.3)."""
+    """Return True if ``text`` is an IPv6 address, with or without the prefix that SMTP knows (RFC 5321, section 4.1.3)."""
     address = text[len(_IPV6_PREFIX) :] if text.lower().startswith(_IPV6_PREFIX) else text
     if ":" not in address or not _IPV6_CHARACTERS.issuperset(address):
         return False
@@ -211,12 +211,12 @@ def is_ipv6(text: str) -> bool:
 
 
 def is_address(text: str) -> bool:
-    """Whether ``text`` is an IPv4 or IPv6 address."""
+    """Return True if ``text`` is an IPv4 or IPv6 address."""
     return is_ipv4(text) or is_ipv6(text)
 
 
 def is_ipv4(text: str) -> bool:
-    """Whether ``text`` is an IPv4 address (RFC 791): four numbers from 0 to 255."""
+    """Return True if ``text`` is an IPv4 address (RFC 791): four numbers from 0 to 255."""
     numbers = text.split(".")
     return len(numbers) == 4 and all(n.isdigit() and len(n) <= 3 and int(n) <= 255 for n in numbers)  # noqa: PLR2004
 
@@ -250,7 +250,7 @@ def _is_label(label: str) -> bool:
 
 
 def _is_in_name(character: str) -> bool:
-    """Whether a character may stand in a label: also the marks that some scripts write above or beside a letter."""
+    """Return True if a character may stand in a label: also the marks that some scripts write above or beside a letter."""
     from unicodedata import category  # noqa: PLC0415 -- rarely needed
 
     return character in "-_" or character in _JOINERS or character.isalnum() or category(character) in {"Mn", "Mc"}

@@ -16,7 +16,7 @@ _ROUTING_PROCESSES = frozenset({"qmgr", "trivial-rewrite"})
 
 
 def command(number: int) -> str:
-    """Give the name of a process's program; empty where it is gone."""
+    """Return the name of a process's program; empty where it is gone."""
     try:
         return Path(f"/proc/{number}/comm").read_text("utf-8", "replace").strip()
     except OSError:
@@ -24,13 +24,13 @@ def command(number: int) -> str:
 
 
 def takes_mail(number: int, is_awaited: Callable[[str], bool] | None) -> bool:
-    """Whether a process decides a message's way, or delivers for a service that ``is_awaited`` names."""
+    """Return True if a process decides a message's way, or delivers for a service that ``is_awaited`` names."""
     name = command(number)
     return name in _ROUTING_PROCESSES or (name == "smtp" and is_awaited is not None and is_awaited(_service(number)))
 
 
 def _service(number: int) -> str:
-    """Give the service that a process of Postfix's serves: the argument of ``-n``, or the program's own name."""
+    """Return the service that a process of Postfix's serves: the argument of ``-n``, or the program's own name."""
     try:
         arguments = Path(f"/proc/{number}/cmdline").read_bytes().decode("utf-8", "replace").split("\0")
     except OSError:
@@ -39,7 +39,7 @@ def _service(number: int) -> str:
 
 
 def children(number: int) -> list[int]:
-    """Give the processes that a process has started."""
+    """Return the processes that a process has started."""
     try:
         return [int(child) for child in Path(f"/proc/{number}/task/{number}/children").read_text("ascii").split()]
     except OSError:

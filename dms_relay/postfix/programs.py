@@ -61,7 +61,7 @@ class Postfix:
         self.temporary = directory / "main.cf.tmp"
 
     def read_main_cf(self) -> str:
-        """Give the text of main.cf. Octets that are not UTF-8, and carriage returns, survive a later ``edit``."""
+        """Return the text of main.cf. Octets that are not UTF-8, and carriage returns, survive a later ``edit``."""
         try:
             return self.main_cf.read_bytes().decode("utf-8", "surrogateescape")
         except OSError as error:
@@ -73,7 +73,7 @@ class Postfix:
             raise MissingInputError([problem]) from None
 
     def read_master_cf(self) -> str:
-        """Give the text of master.cf."""
+        """Return the text of master.cf."""
         path = self.directory / "master.cf"
         try:
             return path.read_bytes().decode("utf-8", "surrogateescape")
@@ -106,15 +106,15 @@ class Postfix:
         private: dict[str, str | None] = {n: value for n, value in settings.items() if main_cf.may_hold_login(n, value)}
         if public:
             self._run("postconf", "-e", *public)
-            self.cool()
+            self.backdate_main_cf()
         if private:
             self._edit_here(private)
         if removals:
             self._run("postconf", "-X", *removals)
-            self.cool()
+            self.backdate_main_cf()
 
     def _suits_postconf(self) -> bool:
-        """Whether main.cf has the mode and the owner that ``postconf`` would give it, and ends with a line end."""
+        """Return True if main.cf has the mode and the owner that ``postconf`` would give it, and ends with a line end."""
         try:
             status = self.main_cf.stat()
         except OSError as error:
@@ -132,15 +132,15 @@ class Postfix:
         # Who may read main.cf may read the login in it; that was the operator's choice when it was put there.
         files.replace(self.main_cf, text.encode("utf-8", "surrogateescape"), S_IMODE(status.st_mode), owner)
 
-    def cool(self) -> None:
+    def backdate_main_cf(self) -> None:
         """Set the time of main.cf back: ``postconf`` has put it in place by rename, so there is nothing to wait for."""
         try:
             files.set_back(self.main_cf)
         except OSError as error:
             raise WriteError(f"{self.main_cf}: its time cannot be set: {error.strerror}") from None
 
-    def master(self) -> int | None:
-        """Give the process number of the master daemon of this instance; ``None`` where it does not run."""
+    def master_pid(self) -> int | None:
+        """Return the process number of the master daemon of this instance; ``None`` where it does not run."""
         queue = main_cf.values(self.read_main_cf()).get("queue_directory") or _QUEUE_DIRECTORY
         try:
             number = int((Path(queue) / "pid/master.pid").read_text("ascii"))
@@ -149,7 +149,7 @@ class Postfix:
         return number if command(number) == "master" and self._is_ours(number) else None
 
     def _is_ours(self, number: int) -> bool:
-        """Whether the process has our directory: postfix(1) tells its programs in ``MAIL_CONFIG``.
+        """Return True if the process has our directory: postfix(1) tells its programs in ``MAIL_CONFIG``.
 
         One that has ended has no environment any more; it keeps its number and name until its parent looks at it, which
         process 1 of a container often never does.
@@ -187,18 +187,18 @@ class Postfix:
             self._run("postkick", "public", "qmgr", "I")
 
     def expanded(self, *names: str) -> dict[str, str]:
-        """Give parameters as Postfix has them, defaults and all, each ``$name`` expanded; all of them where none is named.
+        """Return parameters as Postfix has them, defaults and all, each ``$name`` expanded; all of them where none is named.
 
         Waits up to 2 s where somebody has written main.cf a moment ago, as every Postfix program does.
         """
         return _settings(self._ask("postconf", "-x", *names)[0])
 
     def parameters(self) -> dict[str, str]:
-        """Give all parameters as they stand in main.cf or are by default, no ``$name`` expanded."""
+        """Return all parameters as they stand in main.cf or are by default, no ``$name`` expanded."""
         return _settings(self._ask("postconf")[0])
 
     def defaults(self, *names: str) -> dict[str, str]:
-        """Give the defaults of parameters, no ``$name`` expanded."""
+        """Return the defaults of parameters, no ``$name`` expanded."""
         return _settings(self._ask("postconf", "-d", *names)[0])
 
     def lookup(self, table: str, keys: Sequence[str]) -> dict[str, str]:
@@ -273,7 +273,7 @@ def _settings(said: str) -> dict[str, str]:
 
 
 def _reason(said: str) -> str:
-    """Give what a program said, without values: a warning about main.cf shows the whole setting, login and all."""
+    """Return what a program said, without values: a warning about main.cf shows the whole setting, login and all."""
     lines = (line.strip() for line in said.splitlines() if " warning: " not in line)
     return _QUOTED.sub('"…"', "; ".join(line for line in lines if line))
 

@@ -30,7 +30,7 @@ class Policy(NamedTuple):
     trouble: str = ""
 
     def values(self, name: str) -> list[str]:
-        """Give the values of an attribute, in order."""
+        """Return the values of an attribute, in order."""
         return [value for key, value in self.attributes if key == name]
 
 
@@ -62,7 +62,7 @@ def _trouble(level: str, name: str, attributes: tuple[tuple[str, str], ...]) -> 
 
 
 def policy_keys(nexthop: str) -> tuple[str, ...]:
-    """Give the keys of ``smtp_tls_policy_maps`` that count: the nexthop as it is, of a domain its parents too."""
+    """Return the keys of ``smtp_tls_policy_maps`` that count: the nexthop as it is, of a domain its parents too."""
     if not is_domain(nexthop):
         return (nexthop,)
     labels = nexthop.split(".")
@@ -70,7 +70,7 @@ def policy_keys(nexthop: str) -> tuple[str, ...]:
 
 
 def level_for_all(get: Callable[[str], str]) -> str:
-    """Give the level where no policy counts; ``get`` gives a parameter.
+    """Return the level where no policy counts; ``get`` gives a parameter.
 
     An empty ``smtp_tls_security_level`` leaves it to the parameters of before Postfix 2.3 (postconf(5)).
     """

@@ -11,26 +11,26 @@ from typing import TYPE_CHECKING
 
 from dms_relay.relay_test import tls
 from dms_relay.relay_test.connect import connect
-from dms_relay.relay_test.outcome import Failure, Result, Seen, StepError
+from dms_relay.relay_test.connection import SmtpConnection
+from dms_relay.relay_test.outcome import Failure, Observations, Result, StepError
 from dms_relay.relay_test.resolve import addresses
 from dms_relay.relay_test.secrets import Secrets
 from dms_relay.relay_test.session import Session, look_at_certificate
-from dms_relay.relay_test.wire import Wire
 
 if TYPE_CHECKING:
     import socket
 
-    from dms_relay.relay_test.resolve import Address
-    from dms_relay.relay_test.settings import Settings
+    from dms_relay.relay_test.resolve import HostAddress
+    from dms_relay.relay_test.settings import TestSettings
     from dms_relay.relay_test.targets import Target
 
 #: What comes of it where one side waits for TLS and the other does not.
 _SILENT = frozenset({Failure.TIMED_OUT, Failure.LOST, Failure.NOT_SMTP, Failure.HANDSHAKE})
 
 
-def attempt(target: Target, settings: Settings) -> Result:
+def attempt(target: Target, settings: TestSettings) -> Result:
     """Try a target. What fails is a result, not an error."""
-    begin, seen = time.monotonic(), Seen()
+    begin, seen = time.monotonic(), Observations()
     error: StepError | None = None
     try:
         if target.demand.trouble:
@@ -44,9 +44,11 @@ def attempt(target: Target, settings: Settings) -> Result:
     return Result(target, seen, time.monotonic() - begin, error)
 
 
-def _first(found: tuple[Address, ...], settings: Settings, seen: Seen) -> tuple[Address, socket.socket]:
+def _first(
+    found: tuple[HostAddress, ...], settings: TestSettings, seen: Observations
+) -> tuple[HostAddress, socket.socket]:
     """Connect to the first address that takes it; raise the failure that says most where none does."""
-    failures: list[tuple[Address, StepError]] = []
+    failures: list[tuple[HostAddress, StepError]] = []
     for address in found:
         seen.host, seen.ip, seen.port = address
         try:
@@ -62,7 +64,9 @@ def _first(found: tuple[Address, ...], settings: Settings, seen: Seen) -> tuple[
     raise worst
 
 
-def _session(address: Address, sock: socket.socket, target: Target, settings: Settings, seen: Seen) -> None:
+def _session(
+    address: HostAddress, sock: socket.socket, target: Target, settings: TestSettings, seen: Observations
+) -> None:
     try:
         Session(sock, target, settings, seen).run()
     except StepError as error:
@@ -72,7 +76,9 @@ def _session(address: Address, sock: socket.socket, target: Target, settings: Se
         raise _told_apart(error, address, target, settings, seen) from None
 
 
-def _in_the_clear(error: StepError, address: Address, target: Target, settings: Settings, seen: Seen) -> None:
+def _in_the_clear(
+    error: StepError, address: HostAddress, target: Target, settings: TestSettings, seen: Observations
+) -> None:
     """Do as Postfix does at level ``may`` where TLS does not come about: go without, on another connection.
 
     Not where there is a login: whoever breaks a handshake must not get it (smtp_proto.c, RETRY_AS_PLAINTEXT).
@@ -82,7 +88,9 @@ def _in_the_clear(error: StepError, address: Address, target: Target, settings: 
     Session(connect(address, settings.timeout), target, settings, seen, with_tls=False).run()
 
 
-def _told_apart(error: StepError, address: Address, target: Target, settings: Settings, seen: Seen) -> StepError:
+def _told_apart(
+    error: StepError, address: HostAddress, target: Target, settings: TestSettings, seen: Observations
+) -> StepError:
     if error.kind is Failure.CERTIFICATE and seen.certificate is None:
         look_at_certificate(address, target, settings, seen)
     if seen.has_greeted or seen.protocol or error.kind not in _SILENT:
@@ -94,17 +102,17 @@ def _told_apart(error: StepError, address: Address, target: Target, settings: Se
     return error
 
 
-def _speaks_tls(address: Address, target: Target, settings: Settings, seen: Seen) -> bool:
-    """Whether a TLS handshake comes about in place of a greeting."""
+def _speaks_tls(address: HostAddress, target: Target, settings: TestSettings, seen: Observations) -> bool:
+    """Return True if a TLS handshake comes about in place of a greeting."""
     with suppress(OSError, StepError), connect(address, settings.timeout) as sock:
         tls.handshake(sock, target, seen, settings.timeout, is_verified=False).close()
         return True
     return False
 
 
-def _greets(address: Address, settings: Settings) -> bool:
-    """Whether a greeting comes without TLS."""
+def _greets(address: HostAddress, settings: TestSettings) -> bool:
+    """Return True if a greeting comes without TLS."""
     with suppress(StepError), connect(address, settings.timeout) as sock:
-        Wire(sock, settings.timeout, Secrets()).read("greeting")
+        SmtpConnection(sock, settings.timeout, Secrets()).read("greeting")
         return True
     return False

@@ -60,7 +60,7 @@ def _common_names(name: x509.Name) -> list[str]:
 
 
 def digest(data: bytes, algorithm: str) -> str:
-    """Give a fingerprint as ``openssl x509 -fingerprint`` writes it; empty for an algorithm that is not there."""
+    """Return a fingerprint as ``openssl x509 -fingerprint`` writes it; empty for an algorithm that is not there."""
     try:
         return hashlib.new(algorithm, data, usedforsecurity=False).digest().hex(":").upper()
     except ValueError:
@@ -68,7 +68,7 @@ def digest(data: bytes, algorithm: str) -> str:
 
 
 def has_fingerprint(der: bytes, wanted: Iterable[str], algorithm: str) -> bool:
-    """Whether the certificate, or its public key, has one of the fingerprints (postconf(5), fingerprint)."""
+    """Return True if the certificate, or its public key, has one of the fingerprints (postconf(5), fingerprint)."""
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat  # noqa: PLC0415 -- see ``read``
     from cryptography.x509 import load_der_x509_certificate  # noqa: PLC0415 -- the same
 
@@ -88,13 +88,13 @@ def wanted_names(patterns: Sequence[str], host: str, nexthop: str) -> tuple[str,
 
 
 def matches(names: Iterable[str], wanted: Iterable[str]) -> bool:
-    """Whether one of the certificate's names is one that is wanted, which may be written in any script (tls_client.c)."""
+    """Return True if a name of the certificate is a wanted one, which may be in any script (tls_client.c)."""
     patterns = [ascii_name(pattern).casefold() for pattern in wanted]
     return any(_match(name.casefold(), pattern) for name in names for pattern in patterns)
 
 
 def ascii_name(name: str) -> str:
-    """Give a name, with its leading dot, as the DNS and certificates have it (RFC 5891); as it is where they cannot."""
+    """Return a name, with its leading dot, as the DNS and certificates have it (RFC 5891); as it is where they cannot."""
     if name.isascii():
         return name
     import idna  # noqa: PLC0415 -- rarely needed

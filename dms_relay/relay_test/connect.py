@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from dms_relay.relay_test.outcome import Failure, StepError
 
 if TYPE_CHECKING:
-    from dms_relay.relay_test.resolve import Address
+    from dms_relay.relay_test.resolve import HostAddress
 
 #: Ports at which a mail service may answer (25 RFC 5321, 465 and 587 RFC 8314, 2525 by custom), and the web's.
 OTHER_PORTS = (25, 465, 587, 2525, 443)
@@ -29,7 +29,7 @@ _LOCAL_FIREWALL = frozenset({errno.EACCES, errno.EPERM})
 _NO_WAY = frozenset({errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT})
 
 
-def connect(address: Address, timeout: float) -> socket.socket:
+def connect(address: HostAddress, timeout: float) -> socket.socket:
     """Connect, or raise ``StepError`` of the class that fits."""
     try:
         return socket.create_connection((address.ip, address.port), timeout)
@@ -46,7 +46,7 @@ def connect(address: Address, timeout: float) -> socket.socket:
         raise StepError(Failure.LOST, f"the connection failed: {reason}") from None
 
 
-def _no_answer(address: Address, timeout: float, what: str, kind: Failure) -> StepError:
+def _no_answer(address: HostAddress, timeout: float, what: str, kind: Failure) -> StepError:
     others = other_ports(address, min(timeout, OTHER_TIMEOUT))
     taking = [str(port) for port, code in others if code == 0]
     if taking:
@@ -57,8 +57,8 @@ def _no_answer(address: Address, timeout: float, what: str, kind: Failure) -> St
     return StepError(kind, what)
 
 
-def other_ports(address: Address, timeout: float) -> list[tuple[int, int]]:
-    """Give the other ports from which anything comes back: 0 for a connection, ``ECONNREFUSED`` for a refusal."""
+def other_ports(address: HostAddress, timeout: float) -> list[tuple[int, int]]:
+    """Return the other ports from which anything comes back: 0 for a connection, ``ECONNREFUSED`` for a refusal."""
     family = socket.AF_INET6 if ":" in address.ip else socket.AF_INET
     with ExitStack() as stack, selectors.DefaultSelector() as selector:
         found: list[tuple[int, int]] = []

@@ -83,17 +83,17 @@ class Demand:
 
     @property
     def needs_tls(self) -> bool:
-        """Whether no mail leaves without TLS."""
+        """Return True if no mail leaves without TLS."""
         return self.level not in CLEARTEXT_LEVELS
 
     @property
     def asks_authorities(self) -> bool:
-        """Whether the certificate's chain and names count."""
+        """Return True if the certificate's chain and names count."""
         return self.level in AUTHORITY_LEVELS
 
 
 def of_relay(tls: Tls, parameters: Mapping[str, str]) -> Demand:
-    """Give what a relay with a transport of its own demands; ``parameters`` are main.cf's, for what it does not say."""
+    """Return what a relay with a transport of its own demands; ``parameters`` are main.cf's, for what it does not say."""
     return Demand(
         level=tls.level,
         implicit=tls.implicit,
@@ -110,7 +110,7 @@ def of_relay(tls: Tls, parameters: Mapping[str, str]) -> Demand:
 
 
 def of_main_cf(parameters: Mapping[str, str], policy: str = "") -> Demand:
-    """Give what main.cf demands, from its parameters as they will be; ``policy`` is the entry that a nexthop has."""
+    """Return what main.cf demands, from its parameters as they will be; ``policy`` is the entry that a nexthop has."""
     entry = parse_policy(policy) if policy else Policy(level_for_all(lambda name: parameters.get(name, "")))
     level, attributes = entry.level, dict(entry.attributes)
     names = [name for value in entry.values("match") for name in _names(level, value)]
@@ -134,7 +134,7 @@ def of_main_cf(parameters: Mapping[str, str], policy: str = "") -> Demand:
 
 
 def _allowed(mechanisms: tuple[str, ...], options: str, parameters: Mapping[str, str]) -> tuple[str, ...]:
-    """Give the mechanisms that Postfix would use: no plain password with ``noplaintext``, and none that is filtered out.
+    """Return the mechanisms that Postfix would use: no plain password with ``noplaintext``, and none that is filtered out.
 
     A filter that is a lookup table or a file is not looked into, and lets none through.
     """
@@ -144,7 +144,7 @@ def _allowed(mechanisms: tuple[str, ...], options: str, parameters: Mapping[str,
 
 
 def _passes(name: str, words: list[str]) -> bool:
-    """Whether the first word that is the name, or its negation, says yes (string_list(3))."""
+    """Return True if the first word that is the name, or its negation, says yes (string_list(3))."""
     hit = next((word for word in words if name == word.lstrip("!") or set(word) & set("/:")), "!")
     return not hit.startswith("!") and not set(hit) & set("/:")
 
@@ -160,7 +160,7 @@ def _protocols(level: str, parameters: Mapping[str, str]) -> frozenset[str]:
 
 
 def protocols(text: str) -> frozenset[str]:
-    """Give the versions that ``text`` allows: ``>=TLSv1.2``, ``!SSLv3``, ``TLSv1.2 TLSv1.3`` (postconf(5)).
+    """Return the versions that ``text`` allows: ``>=TLSv1.2``, ``!SSLv3``, ``TLSv1.2 TLSv1.3`` (postconf(5)).
 
     A version may be a number in hexadecimal, 0304. A word that is none makes Postfix use no TLS: none is allowed then.
     """
@@ -177,6 +177,6 @@ def protocols(text: str) -> frozenset[str]:
 
 
 def _version(word: str) -> str:
-    """Give a version as OpenSSL writes it, from its name in any letter case or its number; empty where it is none."""
+    """Return a version as OpenSSL writes it, from its name in any letter case or its number; empty where it is none."""
     word = _NUMBERS.get(word.lower().removeprefix("0x").lstrip("0"), word)
     return next((version for version in PROTOCOLS if version.casefold() == word.casefold()), "")

@@ -173,7 +173,7 @@ _TEXTS = {
 
 
 def diagnose(result: Result) -> Diagnosis | None:
-    """Give cause and remedy of a failure; ``None`` where there is none."""
+    """Return cause and remedy of a failure; ``None`` where there is none."""
     error, target = result.error, result.target
     if error is None:
         return None
@@ -184,7 +184,7 @@ def diagnose(result: Result) -> Diagnosis | None:
 
 
 def _circumstances(error: StepError, target: Target) -> Iterator[str]:
-    """Give the circumstances, the one that says most first."""
+    """Yield the circumstances, the one that says most first."""
     if error.detail:
         yield error.detail
     if target.by_mx:
@@ -213,7 +213,7 @@ def _facts(target: Target) -> dict[str, str]:
 
 
 def remarks(result: Result, now: datetime | None = None) -> tuple[str, ...]:
-    """Give what is no failure and good to know, the end of the certificate's time among it."""
+    """Return what is no failure and good to know, the end of the certificate's time among it."""
     seen, now = result.seen, now or datetime.now(UTC)
     found = list(seen.remarks)
     is_certificate_at_fault = result.error is not None and result.error.kind is Failure.CERTIFICATE

@@ -72,7 +72,7 @@ HINTS = (
 
 
 def hints(host: str, kind: Failure) -> Iterator[str]:
-    """Give what is known of the service at ``host`` that may explain a failure of this class."""
+    """Yield what is known of the service at ``host`` that may explain a failure of this class."""
     name = host.casefold()
     for hint in HINTS:
         is_meant = name.startswith(hint.begin) and name.endswith(hint.end) if hint.end else name == hint.begin

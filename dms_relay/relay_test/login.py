@@ -21,14 +21,14 @@ from dms_relay.relay_test.secrets import encoded, plain, printable
 
 if TYPE_CHECKING:
     from dms_relay.model import Login
+    from dms_relay.relay_test.connection import SmtpConnection
     from dms_relay.relay_test.replies import Reply
-    from dms_relay.relay_test.wire import Wire
 
 _CONTINUE = 334
 
 
 def choose(offered: tuple[str, ...], usable: tuple[str, ...]) -> str:
-    """Give the first mechanism that both sides have; raise ``StepError`` where there is none."""
+    """Return the first mechanism that both sides have; raise ``StepError`` where there is none."""
     for mechanism in usable:
         if mechanism in offered:
             return mechanism
@@ -39,7 +39,7 @@ def choose(offered: tuple[str, ...], usable: tuple[str, ...]) -> str:
     raise StepError(Failure.MECHANISM, f"the server offers AUTH with {shown} only", detail=Detail.NOT_OURS)
 
 
-def log_in(wire: Wire, login: Login, mechanism: str) -> None:
+def log_in(wire: SmtpConnection, login: Login, mechanism: str) -> None:
     """Offer the login once; raise ``StepError`` where it is not taken."""
     steps = {"PLAIN": _plain, "LOGIN": _login, "CRAM-MD5": _cram_md5}
     reply = steps[mechanism](wire, login)
@@ -48,11 +48,11 @@ def log_in(wire: Wire, login: Login, mechanism: str) -> None:
         raise StepError(auth_failure(reply), f"AUTH {mechanism} was refused", reply.text, detail)
 
 
-def _plain(wire: Wire, login: Login) -> Reply:
+def _plain(wire: SmtpConnection, login: Login) -> Reply:
     return wire.ask(f"AUTH PLAIN {encoded(plain(login))}", "AUTH PLAIN")
 
 
-def _login(wire: Wire, login: Login) -> Reply:
+def _login(wire: SmtpConnection, login: Login) -> Reply:
     reply = wire.ask("AUTH LOGIN", "AUTH LOGIN")
     for text in (login.username, login.password):
         if reply.code != _CONTINUE:
@@ -61,7 +61,7 @@ def _login(wire: Wire, login: Login) -> Reply:
     return reply
 
 
-def _cram_md5(wire: Wire, login: Login) -> Reply:
+def _cram_md5(wire: SmtpConnection, login: Login) -> Reply:
     reply = wire.ask("AUTH CRAM-MD5", "AUTH CRAM-MD5")
     if reply.code != _CONTINUE:
         return reply

@@ -22,12 +22,12 @@ _ADDRESS = re.compile(
 
 
 def is_address(text: str) -> bool:
-    """Whether ``text`` can stand in ``MAIL FROM`` and ``RCPT TO`` as it is: ASCII, without quotes or blanks."""
+    """Return True if ``text`` can stand in ``MAIL FROM`` and ``RCPT TO`` as it is: ASCII, without quotes or blanks."""
     return len(text) <= ADDRESS_MAX and bool(_ADDRESS.fullmatch(text))
 
 
 def compose(target: Target, sender: str, recipient: str, helo: str, now: datetime) -> bytes:
-    """Give the message with CRLF line ends (RFC 5322); nothing in it begins with a dot. No password stands in it."""
+    """Return the message with CRLF line ends (RFC 5322); nothing in it begins with a dot. No password stands in it."""
     name = target.relay.encode("ascii", "replace").decode("ascii")
     headers = {
         "From": f"<{sender}>",

@@ -65,7 +65,7 @@ class StepError(Exception):
 
 
 @dataclass(slots=True)
-class Seen:
+class Observations:
     """What was seen of a relay so far. Filled by the steps, so that a failure shows what came before it."""
 
     host: str = ""
@@ -90,7 +90,7 @@ class Result:
     """What came of one target. ``error`` is ``None`` where all went well; ``seconds`` is how long it took."""
 
     target: Target
-    seen: Seen
+    seen: Observations
     seconds: float
     error: StepError | None = None
 

@@ -20,7 +20,9 @@ Given = TypeVar("Given")
 
 
 def run_all(
-    function: Callable[[Item], Given], items: Sequence[Item], progress: Callable[[int], None] = lambda _: None
+    function: Callable[[Item], Given],
+    items: Sequence[Item],
+    progress: Callable[[int], None] = lambda _: None,
 ) -> list[Given]:
     """Call ``function`` on each item; ``progress`` is told after each how many are done. An exception is raised here."""
     todo: SimpleQueue[int] = SimpleQueue()
@@ -45,7 +47,9 @@ def run_all(
 
 
 def _collected(
-    done: SimpleQueue[tuple[int, Given | None, BaseException | None]], count: int, progress: Callable[[int], None]
+    done: SimpleQueue[tuple[int, Given | None, BaseException | None]],
+    count: int,
+    progress: Callable[[int], None],
 ) -> list[Given]:
     results: dict[int, Given] = {}
     while len(results) < count:

@@ -33,12 +33,12 @@ class Reply:
 
     @property
     def is_temporary(self) -> bool:
-        """Whether a later try may fare better (RFC 5321, section 4.2.1)."""
+        """Return True if a later try may fare better (RFC 5321, section 4.2.1)."""
         return self.code // 100 == 4  # noqa: PLR2004 -- the first digit
 
     @property
     def is_good(self) -> bool:
-        """Whether what was asked for is done."""
+        """Return True if what was asked for is done."""
         return self.code // 100 == 2  # noqa: PLR2004 -- the first digit
 
     @property
@@ -49,7 +49,7 @@ class Reply:
 
 
 def auth_failure(reply: Reply) -> Failure:
-    """Give the class of a reply that refuses AUTH."""
+    """Return the class of a reply that refuses AUTH."""
     if reply.is_temporary:
         return Failure.REJECTED
     if _NO_PASSWORDS.search(reply.text):
@@ -60,7 +60,7 @@ def auth_failure(reply: Reply) -> Failure:
 
 
 def rejected(what: str, reply: Reply) -> StepError:
-    """Give the failure of a step that the server refused."""
+    """Return the failure of a step that the server refused."""
     detail = (
         Detail.TEMPORARY if reply.is_temporary else Detail.LOGIN_WANTED if reply.code == _LOGIN_WANTED else Detail.NONE
     )

@@ -19,7 +19,7 @@ _NOTHING = "-"
 
 
 def table(results: Sequence[Result]) -> Iterator[str]:
-    """Give the table, a line for each result, then what is to be said of them."""
+    """Yield the table, a line for each result, then what is to be said of them."""
     rows = [_HEAD, *map(_row, results)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(_HEAD) - 1)]
     for row in rows:
@@ -67,7 +67,7 @@ def _lines(result: Result) -> Iterator[tuple[str, str]]:
 
 
 def document(results: Sequence[Result]) -> dict[str, Any]:
-    """Give what ``--json`` prints; times are in seconds, dates as ISO 8601 has them."""
+    """Return what ``--json`` prints; times are in seconds, dates as ISO 8601 has them."""
     return {"ok": all(result.error is None for result in results), "results": [_result(item) for item in results]}
 
 

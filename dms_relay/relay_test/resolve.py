@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from dns.resolver import Answer
 
-    from dms_relay.relay_test.settings import Settings
+    from dms_relay.relay_test.settings import TestSettings
     from dms_relay.relay_test.targets import Target
 
 #: Addresses that are tried at most (postconf(5), smtp_mx_address_limit).
@@ -31,7 +31,7 @@ _FAMILIES = {6: ("AAAA", socket.AF_INET6), 4: ("A", socket.AF_INET)}
 _IPV6_PREFIX = "ipv6:"
 
 
-class Address(NamedTuple):
+class HostAddress(NamedTuple):
     """Where to connect: the host's name, which a certificate may have to have, its IP address, and the port."""
 
     host: str
@@ -39,14 +39,14 @@ class Address(NamedTuple):
     port: int
 
 
-def addresses(target: Target, settings: Settings) -> tuple[Address, ...]:
-    """Give the addresses of a target in the order in which to try them; at least one."""
-    found: list[Address] = []
+def addresses(target: Target, settings: TestSettings) -> tuple[HostAddress, ...]:
+    """Return the addresses of a target in the order in which to try them; at least one."""
+    found: list[HostAddress] = []
     hosts = _mx_hosts(target.host, settings) if target.by_mx and settings.with_mx else [target.host]
     trouble: StepError | None = None
     for host in hosts:
         try:
-            found += [Address(host, ip, target.port) for ip in _ips(host, settings)]
+            found += [HostAddress(host, ip, target.port) for ip in _ips(host, settings)]
         except StepError as error:
             trouble = trouble or error
         if len(found) >= ADDRESS_MAX:
@@ -56,7 +56,7 @@ def addresses(target: Target, settings: Settings) -> tuple[Address, ...]:
     return tuple(found[:ADDRESS_MAX])
 
 
-def _ips(host: str, settings: Settings) -> list[str]:
+def _ips(host: str, settings: TestSettings) -> list[str]:
     if is_address(host):
         return [host[len(_IPV6_PREFIX) :] if host.lower().startswith(_IPV6_PREFIX) else host]
     missing: StepError = _unknown(host, "has no address in the DNS" if "dns" in settings.lookups else "has no address")
@@ -78,14 +78,14 @@ def _unknown(host: str, what: str) -> StepError:
     return StepError(Failure.NAME, f"{host} {what}")
 
 
-def _dns(host: str, settings: Settings) -> Iterator[str]:
+def _dns(host: str, settings: TestSettings) -> Iterator[str]:
     for family in settings.families:
         answer = _ask(_ascii(host), _FAMILIES[family][0], settings)
         yield from (str(record) for record in answer or ())
 
 
-def _mx_hosts(domain: str, settings: Settings) -> list[str]:
-    """Give the MX hosts by preference; the domain itself where it has none (RFC 5321, section 5.1)."""
+def _mx_hosts(domain: str, settings: TestSettings) -> list[str]:
+    """Return the MX hosts by preference; the domain itself where it has none (RFC 5321, section 5.1)."""
     answer = _ask(_ascii(domain), "MX", settings)
     if answer is None:
         return [domain]
@@ -96,7 +96,7 @@ def _mx_hosts(domain: str, settings: Settings) -> list[str]:
     return hosts
 
 
-def _ask(name: str, kind: str, settings: Settings) -> Answer | None:
+def _ask(name: str, kind: str, settings: TestSettings) -> Answer | None:
     """Ask the DNS; ``None`` where the name is there and has no such record."""
     from dns import exception, resolver  # noqa: PLC0415 -- 80 ms, and only ``test`` needs it
 
@@ -119,7 +119,7 @@ def _ascii(host: str) -> str:
     return name
 
 
-def _native(host: str, settings: Settings) -> list[str]:
+def _native(host: str, settings: TestSettings) -> list[str]:
     """Ask the system's resolver, which knows no time limit: whoever waits for it is left behind."""
     answers: SimpleQueue[list[str]] = SimpleQueue()
     Thread(target=lambda: answers.put(_getaddrinfo(host)), daemon=True).start()

@@ -41,7 +41,7 @@ class Secrets:
             self._texts.add(text)
 
     def hide(self, text: str) -> str:
-        """Give ``text`` without secrets, longest first, whatever their letter case; control characters become blanks."""
+        """Return ``text`` without secrets, longest first, whatever their letter case; control characters become blanks."""
         for secret in sorted(self._texts, key=len, reverse=True):
             text = re.sub(re.escape(secret), MASK, text, flags=re.IGNORECASE)
         # A server may say a part of it only, or break the line.
@@ -52,16 +52,16 @@ class Secrets:
 
 
 def plain(login: Login) -> str:
-    """Give what AUTH PLAIN sends, before it is encoded (RFC 4616)."""
+    """Return what AUTH PLAIN sends, before it is encoded (RFC 4616)."""
     return f"\0{login.username}\0{login.password}"
 
 
 def encoded(text: str) -> str:
-    """Give ``text`` as AUTH sends it (RFC 4954)."""
+    """Return ``text`` as AUTH sends it (RFC 4954)."""
     return b64encode(text.encode("utf-8", "surrogateescape")).decode("ascii")
 
 
 def printable(text: str) -> str:
-    """Give ``text`` on one line, without what could steer a terminal, and not too long."""
+    """Return ``text`` on one line, without what could steer a terminal, and not too long."""
     line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
     return line if len(line) <= SHOWN_MAX else f"{line[:SHOWN_MAX]}…"

@@ -11,19 +11,19 @@ from typing import TYPE_CHECKING
 
 from dms_relay.relay_test import tls
 from dms_relay.relay_test.connect import connect
+from dms_relay.relay_test.connection import SmtpConnection
 from dms_relay.relay_test.login import choose, log_in
 from dms_relay.relay_test.message import compose, is_address
-from dms_relay.relay_test.outcome import Detail, Failure, Seen, StepError
+from dms_relay.relay_test.outcome import Detail, Failure, Observations, StepError
 from dms_relay.relay_test.replies import rejected
 from dms_relay.relay_test.secrets import Secrets
-from dms_relay.relay_test.wire import Wire
 
 if TYPE_CHECKING:
     import socket
 
     from dms_relay.relay_test.replies import Reply
-    from dms_relay.relay_test.resolve import Address
-    from dms_relay.relay_test.settings import Settings
+    from dms_relay.relay_test.resolve import HostAddress
+    from dms_relay.relay_test.settings import TestSettings
     from dms_relay.relay_test.targets import Target
 
 _READY = 220
@@ -34,7 +34,7 @@ class Session:
     """A connection that is made, and what is to be done on it. ``with_tls``: TLS is used where the level says so."""
 
     def __init__(
-        self, sock: socket.socket, target: Target, settings: Settings, seen: Seen, *, with_tls: bool = True
+        self, sock: socket.socket, target: Target, settings: TestSettings, seen: Observations, *, with_tls: bool = True
     ) -> None:
         """Take a socket that is connected; it is closed at the end."""
         self.target = target
@@ -42,7 +42,7 @@ class Session:
         self.settings = settings
         self.seen = seen
         self.with_tls = with_tls and self.demand.level != "none"
-        self.wire = Wire(sock, settings.timeout, Secrets(target.entry.login if target.entry else None))
+        self.wire = SmtpConnection(sock, settings.timeout, Secrets(target.entry.login if target.entry else None))
         self.extensions: dict[str, str] = {}
         self.in_tls = False
 
@@ -156,7 +156,7 @@ class Session:
 
 
 def _extensions(reply: Reply) -> dict[str, str]:
-    """Give the extensions that EHLO lists, with their parameters; ``AUTH=`` is how old servers write it."""
+    """Return the extensions that EHLO lists, with their parameters; ``AUTH=`` is how old servers write it."""
     found: dict[str, str] = {}
     for line in reply.lines[1:] if reply.is_good else ():
         name, _, rest = line.upper().replace("AUTH=", "AUTH ").partition(" ")
@@ -164,10 +164,10 @@ def _extensions(reply: Reply) -> dict[str, str]:
     return found
 
 
-def look_at_certificate(address: Address, target: Target, settings: Settings, seen: Seen) -> None:
+def look_at_certificate(address: HostAddress, target: Target, settings: TestSettings, seen: Observations) -> None:
     """Connect again to see a certificate that did not pass, so that it can be shown; what fails here is no failure."""
     with suppress(OSError, StepError):
-        wire = Wire(connect(address, settings.timeout), settings.timeout, Secrets())
+        wire = SmtpConnection(connect(address, settings.timeout), settings.timeout, Secrets())
         try:
             if not target.demand.implicit:
                 wire.read("greeting")

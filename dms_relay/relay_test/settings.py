@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class TestSettings:
     """``timeout`` is in seconds, for each step. ``lookups`` are ``dns`` and ``native``, in order; ``families`` 4 and 6.
 
     ``with_mx``: MX hosts are looked up. ``send_to`` ``None`` means that no message is sent; ``send_from`` ``None`` that each
@@ -30,7 +30,7 @@ class Settings:
 
 def settings(
     parameters: Mapping[str, str], timeout: float, send_to: str | None = None, send_from: str | None = None
-) -> Settings:
+) -> TestSettings:
     """Make them from main.cf's parameters, as Postfix's SMTP client has them (postconf(5))."""
     words = parameters.get("inet_protocols", "all").replace(",", " ").split()
     families = tuple(number for number in (6, 4) if "all" in words or f"ipv{number}" in words)
@@ -38,4 +38,4 @@ def settings(
     lookups = "native" if is_off else parameters.get("smtp_host_lookup") or "dns"
     helo = parameters.get("smtp_helo_name") or parameters.get("myhostname") or "localhost"
     names = tuple(lookups.replace(",", " ").split())
-    return Settings(timeout, helo, names, families or (6, 4), not is_off, send_to, send_from)
+    return TestSettings(timeout, helo, names, families or (6, 4), not is_off, send_to, send_from)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from dms_relay.assignments import uses
+from dms_relay.assignments import assignments
 from dms_relay.model import IMPLICIT_TLS_PORTS, NULL_SENDER
 from dms_relay.postfix.nexthop import SERVICES, host_of, is_address
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from dms_relay.assignments import Use
+    from dms_relay.assignments import Assignment
     from dms_relay.model import LoginEntry
     from dms_relay.model.configuration import RelayConfig
     from dms_relay.relay_test.demand import Demand
@@ -54,7 +54,7 @@ class Target:
 
     @property
     def by_mx(self) -> bool:
-        """Whether the host's MX hosts are meant (postconf(5), relayhost)."""
+        """Return True if the host's MX hosts are meant (postconf(5), relayhost)."""
         return not self.nexthop.startswith("[") and not is_address(self.host)
 
     @property
@@ -63,12 +63,12 @@ class Target:
         return self.entry.login.shown_username if self.entry else "none"
 
 
-def targets(config: RelayConfig, demand_of: Callable[[Use], Demand]) -> tuple[Target, ...]:
-    """Give each relay, nexthop and login that is used, once, in the order of the uses."""
+def targets(config: RelayConfig, demand_of: Callable[[Assignment], Demand]) -> tuple[Target, ...]:
+    """Return each relay, nexthop and login that is used, once, in the order of the uses."""
     found: dict[tuple[str, str, str, str], Target] = {}
     first: dict[tuple[str, str, str], str] = {}
     by_maps = not config.transports
-    for use in uses(config):
+    for use in assignments(config):
         if not use.relay:
             continue
         relay = use.nexthop if by_maps else use.relay
@@ -82,20 +82,20 @@ def targets(config: RelayConfig, demand_of: Callable[[Use], Demand]) -> tuple[Ta
 
 
 def address_of(key: str) -> str:
-    """Give an address that a sender key stands for; empty for the null sender and for all who are not named."""
+    """Return an address that a sender key stands for; empty for the null sender and for all who are not named."""
     if key in {"", NULL_SENDER}:
         return ""
     return key if not key.startswith("@") else f"postmaster{key}"
 
 
 def selected(found: Iterable[Target], words: Sequence[str]) -> tuple[Target, ...]:
-    """Give those that one of the words names: a relay, a nexthop, its host, or a route's text; all without a word."""
+    """Return those that one of the words names: a relay, a nexthop, its host, or a route's text; all without a word."""
     wanted = {word.casefold() for word in words}
     return tuple(target for target in found if not wanted or wanted & _names(target))
 
 
 def unknown(found: Iterable[Target], words: Sequence[str]) -> tuple[str, ...]:
-    """Give the words that name nothing."""
+    """Return the words that name nothing."""
     known = {name for target in found for name in _names(target)}
     return tuple(word for word in dict.fromkeys(words) if word.casefold() not in known)
 

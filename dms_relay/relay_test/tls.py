@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import socket
 
     from dms_relay.relay_test.demand import Demand
-    from dms_relay.relay_test.outcome import Seen
+    from dms_relay.relay_test.outcome import Observations
     from dms_relay.relay_test.targets import Target
 
 #: Postfix's "medium" grade (postconf(5), tls_medium_cipherlist), less those without a certificate.
@@ -66,7 +66,9 @@ def _trust(made: ssl.SSLContext, demand: Demand) -> None:
         raise StepError(Failure.CERTIFICATE, what, detail=Detail.AUTHORITIES) from None
 
 
-def handshake(sock: socket.socket, target: Target, seen: Seen, timeout: float, *, is_verified: bool) -> ssl.SSLSocket:
+def handshake(
+    sock: socket.socket, target: Target, seen: Observations, timeout: float, *, is_verified: bool
+) -> ssl.SSLSocket:
     """Put TLS on a socket and note what came of it. ``ssl.SSLError`` and ``OSError`` are the caller's to explain."""
     demand = target.demand
     made = context(demand, is_verified=is_verified)
@@ -80,14 +82,14 @@ def handshake(sock: socket.socket, target: Target, seen: Seen, timeout: float, *
     return inside
 
 
-def _server_name(target: Target, seen: Seen) -> str | None:
-    """Give what the server is told (postconf(5), smtp_tls_servername); no address can be one (RFC 6066)."""
+def _server_name(target: Target, seen: Observations) -> str | None:
+    """Return what the server is told (postconf(5), smtp_tls_servername); no address can be one (RFC 6066)."""
     names = {"": None, "hostname": seen.host, "nexthop": target.host}
     name = names.get(target.demand.server_name, target.demand.server_name)
     return None if not name or is_address(name) else certificate.ascii_name(name)
 
 
-def check(inside: ssl.SSLSocket, target: Target, seen: Seen) -> None:
+def check(inside: ssl.SSLSocket, target: Target, seen: Observations) -> None:
     """Raise ``StepError`` unless the version, and at the levels that look at it the certificate, is as demanded."""
     demand = target.demand
     if seen.protocol not in demand.protocols:
@@ -98,7 +100,7 @@ def check(inside: ssl.SSLSocket, target: Target, seen: Seen) -> None:
         _check_fingerprint(inside, target, seen)
 
 
-def _check_names(target: Target, seen: Seen) -> None:
+def _check_names(target: Target, seen: Observations) -> None:
     wanted = certificate.wanted_names(target.demand.match, seen.host, target.host)
     names = seen.certificate.names if seen.certificate else ()
     if not certificate.matches(names, wanted):
@@ -107,7 +109,7 @@ def _check_names(target: Target, seen: Seen) -> None:
         raise StepError(Failure.CERTIFICATE, what, detail=Detail.NAMES)
 
 
-def _check_fingerprint(inside: ssl.SSLSocket, target: Target, seen: Seen) -> None:
+def _check_fingerprint(inside: ssl.SSLSocket, target: Target, seen: Observations) -> None:
     der = inside.getpeercert(binary_form=True) or b""
     demand = target.demand
     if not certificate.has_fingerprint(der, demand.fingerprints, demand.digest):
@@ -117,7 +119,7 @@ def _check_fingerprint(inside: ssl.SSLSocket, target: Target, seen: Seen) -> Non
 
 
 def explain(error: OSError, timeout: float) -> StepError:
-    """Give the failure that an error in the handshake means."""
+    """Return the failure that an error in the handshake means."""
     if isinstance(error, ssl.SSLCertVerificationError):
         detail = Detail.EXPIRED if error.verify_code == _EXPIRED else Detail.NONE
         return StepError(Failure.CERTIFICATE, f"the certificate does not pass: {error.verify_message}", detail=detail)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from dms_relay.model import LoginEntry, Paths
     from dms_relay.model.configuration import RelayConfig
-    from dms_relay.model.relays import Service, Tls, TransportRoute, Transports
+    from dms_relay.model.relays import RelayService, Tls, TransportRoute, Transports
 
 #: What a service is called that does not look at senders.
 _SHARED = "_shared"
@@ -33,7 +33,7 @@ _DIRECT = "smtp:"
 #: Policies that match nothing. Without any, smtp(8) would look at ``smtp_tls_per_site``, which can ask for less than the
 #: level (seen), and which Postfix 3.10 warns of wherever it stands.
 _NO_POLICY = "inline:{relay.invalid=encrypt}"
-_FRONTS = {"sender_dependent_default_transport_maps": SENDER_TRANSPORT, "transport_maps": RECIPIENT_TRANSPORT}
+_PREPENDED = {"sender_dependent_default_transport_maps": SENDER_TRANSPORT, "transport_maps": RECIPIENT_TRANSPORT}
 
 
 def render_transports(config: RelayConfig, transports: Transports, paths: Paths) -> PostfixConfig:
@@ -42,17 +42,17 @@ def render_transports(config: RelayConfig, transports: Transports, paths: Paths)
     for service in transports.services:
         renderer.add(service)
     renderer.add_routes()
-    parameters, fronts = renderer.parameters, renderer.fronts
-    for name in _FRONTS.keys() & config.user_parameters.keys():
+    parameters, prepended_maps = renderer.parameters, renderer.prepended_maps
+    for name in _PREPENDED.keys() & config.user_parameters.keys():
         value = config.user_parameters[name].value
-        if _FRONTS[name] in value:
+        if _PREPENDED[name] in value:
             # The operator's value names our table, which is then to be there.
             parameters[name] = value
-            renderer.tables.setdefault(_FRONTS[name], "")
-        elif name in fronts:
-            parameters[name] = f"{fronts[name]}, {value}".rstrip(", ")
-        fronts.pop(name, None)
-    return PostfixConfig(renderer.tables, parameters, fronts, renderer.services)
+            renderer.tables.setdefault(_PREPENDED[name], "")
+        elif name in prepended_maps:
+            parameters[name] = f"{prepended_maps[name]}, {value}".rstrip(", ")
+        prepended_maps.pop(name, None)
+    return PostfixConfig(renderer.tables, parameters, prepended_maps, renderer.services)
 
 
 class _Renderer:
@@ -64,17 +64,17 @@ class _Renderer:
         self.nexthops = {service.relay.name: service.relay.nexthops.text for service in transports.services}
         self.tables: dict[str, str] = {}
         self.parameters = {"relayhost": "", "sender_dependent_relayhost_maps": ""}
-        self.fronts: dict[str, str] = {}
+        self.prepended_maps: dict[str, str] = {}
         self.services: dict[str, dict[str, str]] = {}
 
-    def add(self, service: Service) -> None:
+    def add(self, service: RelayService) -> None:
         """Add a relay's service, and the one that does not look at senders where there is need of it."""
         name = PREFIX + service.relay.name
         self._add(name, service, service.sender_logins)
-        if service.is_shared:
+        if service.ignores_sender_logins:
             self._add(name + _SHARED, service, ())
 
-    def _add(self, name: str, service: Service, senders: tuple[LoginEntry, ...]) -> None:
+    def _add(self, name: str, service: RelayService, senders: tuple[LoginEntry, ...]) -> None:
         entries = (*senders, *service.logins)
         table = login_table(name)
         maps = ""
@@ -102,26 +102,26 @@ class _Renderer:
             self._add_table("transport_maps", transports.recipients)
         if transports.default:
             # Also where it is direct: main.cf may have something else there.
-            self.parameters["default_transport"] = self._value(transports.default[0], is_shared=False)
+            self.parameters["default_transport"] = self._value(transports.default[0], ignores_sender_logins=False)
 
     def _add_table(self, parameter: str, routes: Iterable[TransportRoute]) -> None:
-        table = _FRONTS[parameter]
+        table = _PREPENDED[parameter]
         self.tables[table] = _lines(
-            (route.key, self._value(route.relay, is_shared=route.is_shared)) for route in routes
+            (route.key, self._value(route.relay, ignores_sender_logins=route.ignores_sender_logins)) for route in routes
         )
-        self.fronts[parameter] = self._texthash(table)
+        self.prepended_maps[parameter] = self._texthash(table)
 
-    def _value(self, relay: str | None, *, is_shared: bool) -> str:
+    def _value(self, relay: str | None, *, ignores_sender_logins: bool) -> str:
         if relay is None:
             return _DIRECT
-        return f"{PREFIX}{relay}{_SHARED if is_shared else ''}:{self.nexthops[relay]}"
+        return f"{PREFIX}{relay}{_SHARED if ignores_sender_logins else ''}:{self.nexthops[relay]}"
 
     def _texthash(self, table: str) -> str:
         return f"texthash:{self.paths.table(table)}"
 
 
 def _tls_overrides(tls: Tls) -> Iterator[tuple[str, str]]:
-    """Give what a service overrides for TLS (postconf(5), TLS_README)."""
+    """Yield what a service overrides for TLS (postconf(5), TLS_README)."""
     yield "smtp_tls_security_level", tls.level
     yield "smtp_tls_wrappermode", _yes(tls.implicit)
     yield "smtp_tls_policy_maps", _NO_POLICY

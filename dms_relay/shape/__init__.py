@@ -12,22 +12,22 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-class Place(NamedTuple):
+class Position(NamedTuple):
     """Line and column, both counted from 1."""
 
     line: int
     column: int
 
 
-class Found(NamedTuple):
-    """What stands at a place: a text, number or truth value, or a list or mapping of ``Found``."""
+class LocatedValue(NamedTuple):
+    """What stands at a place: a text, number or truth value, or a list or mapping of ``LocatedValue``."""
 
     value: Any
-    place: Place
+    place: Position
 
-    def get(self, name: str) -> Found | None:
-        """Give the value of a key of a mapping."""
-        found: Found | None = self.value.get(name)
+    def get(self, name: str) -> LocatedValue | None:
+        """Return the value of a key of a mapping."""
+        found: LocatedValue | None = self.value.get(name)
         return found
 
 
@@ -127,6 +127,6 @@ Shape = Text | Number | Flag | Items | Keys | Table | Either
 class Complaint(NamedTuple):
     """What is wrong at a place, and what to write instead."""
 
-    place: Place
+    place: Position
     text: str
     remedy: str

@@ -1,4 +1,4 @@
-"""Holds the nodes of a YAML file against a shape, and gives what stands there as ``Found``, each with its place. Pure.
+"""Checks the nodes of a YAML file against a shape; returns each value with its place, as ``LocatedValue``. Pure.
 
 All that is wrong is reported, not the first alone: keys that are unknown, missing or there twice, and values of another
 kind, which in YAML need not look so (``no``, ``0123``, ``1:30``, ``2024-01-01`` without quotes are no texts).
@@ -13,7 +13,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from dms_relay.postfix.nexthop import SyntaxProblem, quote
-from dms_relay.shape import Complaint, Either, Flag, Found, Items, Keys, Number, Place, Table, Text
+from dms_relay.shape import Complaint, Either, Flag, Items, Keys, LocatedValue, Number, Position, Table, Text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,15 +44,15 @@ _PLAIN_KEY = re.compile("[a-z_-]{1,32}", re.IGNORECASE)
 _LIKENESS = 0.6
 
 
-def check(shape: Shape, node: Node, text: str) -> tuple[Found, list[Complaint]]:
-    """Give what stands in a node of a file's text, and all that is wrong with it, once where an alias repeats it."""
+def check(shape: Shape, node: Node, text: str) -> tuple[LocatedValue, list[Complaint]]:
+    """Return what stands in a node of a file's text, and all that is wrong with it, once where an alias repeats it."""
     checker = _Checker(text)
     return checker.found(shape, node), list(dict.fromkeys(checker.complaints))
 
 
-def place_of(mark: Any) -> Place:  # noqa: ANN401 -- PyYAML's, of two kinds
-    """Give the place of a mark, which counts from 0."""
-    return Place(mark.line + 1, mark.column + 1)
+def place_of(mark: Any) -> Position:  # noqa: ANN401 -- PyYAML's, of two kinds
+    """Return the place of a mark, which counts from 0."""
+    return Position(mark.line + 1, mark.column + 1)
 
 
 class _Checker:
@@ -62,7 +62,7 @@ class _Checker:
         self.lines = _LINE_END.split(text)
         self.complaints: list[Complaint] = []
 
-    def found(self, shape: Shape, node: Node) -> Found:
+    def found(self, shape: Shape, node: Node) -> LocatedValue:
         if isinstance(shape, Either):
             return self.found(shape.keys if _kind(node) == "map" else shape.text, node)
         value: Any = None
@@ -79,13 +79,13 @@ class _Checker:
                 value = self._keys(shape, node)
             case Table():
                 value = self._table(shape, node)
-        return Found(value, place_of(node.start_mark))
+        return LocatedValue(value, place_of(node.start_mark))
 
     def _complain(self, node: Node, text: str, remedy: str) -> None:
         self.complaints.append(Complaint(place_of(node.start_mark), text, remedy))
 
     def _is(self, kinds: set[str], shape: Shape, node: Node, remedy: str) -> bool:
-        """Whether a node is of one of these kinds; said where it is not."""
+        """Return True if a node is of one of these kinds; said where it is not."""
         kind = _kind(node)
         if kind in kinds:
             return True
@@ -125,7 +125,7 @@ class _Checker:
         return value
 
     def _has_comment(self, node: Node) -> bool:
-        """Whether a comment stands behind a text without quotes, which may have been meant as a part of it."""
+        """Return True if a comment stands behind a text without quotes, which may have been meant as a part of it."""
         if getattr(node, "style", None):
             return False
         line = self.lines[node.end_mark.line]
@@ -152,7 +152,7 @@ class _Checker:
 
     # Lists and mappings.
 
-    def _items(self, shape: Items, node: Node) -> list[Found]:
+    def _items(self, shape: Items, node: Node) -> list[LocatedValue]:
         if shape.or_one and _kind(node) not in {"seq", "map"}:
             found = self.found(shape.item, node)
             return [found] if found.value else []
@@ -163,8 +163,8 @@ class _Checker:
         items = (self.found(shape.item, item) for item in node.value)
         return [item for item in items if item.value]
 
-    def _keys(self, shape: Keys, node: Node) -> dict[str, Found]:
-        values: dict[str, Found] = {}
+    def _keys(self, shape: Keys, node: Node) -> dict[str, LocatedValue]:
+        values: dict[str, LocatedValue] = {}
         nodes: dict[str, Node] = {}
         meant: set[str] = set()
         for key, value in self._pairs(shape, node):
@@ -223,8 +223,8 @@ class _Checker:
                 wanted = " or ".join(filter(None, (", ".join(names[:-1]), names[-1])))
                 self._complain(node, f"{wanted} is missing", f"write {names[0]}: {shape.keys[names[0]].what}")
 
-    def _table(self, shape: Table, node: Node) -> dict[str, tuple[Found, Found]]:
-        values: dict[str, tuple[Found, Found]] = {}
+    def _table(self, shape: Table, node: Node) -> dict[str, tuple[LocatedValue, LocatedValue]]:
+        values: dict[str, tuple[LocatedValue, LocatedValue]] = {}
         first: dict[str, Node] = {}
         for key, value in self._pairs(shape, node):
             name = self.found(shape.key, key)
@@ -241,7 +241,7 @@ class _Checker:
 
 
 def _kind(node: Node) -> str:
-    """Give the kind of a node as YAML's tags call it (``str``, ``map``, …); nothing where another tag was written."""
+    """Return the kind of a node as YAML's tags call it (``str``, ``map``, …); nothing where another tag was written."""
     kind = str(node.tag).removeprefix(_TAG)
     is_known = kind in _KINDS and (kind in {"seq", "map"}) == (getattr(node, "id", "") != "scalar")
     return kind if is_known and node.tag.startswith(_TAG) else ""

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def json_schema(shape: Shape, title: str) -> dict[str, Any]:
-    """Give the JSON Schema (draft 2020-12) of a file."""
+    """Return the JSON Schema (draft 2020-12) of a file."""
     head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": title}
     return head | _schema(shape)
 

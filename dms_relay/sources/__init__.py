@@ -49,7 +49,7 @@ def read(paths: Paths, environ: Mapping[str, str]) -> Inputs:
 
 
 def _is_one_directory(paths: Paths) -> bool:
-    """Whether inputs and Postfix's configuration lie together: whoever writes Postfix's has the lock, and may be we."""
+    """Return True if inputs and Postfix's configuration share a directory: we may hold its lock ourselves."""
     try:
         return paths.config_dir.samefile(paths.postfix_dir)
     except OSError:
@@ -91,7 +91,7 @@ def _relay_yaml(paths: Paths, settings: Settings, problems: list[Problem]) -> Re
 
 
 def _routing(settings: Settings, file: RelayFile | None, problems: list[Problem]) -> str:
-    """Give what ``RELAY_ROUTING`` says; ``relay.yaml`` implies transports."""
+    """Return what ``RELAY_ROUTING`` says; ``relay.yaml`` implies transports."""
     routing = settings.routing
     if routing and routing.value == MAPS and file is not None:
         text = "there is a relay.yaml, which maps cannot carry"
@@ -112,7 +112,7 @@ def _check_tls_level(level: Setting, routing: str, problems: list[Problem]) -> N
 
 
 def nexthops_of(inputs: Inputs) -> tuple[str, ...]:
-    """Give each nexthop that the inputs name, once, as it is written there."""
+    """Return each nexthop that the inputs name, once, as it is written there."""
     routes = inputs.relaymap.routes if inputs.relaymap else ()
     lists = [route.nexthops for route in routes] + [found[0] for found in (inputs.default, inputs.relay) if found]
     lists += [relay.nexthops for relay in inputs.file.relays] if inputs.file else []

@@ -56,7 +56,7 @@ class Lookup:
         self._problems = problems
 
     def find(self, name: str) -> Setting | None:
-        """Give the first value of ``name`` that is set and not empty."""
+        """Return the first value of ``name`` that is set and not empty."""
         for source in self._sources:
             if found := self._find_in(source, name):
                 return found
@@ -83,7 +83,7 @@ class Lookup:
         return setting
 
     def from_file(self, setting: Setting) -> Setting | None:
-        """Give what the file holds that the setting's value names; ``None`` where it holds nothing, or cannot be used."""
+        """Return what the file holds that the setting's value names; ``None`` where it holds nothing, or cannot be used."""
         data = self._read(setting)
         if data is None:
             return None
@@ -134,7 +134,7 @@ class Lookup:
 
 
 def settings_of(environ: Mapping[str, str]) -> dict[str, Setting]:
-    """Give every variable of the process, with its origin."""
+    """Return every variable of the process, with its origin."""
     return {name: Setting(value, Origin(f"env {name}")) for name, value in environ.items()}
 
 
@@ -158,7 +158,7 @@ def _meant(name: str) -> Iterator[str]:
 
 
 def _by_word(word: str, *, is_default: bool) -> Iterator[str]:
-    """Give what is meant by RELAY and a word that others use for what ours says."""
+    """Yield what is meant by RELAY and a word that others use for what ours says."""
     for right, words in _MEANT.items():
         if word in words and is_default:
             # The port of a default relay stands in its nexthop.
@@ -170,7 +170,7 @@ def _by_word(word: str, *, is_default: bool) -> Iterator[str]:
 
 
 def _slips(name: str) -> list[str]:
-    """Give the name of ours that differs by a letter or two."""
+    """Return the name of ours that differs by a letter or two."""
     letters = set(name)
     near = [right for right in OURS if abs(len(name) - len(right)) <= 1]
     close = [right for right in near if len(letters.symmetric_difference(right)) <= _OTHER_LETTERS]

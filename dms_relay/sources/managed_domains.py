@@ -30,7 +30,7 @@ VIRTUAL = "postfix-virtual.cf"
 
 
 def read_domains(paths: Paths, problems: list[Problem]) -> tuple[Domain, ...]:
-    """Give each managed domain once, spelled as where it stands first."""
+    """Return each managed domain once, spelled as where it stands first."""
     domains = _Domains(problems)
     if domains.read(paths.vhost, VHOST, _whole_line, is_list=True):
         return domains.all()

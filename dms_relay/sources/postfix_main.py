@@ -19,7 +19,7 @@ NAME = "postfix-main.cf"
 
 
 def read_user_parameters(paths: Paths, problems: list[Problem]) -> dict[str, UserParameter]:
-    """Give those of our parameters that the file sets, each with the last value that stands there."""
+    """Return those of our parameters that the file sets, each with the last value that stands there."""
     text = read_text(paths.config_dir / NAME, NAME, problems) or ""
     return {
         entry.name: UserParameter(entry.value, Origin(NAME, entry.first + 1))

@@ -25,7 +25,7 @@ _COMMENT = re.compile(r"[ \t]*[^'\"\s].*\s#")
 
 
 def read_relay_env(paths: Paths, problems: list[Problem]) -> dict[str, Setting]:
-    """Give the names that the file sets, with their values; empty where there is no such file."""
+    """Return the names that the file sets, with their values; empty where there is no such file."""
     text = read_text(paths.config_dir / NAME, NAME, problems)
     if not text:
         return {}

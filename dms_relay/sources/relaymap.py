@@ -19,7 +19,7 @@ NAME = "postfix-relaymap.cf"
 
 
 def read_relaymap(paths: Paths, problems: list[Problem]) -> Relaymap | None:
-    """Give mappings and opt-outs in the order of the file, ``None`` where there is no such file."""
+    """Return mappings and opt-outs in the order of the file, ``None`` where there is no such file."""
     reader = _Reader(problems)
     found = read_entries(paths.config_dir / NAME, NAME, problems, reader.entry)
     return Relaymap(tuple(reader.routes), tuple(reader.opt_outs)) if found else None

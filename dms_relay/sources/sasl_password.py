@@ -23,7 +23,7 @@ LOGIN_MAX = 12288 // 4 * 3 - 2
 
 
 def read_logins(paths: Paths, problems: list[Problem]) -> tuple[LoginEntry, ...] | None:
-    """Give the logins in the order of the file, ``None`` where there is no such file."""
+    """Return the logins in the order of the file, ``None`` where there is no such file."""
     entries: list[LoginEntry] = []
 
     def entry(key: str, value: str, origin: Origin) -> None:

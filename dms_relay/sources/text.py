@@ -44,7 +44,7 @@ class Line(NamedTuple):
 
 
 def read_bytes(path: Path, name: str, problems: list[Problem]) -> bytes | None:
-    """Give a file's content, ``None`` where there is no such file; where it cannot be read, a problem and ``b""``."""
+    """Return a file's content, ``None`` where there is no such file; where it cannot be read, a problem and ``b""``."""
     remedy = "mend the file, or take it away"
     try:
         return read_file(path)
@@ -62,7 +62,7 @@ def read_bytes(path: Path, name: str, problems: list[Problem]) -> bytes | None:
 
 
 def read_file(path: Path, limit: int = -1) -> bytes:
-    """Give up to ``limit`` octets of a file (all where it is negative). A pipe or device, which may never end, is refused.
+    """Return up to ``limit`` octets of a file (all where it is negative). A pipe or device, which may never end, is refused.
 
     /dev/null, which is mounted to hide a file, counts as an empty file. Raises ``OSError``.
     """
@@ -91,7 +91,7 @@ def remedy_for(error: OSError, other: str) -> str:
 
 
 def read_text(path: Path, name: str, problems: list[Problem]) -> str | None:
-    """Give a file's text, ``None`` where there is no such file. Lines that cannot be text are left out, as problems."""
+    """Return a file's text, ``None`` where there is no such file. Lines that cannot be text are left out, as problems."""
     data = read_bytes(path, name, problems)
     if data is None:
         return None
@@ -136,7 +136,7 @@ def wrong_in(line: bytes) -> tuple[str, str] | None:
 
 
 def lines_of(text: str) -> Iterator[Line]:
-    """Give the lines that count: neither blank nor, from the first non-blank on, a comment."""
+    """Yield the lines that count: neither blank nor, from the first non-blank on, a comment."""
     for number, raw in enumerate(text.split("\n"), 1):
         line = raw.strip(TRIM)
         if line and line[0] != "#":

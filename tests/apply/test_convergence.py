@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from dms_relay.model import PARAMETERS, TABLES
 from dms_relay.postfix import main_cf
-from tests.support.sandbox import BASE_MAIN_CF, Box, Result
+from tests.support.sandbox import BASE_MAIN_CF, Result, Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -115,7 +115,7 @@ class Inputs:
     files: dict[str, bytes] = field(default_factory=dict)
 
     def after(self, *changes: Change) -> Inputs:
-        """Give the inputs after some changes."""
+        """Return the inputs after some changes."""
         env, files = dict(self.env), dict(self.files)
         for name, value in changes:
             env.pop(name, None)
@@ -135,12 +135,12 @@ class Machine:
     mode: int = 0o644
     tables: tuple[tuple[str, bytes, int], ...] = ()
 
-    def put(self, box: Box) -> None:
+    def put(self, sandbox: Sandbox) -> None:
         """Put it there."""
-        box.write_main_cf(self.main_cf)
-        box.main_cf.chmod(self.mode)
+        sandbox.write_main_cf(self.main_cf)
+        sandbox.main_cf.chmod(self.mode)
         for name, content, mode in self.tables:
-            path = box.postfix_dir / name
+            path = sandbox.postfix_dir / name
             path.write_bytes(content)
             path.chmod(mode)
 
@@ -175,87 +175,87 @@ def machines() -> st.SearchStrategy[Machine]:
 
 
 @contextmanager
-def memory_box() -> Iterator[Box]:
-    """Give a box in memory where there is such a file system."""
+def memory_box() -> Iterator[Sandbox]:
+    """Yield a box in memory where there is such a file system."""
     fast = MEMORY if os.access(MEMORY, os.W_OK) else None
     with tempfile.TemporaryDirectory(prefix="dms-relay-test-", dir=fast) as directory:
-        yield Box(Path(directory))
+        yield Sandbox(Path(directory))
 
 
-def apply(box: Box, inputs: Inputs) -> Result:
+def apply(sandbox: Sandbox, inputs: Inputs) -> Result:
     """Write all inputs and run ``apply``."""
-    secrets = box.config_dir / SECRETS
+    secrets = sandbox.config_dir / SECRETS
     secrets.mkdir(exist_ok=True)
     given_files = {name: contents[0] for name, contents in SECRET_FILES.items()} | inputs.files
     for name in [*LINES, *SECRET_FILES]:
-        path = (box.postfix_dir if name == "vhost" else box.config_dir) / name
+        path = (sandbox.postfix_dir if name == "vhost" else sandbox.config_dir) / name
         if name in given_files:
             path.write_bytes(given_files[name])
         else:
             path.unlink(missing_ok=True)
     env = {name: value.replace(SECRETS, str(secrets)) for name, value in inputs.env.items()}
-    return box.run("--log-level", "error", "apply", env=env)
+    return sandbox.run("--log-level", "error", "apply", env=env)
 
 
-def files_of(box: Box) -> dict[str, tuple[bytes, tuple[int, ...]]]:
-    """Give each file of Postfix's directory but for the input in it: content, mode, inode and times of change."""
-    paths = [path for path in box.postfix_dir.iterdir() if path.name != "vhost"]
+def files_of(sandbox: Sandbox) -> dict[str, tuple[bytes, tuple[int, ...]]]:
+    """Return each file of Postfix's directory but for the input in it: content, mode, inode and times of change."""
+    paths = [path for path in sandbox.postfix_dir.iterdir() if path.name != "vhost"]
     return {path.name: (path.read_bytes(), traces_of(path.lstat())) for path in paths}
 
 
 def traces_of(status: os.stat_result) -> tuple[int, ...]:
-    """Give what shows that somebody wrote a file, or replaced it."""
+    """Return what shows that somebody wrote a file, or replaced it."""
     return (status.st_mode, status.st_ino, status.st_mtime_ns, status.st_ctime_ns)
 
 
-def result_of(box: Box) -> Outcome:
-    """Give what counts, without the name of the directory."""
-    here = str(box.postfix_dir)
-    found = {name: box.postfix_dir / name for name in TABLES if (box.postfix_dir / name).exists()}
-    values = main_cf.values(box.main_cf.read_text("utf-8"))
+def result_of(sandbox: Sandbox) -> Outcome:
+    """Return what counts, without the name of the directory."""
+    here = str(sandbox.postfix_dir)
+    found = {name: sandbox.postfix_dir / name for name in TABLES if (sandbox.postfix_dir / name).exists()}
+    values = main_cf.values(sandbox.main_cf.read_text("utf-8"))
     return (
         {name: (path.read_bytes(), path.stat().st_mode) for name, path in found.items()},
         {name: values[name].replace(here, "HERE") for name in PARAMETERS if name in values},
-        {name: value.replace(here, "HERE") for name, value in box.postconf_n().items()},
+        {name: value.replace(here, "HERE") for name, value in sandbox.postconf_n().items()},
     )
 
 
-def check_first_boot(box: Box, machine: Machine, inputs: Inputs) -> None:
+def check_first_boot(sandbox: Sandbox, machine: Machine, inputs: Inputs) -> None:
     """Compare with a first boot on the same machine with the same inputs."""
     with memory_box() as first:
         machine.put(first)
         assert apply(first, inputs).code == 0
-        assert result_of(box) == result_of(first)
+        assert result_of(sandbox) == result_of(first)
 
 
-def check_wrong_inputs(box: Box, inputs: Inputs) -> None:
+def check_wrong_inputs(sandbox: Sandbox, inputs: Inputs) -> None:
     """Run with wrong inputs: nothing changes."""
-    before = files_of(box)
-    assert apply(box, inputs).code == os.EX_CONFIG
-    assert files_of(box) == before
+    before = files_of(sandbox)
+    assert apply(sandbox, inputs).code == os.EX_CONFIG
+    assert files_of(sandbox) == before
 
 
-def check_second_run(box: Box, inputs: Inputs) -> None:
+def check_second_run(sandbox: Sandbox, inputs: Inputs) -> None:
     """Run a second time: it says "nothing to do", writes no file and replaces none."""
-    before = files_of(box)
-    assert apply(box, inputs).out.startswith("nothing to do")
-    assert files_of(box) == before
+    before = files_of(sandbox)
+    assert apply(sandbox, inputs).out.startswith("nothing to do")
+    assert files_of(sandbox) == before
 
 
-def check_all_put_back(box: Box, machine: Machine) -> None:
+def check_all_put_back(sandbox: Sandbox, machine: Machine) -> None:
     """Without inputs, all is as it was before us, and nothing of ours is left."""
-    assert apply(box, Inputs()).code == 0
-    assert result_of(box) == untouched(machine)
-    assert box.main_cf.stat().st_mode & 0o777 == machine.mode
-    assert set(files_of(box)) == {"main.cf", *(table[0] for table in machine.tables)}
+    assert apply(sandbox, Inputs()).code == 0
+    assert result_of(sandbox) == untouched(machine)
+    assert sandbox.main_cf.stat().st_mode & 0o777 == machine.mode
+    assert set(files_of(sandbox)) == {"main.cf", *(table[0] for table in machine.tables)}
 
 
 @cache
 def untouched(machine: Machine) -> Outcome:
-    """Give what counts on a machine that we have not touched."""
-    with memory_box() as box:
-        machine.put(box)
-        return result_of(box)
+    """Return what counts on a machine that we have not touched."""
+    with memory_box() as sandbox:
+        machine.put(sandbox)
+        return result_of(sandbox)
 
 
 @pytest.mark.long
@@ -276,12 +276,12 @@ def test_any_sequence_ends_as_a_first_boot(
     they were before us.
     """
     machine, inputs = replace(machine, main_cf=BASES[base]), Inputs()
-    with memory_box() as box:
-        machine.put(box)
+    with memory_box() as sandbox:
+        machine.put(sandbox)
         for step in [first, *steps]:
             inputs = inputs.after(*step)
-            assert apply(box, inputs).code == 0
-        check_wrong_inputs(box, inputs.after(wrong))
-        check_first_boot(box, machine, inputs)
-        check_second_run(box, inputs)
-        check_all_put_back(box, machine)
+            assert apply(sandbox, inputs).code == 0
+        check_wrong_inputs(sandbox, inputs.after(wrong))
+        check_first_boot(sandbox, machine, inputs)
+        check_second_run(sandbox, inputs)
+        check_all_put_back(sandbox, machine)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.support.sandbox import Box, Result
+    from tests.support.sandbox import Result, Sandbox
 
 #: Octets that the disk of these tests has in all, and in one of its pages.
 DISK = 256 * 1024
@@ -37,7 +37,7 @@ TRANSITIONS = {
 
 @pytest.fixture(params=TRANSITIONS)
 def transition(request: pytest.FixtureRequest) -> Transition:
-    """Give each transition in turn."""
+    """Return each transition in turn."""
     return TRANSITIONS[request.param]
 
 
@@ -62,7 +62,7 @@ class Repair:
         for name in PARAMETERS:
             assert found.get(name) in (self.old_parameters.get(name), self.new_parameters.get(name))
         names = {*self.old.names, *self.new.names, "dms-relay.state.json"}
-        assert {path.name for path in self.scene.box.postfix_dir.iterdir()} <= names
+        assert {path.name for path in self.scene.sandbox.postfix_dir.iterdir()} <= names
 
     def check_next_run(self) -> None:
         """Check that the next run, when all is well again, does all of the work."""
@@ -108,9 +108,9 @@ def disk(tmp_path: Path) -> Iterator[Disk]:
         subprocess.run(["umount", path], check=True)
 
 
-def run(box: Box, env: Env) -> Result:
+def run(sandbox: Sandbox, env: Env) -> Result:
     """Run ``apply``, which may fail."""
-    return box.run("--log-level", "error", "apply", env=env)
+    return sandbox.run("--log-level", "error", "apply", env=env)
 
 
 def test_full_disk(disk: Disk, transition: Transition) -> None:
@@ -121,7 +121,7 @@ def test_full_disk(disk: Disk, transition: Transition) -> None:
     for pages in range(8):
         scene.restore("start")
         disk.fill(pages)
-        codes.append(run(scene.box, transition.new).code)
+        codes.append(run(scene.sandbox, transition.new).code)
         repair.check_old_or_new()
         disk.free()
         repair.check_next_run()
@@ -133,29 +133,29 @@ def test_full_disk(disk: Disk, transition: Transition) -> None:
 def test_full_disk_message(disk: Disk) -> None:
     """Where nothing can be written at all, nothing is changed, and the message names the file, the reason and the remedy."""
     scene = Scene(disk.path, TRANSITIONS["off to on"])
-    before = scene.box.snapshot()
+    before = scene.sandbox.snapshot()
     disk.fill(0)
-    result = run(scene.box, OLD)
-    state = scene.box.postfix_dir / "dms-relay.state.json"
+    result = run(scene.sandbox, OLD)
+    state = scene.sandbox.postfix_dir / "dms-relay.state.json"
     remedy = "the old one is untouched; free or mend the place, then run again"
     assert result.code == os.EX_CANTCREAT
     assert f"{state} cannot be written: No space left on device -- {remedy}" in result.err
-    assert scene.box.snapshot() == before
+    assert scene.sandbox.snapshot() == before
 
 
 def test_read_only_file_system(disk: Disk, transition: Transition) -> None:
     """A read-only file system changes nothing; a run with nothing to do does not even notice."""
     scene = Scene(disk.path, transition)
     repair = Repair(scene)
-    before = scene.box.snapshot()
+    before = scene.sandbox.snapshot()
     disk.remount("ro")
-    nothing, refused = run(scene.box, transition.old), run(scene.box, transition.new)
+    nothing, refused = run(scene.sandbox, transition.old), run(scene.sandbox, transition.new)
     disk.remount("rw")
     assert nothing.code == 0
     assert refused.code == os.EX_CANTCREAT
     remedy = "nothing was changed; run as root, or mount it writable"
-    assert f"{scene.box.postfix_dir} cannot be written to -- {remedy}" in refused.err
-    assert scene.box.snapshot() == before
+    assert f"{scene.sandbox.postfix_dir} cannot be written to -- {remedy}" in refused.err
+    assert scene.sandbox.snapshot() == before
     repair.check_next_run()
 
 
@@ -193,9 +193,9 @@ def test_disk_that_fails_at_any_operation(
         number += 1
         scene.restore("start")
         with failing_at(number, monkeypatch):
-            code = run(scene.box, transition.new).code
+            code = run(scene.sandbox, transition.new).code
         assert code in {0, os.EX_NOINPUT, os.EX_UNAVAILABLE, os.EX_CANTCREAT}
-        for leftover in scene.box.postfix_dir.glob(".*.tmp"):
+        for leftover in scene.sandbox.postfix_dir.glob(".*.tmp"):
             leftover.unlink()  # it could not be removed, as all that follows fails
         repair.check_old_or_new()
         repair.check_next_run()
@@ -205,31 +205,31 @@ def test_disk_that_fails_at_any_operation(
 # The lock.
 
 
-def test_lock_held_by_another_run(box: Box) -> None:
+def test_lock_held_by_another_run(sandbox: Sandbox) -> None:
     """While another run holds the lock, a run ends with 75 after --lock-timeout and changes nothing."""
-    before = box.snapshot()
+    before = sandbox.snapshot()
     program = (
         "import fcntl, os, sys, time; d = os.open(sys.argv[1], 0); fcntl.flock(d, 2); print(flush=True); time.sleep(60)"
     )
-    with subprocess.Popen([sys.executable, "-c", program, box.postfix_dir], stdout=subprocess.PIPE) as holder:
+    with subprocess.Popen([sys.executable, "-c", program, sandbox.postfix_dir], stdout=subprocess.PIPE) as holder:
         assert holder.stdout
         holder.stdout.readline()
-        result = box.run("apply", "--lock-timeout", "0.2", env=OLD)
+        result = sandbox.run("apply", "--lock-timeout", "0.2", env=OLD)
         holder.kill()
-    text = f"another dms-relay works on {box.postfix_dir} and does not finish -- wait for it, then run again"
+    text = f"another dms-relay works on {sandbox.postfix_dir} and does not finish -- wait for it, then run again"
     assert result.code == os.EX_TEMPFAIL
     assert text in result.err
-    assert box.snapshot() == before
-    box.apply(**OLD)
+    assert sandbox.snapshot() == before
+    sandbox.apply(**OLD)
 
 
-def test_two_runs_at_once(box: Box) -> None:
+def test_two_runs_at_once(sandbox: Sandbox) -> None:
     """Of two runs at once, both succeed, and the result is that of the last inputs: inputs are read under the lock."""
-    command = [sys.executable, "-m", "dms_relay", *box.arguments("--log-level", "error", "apply")]
+    command = [sys.executable, "-m", "dms_relay", *sandbox.arguments("--log-level", "error", "apply")]
     for number in range(5):
         runs = []
         for last in (False, True):
-            box.write("postfix-relaymap.cf", f"@{number}.test [{'last' if last else 'first'}.test]:587\n")
+            sandbox.write("postfix-relaymap.cf", f"@{number}.test [{'last' if last else 'first'}.test]:587\n")
             runs.append(subprocess.Popen(command, cwd=ROOT, env={"PATH": os.environ["PATH"]}, stdout=subprocess.PIPE))
         assert [process.communicate() and process.returncode for process in runs] == [0, 0]
-        assert box.table("relayhost_map") == {f"@{number}.test": "[last.test]:587"}
+        assert sandbox.table("relayhost_map") == {f"@{number}.test": "[last.test]:587"}

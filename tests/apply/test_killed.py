@@ -77,17 +77,17 @@ class Expected:
             values = self.old_parameters.get(name), self.new_parameters.get(name)
             assert found.get(name) in values if name in PARAMETERS else found.get(name) == values[0]
         # Who may read a login in main.cf or in a table that was there before us, may read it there again.
-        paths = [path for path in self.scene.box.postfix_dir.iterdir() if "main.cf" not in path.name]
+        paths = [path for path in self.scene.sandbox.postfix_dir.iterdir() if "main.cf" not in path.name]
         for path in paths:
             content = path.read_bytes()
             was_there = any(table.startswith(content) for table in OWN_TABLES.values())
             if not was_there and any(login in content for login in LOGINS):
                 assert path.stat().st_mode & 0o777 == 0o600
-        if (state := self.scene.box.postfix_dir / "dms-relay.state.json").exists():
+        if (state := self.scene.sandbox.postfix_dir / "dms-relay.state.json").exists():
             assert json.loads(state.read_bytes())["version"] == 1
 
     def _is_interim(self, name: str, content: bytes | None) -> bool:
-        """Whether it is the login table of the moment in which old and new routes are in use: the lines of both."""
+        """Return True if it is the login table of the moment in which old and new routes are in use: the lines of both."""
         new, old = self.new_tables[name] or b"", self.old_tables[name] or b""
         added = (content or b"").removeprefix(new)
         return name == "sasl_passwd" and new != content != added and set(added.splitlines()) <= set(old.splitlines())
@@ -99,7 +99,7 @@ class Expected:
             self.scene.restore("killed")
             self.scene.apply(env)
             assert self.scene.outcome() == first_boot
-            plan = self.scene.box.run("--log-level", "error", "plan", "--exit-code", env=env)
+            plan = self.scene.sandbox.run("--log-level", "error", "plan", "--exit-code", env=env)
             assert (plan.code, plan.out) == (0, "")
 
 
@@ -141,7 +141,9 @@ def test_orphaned_postconf_is_waited_for(tmp_path: Path) -> None:
         tmp_path, postconf=f'touch {tmp_path}/begun\nsleep 0.7\nexec {shutil.which("postconf")} "$@"'
     )
     environ = {"PATH": f"{programs}:{os.environ['PATH']}", **DEFAULT}
-    run = subprocess.Popen([sys.executable, "-m", "dms_relay", *scene.box.arguments("apply")], cwd=ROOT, env=environ)
+    run = subprocess.Popen(
+        [sys.executable, "-m", "dms_relay", *scene.sandbox.arguments("apply")], cwd=ROOT, env=environ
+    )
     wait_until((tmp_path / "begun").exists)
     run.kill()
     run.wait()
@@ -162,12 +164,12 @@ def test_running_postfix_learns_of_every_change(tmp_path: Path, monkeypatch: pyt
     scene = Scene(tmp_path, Transition(old, new, f"{BASE_MAIN_CF}queue_directory = {tmp_path}\n"))
     # A reload reads all that stands there: the stand-in for it keeps a copy.
     loaded = tmp_path / "loaded"
-    copy = f"rm -rf {loaded} && cp -a {scene.box.postfix_dir} {loaded}"
+    copy = f"rm -rf {loaded} && cp -a {scene.sandbox.postfix_dir} {loaded}"
     programs = programs_with(tmp_path, postfix=copy)
     monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
     monkeypatch.setattr("dms_relay.postfix.programs._RELOAD_GRACE", 0)
     number = 0
-    with running_master(tmp_path, scene.box.postfix_dir):
+    with running_master(tmp_path, scene.sandbox.postfix_dir):
         while True:
             number += 1
             scene.restore("start")
@@ -181,5 +183,5 @@ def test_running_postfix_learns_of_every_change(tmp_path: Path, monkeypatch: pyt
                 shutil.rmtree(loaded)
                 shutil.copytree(tmp_path / f"loaded-{number}", loaded)
                 scene.apply(env)
-                assert read_by_postfix(loaded) == read_by_postfix(scene.box.postfix_dir)
+                assert read_by_postfix(loaded) == read_by_postfix(scene.sandbox.postfix_dir)
     assert number > 2 * OPERATIONS_MIN

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.sandbox import BASE_MAIN_CF, Box
+from tests.support.sandbox import BASE_MAIN_CF, Sandbox
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,121 +36,126 @@ DAMAGED = {
 
 @pytest.mark.parametrize("name", DAMAGED)
 @pytest.mark.parametrize("env", [ON, {}])
-def test_damaged_state(box: Box, name: str, env: Env) -> None:
+def test_damaged_state(sandbox: Sandbox, name: str, env: Env) -> None:
     """Without its memory a run cannot put anything back, so it changes nothing, and says what to do."""
-    box.apply(**ON)
-    (box.postfix_dir / STATE).write_bytes(DAMAGED[name])
-    before = box.snapshot()
-    result = box.run("apply", env=env)
+    sandbox.apply(**ON)
+    (sandbox.postfix_dir / STATE).write_bytes(DAMAGED[name])
+    before = sandbox.snapshot()
+    result = sandbox.run("apply", env=env)
     text = "is damaged: what Postfix had before cannot be known -- move the file away; what is set stays set"
     assert result.code == os.EX_CANTCREAT
-    assert f"{box.postfix_dir / STATE} {text}" in result.err
-    assert box.snapshot() == before
-    (box.postfix_dir / STATE).unlink()
-    box.apply(**env)
+    assert f"{sandbox.postfix_dir / STATE} {text}" in result.err
+    assert sandbox.snapshot() == before
+    (sandbox.postfix_dir / STATE).unlink()
+    sandbox.apply(**env)
 
 
-def test_state_of_another_version(box: Box) -> None:
+def test_state_of_another_version(sandbox: Sandbox) -> None:
     """Memory that another version wrote is not guessed at."""
-    box.apply(**ON)
-    document = json.loads((box.postfix_dir / STATE).read_text("ascii"))
-    (box.postfix_dir / STATE).write_text(json.dumps(document | {"version": 3}), "ascii")
-    before = box.snapshot()
-    result = box.run("apply", env={})
+    sandbox.apply(**ON)
+    document = json.loads((sandbox.postfix_dir / STATE).read_text("ascii"))
+    (sandbox.postfix_dir / STATE).write_text(json.dumps(document | {"version": 3}), "ascii")
+    before = sandbox.snapshot()
+    result = sandbox.run("apply", env={})
     text = "is of another version of dms-relay -- use that one, or move the file away; what is set stays set"
     assert result.code == os.EX_CANTCREAT
-    assert f"{box.postfix_dir / STATE} {text}" in result.err
-    assert box.snapshot() == before
+    assert f"{sandbox.postfix_dir / STATE} {text}" in result.err
+    assert sandbox.snapshot() == before
 
 
-def test_memory_of_the_first_version(box: Box) -> None:
+def test_memory_of_the_first_version(sandbox: Sandbox) -> None:
     """What maps need is written as the first version of dms-relay wrote it, so that one can go back to it, and is read."""
-    box.apply(**ON)
-    document = json.loads((box.postfix_dir / STATE).read_text("ascii"))
+    sandbox.apply(**ON)
+    document = json.loads((sandbox.postfix_dir / STATE).read_text("ascii"))
     assert (document["version"], "services" in document) == (1, False)
-    (box.postfix_dir / "master.cf").write_text("smtp unix - - y - - smtp\n")
-    box.apply(**ON, RELAY_ROUTING="transports")
-    document = json.loads((box.postfix_dir / STATE).read_text("ascii"))
+    (sandbox.postfix_dir / "master.cf").write_text("smtp unix - - y - - smtp\n")
+    sandbox.apply(**ON, RELAY_ROUTING="transports")
+    document = json.loads((sandbox.postfix_dir / STATE).read_text("ascii"))
     assert (document["version"], document["services"]) == (2, ["relay-d-test-587"])
-    box.apply(**ON)
-    assert json.loads((box.postfix_dir / STATE).read_text("ascii"))["version"] == 1
+    sandbox.apply(**ON)
+    assert json.loads((sandbox.postfix_dir / STATE).read_text("ascii"))["version"] == 1
 
 
 # Where our tables go.
 
 
 @pytest.mark.parametrize("name", ["sasl_passwd", "relayhost_map", STATE])
-def test_directory_in_place_of_a_file(box: Box, name: str) -> None:
+def test_directory_in_place_of_a_file(sandbox: Sandbox, name: str) -> None:
     """A directory where a file of ours goes stops the run before anything is changed."""
-    (box.postfix_dir / name).mkdir()
-    before = box.snapshot()
-    result = box.run("apply", env=ON)
+    (sandbox.postfix_dir / name).mkdir()
+    before = sandbox.snapshot()
+    result = sandbox.run("apply", env=ON)
     assert result.code == os.EX_CANTCREAT
-    assert f"{box.postfix_dir / name} is not a file -- take it away" in result.err
-    assert box.snapshot() == before
+    assert f"{sandbox.postfix_dir / name} is not a file -- take it away" in result.err
+    assert sandbox.snapshot() == before
 
 
-def test_pipe_in_place_of_a_table(box: Box) -> None:
+def test_pipe_in_place_of_a_table(sandbox: Sandbox) -> None:
     """A named pipe is not opened: nobody would ever write to it."""
-    os.mkfifo(box.postfix_dir / "sasl_passwd")
-    result = box.run("apply", env=ON)
+    os.mkfifo(sandbox.postfix_dir / "sasl_passwd")
+    result = sandbox.run("apply", env=ON)
     assert result.code == os.EX_CANTCREAT
-    assert f"{box.postfix_dir / 'sasl_passwd'} is not a file -- take it away" in result.err
+    assert f"{sandbox.postfix_dir / 'sasl_passwd'} is not a file -- take it away" in result.err
 
 
 @pytest.mark.parametrize("name", ["sasl_passwd", "relayhost_map"])
 @pytest.mark.parametrize("is_broken", [True, False])
-def test_link_in_place_of_a_table(box: Box, tmp_path: Path, name: str, *, is_broken: bool) -> None:
+def test_link_in_place_of_a_table(sandbox: Sandbox, tmp_path: Path, name: str, *, is_broken: bool) -> None:
     """A link is replaced, not followed: what it points to is neither changed nor read. Later the link is put back."""
     target = tmp_path / "target"
     if not is_broken:
         target.write_text("[d.test]:587 user:s3cret-own\n")
         target.chmod(0o640)
     before = traces(target)
-    path = box.postfix_dir / name
+    path = sandbox.postfix_dir / name
     path.symlink_to(target)
     for password in ("one", "two"):
-        box.apply(**ON | {"RELAY_PASSWORD": password})
+        sandbox.apply(**ON | {"RELAY_PASSWORD": password})
         assert path.is_file()
         assert not path.is_symlink()
         assert path.stat().st_mode & 0o7777 == 0o600
-        assert "s3cret" not in (box.postfix_dir / STATE).read_text("ascii")
-    box.apply()
+        assert "s3cret" not in (sandbox.postfix_dir / STATE).read_text("ascii")
+    sandbox.apply()
     assert path.readlink() == target
     assert traces(target) == before
-    assert not (box.postfix_dir / STATE).exists()
+    assert not (sandbox.postfix_dir / STATE).exists()
 
 
 @pytest.mark.parametrize("name", ["sasl_passwd", "relayhost_map", STATE, "main.cf"])
-def test_link_in_place_of_a_temporary_file(box: Box, tmp_path: Path, name: str) -> None:
+def test_link_in_place_of_a_temporary_file(sandbox: Sandbox, tmp_path: Path, name: str) -> None:
     """A link that somebody laid where a temporary file goes is taken away, not written through."""
     target = tmp_path / "target"
     target.write_text("precious\n")
     before = traces(target)
-    (box.postfix_dir / f".{name}.dms-relay.tmp").symlink_to(target)
-    box.main_cf.chmod(0o600)
-    box.apply(**ON)
+    (sandbox.postfix_dir / f".{name}.dms-relay.tmp").symlink_to(target)
+    sandbox.main_cf.chmod(0o600)
+    sandbox.apply(**ON)
     assert traces(target) == before
-    assert sorted(path.name for path in box.postfix_dir.iterdir()) == [STATE, "main.cf", "relayhost_map", "sasl_passwd"]
+    assert sorted(path.name for path in sandbox.postfix_dir.iterdir()) == [
+        STATE,
+        "main.cf",
+        "relayhost_map",
+        "sasl_passwd",
+    ]
 
 
-def test_temporary_file_of_a_working_postconf(box: Box) -> None:
+def test_temporary_file_of_a_working_postconf(sandbox: Sandbox) -> None:
     """A main.cf.tmp is taken away where it was left over, but not while a ``postconf`` has it locked."""
     program = "import fcntl, os, sys, time; fcntl.flock(os.open(sys.argv[1], 1), 2); print(flush=True); time.sleep(60)"
-    temporary = box.postfix_dir / "main.cf.tmp"
+    temporary = sandbox.postfix_dir / "main.cf.tmp"
     temporary.touch()
     with subprocess.Popen([sys.executable, "-c", program, temporary], stdout=subprocess.PIPE) as holder:
         assert holder.stdout
         holder.stdout.readline()
-        box.apply()
+        sandbox.apply()
         assert temporary.exists()
         holder.kill()
-    box.apply()
+    sandbox.apply()
     assert not temporary.exists()
 
 
 def traces(path: Path) -> tuple[bytes, int, int, int] | None:
-    """Give what shows that somebody wrote a file."""
+    """Return what shows that somebody wrote a file."""
     if not path.exists():
         return None
     status = path.stat()
@@ -160,66 +165,66 @@ def traces(path: Path) -> tuple[bytes, int, int, int] | None:
 # main.cf.
 
 
-def test_no_main_cf(box: Box) -> None:
+def test_no_main_cf(sandbox: Sandbox) -> None:
     """Without main.cf there is no Postfix to configure."""
-    box.main_cf.unlink()
-    result = box.run("apply", env=ON)
+    sandbox.main_cf.unlink()
+    result = sandbox.run("apply", env=ON)
     text = "cannot be read: No such file or directory -- install Postfix, or name its directory with --postfix-dir"
     assert result.code == os.EX_NOINPUT
-    assert f"{box.main_cf}: {text}" in result.err
-    assert list(box.postfix_dir.iterdir()) == []
+    assert f"{sandbox.main_cf}: {text}" in result.err
+    assert list(sandbox.postfix_dir.iterdir()) == []
 
 
 @pytest.mark.parametrize("mode", [0o644, 0o600])
-def test_octets_of_main_cf_survive(box: Box, mode: int) -> None:
+def test_octets_of_main_cf_survive(sandbox: Sandbox, mode: int) -> None:
     """Octets that are not UTF-8, carriage returns and comments stay, whoever edits the file."""
     odd = b"# \xff\xfe\r\nmail_name = \xe9\r\nmyorigin\t=  x\r\n"
-    box.main_cf.write_bytes(odd + b"relayhost = before\n")
-    box.main_cf.chmod(mode)
-    box.apply(**ON)
-    assert box.main_cf.read_bytes().startswith(odd + b"relayhost = [d.test]:587\n")
-    box.apply()
-    assert box.main_cf.read_bytes() == odd + b"relayhost = before\n"
+    sandbox.main_cf.write_bytes(odd + b"relayhost = before\n")
+    sandbox.main_cf.chmod(mode)
+    sandbox.apply(**ON)
+    assert sandbox.main_cf.read_bytes().startswith(odd + b"relayhost = [d.test]:587\n")
+    sandbox.apply()
+    assert sandbox.main_cf.read_bytes() == odd + b"relayhost = before\n"
 
 
-def test_last_line_without_line_end(box: Box) -> None:
+def test_last_line_without_line_end(sandbox: Sandbox) -> None:
     """``postconf -e`` glues what it adds to a last line that has no line end; ours stands on a line of its own."""
-    box.write_main_cf(f"{BASE_MAIN_CF}mail_name = x")
-    before = box.postconf_n()
-    box.apply(**ON)
-    added = {name for name in box.postconf_n() if name not in before}
-    assert box.postconf_n()["mail_name"] == "x"
+    sandbox.write_main_cf(f"{BASE_MAIN_CF}mail_name = x")
+    before = sandbox.postconf_n()
+    sandbox.apply(**ON)
+    added = {name for name in sandbox.postconf_n() if name not in before}
+    assert sandbox.postconf_n()["mail_name"] == "x"
     assert added == {
         "sender_dependent_relayhost_maps",
         "smtp_sasl_auth_enable",
         "smtp_sasl_password_maps",
         "smtp_sasl_security_options",
     }
-    box.apply()
-    assert box.postconf_n() == before
+    sandbox.apply()
+    assert sandbox.postconf_n() == before
 
 
 @pytest.mark.parametrize(
     ("base", "was"), [(BASE_MAIN_CF, "set"), (BASE_MAIN_CF.replace("relayhost =\n", ""), "not set")]
 )
-def test_parameter_that_someone_else_changed(box: Box, base: str, was: str) -> None:
+def test_parameter_that_someone_else_changed(sandbox: Sandbox, base: str, was: str) -> None:
     """A parameter that no longer has our value is left as it is, with a warning, and forgotten; the others are put back."""
-    box.write_main_cf(base)
-    box.apply(**ON)
-    box.write_main_cf(box.main_cf.read_text("ascii").replace("[d.test]:587", "[mine.test]"))
-    result = box.apply()
+    sandbox.write_main_cf(base)
+    sandbox.apply(**ON)
+    sandbox.write_main_cf(sandbox.main_cf.read_text("ascii").replace("[d.test]:587", "[mine.test]"))
+    result = sandbox.apply()
     text = f"relayhost was changed by someone else, so it is left as it is -- look at it: before us, it was {was}"
     assert f"main.cf: {text}" in result.err
-    assert box.postconf_n()["relayhost"] == "[mine.test]"
-    assert "smtp_sasl_auth_enable" not in box.postconf_n()
-    assert box.apply().err == ""
-    assert not (box.postfix_dir / STATE).exists()
+    assert sandbox.postconf_n()["relayhost"] == "[mine.test]"
+    assert "smtp_sasl_auth_enable" not in sandbox.postconf_n()
+    assert sandbox.apply().err == ""
+    assert not (sandbox.postfix_dir / STATE).exists()
 
 
-def test_parameter_that_was_put_back_by_hand(box: Box) -> None:
+def test_parameter_that_was_put_back_by_hand(sandbox: Sandbox) -> None:
     """A parameter that has its old value again is not ours any more, and needs no warning."""
-    box.apply(**ON)
-    box.write_main_cf(box.main_cf.read_text("ascii").replace("[d.test]:587", ""))
-    result = box.apply()
+    sandbox.apply(**ON)
+    sandbox.write_main_cf(sandbox.main_cf.read_text("ascii").replace("[d.test]:587", ""))
+    result = sandbox.apply()
     assert "someone else" not in result.err
-    assert box.postconf_n()["relayhost"] == ""
+    assert sandbox.postconf_n()["relayhost"] == ""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.sandbox import BASE_MAIN_CF, Box
+from tests.support.sandbox import BASE_MAIN_CF, Sandbox
 from tests.support.scene import ROOT, Env, needs_root
 
 if TYPE_CHECKING:
@@ -23,47 +23,47 @@ NOBODY = 65534
 
 
 @pytest.mark.parametrize("umask", [0o777, 0o077, 0o000])
-def test_umask(box: Box, umask: int) -> None:
+def test_umask(sandbox: Sandbox, umask: int) -> None:
     """Whatever the umask is, tables and memory are 0600 and main.cf keeps its mode."""
     old = os.umask(umask)
     try:
-        box.apply(**ON)
-        box.apply(RELAY_HOST="r.test", RELAY_USER="user", RELAY_PASSWORD="s3cret-2")
+        sandbox.apply(**ON)
+        sandbox.apply(RELAY_HOST="r.test", RELAY_USER="user", RELAY_PASSWORD="s3cret-2")
     finally:
         os.umask(old)
-    modes = {path.name: path.stat().st_mode & 0o7777 for path in box.postfix_dir.iterdir()}
+    modes = {path.name: path.stat().st_mode & 0o7777 for path in sandbox.postfix_dir.iterdir()}
     assert modes == {"main.cf": 0o644, "relayhost_map": 0o600, "sasl_passwd": 0o600, STATE: 0o600}
-    box.apply()
-    assert {path.name: path.stat().st_mode & 0o7777 for path in box.postfix_dir.iterdir()} == {"main.cf": 0o644}
+    sandbox.apply()
+    assert {path.name: path.stat().st_mode & 0o7777 for path in sandbox.postfix_dir.iterdir()} == {"main.cf": 0o644}
 
 
 @pytest.mark.parametrize("mode", [0o600, 0o640, 0o664])
-def test_mode_and_owner_of_main_cf_stay(box: Box, mode: int) -> None:
+def test_mode_and_owner_of_main_cf_stay(sandbox: Sandbox, mode: int) -> None:
     """``postconf -e`` makes any main.cf 0644 and root's; who keeps it secret has a reason, so ours stays as it was."""
     if os.geteuid() != 0:
         needs_root("only root can give a file to another user")
-    box.write_main_cf(f"{BASE_MAIN_CF}smtp_sasl_password_maps = static:user:s3cret-own\n")
-    box.main_cf.chmod(mode)
-    os.chown(box.main_cf, 0, NOBODY)
-    before = box.postconf_n()
+    sandbox.write_main_cf(f"{BASE_MAIN_CF}smtp_sasl_password_maps = static:user:s3cret-own\n")
+    sandbox.main_cf.chmod(mode)
+    os.chown(sandbox.main_cf, 0, NOBODY)
+    before = sandbox.postconf_n()
     for env in (ON, {}):
-        box.apply(**env)
-        status = box.main_cf.stat()
+        sandbox.apply(**env)
+        status = sandbox.main_cf.stat()
         assert (status.st_mode & 0o7777, status.st_uid, status.st_gid) == (mode, 0, NOBODY)
-    assert box.postconf_n() == before
+    assert sandbox.postconf_n() == before
 
 
-def test_table_that_was_there_is_put_back(box: Box) -> None:
+def test_table_that_was_there_is_put_back(sandbox: Sandbox) -> None:
     """A table that was there before us comes back with its content, its mode and its owner."""
     if os.geteuid() != 0:
         needs_root("only root can give a file to another user")
-    path = box.postfix_dir / "sasl_passwd"
+    path = sandbox.postfix_dir / "sasl_passwd"
     path.write_bytes(b"[own.test]:25\town:\xff\n")
     path.chmod(0o640)
     os.chown(path, NOBODY, NOBODY)
-    box.apply(**ON)
+    sandbox.apply(**ON)
     assert (path.stat().st_mode & 0o7777, path.stat().st_uid) == (0o600, 0)
-    box.apply()
+    sandbox.apply()
     status = path.stat()
     assert path.read_bytes() == b"[own.test]:25\town:\xff\n"
     assert (status.st_mode & 0o7777, status.st_uid, status.st_gid) == (0o640, NOBODY, NOBODY)
@@ -85,24 +85,24 @@ cli.run()
 
 
 @pytest.fixture
-def common_box() -> Iterator[Box]:
-    """Give a box that every user can reach."""
+def common_box() -> Iterator[Sandbox]:
+    """Yield a box that every user can reach."""
     if os.geteuid() != 0:
         needs_root("only root can run a program as another user")
     with tempfile.TemporaryDirectory(prefix="dms-relay-test-") as name:
         Path(name).chmod(0o755)
-        yield Box(Path(name) / "box")
+        yield Sandbox(Path(name) / "box")
 
 
-def run_as_nobody(box: Box, env: Env) -> subprocess.CompletedProcess[str]:
+def run_as_nobody(sandbox: Sandbox, env: Env) -> subprocess.CompletedProcess[str]:
     """Run ``apply`` as the user ``nobody``."""
-    command = [sys.executable, "-c", AS_NOBODY, *box.arguments("--log-level", "error", "apply")]
+    command = [sys.executable, "-c", AS_NOBODY, *sandbox.arguments("--log-level", "error", "apply")]
     environ = {"PATH": os.environ["PATH"], **env}
     return subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, check=False)
 
 
 @pytest.mark.parametrize("owned", [["."], [".", "main.cf"]])
-def test_another_user_than_root(common_box: Box, owned: list[str]) -> None:
+def test_another_user_than_root(common_box: Sandbox, owned: list[str]) -> None:
     """Whoever owns the directory can run it; what is written is theirs, and a second run has nothing to do."""
     directory = common_box.postfix_dir
     (directory / "relayhost_map").write_text("# root's\n")
@@ -118,7 +118,7 @@ def test_another_user_than_root(common_box: Box, owned: list[str]) -> None:
     assert (directory / "relayhost_map").read_text() == "# root's\n"
 
 
-def test_user_who_may_not_write(common_box: Box) -> None:
+def test_user_who_may_not_write(common_box: Sandbox) -> None:
     """Who may not write to the directory changes nothing there, and is told so."""
     before = common_box.snapshot()
     done = run_as_nobody(common_box, ON)

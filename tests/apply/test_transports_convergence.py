@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.support.machine import MASTER_CF, Machine, machine_of, prepare
-from tests.support.sandbox import BASE_MAIN_CF, Box
+from tests.support.sandbox import BASE_MAIN_CF, Sandbox
 
 EXAMPLES = int(os.environ.get("CONVERGENCE_EXAMPLES", "200"))
 MEMORY = Path("/dev/shm")  # noqa: S108 -- a fresh directory in it
@@ -83,24 +83,24 @@ def _relays(draw: st.DrawFn) -> dict[str, Any]:
 STATES = st.one_of(yamls(), yamls(), st.sampled_from([MAPS, SWITCHED, USER, State()]))
 
 
-def apply(box: Box, state: State) -> str:
+def apply(sandbox: Sandbox, state: State) -> str:
     """Have the machine as is wanted."""
     for name in NAMES:
-        path = box.config_dir / name
+        path = sandbox.config_dir / name
         if name in state.files:
             path.write_text(state.files[name])
         else:
             path.unlink(missing_ok=True)
-    return box.apply(**state.env, LOG_LEVEL="error").out
+    return sandbox.apply(**state.env, LOG_LEVEL="error").out
 
 
 def first_boot(state: State, base: str) -> Machine:
-    """Give what a first boot makes."""
+    """Return what a first boot makes."""
     with tempfile.TemporaryDirectory(dir=MEMORY) as directory:
-        box = Box(Path(directory))
-        prepare(box, base)
-        apply(box, state)
-        return machine_of(box)
+        sandbox = Sandbox(Path(directory))
+        prepare(sandbox, base)
+        apply(sandbox, state)
+        return machine_of(sandbox)
 
 
 @pytest.mark.long
@@ -110,60 +110,60 @@ def first_boot(state: State, base: str) -> Machine:
 def test_any_sequence_ends_as_a_first_boot(base: str, states: list[State]) -> None:
     """All is as a first boot makes it; a second run has nothing to do; without inputs nothing of ours is left."""
     with tempfile.TemporaryDirectory(dir=MEMORY) as directory:
-        box = Box(Path(directory))
-        prepare(box, BASES[base])
-        before = machine_of(box)
+        sandbox = Sandbox(Path(directory))
+        prepare(sandbox, BASES[base])
+        before = machine_of(sandbox)
         for state in states:
-            apply(box, state)
-        assert machine_of(box) == first_boot(states[-1], BASES[base])
-        assert apply(box, states[-1]).startswith("nothing to do")
-        apply(box, State())
-        assert machine_of(box) == before
-        assert (box.postfix_dir / "master.cf").read_text() == MASTER_CF
-        assert sorted(path.name for path in box.postfix_dir.iterdir()) == ["main.cf", "master.cf"]
+            apply(sandbox, state)
+        assert machine_of(sandbox) == first_boot(states[-1], BASES[base])
+        assert apply(sandbox, states[-1]).startswith("nothing to do")
+        apply(sandbox, State())
+        assert machine_of(sandbox) == before
+        assert (sandbox.postfix_dir / "master.cf").read_text() == MASTER_CF
+        assert sorted(path.name for path in sandbox.postfix_dir.iterdir()) == ["main.cf", "master.cf"]
 
 
-def test_what_others_put_beside_our_table_stays(box: Box) -> None:
+def test_what_others_put_beside_our_table_stays(sandbox: Sandbox) -> None:
     """A lookup table that somebody adds to transport_maps after us stays, in each run and when our table goes."""
-    prepare(box, BASE_MAIN_CF)
+    prepare(sandbox, BASE_MAIN_CF)
     state = State({}, {"relay.yaml": "version: 1\nrelays: {r: {host: r.test}}\nrecipients: {far.test: r}\n"})
-    apply(box, state)
-    ours = f"texthash:{box.postfix_dir}/relay.d/recipient_transport"
-    assert box.postconf_n()["transport_maps"] == ours
-    _set(box, "transport_maps", f"hash:/first, {ours}, hash:/last")
-    apply(box, state)
-    assert box.postconf_n()["transport_maps"] == f"{ours}, hash:/first, hash:/last"
-    apply(box, State())
-    assert box.postconf_n()["transport_maps"] == "hash:/first, hash:/last"
+    apply(sandbox, state)
+    ours = f"texthash:{sandbox.postfix_dir}/relay.d/recipient_transport"
+    assert sandbox.postconf_n()["transport_maps"] == ours
+    _set(sandbox, "transport_maps", f"hash:/first, {ours}, hash:/last")
+    apply(sandbox, state)
+    assert sandbox.postconf_n()["transport_maps"] == f"{ours}, hash:/first, hash:/last"
+    apply(sandbox, State())
+    assert sandbox.postconf_n()["transport_maps"] == "hash:/first, hash:/last"
 
 
-def test_what_others_override_in_a_service_of_ours_stays(box: Box) -> None:
+def test_what_others_override_in_a_service_of_ours_stays(sandbox: Sandbox) -> None:
     """As docker-mailserver's postfix-master.cf does: ``relay-r/unix/smtp_bind_address=…``."""
-    prepare(box, BASE_MAIN_CF)
+    prepare(sandbox, BASE_MAIN_CF)
     text = "version: 1\nrelays: {{r: {{host: r.test, tls: {{level: {level}}}}}}}\ndefault: r\n"
-    apply(box, State({}, {"relay.yaml": text.format(level="secure")}))
-    path = box.postfix_dir / "master.cf"
+    apply(sandbox, State({}, {"relay.yaml": text.format(level="secure")}))
+    path = sandbox.postfix_dir / "master.cf"
     path.write_text(path.read_text() + "  -o { smtp_bind_address = 127.0.0.9 }\n")
-    assert apply(box, State({}, {"relay.yaml": text.format(level="encrypt")})).startswith("applied")
-    service = machine_of(box).services["relay-r"]
+    assert apply(sandbox, State({}, {"relay.yaml": text.format(level="encrypt")})).startswith("applied")
+    service = machine_of(sandbox).services["relay-r"]
     assert service is not None
     assert dict(service.overrides)["smtp_bind_address"] == "127.0.0.9"
     assert dict(service.overrides)["smtp_tls_security_level"] == "encrypt"
 
 
-def test_a_service_that_is_not_ours_is_refused(box: Box) -> None:
+def test_a_service_that_is_not_ours_is_refused(sandbox: Sandbox) -> None:
     """A service of that name in master.cf stops the run before anything is changed."""
-    prepare(box, BASE_MAIN_CF)
-    path = box.postfix_dir / "master.cf"
+    prepare(sandbox, BASE_MAIN_CF)
+    path = sandbox.postfix_dir / "master.cf"
     path.write_text(f"{MASTER_CF}relay-r unix - - n - - smtp\n")
-    box.write("relay.yaml", "version: 1\nrelays: {r: {host: r.test}}\ndefault: r\n")
-    before = box.snapshot()
+    sandbox.write("relay.yaml", "version: 1\nrelays: {r: {host: r.test}}\ndefault: r\n")
+    before = sandbox.snapshot()
     for command in ("plan", "apply"):
-        result = box.run(command)
+        result = sandbox.run(command)
         remedy = "give the relay another name, or take the service away"
         assert result.code == os.EX_CONFIG
         assert f"master.cf:8: a service relay-r is there that is not ours -- {remedy}" in result.err
-        assert box.snapshot() == before
+        assert sandbox.snapshot() == before
 
 
 @pytest.mark.parametrize(
@@ -175,57 +175,61 @@ def test_a_service_that_is_not_ours_is_refused(box: Box) -> None:
         ("own.test", "own.test", "virtual_mailbox_domains"),
     ],
 )
-def test_a_recipient_that_is_local(box: Box, recipient: str, domain: str, parameter: str) -> None:
+def test_a_recipient_that_is_local(sandbox: Sandbox, recipient: str, domain: str, parameter: str) -> None:
     """Mail for what main.cf itself names as its own must not leave: an error, and nothing is changed."""
     local = "mydestination = $myhostname, localhost, hash:/x\nvirtual_mailbox_domains = own.test, /etc/vhost\n"
-    prepare(box, BASE_MAIN_CF.replace("mydestination = localhost\n", local))
-    box.write(
+    prepare(sandbox, BASE_MAIN_CF.replace("mydestination = localhost\n", local))
+    sandbox.write(
         "relay.yaml", f"version: 1\nrelays: {{r: {{host: r.test}}}}\nrecipients: {{{recipient}: r, far.test: r}}\n"
     )
-    before = box.snapshot()
-    result = box.run("apply")
+    before = sandbox.snapshot()
+    result = sandbox.run("apply")
     text = f"recipient {recipient.lower()}: {domain} is local to this server ({parameter} in main.cf): its mail would leave"
     assert result.code == os.EX_CONFIG
     assert f"relay.yaml: {text} -- take the line away, or the domain from main.cf" in result.err
-    assert box.snapshot() == before
+    assert sandbox.snapshot() == before
 
 
-def test_direct_is_direct_whatever_main_cf_says(box: Box) -> None:
+def test_direct_is_direct_whatever_main_cf_says(sandbox: Sandbox) -> None:
     """``default: direct`` counts before main.cf's own default_transport, which comes back with the file gone."""
-    prepare(box, f"{BASE_MAIN_CF}default_transport = error:no\n")
-    apply(box, State({}, {"relay.yaml": "version: 1\ndefault: direct\n"}))
-    assert box.postconf_n()["default_transport"] == "smtp:"
-    apply(box, State({}, {"relay.yaml": "version: 1\n"}))
-    assert box.postconf_n()["default_transport"] == "error:no"
+    prepare(sandbox, f"{BASE_MAIN_CF}default_transport = error:no\n")
+    apply(sandbox, State({}, {"relay.yaml": "version: 1\ndefault: direct\n"}))
+    assert sandbox.postconf_n()["default_transport"] == "smtp:"
+    apply(sandbox, State({}, {"relay.yaml": "version: 1\n"}))
+    assert sandbox.postconf_n()["default_transport"] == "error:no"
 
 
-def test_without_master_cf_nothing_is_changed(box: Box) -> None:
+def test_without_master_cf_nothing_is_changed(sandbox: Sandbox) -> None:
     """Services need master.cf: where it is missing, the run ends before anything is written."""
-    box.write("relay.yaml", "version: 1\nrelays: {r: {host: r.test, login: {username: u, password: p}}}\ndefault: r\n")
-    before = box.snapshot()
-    result = box.run("apply")
+    sandbox.write(
+        "relay.yaml", "version: 1\nrelays: {r: {host: r.test, login: {username: u, password: p}}}\ndefault: r\n"
+    )
+    before = sandbox.snapshot()
+    result = sandbox.run("apply")
     assert result.code == os.EX_UNAVAILABLE
     assert "master.cf cannot be read" in result.err
-    assert box.snapshot() == before
-    assert not (box.postfix_dir / "relay.d").exists()
+    assert sandbox.snapshot() == before
+    assert not (sandbox.postfix_dir / "relay.d").exists()
 
 
-def test_modes(box: Box) -> None:
+def test_modes(sandbox: Sandbox) -> None:
     """Each table is 0600, their directory 0700; master.cf keeps its mode."""
-    prepare(box, BASE_MAIN_CF)
-    (box.postfix_dir / "master.cf").chmod(0o640)
-    box.write("relay.yaml", "version: 1\nrelays: {r: {host: r.test, login: {username: u, password: p}}}\ndefault: r\n")
-    box.apply()
-    modes = {path.name: path.stat().st_mode & 0o777 for path in (box.postfix_dir / "relay.d").iterdir()}
+    prepare(sandbox, BASE_MAIN_CF)
+    (sandbox.postfix_dir / "master.cf").chmod(0o640)
+    sandbox.write(
+        "relay.yaml", "version: 1\nrelays: {r: {host: r.test, login: {username: u, password: p}}}\ndefault: r\n"
+    )
+    sandbox.apply()
+    modes = {path.name: path.stat().st_mode & 0o777 for path in (sandbox.postfix_dir / "relay.d").iterdir()}
     assert modes == {"r.sasl": 0o600}
-    assert (box.postfix_dir / "relay.d").stat().st_mode & 0o777 == 0o700
-    assert (box.postfix_dir / "master.cf").stat().st_mode & 0o777 == 0o640
+    assert (sandbox.postfix_dir / "relay.d").stat().st_mode & 0o777 == 0o700
+    assert (sandbox.postfix_dir / "master.cf").stat().st_mode & 0o777 == 0o640
 
 
-def _set(box: Box, name: str, value: str) -> None:
+def _set(sandbox: Sandbox, name: str, value: str) -> None:
     """Set a parameter as somebody else would."""
-    lines = [line for line in box.main_cf.read_text().splitlines() if not line.startswith(f"{name} =")]
-    box.write_main_cf("\n".join([*lines, f"{name} = {value}", ""]))
+    lines = [line for line in sandbox.main_cf.read_text().splitlines() if not line.startswith(f"{name} =")]
+    sandbox.write_main_cf("\n".join([*lines, f"{name} = {value}", ""]))
     then = time.time() - 60
-    os.utime(box.main_cf, (then, then))
+    os.utime(sandbox.main_cf, (then, then))
     assert shutil.which("postconf")

@@ -16,7 +16,7 @@ import pytest
 
 from tests.apply.test_transports_convergence import MAPS, State, apply, first_boot
 from tests.support.machine import machine_of, prepare
-from tests.support.sandbox import BASE_MAIN_CF, Box
+from tests.support.sandbox import BASE_MAIN_CF, Sandbox
 from tests.support.scene import programs_with, run_to_its_end, running_master
 
 if TYPE_CHECKING:
@@ -45,11 +45,11 @@ TRANSITIONS = {
 }
 
 
-def _run_killed(box: Box, number: int, state: State) -> int:
+def _run_killed(sandbox: Sandbox, number: int, state: State) -> int:
     """Run ``apply`` until its ``number``-th operation, and give its exit code."""
     for name, text in state.files.items():
-        (box.config_dir / name).write_text(text)
-    for path in box.config_dir.iterdir():
+        (sandbox.config_dir / name).write_text(text)
+    for path in sandbox.config_dir.iterdir():
         if path.name not in state.files:
             path.unlink()
     command = [
@@ -57,13 +57,13 @@ def _run_killed(box: Box, number: int, state: State) -> int:
         "-m",
         "tests.support.killer",
         str(number),
-        *box.arguments("--log-level", "error", "apply"),
+        *sandbox.arguments("--log-level", "error", "apply"),
     ]
     return run_to_its_end(command, {"PATH": os.environ["PATH"], **state.env})
 
 
-def _check_modes(box: Box) -> None:
-    for path in box.postfix_dir.rglob("*"):
+def _check_modes(sandbox: Sandbox) -> None:
+    for path in sandbox.postfix_dir.rglob("*"):
         if path.is_file() and b"s3cret" in path.read_bytes():
             assert path.stat().st_mode & 0o777 == 0o600
 
@@ -77,28 +77,28 @@ def test_killed_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: 
     monkeypatch.setattr("dms_relay.postfix.programs._RELOAD_GRACE", 0)
     base = f"{BASE_MAIN_CF}queue_directory = {tmp_path}\ntransport_maps = hash:/before\n"
     expected = [(state, first_boot(state, base)) for state in (new, old, State())]
-    box, start, killed = Box(tmp_path / "box"), tmp_path / "start", tmp_path / "killed"
-    prepare(box, base)
-    with running_master(tmp_path, box.postfix_dir):
-        apply(box, old)
-        shutil.copytree(box.postfix_dir, start)
+    sandbox, start, killed = Sandbox(tmp_path / "box"), tmp_path / "start", tmp_path / "killed"
+    prepare(sandbox, base)
+    with running_master(tmp_path, sandbox.postfix_dir):
+        apply(sandbox, old)
+        shutil.copytree(sandbox.postfix_dir, start)
         number = 1
         while True:
             number += STEP
-            _restore(box, start)
-            if _run_killed(box, number, new) != -signal.SIGKILL:
+            _restore(sandbox, start)
+            if _run_killed(sandbox, number, new) != -signal.SIGKILL:
                 break
-            _check_modes(box)
+            _check_modes(sandbox)
             shutil.rmtree(killed, ignore_errors=True)
-            shutil.copytree(box.postfix_dir, killed)
+            shutil.copytree(sandbox.postfix_dir, killed)
             for state, machine in expected:
-                _restore(box, killed)
-                apply(box, state)
-                assert machine_of(box) == machine
+                _restore(sandbox, killed)
+                apply(sandbox, state)
+                assert machine_of(sandbox) == machine
     assert number > OPERATIONS_MIN
-    assert machine_of(box) == expected[0][1]
+    assert machine_of(sandbox) == expected[0][1]
 
 
-def _restore(box: Box, kept: Path) -> None:
-    shutil.rmtree(box.postfix_dir)
-    shutil.copytree(kept, box.postfix_dir)
+def _restore(sandbox: Sandbox, kept: Path) -> None:
+    shutil.rmtree(sandbox.postfix_dir)
+    shutil.copytree(kept, sandbox.postfix_dir)

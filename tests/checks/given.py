@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from dms_relay.checks.rules import Finding
-    from tests.support.sandbox import Box
+    from tests.support.sandbox import Sandbox
 
-    Run = Callable[[Box], Iterable[Finding]]
+    Run = Callable[[Sandbox], Iterable[Finding]]
 
 RELAYMAP, LOGINS, MAIN = "postfix-relaymap.cf", "postfix-sasl-password.cf", "postfix-main.cf"
 YAML, ENV_FILE, ACCOUNTS = "relay.yaml", "relay.env", "postfix-accounts.cf"
@@ -38,22 +38,22 @@ class Case:
     silent: Run
 
 
-def write(box: Box, files: Mapping[str, str], mode: int = PRIVATE) -> None:
+def write(sandbox: Sandbox, files: Mapping[str, str], mode: int = PRIVATE) -> None:
     """Write inputs, each with these permission bits."""
     for name, text in files.items():
-        box.write(name, text).chmod(mode)
+        sandbox.write(name, text).chmod(mode)
 
 
-def findings(box: Box, env: Mapping[str, str]) -> tuple[Finding, ...]:
-    """Give what is found in a box as it is."""
-    return check(Paths(box.config_dir, box.postfix_dir), env).findings
+def findings(sandbox: Sandbox, env: Mapping[str, str]) -> tuple[Finding, ...]:
+    """Return what is found in a sandbox as it is."""
+    return check(Paths(sandbox.config_dir, sandbox.postfix_dir), env).findings
 
 
 def given(files: Mapping[str, str], *envs: Mapping[str, str], mode: int = PRIVATE) -> Run:
-    """Give what is found with these inputs, and the environment of all ``envs`` together."""
+    """Return what is found with these inputs, and the environment of all ``envs`` together."""
 
-    def run(box: Box) -> Iterable[Finding]:
-        write(box, files, mode)
-        return findings(box, {name: value for env in envs for name, value in env.items()})
+    def run(sandbox: Sandbox) -> Iterable[Finding]:
+        write(sandbox, files, mode)
+        return findings(sandbox, {name: value for env in envs for name, value in env.items()})
 
     return run

@@ -6,8 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dms_relay.checks.context import examine
 from dms_relay.checks.machine import SASL_DIRECTORIES, check_machine
-from dms_relay.checks.subject import examine
 from dms_relay.model import Paths
 from tests.checks.given import (
     DEFAULT,
@@ -30,117 +30,117 @@ from tests.support.sandbox import BASE_MAIN_CF
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from dms_relay.checks.context import CheckContext
     from dms_relay.checks.rules import Finding
-    from dms_relay.checks.subject import Subject
     from tests.checks.given import Run
-    from tests.support.sandbox import Box
+    from tests.support.sandbox import Sandbox
 
 FULL = {**DEFAULT, **LOGIN}
 LIST = {"DEFAULT_RELAY_HOST": "[r.test], [s.test]"}
 A_OPTED_OUT = {RELAYMAP: "@a.test\n", "vhost": "a.test\nb.test\n"}
 
 
-def applied(change: Callable[[Box], object], after: Mapping[str, str] = FULL) -> Run:
-    """Give what is found where somebody changes something after an ``apply``."""
+def applied(change: Callable[[Sandbox], object], after: Mapping[str, str] = FULL) -> Run:
+    """Return what is found where somebody changes something after an ``apply``."""
 
-    def run(box: Box) -> Iterable[Finding]:
-        box.apply(**FULL)
-        change(box)
-        return findings(box, after)
+    def run(sandbox: Sandbox) -> Iterable[Finding]:
+        sandbox.apply(**FULL)
+        change(sandbox)
+        return findings(sandbox, after)
 
     return run
 
 
-def edited(old: str, new: str) -> Callable[[Box], object]:
-    """Give a change of main.cf by hand."""
+def edited(old: str, new: str) -> Callable[[Sandbox], object]:
+    """Return a change of main.cf by hand."""
 
-    def change(box: Box) -> None:
-        text = box.main_cf.read_text()
+    def change(sandbox: Sandbox) -> None:
+        text = sandbox.main_cf.read_text()
         assert old in text
-        box.write_main_cf(text.replace(old, new))
+        sandbox.write_main_cf(text.replace(old, new))
 
     return change
 
 
-def nothing(_box: Box) -> None:
+def nothing(_box: Sandbox) -> None:
     """Change nothing."""
 
 
 def main_cf(text: str, files: Mapping[str, str], *envs: Mapping[str, str], old: str = "relayhost =\n") -> Run:
-    """Give what is found where main.cf had ``text`` in place of something before us."""
+    """Return what is found where main.cf had ``text`` in place of something before us."""
 
-    def run(box: Box) -> Iterable[Finding]:
-        box.write_main_cf(BASE_MAIN_CF.replace(old, text))
-        return given(files, *envs)(box)
+    def run(sandbox: Sandbox) -> Iterable[Finding]:
+        sandbox.write_main_cf(BASE_MAIN_CF.replace(old, text))
+        return given(files, *envs)(sandbox)
 
     return run
 
 
 def master_cf(text: str) -> Run:
-    """Give what is found where master.cf has a service more."""
+    """Return what is found where master.cf has a service more."""
 
-    def run(box: Box) -> Iterable[Finding]:
-        (box.postfix_dir / "master.cf").write_text(MASTER_CF + text)
-        return findings(box, {**FULL, **TRANSPORTS})
+    def run(sandbox: Sandbox) -> Iterable[Finding]:
+        (sandbox.postfix_dir / "master.cf").write_text(MASTER_CF + text)
+        return findings(sandbox, {**FULL, **TRANSPORTS})
 
     return run
 
 
 def on(files: Mapping[str, str], *envs: Mapping[str, str], sasl: Iterable[str] = SASL_DIRECTORIES, **asked: str) -> Run:
-    """Give what is found on a machine whose Postfix says something else than this one's."""
+    """Return what is found on a machine whose Postfix says something else than this one's."""
 
-    def run(box: Box) -> Iterable[Finding]:
-        (box.postfix_dir / "master.cf").write_text(MASTER_CF)
-        write(box, files)
+    def run(sandbox: Sandbox) -> Iterable[Finding]:
+        (sandbox.postfix_dir / "master.cf").write_text(MASTER_CF)
+        write(sandbox, files)
         env = {name: value for one in envs for name, value in one.items()}
-        subject = examine(Paths(box.config_dir, box.postfix_dir), env).subject
-        assert subject
-        return list(check_machine(_saying(subject, asked), sasl))
+        context = examine(Paths(sandbox.config_dir, sandbox.postfix_dir), env).context
+        assert context
+        return list(check_machine(_saying(context, asked), sasl))
 
     return run
 
 
-def _saying(subject: Subject, asked: Mapping[str, str]) -> Subject:
-    assert subject.machine
-    return replace(subject, machine=replace(subject.machine, asked={**subject.machine.asked, **asked}))
+def _saying(context: CheckContext, asked: Mapping[str, str]) -> CheckContext:
+    assert context.machine
+    return replace(context, machine=replace(context.machine, asked={**context.machine.asked, **asked}))
 
 
 def mechanisms(*names: str, env: Mapping[str, str] = FULL, sasl_type: str = "cyrus") -> Run:
-    """Give what is found where Cyrus SASL's directory holds these files."""
+    """Return what is found where Cyrus SASL's directory holds these files."""
 
-    def run(box: Box) -> Iterable[Finding]:
-        directory = box.config_dir.with_name("lib") / "arch/sasl2"
+    def run(sandbox: Sandbox) -> Iterable[Finding]:
+        directory = sandbox.config_dir.with_name("lib") / "arch/sasl2"
         directory.mkdir(parents=True)
         for name in names:
             (directory / name).touch()
-        return on({}, env, sasl=[str(directory.parents[1] / "*/sasl2")], smtp_sasl_type=sasl_type)(box)
+        return on({}, env, sasl=[str(directory.parents[1] / "*/sasl2")], smtp_sasl_type=sasl_type)(sandbox)
 
     return run
 
 
-def no_main_cf(box: Box) -> Iterable[Finding]:
-    """Give what is found where no Postfix is installed."""
-    box.main_cf.unlink()
-    return findings(box, FULL)
+def no_main_cf(sandbox: Sandbox) -> Iterable[Finding]:
+    """Return what is found where no Postfix is installed."""
+    sandbox.main_cf.unlink()
+    return findings(sandbox, FULL)
 
 
-def damaged_memory(box: Box) -> Iterable[Finding]:
-    """Give what is found where our memory is no JSON."""
-    (box.postfix_dir / "dms-relay.state.json").write_text("{")
-    return findings(box, FULL)
+def damaged_memory(sandbox: Sandbox) -> Iterable[Finding]:
+    """Return what is found where our memory is no JSON."""
+    (sandbox.postfix_dir / "dms-relay.state.json").write_text("{")
+    return findings(sandbox, FULL)
 
 
-def _to_0644(box: Box) -> None:
-    (box.postfix_dir / "sasl_passwd").chmod(0o644)
+def _to_0644(sandbox: Sandbox) -> None:
+    (sandbox.postfix_dir / "sasl_passwd").chmod(0o644)
 
 
-def _written_anew(box: Box) -> None:
-    (box.postfix_dir / "sasl_passwd").write_text("[r.test]:587\tother:login\n")
-    _to_0644(box)
+def _written_anew(sandbox: Sandbox) -> None:
+    (sandbox.postfix_dir / "sasl_passwd").write_text("[r.test]:587\tother:login\n")
+    _to_0644(sandbox)
 
 
-def _by_hand(box: Box) -> None:
-    (box.postfix_dir / "sasl_passwd").write_text("x y:z\n")
+def _by_hand(sandbox: Sandbox) -> None:
+    (sandbox.postfix_dir / "sasl_passwd").write_text("x y:z\n")
 
 
 CASES = (

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from dms_relay.checks.rules import Finding
     from tests.checks.given import Run
-    from tests.support.sandbox import Box
+    from tests.support.sandbox import Sandbox
 
 USER = {"RELAY_USER": "u"}
 AT_R = {LOGINS: f"[r.test]:587 u:{SECRET}\n"}
@@ -34,46 +34,46 @@ STATIC = {MAIN: f"smtp_sasl_password_maps = static:u:{SECRET}\n"}
 
 
 def secret_file(mode: int, *, variable: str = "RELAY_PASSWORD__FILE") -> Run:
-    """Give what is found where a variable names a file that holds the password."""
+    """Return what is found where a variable names a file that holds the password."""
 
-    def run(box: Box) -> Iterable[Finding]:
-        path = box.write("secret", SECRET)
+    def run(sandbox: Sandbox) -> Iterable[Finding]:
+        path = sandbox.write("secret", SECRET)
         path.chmod(mode)
-        return findings(box, {**DEFAULT, **USER, variable: str(path)})
+        return findings(sandbox, {**DEFAULT, **USER, variable: str(path)})
 
     return run
 
 
 def secret_of_yaml(mode: int) -> Run:
-    """Give what is found where relay.yaml names a file that holds the password, for two relays."""
+    """Return what is found where relay.yaml names a file that holds the password, for two relays."""
 
-    def run(box: Box) -> Iterable[Finding]:
-        path = box.write("secret", SECRET)
+    def run(sandbox: Sandbox) -> Iterable[Finding]:
+        path = sandbox.write("secret", SECRET)
         path.chmod(mode)
-        write(box, {YAML: _YAML.format(f"password_file: {path}")})
-        return findings(box, {})
+        write(sandbox, {YAML: _YAML.format(f"password_file: {path}")})
+        return findings(sandbox, {})
 
     return run
 
 
 def file_in_relay_env(mode: int) -> Run:
-    """Give what is found where relay.env names a file that holds the password; relay.env itself is no secret then."""
+    """Return what is found where relay.env names a file that holds the password; relay.env itself is no secret then."""
 
-    def run(box: Box) -> Iterable[Finding]:
-        path = box.write("secret", SECRET)
+    def run(sandbox: Sandbox) -> Iterable[Finding]:
+        path = sandbox.write("secret", SECRET)
         path.chmod(mode)
-        write(box, {ENV_FILE: f"RELAY_USER=u\nRELAY_PASSWORD_FILE={path}\n"}, 0o644)
-        return findings(box, DEFAULT)
+        write(sandbox, {ENV_FILE: f"RELAY_USER=u\nRELAY_PASSWORD_FILE={path}\n"}, 0o644)
+        return findings(sandbox, DEFAULT)
 
     return run
 
 
 def public_main_cf(files: dict[str, str], mode: int) -> Run:
-    """Give what is found where every user may read main.cf, or not."""
+    """Return what is found where every user may read main.cf, or not."""
 
-    def run(box: Box) -> Iterable[Finding]:
-        box.main_cf.chmod(mode)
-        return given(files, DEFAULT, LOGIN)(box)
+    def run(sandbox: Sandbox) -> Iterable[Finding]:
+        sandbox.main_cf.chmod(mode)
+        return given(files, DEFAULT, LOGIN)(sandbox)
 
     return run
 

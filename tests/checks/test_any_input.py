@@ -12,7 +12,7 @@ from dms_relay.checks.rules import RULES
 from tests.sources.test_any_input import FILES, SECRET, contents, environments
 
 if TYPE_CHECKING:
-    from tests.support.sandbox import Box
+    from tests.support.sandbox import Sandbox
 
 PROPERTY = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 #: The rules of merging that another rule says better, or that is not so (``checks.routes.is_contradicted``).
@@ -23,14 +23,14 @@ REPLACED = frozenset({"relay-without-login", "no-login", "implicit-tls-port"})
 @given(
     st.dictionaries(st.sampled_from(FILES), contents, max_size=4), environments, st.sampled_from(["maps", "transports"])
 )
-def test_any_input(box: Box, files: dict[str, bytes], env: dict[str, str], routing: str) -> None:
+def test_any_input(sandbox: Sandbox, files: dict[str, bytes], env: dict[str, str], routing: str) -> None:
     """Where inputs cannot be used, its exit code is that of ``plan``; all that ``plan`` says is among the findings."""
     for name in FILES:
-        box.write(name, files.get(name, b"")).unlink()
+        sandbox.write(name, files.get(name, b"")).unlink()
     for name, content in files.items():
-        box.write(name, content)
+        sandbox.write(name, content)
     env = {**env, "RELAY_ROUTING": routing, "LOG_FORMAT": "json", "LOG_LEVEL": "info"}
-    plan, result = box.run("plan", env=env), box.run("check", "--json", env=env)
+    plan, result = sandbox.run("plan", env=env), sandbox.run("check", "--json", env=env)
     event(f"exit code {plan.code}")
     found = json.loads(result.out)["findings"]
     assert result.code == plan.code if plan.code else result.code in {0, 1}

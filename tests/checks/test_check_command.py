@@ -13,7 +13,7 @@ import pytest
 from tests.checks.given import DEFAULT, ENV_FILE, HOST, LOGIN, LOGINS, MAIN, RELAYMAP, SECRET, YAML, write
 
 if TYPE_CHECKING:
-    from tests.support.sandbox import Box
+    from tests.support.sandbox import Sandbox
 
 FULL = {**DEFAULT, **LOGIN}
 TEXT = """\
@@ -30,31 +30,31 @@ set RELAY_PASSWORD__FILE in its place
 """
 
 
-def put_all_kinds(box: Box) -> dict[str, str]:
+def put_all_kinds(sandbox: Sandbox) -> dict[str, str]:
     """Write inputs of which an error, a warning and a note are true, apply them, and give the environment."""
-    write(box, {LOGINS: f"[h.test]:587 u:{SECRET}\n@b.test u:{SECRET}\n", "vhost": "a.test\n"})
+    write(sandbox, {LOGINS: f"[h.test]:587 u:{SECRET}\n@b.test u:{SECRET}\n", "vhost": "a.test\n"})
     env = {**HOST, **LOGIN}
-    box.apply(**env)
+    sandbox.apply(**env)
     return env
 
 
-def version_of(box: Box) -> str:
-    """Give the version of Postfix, as ``--json`` has it."""
-    return str(json.loads(box.run("check", "--json").out)["machine"]["postfix"])
+def version_of(sandbox: Sandbox) -> str:
+    """Return the version of Postfix, as ``--json`` has it."""
+    return str(json.loads(sandbox.run("check", "--json").out)["machine"]["postfix"])
 
 
-def test_text(box: Box, tmp_path: Path) -> None:
+def test_text(sandbox: Sandbox, tmp_path: Path) -> None:
     """Two lines for each finding, errors first, and a last one with the numbers and with what was looked at."""
-    env = put_all_kinds(box)
-    result = box.run("check", env=env)
-    expected = TEXT.replace("VERSION", version_of(box)).replace("HERE", str(tmp_path))
+    env = put_all_kinds(sandbox)
+    result = sandbox.run("check", env=env)
+    expected = TEXT.replace("VERSION", version_of(sandbox)).replace("HERE", str(tmp_path))
     assert (result.out, result.err, result.code) == (expected, "", 1)
 
 
-def test_json(box: Box) -> None:
+def test_json(sandbox: Sandbox) -> None:
     """``--json`` has the same as one object, with what was looked at."""
-    env = put_all_kinds(box)
-    result = box.run("check", "--json", env=env)
+    env = put_all_kinds(sandbox)
+    result = sandbox.run("check", "--json", env=env)
     document = json.loads(result.out)
     assert [(f["severity"], f["id"], f["origin"]) for f in document["findings"]] == [
         ("error", "login-for-strangers", f"{LOGINS}:2"),
@@ -63,16 +63,20 @@ def test_json(box: Box) -> None:
     ]
     assert document["findings"][2]["remedy"] == "set RELAY_PASSWORD__FILE in its place"
     assert document["counts"] == {"errors": 1, "warnings": 1, "notes": 1}
-    assert document["inputs"] == {"directory": str(box.config_dir), "usable": True}
-    assert document["machine"] == {"directory": str(box.postfix_dir), "looked_at": True, "postfix": version_of(box)}
+    assert document["inputs"] == {"directory": str(sandbox.config_dir), "usable": True}
+    assert document["machine"] == {
+        "directory": str(sandbox.postfix_dir),
+        "looked_at": True,
+        "postfix": version_of(sandbox),
+    }
     assert (result.err, result.code) == ("", 1)
 
 
-def test_nothing_found(box: Box) -> None:
+def test_nothing_found(sandbox: Sandbox) -> None:
     """Where all is right it says so, and in its exit code."""
-    write(box, {LOGINS: f"[r.test]:587 u:{SECRET}\n"})
-    box.apply(**DEFAULT)
-    result = box.run("check", "--strict", env=DEFAULT)
+    write(sandbox, {LOGINS: f"[r.test]:587 u:{SECRET}\n"})
+    sandbox.apply(**DEFAULT)
+    result = sandbox.run("check", "--strict", env=DEFAULT)
     assert (result.out.partition(" (")[0], result.code) == ("nothing found", 0)
 
 
@@ -87,16 +91,16 @@ def test_nothing_found(box: Box) -> None:
         ({**LOGIN, "DEFAULT_RELAY_HOST": "[r.test]:465"}, True, 1),
     ],
 )
-def test_exit_code(box: Box, env: dict[str, str], code: int, *, is_strict: bool) -> None:
+def test_exit_code(sandbox: Sandbox, env: dict[str, str], code: int, *, is_strict: bool) -> None:
     """An error counts, a warning with ``--strict``, a note never."""
-    box.apply(**env)
-    assert box.run("check", *["--strict"] * is_strict, env=env).code == code
+    sandbox.apply(**env)
+    assert sandbox.run("check", *["--strict"] * is_strict, env=env).code == code
 
 
-def test_wrong_inputs(box: Box) -> None:
+def test_wrong_inputs(sandbox: Sandbox) -> None:
     """Where inputs cannot be used, all that is wrong stands on standard output, once, and the exit code is that of apply."""
-    write(box, {RELAYMAP: "@a.test [r.test\n x@b.test [s.test]\n", LOGINS: f"@a.test {SECRET}\n"}, 0o644)
-    result = box.run("check", "--json", env={"RELAY_PASS": "x"})
+    write(sandbox, {RELAYMAP: "@a.test [r.test\n x@b.test [s.test]\n", LOGINS: f"@a.test {SECRET}\n"}, 0o644)
+    result = sandbox.run("check", "--json", env={"RELAY_PASS": "x"})
     document = json.loads(result.out)
     assert [(f["severity"], f["id"], f["origin"]) for f in document["findings"]] == [
         ("error", "wrong-input", f"{RELAYMAP}:1"),
@@ -107,32 +111,32 @@ def test_wrong_inputs(box: Box) -> None:
     assert document["inputs"]["usable"] is False
     assert document["machine"]["looked_at"] is False
     assert (result.err, result.code) == ("", os.EX_CONFIG)
-    assert box.run("check", env={"RELAY_USER__FILE": "/nowhere"}).code == os.EX_CONFIG
+    assert sandbox.run("check", env={"RELAY_USER__FILE": "/nowhere"}).code == os.EX_CONFIG
 
 
-def test_a_missing_input(box: Box) -> None:
+def test_a_missing_input(sandbox: Sandbox) -> None:
     """Where all that is wrong is a file that cannot be read, the exit code says that."""
-    result = box.run("check", env={"RELAY_USER__FILE": "/nowhere"})
+    result = sandbox.run("check", env={"RELAY_USER__FILE": "/nowhere"})
     assert result.code == os.EX_NOINPUT
     assert "env RELAY_USER__FILE\n         the file it names cannot be read" in result.out
-    assert result.out.endswith(f"(looked at {box.config_dir}, not Postfix itself)\n")
+    assert result.out.endswith(f"(looked at {sandbox.config_dir}, not Postfix itself)\n")
 
 
-def test_no_postfix(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_postfix(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where Postfix's programs are not there, the inputs alone are looked at, and a note says so."""
     monkeypatch.setenv("PATH", "/nowhere")
-    document = json.loads(box.run("check", "--json", "--strict", env={**LOGIN, "DEFAULT_RELAY_HOST": "r.test"}).out)
+    document = json.loads(sandbox.run("check", "--json", "--strict", env={**LOGIN, "DEFAULT_RELAY_HOST": "r.test"}).out)
     assert [(f["severity"], f["id"], f["origin"]) for f in document["findings"]] == [
         ("warning", "mx-lookup-with-login", "env DEFAULT_RELAY_HOST"),
-        ("note", "machine-not-looked-at", str(box.postfix_dir)),
+        ("note", "machine-not-looked-at", str(sandbox.postfix_dir)),
         ("note", "secret-in-environment", "env RELAY_PASSWORD"),
     ]
-    assert document["machine"] == {"directory": str(box.postfix_dir), "looked_at": False, "postfix": None}
+    assert document["machine"] == {"directory": str(sandbox.postfix_dir), "looked_at": False, "postfix": None}
 
 
-def test_another_user(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_user(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """What this user may not read is no fault of the machine; root, as whom the tests may run, is refused nothing."""
-    box.apply(**DEFAULT)
+    sandbox.apply(**DEFAULT)
     read = Path.read_bytes
 
     def refuse(path: Path) -> bytes:
@@ -141,25 +145,25 @@ def test_another_user(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
         return read(path)
 
     monkeypatch.setattr(Path, "read_bytes", refuse)
-    result = box.run("check", env={**DEFAULT, **LOGIN})
+    result = sandbox.run("check", env={**DEFAULT, **LOGIN})
     assert "machine-not-looked-at" in result.out
     assert "dms-relay.state.json cannot be read: Permission denied -- run as root" in result.out
     assert result.code == 0
 
 
-def test_nothing_is_written(box: Box) -> None:
+def test_nothing_is_written(sandbox: Sandbox) -> None:
     """Neither Postfix's directory nor the inputs are touched."""
-    env = put_all_kinds(box)
-    before = box.snapshot()
-    box.run("check", env=env)
-    box.run("check", "--json", env={})
-    assert box.snapshot() == before
+    env = put_all_kinds(sandbox)
+    before = sandbox.snapshot()
+    sandbox.run("check", env=env)
+    sandbox.run("check", "--json", env={})
+    assert sandbox.snapshot() == before
 
 
-def test_no_password_is_shown(box: Box) -> None:
+def test_no_password_is_shown(sandbox: Sandbox) -> None:
     """Whatever holds a password, in whatever way it is wrong: none is shown, by no finding."""
     write(
-        box,
+        sandbox,
         {
             LOGINS: f"@a.test u:{SECRET}\n[x.test] u:{SECRET}\n",
             MAIN: f"smtp_sasl_password_maps = static:u:{SECRET}\nsmtp_tls_security_level = may\n",
@@ -168,28 +172,30 @@ def test_no_password_is_shown(box: Box) -> None:
         },
         0o644,
     )
-    box.apply(**HOST)
-    box.write_main_cf(box.main_cf.read_text().replace("static:u:", "static:v:"))
+    sandbox.apply(**HOST)
+    sandbox.write_main_cf(sandbox.main_cf.read_text().replace("static:u:", "static:v:"))
     for command in (["check"], ["check", "--json"]):
-        result = box.run(*command, env=HOST)
+        result = sandbox.run(*command, env=HOST)
         assert "parameter-changed" in result.out
         assert SECRET not in result.out + result.err
 
 
-def test_no_password_of_relay_yaml_is_shown(box: Box) -> None:
+def test_no_password_of_relay_yaml_is_shown(sandbox: Sandbox) -> None:
     """The same where relay.yaml is wrong."""
     write(
-        box, {YAML: f"version: 1\nrelays:\n  r: {{host: r.test, login: {{username: u, pasword: {SECRET}}}}}\n"}, 0o644
+        sandbox,
+        {YAML: f"version: 1\nrelays:\n  r: {{host: r.test, login: {{username: u, pasword: {SECRET}}}}}\n"},
+        0o644,
     )
-    result = box.run("check")
+    result = sandbox.run("check")
     assert result.code == os.EX_CONFIG
     assert SECRET not in result.out + result.err
 
 
-def test_main_cf_that_postfix_cannot_read(box: Box) -> None:
+def test_main_cf_that_postfix_cannot_read(sandbox: Sandbox) -> None:
     """A Postfix that cannot run is an error, and not one that was not looked at."""
-    box.write_main_cf(box.main_cf.read_text() + "this is no setting\n")
-    result = box.run("check", env={"DEFAULT_RELAY_HOST": "[r.test]:587"})
+    sandbox.write_main_cf(sandbox.main_cf.read_text() + "this is no setting\n")
+    result = sandbox.run("check", env={"DEFAULT_RELAY_HOST": "[r.test]:587"})
     assert result.code == 1
     assert "error    machine-unreadable" in result.out
     assert "postconf -x failed" in result.out

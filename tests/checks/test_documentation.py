@@ -13,7 +13,7 @@ from dms_relay.commands.check import lines_of
 from tests.checks.test_rules import CASES
 
 if TYPE_CHECKING:
-    from tests.support.sandbox import Box
+    from tests.support.sandbox import Sandbox
 
 DOCUMENT = (Path(__file__).parents[2] / "docs/checks.md").read_text("utf-8")
 SECTIONS = {
@@ -40,9 +40,9 @@ def test_meaning_and_remedy(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", RULES)
-def test_example(box: Box, tmp_path: Path, name: str) -> None:
+def test_example(sandbox: Sandbox, tmp_path: Path, name: str) -> None:
     """Each example is what is printed of the rule's first case, to the letter."""
     case = next(case for case in CASES if case.rule == name)
-    finding = next(finding for finding in case.fires(box) if finding.rule == name)
+    finding = next(finding for finding in case.fires(sandbox) if finding.rule == name)
     example = "\n".join(f"    {line}" for line in lines_of(finding)).replace(str(tmp_path), "")
     assert example in SECTIONS[name][1]

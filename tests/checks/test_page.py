@@ -11,7 +11,7 @@ from tests.checks.given import ACCOUNTS, LOGINS, RELAYMAP, SECRET, findings, wri
 from tests.support.sandbox import DATA
 
 if TYPE_CHECKING:
-    from tests.support.sandbox import Box
+    from tests.support.sandbox import Sandbox
 
 #: The two files, as docker-mailserver's page "Mail Forwarding | Relay Hosts" has them.
 PAGE = {
@@ -41,54 +41,54 @@ CASES = json.loads((DATA / "relay-sh-cases.json").read_text("utf-8"))
 FOUND = json.loads((DATA / "check-of-relay-sh-cases.json").read_text("utf-8"))
 
 
-def found_on_page(box: Box, env: dict[str, str]) -> list[tuple[str, str]]:
-    """Give what is found once the page's examples are applied."""
-    box.apply(**env)
-    return [(finding.rule, str(finding.origin)) for finding in findings(box, env)]
+def found_on_page(sandbox: Sandbox, env: dict[str, str]) -> list[tuple[str, str]]:
+    """Return what is found once the page's examples are applied."""
+    sandbox.apply(**env)
+    return [(finding.rule, str(finding.origin)) for finding in findings(sandbox, env)]
 
 
-def test_login_in_the_file(box: Box) -> None:
+def test_login_in_the_file(sandbox: Sandbox) -> None:
     """With the login at ``RELAY_HOST`` in the file, two things are true of the examples, and nothing else is said."""
-    write(box, {**PAGE, LOGINS: f"{PAGE[LOGINS]}[smtp.relay-service.com]:25 me:{SECRET}\n"})
-    assert found_on_page(box, RELAY_HOST) == TRUE
+    write(sandbox, {**PAGE, LOGINS: f"{PAGE[LOGINS]}[smtp.relay-service.com]:25 me:{SECRET}\n"})
+    assert found_on_page(sandbox, RELAY_HOST) == TRUE
 
 
-def test_login_in_a_secret_file(box: Box) -> None:
+def test_login_in_a_secret_file(sandbox: Sandbox) -> None:
     """The same with ``RELAY_USER`` and a file that holds the password."""
-    write(box, {**PAGE, "secret": SECRET})
-    env = {**RELAY_HOST, "RELAY_USER": "me", "RELAY_PASSWORD__FILE": str(box.config_dir / "secret")}
-    assert found_on_page(box, env) == TRUE
+    write(sandbox, {**PAGE, "secret": SECRET})
+    env = {**RELAY_HOST, "RELAY_USER": "me", "RELAY_PASSWORD__FILE": str(sandbox.config_dir / "secret")}
+    assert found_on_page(sandbox, env) == TRUE
 
 
-def test_login_in_the_environment(box: Box) -> None:
+def test_login_in_the_environment(sandbox: Sandbox) -> None:
     """The password in the environment is what the page itself calls a risk; that is worth a note."""
-    write(box, PAGE)
+    write(sandbox, PAGE)
     env = {**RELAY_HOST, "RELAY_USER": "me", "RELAY_PASSWORD": SECRET}
-    assert found_on_page(box, env) == [*TRUE, ("secret-in-environment", "env RELAY_PASSWORD")]
+    assert found_on_page(sandbox, env) == [*TRUE, ("secret-in-environment", "env RELAY_PASSWORD")]
 
 
-def test_the_pages_default_relay(box: Box) -> None:
+def test_the_pages_default_relay(sandbox: Sandbox) -> None:
     """With the page's ``DEFAULT_RELAY_HOST`` in place of it, the opt-out has no effect, which the page says as well."""
-    write(box, {**PAGE, LOGINS: f"{PAGE[LOGINS]}[mail.relay-service.com]:25 me:{SECRET}\n"})
+    write(sandbox, {**PAGE, LOGINS: f"{PAGE[LOGINS]}[mail.relay-service.com]:25 me:{SECRET}\n"})
     expected = [("opt-out-without-effect", f"{RELAYMAP}:5"), ("login-without-relay", f"{LOGINS}:7")]
-    assert found_on_page(box, {"DEFAULT_RELAY_HOST": "[mail.relay-service.com]:25"}) == expected
+    assert found_on_page(sandbox, {"DEFAULT_RELAY_HOST": "[mail.relay-service.com]:25"}) == expected
 
 
-def test_the_pages_ses_login_with_its_relay(box: Box) -> None:
+def test_the_pages_ses_login_with_its_relay(sandbox: Sandbox) -> None:
     """Where Amazon SES is the relay that the login is for, its login is no finding."""
-    write(box, PAGE)
+    write(sandbox, PAGE)
     env = {"RELAY_HOST": "email-smtp.us-west-2.amazonaws.com", "RELAY_PORT": "2587"}
-    assert found_on_page(box, env) == TRUE[:1]
+    assert found_on_page(sandbox, env) == TRUE[:1]
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case["name"] for case in CASES])
-def test_recorded_run(box: Box, case: dict[str, dict[str, str]]) -> None:
+def test_recorded_run(sandbox: Sandbox, case: dict[str, dict[str, str]]) -> None:
     """Each finding was looked at by hand, and is true of the inputs; none that is not is said."""
-    write(box, case["config"])
+    write(sandbox, case["config"])
     if "vhost" in case:
-        write(box, {"vhost": str(case["vhost"])})
-    box.apply(**case["env"])
-    found = findings(box, case["env"])
+        write(sandbox, {"vhost": str(case["vhost"])})
+    sandbox.apply(**case["env"])
+    found = findings(sandbox, case["env"])
     assert [f"{finding.severity} {finding.rule} {finding.origin}" for finding in found] == FOUND[str(case["name"])]
 
 

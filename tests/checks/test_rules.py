@@ -14,7 +14,7 @@ from dms_relay.checks import secrets
 from dms_relay.checks.rules import RULES, SEVERITIES
 from tests.checks import input_cases, machine_cases, secret_cases, user_file_cases, way_cases
 from tests.checks.given import SECRET, Case
-from tests.support.sandbox import Box
+from tests.support.sandbox import Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -26,19 +26,19 @@ _MAKERS = frozenset({"Finding", "Problem", "_Verdict", "_problem", "dropped", "w
 
 
 @pytest.mark.parametrize("case", CASES, ids=[f"{case.rule}-{case.origin}" for case in CASES])
-def test_rule(box: Box, tmp_path: Path, case: Case) -> None:
+def test_rule(sandbox: Sandbox, tmp_path: Path, case: Case) -> None:
     """It fires once, at the place that it is about, in these words; and not where all is as it should be."""
-    found = [finding for finding in case.fires(box) if finding.rule == case.rule]
+    found = [finding for finding in case.fires(sandbox) if finding.rule == case.rule]
     assert [str(finding.origin).replace(str(tmp_path), "HERE") for finding in found] == [case.origin]
     assert case.text in found[0].text
-    other = Box(tmp_path / "silent")
+    other = Sandbox(tmp_path / "silent")
     assert case.rule not in [finding.rule for finding in case.silent(other)]
 
 
 @pytest.mark.parametrize("case", CASES, ids=[f"{case.rule}-{case.origin}" for case in CASES])
-def test_every_finding_can_be_shown(box: Box, case: Case) -> None:
+def test_every_finding_can_be_shown(sandbox: Sandbox, case: Case) -> None:
     """Each is of a rule that is known, is one sentence and one remedy of one line, and holds no password."""
-    for finding in case.fires(box):
+    for finding in case.fires(sandbox):
         line = f"{finding.text} -- {finding.remedy}"
         assert finding.severity in SEVERITIES
         assert finding.text
@@ -61,7 +61,7 @@ def test_every_identifier_is_registered() -> None:
 
 
 def _identifiers(tree: ast.Module) -> Iterator[str]:
-    """Give each identifier that is said in a module: where something is found, or where a ``rule`` is chosen."""
+    """Yield each identifier that is said in a module: where something is found, or where a ``rule`` is chosen."""
     assigned = [node for node in ast.walk(tree) if isinstance(node, (ast.Assign, ast.AnnAssign)) and node.value]
     constants = {ast.unparse(node).partition(" = ")[0]: getattr(node.value, "value", "") for node in assigned}
     for node in assigned:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from dms_relay.checks.rules import Finding
     from tests.checks.given import Run
-    from tests.support.sandbox import Box
+    from tests.support.sandbox import Sandbox
 
 ROUTE = {RELAYMAP: "@a.test [r.test]:587\n"}
 FULL = {**DEFAULT, **LOGIN}
@@ -21,12 +21,12 @@ NO_SMTP = "relay unix - - n - - smtp\n"
 
 
 def postfix(files: Mapping[str, str], *envs: Mapping[str, str], services: str = MASTER_CF, more: str = "") -> Run:
-    """Give what is found with these services, and with ``more`` in main.cf."""
+    """Return what is found with these services, and with ``more`` in main.cf."""
 
-    def run(box: Box) -> Iterable[Finding]:
-        (box.postfix_dir / "master.cf").write_text(services)
-        box.write_main_cf(BASE_MAIN_CF + more)
-        return given(files, *envs)(box)
+    def run(sandbox: Sandbox) -> Iterable[Finding]:
+        (sandbox.postfix_dir / "master.cf").write_text(services)
+        sandbox.write_main_cf(BASE_MAIN_CF + more)
+        return given(files, *envs)(sandbox)
 
     return run
 

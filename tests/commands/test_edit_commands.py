@@ -15,7 +15,7 @@ from tests.support.scene import programs_with
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.support.sandbox import Box
+    from tests.support.sandbox import Sandbox
 
 RELAYMAP = "postfix-relaymap.cf"
 LOGINS = "postfix-sasl-password.cf"
@@ -52,26 +52,26 @@ EDITS = (
         (("add-auth", "a.test", SECRET, SECRET), LOGINS, f"@a.test  {SECRET}:{SECRET}", "@a.test logs in as ********"),
     ],
 )
-def test_add(box: Box, command: tuple[str, ...], name: str, line: str, out: str) -> None:
+def test_add(sandbox: Sandbox, command: tuple[str, ...], name: str, line: str, out: str) -> None:
     """The line is written and the fact is said; a second time nothing is written, and it says so."""
-    first, second = box.run(*command, "--no-apply"), box.run(*command, "--no-apply")
+    first, second = sandbox.run(*command, "--no-apply"), sandbox.run(*command, "--no-apply")
     assert (first.code, first.out) == (0, f"{name}: {out}\n")
     assert (second.code, second.out) == (0, f"already so: {out}\n")
-    assert (box.config_dir / name).read_text() == f"{line}\n"
+    assert (sandbox.config_dir / name).read_text() == f"{line}\n"
     assert SECRET not in first.out + first.err + second.out + second.err
-    assert sorted(path.name for path in box.config_dir.iterdir()) == [name]
-    assert box.table("relayhost_map") is None
+    assert sorted(path.name for path in sandbox.config_dir.iterdir()) == [name]
+    assert sandbox.table("relayhost_map") is None
 
 
 @pytest.mark.parametrize(("command", "name"), [("remove-domain", RELAYMAP), ("remove-auth", LOGINS)])
-def test_remove(box: Box, command: str, name: str) -> None:
+def test_remove(sandbox: Sandbox, command: str, name: str) -> None:
     """Every line of the key goes; a second time, and where there is no file, it is so already."""
-    assert box.run(command, "a.test", "--no-apply").out.startswith("already so: ")
-    assert list(box.config_dir.iterdir()) == []
-    box.write(name, "# c\n@a.test x:y\n@A.TEST\n@b.test x:y\n")
-    assert box.run(command, "a.test", "--no-apply").out.startswith(f"{name}: ")
-    assert box.run(command, "a.test", "--no-apply").out.startswith("already so: ")
-    assert (box.config_dir / name).read_text() == "# c\n@b.test x:y\n"
+    assert sandbox.run(command, "a.test", "--no-apply").out.startswith("already so: ")
+    assert list(sandbox.config_dir.iterdir()) == []
+    sandbox.write(name, "# c\n@a.test x:y\n@A.TEST\n@b.test x:y\n")
+    assert sandbox.run(command, "a.test", "--no-apply").out.startswith(f"{name}: ")
+    assert sandbox.run(command, "a.test", "--no-apply").out.startswith("already so: ")
+    assert (sandbox.config_dir / name).read_text() == "# c\n@b.test x:y\n"
 
 
 ORDER = "write domain, host and port in this order: example.com smtp.example.com 587"
@@ -82,45 +82,45 @@ UNIX = "save the file with line ends of Unix (LF) or Windows (CRLF)"
     ("nexthop", "remedy"),
     [("[r.test]:587", "for the relay write [r.test]:587"), ("r.test", "for the relay, edit it by hand")],
 )
-def test_a_relay_where_a_sender_is_meant(box: Box, nexthop: str, remedy: str) -> None:
+def test_a_relay_where_a_sender_is_meant(sandbox: Sandbox, nexthop: str, remedy: str) -> None:
     """A name alone is a sender's domain; where it is a relay's host, a warning says how to name the relay."""
-    result = box.run("add-auth", "R.test", "user", SECRET, "--no-apply", env={"DEFAULT_RELAY_HOST": nexthop})
+    result = sandbox.run("add-auth", "R.test", "user", SECRET, "--no-apply", env={"DEFAULT_RELAY_HOST": nexthop})
     text = "DOMAIN: r.test is a relay here; this is the login of its senders"
     assert f"{text} -- {remedy}" in of_level(result, "warn")
-    other = box.run("add-auth", "s.test", "user", SECRET, "--no-apply", env={"DEFAULT_RELAY_HOST": nexthop})
+    other = sandbox.run("add-auth", "s.test", "user", SECRET, "--no-apply", env={"DEFAULT_RELAY_HOST": nexthop})
     assert text not in other.err
 
 
 @pytest.mark.parametrize("port", ["465", "smtps"])
-def test_implicit_tls(box: Box, port: str) -> None:
+def test_implicit_tls(sandbox: Sandbox, port: str) -> None:
     """Where routes stand in maps, Postfix does not speak it, and a warning says so; with transports it does."""
     text = f"[r.test]:{port} speaks TLS from the first octet, which Postfix does not do here"
-    result = box.run("add-domain", "a.test", "r.test", port)
+    result = sandbox.run("add-domain", "a.test", "r.test", port)
     assert result.code == 0
     assert of_level(result, "warn")[-1].startswith(f"postfix-relaymap.cf:1: {text}")
-    (box.postfix_dir / "master.cf").write_text("")
-    result = box.run("add-domain", "a.test", "r.test", port, env={"RELAY_ROUTING": "transports"})
+    (sandbox.postfix_dir / "master.cf").write_text("")
+    result = sandbox.run("add-domain", "a.test", "r.test", port, env={"RELAY_ROUTING": "transports"})
     assert (result.code, of_level(result, "warn")) == (0, [])
 
 
-def test_beside_relay_yaml(box: Box) -> None:
+def test_beside_relay_yaml(sandbox: Sandbox) -> None:
     """The name of a relay of relay.yaml is no host, and a warning says so; an excluded domain goes directly."""
-    box.write("relay.yaml", "version: 1\nrelays: {mailgun: {host: r.test}}\ndefault: mailgun\n")
-    result = box.run("add-domain", "a.test", "mailgun", "--no-apply")
+    sandbox.write("relay.yaml", "version: 1\nrelays: {mailgun: {host: r.test}}\ndefault: mailgun\n")
+    result = sandbox.run("add-domain", "a.test", "mailgun", "--no-apply")
     text = "mailgun is the name of a relay in relay.yaml; here it is taken for a host"
     assert of_level(result, "warn") == [f"HOST: {text} -- to use that relay, write it below senders in relay.yaml"]
-    assert of_level(box.run("add-domain", "a.test", "r.test", "--no-apply"), "warn") == []
-    result = box.run("add-auth", "r.test", "user", SECRET, "--no-apply")
+    assert of_level(sandbox.run("add-domain", "a.test", "r.test", "--no-apply"), "warn") == []
+    result = sandbox.run("add-auth", "r.test", "user", SECRET, "--no-apply")
     assert "DOMAIN: r.test is a relay here; this is the login of its senders" in result.err
-    assert "@b.test goes directly" in box.run("exclude-domain", "b.test", "--no-apply").out
+    assert "@b.test goes directly" in sandbox.run("exclude-domain", "b.test", "--no-apply").out
 
 
-def test_one_directory_for_both(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_directory_for_both(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where inputs and Postfix's configuration lie together, a run does not wait for its own lock."""
     monkeypatch.setattr("dms_relay.files.READING_TIMEOUT", 1000)
-    directory = str(box.postfix_dir)
+    directory = str(sandbox.postfix_dir)
     assert main(["--config-dir", directory, "--postfix-dir", directory, "add-domain", "a.test", "r.test"], {}) == 0
-    assert box.table("relayhost_map") == {"@a.test": "[r.test]:25"}
+    assert sandbox.table("relayhost_map") == {"@a.test": "[r.test]:25"}
 
 
 @pytest.mark.parametrize(
@@ -128,11 +128,11 @@ def test_one_directory_for_both(box: Box, monkeypatch: pytest.MonkeyPatch) -> No
     [("r.test", "take its line out by hand"), ("[r.test]:587", "remove-auth '[r.test]:587'")],
 )
 @pytest.mark.parametrize("typed", ["R.test", "r.test:25"])
-def test_remove_the_login_at_a_relay_of_that_name(box: Box, key: str, how: str, typed: str) -> None:
+def test_remove_the_login_at_a_relay_of_that_name(sandbox: Sandbox, key: str, how: str, typed: str) -> None:
     """A login stays whose relay has the name that was typed, but another key; a warning says how to remove that one."""
-    box.write(LOGINS, f"{key} u:{SECRET}\n@r.test v:{SECRET}\nr.test:25 w:{SECRET}\n@s.test x:y\n")
-    result = box.run("remove-auth", typed, "--no-apply")
-    assert f"{key} u:{SECRET}\n" in (box.config_dir / LOGINS).read_text()
+    sandbox.write(LOGINS, f"{key} u:{SECRET}\n@r.test v:{SECRET}\nr.test:25 w:{SECRET}\n@s.test x:y\n")
+    result = sandbox.run("remove-auth", typed, "--no-apply")
+    assert f"{key} u:{SECRET}\n" in (sandbox.config_dir / LOGINS).read_text()
     assert f"{LOGINS}: the login at the relay {key} stays -- if you mean that one: {how}" in of_level(result, "warn")
     assert "s.test" not in result.err
 
@@ -199,49 +199,49 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("command", "errors"), WRONG)
-def test_wrong_arguments(box: Box, command: tuple[str, ...], errors: list[str]) -> None:
+def test_wrong_arguments(sandbox: Sandbox, command: tuple[str, ...], errors: list[str]) -> None:
     """Each argument is checked as the core checks its inputs, all at once; the exit code is 2, and nothing is written."""
-    result = box.run(*command)
+    result = sandbox.run(*command)
     assert [line for line in said(result) if line[0] == "error"] == [HEADLINE, *(("error", error) for error in errors)]
     assert (result.code, result.out) == (2, "")
     assert SECRET not in result.err
-    assert list(box.config_dir.iterdir()) == []
+    assert list(sandbox.config_dir.iterdir()) == []
 
 
 @pytest.mark.parametrize("command", EDITS)
-def test_apply_follows(box: Box, command: tuple[str, ...]) -> None:
+def test_apply_follows(sandbox: Sandbox, command: tuple[str, ...]) -> None:
     """After an edit, Postfix has it; also where the file was right already and only ``apply`` was due."""
-    box.write(RELAYMAP, "@a.test  [old.test]:25\n@c.test [c.test]\n")
-    box.write(LOGINS, "@a.test  old:x\n")
-    box.apply()
+    sandbox.write(RELAYMAP, "@a.test  [old.test]:25\n@c.test [c.test]\n")
+    sandbox.write(LOGINS, "@a.test  old:x\n")
+    sandbox.apply()
     for _ in range(2):
-        result = box.run(*command)
+        result = sandbox.run(*command)
         assert result.code == 0
         assert SECRET not in result.out + result.err
-        found = (box.table("relayhost_map"), box.table("sasl_passwd"))
-        assert box.run("plan", "--exit-code").code == 0
-        (box.postfix_dir / "relayhost_map").write_text("")
-        (box.postfix_dir / "sasl_passwd").write_text("")
+        found = (sandbox.table("relayhost_map"), sandbox.table("sasl_passwd"))
+        assert sandbox.run("plan", "--exit-code").code == 0
+        (sandbox.postfix_dir / "relayhost_map").write_text("")
+        (sandbox.postfix_dir / "sasl_passwd").write_text("")
     assert found != ({"@a.test": "[old.test]:25", "@c.test": "[c.test]"}, {"@a.test": "old:x"})
 
 
-def test_what_apply_says_comes_after(box: Box) -> None:
+def test_what_apply_says_comes_after(sandbox: Sandbox) -> None:
     """The edit is said first, then what became of Postfix."""
-    assert box.run("add-domain", "a.test", "r.test").out.splitlines() == [
+    assert sandbox.run("add-domain", "a.test", "r.test").out.splitlines() == [
         f"{RELAYMAP}: @a.test goes through [r.test]:25",
         "applied: 1 table and 1 parameter changed",
     ]
-    assert box.run("add-domain", "a.test", "r.test").out.splitlines() == [
+    assert sandbox.run("add-domain", "a.test", "r.test").out.splitlines() == [
         "already so: @a.test goes through [r.test]:25",
         "nothing to do",
     ]
 
 
-def test_another_problem_is_said_beside_the_edit(box: Box) -> None:
+def test_another_problem_is_said_beside_the_edit(sandbox: Sandbox) -> None:
     """The edit is fine, another line is wrong: both are said, the edit stands, Postfix is as before; exit code 78."""
-    box.write(RELAYMAP, "@b.test [b.test:25\n")
-    before = box.snapshot()
-    result = box.run("add-domain", "a.test", "r.test")
+    sandbox.write(RELAYMAP, "@b.test [b.test:25\n")
+    before = sandbox.snapshot()
+    result = sandbox.run("add-domain", "a.test", "r.test")
     assert result.out == f"{RELAYMAP}: @a.test goes through [r.test]:25\n"
     assert said(result) == [
         (
@@ -251,17 +251,19 @@ def test_another_problem_is_said_beside_the_edit(box: Box) -> None:
         ("error", f'{RELAYMAP}:1: nexthop "[b.test:25" has no closing bracket -- write [b.test]:25'),
     ]
     assert result.code == os.EX_CONFIG
-    assert (box.config_dir / RELAYMAP).read_text() == "@b.test [b.test:25\n@a.test  [r.test]:25\n"
-    assert box.snapshot() == before
-    again = box.run("add-domain", "a.test", "r.test")
+    assert (sandbox.config_dir / RELAYMAP).read_text() == "@b.test [b.test:25\n@a.test  [r.test]:25\n"
+    assert sandbox.snapshot() == before
+    again = sandbox.run("add-domain", "a.test", "r.test")
     assert of_level(again, "error")[0].startswith("Postfix is not changed: the inputs are wrong")
     assert again.code == os.EX_CONFIG
 
 
-def test_a_failing_apply_is_said_beside_the_edit(box: Box, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failing_apply_is_said_beside_the_edit(
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Where a Postfix program fails, the edit stands, and the message says what is to be done."""
     monkeypatch.setenv("PATH", f"{programs_with(tmp_path, postconf='exit 1')}:{os.environ['PATH']}")
-    result = box.run("add-domain", "a.test", "r.test")
+    result = sandbox.run("add-domain", "a.test", "r.test")
     assert result.out == f"{RELAYMAP}: @a.test goes through [r.test]:25\n"
     assert of_level(result, "error") == [
         f"{RELAYMAP} is changed, but Postfix is not: run dms-relay apply once this is mended",
@@ -270,10 +272,10 @@ def test_a_failing_apply_is_said_beside_the_edit(box: Box, tmp_path: Path, monke
     assert result.code == os.EX_UNAVAILABLE
 
 
-def test_a_file_that_cannot_be_edited(box: Box) -> None:
+def test_a_file_that_cannot_be_edited(sandbox: Sandbox) -> None:
     """What stands in the file is said with its name; nothing is written, and apply is not tried."""
-    box.write(RELAYMAP, "@a.test [r.test]:25\r@b.test [r.test]:25\r")
-    result = box.run("add-domain", "a.test", "r.test")
+    sandbox.write(RELAYMAP, "@a.test [r.test]:25\r@b.test [r.test]:25\r")
+    result = sandbox.run("add-domain", "a.test", "r.test")
     assert said(result) == [
         ("error", "wrong inputs, nothing was changed"),
         (
@@ -284,57 +286,57 @@ def test_a_file_that_cannot_be_edited(box: Box) -> None:
     assert (result.code, result.out) == (os.EX_CONFIG, "")
 
 
-def test_a_directory_in_place_of_the_file(box: Box) -> None:
+def test_a_directory_in_place_of_the_file(sandbox: Sandbox) -> None:
     """Docker makes one where the file to mount is not there: exit code 66, with what to do."""
-    (box.config_dir / RELAYMAP).mkdir()
-    result = box.run("add-domain", "a.test", "r.test")
+    (sandbox.config_dir / RELAYMAP).mkdir()
+    result = sandbox.run("add-domain", "a.test", "r.test")
     assert said(result)[0] == ("error", "an input cannot be read, nothing was changed")
     assert said(result)[1][1].startswith(f"{RELAYMAP}: is a directory: a file that is mounted must be there before")
     assert result.code == os.EX_NOINPUT
 
 
-def test_no_configuration_directory(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_configuration_directory(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the default directory is not there, nothing is made in its place: it would be lost with the container."""
-    missing = box.config_dir / "nowhere"
-    monkeypatch.setattr("dms_relay.model.Paths.__init__.__defaults__", (missing, box.postfix_dir))
-    monkeypatch.setattr(box, "arguments", lambda *command: list(command))
-    result = box.run("add-domain", "a.test", "r.test")
+    missing = sandbox.config_dir / "nowhere"
+    monkeypatch.setattr("dms_relay.model.Paths.__init__.__defaults__", (missing, sandbox.postfix_dir))
+    monkeypatch.setattr(sandbox, "arguments", lambda *command: list(command))
+    result = sandbox.run("add-domain", "a.test", "r.test")
     assert said(result) == [
         ("error", f"{missing} is not there -- mount the configuration directory there, or name it with --config-dir")
     ]
     assert result.code == os.EX_CANTCREAT
 
 
-def test_no_apply_where_no_postfix_is_known(box: Box, capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_apply_where_no_postfix_is_known(sandbox: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
     """The files of a container can be edited on a host, whose own Postfix has nothing to do with them."""
-    before = box.snapshot()
+    before = sandbox.snapshot()
     for environ, arguments in (({}, []), ({"MAIL_CONFIG": "/nowhere"}, []), ({}, ["--postfix-dir", "/nowhere"])):
-        code = main(["--config-dir", str(box.config_dir), *arguments, "add-domain", "a.test", "r.test"], environ)
+        code = main(["--config-dir", str(sandbox.config_dir), *arguments, "add-domain", "a.test", "r.test"], environ)
         assert code == 0
         assert capsys.readouterr().out.splitlines()[-1] == (
             "not applied: no Postfix is known to use this directory -- run dms-relay apply where it is"
         )
-    assert box.snapshot() == before
+    assert sandbox.snapshot() == before
 
 
 def test_apply_where_both_are_at_home(
-    box: Box, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """In a container neither directory is named, and ``apply`` follows; so it does where ``MAIL_CONFIG`` names one."""
-    environ = {"MAIL_CONFIG": str(box.postfix_dir)}
-    assert main(["--config-dir", str(box.config_dir), "add-domain", "a.test", "r.test"], environ) == 0
+    environ = {"MAIL_CONFIG": str(sandbox.postfix_dir)}
+    assert main(["--config-dir", str(sandbox.config_dir), "add-domain", "a.test", "r.test"], environ) == 0
     assert "applied: " in capsys.readouterr().out
-    monkeypatch.setattr("dms_relay.model.Paths.__init__.__defaults__", (box.config_dir, box.postfix_dir))
-    assert Paths().config_dir == box.config_dir
+    monkeypatch.setattr("dms_relay.model.Paths.__init__.__defaults__", (sandbox.config_dir, sandbox.postfix_dir))
+    assert Paths().config_dir == sandbox.config_dir
     assert main(["add-domain", "b.test", "r.test"], {}) == 0
     assert "applied: " in capsys.readouterr().out
-    assert box.table("relayhost_map") == {"@a.test": "[r.test]:25", "@b.test": "[r.test]:25"}
+    assert sandbox.table("relayhost_map") == {"@a.test": "[r.test]:25", "@b.test": "[r.test]:25"}
 
 
-def test_no_file_is_made_for_nothing(box: Box) -> None:
+def test_no_file_is_made_for_nothing(sandbox: Sandbox) -> None:
     """An empty relaymap would switch the feature on, so removing what is not there makes no file."""
-    box.run("remove-domain", "a.test")
-    assert list(box.config_dir.iterdir()) == []
+    sandbox.run("remove-domain", "a.test")
+    assert list(sandbox.config_dir.iterdir()) == []
 
 
 @pytest.mark.parametrize("words", [["help"], ["--help"], ["-h"]])

@@ -18,7 +18,7 @@ from tools.tree import actions_of, commands_of, fresh_parser
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.support.sandbox import Box
+    from tests.support.sandbox import Sandbox
 
 TEXTS = ("completion.bash", "completion.zsh", "dms-relay.1")
 SETTINGS = ("DEFAULT_RELAY_HOST", "RELAY_HOST", "RELAY_PORT", "RELAY_USER", "RELAY_PASSWORD")
@@ -28,13 +28,13 @@ HERE = "dms-relay --config-dir 'my config' "
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give a home with a file, and a configuration directory that has a blank in its name."""
+    """Return a home with a file, and a configuration directory that has a blank in its name."""
     return furnished(tmp_path_factory.mktemp("home"))
 
 
 @pytest.fixture(scope="module")
 def bash(home: Path) -> Iterator[Shell]:
-    """Give a bash that has read our completion."""
+    """Yield a bash that has read our completion."""
     with shell("bash", home) as one:
         one.run('eval "$(dms-relay completion bash)"')
         yield one
@@ -42,7 +42,7 @@ def bash(home: Path) -> Iterator[Shell]:
 
 @pytest.fixture(scope="module")
 def zsh(home: Path) -> Iterator[Shell]:
-    """Give a zsh that finds our completion among its functions, where the package installs it."""
+    """Yield a zsh that finds our completion among its functions, where the package installs it."""
     functions = home / "functions"
     functions.mkdir()
     (functions / "_dms-relay").write_text(text_of("completion.zsh"), "utf-8")
@@ -53,7 +53,7 @@ def zsh(home: Path) -> Iterator[Shell]:
 
 @pytest.fixture(params=["bash", "zsh"])
 def prompt(request: pytest.FixtureRequest) -> Shell:
-    """Give each of the two shells."""
+    """Return each of the two shells."""
     found = request.getfixturevalue(request.param)
     assert isinstance(found, Shell)
     return found
@@ -95,9 +95,9 @@ def test_the_texts_do_not_depend_on_the_terminal(monkeypatch: pytest.MonkeyPatch
 @pytest.mark.parametrize(
     ("command", "name"), [("completion bash", TEXTS[0]), ("completion zsh", TEXTS[1]), ("man", TEXTS[2])]
 )
-def test_the_command_prints_the_text(box: Box, command: str, name: str) -> None:
+def test_the_command_prints_the_text(sandbox: Sandbox, command: str, name: str) -> None:
     """``dms-relay completion SHELL`` and ``dms-relay man`` print the file, to the byte."""
-    result = box.run(*command.split())
+    result = sandbox.run(*command.split())
     assert (result.code, result.out, result.err) == (0, f"{text_of(name)}\n", "")
 
 

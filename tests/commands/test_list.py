@@ -11,7 +11,7 @@ import pytest
 from tests.support.console import of_level
 
 if TYPE_CHECKING:
-    from tests.support.sandbox import Box
+    from tests.support.sandbox import Sandbox
 
 RELAYMAP = "postfix-relaymap.cf"
 LOGINS = "postfix-sasl-password.cf"
@@ -130,18 +130,18 @@ CASES = (
 )
 
 
-def prepare(box: Box, case: Case) -> None:
+def prepare(sandbox: Sandbox, case: Case) -> None:
     """Write the inputs."""
     for name, text in ((RELAYMAP, case.relaymap), (LOGINS, case.logins), ("vhost", case.vhost)):
         if text is not None:
-            box.write(name, text)
+            sandbox.write(name, text)
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
-def test_json(box: Box, case: Case) -> None:
+def test_json(sandbox: Sandbox, case: Case) -> None:
     """``--json``: an array of objects, one for each row; no password anywhere."""
-    prepare(box, case)
-    result = box.run("list", "--json", env=case.env)
+    prepare(sandbox, case)
+    result = sandbox.run("list", "--json", env=case.env)
     assert result.code == 0, result.err
     assert json.loads(result.out) == [
         {
@@ -157,10 +157,10 @@ def test_json(box: Box, case: Case) -> None:
 
 
 @pytest.mark.parametrize("case", CASES[1:], ids=[case.name for case in CASES[1:]])
-def test_table(box: Box, case: Case) -> None:
+def test_table(sandbox: Sandbox, case: Case) -> None:
     """A table: a line of titles, and a line for each row, in columns."""
-    prepare(box, case)
-    result = box.run("list", env=case.env)
+    prepare(sandbox, case)
+    result = sandbox.run("list", env=case.env)
     title, *lines = result.out.splitlines()
     assert title.split() == ["SENDER", "RELAY", "LOGIN", "ORIGIN"]
     starts = [title.index(word) for word in title.split()]
@@ -173,50 +173,50 @@ def test_table(box: Box, case: Case) -> None:
     assert SECRET not in result.out + result.err
 
 
-def test_nothing(box: Box) -> None:
+def test_nothing(sandbox: Sandbox) -> None:
     """Where nothing is set, it says so."""
-    assert box.run("list").out == "no relay is set, nor a login\n"
+    assert sandbox.run("list").out == "no relay is set, nor a login\n"
 
 
-def test_warnings_and_errors_are_said(box: Box) -> None:
+def test_warnings_and_errors_are_said(sandbox: Sandbox) -> None:
     """Warnings of the inputs come on standard error; with errors there is no list."""
-    box.write(RELAYMAP, "@a.test\n")
-    result = box.run("list")
+    sandbox.write(RELAYMAP, "@a.test\n")
+    result = sandbox.run("list")
     assert of_level(result, "warn")[1].startswith(f"{RELAYMAP}:1: the opt-out of @a.test has no effect")
-    box.write(RELAYMAP, "@a.test [r.test\n")
-    result = box.run("list")
+    sandbox.write(RELAYMAP, "@a.test [r.test\n")
+    result = sandbox.run("list")
     assert (result.code, result.out) == (78, "")
 
 
-def test_an_operators_own_relayhost(box: Box) -> None:
+def test_an_operators_own_relayhost(sandbox: Sandbox) -> None:
     """A ``relayhost`` in ``postfix-main.cf`` stands for every other sender, whatever is in it."""
-    box.write(LOGINS, f"[o.test]:25 o:{SECRET}\n")
+    sandbox.write(LOGINS, f"[o.test]:25 o:{SECRET}\n")
     for value, rows in {
         "[o.test]:25": [("*", "[o.test]:25", "o")],
         "": [("-", "[o.test]:25", "o")],
         "[o": None,
     }.items():
-        box.write("postfix-main.cf", f"relayhost = {value}\n")
-        result = box.run("list", "--json", env=DEFAULT)
+        sandbox.write("postfix-main.cf", f"relayhost = {value}\n")
+        result = sandbox.run("list", "--json", env=DEFAULT)
         assert result.code == 0, result.err
         if rows:
             found = [(row["sender"] or "-", row["relay"], *row["logins"]) for row in json.loads(result.out)]
             assert found == rows
 
 
-def test_an_operators_own_lookups(box: Box) -> None:
+def test_an_operators_own_lookups(sandbox: Sandbox) -> None:
     """Where ``postfix-main.cf`` sets what the table is made of, a warning says that it is not looked into."""
-    box.write("postfix-main.cf", "smtp_sasl_auth_enable = no\n")
-    result = box.run("list", env=DEFAULT)
+    sandbox.write("postfix-main.cf", "smtp_sasl_auth_enable = no\n")
+    result = sandbox.run("list", env=DEFAULT)
     assert of_level(result, "warn")[-1] == (
         "postfix-main.cf:1: smtp_sasl_auth_enable stands in place of ours, and is not looked into here"
     )
 
 
-def test_nothing_is_written(box: Box) -> None:
+def test_nothing_is_written(sandbox: Sandbox) -> None:
     """It reads the inputs only, and needs no Postfix."""
-    box.write(RELAYMAP, "@a.test [r.test]\n")
-    box.main_cf.unlink()
-    before = box.snapshot()
-    assert box.run("list").code == 0
-    assert box.snapshot() == before
+    sandbox.write(RELAYMAP, "@a.test [r.test]\n")
+    sandbox.main_cf.unlink()
+    before = sandbox.snapshot()
+    assert sandbox.run("list").code == 0
+    assert sandbox.snapshot() == before

@@ -18,7 +18,7 @@ from tests.support.scene import programs_with
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.support.sandbox import Box
+    from tests.support.sandbox import Sandbox
 
 LOGINS = "postfix-sasl-password.cf"
 SECRET = "s3cret-P4ss"
@@ -28,30 +28,30 @@ WARNING = (
 )
 
 
-def stored(box: Box) -> str | None:
-    """Give the file's text, ``None`` where there is none."""
-    path = box.config_dir / LOGINS
+def stored(sandbox: Sandbox) -> str | None:
+    """Return the file's text, ``None`` where there is none."""
+    path = sandbox.config_dir / LOGINS
     return path.read_text() if path.exists() else None
 
 
-def command(box: Box, *words: str) -> list[str]:
-    """Give the command line of a process of its own."""
-    return [sys.executable, "-m", "dms_relay", *box.arguments("add-auth", *words, "--no-apply")]
+def command(sandbox: Sandbox, *words: str) -> list[str]:
+    """Return the command line of a process of its own."""
+    return [sys.executable, "-m", "dms_relay", *sandbox.arguments("add-auth", *words, "--no-apply")]
 
 
-def piped(box: Box, data: bytes, *words: str) -> subprocess.CompletedProcess[bytes]:
+def piped(sandbox: Sandbox, data: bytes, *words: str) -> subprocess.CompletedProcess[bytes]:
     """Run the command with ``data`` on standard input."""
-    return subprocess.run(command(box, *words), input=data, capture_output=True, check=False, timeout=60)
+    return subprocess.run(command(sandbox, *words), input=data, capture_output=True, check=False, timeout=60)
 
 
 class Terminal:
     """A person at a terminal, who types when asked."""
 
-    def __init__(self, box: Box, *words: str) -> None:
+    def __init__(self, sandbox: Sandbox, *words: str) -> None:
         """Start the command on a terminal of its own."""
         self.pid, self.descriptor = pty.fork()
         if self.pid == 0:
-            os.execv(sys.executable, command(box, *words))  # noqa: S606 -- the child of a fork
+            os.execv(sys.executable, command(sandbox, *words))  # noqa: S606 -- the child of a fork
         self.shown = b""
 
     def answer(self, prompt: bytes, *typed: bytes) -> None:
@@ -65,7 +65,7 @@ class Terminal:
             os.write(self.descriptor, keys)
 
     def end(self) -> tuple[int, bytes]:
-        """Give the exit code, and what was shown since the last prompt."""
+        """Return the exit code, and what was shown since the last prompt."""
         while self._read():
             pass
         os.close(self.descriptor)
@@ -80,58 +80,58 @@ class Terminal:
         return bool(data)
 
 
-def test_asked_for_twice_without_echo(box: Box) -> None:
+def test_asked_for_twice_without_echo(sandbox: Sandbox) -> None:
     """On a terminal it asks twice; what is typed is not shown."""
-    person = Terminal(box, "a.test", "user")
+    person = Terminal(sandbox, "a.test", "user")
     person.answer(b"Password for @a.test: ", f"{SECRET} ü\n".encode())
     person.answer(b"Once more: ", f"{SECRET} ü\n".encode())
     code, shown = person.end()
-    assert (code, stored(box)) == (0, f"@a.test  user:{SECRET} ü\n")
+    assert (code, stored(sandbox)) == (0, f"@a.test  user:{SECRET} ü\n")
     assert b"@a.test logs in as user" in shown
     assert SECRET.encode() not in shown
 
 
-def test_two_that_differ(box: Box) -> None:
+def test_two_that_differ(sandbox: Sandbox) -> None:
     """A slip is found out: nothing is written, neither text is shown."""
-    person = Terminal(box, "a.test", "user")
+    person = Terminal(sandbox, "a.test", "user")
     person.answer(b"Password for @a.test: ", f"{SECRET}\n".encode())
     person.answer(b"Once more: ", f"{SECRET}x\n".encode())
     code, shown = person.end()
-    assert (code, stored(box)) == (2, None)
+    assert (code, stored(sandbox)) == (2, None)
     assert b"the two passwords differ -- nothing was changed; run the command again" in shown
     assert SECRET.encode() not in shown
 
 
-def test_end_of_input_at_the_prompt(box: Box) -> None:
+def test_end_of_input_at_the_prompt(sandbox: Sandbox) -> None:
     """Ctrl-D ends it in order."""
-    person = Terminal(box, "a.test", "user")
+    person = Terminal(sandbox, "a.test", "user")
     person.answer(b"Password for @a.test: ", b"\x04")
     code, shown = person.end()
-    assert (code, stored(box)) == (2, None)
+    assert (code, stored(sandbox)) == (2, None)
     assert b"no password was typed -- nothing was changed" in shown
 
 
-def test_interrupt_at_the_prompt(box: Box) -> None:
+def test_interrupt_at_the_prompt(sandbox: Sandbox) -> None:
     """Ctrl-C ends it with 130, without a traceback."""
-    person = Terminal(box, "a.test", "user")
+    person = Terminal(sandbox, "a.test", "user")
     person.answer(b"Password for @a.test: ", b"\x03")
     code, shown = person.end()
-    assert (code, stored(box)) == (130, None)
+    assert (code, stored(sandbox)) == (130, None)
     assert b"Traceback" not in shown
 
 
-def test_nothing_is_asked_where_an_argument_is_wrong(box: Box) -> None:
+def test_nothing_is_asked_where_an_argument_is_wrong(sandbox: Sandbox) -> None:
     """Who would type a password in vain is told first."""
-    code, shown = Terminal(box, "a*b.test", "user").end()
+    code, shown = Terminal(sandbox, "a*b.test", "user").end()
     assert code == 2
     assert b"Password" not in shown
 
 
 @pytest.mark.parametrize("end", [b"", b"\n", b"\r\n"])
-def test_standard_input(box: Box, end: bytes) -> None:
+def test_standard_input(sandbox: Sandbox, end: bytes) -> None:
     """``--password-stdin`` takes all of it, but for one line end at its end."""
-    done = piped(box, f"{SECRET} \\1&ü".encode() + end, "a.test", "user", "--password-stdin")
-    assert (done.returncode, stored(box)) == (0, f"@a.test  user:{SECRET} \\1&ü\n")
+    done = piped(sandbox, f"{SECRET} \\1&ü".encode() + end, "a.test", "user", "--password-stdin")
+    assert (done.returncode, stored(sandbox)) == (0, f"@a.test  user:{SECRET} \\1&ü\n")
     assert SECRET.encode() not in done.stdout + done.stderr
     assert b"history" not in done.stderr
 
@@ -151,64 +151,64 @@ def test_standard_input(box: Box, end: bytes) -> None:
         ),
     ],
 )
-def test_wrong_standard_input(box: Box, data: bytes, message: str) -> None:
+def test_wrong_standard_input(sandbox: Sandbox, data: bytes, message: str) -> None:
     """What Postfix's table cannot carry is refused with the reason: exit code 2, nothing written, nothing shown."""
-    done = piped(box, data, "a.test", "user", "--password-stdin")
-    assert (done.returncode, stored(box)) == (2, None)
+    done = piped(sandbox, data, "a.test", "user", "--password-stdin")
+    assert (done.returncode, stored(sandbox)) == (2, None)
     assert message in done.stderr.decode()
     assert SECRET.encode() not in done.stdout + done.stderr
 
 
-def test_no_terminal_and_no_password(box: Box) -> None:
+def test_no_terminal_and_no_password(sandbox: Sandbox) -> None:
     """A script is not kept waiting: it is told how a password can come."""
-    done = piped(box, SECRET.encode(), "a.test", "user")
-    assert (done.returncode, stored(box)) == (2, None)
+    done = piped(sandbox, SECRET.encode(), "a.test", "user")
+    assert (done.returncode, stored(sandbox)) == (2, None)
     text = (
         "no password, and no terminal to ask for it -- give it by --password-stdin; docker exec has a terminal with -it"
     )
     assert text in done.stderr.decode()
 
 
-def test_standard_input_is_a_terminal(box: Box) -> None:
+def test_standard_input_is_a_terminal(sandbox: Sandbox) -> None:
     """It would show what is typed."""
-    code, shown = Terminal(box, "a.test", "user", "--password-stdin").end()
-    assert (code, stored(box)) == (2, None)
+    code, shown = Terminal(sandbox, "a.test", "user", "--password-stdin").end()
+    assert (code, stored(sandbox)) == (2, None)
     assert b"standard input is a terminal, which would show the password -- leave out --password-stdin" in shown
 
 
-def test_on_the_command_line(box: Box) -> None:
+def test_on_the_command_line(sandbox: Sandbox) -> None:
     """It works, with a warning that does not show it."""
-    result = box.run("add-auth", "a.test", "user", SECRET, "--no-apply")
-    assert (result.code, stored(box)) == (0, f"@a.test  user:{SECRET}\n")
+    result = sandbox.run("add-auth", "a.test", "user", SECRET, "--no-apply")
+    assert (result.code, stored(sandbox)) == (0, f"@a.test  user:{SECRET}\n")
     assert of_level(result, "warn") == [WARNING]
     assert SECRET not in result.out + result.err
 
 
 @pytest.mark.parametrize("password", ["-", "-x", "-h2x", "--x", "-1", "--no", "---", "-p word", "--=$1"])
-def test_a_hyphen_first(box: Box, password: str) -> None:
+def test_a_hyphen_first(sandbox: Sandbox, password: str) -> None:
     """A password that begins with a hyphen is no option, wherever the options stand."""
     for words in (["a.test", "user", password, "--no-apply"], ["--no-apply", "a.test", "user", "--", password]):
-        (box.config_dir / LOGINS).unlink(missing_ok=True)
-        assert box.run("add-auth", *words).code == 0
-        assert stored(box) == f"@a.test  user:{password}\n"
+        (sandbox.config_dir / LOGINS).unlink(missing_ok=True)
+        assert sandbox.run("add-auth", *words).code == 0
+        assert stored(sandbox) == f"@a.test  user:{password}\n"
 
 
 @pytest.mark.parametrize(
     "slip", ["--pasword-stdin", "--password-stdn", "--no-aply", "--password", "--noapply", "--password=x"]
 )
-def test_a_slip_of_an_option_is_no_password(box: Box, slip: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_slip_of_an_option_is_no_password(sandbox: Sandbox, slip: str, capsys: pytest.CaptureFixture[str]) -> None:
     """What is nearly an option is refused as one, and not stored as a password."""
     with pytest.raises(SystemExit) as ended:
-        box.run("add-auth", "a.test", "user", slip)
-    assert (ended.value.code, stored(box)) == (2, None)
+        sandbox.run("add-auth", "a.test", "user", slip)
+    assert (ended.value.code, stored(sandbox)) == (2, None)
     assert capsys.readouterr().out == ""
 
 
 @pytest.mark.parametrize("words", [["a.test", "user", SECRET, "more"], ["a.test", "user", "x", f"-{SECRET}"]])
-def test_a_word_too_many(box: Box, words: list[str]) -> None:
+def test_a_word_too_many(sandbox: Sandbox, words: list[str]) -> None:
     """A password with a blank that nobody quoted is refused, and no word of it is shown."""
-    done = subprocess.run(command(box, *words), capture_output=True, text=True, check=False)
-    assert (done.returncode, stored(box)) == (2, None)
+    done = subprocess.run(command(sandbox, *words), capture_output=True, text=True, check=False)
+    assert (done.returncode, stored(sandbox)) == (2, None)
     assert "error: unrecognized arguments: a word too many, which is not shown" in done.stderr
     assert SECRET not in done.stderr
 
@@ -227,11 +227,11 @@ def test_a_word_too_many(box: Box, words: list[str]) -> None:
         ["list", f"--{SECRET}"],
     ],
 )
-def test_no_usage_error_shows_it(box: Box, words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_usage_error_shows_it(sandbox: Sandbox, words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     """Whatever is mistyped around it, a usage error does not repeat what may be a password."""
     with pytest.raises(SystemExit) as ended:
-        main([*box.arguments(), *words], {})
-    assert (ended.value.code, stored(box)) == (2, None)
+        main([*sandbox.arguments(), *words], {})
+    assert (ended.value.code, stored(sandbox)) == (2, None)
     said = capsys.readouterr()
     assert SECRET not in said.out + said.err
 
@@ -244,30 +244,30 @@ def test_an_unknown_command_is_answered_with_those_of_the_help(capsys: pytest.Ca
     assert "'completion', 'schema', 'man')" in said
 
 
-def test_a_byte_order_mark_on_standard_input(box: Box) -> None:
+def test_a_byte_order_mark_on_standard_input(sandbox: Sandbox) -> None:
     """It is no part of a password: refused, as in a secret's file."""
-    done = piped(box, b"\xef\xbb\xbf" + SECRET.encode(), "a.test", "user", "--password-stdin")
-    assert (done.returncode, stored(box)) == (2, None)
+    done = piped(sandbox, b"\xef\xbb\xbf" + SECRET.encode(), "a.test", "user", "--password-stdin")
+    assert (done.returncode, stored(sandbox)) == (2, None)
     assert b"begins with a byte order mark -- save it as UTF-8 without" in done.stderr
 
 
-def test_not_utf_8_at_the_prompt(box: Box) -> None:
+def test_not_utf_8_at_the_prompt(sandbox: Sandbox) -> None:
     """What the terminal sends in another encoding is refused, and not shown."""
-    person = Terminal(box, "a.test", "user")
+    person = Terminal(sandbox, "a.test", "user")
     person.answer(b"Password for @a.test: ", b"p\xfc\n")
     code, shown = person.end()
-    assert (code, stored(box)) == (2, None)
+    assert (code, stored(sandbox)) == (2, None)
     assert b"not UTF-8" in shown
 
 
-def test_two_passwords(box: Box) -> None:
+def test_two_passwords(sandbox: Sandbox) -> None:
     """One on the command line and one on standard input: it is not guessed which."""
-    done = piped(box, b"x", "a.test", "user", SECRET, "--password-stdin")
-    assert (done.returncode, stored(box)) == (2, None)
+    done = piped(sandbox, b"x", "a.test", "user", SECRET, "--password-stdin")
+    assert (done.returncode, stored(sandbox)) == (2, None)
     assert SECRET.encode() not in done.stderr
 
 
-def test_no_program_is_given_it(box: Box, tmp_path: Path) -> None:
+def test_no_program_is_given_it(sandbox: Sandbox, tmp_path: Path) -> None:
     """No program that we start has the password in its arguments or its environment."""
     log = tmp_path / "arguments"
     real = subprocess.run(["which", "postconf"], capture_output=True, text=True, check=True).stdout.strip()
@@ -277,12 +277,12 @@ def test_no_program_is_given_it(box: Box, tmp_path: Path) -> None:
         sys.executable,
         "-m",
         "dms_relay",
-        *box.arguments("add-auth", "[r.test]:25", "user", "--password-stdin"),
+        *sandbox.arguments("add-auth", "[r.test]:25", "user", "--password-stdin"),
     ]
-    box.write("postfix-relaymap.cf", "@a.test [r.test]:25\n")
+    sandbox.write("postfix-relaymap.cf", "@a.test [r.test]:25\n")
     env = {"PATH": f"{programs}:{os.environ['PATH']}", "RELAY_PASSWORD": SECRET}
     subprocess.run(arguments, input=SECRET, text=True, capture_output=True, check=True, env=env)
-    assert box.table("sasl_passwd") == {"[r.test]:25": f"user:{SECRET}"}
+    assert sandbox.table("sasl_passwd") == {"[r.test]:25": f"user:{SECRET}"}
     said = log.read_bytes()
     assert b"smtp_sasl_password_maps" in said
     assert SECRET.encode() not in said

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from dms_relay.model import Domain, Login, LoginEntry, Origin, PostfixConfig, Setting, UserParameter
-from dms_relay.plan.state import Given, TableFile
+from dms_relay.plan.state import ManagedParameter, TableFile
 from tests.support.console import of_level
 
 if TYPE_CHECKING:
-    from tests.support.sandbox import Box
+    from tests.support.sandbox import Sandbox
 
 SECRET = "s3cret-P4ss"
 ENV = {
@@ -51,44 +51,44 @@ parameters:
 """
 
 
-def fill(box: Box) -> None:
+def fill(sandbox: Sandbox) -> None:
     """Write every input."""
     for name, text in FILES.items():
-        box.write(name, text)
+        sandbox.write(name, text)
 
 
 def squeezed(text: str) -> list[list[str]]:
-    """Give the words of each line: a path's length moves the columns."""
+    """Return the words of each line: a path's length moves the columns."""
     return [line.split() for line in text.splitlines()]
 
 
-def test_show(box: Box) -> None:
+def test_show(sandbox: Sandbox) -> None:
     """Each relay, login and parameter stands with its origin; no password is shown, nothing is written."""
-    fill(box)
-    before = box.snapshot()
-    result = box.run("show", env=ENV)
-    assert squeezed(result.out) == squeezed(TEXT.format(relayhost_map=box.postfix_dir / "relayhost_map"))
+    fill(sandbox)
+    before = sandbox.snapshot()
+    result = sandbox.run("show", env=ENV)
+    assert squeezed(result.out) == squeezed(TEXT.format(relayhost_map=sandbox.postfix_dir / "relayhost_map"))
     assert result.code == 0
     assert [text.partition(" -- ")[0] for text in of_level(result, "warn")] == [
         "postfix-relaymap.cf:3: the opt-out of @b.test has no effect: its mail goes to DEFAULT_RELAY_HOST all the same"
     ]
     assert SECRET not in result.out
-    assert box.snapshot() == before
+    assert sandbox.snapshot() == before
 
 
-def test_columns_are_aligned(box: Box) -> None:
+def test_columns_are_aligned(sandbox: Sandbox) -> None:
     """In each block, values and origins begin in the same column."""
-    fill(box)
-    lines = box.run("show", env=ENV).out.splitlines()
+    fill(sandbox)
+    lines = sandbox.run("show", env=ENV).out.splitlines()
     logins = lines[lines.index("logins:") + 1 :][:3]
     assert len({line.index("*") - len(line.split()[1].partition("*")[0]) for line in logins}) == 1
     assert len({line.index(origin) for line, origin in zip(logins, ("postfix-", "postfix-", "env "), strict=True)}) == 1
 
 
-def test_show_json(box: Box) -> None:
+def test_show_json(sandbox: Sandbox) -> None:
     """``--json`` gives one object with the same values, for programs."""
-    fill(box)
-    result = box.run("show", "--json", env={**ENV, "RELAYHOST": "x"})
+    fill(sandbox)
+    result = sandbox.run("show", "--json", env={**ENV, "RELAYHOST": "x"})
     document = json.loads(result.out)
     parameters = document.pop("parameters")
     assert document == {
@@ -134,10 +134,10 @@ def test_show_json(box: Box) -> None:
     assert SECRET not in result.out + result.err
 
 
-def test_show_where_nothing_is_set(box: Box) -> None:
+def test_show_where_nothing_is_set(sandbox: Sandbox) -> None:
     """Without a relay there is nothing to show but that."""
-    assert box.run("show").out == "no relay is set: mail leaves as Postfix is configured without us\n"
-    assert json.loads(box.run("show", "--json").out) == {
+    assert sandbox.run("show").out == "no relay is set: mail leaves as Postfix is configured without us\n"
+    assert json.loads(sandbox.run("show", "--json").out) == {
         "enabled": False,
         "routing": "maps",
         "relayhost": None,
@@ -149,10 +149,10 @@ def test_show_where_nothing_is_set(box: Box) -> None:
     }
 
 
-def test_show_needs_no_postfix(box: Box) -> None:
+def test_show_needs_no_postfix(sandbox: Sandbox) -> None:
     """``show`` reads the inputs only: it works where there is no main.cf."""
-    box.main_cf.unlink()
-    assert box.run("show", env={"DEFAULT_RELAY_HOST": "r.test"}).code == 0
+    sandbox.main_cf.unlink()
+    assert sandbox.run("show", env={"DEFAULT_RELAY_HOST": "r.test"}).code == 0
 
 
 @pytest.mark.parametrize(
@@ -162,29 +162,29 @@ def test_show_needs_no_postfix(box: Box) -> None:
         ("relayhost =\n", "*  no relay  postfix-main.cf:1"),
     ],
 )
-def test_show_the_operators_own_relayhost(box: Box, text: str, shown: str) -> None:
+def test_show_the_operators_own_relayhost(sandbox: Sandbox, text: str, shown: str) -> None:
     """What ``postfix-main.cf`` sets in place of ours is what is shown."""
-    box.write("postfix-main.cf", text)
-    assert shown in [line.strip() for line in box.run("show", env=ENV).out.splitlines()]
+    sandbox.write("postfix-main.cf", text)
+    assert shown in [line.strip() for line in sandbox.run("show", env=ENV).out.splitlines()]
 
 
 @pytest.mark.parametrize(
     ("source", "origin"),
     [("RELAY_PASSWORD__FILE", "env RELAY_PASSWORD__FILE"), ("RELAY_PASSWORD_FILE", "env RELAY_PASSWORD_FILE")],
 )
-def test_origin_of_a_secret_file(box: Box, source: str, origin: str) -> None:
+def test_origin_of_a_secret_file(sandbox: Sandbox, source: str, origin: str) -> None:
     """A login from a file is shown with the variable that names the file."""
-    path = box.write("secret", f"{SECRET}\n")
+    path = sandbox.write("secret", f"{SECRET}\n")
     env = {"DEFAULT_RELAY_HOST": "r.test", "RELAY_USER": "user", source: str(path)}
-    result = box.run("show", env=env)
+    result = sandbox.run("show", env=env)
     assert f"r.test  user:********  env RELAY_USER, {origin}" in result.out
     assert SECRET not in result.out
 
 
-def test_origin_in_relay_env(box: Box) -> None:
+def test_origin_in_relay_env(sandbox: Sandbox) -> None:
     """A setting in ``relay.env`` is shown with its line."""
-    box.write("relay.env", f"# x\nRELAY_USER=user\n\nRELAY_PASSWORD='{SECRET}'\n")
-    result = box.run("show", env={"DEFAULT_RELAY_HOST": "r.test"})
+    sandbox.write("relay.env", f"# x\nRELAY_USER=user\n\nRELAY_PASSWORD='{SECRET}'\n")
+    result = sandbox.run("show", env={"DEFAULT_RELAY_HOST": "r.test"})
     assert "r.test  user:********  relay.env:2, relay.env:4" in result.out
 
 
@@ -199,7 +199,7 @@ ORIGIN = Origin("postfix-sasl-password.cf", 3)
         Setting(SECRET, ORIGIN),
         UserParameter(f"static:user:{SECRET}", ORIGIN),
         PostfixConfig({"sasl_passwd": SECRET}, {"smtp_sasl_password_maps": SECRET}),
-        Given(SECRET, (SECRET,)),
+        ManagedParameter(SECRET, (SECRET,)),
         TableFile(SECRET.encode(), 0o600, 0, 0),
     ],
     ids=lambda value: type(value).__name__,

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.support.console import of_level
-from tests.support.sandbox import BASE_MAIN_CF, Box
+from tests.support.sandbox import BASE_MAIN_CF, Sandbox
 
 RELAYMAP = "postfix-relaymap.cf"
 LOGINS = "postfix-sasl-password.cf"
@@ -21,11 +21,11 @@ RELAY = {"DEFAULT_RELAY_HOST": "[r.test]:587"}
 WRITTEN = ("dms-relay.state.json", "main.cf", "relayhost_map", "sasl_passwd")
 
 
-def test_empty_secret_file(box: Box) -> None:
+def test_empty_secret_file(sandbox: Sandbox) -> None:
     """An empty secret file sets nothing, with a warning."""
-    path = box.write("secret", b"\n")
-    result = box.apply(**RELAY, RELAY_USER="user", RELAY_PASSWORD__FILE=str(path))
-    assert box.table("sasl_passwd") is None
+    path = sandbox.write("secret", b"\n")
+    result = sandbox.apply(**RELAY, RELAY_USER="user", RELAY_PASSWORD__FILE=str(path))
+    assert sandbox.table("sasl_passwd") is None
     assert of_level(result, "warn") == [
         (
             "env DEFAULT_RELAY_HOST: no login is set: relays are used without one, and TLS is as main.cf has it -- "
@@ -36,32 +36,32 @@ def test_empty_secret_file(box: Box) -> None:
     ]
 
 
-def test_two_spellings_of_a_secret_file(box: Box) -> None:
+def test_two_spellings_of_a_secret_file(sandbox: Sandbox) -> None:
     """``NAME__FILE`` goes before ``NAME_FILE`` where both are there."""
-    first, second = box.write("first", "one\n"), box.write("second", "two\n")
+    first, second = sandbox.write("first", "one\n"), sandbox.write("second", "two\n")
     env = {"RELAY_PASSWORD_FILE": str(second), "RELAY_PASSWORD__FILE": str(first), "RELAY_USER": "user"}
-    result = box.apply(**RELAY, **env)
-    assert box.table("sasl_passwd") == {"[r.test]:587": "user:one"}
+    result = sandbox.apply(**RELAY, **env)
+    assert sandbox.table("sasl_passwd") == {"[r.test]:587": "user:one"}
     assert of_level(result, "warn") == [
         "env RELAY_PASSWORD_FILE: has no effect: RELAY_PASSWORD__FILE is set -- keep one of the two"
     ]
 
 
 @pytest.mark.parametrize(("given", "missing"), [("RELAY_USER", "RELAY_PASSWORD"), ("RELAY_PASSWORD", "RELAY_USER")])
-def test_half_a_login(box: Box, given: str, missing: str) -> None:
+def test_half_a_login(sandbox: Sandbox, given: str, missing: str) -> None:
     """Of user name and password only one: a warning names the other, also where the file is there."""
-    box.write(LOGINS, "[r.test]:587 file:1\n")
-    result = box.apply(**RELAY, **{given: "s3cret"})
-    assert box.table("sasl_passwd") == {"[r.test]:587": "file:1"}
+    sandbox.write(LOGINS, "[r.test]:587 file:1\n")
+    result = sandbox.apply(**RELAY, **{given: "s3cret"})
+    assert sandbox.table("sasl_passwd") == {"[r.test]:587": "file:1"}
     assert of_level(result, "warn") == [f"env {given}: {given} has no effect without {missing} -- set {missing}"]
 
 
-def test_login_without_a_relay(box: Box) -> None:
+def test_login_without_a_relay(sandbox: Sandbox) -> None:
     """A login, and no relay to use it at: nothing is configured, with a warning for each place that has one."""
-    box.write(LOGINS, "# a comment\n@a.test user:s3cret\n")
-    before = box.snapshot()
-    result = box.apply(**LOGIN)
-    assert box.snapshot() == before
+    sandbox.write(LOGINS, "# a comment\n@a.test user:s3cret\n")
+    before = sandbox.snapshot()
+    result = sandbox.apply(**LOGIN)
+    assert sandbox.snapshot() == before
     remedy = "set DEFAULT_RELAY_HOST or RELAY_HOST, or write postfix-relaymap.cf"
     assert of_level(result, "warn") == [
         f"env RELAY_USER: a login is set, but no relay to use it at: nothing is configured -- {remedy}",
@@ -70,11 +70,11 @@ def test_login_without_a_relay(box: Box) -> None:
     assert result.out == "nothing to do: no relay is set\n"
 
 
-def test_login_of_the_environment_without_a_default_relay(box: Box) -> None:
+def test_login_of_the_environment_without_a_default_relay(sandbox: Sandbox) -> None:
     """``RELAY_USER`` is for the default relay: where there is none, a warning says so."""
-    box.write(RELAYMAP, "@a.test [r.test]:587\n")
-    result = box.apply(**LOGIN)
-    assert box.table("sasl_passwd") == {}
+    sandbox.write(RELAYMAP, "@a.test [r.test]:587\n")
+    result = sandbox.apply(**LOGIN)
+    assert sandbox.table("sasl_passwd") == {}
     assert of_level(result, "warn") == [
         (
             "env RELAY_USER: RELAY_USER and RELAY_PASSWORD have no effect: there is no default relay to use them at -- "
@@ -83,12 +83,12 @@ def test_login_of_the_environment_without_a_default_relay(box: Box) -> None:
     ]
 
 
-def test_login_of_the_file_that_no_relay_will_ask_for(box: Box) -> None:
+def test_login_of_the_file_that_no_relay_will_ask_for(sandbox: Sandbox) -> None:
     """A login whose key is no relay's, or whose sender has none, is written as it stands, with a warning."""
-    box.write(RELAYMAP, "@a.test [r.test]:587\nuser@c.test [r.test]:587\n")
-    box.write(LOGINS, "r.test:587 u:1\n[R.test]:587 u:2\n@a.test u:3\nx@a.test u:4\n@b.test u:5\n@C.test u:6\n")
-    result = box.apply()
-    assert box.table("sasl_passwd") == {
+    sandbox.write(RELAYMAP, "@a.test [r.test]:587\nuser@c.test [r.test]:587\n")
+    sandbox.write(LOGINS, "r.test:587 u:1\n[R.test]:587 u:2\n@a.test u:3\nx@a.test u:4\n@b.test u:5\n@C.test u:6\n")
+    result = sandbox.apply()
+    assert sandbox.table("sasl_passwd") == {
         "r.test:587": "u:1",
         "[r.test]:587": "u:2",
         "@a.test": "u:3",
@@ -112,11 +112,11 @@ def test_login_of_the_file_that_no_relay_will_ask_for(box: Box) -> None:
 @pytest.mark.parametrize(
     "value", ["[a.test]:587, [b.test]:587", "[a.test]:587,[b.test]:587", "[a.test]:587\t[b.test]:587"]
 )
-def test_several_nexthops(box: Box, value: str) -> None:
+def test_several_nexthops(sandbox: Sandbox, value: str) -> None:
     """Each nexthop of a list has its own login entry: Postfix asks for them one by one."""
-    box.apply(**LOGIN, DEFAULT_RELAY_HOST=value)
-    assert box.table("sasl_passwd") == {"[a.test]:587": "user:s3cret", "[b.test]:587": "user:s3cret"}
-    assert box.postconf_n()["relayhost"] == value.replace("\t", " ")
+    sandbox.apply(**LOGIN, DEFAULT_RELAY_HOST=value)
+    assert sandbox.table("sasl_passwd") == {"[a.test]:587": "user:s3cret", "[b.test]:587": "user:s3cret"}
+    assert sandbox.postconf_n()["relayhost"] == value.replace("\t", " ")
 
 
 @pytest.mark.parametrize(
@@ -133,17 +133,17 @@ def test_several_nexthops(box: Box, value: str) -> None:
         "bücher.test",
     ],
 )
-def test_unusual_relay_hosts(box: Box, host: str) -> None:
+def test_unusual_relay_hosts(sandbox: Sandbox, host: str) -> None:
     """A single label, an underscore and addresses are accepted; the colons of an IPv6 address are no port."""
-    box.write("vhost", "a.test\n")
-    box.apply(RELAY_HOST=host, RELAY_PORT="2525")
-    assert box.table("relayhost_map") == {"@a.test": f"[{host.strip('[]')}]:2525"}
+    sandbox.write("vhost", "a.test\n")
+    sandbox.apply(RELAY_HOST=host, RELAY_PORT="2525")
+    assert sandbox.table("relayhost_map") == {"@a.test": f"[{host.strip('[]')}]:2525"}
 
 
-def test_relay_host_without_a_managed_domain(box: Box) -> None:
+def test_relay_host_without_a_managed_domain(sandbox: Sandbox) -> None:
     """``RELAY_HOST`` with no managed domain relays nothing: a warning says so and names ``DEFAULT_RELAY_HOST``."""
-    result = box.apply(**LOGIN, RELAY_HOST="r.test")
-    assert box.table("relayhost_map") == {}
+    result = sandbox.apply(**LOGIN, RELAY_HOST="r.test")
+    assert sandbox.table("relayhost_map") == {}
     assert of_level(result, "warn") == [
         (
             "env RELAY_HOST: RELAY_HOST relays nothing: no managed domain is known -- "
@@ -152,26 +152,26 @@ def test_relay_host_without_a_managed_domain(box: Box) -> None:
     ]
 
 
-def test_input_removed_before_a_re_run(box: Box) -> None:
+def test_input_removed_before_a_re_run(sandbox: Sandbox) -> None:
     """After every run the result is what a first boot with today's inputs gives; parameters go back to what they were."""
-    box.write_main_cf(BASE_MAIN_CF.replace("relayhost =", "relayhost = [before.test]"))
-    first, parameters = box.snapshot(), box.postconf_n()
-    path = box.write(LOGINS, "@a.test a:1\n")
-    box.apply(**RELAY, **LOGIN)
+    sandbox.write_main_cf(BASE_MAIN_CF.replace("relayhost =", "relayhost = [before.test]"))
+    first, parameters = sandbox.snapshot(), sandbox.postconf_n()
+    path = sandbox.write(LOGINS, "@a.test a:1\n")
+    sandbox.apply(**RELAY, **LOGIN)
     path.unlink()
-    box.apply(**RELAY, **LOGIN)
-    assert box.table("sasl_passwd") == {"[r.test]:587": "user:s3cret"}
-    assert "smtp_sender_dependent_authentication" not in box.postconf_n()
-    box.apply()
-    assert box.postconf_n() == parameters
-    assert box.snapshot().keys() == first.keys()
+    sandbox.apply(**RELAY, **LOGIN)
+    assert sandbox.table("sasl_passwd") == {"[r.test]:587": "user:s3cret"}
+    assert "smtp_sender_dependent_authentication" not in sandbox.postconf_n()
+    sandbox.apply()
+    assert sandbox.postconf_n() == parameters
+    assert sandbox.snapshot().keys() == first.keys()
 
 
-def test_files_are_replaced_whole(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_files_are_replaced_whole(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each file is put in place by rename, its mode set before its first octet; no reader sees a part of it."""
-    box.apply(**RELAY, **LOGIN)
-    (box.postfix_dir / "sasl_passwd").chmod(0o644)
-    inodes = {name: (box.postfix_dir / name).stat().st_ino for name in WRITTEN}
+    sandbox.apply(**RELAY, **LOGIN)
+    (sandbox.postfix_dir / "sasl_passwd").chmod(0o644)
+    inodes = {name: (sandbox.postfix_dir / name).stat().st_ino for name in WRITTEN}
     sizes: list[int] = []
     old: list[str] = []
     fchmod, rename = os.fchmod, Path.rename
@@ -190,27 +190,27 @@ def test_files_are_replaced_whole(box: Box, monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setattr(os, "fchmod", watched_fchmod)
     monkeypatch.setattr(Path, "rename", watched_rename)
-    box.apply(DEFAULT_RELAY_HOST="[s.test]:587", RELAY_USER="user", RELAY_PASSWORD="other")
+    sandbox.apply(DEFAULT_RELAY_HOST="[s.test]:587", RELAY_USER="user", RELAY_PASSWORD="other")
     monkeypatch.undo()
     assert sizes
     assert set(sizes) == {0}
     assert old[0] == "[r.test]:587\tuser:s3cret\n"
-    assert inodes["main.cf"] != (box.postfix_dir / "main.cf").stat().st_ino
-    assert inodes["relayhost_map"] == (box.postfix_dir / "relayhost_map").stat().st_ino
+    assert inodes["main.cf"] != (sandbox.postfix_dir / "main.cf").stat().st_ino
+    assert inodes["relayhost_map"] == (sandbox.postfix_dir / "relayhost_map").stat().st_ino
 
 
-def test_tables_belong_to_whom_they_should(box: Box) -> None:
+def test_tables_belong_to_whom_they_should(sandbox: Sandbox) -> None:
     """Both tables, and what is remembered, are 0600 and belong to who runs the command: root, at a boot."""
-    box.apply(**RELAY, **LOGIN)
+    sandbox.apply(**RELAY, **LOGIN)
     for name in ("sasl_passwd", "relayhost_map", "dms-relay.state.json"):
-        status = (box.postfix_dir / name).stat()
+        status = (sandbox.postfix_dir / name).stat()
         assert (stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid) == (0o600, os.geteuid(), os.getegid())
 
 
 @pytest.mark.parametrize("domains", [1, 2000])
-def test_cost_does_not_grow_with_the_domains(box: Box, monkeypatch: pytest.MonkeyPatch, domains: int) -> None:
+def test_cost_does_not_grow_with_the_domains(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, domains: int) -> None:
     """However many domains are managed, Postfix's programs are called once."""
-    box.write("vhost", "".join(f"d{number}.test\n" for number in range(domains)))
+    sandbox.write("vhost", "".join(f"d{number}.test\n" for number in range(domains)))
     calls: list[str] = []
     run = subprocess.run
 
@@ -219,38 +219,38 @@ def test_cost_does_not_grow_with_the_domains(box: Box, monkeypatch: pytest.Monke
         return run(command, **others)
 
     monkeypatch.setattr(subprocess, "run", counted)
-    box.apply(**LOGIN, RELAY_HOST="r.test")
+    sandbox.apply(**LOGIN, RELAY_HOST="r.test")
     assert calls == ["postconf"]
 
 
-def test_files_just_written_are_not_hot(box: Box) -> None:
+def test_files_just_written_are_not_hot(sandbox: Sandbox) -> None:
     """What was written has a time at least 2 s back, so that Postfix does not wait for it to cool down."""
-    box.apply(**RELAY, **LOGIN)
+    sandbox.apply(**RELAY, **LOGIN)
     now = time.time()
     for name in WRITTEN:
-        assert (box.postfix_dir / name).stat().st_mtime <= now - 2, name
+        assert (sandbox.postfix_dir / name).stat().st_mtime <= now - 2, name
 
 
-def test_secret_file_at_a_re_run(box: Box) -> None:
+def test_secret_file_at_a_re_run(sandbox: Sandbox) -> None:
     """A secret file is read again at each run."""
-    path = box.write("secret", "old\n")
+    path = sandbox.write("secret", "old\n")
     env = {**RELAY, "RELAY_USER": "user", "RELAY_PASSWORD__FILE": str(path)}
-    box.apply(**env)
+    sandbox.apply(**env)
     path.write_text("new")
-    box.apply(**env)
-    assert box.table("sasl_passwd") == {"[r.test]:587": "user:new"}
+    sandbox.apply(**env)
+    assert sandbox.table("sasl_passwd") == {"[r.test]:587": "user:new"}
 
 
-def test_parameter_of_postfix_main_cf(box: Box) -> None:
+def test_parameter_of_postfix_main_cf(sandbox: Sandbox) -> None:
     """Where ``postfix-main.cf`` sets one of our parameters, its last value stands in place of ours, and the log says so."""
-    box.write(
+    sandbox.write(
         "postfix-main.cf", "smtp_tls_security_level = none\n# x\nsmtp_tls_security_level =\n  may\nmyhostname = x\n"
     )
-    result = box.apply(**RELAY, **LOGIN)
-    found = box.postconf_n()
+    result = sandbox.apply(**RELAY, **LOGIN)
+    found = sandbox.postconf_n()
     assert (found["smtp_tls_security_level"], found["relayhost"]) == ("may", "[r.test]:587")
     assert found["myhostname"] == "mail.example.test"
     origin = "parameter=smtp_tls_security_level origin=postfix-main.cf:3"
     text = "the value of postfix-main.cf stands in place of ours"
     assert any(line.startswith(text) and set(origin.split()) <= set(line.split()) for line in of_level(result, "info"))
-    assert box.run("plan", env={**RELAY, **LOGIN}).out == ""
+    assert sandbox.run("plan", env={**RELAY, **LOGIN}).out == ""

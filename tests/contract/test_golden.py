@@ -7,27 +7,28 @@ from typing import Any
 
 import pytest
 
-from tests.support.sandbox import BASE_MAIN_CF, DATA, Box
+from tests.support.sandbox import BASE_MAIN_CF, DATA, Sandbox
 
 CASES = json.loads((DATA / "relay-sh-cases.json").read_text("utf-8"))
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case["name"] for case in CASES])
-def test_recorded_run(box: Box, case: dict[str, Any]) -> None:
+def test_recorded_run(sandbox: Sandbox, case: dict[str, Any]) -> None:
     """Where the original does right, ours gives Postfix the same tables and the same parameters."""
     for name, text in case["config"].items():
-        box.write(name, text)
+        sandbox.write(name, text)
     if "vhost" in case:
-        box.write("vhost", case["vhost"])
-    before = box.postconf_n()
-    box.apply(**case["env"])
-    assert {name: box.table(name) for name in ("relayhost_map", "sasl_passwd")} == {
+        sandbox.write("vhost", case["vhost"])
+    before = sandbox.postconf_n()
+    sandbox.apply(**case["env"])
+    assert {name: sandbox.table(name) for name in ("relayhost_map", "sasl_passwd")} == {
         name: case["expect"][name] for name in ("relayhost_map", "sasl_passwd")
     }
-    after = box.postconf_n()
+    after = sandbox.postconf_n()
     assert before.keys() <= after.keys()
     changed = {name: value for name, value in after.items() if before.get(name) != value}
     assert changed == {
-        name: value.replace("/etc/postfix", str(box.postfix_dir)) for name, value in case["expect"]["main_cf"].items()
+        name: value.replace("/etc/postfix", str(sandbox.postfix_dir))
+        for name, value in case["expect"]["main_cf"].items()
     }
-    assert BASE_MAIN_CF.splitlines()[0] in box.main_cf.read_text("ascii")
+    assert BASE_MAIN_CF.splitlines()[0] in sandbox.main_cf.read_text("ascii")

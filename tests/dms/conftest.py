@@ -103,7 +103,7 @@ class Mailserver(Container):
         new.replace(self.config / name)
 
     def detector_log(self) -> str:
-        """Give what the change detector has said so far."""
+        """Return what the change detector has said so far."""
         return self.execute("cat", DETECTOR_LOG)
 
     def wait_inside(self, condition: str) -> None:
@@ -165,13 +165,13 @@ def new_config(directory: Path) -> Path:
 
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
-    """Give a test's configuration directory."""
+    """Return a test's configuration directory."""
     return new_config(tmp_path)
 
 
 @pytest.fixture
 def boot(engine: Engine, image: str, network: str, config: Path) -> Iterator[Boot]:
-    """Give what starts a test's mail servers."""
+    """Yield what starts a test's mail servers."""
     starter = Starter(engine, image, network)
     yield Boot(starter, config)
     starter.clean_up()

@@ -48,7 +48,7 @@ def extend(path: Path, text: str) -> subprocess.CompletedProcess[str]:
 
 
 def names() -> str:
-    """Give the names of the arm, from the help of dms-relay."""
+    """Return the names of the arm, from the help of dms-relay."""
     program = [sys.executable, "-m", "dms_relay", "--help"]
     said = subprocess.run(program, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     found = {*re.findall(r"(?m)^    ([a-z][a-z-]*)(?:  |$)", said), "help"}

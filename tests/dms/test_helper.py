@@ -20,22 +20,22 @@ PYTHON = "/opt/dms-relay/bin/python"
 
 
 @pytest.fixture(scope="module")
-def box(engine: Engine, image: str, network: str) -> Iterator[Container]:
-    """Give a container of our image in which nothing runs."""
+def sandbox(engine: Engine, image: str, network: str) -> Iterator[Container]:
+    """Yield a container of our image in which nothing runs."""
     starter = Starter(engine, image, network)
     yield starter(command=("sleep", "3600"))
     starter.clean_up()
 
 
-def bash(box: Container, script: str) -> str:
+def bash(sandbox: Container, script: str) -> str:
     """Run a script in the container and give what it says, both streams in order."""
-    return box.execute("bash", "-c", f"exec 2>&1; {script}")
+    return sandbox.execute("bash", "-c", f"exec 2>&1; {script}")
 
 
-def test_sourcing_does_nothing(box: Container) -> None:
+def test_sourcing_does_nothing(sandbox: Container) -> None:
     """Sourced under the strictest options it says nothing, sets nothing, and defines DMS's two functions and its own."""
     names = "{ compgen -v; declare -F; } | grep -v -e ^BASH -e ^_$ -e PIPESTATUS"
-    said = bash(box, f"{STRICT} diff <({names}) <(source {RELAY}; {names}) || true")
+    said = bash(sandbox, f"{STRICT} diff <({names}) <(source {RELAY}; {names}) || true")
     functions = sorted(line.split()[-1] for line in said.splitlines() if line.startswith(">"))
     assert functions == [
         "__dms_relay_apply",
@@ -47,46 +47,46 @@ def test_sourcing_does_nothing(box: Container) -> None:
     assert "<" not in said
 
 
-def test_all_helpers_under_strict_options(box: Container) -> None:
+def test_all_helpers_under_strict_options(sandbox: Container) -> None:
     """docker-mailserver's setup sources all helpers under these options, and goes on."""
-    assert bash(box, f"{STRICT} source /usr/local/bin/helpers/index.sh; echo on") == "on\n"
+    assert bash(sandbox, f"{STRICT} source /usr/local/bin/helpers/index.sh; echo on") == "on\n"
 
 
 @pytest.mark.parametrize("function", ["_setup_relayhost", "_process_relayhost_configs"])
-def test_functions_under_strict_options(box: Container, function: str) -> None:
+def test_functions_under_strict_options(sandbox: Container, function: str) -> None:
     """Both functions work under these options, where nothing is set and where nothing exports LOG_LEVEL."""
     script = f"{STRICT} source /usr/local/bin/helpers/index.sh; {function}; echo on"
-    said = bash(box, script).splitlines()
+    said = bash(sandbox, script).splitlines()
     assert said[-1] == "on"
     assert "an error" not in said
 
 
-def test_a_wrong_setting_under_strict_options(box: Container) -> None:
+def test_a_wrong_setting_under_strict_options(sandbox: Container) -> None:
     """The set-up panics and returns 1; the change detector's function logs, returns 0, and never panics."""
     panic = '_dms_panic__general() { echo "panic: $1"; }; '
     script = f"{STRICT} source /usr/local/bin/helpers/index.sh; {panic} export RELAY_HOST=r RELAY_PORT=70000; "
-    said = bash(box, f"{script} _setup_relayhost || echo returned $?")
+    said = bash(sandbox, f"{script} _setup_relayhost || echo returned $?")
     assert 'env RELAY_PORT: port "70000"' in said
     assert said.splitlines()[-1] == "returned 1"
     assert said.count("panic: ") == 1
-    said = bash(box, f"{script} _process_relayhost_configs; echo returned $?")
+    said = bash(sandbox, f"{script} _process_relayhost_configs; echo returned $?")
     assert said.splitlines()[-1] == "returned 0"
     assert "panic: " not in said
 
 
-def test_what_is_no_log_line_is_shown(box: Container) -> None:
+def test_what_is_no_log_line_is_shown(sandbox: Container) -> None:
     """A failure without a log line, such as a program that is not there, is shown as an error, backslashes and all."""
     missing = "env() { printf '%s\\n' 'no such: C:\\new'; return 127; }; "
-    said = bash(box, f"{STRICT} source /usr/local/bin/helpers/index.sh; {missing} _process_relayhost_configs")
+    said = bash(sandbox, f"{STRICT} source /usr/local/bin/helpers/index.sh; {missing} _process_relayhost_configs")
     assert "no such: C:\\new\n" in said
     assert "ERROR" in said
 
 
-def test_everything_is_compiled_for_the_python_there(box: Container) -> None:
+def test_everything_is_compiled_for_the_python_there(sandbox: Container) -> None:
     """The package runs on docker-mailserver's own Python, compiled for it, and no package installer is with it."""
-    name = box.execute(PYTHON, "-I", "-c", "import dms_relay.cli as c; print(c.__cached__)").strip()
-    assert box.execute("stat", "-c", "%F", name) == "regular file\n"
-    assert box.execute("sh", "-c", "ls /opt/dms-relay/bin | grep pip || echo none") == "none\n"
+    name = sandbox.execute(PYTHON, "-I", "-c", "import dms_relay.cli as c; print(c.__cached__)").strip()
+    assert sandbox.execute("stat", "-c", "%F", name) == "regular file\n"
+    assert sandbox.execute("sh", "-c", "ls /opt/dms-relay/bin | grep pip || echo none") == "none\n"
 
 
 #: Runs the build's last step on a damaged /usr/local/bin, shows its exit code and what it has changed, and mends all.
@@ -114,8 +114,8 @@ rm -rf /usr/local/bin /tmp/before; mv /tmp/bin /usr/local/bin; mv -f /tmp/python
         ("rm /usr/bin/python3", "its Python is not the one that dms-relay is built for"),
     ],
 )
-def test_another_base_is_refused(box: Container, damage: str, message: str) -> None:
+def test_another_base_is_refused(sandbox: Container, damage: str, message: str) -> None:
     """Where a part of docker-mailserver is not as expected, the build's last step fails, names it, and changes nothing."""
-    said = bash(box, INSTALL.format(damage=f"cd /usr/local/bin; {damage}; cd /"))
+    said = bash(sandbox, INSTALL.format(damage=f"cd /usr/local/bin; {damage}; cd /"))
     assert re.search(f"(?m)^dms-relay: .*{message}", said)
     assert said.endswith("exit code 1\nnothing is changed\n")

@@ -15,19 +15,19 @@ from tests.support.scene import ROOT
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.support.sandbox import Box
+    from tests.support.sandbox import Sandbox
 
 RELAYMAP = "postfix-relaymap.cf"
 
 
 @pytest.mark.parametrize(("edits", "is_mounted"), [(100, False), (30, True)], ids=["by rename", "mounted singly"])
-def test_all_of_them_arrive(box: Box, tmp_path: Path, edits: int, is_mounted: bool) -> None:  # noqa: FBT001 -- a case
+def test_all_of_them_arrive(sandbox: Sandbox, tmp_path: Path, edits: int, is_mounted: bool) -> None:  # noqa: FBT001 -- a case
     """A hundred ``add-domain`` at once, each with the ``apply`` that follows: a hundred domains, and each says 0."""
     outside = tmp_path / "outside"
     outside.write_text("# mine\n")
-    path = box.write(RELAYMAP, "# mine\n")
+    path = sandbox.write(RELAYMAP, "# mine\n")
     with mounted(outside, path) if is_mounted else nullcontext():
-        command = [sys.executable, "-m", "dms_relay", *box.arguments("--log-level", "error", "add-domain")]
+        command = [sys.executable, "-m", "dms_relay", *sandbox.arguments("--log-level", "error", "add-domain")]
         processes = [
             subprocess.Popen(
                 [*command, f"d{number}.test", "r.test", str(number + 1)],
@@ -43,5 +43,5 @@ def test_all_of_them_arrive(box: Box, tmp_path: Path, edits: int, is_mounted: bo
     expected = {f"@d{number}.test": f"[r.test]:{number + 1}" for number in range(edits)}
     assert first == "# mine"
     assert sorted(lines) == sorted(f"{key}  {value}" for key, value in expected.items())
-    assert box.table("relayhost_map") == expected
-    assert sorted(found.name for found in box.config_dir.iterdir()) == [RELAYMAP]
+    assert sandbox.table("relayhost_map") == expected
+    assert sorted(found.name for found in sandbox.config_dir.iterdir()) == [RELAYMAP]

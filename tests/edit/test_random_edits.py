@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 if TYPE_CHECKING:
-    from tests.support.sandbox import Box
+    from tests.support.sandbox import Sandbox
 
 RELAYMAP = "postfix-relaymap.cf"
 LOGINS = "postfix-sasl-password.cf"
@@ -66,12 +66,12 @@ class Edit(NamedTuple):
 
 
 def entry(key: str, indent: str, gap: str, value: str, end: str) -> bytes:
-    """Give a line of a file."""
+    """Return a line of a file."""
     return f"{indent}{key}{gap if value else ''}{value}{end}".encode()
 
 
 def files(values: st.SearchStrategy[str]) -> st.SearchStrategy[tuple[bytes, bool]]:
-    """Give texts of files, and whether the core takes each of their lines."""
+    """Return texts of files, and whether the core takes each of their lines."""
     good = st.builds(entry, st.sampled_from(SPELLINGS), indents, gaps, values, ends) | comments.map(str.encode)
     right, any_line = st.lists(good, max_size=8), st.lists(good | wrong, max_size=8)
     lines = right.map(lambda found: (found, True)) | any_line.map(lambda found: (found, False))
@@ -82,7 +82,7 @@ def files(values: st.SearchStrategy[str]) -> st.SearchStrategy[tuple[bytes, bool
 
 
 def nexthop(host: str, port: str) -> str:
-    """Give what must stand in the table for a host and a port."""
+    """Return what must stand in the table for a host and a port."""
     bare = "xn--bcher-kva.de" if host == "bücher.de" else host.strip("[]")
     return f"[{bare}]:{port}"
 
@@ -115,27 +115,27 @@ edits = st.one_of(
 
 
 def same(key: str) -> str:
-    """Give what all spellings of a key have in common."""
+    """Return what all spellings of a key have in common."""
     return key.lower().replace("bücher", "xn--bcher-kva")
 
 
 def key_of(line: bytes) -> str:
-    """Give what a line's key has in common with its other spellings; empty for a line that has none."""
+    """Return what a line's key has in common with its other spellings; empty for a line that has none."""
     text = line.decode("utf-8", "surrogateescape").strip(BLANKS + "\n")
     return "" if text.startswith("#") else same(re.split(r"[ \t]+", text)[0])
 
 
 def lines_of(content: bytes) -> list[bytes]:
-    """Give the lines with their ends; the last one may have none."""
+    """Return the lines with their ends; the last one may have none."""
     return re.findall(rb"[^\n]*\n|[^\n]+", content)
 
 
 def own_lines(lines: list[bytes], edit: Edit) -> list[int]:
-    """Give the numbers of the lines that an edit is about."""
+    """Return the numbers of the lines that an edit is about."""
     return [number for number, line in enumerate(lines) if key_of(line) == same(edit.key)]
 
 
-def hold(before: list[bytes], after: list[bytes], edit: Edit) -> None:
+def assert_only_entry_changed(before: list[bytes], after: list[bytes], edit: Edit) -> None:
     """Assert that the edit did what it is for, and nothing else."""
     own = own_lines(before, edit)
     others = [line for number, line in enumerate(before) if number not in own]
@@ -156,7 +156,7 @@ def hold(before: list[bytes], after: list[bytes], edit: Edit) -> None:
 
 
 def says_so(before: list[bytes], edit: Edit) -> bool:
-    """Whether one line says it already, whatever blanks are in it."""
+    """Return True if one line says it already, whatever blanks are in it."""
     own = [before[number].decode("utf-8", "surrogateescape").removesuffix("\n") for number in own_lines(before, edit)]
     if edit.value is None or len(own) != 1:
         return not own and edit.value is None
@@ -167,7 +167,7 @@ def says_so(before: list[bytes], edit: Edit) -> bool:
 
 
 def can_be_carried(edit: Edit) -> bool:
-    """Whether Postfix's table can carry the password, and there is one."""
+    """Return True if Postfix's table can carry the password, and there is one."""
     password = edit.words[-1]
     return edit.words[0] != "add-auth" or (
         bool(password)
@@ -179,30 +179,30 @@ def can_be_carried(edit: Edit) -> bool:
 
 @pytest.mark.long
 @pytest.mark.parametrize("_share", range(SHARES))
-def test_random_edits(box: Box, _share: int) -> None:
+def test_random_edits(sandbox: Sandbox, _share: int) -> None:
     """Each edit changes its own key's lines and no others, or is refused; at the end Postfix has all that was asked for."""
 
     @PROPERTY
     @given(files(mappings), files(logins), st.lists(edits, min_size=EDITS, max_size=EDITS))
     def run(relaymap: tuple[bytes, bool], login_file: tuple[bytes, bool], commands: list[Edit]) -> None:
         for name, content in ((RELAYMAP, relaymap[0]), (LOGINS, login_file[0])):
-            box.write(name, content)
+            sandbox.write(name, content)
         asked: dict[str, dict[str, Edit]] = {RELAYMAP: {}, LOGINS: {}}
         for edit in commands:
-            if one_edit(box, edit):
+            if one_edit(sandbox, edit):
                 asked[edit.name][same(edit.key)] = edit
         if relaymap[1] and login_file[1]:
-            read_back(box, asked)
+            read_back(sandbox, asked)
 
     run()
 
 
-def one_edit(box: Box, edit: Edit) -> bool:
+def one_edit(sandbox: Sandbox, edit: Edit) -> bool:
     """Make one edit, and hold it to the model; say whether it was made."""
-    path = box.config_dir / edit.name
+    path = sandbox.config_dir / edit.name
     before = path.read_bytes()
     words = [edit.words[0], "--no-apply", *edit.words[1:]]
-    result = box.run("--log-level", "error", *words)
+    result = sandbox.run("--log-level", "error", *words)
     if not can_be_carried(edit):
         assert (result.code, path.read_bytes()) == (2, before)
         return False
@@ -210,15 +210,15 @@ def one_edit(box: Box, edit: Edit) -> bool:
     if says_so(lines_of(before), edit):
         assert (result.out[:12], path.read_bytes()) == ("already so: ", before)
         return True
-    hold(lines_of(before), lines_of(path.read_bytes()), edit)
+    assert_only_entry_changed(lines_of(before), lines_of(path.read_bytes()), edit)
     return True
 
 
-def read_back(box: Box, asked: dict[str, dict[str, Edit]]) -> None:
+def read_back(sandbox: Sandbox, asked: dict[str, dict[str, Edit]]) -> None:
     """Have Postfix read the tables, and compare them with what was asked for last of each key."""
-    result = box.run("--log-level", "error", "apply")
+    result = sandbox.run("--log-level", "error", "apply")
     assert result.code == 0, result.err
     for name, table in ((RELAYMAP, "relayhost_map"), (LOGINS, "sasl_passwd")):
-        found = {same(key): value for key, value in (box.table(table) or {}).items()}
+        found = {same(key): value for key, value in (sandbox.table(table) or {}).items()}
         for key, edit in asked[name].items():
             assert found.get(key) == (edit.value or None)

@@ -14,7 +14,7 @@ from tests.support.scene import programs_with
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.support.sandbox import Box
+    from tests.support.sandbox import Sandbox
 
 SECRET = "s3cret-P4ss"
 MASTER_CF = """\
@@ -53,38 +53,38 @@ from <> to someone@gmail.com
 
 
 @pytest.fixture
-def ready(box: Box) -> Box:
-    """Give a machine with services and inputs, to which nothing has been applied."""
-    (box.postfix_dir / "master.cf").write_text(MASTER_CF)
+def ready(sandbox: Sandbox) -> Sandbox:
+    """Return a machine with services and inputs, to which nothing has been applied."""
+    (sandbox.postfix_dir / "master.cf").write_text(MASTER_CF)
     for name, text in FILES.items():
-        box.write(name, text)
-    return box
+        sandbox.write(name, text)
+    return sandbox
 
 
-def explain(box: Box, *words: str, code: int = 0, **env: str) -> str:
+def explain(sandbox: Sandbox, *words: str, code: int = 0, **env: str) -> str:
     """Run it, and give what it prints."""
-    result = box.run("explain", *words, env=ENV | env)
+    result = sandbox.run("explain", *words, env=ENV | env)
     assert result.code == code, result.err
     assert SECRET not in result.out + result.err
     return result.out
 
 
-def way(box: Box, *words: str, code: int = 0) -> dict[str, Any]:
-    """Give the way of a message as it is now."""
-    found: dict[str, Any] = json.loads(explain(box, "--json", *words, code=code))["now"]
+def way(sandbox: Sandbox, *words: str, code: int = 0) -> dict[str, Any]:
+    """Return the way of a message as it is now."""
+    found: dict[str, Any] = json.loads(explain(sandbox, "--json", *words, code=code))["now"]
     return found
 
 
-def filled(text: str, box: Box) -> str:
+def filled(text: str, sandbox: Sandbox) -> str:
     """Put the names of our tables in."""
-    tables = {name: f"texthash:{box.postfix_dir / table}" for name, table in NAMES.items()}
+    tables = {name: f"texthash:{sandbox.postfix_dir / table}" for name, table in NAMES.items()}
     return text.format(**tables)
 
 
 NAMES = {"table": "relayhost_map", "logins": "sasl_passwd"}
 
 
-def test_text(ready: Box) -> None:
+def test_text(ready: Sandbox) -> None:
     """The way comes first, then each lookup that decided, then login and TLS at each nexthop, all with their places."""
     ready.apply(**ENV)
     before = ready.snapshot()
@@ -93,7 +93,7 @@ def test_text(ready: Box) -> None:
     assert ready.snapshot() == before
 
 
-def test_apply_is_due(ready: Box) -> None:
+def test_apply_is_due(ready: Sandbox) -> None:
     """Where the inputs say something else than Postfix has, both ways are shown; what is not yet there has no place."""
     said = explain(ready, "anna@domain1.com", "someone@gmail.com").splitlines()
     at = said.index("apply is due; after dms-relay apply:")
@@ -101,7 +101,7 @@ def test_apply_is_due(ready: Box) -> None:
     assert said[at + 1 :] == filled(MAILGUN, ready).splitlines()[1:]
 
 
-def test_same_way_after_apply(ready: Box) -> None:
+def test_same_way_after_apply(ready: Sandbox) -> None:
     """A change that is not about this message is said in one line."""
     ready.apply(**ENV)
     ready.write("postfix-sasl-password.cf", FILES["postfix-sasl-password.cf"] + "@domain2.com anna:secret\n")
@@ -109,7 +109,7 @@ def test_same_way_after_apply(ready: Box) -> None:
     assert said == filled(MAILGUN, ready) + "apply is due (dms-relay plan), but this message would go the same way\n"
 
 
-def test_place_of_an_entry_that_changed(ready: Box) -> None:
+def test_place_of_an_entry_that_changed(ready: Sandbox) -> None:
     """An entry that the inputs no longer say has no place in them."""
     ready.apply(**ENV)
     ready.write("postfix-relaymap.cf", "# new\n@domain1.com [other.test]:587\n")
@@ -119,7 +119,7 @@ def test_place_of_an_entry_that_changed(ready: Box) -> None:
     assert (after["value"], after["origin"]) == ("[other.test]:587", "postfix-relaymap.cf:2")
 
 
-def test_hops(ready: Box) -> None:
+def test_hops(ready: Sandbox) -> None:
     """Each nexthop of a list has its own login; a token that is user name and password is masked."""
     ready.apply(**ENV)
     hops = way(ready, "u@domain2.com")["hops"]
@@ -131,7 +131,7 @@ def test_hops(ready: Box) -> None:
     assert hops[1]["login"]["origin"] == "postfix-sasl-password.cf:2"
 
 
-def test_relay_yaml(ready: Box) -> None:
+def test_relay_yaml(ready: Sandbox) -> None:
     """A relay with a transport of its own: its place, its TLS with what is checked, its login with its line."""
     for name in ("postfix-relaymap.cf", "postfix-sasl-password.cf"):
         (ready.config_dir / name).unlink()
@@ -194,7 +194,7 @@ WAYS = {
 
 
 @pytest.mark.parametrize("name", WAYS)
-def test_message_that_does_not_leave(ready: Box, name: str) -> None:
+def test_message_that_does_not_leave(ready: Sandbox, name: str) -> None:
     """Whatever keeps a message in the queue, or returns it, is said, with exit code 1."""
     setting, failure = WAYS[name]
     ready.write("postfix-relaymap.cf", "")
@@ -208,13 +208,13 @@ def test_message_that_does_not_leave(ready: Box, name: str) -> None:
     assert (result.code, SECRET in result.out + result.err) == (1, False)
 
 
-def test_local(ready: Box) -> None:
+def test_local(ready: Sandbox) -> None:
     """Mail for this machine is delivered here, whoever sends it."""
     said = explain(ready, "anna@domain1.com", "root@localhost")
     assert said.splitlines()[1] == "  delivered by local(8), service local"
 
 
-def test_mail_that_is_thrown_away(ready: Box) -> None:
+def test_mail_that_is_thrown_away(ready: Sandbox) -> None:
     """discard(8) delivers nothing, and that is said; it is what was asked for, so the exit code is 0."""
     ready.write_main_cf(ready.main_cf.read_text() + "transport_maps = static:discard:spam\n")
     with (ready.postfix_dir / "master.cf").open("a") as file:
@@ -223,7 +223,7 @@ def test_mail_that_is_thrown_away(ready: Box) -> None:
     assert said.splitlines()[1] == "  thrown away by discard(8), service discard"
 
 
-def test_notes(ready: Box) -> None:
+def test_notes(ready: Sandbox) -> None:
     """A content filter, and what rewrites addresses, are named: the envelope is the one after them."""
     ready.write_main_cf(
         ready.main_cf.read_text()
@@ -262,7 +262,7 @@ REMARKS = {
 
 
 @pytest.mark.parametrize("name", REMARKS)
-def test_remarks(ready: Box, name: str) -> None:
+def test_remarks(ready: Sandbox, name: str) -> None:
     """What makes a login or TLS other than it seems is said at the nexthop. A login in main.cf is no argument of postmap."""
     setting, remark = REMARKS[name]
     own = f"relayhost = [r.test]\nsmtp_sasl_auth_enable = yes\nsmtp_sasl_password_maps = static:own:{SECRET}\n"
@@ -276,7 +276,7 @@ def test_remarks(ready: Box, name: str) -> None:
     assert SECRET not in result.out + result.err
 
 
-def test_no_login_is_an_argument(ready: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_login_is_an_argument(ready: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """No password stands in the arguments of a program, which every process can read."""
     started: list[str] = []
 
@@ -297,7 +297,7 @@ def test_no_login_is_an_argument(ready: Box, monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.parametrize("address", ["", "anna", "@domain1.com", "anna@", "a b@c.test", "a\n@c.test", "a@b@-"])
-def test_not_an_address(ready: Box, address: str) -> None:
+def test_not_an_address(ready: Sandbox, address: str) -> None:
     """What is no address is refused with exit code 2 and what to write; nothing is explained."""
     result = ready.run("explain", address)
     assert (result.code, result.out) == (2, "")
@@ -307,7 +307,7 @@ def test_not_an_address(ready: Box, address: str) -> None:
     assert "RECIPIENT: it is not an address -- write user@example.com\n" in result.err
 
 
-def test_wrong_inputs(ready: Box) -> None:
+def test_wrong_inputs(ready: Sandbox) -> None:
     """Wrong inputs do not hide what Postfix does now: that is said, then what is wrong, with its exit code."""
     ready.apply(**ENV)
     ready.write("postfix-relaymap.cf", "@domain1.com [smtp.mailgun.org:587\n")
@@ -318,14 +318,14 @@ def test_wrong_inputs(ready: Box) -> None:
     assert json.loads(ready.run("explain", "--json", "anna@domain1.com", env=ENV).out)["apply_is_due"] is None
 
 
-def test_no_postfix(ready: Box) -> None:
+def test_no_postfix(ready: Sandbox) -> None:
     """Without master.cf, or without postconf, nothing can be explained: exit code 69."""
     (ready.postfix_dir / "master.cf").unlink()
     result = ready.run("explain", "anna@domain1.com")
     assert (result.code, result.out) == (os.EX_UNAVAILABLE, "")
 
 
-def test_table_that_we_may_not_read(ready: Box, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_table_that_we_may_not_read(ready: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """That we may not read a table does not keep Postfix from it: that is no answer, but exit code 69 and what to do."""
     ready.apply(**ENV)
     said = "postmap: fatal: open /etc/postfix/relayhost_map: Permission denied"
@@ -336,7 +336,7 @@ def test_table_that_we_may_not_read(ready: Box, tmp_path: Path, monkeypatch: pyt
     assert "relayhost_map cannot be read: Permission denied -- run as root" in result.err
 
 
-def test_socket_of_this_machine(ready: Box) -> None:
+def test_socket_of_this_machine(ready: Sandbox) -> None:
     """Mail for mailboxes that goes to a socket is said to go there."""
     ready.write_main_cf(
         ready.main_cf.read_text()
@@ -361,7 +361,7 @@ LISTS = {
 
 @pytest.mark.parametrize("name", LISTS)
 @pytest.mark.parametrize("parents", ["relay_domains", ""])
-def test_lists_of_domains(ready: Box, name: str, parents: str) -> None:
+def test_lists_of_domains(ready: Sandbox, name: str, parents: str) -> None:
     """relay_domains matches subdomains, with a dot before the domain where it does not do so by itself (postconf(5))."""
     text, is_member = LISTS[name]
     for file, content in {"patterns": "/^x\\.test$/ 1\n", "list": "y.test # x.test\n  # x.test\n"}.items():
@@ -377,7 +377,7 @@ def test_lists_of_domains(ready: Box, name: str, parents: str) -> None:
     assert (way(ready, "a@domain1.com", "b@sub.x.test")["transport"] == "relay") is is_member
 
 
-def test_quoted_address(ready: Box) -> None:
+def test_quoted_address(ready: Sandbox) -> None:
     """Inside Postfix a user has no quotes: keys of tables have none either."""
     ready.write_main_cf(ready.main_cf.read_text() + "transport_maps = inline:{bob@gmail.com=relay:[b.test]}\n")
     assert way(ready, "a@domain1.com", '"bob"@gmail.com')["transport"] == "relay"

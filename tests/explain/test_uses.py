@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from dms_relay.assignments import uses
+from dms_relay.assignments import assignments
 from dms_relay.explain.report import way_document
 from dms_relay.explain.views import view_now
 from dms_relay.merge import merge
@@ -20,7 +20,7 @@ from tests.explain.test_command import MASTER_CF
 from tests.running.leaks import RECIPIENTS, SENDERS, SERVERS, Config, configs, write_cf, write_yaml
 
 if TYPE_CHECKING:
-    from tests.support.sandbox import Box
+    from tests.support.sandbox import Sandbox
 
 EXAMPLES = 15
 """Configurations for each way of routing; each takes a tenth of a second."""
@@ -28,15 +28,15 @@ EXAMPLES = 15
 
 @pytest.fixture(scope="module")
 def relays() -> dict[str, Relay]:
-    """Give relays that are not started: their names alone count."""
+    """Return relays that are not started: their names alone count."""
     return {name: Relay(name, STRANGER, host=f"127.0.0.{10 + at}", port=587) for at, name in enumerate(SERVERS)}
 
 
 @pytest.mark.parametrize("routing", ["maps", "transports", "yaml"])
-def test_uses_are_what_postfix_finds(box: Box, relays: dict[str, Relay], routing: str) -> None:
+def test_uses_are_what_postfix_finds(sandbox: Sandbox, relays: dict[str, Relay], routing: str) -> None:
     """No message reaches a nexthop with a login that is not among the uses: ``check`` and ``test`` go by these."""
-    (box.postfix_dir / "master.cf").write_text(MASTER_CF)
-    inputs = Inputs(box.config_dir)
+    (sandbox.postfix_dir / "master.cf").write_text(MASTER_CF)
+    inputs = Inputs(sandbox.config_dir)
     slow = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
 
     @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=slow, database=None, phases=[Phase.generate])
@@ -46,10 +46,10 @@ def test_uses_are_what_postfix_finds(box: Box, relays: dict[str, Relay], routing
             write_yaml(config, inputs, relays)
         else:
             write_cf(config, inputs, relays, routing)
-        assert box.run("--log-level", "error", "apply", env=inputs.settings).code == 0
-        found = merge(read(Paths(box.config_dir, box.postfix_dir), inputs.settings))
-        known = {(use.nexthop, use.entry.login.username if use.entry else None) for use in uses(found)}
-        view = view_now(Postfix(box.postfix_dir))
+        assert sandbox.run("--log-level", "error", "apply", env=inputs.settings).code == 0
+        found = merge(read(Paths(sandbox.config_dir, sandbox.postfix_dir), inputs.settings))
+        known = {(use.nexthop, use.entry.login.username if use.entry else None) for use in assignments(found)}
+        view = view_now(Postfix(sandbox.postfix_dir))
         for address, recipient in ((sender, RECIPIENTS[0]), (other, RECIPIENTS[2])):
             way = way_document(view, None, "" if address == "<>" else address, recipient)
             at = {(hop["nexthop"], hop["login"] and hop["login"]["username"]) for hop in way["hops"]}

@@ -31,7 +31,7 @@ def unique(what: str) -> str:
 
 @pytest.fixture(scope="session")
 def engine() -> Engine:
-    """Give the container engine."""
+    """Return the container engine."""
     found = find_engine()
     if found is None:
         give_up("no container engine answers: neither docker nor podman")
@@ -87,7 +87,7 @@ class Starter:
 
 @pytest.fixture(scope="session")
 def network(engine: Engine) -> Iterator[str]:
-    """Give a network without a way out, on which containers find each other by name."""
+    """Yield a network without a way out, on which containers find each other by name."""
     name = unique("network")
     engine.call("network", "create", "--internal", name)
     yield name
@@ -96,7 +96,7 @@ def network(engine: Engine) -> Iterator[str]:
 
 @pytest.fixture
 def start(engine: Engine, image: str, network: str) -> Iterator[Starter]:
-    """Give what starts a test's containers."""
+    """Yield what starts a test's containers."""
     starter = Starter(engine, image, network)
     yield starter
     starter.clean_up()
@@ -104,7 +104,7 @@ def start(engine: Engine, image: str, network: str) -> Iterator[Starter]:
 
 @pytest.fixture(scope="session")
 def long_lived(engine: Engine, image: str, network: str) -> Iterator[Starter]:
-    """Give what starts the containers that all tests share."""
+    """Yield what starts the containers that all tests share."""
     starter = Starter(engine, image, network)
     yield starter
     starter.clean_up()
@@ -112,7 +112,7 @@ def long_lived(engine: Engine, image: str, network: str) -> Iterator[Starter]:
 
 @pytest.fixture
 def config_dir(tmp_path: Path) -> Path:
-    """Give a configuration directory, which a test fills before it starts a container."""
+    """Return a configuration directory, which a test fills before it starts a container."""
     directory = tmp_path / "config"
     directory.mkdir()
     return directory
@@ -120,7 +120,7 @@ def config_dir(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def volume(engine: Engine) -> Iterator[str]:
-    """Give the name of an empty volume."""
+    """Yield the name of an empty volume."""
     name = unique("volume")
     engine.call("volume", "create", name)
     yield name
@@ -131,7 +131,7 @@ class Relay(Container):
     """A relay, on port 587."""
 
     def received(self, sender: str) -> list[dict[str, Any]]:
-        """Give what it has received from one sender so far."""
+        """Return what it has received from one sender so far."""
         records = (json.loads(line) for line in self.log().splitlines() if line.startswith("{"))
         return [record for record in records if record["from"] == sender]
 
@@ -172,5 +172,5 @@ def _place(package: str) -> Path:
 
 @pytest.fixture(scope="session")
 def stranger(long_lived: Starter) -> Container:
-    """Give another container on the network, from which a client can come."""
+    """Return another container on the network, from which a client can come."""
     return long_lived(command=("sleep", "3600"))

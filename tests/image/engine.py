@@ -83,7 +83,7 @@ class Engine(NamedTuple):
             return number.read_text("ascii")
 
     def has(self, image: str) -> bool:
-        """Whether an image is here, or can be had from a registry."""
+        """Return True if an image is here, or can be had from a registry."""
         done = subprocess.run([self.program, "image", "inspect", image], capture_output=True, check=False)
         if done.returncode == 0:
             return True
@@ -94,11 +94,11 @@ class Engine(NamedTuple):
         return True
 
     def image(self, number: str) -> dict[str, Any]:
-        """Give what the engine knows of an image."""
+        """Return what the engine knows of an image."""
         return self.inspect("image", "inspect", number)
 
     def inspect(self, *arguments: str) -> dict[str, Any]:
-        """Give the first object of a JSON answer; what the engine says beside it does not count."""
+        """Return the first object of a JSON answer; what the engine says beside it does not count."""
         done = subprocess.run([self.program, *arguments], capture_output=True, check=True, timeout=CALL_TIMEOUT)
         found: dict[str, Any] = json.loads(done.stdout)[0]
         return found
@@ -114,7 +114,7 @@ def _build_lock() -> Iterator[None]:
 
 
 def find_engine() -> Engine | None:
-    """Give the engine that answers, ``None`` where none does. A program on PATH may have no engine behind it."""
+    """Return the engine that answers, ``None`` where none does. A program on PATH may have no engine behind it."""
     told = os.environ.get("CONTAINER_ENGINE")
     for program in [told] if told else ["docker", "podman"]:
         try:
@@ -139,15 +139,15 @@ class Container:
         return self.engine.call("exec", "-i", self.name, *command, check=check, feed=feed)
 
     def log(self) -> str:
-        """Give what the container has said so far, both streams."""
+        """Return what the container has said so far, both streams."""
         return self.engine.call("logs", self.name)
 
     def state(self) -> dict[str, Any]:
-        """Give what the engine knows of the container."""
+        """Return what the engine knows of the container."""
         return self.engine.inspect("inspect", self.name)
 
     def address(self, version: int = 4) -> str:
-        """Give the container's first address."""
+        """Return the container's first address."""
         key = "GlobalIPv6Address" if version == 6 else "IPAddress"
         return str(next(iter(self.state()["NetworkSettings"]["Networks"].values()))[key])
 

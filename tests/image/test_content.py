@@ -24,7 +24,7 @@ for path in pathlib.Path("/opt/dms-relay/lib").rglob("*.py"):
 
 
 def health_check(engine: Engine, image: str) -> tuple[str, ...]:
-    """Give the health check's command."""
+    """Return the health check's command."""
     found = engine.image(image)
     check = found["Config"].get("Healthcheck") or found["Healthcheck"]  # docker, podman
     kind, *command = check["Test"]
@@ -65,55 +65,55 @@ def test_the_queue_is_a_volume(engine: Engine, image: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def box(long_lived: Starter) -> Container:
-    """Give a container in which nothing runs, to look around in."""
+def sandbox(long_lived: Starter) -> Container:
+    """Return a container in which nothing runs, to look around in."""
     return long_lived(command=("sleep", "3600"))
 
 
 @pytest.mark.parametrize("program", ["gcc", "cc", "g++", "make", "pip", "pip3", "/opt/dms-relay/bin/pip"])
-def test_nothing_that_builds_is_left(box: Container, program: str) -> None:
+def test_nothing_that_builds_is_left(sandbox: Container, program: str) -> None:
     """No compiler and no package installer is in the image."""
-    assert box.execute("sh", "-c", f"command -v {program} || echo none") == "none\n"
+    assert sandbox.execute("sh", "-c", f"command -v {program} || echo none") == "none\n"
 
 
 @pytest.mark.parametrize("package", ["pip", "setuptools", "rich", "colorama", "hatchling"])
 @pytest.mark.parametrize("python", [PYTHON, "python3"])
-def test_no_package_that_is_not_needed(box: Container, python: str, package: str) -> None:
+def test_no_package_that_is_not_needed(sandbox: Container, python: str, package: str) -> None:
     """Nothing that only builds, or that structlog would import and pay for, is installed."""
     script = f"import importlib.util; print(importlib.util.find_spec({package!r}))"
-    assert box.execute(python, "-I", "-c", script) == "None\n"
+    assert sandbox.execute(python, "-I", "-c", script) == "None\n"
 
 
-def test_everything_is_compiled(box: Container) -> None:
+def test_everything_is_compiled(sandbox: Container) -> None:
     """Each module of ours and of our dependencies has its compiled file: without, each start would cost 300 ms more."""
-    assert box.execute(PYTHON, "-I", "-c", NOT_COMPILED) == ""
-    assert "dms_relay/__pycache__/container.cpython-" in box.execute(
+    assert sandbox.execute(PYTHON, "-I", "-c", NOT_COMPILED) == ""
+    assert "dms_relay/__pycache__/container.cpython-" in sandbox.execute(
         "find", "/opt/dms-relay/lib", "-name", "container.*"
     )
 
 
-def test_no_cache_is_left(box: Container) -> None:
+def test_no_cache_is_left(sandbox: Container) -> None:
     """Neither pip nor apt has left what it downloaded."""
     for directory in ("/root/.cache", "/var/lib/apt/lists", "/var/cache/apt/archives", "/src", "/build", "/wheels"):
-        assert box.execute("sh", "-c", f"find {directory} -type f ! -name lock 2>/dev/null | head -n 3") == "", (
+        assert sandbox.execute("sh", "-c", f"find {directory} -type f ! -name lock 2>/dev/null | head -n 3") == "", (
             directory
         )
 
 
-def test_the_command_is_on_the_path(box: Container) -> None:
+def test_the_command_is_on_the_path(sandbox: Container) -> None:
     """``dms-relay`` is found and runs."""
-    assert box.execute("dms-relay", "--version").startswith("dms-relay ")
+    assert sandbox.execute("dms-relay", "--version").startswith("dms-relay ")
 
 
-def test_the_owner_of_the_queue_has_a_fixed_number(box: Container) -> None:
+def test_the_owner_of_the_queue_has_a_fixed_number(sandbox: Container) -> None:
     """The user and groups of the queue have the same numbers in each image that is built, so that a volume fits the next."""
-    assert box.execute("id", "postfix") == "uid=901(postfix) gid=901(postfix) groups=901(postfix)\n"
-    assert box.execute("getent", "group", "postdrop") == "postdrop:x:902:\n"
+    assert sandbox.execute("id", "postfix") == "uid=901(postfix) gid=901(postfix) groups=901(postfix)\n"
+    assert sandbox.execute("getent", "group", "postdrop") == "postdrop:x:902:\n"
 
 
-def test_modes_in_the_image(box: Container) -> None:
+def test_modes_in_the_image(sandbox: Container) -> None:
     """What runs at the start belongs to root, and nobody else may write it."""
-    said = box.execute(
+    said = sandbox.execute(
         "sh", "-c", "stat -c '%a %U %n' /usr/local/bin/docker-entrypoint.sh /usr/local/bin/setup /docker-entrypoint.d/*"
     )
     expected = [

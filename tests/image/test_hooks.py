@@ -33,7 +33,7 @@ class Hooks:
 
 @pytest.fixture
 def hooks(tmp_path: Path) -> Hooks:
-    """Give a place for a test's hooks."""
+    """Return a place for a test's hooks."""
     return Hooks(tmp_path)
 
 

@@ -34,7 +34,7 @@ COPY --from=tools /venv /venv
 """
 TESTS = ("tests/running/test_tls_levels.py", "tests/running/test_transports.py", "tests/running/test_explain.py")
 #: What the tests need of the project.
-PARTS = ("dms_relay", "stage", "tests", "pyproject.toml")
+PARTS = ("dms_relay", "testbed", "tests", "pyproject.toml")
 #: Says the version, then runs the tests.
 COMMAND = f"postconf -h mail_version && exec /venv/bin/python -m pytest -p no:cacheprovider -n2 -rfEs {' '.join(TESTS)}"
 #: Seconds that the tests may take; on two processors and nothing else they take 25.

@@ -29,12 +29,12 @@ REFUSED = r"554 b'5.7.1 <someone@elsewhere.test>: Recipient address rejected: Ac
 
 
 def reply(client: Container, address: str) -> str:
-    """Give Postfix's reply to a recipient elsewhere, from a client on a container."""
+    """Return Postfix's reply to a recipient elsewhere, from a client on a container."""
     return client.execute("python3", "-c", CLIENT, address).strip()
 
 
 def mynetworks(container: Container) -> str:
-    """Give what Postfix has."""
+    """Return what Postfix has."""
     return container.execute("postconf", "-h", "mynetworks").strip()
 
 
@@ -90,7 +90,7 @@ def default_network(engine: Engine) -> str:
 
 @pytest.fixture
 def network_of_both(engine: Engine) -> Iterator[str]:
-    """Give a network with addresses of both kinds."""
+    """Yield a network with addresses of both kinds."""
     name = unique("network")
     prefix = f"fd5c:{name[-8:-4]}:{name[-4:]}::/64"
     engine.call("network", "create", "--internal", "--ipv6", f"--subnet={prefix}", name)

@@ -14,39 +14,39 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="module")
-def box(long_lived: Starter) -> Container:
-    """Give a container in which nothing runs."""
+def sandbox(long_lived: Starter) -> Container:
+    """Return a container in which nothing runs."""
     return long_lived(command=("sleep", "3600"))
 
 
 @pytest.mark.parametrize("words", [(), ("help",), ("--help",), ("-h",)])
-def test_usage(box: Container, words: tuple[str, ...]) -> None:
+def test_usage(sandbox: Container, words: tuple[str, ...]) -> None:
     """Alone, or asked for help, it says what it is for."""
-    said = box.execute("setup", *words)
+    said = sandbox.execute("setup", *words)
     assert said.startswith("usage: setup relay COMMAND ...\n")
     assert "setup relay add-domain DOMAIN HOST [PORT]" in said
 
 
-def test_the_rest_of_docker_mailserver_is_not_here(box: Container) -> None:
+def test_the_rest_of_docker_mailserver_is_not_here(sandbox: Container) -> None:
     """What else docker-mailserver's ``setup`` can do is refused, with what there is: exit code 2."""
     with pytest.raises(EngineError, match='exit code 2\nsetup: there is no "email" here, only: setup relay COMMAND'):
-        box.execute("setup", "email", "list")
+        sandbox.execute("setup", "email", "list")
 
 
-def test_it_is_dms_relay(box: Container) -> None:
+def test_it_is_dms_relay(sandbox: Container) -> None:
     """The commands are those of ``dms-relay``, under the words that were typed."""
-    assert box.execute("setup", "relay", "help").startswith("usage: setup relay [-h]")
-    assert box.execute("setup", "relay", "add-auth", "help").startswith("usage: setup relay add-auth [-h]")
-    assert "no relay is set, nor a login\n" in box.execute("setup", "relay", "list")
+    assert sandbox.execute("setup", "relay", "help").startswith("usage: setup relay [-h]")
+    assert sandbox.execute("setup", "relay", "add-auth", "help").startswith("usage: setup relay add-auth [-h]")
+    assert "no relay is set, nor a login\n" in sandbox.execute("setup", "relay", "list")
     with pytest.raises(EngineError, match="exit code 2\nusage: setup relay "):
-        box.execute("setup", "relay", "nonsense")
+        sandbox.execute("setup", "relay", "nonsense")
 
 
-def test_completion_and_manual_are_in_the_image(box: Container) -> None:
+def test_completion_and_manual_are_in_the_image(sandbox: Container) -> None:
     """They stand where the package puts them, and are printed by the command."""
     for words, text in {
         ("completion", "bash"): "complete -F _dms_relay dms-relay",
         ("man",): ".TH DMS\\-RELAY",
     }.items():
-        assert text in box.execute("dms-relay", *words)
-    box.execute("test", "-s", "/opt/dms-relay/share/man/man1/dms-relay.1")
+        assert text in sandbox.execute("dms-relay", *words)
+    sandbox.execute("test", "-s", "/opt/dms-relay/share/man/man1/dms-relay.1")

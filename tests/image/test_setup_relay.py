@@ -25,7 +25,7 @@ SECRET = "s3cret \\1\\n&-P4ss"
 
 @pytest.fixture
 def config_dir(tmp_path: Path) -> Path:
-    """Give a configuration directory with an account in one.test."""
+    """Return a configuration directory with an account in one.test."""
     directory = tmp_path / "config"
     directory.mkdir()
     (directory / "postfix-accounts.cf").write_text("anna@one.test|{SHA512-CRYPT}x\n")
@@ -44,7 +44,7 @@ def setup(container: Container, *words: str, feed: str = "") -> str:
 
 
 def goes_directly(container: Container, sender: str) -> bool:
-    """Whether Postfix has looked for the recipient's own server, which is nowhere here."""
+    """Return True if Postfix has looked for the recipient's own server, which is nowhere here."""
     found = [line for line in container.log().splitlines() if f"from=<{sender}>" in line]
     number = found[0].split(": ")[1] if found else "not yet"
     return any(f"{number}: " in line and "relay=none" in line for line in container.log().splitlines())
@@ -117,7 +117,7 @@ def test_no_mount(start: Starter) -> None:
 
 @pytest.fixture
 def typist(engine: Engine, start: Starter, config_dir: Path) -> Iterator[tuple[Container, int]]:
-    """Give a container, and a terminal on which ``add-auth`` asks for a password."""
+    """Yield a container, and a terminal on which ``add-auth`` asks for a password."""
     container = start.ready(f"--volume={config_dir}:{CONFIG_DIR}")
     pid, terminal = pty.fork()
     if pid == 0:

@@ -93,7 +93,7 @@ def test_a_restart_changes_nothing(start: Starter) -> None:
 
 
 def snapshot(container: Container) -> str:
-    """Give content, times, modes and owners of Postfix's configuration."""
+    """Return content, times, modes and owners of Postfix's configuration."""
     script = "cd /etc/postfix; find . -type f | sort | while read f; do stat -c '%n %y %a %u:%g' $f; sha256sum $f; done"
     return container.execute("sh", "-c", script)
 

@@ -13,7 +13,7 @@ from dms_relay.render import render
 from tests.support.merged import HEAD, MAIN, NAME, errors, merged
 
 if TYPE_CHECKING:
-    from tests.support.sandbox import Box
+    from tests.support.sandbox import Sandbox
 
 WOULD_TAKE = "would take mail that is to go directly, and RELAY_ROUTING=transports needs it empty"
 TAKE_AWAY = "take the line away, and say in relay.yaml where that mail goes"
@@ -21,20 +21,22 @@ PLACES = f"{HEAD}default: r\nsenders: {{a.test: s}}\nrecipients: {{b.test: s}}\n
 
 
 @pytest.mark.parametrize("name", ["relayhost", "sender_dependent_relayhost_maps"])
-def test_a_parameter_that_would_take_mail_away(box: Box, name: str) -> None:
+def test_a_parameter_that_would_take_mail_away(sandbox: Sandbox, name: str) -> None:
     """``direct`` is direct only where these are empty: an error at the line that sets them."""
-    assert errors(box, PLACES, {MAIN: f"# own\n{name} = x.test\n"}) == [f"{MAIN}:2: {name} {WOULD_TAKE} -- {TAKE_AWAY}"]
-    assert merged(box, PLACES, {MAIN: f"{name} =\n"}).warnings == []
+    assert errors(sandbox, PLACES, {MAIN: f"# own\n{name} = x.test\n"}) == [
+        f"{MAIN}:2: {name} {WOULD_TAKE} -- {TAKE_AWAY}"
+    ]
+    assert merged(sandbox, PLACES, {MAIN: f"{name} =\n"}).warnings == []
 
 
-def test_a_default_transport_of_the_operator(box: Box) -> None:
+def test_a_default_transport_of_the_operator(sandbox: Sandbox) -> None:
     """It is an error beside a default relay, and none where it names that relay's service, or where there is no default."""
-    assert errors(box, PLACES, {MAIN: "default_transport = smtp:[x.test]\n"}) == [
+    assert errors(sandbox, PLACES, {MAIN: "default_transport = smtp:[x.test]\n"}) == [
         f"{MAIN}:1: default_transport would take the mail of relay r, the default of {NAME}:5:10 -- keep one of the two"
     ]
-    assert merged(box, PLACES, {MAIN: "default_transport = relay-r:[r.test]:587\n"}).warnings == []
+    assert merged(sandbox, PLACES, {MAIN: "default_transport = relay-r:[r.test]:587\n"}).warnings == []
     direct = PLACES.replace("default: r", "default: direct").replace("b.test: s", "b.test: r")
-    assert merged(box, direct, {MAIN: "default_transport = smtp:[x.test]\n"}).warnings == []
+    assert merged(sandbox, direct, {MAIN: "default_transport = smtp:[x.test]\n"}).warnings == []
 
 
 TABLES = {
@@ -44,29 +46,31 @@ TABLES = {
 
 
 @pytest.mark.parametrize("name", TABLES)
-def test_tables_of_the_operator(box: Box, name: str) -> None:
+def test_tables_of_the_operator(sandbox: Sandbox, name: str) -> None:
     """Ours is put in front of them; where his line has ours in it already, the line stays as it is."""
-    paths = Paths(box.config_dir, box.postfix_dir)
-    ours = f"texthash:{box.postfix_dir}/{TABLES[name]}"
+    paths = Paths(sandbox.config_dir, sandbox.postfix_dir)
+    ours = f"texthash:{sandbox.postfix_dir}/{TABLES[name]}"
     for own, wanted in (
         ("texthash:/own", f"{ours}, texthash:/own"),
         ("", ours),
         (f"texthash:/own, {ours}", f"texthash:/own, {ours}"),
     ):
-        result = merged(box, PLACES, {MAIN: f"{name} = {own}\n"})
+        result = merged(sandbox, PLACES, {MAIN: f"{name} = {own}\n"})
         assert render(result.config, paths).parameters[name] == wanted
         assert result.warnings == []
 
 
 @pytest.mark.parametrize("name", TABLES)
-def test_tables_of_the_operator_in_docker_mailserver(box: Box, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tables_of_the_operator_in_docker_mailserver(
+    sandbox: Sandbox, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """There that file is put into main.cf after us: an error that shows the line to write, and that line is right."""
     monkeypatch.setattr(dms_relay.sources, "DMS_START", Path(__file__))
     front = f"{name} = texthash:$config_directory/{TABLES[name]}"
     for own, wanted in (("texthash:/own", f"{front}, texthash:/own"), ("", front)):
-        assert errors(box, PLACES, {MAIN: f"{name} = {own}\n"}) == [
+        assert errors(sandbox, PLACES, {MAIN: f"{name} = {own}\n"}) == [
             f"{MAIN}:1: {name} is put into main.cf after us, so our routes would be gone -- write {wanted}"
         ]
-        assert merged(box, PLACES, {MAIN: f"{wanted}\n"}).warnings == []
+        assert merged(sandbox, PLACES, {MAIN: f"{wanted}\n"}).warnings == []
     alone = "version: 1\nrelays: {r: {host: r.test}}\ndefault: r\n"
-    assert merged(box, alone, {MAIN: f"{name} = texthash:/own\n"}).warnings == []
+    assert merged(sandbox, alone, {MAIN: f"{name} = texthash:/own\n"}).warnings == []

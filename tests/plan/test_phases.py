@@ -8,7 +8,7 @@ from dms_relay import Paths, find, merge, plan, read, render
 from dms_relay.plan.phases import phases
 from tests.apply.test_transports_convergence import MAPS, State, apply
 from tests.support.machine import prepare
-from tests.support.sandbox import BASE_MAIN_CF, Box
+from tests.support.sandbox import BASE_MAIN_CF, Sandbox
 
 if TYPE_CHECKING:
     from dms_relay.plan.snapshots import Phase
@@ -25,43 +25,43 @@ senders:
 
 
 def text(host: str = "a.test", level: str = "secure", n: int = 1, default: str = "smtp") -> State:
-    """Give a relay.yaml whose relay has the name of Postfix's own service."""
+    """Return a relay.yaml whose relay has the name of Postfix's own service."""
     return State({}, {"relay.yaml": _TEXT.format(host=host, level=level, n=n, default=default)})
 
 
-def phases_to(box: Box, state: State) -> dict[str, Phase]:
-    """Give the phases from what stands there to what is wanted."""
-    for path in box.config_dir.iterdir():
+def phases_to(sandbox: Sandbox, state: State) -> dict[str, Phase]:
+    """Return the phases from what stands there to what is wanted."""
+    for path in sandbox.config_dir.iterdir():
         path.unlink()
     for name, content in state.files.items():
-        box.write(name, content)
-    paths = Paths(box.config_dir, box.postfix_dir)
+        sandbox.write(name, content)
+    paths = Paths(sandbox.config_dir, sandbox.postfix_dir)
     config = merge(read(paths, state.env))
     return {phase.name: phase for phase in phases(plan(render(config, paths), find(paths)))}
 
 
 def table(phase: Phase, name: str) -> dict[str, str]:
-    """Give a table that a phase writes."""
+    """Return a table that a phase writes."""
     [found] = [change.new for change in phase.tables if change.name == f"relay.d/{name}" and change.new]
     lines = (line.partition("\t") for line in found.content.decode().splitlines())
     return {key: value for key, _, value in lines}
 
 
 def parameters(phase: Phase) -> dict[str, str | None]:
-    """Give the parameters that a phase sets, or takes away."""
+    """Return the parameters that a phase sets, or takes away."""
     return {change.name: change.new for change in phase.parameters}
 
 
 def services(phase: Phase) -> dict[str, dict[str, str] | None]:
-    """Give the services that a phase makes, or takes away."""
+    """Return the services that a phase makes, or takes away."""
     return {change.name: dict(change.new.overrides) if change.new else None for change in phase.services}
 
 
-def test_new_hosts_come_under_another_name_first(box: Box) -> None:
+def test_new_hosts_come_under_another_name_first(sandbox: Sandbox) -> None:
     """relay-smtp serves its old hosts until no route names it, then it is made anew, and then only named again."""
-    prepare(box, BASE_MAIN_CF)
-    apply(box, text())
-    found = phases_to(box, text(host="b.test", level="encrypt", n=2))
+    prepare(sandbox, BASE_MAIN_CF)
+    apply(sandbox, text())
+    found = phases_to(sandbox, text(host="b.test", level="encrypt", n=2))
     assert list(found) == ["protect", "route", "settle", "return", "release", "clear"]
     assert list(services(found["protect"])) == ["relay-smtp_new"]
     assert table(found["protect"], "smtp_new.sasl") == {"@two.test": "own:s3cret-2", "[b.test]:587": "u:s3cret-2"}
@@ -77,22 +77,22 @@ def test_new_hosts_come_under_another_name_first(box: Box) -> None:
     assert [(change.name, change.new) for change in found["clear"].tables] == [("relay.d/smtp_new.sasl", None)]
 
 
-def test_the_same_hosts_need_no_other_name(box: Box) -> None:
+def test_the_same_hosts_need_no_other_name(sandbox: Sandbox) -> None:
     """Another level or login at the same hosts: the old and the new entry both stand until the routes are in use."""
-    prepare(box, BASE_MAIN_CF)
-    apply(box, text())
+    prepare(sandbox, BASE_MAIN_CF)
+    apply(sandbox, text())
     changed = text(level="encrypt").files["relay.yaml"].replace("two.test", "three.test")
-    found = phases_to(box, State({}, {"relay.yaml": changed}))
+    found = phases_to(sandbox, State({}, {"relay.yaml": changed}))
     assert list(found) == ["protect", "route", "release"]
     assert set(table(found["protect"], "smtp.sasl")) == {"@two.test", "@three.test", "[a.test]:587"}
     assert set(table(found["release"], "smtp.sasl")) == {"@three.test", "[a.test]:587"}
 
 
-def test_direct_mail_is_kept_from_the_logins_of_before(box: Box) -> None:
+def test_direct_mail_is_kept_from_the_logins_of_before(sandbox: Sandbox) -> None:
     """From maps to transports: while logins by sender stand in main.cf, what goes directly does so without any."""
-    prepare(box, BASE_MAIN_CF)
-    apply(box, MAPS)
-    found = phases_to(box, text(default="direct"))
+    prepare(sandbox, BASE_MAIN_CF)
+    apply(sandbox, MAPS)
+    found = phases_to(sandbox, text(default="direct"))
     assert list(found) == ["protect", "route", "settle", "return", "release", "clear"]
     direct = services(found["protect"])["relay-direct_new"]
     assert direct is not None
@@ -106,11 +106,11 @@ def test_direct_mail_is_kept_from_the_logins_of_before(box: Box) -> None:
     assert {change.name for change in found["clear"].tables} == {"sasl_passwd", "relayhost_map"}
 
 
-def test_back_to_maps(box: Box) -> None:
+def test_back_to_maps(sandbox: Sandbox) -> None:
     """Logins and TLS of main.cf come first, services go last."""
-    prepare(box, BASE_MAIN_CF)
-    apply(box, text())
-    found = phases_to(box, MAPS)
+    prepare(sandbox, BASE_MAIN_CF)
+    apply(sandbox, text())
+    found = phases_to(sandbox, MAPS)
     assert list(found) == ["protect", "route", "release", "clear"]
     assert parameters(found["protect"])["smtp_tls_security_level"] == "encrypt"
     assert parameters(found["route"])["default_transport"] is None

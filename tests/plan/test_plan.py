@@ -8,7 +8,7 @@ from dms_relay.model import PostfixConfig
 from dms_relay.plan import plan
 from dms_relay.plan.found import Found
 from dms_relay.plan.phases import one_phase, phases
-from dms_relay.plan.state import Given, State, TableFile
+from dms_relay.plan.state import ManagedParameter, State, TableFile
 
 if TYPE_CHECKING:
     from dms_relay.plan.snapshots import Phase
@@ -24,19 +24,21 @@ OLD_LOGINS = "@gone.test\tu:1\n[a.test]:587\tu:2\n[Both.test]\tu:3\n"
 
 
 def table(text: str) -> TableFile:
-    """Give a table as we write it."""
+    """Return a table as we write it."""
     return TableFile(text.encode(), 0o600, 0, 0)
 
 
 def in_use(logins: str = OLD_LOGINS) -> Found:
-    """Give a machine on which a complete run has set everything up; TLS was ``may`` before us."""
+    """Return a machine on which a complete run has set everything up; TLS was ``may`` before us."""
     before = {"smtp_tls_security_level": "may"}
-    state = State({n: Given(before.get(n), (v,)) for n, v in OLD.items()}, {"sasl_passwd": None, "relayhost_map": None})
+    state = State(
+        {n: ManagedParameter(before.get(n), (v,)) for n, v in OLD.items()}, {"sasl_passwd": None, "relayhost_map": None}
+    )
     return Found(OLD, {"sasl_passwd": table(logins), "relayhost_map": table("@gone.test\t[a.test]:587\n")}, state)
 
 
 def logins_in(phase: Phase) -> str:
-    """Give the login table that a phase writes."""
+    """Return the login table that a phase writes."""
     [found] = [change.new.content.decode() for change in phase.tables if change.name == "sasl_passwd" and change.new]
     return found
 

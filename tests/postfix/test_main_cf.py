@@ -47,7 +47,7 @@ changes_to_make = st.dictionaries(
 
 @pytest.fixture(scope="module")
 def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give a Postfix configuration directory for all examples."""
+    """Return a Postfix configuration directory for all examples."""
     path = tmp_path_factory.mktemp("postfix")
     (path / "master.cf").touch()
     return path
@@ -60,7 +60,7 @@ def postconf(directory: Path, *arguments: str) -> str | None:
 
 
 def values_by_postconf(directory: Path, text: str) -> dict[str, str] | None:
-    """Give what Postfix reads from a main.cf; ``None`` where it refuses the file."""
+    """Return what Postfix reads from a main.cf; ``None`` where it refuses the file."""
     path = directory / "main.cf"
     path.write_bytes(text.encode())
     # A file that was just written would make postconf wait.
@@ -71,12 +71,12 @@ def values_by_postconf(directory: Path, text: str) -> dict[str, str] | None:
 
 
 def squeezed(value: str) -> str:
-    """Give a value with one blank for each run of them, as ``postconf`` shows it."""
+    """Return a value with one blank for each run of them, as ``postconf`` shows it."""
     return BLANKS.sub(" ", value).strip(" ")
 
 
 def values_by_us(text: str) -> dict[str, str]:
-    """Give what we read from a main.cf, in the same form."""
+    """Return what we read from a main.cf, in the same form."""
     return {name: squeezed(value) for name, value in main_cf.values(text).items() if name in NAMES}
 
 

@@ -138,7 +138,7 @@ pieces = st.lists(
 
 
 def refusal(check: Callable[[str], object], text: str) -> str:
-    """Give all that is said where a text is refused; nothing where it is taken."""
+    """Return all that is said where a text is refused; nothing where it is taken."""
     try:
         check(text)
     except SyntaxProblem as problem:

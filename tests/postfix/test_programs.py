@@ -14,7 +14,7 @@ from tests.support.sandbox import BASE_MAIN_CF
 from tests.support.scene import Env, Scene, Transition, programs_with, running_master, wait_until
 
 if TYPE_CHECKING:
-    from tests.support.sandbox import Box
+    from tests.support.sandbox import Sandbox
 
 POSTCONF = shutil.which("postconf")
 ON: Env = {"DEFAULT_RELAY_HOST": "[d.test]:587", "RELAY_USER": "user", "RELAY_PASSWORD": "s3cret-1"}
@@ -26,15 +26,15 @@ def use(monkeypatch: pytest.MonkeyPatch, programs: Path) -> None:
     monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
 
 
-def test_postconf_is_missing(box: Box, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_postconf_is_missing(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without ``postconf`` in PATH nothing is begun; the message says what to install and where it is looked for."""
-    before = box.snapshot()
+    before = sandbox.snapshot()
     monkeypatch.setenv("PATH", str(tmp_path))
-    result = box.run("apply", env=ON)
+    result = sandbox.run("apply", env=ON)
     text = "postconf is not found -- install Postfix; its directory, often /usr/sbin, must stand in PATH"
     assert result.code == os.EX_UNAVAILABLE
     assert text in result.err
-    assert box.snapshot() == before
+    assert sandbox.snapshot() == before
 
 
 FAILING = {
@@ -51,7 +51,7 @@ def test_postconf_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: s
     scene = Scene(tmp_path, Transition(ON, {}))
     bare = scene.first_boot({})
     use(monkeypatch, programs_with(tmp_path, postconf=FAILING[when]))
-    result = scene.box.run("apply", env={})
+    result = scene.sandbox.run("apply", env={})
     code = -9 if when == "killed" else 1
     assert result.code == os.EX_UNAVAILABLE
     assert f" failed with exit code {code}: no reason given" in result.err
@@ -60,19 +60,19 @@ def test_postconf_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: s
     assert scene.outcome() == bare
 
 
-def test_postconf_hangs(box: Box, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_postconf_hangs(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A ``postconf`` that does not end is ended after ``PROGRAM_TIMEOUT``, and the run too; the next one does the rest."""
     use(monkeypatch, programs_with(tmp_path, postconf="exec sleep 60"))
     monkeypatch.setattr("dms_relay.postfix.programs.PROGRAM_TIMEOUT", 0.3)
-    result = box.run("apply", env=ON)
+    result = sandbox.run("apply", env=ON)
     assert result.code == os.EX_UNAVAILABLE
     assert "postconf -e cannot be run: TimeoutExpired -- run it by hand" in result.err
     monkeypatch.undo()
-    box.apply(**ON)
-    assert box.postconf_n()["relayhost"] == "[d.test]:587"
+    sandbox.apply(**ON)
+    assert sandbox.postconf_n()["relayhost"] == "[d.test]:587"
 
 
-def test_reason_without_values(box: Box, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reason_without_values(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What a failing program says is shown, but for its warnings and quoted texts: these show settings, logins and all."""
     said = (
         "postconf: warning: main.cf, line 3: overriding earlier entry: smtp_sasl_password_maps=static:user:s3cret-own\n"
@@ -80,7 +80,7 @@ def test_reason_without_values(box: Box, tmp_path: Path, monkeypatch: pytest.Mon
     )
     (tmp_path / "said").write_text(said)
     use(monkeypatch, programs_with(tmp_path, postconf=f"cat {tmp_path}/said >&2; exit 3"))
-    result = box.run("apply", env=ON)
+    result = sandbox.run("apply", env=ON)
     assert 'postconf -e failed with exit code 3: postconf: fatal: bad value: "…"\n' in result.err
     assert "s3cret" not in result.err
 
@@ -94,16 +94,16 @@ def test_reload_that_fails_is_made_up_for(tmp_path: Path, monkeypatch: pytest.Mo
     programs = programs_with(tmp_path, postfix=f"{RELOADS}; exit 1")
     use(monkeypatch, programs)
     monkeypatch.setattr("dms_relay.postfix.programs._RELOAD_GRACE", 0)
-    with running_master(tmp_path, scene.box.postfix_dir):
-        failed = scene.box.run("apply", env=ON)
+    with running_master(tmp_path, scene.sandbox.postfix_dir):
+        failed = scene.sandbox.run("apply", env=ON)
         assert failed.code == os.EX_UNAVAILABLE
         assert "postfix reload failed with exit code 1: no reason given" in failed.err
         (programs / "postfix").write_text(f"#!/bin/sh\n{RELOADS}\n")
         scene.apply(ON)
         scene.save("done")
         reloads = (programs / "postfix.log").read_text().splitlines()
-        assert reloads[-1] == f"-c {scene.box.postfix_dir} reload"
-        assert scene.box.run("apply", env=ON).out == "nothing to do\n"
+        assert reloads[-1] == f"-c {scene.sandbox.postfix_dir} reload"
+        assert scene.sandbox.run("apply", env=ON).out == "nothing to do\n"
         assert (programs / "postfix.log").read_text().splitlines() == reloads
 
 
@@ -111,7 +111,7 @@ def test_master_that_has_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     """A master that has ended is not reloaded, though nobody has looked at its exit code: it keeps its number and name."""
     scene = Scene(tmp_path, Transition({}, ON, f"{BASE_MAIN_CF}queue_directory = {tmp_path}\n"))
     use(monkeypatch, programs_with(tmp_path, postfix="exit 1"))
-    with running_master(tmp_path, scene.box.postfix_dir) as process:
+    with running_master(tmp_path, scene.sandbox.postfix_dir) as process:
         process.kill()
         wait_until(lambda: ") Z " in Path(f"/proc/{process.pid}/stat").read_text())
         scene.apply(ON)
@@ -124,12 +124,12 @@ def test_no_reload_keeps_a_reload_due(tmp_path: Path, monkeypatch: pytest.Monkey
     programs = programs_with(tmp_path, postfix=f"{RELOADS}; exit 1")
     use(monkeypatch, programs)
     monkeypatch.setattr("dms_relay.postfix.programs._RELOAD_GRACE", 0)
-    with running_master(tmp_path, scene.box.postfix_dir):
-        assert scene.box.run("apply", env=ON).code == os.EX_UNAVAILABLE
+    with running_master(tmp_path, scene.sandbox.postfix_dir):
+        assert scene.sandbox.run("apply", env=ON).code == os.EX_UNAVAILABLE
         (programs / "postfix").write_text(f"#!/bin/sh\n{RELOADS}\n")
         (programs / "postfix.log").unlink()
         env = ON | {"RELAY_PASSWORD": "s3cret-2"} if is_first else ON
-        assert scene.box.run("apply", "--no-reload", env=env).code == 0
+        assert scene.sandbox.run("apply", "--no-reload", env=env).code == 0
         assert not (programs / "postfix.log").exists()
         scene.apply(env)
         assert (programs / "postfix.log").exists()
@@ -142,7 +142,7 @@ USER_FILE = "smtp_sasl_password_maps = inline:{ [d.test]:587=user:s3cret-user }\
 
 @pytest.fixture
 def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give the file in which arguments and environment of each program of Postfix's end up."""
+    """Return the file in which arguments and environment of each program of Postfix's end up."""
     log = tmp_path / "told"
     script = f'{{ echo "$0 $*"; env; }} >> {log}; exec {POSTCONF} "$@"'
     use(monkeypatch, programs_with(tmp_path, postconf=script, postfix="exit 0"))
@@ -150,36 +150,36 @@ def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.parametrize("base", [STATIC, STATIC.removesuffix("\n"), f"{BASE_MAIN_CF}{STATIC}"])
-def test_no_program_is_told_a_login(box: Box, told: Path, monkeypatch: pytest.MonkeyPatch, base: str) -> None:
+def test_no_program_is_told_a_login(sandbox: Sandbox, told: Path, monkeypatch: pytest.MonkeyPatch, base: str) -> None:
     """No login stands in an argument or in the environment of a program.
 
     Wherever it comes from: the environment, a table, main.cf before us, ``postfix-main.cf``, or what is put back.
     """
     for name, value in ON.items():
         monkeypatch.setenv(name, value)
-    box.write_main_cf(base)
-    before = box.postconf_n()
+    sandbox.write_main_cf(base)
+    before = sandbox.postconf_n()
     told.unlink()
-    box.apply(**ON)
-    box.write("postfix-sasl-password.cf", "[d.test]:587 user:s3cret-2\n")
-    box.apply(**ON)
-    box.write("postfix-main.cf", USER_FILE)
-    box.apply(**ON)
-    assert "smtp_sasl_password_maps = inline:{ [d.test]:587=user:s3cret-user }\n" in box.main_cf.read_text()
+    sandbox.apply(**ON)
+    sandbox.write("postfix-sasl-password.cf", "[d.test]:587 user:s3cret-2\n")
+    sandbox.apply(**ON)
+    sandbox.write("postfix-main.cf", USER_FILE)
+    sandbox.apply(**ON)
+    assert "smtp_sasl_password_maps = inline:{ [d.test]:587=user:s3cret-user }\n" in sandbox.main_cf.read_text()
     for name in ("postfix-sasl-password.cf", "postfix-main.cf"):
-        (box.config_dir / name).unlink()
-    box.apply()
+        (sandbox.config_dir / name).unlink()
+    sandbox.apply()
     assert "s3cret" not in told.read_text()
     assert "RELAY_" not in told.read_text()
-    assert box.postconf_n() == before
+    assert sandbox.postconf_n() == before
 
 
-def test_only_calls_that_do_not_wait(box: Box, told: Path) -> None:
+def test_only_calls_that_do_not_wait(sandbox: Sandbox, told: Path) -> None:
     """Only ``postconf -e`` and ``-X`` are called: any other call would wait for a main.cf that was written a moment ago."""
-    box.main_cf.write_text(BASE_MAIN_CF, "ascii")
-    box.apply(**ON)
-    box.apply(RELAY_HOST="r.test")
-    box.apply()
+    sandbox.main_cf.write_text(BASE_MAIN_CF, "ascii")
+    sandbox.apply(**ON)
+    sandbox.apply(RELAY_HOST="r.test")
+    sandbox.apply()
     calls = [line.split()[1:] for line in told.read_text().splitlines() if "/programs/" in line and " -c " in line]
     assert {(call[0], call[2]) for call in calls} == {("-c", "-e"), ("-c", "-X")}
-    assert time.time() - box.main_cf.stat().st_mtime > 2
+    assert time.time() - sandbox.main_cf.stat().st_mtime > 2

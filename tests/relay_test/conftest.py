@@ -1,4 +1,4 @@
-"""Fixtures: a stage, a name server that this process asks, and a configuration on them."""
+"""Fixtures: a testbed, a name server that this process asks, and a configuration on them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import dns.resolver
 import pytest
 
-from testbed import Stage
+from testbed import Testbed
 from tests.relay_test.name_server import NameServer
 from tests.relay_test.scene import Scene
 from tests.running.needs import require_postfix
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.support.sandbox import Box
+    from tests.support.sandbox import Sandbox
 
 
 @pytest.fixture
 def names(monkeypatch: pytest.MonkeyPatch) -> Iterator[NameServer]:
-    """Give a name server, which dnspython asks from now on."""
+    """Yield a name server, which dnspython asks from now on."""
     with NameServer({}) as server:
         resolver = dns.resolver.Resolver(configure=False)
         resolver.nameservers, resolver.port = ["127.0.0.1"], server.port
@@ -30,8 +30,8 @@ def names(monkeypatch: pytest.MonkeyPatch) -> Iterator[NameServer]:
 
 
 @pytest.fixture
-def scene(box: Box, names: NameServer, tmp_path: Path) -> Iterator[Scene]:
-    """Give a configuration without a relay. main.cf is read by Postfix itself."""
+def scene(sandbox: Sandbox, names: NameServer, tmp_path: Path) -> Iterator[Scene]:
+    """Yield a configuration without a relay. main.cf is read by Postfix itself."""
     require_postfix()
-    with Stage() as stage:
-        yield Scene(box, stage, names, tmp_path)
+    with Testbed() as testbed:
+        yield Scene(sandbox, testbed, names, tmp_path)

@@ -11,11 +11,11 @@ from dms_relay.relay_test.attempt import attempt
 from dms_relay.relay_test.demand import Demand
 from dms_relay.relay_test.diagnosis import diagnose
 from dms_relay.relay_test.parallel import run_all
-from dms_relay.relay_test.settings import Settings
+from dms_relay.relay_test.settings import TestSettings
 from dms_relay.relay_test.targets import Target
 from testbed.listener import Listener, silent
 
-SETTINGS = Settings(timeout=0.5, helo="mail.example.test")
+SETTINGS = TestSettings(timeout=0.5, helo="mail.example.test")
 RULES = (
     "ip link set lo up",
     "iptables -A INPUT -d 127.0.0.1 -p tcp --dport 25 -j DROP",

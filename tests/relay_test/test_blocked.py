@@ -59,7 +59,7 @@ OUTCOMES = {
 
 @pytest.fixture(scope="module")
 def found() -> dict[str, list[str]]:
-    """Give what came of each, from one program in a network of its own."""
+    """Return what came of each, from one program in a network of its own."""
     if os.geteuid() != 0 or not all(map(shutil.which, ("unshare", "ip", "iptables"))):
         needs_root("a network of its own needs root, unshare, ip and iptables")
     arguments = ["unshare", "--net", sys.executable, "-m", "tests.relay_test.firewall"]

@@ -354,7 +354,7 @@ def test_may_with_a_login_and_a_handshake_that_fails(scene: Scene) -> None:
 
 def test_what_comes_before_tls_does_not_count(scene: Scene) -> None:
     """What somebody in between adds behind the answer to STARTTLS is not taken for an answer inside TLS (CVE-2011-0411)."""
-    context = scene.stage.authority.server("odd.test").context
+    context = scene.testbed.authority.server("odd.test").context
 
     def serve(client: Client) -> None:
         for text in (HELLO, "250-odd.test\r\n250 STARTTLS\r\n"):

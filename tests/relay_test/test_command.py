@@ -136,7 +136,7 @@ def test_no_relay(scene: Scene) -> None:
 
 def test_wrong_inputs(scene: Scene) -> None:
     """Wrong inputs end the command as they end all others."""
-    scene.box.write("postfix-relaymap.cf", "@a.test [b.test:587\n")
+    scene.sandbox.write("postfix-relaymap.cf", "@a.test [b.test:587\n")
     assert scene.run().code == os.EX_CONFIG
 
 
@@ -171,7 +171,7 @@ def test_without_postfix(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def gated(gate: threading.Barrier) -> Callable[[Client], None]:
-    """Give a server that greets nobody before all are connected."""
+    """Return a server that greets nobody before all are connected."""
 
     def serve(client: Client) -> None:
         gate.wait(10)
@@ -198,8 +198,8 @@ def test_in_parallel(scene: Scene) -> None:
 
 
 def command(scene: Scene, *arguments: str) -> list[str]:
-    """Give the command line of a process of its own."""
-    return [sys.executable, "-m", "dms_relay", *scene.box.arguments("test", *arguments)]
+    """Return the command line of a process of its own."""
+    return [sys.executable, "-m", "dms_relay", *scene.sandbox.arguments("test", *arguments)]
 
 
 ENVIRON = {"PATH": os.environ["PATH"]}
@@ -223,7 +223,7 @@ def test_ctrl_c(scene: Scene) -> None:
 def test_progress_on_a_terminal(scene: Scene) -> None:
     """On a terminal a line shows how far the work is, and is gone in the end; the table does not have it."""
     scene.relay("r", WORLD, login=False, level="encrypt")
-    scene.relays["r"]["host"] = scene.stage.relays["r.test"].host  # a process of its own asks another name server
+    scene.relays["r"]["host"] = scene.testbed.relays["r.test"].host  # a process of its own asks another name server
     scene.write()
     ours, theirs = os.openpty()
     done = subprocess.run(command(scene), cwd=ROOT, env=ENVIRON, stdout=subprocess.PIPE, stderr=theirs, check=False)
@@ -238,7 +238,7 @@ def test_the_password_is_no_argument_and_in_no_log(scene: Scene, tmp_path: Path)
     relay = scene.relay("r", STRANGER, level="encrypt")
     scene.relays["r"]["host"] = relay.host
     scene.write()
-    arguments = [sys.executable, "-m", "dms_relay", "--log-level", "trace", *scene.box.arguments("test")]
+    arguments = [sys.executable, "-m", "dms_relay", "--log-level", "trace", *scene.sandbox.arguments("test")]
     done = subprocess.run(arguments, cwd=tmp_path, env=ENVIRON, capture_output=True, check=False)
     assert (done.returncode, done.stderr) == (0, b"")
     assert PASSWORD.encode() not in done.stdout

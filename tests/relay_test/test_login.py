@@ -173,7 +173,7 @@ def test_a_challenge_that_is_none(scene: Scene) -> None:
 
 def at_service(scene: Scene, host: str, reply: str) -> Relay:
     """Have a relay that has the name of a well-known service and refuses every login."""
-    relay = scene.stage.relay(host, Mode(logins={}, auth_reply=reply))
+    relay = scene.testbed.relay(host, Mode(logins={}, auth_reply=reply))
     scene.names.records[host, "A"] = [relay.host]
     scene.name("r", host, relay.port)
     return relay

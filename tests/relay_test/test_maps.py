@@ -23,14 +23,14 @@ def by_maps(scene: Scene, relay: Relay, main_cf: str) -> dict[str, str]:
 
 
 def result_of(scene: Scene, env: dict[str, str], timeout: str = "5") -> dict[str, Any]:
-    """Give the result of the only relay."""
+    """Return the result of the only relay."""
     (result,) = json.loads(scene.run("--json", env=env, timeout=timeout).out)["results"]
     return dict(result)
 
 
 def test_maps(scene: Scene) -> None:
     """With maps and a login the level is what ``apply`` sets, not what main.cf has now."""
-    relay = scene.stage.relay("r.test", Mode(certificate=Certificate.UNKNOWN_AUTHORITY))
+    relay = scene.testbed.relay("r.test", Mode(certificate=Certificate.UNKNOWN_AUTHORITY))
     result = result_of(scene, by_maps(scene, relay, "smtp_tls_security_level = none\n"))
     assert (result["result"], result["relay"], result["tls"]["level"]) == ("ok", relay.nexthop, "encrypt")
     assert [(a.login, a.tls) for a in relay.attempts] == [(Login("user", PASSWORD), "TLSv1.3")]
@@ -53,9 +53,9 @@ def test_maps(scene: Scene) -> None:
 )
 def test_main_cf_says_what_is_demanded(scene: Scene, main_cf: str, outcome: str) -> None:
     """What ``postfix-main.cf`` says of the level, and main.cf of authorities, names and fingerprints, counts."""
-    relay = scene.stage.relay("r.test", Mode())
+    relay = scene.testbed.relay("r.test", Mode())
     text = main_cf.format(ca=scene.ca_file, fingerprint=relay.fingerprint) + "\n"
-    scene.box.write("postfix-main.cf", text)
+    scene.sandbox.write("postfix-main.cf", text)
     result = result_of(scene, by_maps(scene, relay, text))
     assert result["result"] == (outcome or "certificate")
     assert len(relay.attempts) == (result["result"] == "ok")
@@ -76,8 +76,8 @@ def test_main_cf_says_what_is_demanded(scene: Scene, main_cf: str, outcome: str)
 )
 def test_policy_of_main_cf(scene: Scene, policy: str, outcome: str) -> None:
     """What ``smtp_tls_policy_maps`` says of a nexthop counts before the level: no password travels where it is not met."""
-    relay = scene.stage.relay("r.test", Mode())
-    table = scene.box.postfix_dir / "policy"
+    relay = scene.testbed.relay("r.test", Mode())
+    table = scene.sandbox.postfix_dir / "policy"
     table.write_text(f"[other.test] none\n{relay.nexthop} {policy.format(fingerprint=relay.fingerprint)}\n")
     os.utime(table, (0, 0))  # Postfix waits for a table that was just written
     maps = f"inline:{{ {{x.test = none}}, y.test=may }}, texthash:{table}"
@@ -88,9 +88,9 @@ def test_policy_of_main_cf(scene: Scene, policy: str, outcome: str) -> None:
 
 def test_authorities_that_cannot_be_read(scene: Scene) -> None:
     """A file of authorities that is not there is no reason to trust anybody."""
-    relay = scene.stage.relay("r.test", Mode())
+    relay = scene.testbed.relay("r.test", Mode())
     text = "smtp_tls_security_level = secure\nsmtp_tls_CAfile = /nonexistent\n"
-    scene.box.write("postfix-main.cf", text)
+    scene.sandbox.write("postfix-main.cf", text)
     result = result_of(scene, by_maps(scene, relay, text))
     where = "/nonexistent or /etc/ssl/certs"
     assert told(result) == (
@@ -114,8 +114,8 @@ def test_authorities_that_cannot_be_read(scene: Scene) -> None:
 )
 def test_levels_that_cannot_be(scene: Scene, main_cf: str, what: str) -> None:
     """Where Postfix would call no host, none is called."""
-    relay = scene.stage.relay("r.test", Mode())
-    scene.box.write("postfix-main.cf", f"{main_cf}\n")
+    relay = scene.testbed.relay("r.test", Mode())
+    scene.sandbox.write("postfix-main.cf", f"{main_cf}\n")
     result = result_of(scene, by_maps(scene, relay, f"{main_cf}\n"))
     assert told(result) == ("TLS configuration", what, None)
     assert advice(result) == (
@@ -128,19 +128,19 @@ def test_levels_that_cannot_be(scene: Scene, main_cf: str, what: str) -> None:
 @pytest.mark.parametrize("level", ["may", "none"])
 def test_in_the_clear_where_main_cf_asks_for_it(scene: Scene, level: str) -> None:
     """A password travels in the clear where the level in main.cf means just that, and nowhere else."""
-    relay = scene.stage.relay("r.test", Mode(Tls.NONE, Auth.DEMANDED))
+    relay = scene.testbed.relay("r.test", Mode(Tls.NONE, Auth.DEMANDED))
     text = f"smtp_tls_security_level = {level}\n"
-    scene.box.write("postfix-main.cf", text)
+    scene.sandbox.write("postfix-main.cf", text)
     assert result_of(scene, by_maps(scene, relay, text))["result"] == "ok"
     assert [attempt.tls for attempt in relay.attempts] == [None]
-    (scene.box.config_dir / "postfix-main.cf").unlink()
+    (scene.sandbox.config_dir / "postfix-main.cf").unlink()
     assert told(result_of(scene, by_maps(scene, relay, text)))[0] == "no TLS offered"
     assert len(relay.attempts) == 1
 
 
 def test_wrapper_mode_of_main_cf(scene: Scene) -> None:
     """``smtp_tls_wrappermode`` of main.cf counts with maps; the remedy speaks of main.cf."""
-    relay = scene.stage.relay("r.test", SMTPS)
+    relay = scene.testbed.relay("r.test", SMTPS)
     assert result_of(scene, by_maps(scene, relay, "smtp_tls_wrappermode = yes\n"))["result"] == "ok"
     result = result_of(scene, by_maps(scene, relay, ""), SHORT)
     assert (result["result"], result["failure"]["remedy"]) == (
@@ -151,13 +151,13 @@ def test_wrapper_mode_of_main_cf(scene: Scene) -> None:
 
 def test_logins_by_sender_with_maps(scene: Scene) -> None:
     """Each login of ``postfix-sasl-password.cf`` is tried at each relay where a sender uses it; a route's text names it."""
-    first, second = (scene.stage.relay(f"{name}.test", Mode()) for name in ("first", "second"))
+    first, second = (scene.testbed.relay(f"{name}.test", Mode()) for name in ("first", "second"))
     both = f"{first.nexthop}, {second.nexthop}"
-    scene.box.write("postfix-relaymap.cf", f"@a.example {both}\n@b.example {second.nexthop}\n")
-    scene.box.write("postfix-sasl-password.cf", f"@a.example a:{PASSWORD}\n{second.nexthop} s:{PASSWORD}\n")
+    scene.sandbox.write("postfix-relaymap.cf", f"@a.example {both}\n@b.example {second.nexthop}\n")
+    scene.sandbox.write("postfix-sasl-password.cf", f"@a.example a:{PASSWORD}\n{second.nexthop} s:{PASSWORD}\n")
     assert scene.run(both).code == 0
-    assert [attempt.login.user for attempt in scene.stage.ledger.attempts()] == ["a", "a"]
-    scene.stage.ledger.clear()
+    assert [attempt.login.user for attempt in scene.testbed.ledger.attempts()] == ["a", "a"]
+    scene.testbed.ledger.clear()
     assert scene.run().code == 0
     assert [attempt.login.user for attempt in first.attempts] == ["a"]
     assert sorted(attempt.login.user for attempt in second.attempts) == ["a", "s"]
@@ -172,9 +172,9 @@ def test_logins_by_sender_with_maps(scene: Scene) -> None:
 )
 def test_no_plain_password_in_the_clear(scene: Scene, user_file: str, is_sent: bool) -> None:  # noqa: FBT001 -- a case
     """With ``noplaintext``, PLAIN and LOGIN are not used without TLS: nor are they by Postfix."""
-    relay = scene.stage.relay("r.test", Mode(Tls.NONE, Auth.OFFERED))
+    relay = scene.testbed.relay("r.test", Mode(Tls.NONE, Auth.OFFERED))
     level = "smtp_tls_security_level = may\n"
-    scene.box.write("postfix-main.cf", user_file + level)
+    scene.sandbox.write("postfix-main.cf", user_file + level)
     result = result_of(scene, by_maps(scene, relay, level))
     assert (result["result"], bool(relay.attempts)) == (("ok", True) if is_sent else ("mechanism", False))
 
@@ -184,7 +184,7 @@ def test_no_plain_password_in_the_clear(scene: Scene, user_file: str, is_sent: b
 )
 def test_mechanism_filter(scene: Scene, words: str, mechanism: str | None) -> None:
     """``smtp_sasl_mechanism_filter`` counts as for Postfix; one that is a file lets none through here."""
-    relay = scene.stage.relay("r.test", Mode())
+    relay = scene.testbed.relay("r.test", Mode())
     result = result_of(scene, by_maps(scene, relay, f"smtp_sasl_mechanism_filter = {words}\n"))
     assert (result["result"], result["mechanism"]) == (("ok", mechanism) if mechanism else ("mechanism", None))
     assert bool(relay.attempts) == bool(mechanism)
@@ -201,15 +201,15 @@ def test_mechanism_filter(scene: Scene, words: str, mechanism: str | None) -> No
 )
 def test_tls_that_postfix_takes_for_wrong(scene: Scene, main_cf: str) -> None:
     """Postfix defers such mail (client TLS configuration problem), so nothing is connected to, and no login travels."""
-    relay = scene.stage.relay("r.test", Mode())
+    relay = scene.testbed.relay("r.test", Mode())
     result = result_of(scene, by_maps(scene, relay, main_cf))
     assert (result["result"], relay.connections) == ("TLS configuration", ())
 
 
 def test_service_that_demands_more_than_main_cf(scene: Scene) -> None:
     """What the service of master.cf overrides counts: a login does not travel at main.cf's weaker level."""
-    relay = scene.stage.relay("r.test", Mode(certificate=Certificate.UNKNOWN_AUTHORITY))
+    relay = scene.testbed.relay("r.test", Mode(certificate=Certificate.UNKNOWN_AUTHORITY))
     override = f"  -o smtp_tls_security_level=secure -o smtp_tls_CAfile={scene.ca_file}\n"
-    (scene.box.postfix_dir / "master.cf").write_text("smtp unix - - n - - smtp\n" + override)
+    (scene.sandbox.postfix_dir / "master.cf").write_text("smtp unix - - n - - smtp\n" + override)
     result = result_of(scene, by_maps(scene, relay, ""))
     assert (result["result"], result["tls"]["level"], relay.attempts) == ("certificate", "secure", ())

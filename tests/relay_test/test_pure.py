@@ -11,16 +11,16 @@ from dms_relay.model import Login, LoginEntry, Origin
 from dms_relay.postfix.main_cf import split
 from dms_relay.postfix.tls_policy import policy_keys
 from dms_relay.relay_test.certificate import digest, has_fingerprint, matches, read, wanted_names
+from dms_relay.relay_test.connection import SmtpConnection
 from dms_relay.relay_test.demand import PROTOCOLS, Demand, of_main_cf, protocols
 from dms_relay.relay_test.diagnosis import diagnose
 from dms_relay.relay_test.hints import HINTS, hints
 from dms_relay.relay_test.message import compose, is_address
-from dms_relay.relay_test.outcome import Detail, Failure, Result, Seen, StepError
+from dms_relay.relay_test.outcome import Detail, Failure, Observations, Result, StepError
 from dms_relay.relay_test.parallel import PARALLEL_MAX, run_all
 from dms_relay.relay_test.secrets import Secrets, encoded, plain
 from dms_relay.relay_test.settings import settings
 from dms_relay.relay_test.targets import Target, address_of
-from dms_relay.relay_test.wire import Wire
 from tests.relay_test.scene import PASSWORD
 from tests.support.scene import ROOT
 
@@ -123,7 +123,7 @@ def test_what_is_no_certificate() -> None:
 def test_each_class_has_cause_and_remedy(kind: Failure, detail: Detail, *, by_maps: bool) -> None:
     """Whatever fails, there is something to say, and no text says a password."""
     target = Target("r", "[r.test]:25", Demand("secure"), ENTRY, by_maps=by_maps)
-    found = diagnose(Result(target, Seen(), 0.0, StepError(kind, "what", detail=detail)))
+    found = diagnose(Result(target, Observations(), 0.0, StepError(kind, "what", detail=detail)))
     assert found is not None
     assert all(found)
     assert PASSWORD not in repr(found)
@@ -133,7 +133,7 @@ def test_each_class_has_cause_and_remedy(kind: Failure, detail: Detail, *, by_ma
 def test_certificates_with_maps(detail: Detail) -> None:
     """With maps the remedy names main.cf, not relay.yaml."""
     target = Target("r", "[r.test]:25", Demand("secure"), ENTRY, by_maps=True)
-    found = diagnose(Result(target, Seen(), 0.0, StepError(Failure.CERTIFICATE, "what", detail=detail)))
+    found = diagnose(Result(target, Observations(), 0.0, StepError(Failure.CERTIFICATE, "what", detail=detail)))
     assert found is not None
     assert "tls: {" not in found.remedy
 
@@ -199,7 +199,7 @@ def test_settings() -> None:
 def test_no_part_shows_a_password() -> None:
     """Neither ``repr`` nor an exception of what holds a login shows it."""
     target = Target("r", "[r.test]:25", Demand("may"), ENTRY)
-    result = Result(target, Seen(), 0.0, StepError(Failure.LOGIN, "what"))
+    result = Result(target, Observations(), 0.0, StepError(Failure.LOGIN, "what"))
     for value in (target, result, Secrets(ENTRY.login), {target: result}):
         assert PASSWORD not in repr(value) + str(value) + str(ValueError(value))
 
@@ -235,7 +235,7 @@ def test_each_class_is_documented() -> None:
 def test_no_line_has_a_line_end(line: str) -> None:
     """What would make two commands of one is a bug of ours, and is not sent; the error does not show it."""
     with pytest.raises(ValueError, match=r"^a line of SMTP with a line end in it$"):
-        Wire(None, 1, Secrets()).ask(line, "it")  # type: ignore[arg-type]  # nothing is sent
+        SmtpConnection(None, 1, Secrets()).ask(line, "it")  # type: ignore[arg-type]  # nothing is sent
 
 
 def test_results_have_the_order_of_the_items() -> None:

@@ -32,7 +32,7 @@ endings = st.sampled_from(["\n", "\r\n", " \t\n"])
 
 
 @dataclass(frozen=True)
-class Place:
+class SecretPlace:
     """Directories, and the file in which Postfix is given a table."""
 
     paths: Paths
@@ -49,7 +49,7 @@ class Place:
             return None
 
     def read_back(self, text: str) -> list[tuple[str, str]]:
-        """Give the entries that Postfix reads from a table; a warning of its own is a failure."""
+        """Return the entries that Postfix reads from a table; a warning of its own is a failure."""
         path = self.paths.table("table")
         path.write_bytes(text.encode())
         os.utime(path, (0, 0))
@@ -61,22 +61,22 @@ class Place:
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Place:
-    """Give a pair of directories for all examples of a test."""
+def place(tmp_path: Path) -> SecretPlace:
+    """Return a pair of directories for all examples of a test."""
     (tmp_path / "main.cf").write_text("compatibility_level = 3.6\n")
     os.utime(tmp_path / "main.cf", (0, 0))
-    return Place(Paths(tmp_path, tmp_path))
+    return SecretPlace(Paths(tmp_path, tmp_path))
 
 
 def same(found: list[tuple[str, str]], meant: dict[str, str]) -> bool:
-    """Whether entries are those that are meant; of a key, letter case does not count."""
+    """Return True if entries are those that are meant; of a key, letter case does not count."""
     folded = {key.casefold(): value for key, value in found}
     return len(found) == len(meant) and folded == {key.casefold(): value for key, value in meant.items()}
 
 
 @PROPERTY
 @given(st.lists(st.builds("{}{}{}:{}{}".format, keys, blanks, texts, texts, endings), max_size=4))
-def test_logins_of_the_file(place: Place, lines: list[str]) -> None:
+def test_logins_of_the_file(place: SecretPlace, lines: list[str]) -> None:
     """Each login that is taken from the file reaches Postfix as it stands, its outer blanks trimmed."""
     place.write("postfix-relaymap.cf", [])
     place.write("postfix-sasl-password.cf", lines)
@@ -93,7 +93,7 @@ def test_logins_of_the_file(place: Place, lines: list[str]) -> None:
 
 @PROPERTY
 @given(texts, texts)
-def test_login_of_the_environment(place: Place, username: str, password: str) -> None:
+def test_login_of_the_environment(place: SecretPlace, username: str, password: str) -> None:
     """The login of the environment reaches Postfix character for character, or is refused."""
     config = place.config({"DEFAULT_RELAY_HOST": "[r.test]", "RELAY_USER": username, "RELAY_PASSWORD": password})
     refused = ":" in username or any(text != text.strip(" \t\v\f") for text in (username, password))
@@ -105,7 +105,7 @@ def test_login_of_the_environment(place: Place, username: str, password: str) ->
 
 @PROPERTY
 @given(st.lists(st.builds("{}{}{}{}".format, keys, blanks, nexthops, endings), max_size=4), st.lists(domains))
-def test_routes(place: Place, lines: list[str], managed: list[str]) -> None:
+def test_routes(place: SecretPlace, lines: list[str], managed: list[str]) -> None:
     """Each route that is taken reaches Postfix as it stands, and no key stands twice."""
     place.write("postfix-relaymap.cf", lines)
     place.write("vhost", [f"{domain}\n" for domain in managed])

@@ -43,7 +43,7 @@ class Case:
     logins: str | None = None
 
     def arrival(self, kind: str) -> tuple[str, str | None]:
-        """Give relay and user name for a kind of sender."""
+        """Return relay and user name for a kind of sender."""
         plain = kind.partition(",")[0]
         words = (self.expected.get(kind) or self.expected.get(plain) or self.expected["else"]).split()
         return words[0], words[1] if len(words) > 1 else None

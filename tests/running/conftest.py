@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from testbed import Inputs, Stage
+from testbed import Inputs, Testbed
 from tests.running.needs import require_postfix
 
 
@@ -16,13 +16,13 @@ def _postfix_is_there() -> None:
 
 
 @pytest.fixture
-def stage() -> Iterator[Stage]:
-    """Give an empty stage; what is started on it ends with the test."""
-    with Stage() as stage:
-        yield stage
+def testbed() -> Iterator[Testbed]:
+    """Yield an empty testbed; what is started on it ends with the test."""
+    with Testbed() as testbed:
+        yield testbed
 
 
 @pytest.fixture
 def inputs(tmp_path: Path) -> Inputs:
-    """Give an empty configuration directory, and no settings."""
+    """Return an empty configuration directory, and no settings."""
     return Inputs(tmp_path / "config")

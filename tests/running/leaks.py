@@ -43,16 +43,16 @@ class Config:
     recipients: dict[str, str | None] = field(default_factory=dict)
 
     def way_of(self, key: str) -> str | None:
-        """Give the relay of a sender key's mail."""
+        """Return the relay of a sender key's mail."""
         return next((self.routes[k] for k in chain(key) if k in self.routes), self.default)
 
     def relay_for(self, sender: str, recipient: str) -> str | None:
-        """Give the relay of a message: the recipient's before the sender's."""
+        """Return the relay of a message: the recipient's before the sender's."""
         keys = (recipient, recipient.rpartition("@")[2])
         return next((self.recipients[k] for k in keys if k in self.recipients), self.way_of(sender))
 
     def logins_for(self, sender: str, relay: str, server: str, *, is_cf: bool) -> set[str | None]:
-        """Give the login of a message at a server of its relay: one, but where the rule leaves it open."""
+        """Return the login of a message at a server of its relay: one, but where the rule leaves it open."""
         at_relay = f"{server if is_cf else relay}/relay" if self._has_login(relay, server, is_cf=is_cf) else None
         own = [key for key in chain(sender) if key in self.own | self.stray and self.way_of(key) == relay]
         if sender == NULL or not own:
@@ -73,14 +73,14 @@ class Config:
 
 
 def chain(sender: str) -> tuple[str, ...]:
-    """Give the keys by which Postfix looks a sender up."""
+    """Return the keys by which Postfix looks a sender up."""
     local, _, domain = sender.rpartition("@")
     return (sender, f"{local.partition('+')[0]}@{domain}", f"@{domain}")
 
 
 @st.composite
 def configs(draw: st.DrawFn, *, is_cf: bool) -> Config:
-    """Give a configuration; with `is_cf` one that the `.cf` files can say, where a login may have lost its route."""
+    """Return a configuration; with `is_cf` one that the `.cf` files can say, where a login may have lost its route."""
     relays = tuple(
         draw(st.lists(st.sampled_from(["a", "b", "c", "d", "ab", "cd", "bc"]), min_size=1, max_size=4, unique=True))
     )
@@ -105,7 +105,7 @@ _some_recipients = st.lists(st.sampled_from(["x.test", "y.test", "r@x.test"]), m
 
 
 def messages(seed: int) -> list[tuple[str, str]]:
-    """Give senders and recipients."""
+    """Return senders and recipients."""
     chosen = random.Random(seed)  # noqa: S311 -- no secret
     return [(chosen.choice(SENDERS), chosen.choice(RECIPIENTS)) for _ in range(MESSAGES)]
 
@@ -154,10 +154,10 @@ def write_cf(config: Config, inputs: Inputs, relays: dict[str, Relay], routing: 
 
 
 def _by_nexthop(config: Config, relays: dict[str, Relay]) -> dict[str, str]:
-    """Give the login at each nexthop, which in a file is one for all relays that have this server."""
+    """Return the login at each nexthop, which in a file is one for all relays that have this server."""
     return {relays[server].nexthop: server for name in sorted(config.logins) for server in name}
 
 
 def is_own(server: str, username: str) -> bool:
-    """Whether a server may see a login."""
+    """Return True if a server may see a login."""
     return server in username.partition("/")[0] and server in SERVERS

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import pytest
 
-from testbed import Inputs, Mode, Postfix, Stage
+from testbed import Inputs, Mode, Postfix, Testbed
 
 RUNS = int(os.environ.get("LOAD_RUNS", "6"))
 MESSAGES = int(os.environ.get("LOAD_MESSAGES", "600"))
@@ -28,9 +28,9 @@ SLOW = Mode(delay=0.03)
 class Load:
     """Hands in mail until it is told to stop, and remembers the ids."""
 
-    def __init__(self, stage: Stage, postfix: Postfix) -> None:
+    def __init__(self, testbed: Testbed, postfix: Postfix) -> None:
         """Begin."""
-        self._ledger = stage.ledger
+        self._ledger = testbed.ledger
         self._postfix = postfix
         self._stop = threading.Event()
         self._errors: list[Exception] = []
@@ -66,7 +66,7 @@ class Load:
 class Outcome(NamedTuple):
     """What became of the mail."""
 
-    stage: Stage
+    testbed: Testbed
     ids: list[str]
     statuses: Counter[str]
     handed_in_between: int
@@ -79,7 +79,7 @@ class Outcome(NamedTuple):
     @property
     def crossings(self) -> list[tuple[str, str]]:
         """Relay and user name wherever a relay was offered the login of another."""
-        attempts = self.stage.ledger.attempts()
+        attempts = self.testbed.ledger.attempts()
         return [(a.relay, a.login.user) for a in attempts if not a.login.user.endswith(f"-{a.relay}")]
 
     def summary(self) -> str:
@@ -93,11 +93,11 @@ class Outcome(NamedTuple):
 
 
 def run_load(  # noqa: PLR0913 -- each by its name
-    stage: Stage, postfix: Postfix, one: Inputs, two: Inputs, *, runs: int = RUNS, messages: int = MESSAGES
+    testbed: Testbed, postfix: Postfix, one: Inputs, two: Inputs, *, runs: int = RUNS, messages: int = MESSAGES
 ) -> Outcome:
     """Apply `one` and `two` in turn while mail passes, and wait until all of it has left."""
     one.apply(postfix)
-    load = Load(stage, postfix)
+    load = Load(testbed, postfix)
     begin, first = time.monotonic(), len(load.ids)
     for number in range(runs):
         (two, one)[number % 2].apply(postfix)
@@ -106,7 +106,7 @@ def run_load(  # noqa: PLR0913 -- each by its name
     load.end()
     postfix.wait_until_queue_empty(DRAIN)
     bounced = [line for line in postfix.log().splitlines() if "status=bounced" in line]
-    return Outcome(stage, load.ids, postfix.statuses(), last - first, seconds, runs, bounced)
+    return Outcome(testbed, load.ids, postfix.statuses(), last - first, seconds, runs, bounced)
 
 
 def say(capsys: pytest.CaptureFixture[str], name: str, outcome: Outcome) -> None:
@@ -117,7 +117,7 @@ def say(capsys: pytest.CaptureFixture[str], name: str, outcome: Outcome) -> None
 
 def check(outcome: Outcome, at_least: int = MESSAGES) -> None:
     """Every message arrived, once, over TLS, and with a login; nothing was sent back."""
-    received = outcome.stage.ledger.received()
+    received = outcome.testbed.ledger.received()
     assert outcome.handed_in_between >= at_least
     arrived, handed_in = Counter(r.message_id for r in received), Counter(outcome.ids)
     assert (handed_in - arrived, arrived - handed_in, outcome.bounced) == (Counter(), Counter(), [])

@@ -60,7 +60,7 @@ def _inline(table: dict[str, str]) -> str:
 
 @st.composite
 def operators(draw: st.DrawFn, *, is_alone: bool) -> Operator:
-    """Give some settings, each of them seldom; more often where nobody else says anything."""
+    """Return some settings, each of them seldom; more often where nobody else says anything."""
     seldom = st.integers(0, 1 if is_alone else 4).map(lambda number: number == 0)
     settings = {"smtp_tls_security_level": draw(st.sampled_from(LEVELS)), "mydestination": "own.test"}
     settings["parent_domain_matches_subdomains"] = draw(st.sampled_from(["relay_domains", ""]))
@@ -97,7 +97,7 @@ def operators(draw: st.DrawFn, *, is_alone: bool) -> Operator:
 
 
 def services(relays: dict[str, Relay]) -> str:
-    """Give services of master.cf that an operator may have made."""
+    """Return services of master.cf that an operator may have made."""
     at_i = f"inline:{{ {relays['i'].nexthop}=own-i:pw }}"
     login = "-o smtp_sasl_auth_enable=yes -o smtp_sasl_security_options=noanonymous"
     return (

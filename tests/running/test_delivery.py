@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import pytest
 
-from testbed import STRANGER, Inputs, Login, Postfix, Received, Relay, Stage
+from testbed import STRANGER, Inputs, Login, Postfix, Received, Relay, Testbed
 from testbed.inputs import LOGINS, RELAYMAP
 from tests.running.cases import CASES, DOMAINS, SENDERS, Case
 
@@ -17,33 +17,33 @@ class Delivered(NamedTuple):
     """One case: what its senders' mail came to."""
 
     case: Case
-    stage: Stage
+    testbed: Testbed
     postfix: Postfix
     by_sender: dict[str, list[Received]]
 
 
 @pytest.fixture(scope="module")
 def delivered(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Delivered]:
-    """Give what arrived after `apply` on a case's inputs, before Postfix starts, and one message from each sender."""
+    """Yield what arrived after `apply` on a case's inputs, before Postfix starts, and one message from each sender."""
     case: Case = request.param
-    with Stage() as stage:
-        names = _relays(stage)
-        postfix = stage.postfix({"smtp_tls_security_level": "may"}, start=False)
+    with Testbed() as testbed:
+        names = _relays(testbed)
+        postfix = testbed.postfix({"smtp_tls_security_level": "may"}, start=False)
         _inputs(case, names, tmp_path_factory.mktemp("config"), postfix).apply(postfix)
         postfix.start()
         for sender in SENDERS.values():
             postfix.send(sender, ["friend@world"], sender)
-        stage.ledger.wait_for(len(SENDERS))
+        testbed.ledger.wait_for(len(SENDERS))
         postfix.wait_until_queue_empty()
-        received = stage.ledger.received()
+        received = testbed.ledger.received()
         by_sender = {s: [r for r in received if r.message_id == s] for s in SENDERS.values()}
-        yield Delivered(case, stage, postfix, by_sender)
+        yield Delivered(case, testbed, postfix, by_sender)
 
 
-def _relays(stage: Stage) -> dict[str, str]:
+def _relays(testbed: Testbed) -> dict[str, str]:
     """Start relays a, b and c, the world, and one that is down; give their nexthops, hosts and ports."""
-    stage.world("world", STRANGER)
-    relays = [stage.relay(name) for name in ("a", "b", "c", "down")]
+    testbed.world("world", STRANGER)
+    relays = [testbed.relay(name) for name in ("a", "b", "c", "down")]
     relays[-1].stop()
     return {key: value for relay in relays for key, value in _names(relay).items()}
 
@@ -79,8 +79,8 @@ def test_tls(delivered: Delivered, kind: str) -> None:
 @ALL
 def test_no_login_is_offered_in_vain(delivered: Delivered) -> None:
     """A login is offered at the relay that takes the message, and nowhere else."""
-    received = delivered.stage.ledger.received()
-    offered = sorted((a.relay, a.login.user) for a in delivered.stage.ledger.attempts())
+    received = delivered.testbed.ledger.received()
+    offered = sorted((a.relay, a.login.user) for a in delivered.testbed.ledger.attempts())
     assert offered == sorted((r.relay, r.login.user) for r in received if r.login)
 
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from dms_relay.cli import main
 from dms_relay.postfix.programs import Postfix as Door
-from testbed import SMTPS, STRANGER, Inputs, Postfix, Received, Relay, Stage
+from testbed import SMTPS, STRANGER, Inputs, Postfix, Received, Relay, Testbed
 from testbed.inputs import LOGINS, RELAYMAP
 from testbed.layout import write_old
 from tests.running.leaks import SERVERS, Config, configs, write_cf, write_yaml
@@ -37,7 +37,7 @@ STRANGERS = ("x.test", "y.test", "sub.x.test")
 class Scene:
     """A Postfix with its servers, and the configuration that it begins with each time."""
 
-    stage: Stage
+    testbed: Testbed
     postfix: Postfix
     relays: dict[str, Relay]
     inputs: Inputs
@@ -69,7 +69,7 @@ class Scene:
         return code, printed.getvalue()
 
     def explain(self, sender: str, recipient: str) -> dict[str, Any]:
-        """Give what `explain` says of a message."""
+        """Return what `explain` says of a message."""
         code, printed = self.main("explain", "--json", sender, recipient)
         document: dict[str, Any] = json.loads(printed)
         assert code == bool(document["now"]["failure"])
@@ -79,20 +79,20 @@ class Scene:
         """Make Postfix have the inputs, with no process of before left."""
         assert self.main("apply", "--no-reload")[0] == 0
         door = Door(self.postfix.config)
-        master = door.master()
+        master = door.master_pid()
         assert master is not None
         door.reload(master, is_awaited=lambda _: True)
 
     def deliver(self, sender: str, recipient: str) -> Received:
         """Send a message, and give what arrived."""
-        self.stage.ledger.clear()
+        self.testbed.ledger.clear()
         self.postfix.send(sender, [recipient], "0")
-        [received] = self.stage.ledger.wait_for(1, PATIENCE)
+        [received] = self.testbed.ledger.wait_for(1, PATIENCE)
         self.postfix.wait_until_queue_empty(PATIENCE)
         return received
 
     def server(self, hop: dict[str, Any], way: dict[str, Any]) -> Relay | None:
-        """Give the server at a nexthop; `None` where nobody listens."""
+        """Return the server at a nexthop; `None` where nobody listens."""
         at = (hop["host"].casefold(), hop["port"])
         found = [r for r in self.relays.values() if at in {(r.host, str(r.port)), (r.name, str(r.port))}]
         assert len(found) == (hop["host"] != DOWN), way
@@ -100,18 +100,18 @@ class Scene:
 
 
 @pytest.fixture
-def scene(stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scene:
-    """Give the servers, and a Postfix that knows them."""
+def scene(testbed: Testbed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scene:
+    """Return the servers, and a Postfix that knows them."""
     monkeypatch.setattr("dms_relay.postfix.programs._RELOAD_GRACE", 0)
-    relays = {name: stage.relay(name, STRANGER) for name in SERVERS}
+    relays = {name: testbed.relay(name, STRANGER) for name in SERVERS}
     first, *others = STRANGERS
-    relays[first] = stage.world(first, STRANGER)
-    relays |= {name: stage.relay(name, STRANGER, relays[first].port) for name in others}
-    relays["i"] = stage.relay("i", SMTPS)
-    postfix = stage.postfix()
+    relays[first] = testbed.world(first, STRANGER)
+    relays |= {name: testbed.relay(name, STRANGER, relays[first].port) for name in others}
+    relays["i"] = testbed.relay("i", SMTPS)
+    postfix = testbed.postfix()
     files = {name: (postfix.config / name).read_text() for name in ("main.cf", "master.cf")}
     files["master.cf"] += services(relays)
-    return Scene(stage, postfix, relays, Inputs(tmp_path / "config"), files)
+    return Scene(testbed, postfix, relays, Inputs(tmp_path / "config"), files)
 
 
 @pytest.mark.long
@@ -147,7 +147,7 @@ def test_it_is_what_happens(scene: Scene, routing: str) -> None:
 
 
 def _can_arrive(scene: Scene, way: dict[str, Any]) -> bool:
-    """Whether a server speaks TLS as it is expected to: an operator may send a relay's mail to the wrong port."""
+    """Return True if a server speaks TLS as it is expected to: an operator may send a relay's mail to the wrong port."""
     assert way["failure"] is None
     servers = [(hop, scene.server(hop, way)) for hop in way["hops"]]
     kinds = [(server.mode is SMTPS) == (hop["tls"]["mode"] == "implicit") for hop, server in servers if server]

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from dms_relay.cli import main
 from dms_relay.postfix.programs import Postfix as Door
-from testbed import STRANGER, Inputs, Postfix, Received, Relay, Stage
+from testbed import STRANGER, Inputs, Postfix, Received, Relay, Testbed
 from tests.running.leaks import SERVERS, STRANGERS, Config, configs, is_own, messages, write_cf, write_yaml
 
 EXAMPLES = int(os.environ.get("LEAK_EXAMPLES", "1000"))
@@ -29,20 +29,20 @@ PATIENCE = 60.0
 class Scene:
     """A Postfix with its servers."""
 
-    stage: Stage
+    testbed: Testbed
     postfix: Postfix
     relays: dict[str, Relay]
     inputs: Inputs
 
     def run(self, seed: int) -> tuple[Received, ...]:
         """Have Postfix take the inputs on, send messages, and give what arrived."""
-        ledger = self.stage.ledger
+        ledger = self.testbed.ledger
         ledger.clear()
         arguments = ["--log-level", "error", "--config-dir", str(self.inputs.directory)]
         arguments += ["--postfix-dir", str(self.postfix.config), "apply", "--no-reload"]
         assert main(arguments, self.inputs.settings) == 0
         door = Door(self.postfix.config)
-        master = door.master()
+        master = door.master_pid()
         assert master is not None
         # No process of before may take the first message: it would go by the configuration of before.
         door.reload(master, is_awaited=lambda _: True)
@@ -55,21 +55,21 @@ class Scene:
         return received
 
     def leaks(self) -> list[tuple[str, str]]:
-        """Give each login that a server was offered and may not see."""
-        attempts = self.stage.ledger.attempts()
+        """Return each login that a server was offered and may not see."""
+        attempts = self.testbed.ledger.attempts()
         return [(a.relay, a.login.user) for a in attempts if not is_own(a.relay, a.login.user)]
 
 
 @pytest.fixture
-def scene(stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scene:
-    """Give the servers, and a Postfix that knows them."""
+def scene(testbed: Testbed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scene:
+    """Return the servers, and a Postfix that knows them."""
     monkeypatch.setattr("dms_relay.postfix.programs._RELOAD_GRACE", 0)
-    relays = {name: stage.relay(name, STRANGER) for name in SERVERS}
+    relays = {name: testbed.relay(name, STRANGER) for name in SERVERS}
     first, second = STRANGERS
-    port = stage.world(first, STRANGER).port
-    stage.relay(second, STRANGER, port)
-    postfix = stage.postfix({"smtp_tls_security_level": "may"})
-    return Scene(stage, postfix, relays, Inputs(tmp_path / "config"))
+    port = testbed.world(first, STRANGER).port
+    testbed.relay(second, STRANGER, port)
+    postfix = testbed.postfix({"smtp_tls_security_level": "may"})
+    return Scene(testbed, postfix, relays, Inputs(tmp_path / "config"))
 
 
 def _settings(examples: int) -> settings:

@@ -11,28 +11,28 @@ from pathlib import Path
 
 import pytest
 
-from testbed import Inputs, Postfix, Stage
+from testbed import Inputs, Postfix, Testbed
 from testbed.inputs import LOGINS, RELAYMAP
 from tests.running.load import SLOW, check, run_load, say
 
 
 @pytest.fixture
-def postfix(stage: Stage) -> Postfix:
-    """Give a running Postfix and the relays a to d."""
+def postfix(testbed: Testbed) -> Postfix:
+    """Return a running Postfix and the relays a to d."""
     for name in "abcd":
-        stage.relay(name, SLOW)
-    return stage.postfix({"smtp_tls_security_level": "may"})
+        testbed.relay(name, SLOW)
+    return testbed.postfix({"smtp_tls_security_level": "may"})
 
 
 @pytest.fixture
-def configurations(stage: Stage, postfix: Postfix, tmp_path: Path) -> tuple[Inputs, Inputs]:
-    """Give configuration one, with relays a and c, and configuration two, with b and d; routes and ENV login only."""
+def configurations(testbed: Testbed, postfix: Postfix, tmp_path: Path) -> tuple[Inputs, Inputs]:
+    """Return configuration one, with relays a and c, and configuration two, with b and d; routes and ENV login only."""
     (postfix.config / "vhost").write_text("managed.test\nbox.test\nmapped.test\n")
-    return _configuration(stage, tmp_path / "one", "a", "c"), _configuration(stage, tmp_path / "two", "b", "d")
+    return _configuration(testbed, tmp_path / "one", "a", "c"), _configuration(testbed, tmp_path / "two", "b", "d")
 
 
-def _configuration(stage: Stage, directory: Path, default: str, other: str) -> Inputs:
-    first, second = stage.relays[default], stage.relays[other]
+def _configuration(testbed: Testbed, directory: Path, default: str, other: str) -> Inputs:
+    first, second = testbed.relays[default], testbed.relays[other]
     inputs = Inputs(
         directory,
         DEFAULT_RELAY_HOST=first.nexthop,
@@ -47,12 +47,12 @@ def _configuration(stage: Stage, directory: Path, default: str, other: str) -> I
 
 @pytest.mark.long
 def test_logins_by_nexthop(
-    stage: Stage, postfix: Postfix, configurations: tuple[Inputs, Inputs], capsys: pytest.CaptureFixture[str]
+    testbed: Testbed, postfix: Postfix, configurations: tuple[Inputs, Inputs], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Every message arrives exactly once, none without TLS, and no relay is offered the login of another."""
     for inputs, name in zip(configurations, "cd", strict=True):
-        inputs.write(LOGINS, f"{stage.relays[name].nexthop} user-{name}:pw\n")
-    outcome = run_load(stage, postfix, *configurations)
+        inputs.write(LOGINS, f"{testbed.relays[name].nexthop} user-{name}:pw\n")
+    outcome = run_load(testbed, postfix, *configurations)
     say(capsys, "logins by nexthop", outcome)
     check(outcome)
     assert outcome.crossings == []
@@ -60,7 +60,7 @@ def test_logins_by_nexthop(
 
 @pytest.mark.long
 def test_logins_by_sender(
-    stage: Stage, postfix: Postfix, configurations: tuple[Inputs, Inputs], capsys: pytest.CaptureFixture[str]
+    testbed: Testbed, postfix: Postfix, configurations: tuple[Inputs, Inputs], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Every message arrives exactly once over TLS; a login by sender may cross in that moment, one by nexthop does not."""
     for inputs, first, second in zip(configurations, "ab", "cd", strict=True):
@@ -69,7 +69,7 @@ def test_logins_by_sender(
             f"@managed.test by-sender-{second}:pw\n@mapped.test by-sender-{second}:pw\n"
             f"vip@box.test by-sender-{first}:pw\n",
         )
-    outcome = run_load(stage, postfix, *configurations)
+    outcome = run_load(testbed, postfix, *configurations)
     say(capsys, "logins by sender", outcome)
     check(outcome)
     assert [user for _, user in outcome.crossings if not user.startswith("by-sender-")] == []

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from testbed import Inputs, Postfix, Stage
+from testbed import Inputs, Postfix, Testbed
 from testbed.inputs import LOGINS, RELAYMAP
 from tests.running.load import SLOW, check, run_load, say
 
@@ -26,16 +26,16 @@ _RELAY = """\
 
 
 @pytest.fixture
-def postfix(stage: Stage) -> Postfix:
-    """Give a running Postfix and the relays a to d."""
+def postfix(testbed: Testbed) -> Postfix:
+    """Return a running Postfix and the relays a to d."""
     for name in "abcd":
-        stage.relay(name, SLOW)
-    return stage.postfix({"smtp_tls_security_level": "may"})
+        testbed.relay(name, SLOW)
+    return testbed.postfix({"smtp_tls_security_level": "may"})
 
 
-def _relay_yaml(stage: Stage, hosts: dict[str, str], text: str) -> str:
+def _relay_yaml(testbed: Testbed, hosts: dict[str, str], text: str) -> str:
     relays = "".join(
-        _RELAY.format(name=name, relay=relay, host=stage.relays[relay].host, port=stage.relays[relay].port)
+        _RELAY.format(name=name, relay=relay, host=testbed.relays[relay].host, port=testbed.relays[relay].port)
         for name, relay in hosts.items()
     )
     return f"version: 1\nrelays:\n{relays}{text}"
@@ -45,31 +45,33 @@ def _own(domain: str, relay: str, host: str) -> str:
     return f"  {domain}: {{relay: {relay}, login: {{username: own-{host}, password: pw}}}}\n"
 
 
-def _one(stage: Stage) -> str:
+def _one(testbed: Testbed) -> str:
     senders = (
         _own("managed.test", "x", "a")
         + _own("mapped.test", "y", "c")
         + _own("elsewhere.test", "x", "a")
         + "  vip@box.test: y\n"
     )
-    return _relay_yaml(stage, {"x": "a", "y": "c"}, f"default: x\nsenders:\n{senders}")
+    return _relay_yaml(testbed, {"x": "a", "y": "c"}, f"default: x\nsenders:\n{senders}")
 
 
-def _two(stage: Stage) -> str:
+def _two(testbed: Testbed) -> str:
     senders = "".join(
         _own(*one) for one in (("managed.test", "y", "d"), ("mapped.test", "x", "b"), ("vip@box.test", "x", "b"))
     )
     senders += _own("elsewhere.test", "x", "b")
-    return _relay_yaml(stage, {"x": "b", "y": "d"}, f"default: y\nsenders:\n{senders}")
+    return _relay_yaml(testbed, {"x": "b", "y": "d"}, f"default: y\nsenders:\n{senders}")
 
 
 @pytest.mark.long
-def test_no_login_crosses(stage: Stage, postfix: Postfix, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_login_crosses(
+    testbed: Testbed, postfix: Postfix, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Every message arrives exactly once, none without TLS, and no relay is ever offered the login of another."""
     one, two = Inputs(tmp_path / "one"), Inputs(tmp_path / "two")
-    one.write("relay.yaml", _one(stage))
-    two.write("relay.yaml", _two(stage))
-    outcome = run_load(stage, postfix, one, two, runs=RUNS, messages=MESSAGES)
+    one.write("relay.yaml", _one(testbed))
+    two.write("relay.yaml", _two(testbed))
+    outcome = run_load(testbed, postfix, one, two, runs=RUNS, messages=MESSAGES)
     say(capsys, "transports", outcome)
     check(outcome, MESSAGES)
     assert outcome.crossings == []
@@ -77,16 +79,16 @@ def test_no_login_crosses(stage: Stage, postfix: Postfix, tmp_path: Path, capsys
 
 @pytest.mark.long
 def test_from_maps_to_transports_and_back(
-    stage: Stage, postfix: Postfix, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    testbed: Testbed, postfix: Postfix, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The way of routing changes while mail passes: every message arrives exactly once, and no login by nexthop crosses."""
     (postfix.config / "vhost").write_text("managed.test\n")
-    b, d = stage.relays["b"], stage.relays["d"]
+    b, d = testbed.relays["b"], testbed.relays["d"]
     maps, transports = Inputs(tmp_path / "maps", DEFAULT_RELAY_HOST=b.nexthop), Inputs(tmp_path / "transports")
     maps.write(RELAYMAP, f"@mapped.test {d.nexthop}\n@managed.test {d.nexthop}\n")
     maps.write(LOGINS, f"{b.nexthop} user-b:pw\n{d.nexthop} user-d:pw\n")
-    transports.write("relay.yaml", _one(stage))
-    outcome = run_load(stage, postfix, maps, transports, runs=RUNS, messages=MESSAGES)
+    transports.write("relay.yaml", _one(testbed))
+    outcome = run_load(testbed, postfix, maps, transports, runs=RUNS, messages=MESSAGES)
     say(capsys, "maps and transports", outcome)
     check(outcome, MESSAGES)
     assert outcome.crossings == []

@@ -1,6 +1,6 @@
 """Each example of docs/relay-yaml.md, and examples/relay.yaml, tried: on a real Postfix, with relays of the names it has.
 
-An example stands as it is, but for what no stage can have: the authority that signs the relays' certificates is added where
+An example stands as it is, but for what no testbed can have: the authority that signs the relays' certificates is added where
 one is asked, passwords lie in files of the test's own, and a fingerprint is that of the relay that is there.
 """
 
@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import pytest
 import yaml
 
-from testbed import Auth, Inputs, Mode, Postfix, Stage, Tls
+from testbed import Auth, Inputs, Mode, Postfix, Testbed, Tls
 from tests.running.needs import require_postfix
 
 ROOT = Path(__file__).parents[2]
@@ -43,7 +43,7 @@ Document = dict[str, Any]
 
 
 def documented() -> dict[str, Document]:
-    """Give the example below each heading of docs/relay-yaml.md."""
+    """Return the example below each heading of docs/relay-yaml.md."""
     _, _, text = (ROOT / "docs" / "relay-yaml.md").read_text("utf-8").partition("\n## Services\n")
     sections = (section.partition("\n") for section in text.split("\n### ")[1:])
     return {name: yaml.safe_load(block) for name, _, rest in sections for block in _FENCED.findall(rest)}
@@ -64,21 +64,21 @@ class Host(NamedTuple):
 
 
 def hosts_of(relay: Mapping[str, Any]) -> list[Host]:
-    """Give the hosts of a relay as it stands in relay.yaml, by the rules of docs/relay-yaml.md."""
+    """Return the hosts of a relay as it stands in relay.yaml, by the rules of docs/relay-yaml.md."""
     port = relay.get("port", 25 if relay.get("mx") else 587)
     pairs = (str(text).partition(":") for text in relay.get("hosts", [relay.get("host")]))
     return [Host(name, int(own or port), mode_of(relay, int(own or port))) for name, _, own in pairs]
 
 
 def mode_of(relay: Mapping[str, Any], port: int) -> Mode:
-    """Give a server without TLS where the relay takes that, else one that demands it; with a login where there is one."""
+    """Return a server without TLS where the relay takes that, else one that demands it; with a login where there is one."""
     is_plain = relay.get("tls", {}).get("level") in {"may", "none"}
     encrypted = Tls.IMPLICIT if port == 465 else Tls.DEMANDED
     return Mode(Tls.NONE if is_plain else encrypted, Auth.DEMANDED if "login" in relay else Auth.NONE)
 
 
 def all_hosts() -> dict[str, Host]:
-    """Give the hosts of all examples; no two of them have one name."""
+    """Return the hosts of all examples; no two of them have one name."""
     hosts = [host for example in EXAMPLES.values() for relay in example["relays"].values() for host in hosts_of(relay)]
     assert len({host.name for host in hosts}) == len(hosts)
     return {host.name: host for host in hosts}
@@ -88,24 +88,24 @@ def all_hosts() -> dict[str, Host]:
 class Scene:
     """One Postfix, a relay for each host that an example names, and the rest of the world."""
 
-    stage: Stage
+    testbed: Testbed
     postfix: Postfix
     inputs: Inputs
 
 
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
-    """Give a scene; all examples are applied to it, one after the other."""
+    """Yield a scene; all examples are applied to it, one after the other."""
     require_postfix()
-    with Stage() as stage:
+    with Testbed() as testbed:
         for host in all_hosts().values():
-            stage.relay(host.name, host.mode, host.port)
-        stage.world(WORLD, Mode(Tls.NONE, Auth.OFFERED))
-        yield Scene(stage, stage.postfix(), Inputs(tmp_path_factory.mktemp("config")))
+            testbed.relay(host.name, host.mode, host.port)
+        testbed.world(WORLD, Mode(Tls.NONE, Auth.OFFERED))
+        yield Scene(testbed, testbed.postfix(), Inputs(tmp_path_factory.mktemp("config")))
 
 
 class Trial:
-    """One example, made ready for the stage."""
+    """One example, made ready for the testbed."""
 
     def __init__(self, scene: Scene, document: Document) -> None:
         """Take an example as it is written."""
@@ -114,7 +114,7 @@ class Trial:
         self.passwords: dict[str, str] = {}
 
     def ready(self) -> Document:
-        """Give the example with what the stage has in place of what only the services have."""
+        """Return the example with what the testbed has in place of what only the services have."""
         for relay in self.document["relays"].values():
             self._trust(relay)
             self._place(relay)
@@ -128,12 +128,12 @@ class Trial:
         tls = relay.setdefault("tls", {})
         tls["ca_file"] = str(self.scene.postfix.layout.authority)
         if "fingerprints" in tls:
-            tls["fingerprints"] = [self.scene.stage.relays[relay["host"]].fingerprint]
+            tls["fingerprints"] = [self.scene.testbed.relays[relay["host"]].fingerprint]
 
     def _place(self, relay: dict[str, Any]) -> None:
-        """Put the stage's address in the place of one that only a VPN has."""
+        """Put the testbed's address in the place of one that only a VPN has."""
         if relay.get("host", "").replace(".", "").isdigit():
-            relay["host"] = self.scene.stage.relays[relay["host"]].host
+            relay["host"] = self.scene.testbed.relays[relay["host"]].host
 
     def _hide(self, owner: dict[str, Any]) -> None:
         """Put the password of a login into a file, or where else the example has it."""
@@ -150,13 +150,13 @@ class Trial:
             login["password"] = password
 
     def arrival(self, route: Any) -> tuple[str, str | None, str | None, bool]:  # noqa: ANN401 -- whatever stands there
-        """Give where mail of a route must arrive, with which user name and password, and whether over TLS."""
+        """Return where mail of a route must arrive, with which user name and password, and whether over TLS."""
         name = route["relay"] if isinstance(route, dict) else route
         if name == "direct":
             return WORLD, None, None, False
         relay = self.document["relays"][name]
         host = hosts_of(relay)[0].name
-        server = next(server for server in self.scene.stage.relays.values() if host in {server.name, server.host})
+        server = next(server for server in self.scene.testbed.relays.values() if host in {server.name, server.host})
         login = (route if isinstance(route, dict) else relay).get("login", relay.get("login"))
         user = login["username"] if login else None
         return server.name, user, self.passwords[user] if user else None, server.mode.tls is not Tls.NONE
@@ -172,7 +172,7 @@ class Trial:
 
 
 def _address(key: str) -> str:
-    """Give an address that a key is for."""
+    """Return an address that a key is for."""
     return key if key == "<>" or "@" in key else f"somebody@{'deep' if key.startswith('.') else ''}{key}"
 
 
@@ -189,15 +189,15 @@ def test_example(name: str, scene: Scene) -> None:
     scene.inputs.write("relay.yaml", yaml.safe_dump(trial.ready()))
     scene.inputs.apply(scene.postfix)
     expected = trial.expected()
-    scene.stage.ledger.clear()
+    scene.testbed.ledger.clear()
     for number, (sender, recipient) in enumerate(expected):
         scene.postfix.send(sender, [recipient], str(number))
-    received = scene.stage.ledger.wait_for(len(expected), PATIENCE)
+    received = scene.testbed.ledger.wait_for(len(expected), PATIENCE)
     scene.postfix.wait_until_queue_empty()
     found = {
         int(r.message_id): (r.relay, r.user, r.login.password if r.login else None, r.tls is not None) for r in received
     }
     assert {pair: found[number] for number, pair in enumerate(expected)} == expected
-    offered = {(attempt.relay, attempt.login.user) for attempt in scene.stage.ledger.attempts()}
+    offered = {(attempt.relay, attempt.login.user) for attempt in scene.testbed.ledger.attempts()}
     assert offered == {(relay, user) for relay, user, _, _ in expected.values() if user}
     assert len(received) == len(expected)

@@ -15,11 +15,11 @@ from tests.support.scene import wait_until
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from testbed import Inputs, Postfix, Stage
+    from testbed import Inputs, Postfix, Testbed
 
 
 def daemon(postfix: Postfix, name: str) -> int:
-    """Give the newest process of a program; 0 where there is none."""
+    """Return the newest process of a program; 0 where there is none."""
     master = int(postfix.layout.master_pid.read_text())
     return max((child for child in children(master) if command(child) == name), default=0)
 
@@ -42,22 +42,22 @@ def continued(number: int) -> Iterator[None]:
 
 
 def is_active(postfix: Postfix) -> bool:
-    """Whether the queue manager has a message in hand."""
+    """Return True if the queue manager has a message in hand."""
     return any(path.is_file() for path in (postfix.layout.queue / "active").rglob("*"))
 
 
-def test_no_message_is_left_to_itself(stage: Stage, inputs: Inputs) -> None:
+def test_no_message_is_left_to_itself(testbed: Testbed, inputs: Inputs) -> None:
     """A message on its way when Postfix is reloaded is delivered at once, also where the queue manager ended over it.
 
     It looks up the message's way while master(8) tells it to end, and wakes the next one: which is this one, as it has not
     looked yet. It takes the message on, then ends. Nobody has the message, for the 300 s until master(8) wakes the next.
     """
-    relay = stage.relay("relay", Mode(Tls.OFFERED, Auth.OFFERED))
-    stage.world("world")
-    postfix = stage.postfix()
+    relay = testbed.relay("relay", Mode(Tls.OFFERED, Auth.OFFERED))
+    testbed.world("world")
+    postfix = testbed.postfix()
     inputs.manage(postfix, ["managed.test"])
     postfix.send("anna@managed.test", ["friend@world"], "first")
-    stage.ledger.wait_for(1)
+    testbed.ledger.wait_for(1)
     inputs.settings = {"RELAY_HOST": relay.host, "RELAY_PORT": str(relay.port)}
     pickup, manager, resolver = (daemon(postfix, name) for name in ("pickup", "qmgr", "trivial-rewrite"))
     with ThreadPoolExecutor(1) as pool:
@@ -69,4 +69,4 @@ def test_no_message_is_left_to_itself(stage: Stage, inputs: Inputs) -> None:
             done = pool.submit(inputs.apply, postfix)
             wait_until(lambda: daemon(postfix, "pickup") not in {pickup, 0})  # master(8) is through with its reload
         assert "Postfix reloaded" in done.result()
-    assert [received.message_id for received in stage.ledger.wait_for(2)] == ["first", "second"]
+    assert [received.message_id for received in testbed.ledger.wait_for(2)] == ["first", "second"]

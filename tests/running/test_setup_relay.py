@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from testbed import SUBMISSION, WORLD, Inputs, Login, Postfix, Relay, Stage
+from testbed import SUBMISSION, WORLD, Inputs, Login, Postfix, Relay, Testbed
 
 SENDER = "anna@one.test"
 
@@ -12,9 +12,9 @@ SENDER = "anna@one.test"
 class Operator:
     """Somebody who types `setup relay` commands and looks where the mail goes."""
 
-    def __init__(self, stage: Stage, postfix: Postfix, inputs: Inputs) -> None:
+    def __init__(self, testbed: Testbed, postfix: Postfix, inputs: Inputs) -> None:
         """Take a running Postfix."""
-        self.stage = stage
+        self.testbed = testbed
         self.postfix = postfix
         self.inputs = inputs
 
@@ -26,31 +26,31 @@ class Operator:
 
     def sends(self, sender: str = SENDER) -> tuple[str, Login | None, bool]:
         """Send a message; give the relay that received it, the login, and whether it came over TLS."""
-        number = len(self.stage.ledger.received()) + 1
+        number = len(self.testbed.ledger.received()) + 1
         self.postfix.send(sender, ["friend@world"], str(number))
-        received = self.stage.ledger.wait_for(number)[-1]
+        received = self.testbed.ledger.wait_for(number)[-1]
         return received.relay, received.login, received.tls is not None
 
 
 @pytest.fixture
-def operator(stage: Stage, inputs: Inputs) -> Iterator[Operator]:
-    """Give an operator with two relays, the world, and a Postfix that sends directly."""
-    stage.world("world", WORLD)
+def operator(testbed: Testbed, inputs: Inputs) -> Iterator[Operator]:
+    """Yield an operator with two relays, the world, and a Postfix that sends directly."""
+    testbed.world("world", WORLD)
     for name in ("a", "b"):
-        stage.relay(name, SUBMISSION)
-    postfix = stage.postfix({"smtp_tls_security_level": "may"})
-    yield Operator(stage, postfix, inputs)
+        testbed.relay(name, SUBMISSION)
+    postfix = testbed.postfix({"smtp_tls_security_level": "may"})
+    yield Operator(testbed, postfix, inputs)
     assert postfix.complaints() == []
 
 
 def words(relay: Relay) -> tuple[str, str]:
-    """Give host and port as they are typed."""
+    """Return host and port as they are typed."""
     return relay.host, str(relay.port)
 
 
 def test_each_command_has_its_effect(operator: Operator) -> None:
     """A relay and a login are added, changed, listed and removed; each time the next message goes accordingly."""
-    a, b = operator.stage.relays["a"], operator.stage.relays["b"]
+    a, b = operator.testbed.relays["a"], operator.testbed.relays["b"]
     assert operator.sends()[:2] == ("world", None)
     operator.types("add-auth", "one.test", "anna", "--password-stdin", feed="first \\1&\n")
     operator.types("add-domain", "one.test", *words(a))
@@ -71,7 +71,7 @@ def test_each_command_has_its_effect(operator: Operator) -> None:
 
 def test_an_excluded_domain(operator: Operator) -> None:
     """Of two managed domains that RELAY_HOST serves, the excluded one goes directly, and back again."""
-    a = operator.stage.relays["a"]
+    a = operator.testbed.relays["a"]
     operator.inputs.settings = {
         "RELAY_HOST": a.host,
         "RELAY_PORT": str(a.port),
@@ -90,7 +90,7 @@ def test_an_excluded_domain(operator: Operator) -> None:
 
 def test_an_address_and_bounces(operator: Operator) -> None:
     """One address goes another way than its domain, and bounces have a way of their own."""
-    a, b = operator.stage.relays["a"], operator.stage.relays["b"]
+    a, b = operator.testbed.relays["a"], operator.testbed.relays["b"]
     for relay in (a, b):
         operator.types("add-auth", relay.nexthop, f"{relay.name}-user", "--password-stdin", feed="pw")
     operator.types("add-domain", "one.test", *words(a))

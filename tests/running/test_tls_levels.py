@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import pytest
 import yaml
 
-from testbed import STRANGER, Inputs, Login, Postfix, Relay, Stage
+from testbed import STRANGER, Inputs, Login, Postfix, Relay, Testbed
 from testbed.ledger import Attempt
 from tests.running.tls_cases import CASES, KINDS, MATRIX, OUTCOMES, PASSWORD, PORTS, SERVERS, Case
 
@@ -27,25 +27,25 @@ ALL = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 class Seen:
     """What came of all cases."""
 
-    stage: Stage
+    testbed: Testbed
     attempts: Mapping[str, tuple[str, str]]
     """Status and reason by relay."""
     lines: Mapping[str, list[str]]
     """What was logged by relay."""
 
     def offered(self, case: Case) -> list[Attempt]:
-        """Give where the login of a case was offered, to whomever."""
-        return [attempt for attempt in self.stage.ledger.attempts() if attempt.login.user == case.name]
+        """Return where the login of a case was offered, to whomever."""
+        return [attempt for attempt in self.testbed.ledger.attempts() if attempt.login.user == case.name]
 
 
 @pytest.fixture(scope="module")
 def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seen]:
-    """Give what came of one message for each case, each of which Postfix has tried once."""
-    with Stage() as stage:
-        servers = {name: stage.relay(name, mode, PORTS.get(name, 0)) for name, mode in SERVERS.items()}
-        servers |= {name: stage.relay(name, STRANGER) for name in (BOUNCES, "down")}
+    """Yield what came of one message for each case, each of which Postfix has tried once."""
+    with Testbed() as testbed:
+        servers = {name: testbed.relay(name, mode, PORTS.get(name, 0)) for name, mode in SERVERS.items()}
+        servers |= {name: testbed.relay(name, STRANGER) for name in (BOUNCES, "down")}
         servers["down"].stop()
-        postfix = stage.postfix(
+        postfix = testbed.postfix(
             dict.fromkeys(("minimal_backoff_time", "maximal_backoff_time", "queue_run_delay"), "1h")
         )
         inputs = Inputs(tmp_path_factory.mktemp("config"))
@@ -57,7 +57,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seen]:
         lines: dict[str, list[str]] = {}
         for name, line in _LINE.findall(postfix.log()):
             lines.setdefault(name, []).append(line)
-        yield Seen(stage, attempts, lines)
+        yield Seen(testbed, attempts, lines)
 
 
 def _relay_yaml(servers: Mapping[str, Relay], ca_file: str) -> str:
@@ -91,7 +91,7 @@ def test_outcome(seen: Seen, case: Case) -> None:
 @ALL
 def test_what_the_server_got(seen: Seen, case: Case) -> None:
     """A delivered message came once, with its relay's login, over TLS or not as the table says; others did not."""
-    received = [r for r in seen.stage.ledger.received() if r.message_id == case.name]
+    received = [r for r in seen.testbed.ledger.received() if r.message_id == case.name]
     if case.outcome.status != "sent":
         assert received == []
         return
@@ -120,14 +120,14 @@ def test_the_table_has_every_pair() -> None:
 def test_in_the_clear_only_where_it_is_meant(seen: Seen) -> None:
     """Nothing travels in the clear, neither login nor message, but where the file says `allow_cleartext_login`."""
     meant = {case.name for case in CASES if case.tls.get("allow_cleartext_login")}
-    assert {a.login.user for a in seen.stage.ledger.attempts() if a.tls is None} <= meant
-    assert {r.message_id for r in seen.stage.ledger.received() if r.tls is None and r.sender != "<>"} <= meant
+    assert {a.login.user for a in seen.testbed.ledger.attempts() if a.tls is None} <= meant
+    assert {r.message_id for r in seen.testbed.ledger.received() if r.tls is None and r.sender != "<>"} <= meant
 
 
 def test_bounces_go_their_own_way(seen: Seen) -> None:
     """What comes back goes by the relay of `<>`, which offers AUTH and, having no login, is offered none."""
     back = [case for case in CASES if case.outcome.status == "bounced"]
-    received = seen.stage.ledger.wait_for(len(back), relay=BOUNCES)
+    received = seen.testbed.ledger.wait_for(len(back), relay=BOUNCES)
     assert sorted(r.recipients for r in received) == sorted((f"anna@{case.name}.test",) for case in back)
     assert {r.login for r in received} == {None}
-    assert seen.stage.ledger.attempts(BOUNCES) == ()
+    assert seen.testbed.ledger.attempts(BOUNCES) == ()

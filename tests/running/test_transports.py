@@ -20,7 +20,7 @@ from testbed import (
     Postfix,
     Received,
     Relay,
-    Stage,
+    Testbed,
 )
 from testbed.certificates import Authority
 from testbed.inputs import LOGINS, RELAYMAP
@@ -34,7 +34,7 @@ FRIEND = "friend@elsewhere.test"
 
 
 def entry(relay: Relay, postfix: Postfix, **more: Any) -> dict[str, Any]:  # noqa: ANN401 -- whatever relay.yaml takes
-    """Give a relay as it stands in relay.yaml, with a login of its own, at the level that is the default."""
+    """Return a relay as it stands in relay.yaml, with a login of its own, at the level that is the default."""
     return {
         "host": relay.name,
         "port": relay.port,
@@ -45,7 +45,7 @@ def entry(relay: Relay, postfix: Postfix, **more: Any) -> dict[str, Any]:  # noq
 
 
 def own(relay: str, user: str) -> dict[str, Any]:
-    """Give a sender with a login of its own."""
+    """Return a sender with a login of its own."""
     return {"relay": relay, "login": {"username": user, "password": PASSWORD}}
 
 
@@ -55,25 +55,25 @@ def write(inputs: Inputs, relays: Mapping[str, Any], **rest: Any) -> None:  # no
 
 
 def arrival(received: Received) -> tuple[str, str | None, bool]:
-    """Give the relay, the user name, and whether TLS was in use."""
+    """Return the relay, the user name, and whether TLS was in use."""
     assert received.login in {None, Login(received.user or "", PASSWORD)}
     return received.relay, received.user, received.tls is not None
 
 
-def outcomes(stage: Stage, postfix: Postfix, messages: Mapping[tuple[str, str], Any]) -> dict[tuple[str, str], Any]:
+def outcomes(testbed: Testbed, postfix: Postfix, messages: Mapping[tuple[str, str], Any]) -> dict[tuple[str, str], Any]:
     """Send a message for each pair of sender and recipient, and give where each of them arrived."""
     for number, (sender, recipient) in enumerate(messages):
         postfix.send(sender, [recipient], str(number))
-    stage.ledger.wait_for(len(messages), PATIENCE)
+    testbed.ledger.wait_for(len(messages), PATIENCE)
     postfix.wait_until_queue_empty()
-    arrived = {r.message_id: arrival(r) for r in stage.ledger.received()}
-    assert len(stage.ledger.received()) == len(messages)
+    arrived = {r.message_id: arrival(r) for r in testbed.ledger.received()}
+    assert len(testbed.ledger.received()) == len(messages)
     return {pair: arrived[str(number)] for number, pair in enumerate(messages)}
 
 
-def offered(stage: Stage) -> set[tuple[str, str]]:
-    """Give each relay with each user name that it was ever offered."""
-    return {(attempt.relay, attempt.login.user) for attempt in stage.ledger.attempts()}
+def offered(testbed: Testbed) -> set[tuple[str, str]]:
+    """Return each relay with each user name that it was ever offered."""
+    return {(attempt.relay, attempt.login.user) for attempt in testbed.ledger.attempts()}
 
 
 A, B, C, M = ((name, f"{name}-user", True) for name in ("a", "b", "c", "m"))
@@ -106,11 +106,11 @@ WAYS = {
 """Sender and recipient, and where that message arrives, with which login, and whether over TLS."""
 
 
-def test_ways(stage: Stage, inputs: Inputs) -> None:
+def test_ways(testbed: Testbed, inputs: Inputs) -> None:
     """Recipients win over senders, addresses over domains, and what goes directly needs no TLS and is offered no login."""
-    stage.world("world", CLEARTEXT_STRANGER)
-    a, b, c, m = (stage.relay(name, SMTPS if name == "b" else SUBMISSION) for name in "abcm")
-    postfix = stage.postfix(MAY)
+    testbed.world("world", CLEARTEXT_STRANGER)
+    a, b, c, m = (testbed.relay(name, SMTPS if name == "b" else SUBMISSION) for name in "abcm")
+    postfix = testbed.postfix(MAY)
     implicit = entry(b, postfix, tls={"mode": "implicit", "ca_file": str(postfix.layout.authority)})
     write(
         inputs,
@@ -134,26 +134,26 @@ def test_ways(stage: Stage, inputs: Inputs) -> None:
         },
     )
     inputs.apply(postfix)
-    assert outcomes(stage, postfix, WAYS) == WAYS
-    assert offered(stage) == {(name, f"{name}-user") for name in "abcm"} | {("a", "own-user")}
+    assert outcomes(testbed, postfix, WAYS) == WAYS
+    assert offered(testbed) == {(name, f"{name}-user") for name in "abcm"} | {("a", "own-user")}
     assert postfix.complaints() == []
 
 
-def test_null_sender_without_a_line(stage: Stage, inputs: Inputs) -> None:
+def test_null_sender_without_a_line(testbed: Testbed, inputs: Inputs) -> None:
     """Mail from `<>` goes by the default where the file does not name it."""
-    stage.world("world", CLEARTEXT_STRANGER)
-    a, b = stage.relay("a"), stage.relay("b")
-    postfix = stage.postfix(MAY)
+    testbed.world("world", CLEARTEXT_STRANGER)
+    a, b = testbed.relay("a"), testbed.relay("b")
+    postfix = testbed.postfix(MAY)
     write(inputs, {"a": entry(a, postfix), "b": entry(b, postfix)}, default="b", senders={"a.test": "a"})
     inputs.apply(postfix)
     ways = {("<>", FRIEND): B, ("anna@a.test", FRIEND): A}
-    assert outcomes(stage, postfix, ways) == ways
+    assert outcomes(testbed, postfix, ways) == ways
 
 
-def test_many_accounts_at_one_relay(stage: Stage, inputs: Inputs) -> None:
+def test_many_accounts_at_one_relay(testbed: Testbed, inputs: Inputs) -> None:
     """200 domains with 200 accounts at one relay are one service, and each domain's mail comes with its own login."""
-    relay = stage.relay("a")
-    postfix = stage.postfix(MAY)
+    relay = testbed.relay("a")
+    postfix = testbed.postfix(MAY)
     senders = {f"domain{number}.test": own("big", f"user{number}") for number in range(200)}
     write(inputs, {"big": entry(relay, postfix)}, senders=senders)
     inputs.apply(postfix)
@@ -161,12 +161,12 @@ def test_many_accounts_at_one_relay(stage: Stage, inputs: Inputs) -> None:
     assert services == ["relay-big"]
     sample = range(0, 200, 5)
     ways = {(f"anna@domain{number}.test", FRIEND): ("a", f"user{number}", True) for number in sample}
-    assert outcomes(stage, postfix, ways) == ways
-    assert offered(stage) == {("a", f"user{number}") for number in sample}
+    assert outcomes(testbed, postfix, ways) == ways
+    assert offered(testbed) == {("a", f"user{number}") for number in sample}
 
 
 def inline(entries: Mapping[str, str]) -> str:
-    """Give a lookup table of Postfix that stands in main.cf."""
+    """Return a lookup table of Postfix that stands in main.cf."""
     return "inline:{ " + ", ".join(f"{{ {key} = {value} }}" for key, value in entries.items()) + " }"
 
 
@@ -182,14 +182,18 @@ def wait_for_first_attempt(postfix: Postfix) -> str:
 class Operator:
     """An operator whose main.cf has a fallback relay, policies and logins for everything in reach."""
 
-    def __init__(self, stage: Stage, inputs: Inputs) -> None:
+    def __init__(self, testbed: Testbed, inputs: Inputs) -> None:
         """Start relay a, relay b, for which there is no login, a fallback relay, and Postfix."""
-        stage.world("world", STRANGER)
-        self.a, self.b, self.fallback = stage.relay("a"), stage.relay("b", STRANGER), stage.relay("fallback", STRANGER)
-        stage.relay("gone").stop()
+        testbed.world("world", STRANGER)
+        self.a, self.b, self.fallback = (
+            testbed.relay("a"),
+            testbed.relay("b", STRANGER),
+            testbed.relay("fallback", STRANGER),
+        )
+        testbed.relay("gone").stop()
         a, b, fallback = (f"[{relay.name}]:{relay.port}" for relay in (self.a, self.b, self.fallback))
         keys = (a, "[a]", "a", b, "[b]", "b", "@a.test", "@b.test")
-        self.postfix = stage.postfix(
+        self.postfix = testbed.postfix(
             MAY
             | {
                 "smtp_fallback_relay": fallback,
@@ -211,25 +215,25 @@ class Operator:
         inputs.apply(self.postfix)
 
 
-def test_the_operators_policies_and_logins(stage: Stage, inputs: Inputs) -> None:
+def test_the_operators_policies_and_logins(testbed: Testbed, inputs: Inputs) -> None:
     """Main.cf's policies and logins serve direct mail alone: relays keep their TLS, and see no login but their own."""
-    operator = Operator(stage, inputs)
+    operator = Operator(testbed, inputs)
     ways = {
         ("anna@a.test", FRIEND): A,
         ("anna@b.test", FRIEND): ("b", None, True),
         ("anna@any.test", "friend@world"): DIRECT,
         ("anna@any.test", "friend@gone"): ("fallback", "operator", True),
     }
-    assert outcomes(stage, operator.postfix, ways) == ways
-    assert offered(stage) == {("a", "a-user"), ("fallback", "operator")}
+    assert outcomes(testbed, operator.postfix, ways) == ways
+    assert offered(testbed) == {("a", "a-user"), ("fallback", "operator")}
 
 
 @pytest.mark.parametrize("mode", [STRANGER, CLEARTEXT_STRANGER])
-def test_the_operators_levels_by_site(stage: Stage, inputs: Inputs, mode: Mode) -> None:
+def test_the_operators_levels_by_site(testbed: Testbed, inputs: Inputs, mode: Mode) -> None:
     """Main.cf's `smtp_tls_per_site`, what came before policies, does not take a relay's TLS away, nor its login's cover."""
-    relay = stage.relay("a", mode)
+    relay = testbed.relay("a", mode)
     sites = inline({"a": "NONE", f"[a]:{relay.port}": "NONE"})
-    postfix = stage.postfix(MAY | {"smtp_tls_per_site": sites})
+    postfix = testbed.postfix(MAY | {"smtp_tls_per_site": sites})
     write(inputs, {"a": entry(relay, postfix)}, default="a")
     inputs.apply(postfix)
     postfix.send("anna@any.test", [FRIEND], "one")
@@ -240,11 +244,11 @@ def test_the_operators_levels_by_site(stage: Stage, inputs: Inputs, mode: Mode) 
     assert [attempt for attempt in relay.attempts if attempt.tls is None] == []
 
 
-def test_the_operators_trust_anchor(stage: Stage, inputs: Inputs, tmp_path: Path) -> None:
+def test_the_operators_trust_anchor(testbed: Testbed, inputs: Inputs, tmp_path: Path) -> None:
     """Main.cf's `smtp_tls_trust_anchor_file` does not make a relay trust another authority than its `ca_file`."""
-    relay = stage.relay("a")
-    postfix = stage.postfix(MAY | {"smtp_tls_trust_anchor_file": "/anchor.pem"})
-    stage.authority.write_certificate(postfix.layout.queue / "anchor.pem")  # where smtp(8) looks, in its chroot
+    relay = testbed.relay("a")
+    postfix = testbed.postfix(MAY | {"smtp_tls_trust_anchor_file": "/anchor.pem"})
+    testbed.authority.write_certificate(postfix.layout.queue / "anchor.pem")  # where smtp(8) looks, in its chroot
     other = Authority().write_certificate(tmp_path / "other.pem")
     write(inputs, {"a": entry(relay, postfix, tls={"ca_file": str(other)})}, default="a")
     inputs.apply(postfix)
@@ -253,9 +257,9 @@ def test_the_operators_trust_anchor(stage: Stage, inputs: Inputs, tmp_path: Path
     assert relay.attempts == ()
 
 
-def test_the_operators_fallback_relay(stage: Stage, inputs: Inputs) -> None:
+def test_the_operators_fallback_relay(testbed: Testbed, inputs: Inputs) -> None:
     """Mail for a relay that is down waits for it, and does not go to main.cf's fallback relay, as direct mail does."""
-    operator = Operator(stage, inputs)
+    operator = Operator(testbed, inputs)
     operator.a.stop()
     operator.postfix.send("anna@a.test", [FRIEND], "waits")
     assert wait_for_first_attempt(operator.postfix) == "deferred"
@@ -263,45 +267,45 @@ def test_the_operators_fallback_relay(stage: Stage, inputs: Inputs) -> None:
     assert [r.message_id for r in operator.fallback.wait_for(1)] == ["falls back"]
     operator.a.start()
     operator.postfix.wait_until_queue_empty()
-    assert [(r.message_id, *arrival(r)) for r in stage.ledger.received("a")] == [("waits", *A)]
-    assert offered(stage) == {("a", "a-user"), ("fallback", "operator")}
+    assert [(r.message_id, *arrival(r)) for r in testbed.ledger.received("a")] == [("waits", *A)]
+    assert offered(testbed) == {("a", "a-user"), ("fallback", "operator")}
 
 
-def test_the_operators_transport_maps(stage: Stage, inputs: Inputs) -> None:
+def test_the_operators_transport_maps(testbed: Testbed, inputs: Inputs) -> None:
     """Main.cf's transport_maps works behind the recipients of relay.yaml, and alone again once that file is gone."""
-    a, b = stage.relay("a"), stage.relay("b", STRANGER)
+    a, b = testbed.relay("a"), testbed.relay("b", STRANGER)
     table = inline(dict.fromkeys(("to-a.test", "theirs.test"), f"smtp:[b]:{b.port}"))
-    postfix = stage.postfix(MAY | {"transport_maps": table})
+    postfix = testbed.postfix(MAY | {"transport_maps": table})
     before = postfix.postconf_n()
     write(inputs, {"a": entry(a, postfix)}, recipients={"to-a.test": "a"})
     inputs.apply(postfix)
     ways = {("anna@any.test", "friend@to-a.test"): A, ("anna@any.test", "friend@theirs.test"): ("b", None, True)}
-    assert outcomes(stage, postfix, ways) == ways
-    stage.ledger.clear()
+    assert outcomes(testbed, postfix, ways) == ways
+    testbed.ledger.clear()
     inputs.write("relay.yaml", None)
     inputs.apply(postfix)
     assert postfix.postconf_n() == before
     ways = dict.fromkeys(ways, ("b", None, True))
-    assert outcomes(stage, postfix, ways) == ways
+    assert outcomes(testbed, postfix, ways) == ways
 
 
-def test_the_transport_maps_of_the_operators_file(stage: Stage, inputs: Inputs) -> None:
+def test_the_transport_maps_of_the_operators_file(testbed: Testbed, inputs: Inputs) -> None:
     """What postfix-main.cf says for transport_maps works behind the recipients of relay.yaml."""
-    a, b = stage.relay("a"), stage.relay("b", STRANGER)
-    postfix = stage.postfix(MAY)
+    a, b = testbed.relay("a"), testbed.relay("b", STRANGER)
+    postfix = testbed.postfix(MAY)
     table = inline(dict.fromkeys(("to-a.test", "theirs.test"), f"smtp:[b]:{b.port}"))
     inputs.write("postfix-main.cf", f"transport_maps = {table}\n")
     write(inputs, {"a": entry(a, postfix)}, recipients={"to-a.test": "a"})
     inputs.apply(postfix)
     ways = {("anna@any.test", "friend@to-a.test"): A, ("anna@any.test", "friend@theirs.test"): ("b", None, True)}
-    assert outcomes(stage, postfix, ways) == ways
+    assert outcomes(testbed, postfix, ways) == ways
 
 
-def test_without_relay_yaml(stage: Stage, inputs: Inputs) -> None:
+def test_without_relay_yaml(testbed: Testbed, inputs: Inputs) -> None:
     """RELAY_ROUTING=transports serves ENV and the .cf files: port 465, and an opt-out under DEFAULT_RELAY_HOST, too."""
-    stage.world("world", CLEARTEXT_STRANGER)
-    a, b, c = stage.relay("a", SMTPS, 465), stage.relay("b"), stage.relay("c")
-    postfix = stage.postfix(MAY)
+    testbed.world("world", CLEARTEXT_STRANGER)
+    a, b, c = testbed.relay("a", SMTPS, 465), testbed.relay("b"), testbed.relay("c")
+    postfix = testbed.postfix(MAY)
     inputs.settings = {
         "RELAY_ROUTING": "transports",
         "DEFAULT_RELAY_HOST": f"[a]:{a.port}",
@@ -325,8 +329,8 @@ def test_without_relay_yaml(stage: Stage, inputs: Inputs) -> None:
         ("anna@own.test", FRIEND): ("a", "own-user", True),
         ("anna@optout.test", "friend@world"): DIRECT,
     }
-    assert outcomes(stage, postfix, ways) == ways
-    assert offered(stage) == {("a", "a-user"), ("a", "own-user"), ("b", "b-user"), ("c", "c-user")}
+    assert outcomes(testbed, postfix, ways) == ways
+    assert offered(testbed) == {("a", "a-user"), ("a", "own-user"), ("b", "b-user"), ("c", "c-user")}
     assert postfix.complaints() == []
 
 
@@ -334,11 +338,11 @@ SLOW = Mode(delay=1.0)
 """Long enough for a second delivery to begin meanwhile, where none is held back."""
 
 
-def test_limits_have_the_name_of_the_service(stage: Stage, inputs: Inputs) -> None:
+def test_limits_have_the_name_of_the_service(testbed: Testbed, inputs: Inputs) -> None:
     """Main.cf's `relay-NAME_destination_…` hold for a relay; `smtp_destination_…` for direct mail, and for no relay."""
-    stage.world("world", STRANGER)
-    a, b, c = stage.relay("a", SLOW), stage.relay("b", SLOW), stage.relay("c")
-    postfix = stage.postfix(
+    testbed.world("world", STRANGER)
+    a, b, c = testbed.relay("a", SLOW), testbed.relay("b", SLOW), testbed.relay("c")
+    postfix = testbed.postfix(
         MAY
         | {
             "smtp_destination_concurrency_limit": "1",
@@ -352,8 +356,8 @@ def test_limits_have_the_name_of_the_service(stage: Stage, inputs: Inputs) -> No
     inputs.apply(postfix)
     for name in ("a", "b", "c", "any"):
         postfix.send(f"anna@{name}.test", ["friend@world"], name, 2)
-    stage.ledger.wait_for(6, PATIENCE)
-    assert [len(stage.ledger.received(name)) for name in ("a", "b", "c", "world")] == [2, 2, 1, 1]
+    testbed.ledger.wait_for(6, PATIENCE)
+    assert [len(testbed.ledger.received(name)) for name in ("a", "b", "c", "world")] == [2, 2, 1, 1]
     assert sorted(message["sender"] for message in postfix.queue()) == ["anna@any.test", "anna@c.test"]
     assert a.connections[1].time > a.received[0].time
     assert b.connections[1].time < b.received[0].time

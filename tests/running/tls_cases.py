@@ -63,7 +63,7 @@ class Case:
     """The host in relay.yaml, where it is not written as the server's name."""
 
     def relay(self, servers: Servers, ca_file: str) -> dict[str, Any]:
-        """Give the relay as it stands in relay.yaml."""
+        """Return the relay as it stands in relay.yaml."""
         return {
             "hosts": [*self._down(servers), self._host(servers[self.kind])],
             "login": {"username": self.name, "password": PASSWORD},
@@ -88,7 +88,7 @@ def _sent(trust: str) -> Outcome:
 
 
 def _refused(says: str, log: str = "") -> Outcome:
-    """Give the outcome where Postfix leaves before it offers the login."""
+    """Return the outcome where Postfix leaves before it offers the login."""
     return Outcome("deferred", says, log, login=False)
 
 

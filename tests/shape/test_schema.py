@@ -18,7 +18,7 @@ from dms_relay.shape import Either, Flag, Items, Keys, Number, Shape, Table, Tex
 from dms_relay.shape.schema import json_schema
 from dms_relay.sources.relay_yaml.keys import RELAY_FILE
 from tests.invalid_inputs import Wrong, relay_yaml_hosts, relay_yaml_logins, relay_yaml_structure
-from tests.support.sandbox import Box
+from tests.support.sandbox import Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,24 +34,24 @@ VALIDATOR = Draft202012Validator(SCHEMA)
 FENCED = re.compile(r"^([ ]*)```ya?ml\n(.*?)^[ ]*```", re.MULTILINE | re.DOTALL)
 
 
-def test_the_command_prints_it(box: Box) -> None:
+def test_the_command_prints_it(sandbox: Sandbox) -> None:
     """It is one JSON object, the schema of the reader's own definition, and a valid schema of draft 2020-12."""
-    result = box.run("schema")
+    result = sandbox.run("schema")
     assert (result.code, result.err) == (0, "")
     assert json.loads(result.out) == SCHEMA
     assert SCHEMA["$schema"] == "https://json-schema.org/draft/2020-12/schema"
     Draft202012Validator.check_schema(SCHEMA)
 
 
-def test_it_reads_no_input(box: Box) -> None:
+def test_it_reads_no_input(sandbox: Sandbox) -> None:
     """An editor asks for it before the file is right, and where nothing is installed."""
-    box.write(NAME, "[")
-    (box.postfix_dir / "main.cf").unlink()
-    assert box.run("schema", env={"RELAY_ROUTING": "x"}).code == 0
+    sandbox.write(NAME, "[")
+    (sandbox.postfix_dir / "main.cf").unlink()
+    assert sandbox.run("schema", env={"RELAY_ROUTING": "x"}).code == 0
 
 
 def descriptions(shape: Shape, schema: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Give each help of a shape, with what the schema says there."""
+    """Yield each help of a shape, with what the schema says there."""
     match shape:
         case Keys(keys=keys):
             for name, value in keys.items():
@@ -76,7 +76,7 @@ def test_an_editor_can_say_what_a_key_means() -> None:
 
 
 def examples() -> list[tuple[str, str]]:
-    """Give every relay.yaml among the examples and in the documentation, with its name."""
+    """Return every relay.yaml among the examples and in the documentation, with its name."""
     files = [path for path in sorted(ROOT.glob("examples/**/*.y*ml")) if is_ours(path.read_text("utf-8"))]
     found = [(str(path.relative_to(ROOT)), path.read_text("utf-8")) for path in files]
     for path in [ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md")), *sorted(ROOT.glob("examples/**/*.md"))]:
@@ -89,7 +89,7 @@ def examples() -> list[tuple[str, str]]:
 
 
 def is_ours(text: str) -> bool:
-    """Whether a text begins, after comments, as relay.yaml does."""
+    """Return True if a text begins, after comments, as relay.yaml does."""
     lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
     return lines[:1] == ["version: 1"] or (lines[:1] or [""])[0].startswith("version: 1 ")
 
@@ -100,17 +100,19 @@ def test_every_example_is_valid() -> None:
     assert {name: errors for name, errors in wrong.items() if errors} == {}
 
 
-def test_every_example_can_be_read(box: Box) -> None:
+def test_every_example_can_be_read(sandbox: Sandbox) -> None:
     """The reader takes them too, but for the secrets that are not there."""
     for name, text in examples():
-        box.write(NAME, text)
-        errors = [problem for problem in read(Paths(box.config_dir, box.postfix_dir), {}).problems if problem.is_error]
+        sandbox.write(NAME, text)
+        errors = [
+            problem for problem in read(Paths(sandbox.config_dir, sandbox.postfix_dir), {}).problems if problem.is_error
+        ]
         others = [problem for problem in errors if not problem.is_missing and problem.text != NOT_SET]
         assert (name, [str(problem) for problem in others]) == (name, [])
 
 
 def errors_of(text: str) -> list[str]:
-    """Give what the schema finds wrong with a file."""
+    """Return what the schema finds wrong with a file."""
     return [error.message for error in VALIDATOR.iter_errors(yaml.safe_load(text))]
 
 
@@ -210,7 +212,7 @@ def test_what_the_reader_refuses_is_invalid(name: str) -> None:
 
 
 def text_of(case: Wrong) -> str:
-    """Give the text of a wrong file."""
+    """Return the text of a wrong file."""
     text = case.files[NAME]
     assert isinstance(text, str)
     return text
@@ -220,7 +222,7 @@ def text_of(case: Wrong) -> str:
 
 
 def of(shape: Shape, name: str = "") -> SearchStrategy[Any]:
-    """Give values of a shape; ``name`` is the key that they stand at."""
+    """Return values of a shape; ``name`` is the key that they stand at."""
     values: SearchStrategy[Any]
     match shape:
         case Number():
@@ -252,7 +254,7 @@ def _keys(draw: st.DrawFn, shape: Keys) -> dict[str, Any]:
 
 @st.composite
 def relay_files(draw: st.DrawFn) -> dict[str, Any]:
-    """Give files of the right shape, whose routes name relays that are there."""
+    """Return files of the right shape, whose routes name relays that are there."""
     file: dict[str, Any] = draw(of(RELAY_FILE))
     names = st.sampled_from([*file.get("relays", {}), "direct"])
 
@@ -305,11 +307,11 @@ def test_what_is_made_from_the_shape(
     flow: bool | None,  # noqa: FBT001 -- hypothesis gives it by name
 ) -> None:
     """A file with the right keys and values is valid; the reader complains only of what takes more than one key to see."""
-    box = Box(tmp_path_factory.mktemp("box"))
+    sandbox = Sandbox(tmp_path_factory.mktemp("box"))
     text = yaml.safe_dump(file, default_flow_style=flow, allow_unicode=True, sort_keys=False)
-    text = text.replace("{password}", str(box.write("password", "s3cret\n")))
-    text = text.replace("{ca}", str(box.write("ca.pem", "-----BEGIN CERTIFICATE-----\n")))
-    box.write(NAME, text)
+    text = text.replace("{password}", str(sandbox.write("password", "s3cret\n")))
+    text = text.replace("{ca}", str(sandbox.write("ca.pem", "-----BEGIN CERTIFICATE-----\n")))
+    sandbox.write(NAME, text)
     assert errors_of(text) == []
-    problems = read(Paths(box.config_dir, box.postfix_dir), {"SECRET_OF_A_RELAY": "s3cret"}).problems
+    problems = read(Paths(sandbox.config_dir, sandbox.postfix_dir), {"SECRET_OF_A_RELAY": "s3cret"}).problems
     assert [str(problem) for problem in problems if not BEYOND.match(problem.text)] == []

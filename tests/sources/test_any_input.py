@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 if TYPE_CHECKING:
-    from tests.support.sandbox import Box
+    from tests.support.sandbox import Sandbox
 
 SECRET = "s3cret-P4ss"
 PROPERTY = settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
@@ -58,15 +58,15 @@ environments = st.dictionaries(
 
 @PROPERTY
 @given(st.dictionaries(st.sampled_from(FILES), contents, max_size=4), environments)
-def test_any_input(box: Box, files: dict[str, bytes], env: dict[str, str]) -> None:
+def test_any_input(sandbox: Sandbox, files: dict[str, bytes], env: dict[str, str]) -> None:
     """Any text in any file and any variable: done, or 66 or 78 with a line for each error; and no password is shown."""
     for name in FILES:
-        path = (box.postfix_dir if name == "vhost" else box.config_dir) / name
+        path = (sandbox.postfix_dir if name == "vhost" else sandbox.config_dir) / name
         path.unlink(missing_ok=True)
         if name in files:
             path.write_bytes(files[name])
     for command in ("show", "plan"):
-        result = box.run(command, env=env)
+        result = sandbox.run(command, env=env)
         event(f"{command}: {result.code}")
         assert result.code in {os.EX_OK, os.EX_NOINPUT, os.EX_CONFIG}
         assert bool(result.out) <= (result.code == os.EX_OK)

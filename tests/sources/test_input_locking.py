@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from tests.support.sandbox import Box
+    from tests.support.sandbox import Sandbox
 
 RELAYMAP = "postfix-relaymap.cf"
 #: Locks a directory, holds the lock for some seconds, and leaves a mark just before it lets go.
@@ -30,9 +30,9 @@ open(sys.argv[3], "w").close()
 
 
 @contextmanager
-def writer(box: Box, seconds: float, mark: Path) -> Iterator[None]:
+def writer(sandbox: Sandbox, seconds: float, mark: Path) -> Iterator[None]:
     """Have somebody else hold the lock of the configuration directory."""
-    command = [sys.executable, "-c", WRITER, str(box.config_dir), str(seconds), str(mark)]
+    command = [sys.executable, "-c", WRITER, str(sandbox.config_dir), str(seconds), str(mark)]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         process.stdout.readline()
@@ -40,27 +40,29 @@ def writer(box: Box, seconds: float, mark: Path) -> Iterator[None]:
         process.kill()
 
 
-def test_readers_wait_for_a_writer(box: Box, tmp_path: Path) -> None:
+def test_readers_wait_for_a_writer(sandbox: Sandbox, tmp_path: Path) -> None:
     """Who reads waits until the writer has ended its work."""
-    box.write(RELAYMAP, "@a.test [r.test]\n")
-    with writer(box, 1, tmp_path / "mark"):
-        assert box.run("show").code == 0
+    sandbox.write(RELAYMAP, "@a.test [r.test]\n")
+    with writer(sandbox, 1, tmp_path / "mark"):
+        assert sandbox.run("show").code == 0
         assert (tmp_path / "mark").exists()
 
 
-def test_readers_do_not_wait_for_ever(box: Box, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_readers_do_not_wait_for_ever(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever may read the directory can hold its lock; a boot does not hang on that, and reads without."""
     monkeypatch.setattr("dms_relay.files.READING_TIMEOUT", 0.1)
-    box.write(RELAYMAP, "@a.test [r.test]\n")
-    with writer(box, 60, tmp_path / "mark"):
-        assert "@a.test" in box.run("show").out
+    sandbox.write(RELAYMAP, "@a.test [r.test]\n")
+    with writer(sandbox, 60, tmp_path / "mark"):
+        assert "@a.test" in sandbox.run("show").out
 
 
-def test_an_edit_does_not_go_without_the_lock(box: Box, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_edit_does_not_go_without_the_lock(
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """An edit that cannot have the lock in time is refused, with exit code 75, and nothing is written."""
     monkeypatch.setattr("dms_relay.edit.LOCK_TIMEOUT", 0.1)
-    with writer(box, 60, tmp_path / "mark"):
-        refused = box.run("add-domain", "a.test", "r.test", "--no-apply")
-    assert said(refused)[-1][1].startswith(f"another dms-relay works on {box.config_dir} and does not finish")
+    with writer(sandbox, 60, tmp_path / "mark"):
+        refused = sandbox.run("add-domain", "a.test", "r.test", "--no-apply")
+    assert said(refused)[-1][1].startswith(f"another dms-relay works on {sandbox.config_dir} and does not finish")
     assert refused.code == os.EX_TEMPFAIL
-    assert list(box.config_dir.iterdir()) == []
+    assert list(sandbox.config_dir.iterdir()) == []

@@ -9,7 +9,7 @@ import pytest
 from tests.support.console import of_level
 
 if TYPE_CHECKING:
-    from tests.support.sandbox import Box
+    from tests.support.sandbox import Sandbox
 
 SECRET = "s3cret-hash"
 NOT_VALID = "is not valid, so nothing is relayed for it -- use letters, digits, hyphens and dots only"
@@ -42,11 +42,11 @@ GOOD = {"vhost": "good.test", "postfix-accounts.cf": "a@good.test|x", "postfix-v
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_what_is_no_domain_is_left_out(box: Box, case: str) -> None:
+def test_what_is_no_domain_is_left_out(sandbox: Sandbox, case: str) -> None:
     """The warning names the place, shows nothing of an account's line, and all other domains are relayed."""
     file, line, warning = CASES[case]
-    box.write(file, f"{GOOD[file]}\n{line}\n")
-    result = box.apply(RELAY_HOST="r.test", RELAY_USER="u", RELAY_PASSWORD="p")
+    sandbox.write(file, f"{GOOD[file]}\n{line}\n")
+    result = sandbox.apply(RELAY_HOST="r.test", RELAY_USER="u", RELAY_PASSWORD="p")
     assert of_level(result, "warn") == [f"{file}:2: {warning}"]
     assert SECRET not in result.out + result.err
-    assert box.table("relayhost_map") == {"@good.test": "[r.test]:25"}
+    assert sandbox.table("relayhost_map") == {"@good.test": "[r.test]:25"}

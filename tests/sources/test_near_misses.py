@@ -10,7 +10,7 @@ from dms_relay.sources.environment import NAMES
 from tests.support.console import of_level
 
 if TYPE_CHECKING:
-    from tests.support.sandbox import Box
+    from tests.support.sandbox import Sandbox
 
 EITHER = "DEFAULT_RELAY_HOST or RELAY_HOST"
 
@@ -92,35 +92,35 @@ UNRELATED = [
 
 
 @pytest.mark.parametrize(("name", "meant"), NEAR_MISSES.items())
-def test_near_miss(box: Box, name: str, meant: str) -> None:
+def test_near_miss(sandbox: Sandbox, name: str, meant: str) -> None:
     """The name that is meant is said, the value never; nothing else changes."""
-    result = box.apply(**{name: "s3cret"})
+    result = sandbox.apply(**{name: "s3cret"})
     assert of_level(result, "warn") == [f"env {name}: {name} is not a setting and has no effect -- set {meant}"]
     assert "s3cret" not in result.err
     assert result.out == "nothing to do: no relay is set\n"
 
 
-def test_near_miss_in_relay_env(box: Box) -> None:
+def test_near_miss_in_relay_env(sandbox: Sandbox) -> None:
     """In ``relay.env`` a near miss is named with its line."""
-    box.write("relay.env", "# x\nRELAY_PASS=s3cret\nOTHER=x\n")
-    result = box.apply()
+    sandbox.write("relay.env", "# x\nRELAY_PASS=s3cret\nOTHER=x\n")
+    result = sandbox.apply()
     assert of_level(result, "warn") == [
         "relay.env:2: RELAY_PASS is not a setting and has no effect -- set RELAY_PASSWORD"
     ]
 
 
 @pytest.mark.parametrize("name", UNRELATED)
-def test_unrelated_name(box: Box, name: str) -> None:
+def test_unrelated_name(sandbox: Sandbox, name: str) -> None:
     """What is not ours and does not look like it is none of our business."""
-    assert box.apply(**{name: "warn" if name == "LOG_LEVEL" else "s3cret"}).err == ""
+    assert sandbox.apply(**{name: "warn" if name == "LOG_LEVEL" else "s3cret"}).err == ""
 
 
 @pytest.mark.parametrize("name", [name + suffix for name in NAMES for suffix in ("", "__FILE", "_FILE")])
-def test_right_name(box: Box, name: str) -> None:
+def test_right_name(sandbox: Sandbox, name: str) -> None:
     """Our own names are no near misses of one another; empty, they count as not set."""
-    assert box.apply(**{name: ""}).err == ""
+    assert sandbox.apply(**{name: ""}).err == ""
 
 
-def test_near_miss_that_is_empty(box: Box) -> None:
+def test_near_miss_that_is_empty(sandbox: Sandbox) -> None:
     """A near miss that is set to nothing says nothing."""
-    assert box.apply(RELAYHOST="").err == ""
+    assert sandbox.apply(RELAYHOST="").err == ""

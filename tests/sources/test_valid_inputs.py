@@ -9,7 +9,7 @@ import pytest
 from tests.support.console import of_level
 
 if TYPE_CHECKING:
-    from tests.support.sandbox import Box
+    from tests.support.sandbox import Sandbox
 
 RELAYMAP = "postfix-relaymap.cf"
 LOGINS = "postfix-sasl-password.cf"
@@ -38,7 +38,7 @@ ODD_PASSWORDS = [
 
 
 @pytest.mark.parametrize("line_end", ["\n", "\r\n", " \t\n", "\t\r\n"])
-def test_line_ends_and_outer_blanks(box: Box, line_end: str) -> None:
+def test_line_ends_and_outer_blanks(sandbox: Sandbox, line_end: str) -> None:
     """In every file: LF or CRLF, blanks at the end of a line, any run of blanks between fields, comments, empty lines."""
     lines = {
         RELAYMAP: ["# x", "", "@a.test \t [a.test]:587", "   ", "\t # x", "@b.test"],
@@ -48,90 +48,90 @@ def test_line_ends_and_outer_blanks(box: Box, line_end: str) -> None:
         "postfix-main.cf": ["# x", "smtp_tls_security_level =", "  may"],
     }
     for name, text in lines.items():
-        box.write(name, "".join(f"{line}{line_end}" for line in text))
-    result = box.apply(RELAY_HOST="r.test", RELAY_PORT="587")
-    assert box.table("relayhost_map") == {"@a.test": "[a.test]:587", "@c.test": "[r.test]:587"}
-    assert box.table("sasl_passwd") == {"@a.test": "user:pass word", "[r.test]:587": "u:p"}
-    assert box.postconf_n()["smtp_tls_security_level"] == "may"
+        sandbox.write(name, "".join(f"{line}{line_end}" for line in text))
+    result = sandbox.apply(RELAY_HOST="r.test", RELAY_PORT="587")
+    assert sandbox.table("relayhost_map") == {"@a.test": "[a.test]:587", "@c.test": "[r.test]:587"}
+    assert sandbox.table("sasl_passwd") == {"@a.test": "user:pass word", "[r.test]:587": "u:p"}
+    assert sandbox.postconf_n()["smtp_tls_security_level"] == "may"
     assert [line.partition(":")[0] for line in of_level(result, "warn")] == ["relay.env"]
 
 
 @pytest.mark.parametrize("line_end", ["\n", "\r\n", "\t\n"])
-def test_accounts_and_aliases(box: Box, line_end: str) -> None:
+def test_accounts_and_aliases(sandbox: Sandbox, line_end: str) -> None:
     """Without ``vhost``, the managed domains are those of accounts and aliases; an alias without a domain does not count."""
     accounts = ["# x", "a@a.test|{SHA512-CRYPT}$6$x|y", " b@b.test|x", "c@a.test|x"]
     aliases = ["alias@c.test a@a.test, b@b.test", "@d.test\ta@a.test", "root a@e.test", "", "postmaster root"]
-    box.write("postfix-accounts.cf", line_end.join(accounts))
-    box.write("postfix-virtual.cf", line_end.join(aliases) + line_end)
-    box.apply(RELAY_HOST="r.test")
-    assert sorted(box.table("relayhost_map") or {}) == ["@a.test", "@b.test", "@c.test", "@d.test"]
+    sandbox.write("postfix-accounts.cf", line_end.join(accounts))
+    sandbox.write("postfix-virtual.cf", line_end.join(aliases) + line_end)
+    sandbox.apply(RELAY_HOST="r.test")
+    assert sorted(sandbox.table("relayhost_map") or {}) == ["@a.test", "@b.test", "@c.test", "@d.test"]
 
 
-def test_an_empty_vhost_is_an_answer(box: Box) -> None:
+def test_an_empty_vhost_is_an_answer(sandbox: Sandbox) -> None:
     """Where ``vhost`` is there, it is the list, also when it is empty."""
-    box.write("vhost", "")
-    box.write("postfix-accounts.cf", "a@a.test|x\n")
-    box.apply(RELAY_HOST="r.test")
-    assert box.table("relayhost_map") == {}
+    sandbox.write("vhost", "")
+    sandbox.write("postfix-accounts.cf", "a@a.test|x\n")
+    sandbox.apply(RELAY_HOST="r.test")
+    assert sandbox.table("relayhost_map") == {}
 
 
 @pytest.mark.parametrize("password", ODD_PASSWORDS)
-def test_odd_passwords(box: Box, password: str) -> None:
+def test_odd_passwords(sandbox: Sandbox, password: str) -> None:
     """A password reaches Postfix character for character: from the environment, a file, relay.env and the list of logins."""
     wanted = {"[r.test]:587": f"user:{password}"}
     env = {**RELAY, "RELAY_USER": "user"}
-    box.apply(**env, RELAY_PASSWORD=password)
-    assert box.table("sasl_passwd") == wanted
-    path = box.write("secret", f"{password}\n")
-    box.apply(**env, RELAY_PASSWORD__FILE=str(path))
-    assert box.table("sasl_passwd") == wanted
+    sandbox.apply(**env, RELAY_PASSWORD=password)
+    assert sandbox.table("sasl_passwd") == wanted
+    path = sandbox.write("secret", f"{password}\n")
+    sandbox.apply(**env, RELAY_PASSWORD__FILE=str(path))
+    assert sandbox.table("sasl_passwd") == wanted
     quoted = password.replace("\\", "\\\\").replace("'", "\\'")
-    box.write("relay.env", f"RELAY_PASSWORD='{quoted}'\n")
-    box.apply(**env)
-    assert box.table("sasl_passwd") == wanted
-    box.write(LOGINS, f"[r.test]:587 user:{password}\n")
-    box.apply(**RELAY)
-    assert box.table("sasl_passwd") == wanted
+    sandbox.write("relay.env", f"RELAY_PASSWORD='{quoted}'\n")
+    sandbox.apply(**env)
+    assert sandbox.table("sasl_passwd") == wanted
+    sandbox.write(LOGINS, f"[r.test]:587 user:{password}\n")
+    sandbox.apply(**RELAY)
+    assert sandbox.table("sasl_passwd") == wanted
 
 
 @pytest.mark.parametrize(
     ("content", "value"), [("x", "x"), ("x\n", "x"), ("x\r\n", "x"), ("x y", "x y"), ("\u00a0x\n", "\u00a0x")]
 )
-def test_secret_file(box: Box, content: str, value: str) -> None:
+def test_secret_file(sandbox: Sandbox, content: str, value: str) -> None:
     """Of a secret file only the final line end is taken off."""
-    path = box.write("secret", content)
-    box.apply(**RELAY, RELAY_USER="user", RELAY_PASSWORD__FILE=str(path))
-    assert box.table("sasl_passwd") == {"[r.test]:587": f"user:{value}"}
+    path = sandbox.write("secret", content)
+    sandbox.apply(**RELAY, RELAY_USER="user", RELAY_PASSWORD__FILE=str(path))
+    assert sandbox.table("sasl_passwd") == {"[r.test]:587": f"user:{value}"}
 
 
-def test_relay_port_without_relay_host(box: Box) -> None:
+def test_relay_port_without_relay_host(sandbox: Sandbox) -> None:
     """``RELAY_PORT`` counts only with ``RELAY_HOST``: a link's ``tcp://…`` is no error, 25 says nothing."""
-    assert "RELAY_PORT has no effect" in box.apply(**RELAY, RELAY_PORT="tcp://192.0.2.1:25").err
-    assert "RELAY_PORT" not in box.apply(**RELAY, RELAY_PORT="25").err
+    assert "RELAY_PORT has no effect" in sandbox.apply(**RELAY, RELAY_PORT="tcp://192.0.2.1:25").err
+    assert "RELAY_PORT" not in sandbox.apply(**RELAY, RELAY_PORT="25").err
 
 
-def test_login_keyed_by_the_host_of_a_relay(box: Box) -> None:
+def test_login_keyed_by_the_host_of_a_relay(sandbox: Sandbox) -> None:
     """Postfix looks a login up by the relay's host name as well (smtp_sasl_glue.c), so such a key is in use: no warning."""
-    box.write("postfix-sasl-password.cf", "r.test u:1\nS.test u:2\n")
-    result = box.apply(DEFAULT_RELAY_HOST="[r.test]:587", RELAY_HOST="s.test")
+    sandbox.write("postfix-sasl-password.cf", "r.test u:1\nS.test u:2\n")
+    result = sandbox.apply(DEFAULT_RELAY_HOST="[r.test]:587", RELAY_HOST="s.test")
     assert "is not used" not in result.err
     assert "gets no login" not in result.err
 
 
-def test_strongest_source_first(box: Box) -> None:
+def test_strongest_source_first(sandbox: Sandbox) -> None:
     """The environment goes before a file that it names, and both before relay.env; what is empty is not set."""
-    path = box.write("secret", "from-file\n")
+    path = sandbox.write("secret", "from-file\n")
     env_file = f"RELAY_USER=from-env-file\nRELAY_PASSWORD=from-env-file\nRELAY_PASSWORD__FILE={path}\n"
-    box.write("relay.env", env_file)
-    result = box.apply(**RELAY, RELAY_USER="", RELAY_PASSWORD="")
-    assert box.table("sasl_passwd") == {"[r.test]:587": "from-env-file:from-env-file"}
+    sandbox.write("relay.env", env_file)
+    result = sandbox.apply(**RELAY, RELAY_USER="", RELAY_PASSWORD="")
+    assert sandbox.table("sasl_passwd") == {"[r.test]:587": "from-env-file:from-env-file"}
     assert of_level(result, "warn") == [
         "relay.env:3: has no effect: RELAY_PASSWORD itself is set -- keep one of the two"
     ]
-    box.apply(**RELAY, RELAY_USER="user", RELAY_PASSWORD__FILE=str(path))
-    assert box.table("sasl_passwd") == {"[r.test]:587": "user:from-file"}
-    box.apply(**RELAY, RELAY_USER="user", RELAY_PASSWORD="from-env", RELAY_PASSWORD_FILE=str(path))
-    assert box.table("sasl_passwd") == {"[r.test]:587": "user:from-env"}
+    sandbox.apply(**RELAY, RELAY_USER="user", RELAY_PASSWORD__FILE=str(path))
+    assert sandbox.table("sasl_passwd") == {"[r.test]:587": "user:from-file"}
+    sandbox.apply(**RELAY, RELAY_USER="user", RELAY_PASSWORD="from-env", RELAY_PASSWORD_FILE=str(path))
+    assert sandbox.table("sasl_passwd") == {"[r.test]:587": "user:from-env"}
 
 
 @pytest.mark.parametrize(
@@ -146,20 +146,20 @@ def test_strongest_source_first(box: Box) -> None:
         ("RELAY_PASSWORD='p' # a comment", "p"),
     ],
 )
-def test_relay_env(box: Box, line: str, value: str) -> None:
+def test_relay_env(sandbox: Sandbox, line: str, value: str) -> None:
     """The syntax of python-dotenv, without expansion."""
-    box.write("relay.env", f"{line}\n")
-    result = box.apply(**RELAY, RELAY_USER="user")
-    assert box.table("sasl_passwd") == {"[r.test]:587": f"user:{value}"}
+    sandbox.write("relay.env", f"{line}\n")
+    result = sandbox.apply(**RELAY, RELAY_USER="user")
+    assert sandbox.table("sasl_passwd") == {"[r.test]:587": f"user:{value}"}
     assert of_level(result, "warn") == []
 
 
-def test_null_sender_and_addresses(box: Box) -> None:
+def test_null_sender_and_addresses(sandbox: Sandbox) -> None:
     """The null sender and single addresses may be mapped; an address does not count as its domain."""
-    box.write(RELAYMAP, "<> [null.test]\nuser+ext@A.test [a.test]\n*@a.test [x.test]\nb.test c.test\n")
-    box.write("vhost", "a.test\n")
-    box.apply(RELAY_HOST="r.test")
-    assert box.table("relayhost_map") == {
+    sandbox.write(RELAYMAP, "<> [null.test]\nuser+ext@A.test [a.test]\n*@a.test [x.test]\nb.test c.test\n")
+    sandbox.write("vhost", "a.test\n")
+    sandbox.apply(RELAY_HOST="r.test")
+    assert sandbox.table("relayhost_map") == {
         "<>": "[null.test]",
         "user+ext@a.test": "[a.test]",
         "*@a.test": "[x.test]",
@@ -167,11 +167,11 @@ def test_null_sender_and_addresses(box: Box) -> None:
     }
 
 
-def test_links_are_followed(box: Box) -> None:
+def test_links_are_followed(sandbox: Sandbox) -> None:
     """An input may be a link, as Kubernetes mounts them; ``/dev/null`` is an empty file."""
-    box.write("real", "@a.test [a.test]\n")
-    (box.config_dir / RELAYMAP).symlink_to("real")
-    (box.config_dir / LOGINS).symlink_to("/dev/null")
-    box.apply()
-    assert box.table("relayhost_map") == {"@a.test": "[a.test]"}
-    assert box.table("sasl_passwd") == {}
+    sandbox.write("real", "@a.test [a.test]\n")
+    (sandbox.config_dir / RELAYMAP).symlink_to("real")
+    (sandbox.config_dir / LOGINS).symlink_to("/dev/null")
+    sandbox.apply()
+    assert sandbox.table("relayhost_map") == {"@a.test": "[a.test]"}
+    assert sandbox.table("sasl_passwd") == {}

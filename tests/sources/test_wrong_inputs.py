@@ -14,7 +14,7 @@ from tests.support.console import said
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.support.sandbox import Box
+    from tests.support.sandbox import Sandbox
 
 NOT_VALID = "is not valid, so nothing is relayed for it -- use letters, digits, hyphens and dots only"
 CASES = (*nexthops.CASES, *logins.CASES, *settings.CASES, *files.CASES)
@@ -35,11 +35,11 @@ def put(path: Path, content: Content) -> None:
         path.write_bytes(content.encode() if isinstance(content, str) else content)
 
 
-def prepare(box: Box, case: Wrong) -> dict[str, str]:
+def prepare(sandbox: Sandbox, case: Wrong) -> dict[str, str]:
     """Make the files of a case and give its environment, which has a login unless the case says otherwise."""
     for name, content in case.files.items():
-        put((box.postfix_dir if name == "vhost" else box.config_dir) / name, content)
-    secrets = box.config_dir.parent / "secrets"
+        put((sandbox.postfix_dir if name == "vhost" else sandbox.config_dir) / name, content)
+    secrets = sandbox.config_dir.parent / "secrets"
     for name, content in case.secrets.items():
         put(secrets / name, content)
     env = {"RELAY_USER": "user", "RELAY_PASSWORD": SECRET, "LOG_LEVEL": "trace", **case.env}
@@ -47,7 +47,7 @@ def prepare(box: Box, case: Wrong) -> dict[str, str]:
 
 
 def everything(root: Path) -> list[tuple[str, int, int, bytes]]:
-    """Give each file and directory with mode, time of change and content."""
+    """Return each file and directory with mode, time of change and content."""
     found = []
     for path in sorted(root.rglob("*")):
         status = path.lstat()
@@ -64,33 +64,33 @@ def test_there_are_many_and_each_has_a_name_of_its_own() -> None:
 
 
 @pytest.mark.parametrize("case", CASES, ids=[f"{case.name}" for case in CASES])
-def test_wrong_input(box: Box, case: Wrong) -> None:
+def test_wrong_input(sandbox: Sandbox, case: Wrong) -> None:
     """Each command says the same, exits with the same code and leaves every file as it was, down to its time."""
-    env = prepare(box, case)
-    before, snapshot = everything(box.config_dir.parent), box.snapshot()
+    env = prepare(sandbox, case)
+    before, snapshot = everything(sandbox.config_dir.parent), sandbox.snapshot()
     for command in ("apply", "plan", "show"):
-        result = box.run(command, env=env)
+        result = sandbox.run(command, env=env)
         warnings = [("warn", warning) for warning in case.warnings]
         headline = UNREADABLE if case.code == os.EX_NOINPUT else HEADLINE
         assert said(result) == [*warnings, headline, *(("error", error) for error in case.errors)]
         assert (result.code, result.out) == (case.code, "")
         assert SECRET not in result.err
-    assert box.snapshot() == snapshot
-    assert everything(box.config_dir.parent) == before
+    assert sandbox.snapshot() == snapshot
+    assert everything(sandbox.config_dir.parent) == before
 
 
-def test_all_errors_of_all_inputs_come_at_once_sorted_and_last(box: Box) -> None:
+def test_all_errors_of_all_inputs_come_at_once_sorted_and_last(sandbox: Sandbox) -> None:
     """One line for each error, sorted by file and line, after the warnings and the headline; 78, as not all are missing."""
-    box.write(
+    sandbox.write(
         "postfix-relaymap.cf",
         f"@a.test [r.test\n  @b.test b.test\n@c.test user:{SECRET}\n" + "\n" * 8 + "@d.test x:0\n",
     )
-    box.write("postfix-sasl-password.cf", f"@a.test {SECRET}\n")
-    box.write("relay.env", f"RELAY_PASSWORD='{SECRET}\n")
-    box.write("vhost", "a.test\n*.b.test\n")
+    sandbox.write("postfix-sasl-password.cf", f"@a.test {SECRET}\n")
+    sandbox.write("relay.env", f"RELAY_PASSWORD='{SECRET}\n")
+    sandbox.write("vhost", "a.test\n*.b.test\n")
     env = {"RELAY_HOST": "r.test:25", "RELAY_USER__FILE": "/nowhere", "RELAYHOST": "x", "RELAY_PASSWORD": f"{SECRET} "}
-    snapshot = box.snapshot()
-    result = box.run("apply", env=env)
+    snapshot = sandbox.snapshot()
+    result = sandbox.run("apply", env=env)
     assert said(result) == [
         ("warn", "env RELAYHOST: RELAYHOST is not a setting and has no effect -- set DEFAULT_RELAY_HOST or RELAY_HOST"),
         ("warn", "postfix-relaymap.cf:2: the line is indented -- begin it in the first column"),
@@ -110,13 +110,13 @@ def test_all_errors_of_all_inputs_come_at_once_sorted_and_last(box: Box) -> None
     ]
     assert result.code == os.EX_CONFIG
     assert SECRET not in result.err + result.out
-    assert box.snapshot() == snapshot
+    assert sandbox.snapshot() == snapshot
 
 
-def test_only_missing_inputs_exit_with_66(box: Box) -> None:
+def test_only_missing_inputs_exit_with_66(sandbox: Sandbox) -> None:
     """Several inputs that cannot be read, and nothing else wrong: exit code 66, not 78."""
-    (box.config_dir / "postfix-relaymap.cf").mkdir()
-    result = box.run("apply", env={"RELAY_PASSWORD__FILE": "/nowhere", "RELAY_USER_FILE": "/nowhere"})
+    (sandbox.config_dir / "postfix-relaymap.cf").mkdir()
+    result = sandbox.run("apply", env={"RELAY_PASSWORD__FILE": "/nowhere", "RELAY_USER_FILE": "/nowhere"})
     assert [text.partition(":")[0] for _, text in said(result)[1:]] == [
         "env RELAY_PASSWORD__FILE",
         "env RELAY_USER_FILE",
@@ -125,26 +125,26 @@ def test_only_missing_inputs_exit_with_66(box: Box) -> None:
     assert result.code == os.EX_NOINPUT
 
 
-def test_wrong_inputs_change_nothing_where_a_relay_is_set_up(box: Box) -> None:
+def test_wrong_inputs_change_nothing_where_a_relay_is_set_up(sandbox: Sandbox) -> None:
     """A relay that works keeps working while its new inputs are wrong."""
     good = {"DEFAULT_RELAY_HOST": "[r.test]:587", "RELAY_USER": "user", "RELAY_PASSWORD": SECRET}
-    box.apply(**good)
-    snapshot = box.snapshot()
-    result = box.run("apply", env={**good, "DEFAULT_RELAY_HOST": "[r.test]:0"})
+    sandbox.apply(**good)
+    snapshot = sandbox.snapshot()
+    result = sandbox.run("apply", env={**good, "DEFAULT_RELAY_HOST": "[r.test]:0"})
     assert result.code == os.EX_CONFIG
-    assert box.snapshot() == snapshot
+    assert sandbox.snapshot() == snapshot
 
 
-def test_unrelated_files_are_not_read(box: Box) -> None:
+def test_unrelated_files_are_not_read(sandbox: Sandbox) -> None:
     """Managed domains count only with ``RELAY_HOST``: without it, nothing that is wrong in them stops a boot."""
     for name in ("vhost", "postfix-accounts.cf", "postfix-virtual.cf"):
-        box.write(name, b"\xff\0 not a domain\n")
-    box.apply(DEFAULT_RELAY_HOST="[r.test]:587")
+        sandbox.write(name, b"\xff\0 not a domain\n")
+    sandbox.apply(DEFAULT_RELAY_HOST="[r.test]:587")
 
 
-def test_accounts_are_not_read_where_vhost_is_there(box: Box) -> None:
+def test_accounts_are_not_read_where_vhost_is_there(sandbox: Sandbox) -> None:
     """``vhost`` is the list of managed domains; the files it is made from do not count beside it."""
-    box.write("vhost", "a.test\n")
-    box.write("postfix-accounts.cf", b"\xff\n")
-    box.apply(RELAY_HOST="r.test")
-    assert box.table("relayhost_map") == {"@a.test": "[r.test]:25"}
+    sandbox.write("vhost", "a.test\n")
+    sandbox.write("postfix-accounts.cf", b"\xff\n")
+    sandbox.apply(RELAY_HOST="r.test")
+    assert sandbox.table("relayhost_map") == {"@a.test": "[r.test]:25"}

@@ -12,7 +12,7 @@ _LINE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z \[(\w+) *\] (.*)")
 
 
 def said(result: Result) -> list[tuple[str, str]]:
-    """Give each line of the console format as level and text; any other line is a failure."""
+    """Return each line of the console format as level and text; any other line is a failure."""
     found = []
     for line in result.err.splitlines():
         match = _LINE.fullmatch(line)
@@ -22,5 +22,5 @@ def said(result: Result) -> list[tuple[str, str]]:
 
 
 def of_level(result: Result, level: str) -> list[str]:
-    """Give the texts of one level, in their order."""
+    """Return the texts of one level, in their order."""
     return [text for found, text in said(result) if found == level]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from dms_relay.postfix import master_cf
 
 if TYPE_CHECKING:
-    from tests.support.sandbox import Box
+    from tests.support.sandbox import Sandbox
 
 #: A small master.cf, as Debian has it.
 MASTER_CF = """\
@@ -30,23 +30,25 @@ class Machine(NamedTuple):
     others: str
 
 
-def prepare(box: Box, main_cf: str | None = None) -> None:
-    """Give a box a master.cf, and a main.cf where it is told."""
-    (box.postfix_dir / "master.cf").write_text(MASTER_CF)
+def prepare(sandbox: Sandbox, main_cf: str | None = None) -> None:
+    """Write a master.cf into a sandbox, and a main.cf where it is told."""
+    (sandbox.postfix_dir / "master.cf").write_text(MASTER_CF)
     if main_cf is not None:
-        box.write_main_cf(main_cf)
+        sandbox.write_main_cf(main_cf)
 
 
-def machine_of(box: Box) -> Machine:
-    """Give what counts, without the name of the directory; the order of services does not."""
-    here = str(box.postfix_dir)
-    paths = [p for p in box.postfix_dir.rglob("*") if p.is_file() and p.name not in {"main.cf", "master.cf", "vhost"}]
+def machine_of(sandbox: Sandbox) -> Machine:
+    """Return what counts, without the name of the directory; the order of services does not."""
+    here = str(sandbox.postfix_dir)
+    paths = [
+        p for p in sandbox.postfix_dir.rglob("*") if p.is_file() and p.name not in {"main.cf", "master.cf", "vhost"}
+    ]
     paths = [path for path in paths if path.name != "dms-relay.state.json"]
-    text = (box.postfix_dir / "master.cf").read_text()
+    text = (sandbox.postfix_dir / "master.cf").read_text()
     found = master_cf.services(text)
     return Machine(
-        {str(p.relative_to(box.postfix_dir)): (p.read_bytes(), p.stat().st_mode & 0o777) for p in paths},
-        {name: value.replace(here, "HERE") for name, value in box.postconf_n().items()},
+        {str(p.relative_to(sandbox.postfix_dir)): (p.read_bytes(), p.stat().st_mode & 0o777) for p in paths},
+        {name: value.replace(here, "HERE") for name, value in sandbox.postconf_n().items()},
         {name: entry.service and _moved(entry.service, here) for name, entry in found.items()},
         master_cf.edit(text, dict.fromkeys(found)),
     )

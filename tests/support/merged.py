@@ -1,4 +1,4 @@
-"""Reads and merges the inputs of a box by transports, and gives the outcome in short."""
+"""Reads and merges the inputs of a sandbox by transports, and gives the outcome in short."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from dms_relay import RelayConfig
-    from dms_relay.model.relays import Service, Transports
-    from tests.support.sandbox import Box
+    from dms_relay.model.relays import RelayService, Transports
+    from tests.support.sandbox import Sandbox
 
 NAME, RELAYMAP, LOGINS, MAIN = "relay.yaml", "postfix-relaymap.cf", "postfix-sasl-password.cf", "postfix-main.cf"
 HEAD = """\
@@ -35,43 +35,43 @@ class Merged(NamedTuple):
 
     @property
     def warnings(self) -> list[str]:
-        """Give each warning."""
+        """Return each warning."""
         return [str(warning) for warning in self.config.warnings]
 
-    def service(self, name: str) -> Service:
-        """Give the service of a relay."""
+    def service(self, name: str) -> RelayService:
+        """Return the service of a relay."""
         (service,) = (service for service in self.transports.services if service.relay.name == name)
         return service
 
     def logins(self, name: str) -> dict[str, str]:
-        """Give the user names that a relay may be offered, by lookup key."""
+        """Return the user names that a relay may be offered, by lookup key."""
         service = self.service(name)
         return {entry.key: entry.login.username for entry in (*service.sender_logins, *service.logins)}
 
     @property
     def ways(self) -> dict[str, str | None]:
-        """Give the relay of each sender."""
+        """Return the relay of each sender."""
         routes = self.transports.senders
-        return {route.key: f"{route.relay}*" if route.is_shared else route.relay for route in routes}
+        return {route.key: f"{route.relay}*" if route.ignores_sender_logins else route.relay for route in routes}
 
 
-def merged(box: Box, text: str, files: Mapping[str, str] | None = None, /, **env: str) -> Merged:
+def merged(sandbox: Sandbox, text: str, files: Mapping[str, str] | None = None, /, **env: str) -> Merged:
     """Read and merge, which must succeed. No file, where the text is empty, but transports all the same."""
-    put(box, text, files)
-    config = merge(read(Paths(box.config_dir, box.postfix_dir), {"RELAY_ROUTING": "transports", **env}))
+    put(sandbox, text, files)
+    config = merge(read(Paths(sandbox.config_dir, sandbox.postfix_dir), {"RELAY_ROUTING": "transports", **env}))
     assert config.transports is not None
     return Merged(config, config.transports)
 
 
-def errors(box: Box, text: str, files: Mapping[str, str]) -> list[str]:
+def errors(sandbox: Sandbox, text: str, files: Mapping[str, str]) -> list[str]:
     """Read and merge, which must fail, and give the errors."""
-    put(box, text, files)
+    put(sandbox, text, files)
     with pytest.raises(InputError) as caught:
-        merge(read(Paths(box.config_dir, box.postfix_dir), {}))
+        merge(read(Paths(sandbox.config_dir, sandbox.postfix_dir), {}))
     return [str(problem) for problem in caught.value.problems if problem.is_error]
 
 
-def put(box: Box, text: str, files: Mapping[str, str] | None) -> None:
+def put(sandbox: Sandbox, text: str, files: Mapping[str, str] | None) -> None:
     """Write relay.yaml, unless it is empty, and the other files."""
     for name, content in {**(files or {}), **({NAME: text} if text else {})}.items():
-        box.write(name, content)
+        sandbox.write(name, content)

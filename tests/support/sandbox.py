@@ -29,7 +29,7 @@ class Result:
     err: str
 
 
-class Box:
+class Sandbox:
     """Directories of one test. Never the machine's own /etc/postfix or /tmp/docker-mailserver."""
 
     def __init__(self, root: Path) -> None:
@@ -58,7 +58,7 @@ class Box:
         return path
 
     def arguments(self, *command: str) -> list[str]:
-        """Give the command line for these directories."""
+        """Return the command line for these directories."""
         return ["--config-dir", str(self.config_dir), "--postfix-dir", str(self.postfix_dir), *command]
 
     def run(self, *command: str, env: Mapping[str, str] | None = None) -> Result:
@@ -75,7 +75,7 @@ class Box:
         return result
 
     def snapshot(self) -> dict[str, tuple[bytes, int, int]]:
-        """Give each file of Postfix's directory: content, mode and modification time in nanoseconds."""
+        """Return each file of Postfix's directory: content, mode and modification time in nanoseconds."""
         found = {}
         for path in sorted(self.postfix_dir.rglob("*")):
             if path.is_file():
@@ -84,7 +84,7 @@ class Box:
         return found
 
     def table(self, name: str) -> dict[str, str] | None:
-        """Give a table as Postfix's daemons read it; ``None`` is no table. A warning of Postfix's is a failure.
+        """Return a table as Postfix's daemons read it; ``None`` is no table. A warning of Postfix's is a failure.
 
         A key that stands twice makes a daemon refuse the whole table; ``postmap -s`` warns of it.
         """
@@ -101,7 +101,7 @@ class Box:
         return dict(line.split("\t", 1) for line in lines)
 
     def postconf_n(self) -> dict[str, str]:
-        """Give the parameters that main.cf sets, as Postfix reads them."""
+        """Return the parameters that main.cf sets, as Postfix reads them."""
         done = subprocess.run(
             ["postconf", "-c", str(self.postfix_dir), "-n"],
             capture_output=True,

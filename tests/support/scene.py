@@ -1,4 +1,4 @@
-"""A box whose machine is brought to a certain moment, saved and restored; for tests of kills and failures."""
+"""A sandbox whose machine is brought to a certain moment, saved and restored; for tests of kills and failures."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pytest
 
 from dms_relay.model import TABLES
 from dms_relay.postfix import main_cf
-from tests.support.sandbox import BASE_MAIN_CF, Box
+from tests.support.sandbox import BASE_MAIN_CF, Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -54,12 +54,12 @@ class Scene:
     def __init__(self, root: Path, transition: Transition) -> None:
         """Bring the machine to where the transition begins."""
         self.transition = transition
-        self.box = Box(root)
-        self.box.write("vhost", "one.test\n")
-        self.box.write_main_cf(transition.main_cf)
+        self.sandbox = Sandbox(root)
+        self.sandbox.write("vhost", "one.test\n")
+        self.sandbox.write_main_cf(transition.main_cf)
         for name, content in transition.tables.items():
-            (self.box.postfix_dir / name).write_bytes(content)
-            (self.box.postfix_dir / name).chmod(0o640)
+            (self.sandbox.postfix_dir / name).write_bytes(content)
+            (self.sandbox.postfix_dir / name).chmod(0o640)
         self.save("bare")
         self.write_inputs(0)
         self.apply(transition.old)
@@ -74,30 +74,30 @@ class Scene:
         is_there = [self.transition.login_file[number], self.transition.user_file[number]]
         for (name, content), there in zip(contents.items(), is_there, strict=True):
             if there:
-                self.box.write(name, content)
+                self.sandbox.write(name, content)
             else:
-                (self.box.config_dir / name).unlink(missing_ok=True)
+                (self.sandbox.config_dir / name).unlink(missing_ok=True)
 
     def apply(self, env: Env) -> None:
         """Run ``apply`` to its end."""
-        result = self.box.run("--log-level", "error", "apply", env=env)
+        result = self.sandbox.run("--log-level", "error", "apply", env=env)
         assert result.code == 0, result.err
 
     def save(self, name: str) -> None:
         """Keep Postfix's directory as it is now."""
         shutil.rmtree(self._kept(name), ignore_errors=True)
-        shutil.copytree(self.box.postfix_dir, self._kept(name), symlinks=True)
+        shutil.copytree(self.sandbox.postfix_dir, self._kept(name), symlinks=True)
 
     def restore(self, name: str) -> None:
         """Have Postfix's directory as it was then."""
-        shutil.rmtree(self.box.postfix_dir)
-        shutil.copytree(self._kept(name), self.box.postfix_dir, symlinks=True)
+        shutil.rmtree(self.sandbox.postfix_dir)
+        shutil.copytree(self._kept(name), self.sandbox.postfix_dir, symlinks=True)
 
     def _kept(self, name: str) -> Path:
-        return self.box.postfix_dir.with_name(f"kept-{name}")
+        return self.sandbox.postfix_dir.with_name(f"kept-{name}")
 
     def first_boot(self, env: Env) -> Outcome:
-        """Give what a first boot makes of the machine; the input files are as they are now."""
+        """Return what a first boot makes of the machine; the input files are as they are now."""
         self.restore("bare")
         self.apply(env)
         outcome = self.outcome()
@@ -105,24 +105,24 @@ class Scene:
         return outcome
 
     def outcome(self) -> Outcome:
-        """Give the files that there are, and what stands in those that Postfix reads."""
+        """Return the files that there are, and what stands in those that Postfix reads."""
         then = time.time() - 60
-        os.utime(self.box.main_cf, (then, then))
-        names = sorted(path.name for path in self.box.postfix_dir.iterdir())
-        return Outcome(names, self.tables(), self.box.postconf_n())
+        os.utime(self.sandbox.main_cf, (then, then))
+        names = sorted(path.name for path in self.sandbox.postfix_dir.iterdir())
+        return Outcome(names, self.tables(), self.sandbox.postconf_n())
 
     def tables(self) -> dict[str, bytes | None]:
-        """Give the content of each table."""
-        paths = {name: self.box.postfix_dir / name for name in TABLES}
+        """Return the content of each table."""
+        paths = {name: self.sandbox.postfix_dir / name for name in TABLES}
         return {name: path.read_bytes() if path.exists() else None for name, path in paths.items()}
 
     def parameters(self) -> dict[str, str]:
-        """Give what main.cf sets, as it stands there."""
-        return main_cf.values(self.box.main_cf.read_text("utf-8"))
+        """Return what main.cf sets, as it stands there."""
+        return main_cf.values(self.sandbox.main_cf.read_text("utf-8"))
 
     def run_killed(self, number: int, env: Env | None = None) -> int:
         """Run ``apply`` until its ``number``-th operation; return the exit code, and leave no program of it at work."""
-        arguments = self.box.arguments("--log-level", "error", "apply")
+        arguments = self.sandbox.arguments("--log-level", "error", "apply")
         command = [sys.executable, "-m", "tests.support.killer", str(number), *arguments]
         return run_to_its_end(command, {"PATH": os.environ["PATH"], **(env or self.transition.new)})
 
@@ -158,7 +158,7 @@ def run_to_its_end(command: list[str], env: Env) -> int:
 
 
 def _process_groups() -> Iterator[int]:
-    """Give the process group of each process that has not ended (proc_pid_stat(5): state, parent, group)."""
+    """Yield the process group of each process that has not ended (proc_pid_stat(5): state, parent, group)."""
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError):
             state, _, group = stat.read_text("utf-8", "replace").rpartition(")")[2].split()[:3]
@@ -167,7 +167,7 @@ def _process_groups() -> Iterator[int]:
 
 
 def read_by_postfix(directory: Path) -> dict[str, bytes]:
-    """Give the files of a configuration directory that Postfix reads: main.cf, and the tables that are named there."""
+    """Return the files of a configuration directory that Postfix reads: main.cf, and the tables that are named there."""
     text = (directory / "main.cf").read_text("utf-8")
     paths = [directory / name for name in ("main.cf", *(table for table in TABLES if f"/{table}" in text))]
     return {path.name: path.read_bytes() for path in paths if path.exists()}

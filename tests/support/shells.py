@@ -119,7 +119,7 @@ class Shell:
         os.write(self._terminal, keys.encode())
 
     def _read_until(self, end: str) -> str:
-        """Give what the shell writes before ``end``."""
+        """Return what the shell writes before ``end``."""
         deadline = time.monotonic() + _PATIENCE
         while end not in self._unread:
             ready, _, _ = select.select([self._terminal], [], [], max(0, deadline - time.monotonic()))

@@ -1,1 +1,1 @@
-"""Tests of the stage: a test that trusts it must be able to."""
+"""Tests of the testbed: a test that trusts it must be able to."""

@@ -1,4 +1,4 @@
-"""Fixtures for the tests of the stage."""
+"""Fixtures for the tests of the testbed."""
 
 import pytest
 

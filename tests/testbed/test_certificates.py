@@ -14,7 +14,7 @@ HOST = "127.0.0.1"
 
 @pytest.fixture(scope="module")
 def authority() -> Authority:
-    """Give the authority that the client trusts."""
+    """Return the authority that the client trusts."""
     return Authority()
 
 

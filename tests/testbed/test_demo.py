@@ -20,7 +20,7 @@ SETUP = ROOT / "demo" / "setup.sh"
 
 
 def received(rule: page.Rule) -> Received:
-    """Give what a rule asks for."""
+    """Return what a rule asks for."""
     return Received(
         relay=rule.relay,
         sender=rule.sender,
@@ -57,7 +57,7 @@ def test_demo() -> None:
 
 
 def rows(output: str) -> list[list[str]]:
-    """Give both tables without the reasons; of the version of TLS, which is the library's choice, the begin."""
+    """Return both tables without the reasons; of the version of TLS, which is the library's choice, the begin."""
     senders = tuple(rule.sender for rule in page.RULES)
     found = [line.split()[:5] for line in output.splitlines() if line.startswith(senders)]
     return [[*row[:4], row[4][:6]] for row in found]

@@ -15,7 +15,7 @@ from testbed.listener import Listener, closing, saying, silent
 
 @pytest.fixture(scope="module")
 def authority() -> Authority:
-    """Give the authority that relays and clients share."""
+    """Return the authority that relays and clients share."""
     return Authority()
 
 

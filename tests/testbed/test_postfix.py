@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from testbed import PLAIN, SUBMISSION, WORLD, Mode, Postfix, PostfixError, Stage, processes, why_unavailable
+from testbed import PLAIN, SUBMISSION, WORLD, Mode, Postfix, PostfixError, Testbed, processes, why_unavailable
 from testbed.layout import AGE, write_old
 
 pytestmark = pytest.mark.usefixtures("real_postfix")
@@ -17,25 +17,25 @@ pytestmark = pytest.mark.usefixtures("real_postfix")
 
 SLEEPER = """
 import time
-from testbed import Stage
-with Stage() as stage:
-    postfix = stage.postfix()
+from testbed import Testbed
+with Testbed() as testbed:
+    postfix = testbed.postfix()
     print(postfix.layout.base, postfix.layout.master_pid.read_text().strip(), flush=True)
     time.sleep(60)
 """
 
 
 def snapshot(directory: Path) -> dict[str, tuple[int, int]]:
-    """Give size and time of each file."""
+    """Return size and time of each file."""
     return {str(p): (p.stat().st_size, p.stat().st_mtime_ns) for p in directory.rglob("*") if p.is_file()}
 
 
 def test_mail_passes_and_nothing_is_left() -> None:
     """Mail passes; after the `with`, no process and no directory is left, and /etc/postfix is as it was."""
     machine = snapshot(Path("/etc/postfix"))
-    with Stage() as stage:
-        world = stage.world()
-        postfix = stage.postfix()
+    with Testbed() as testbed:
+        world = testbed.world()
+        postfix = testbed.postfix()
         postfix.send("anna@example.com", ["ben@world.test"], "one")
         world.wait_for(1)
         base, master = postfix.layout.base, int(postfix.layout.master_pid.read_text())
@@ -97,18 +97,18 @@ def test_terminated_while_it_runs() -> None:
 
 
 def test_files_are_old() -> None:
-    """What the stage writes is dated back, so that Postfix takes it at once."""
-    with Stage() as stage:
-        postfix = stage.postfix(start=False)
+    """What the testbed writes is dated back, so that Postfix takes it at once."""
+    with Testbed() as testbed:
+        postfix = testbed.postfix(start=False)
         for path in (postfix.config / "main.cf", postfix.config / "master.cf"):
             assert time.time() - path.stat().st_mtime > AGE - 1
 
 
 def test_names_of_real_services() -> None:
     """A relay is found under a name that the machine does not know, at a port of its own."""
-    with Stage() as stage:
-        relay = stage.relay("smtp.service.test", PLAIN)
-        postfix = stage.postfix({"relayhost": f"[smtp.service.test]:{relay.port}"})
+    with Testbed() as testbed:
+        relay = testbed.relay("smtp.service.test", PLAIN)
+        postfix = testbed.postfix({"relayhost": f"[smtp.service.test]:{relay.port}"})
         postfix.send("anna@example.com", ["ben@anywhere.test"], "one")
         assert relay.wait_for(1)[0].recipients == ("ben@anywhere.test",)
         postfix.wait_until_queue_empty()
@@ -116,9 +116,9 @@ def test_names_of_real_services() -> None:
 
 
 def test_unknown_names_are_not_looked_up() -> None:
-    """A domain that the stage does not know cannot be found, at once: nothing asks the network."""
-    with Stage() as stage:
-        postfix = stage.postfix()
+    """A domain that the testbed does not know cannot be found, at once: nothing asks the network."""
+    with Testbed() as testbed:
+        postfix = testbed.postfix()
         postfix.send("<>", ["ben@example.org"], "one")
         wait_for_statuses(postfix, 1)
         assert postfix.statuses()["sent"] == 0
@@ -127,9 +127,9 @@ def test_unknown_names_are_not_looked_up() -> None:
 
 def test_queue() -> None:
     """What waits in the queue is told with its sender and its recipient."""
-    with Stage() as stage:
-        stage.world().stop()
-        postfix = stage.postfix()
+    with Testbed() as testbed:
+        testbed.world().stop()
+        postfix = testbed.postfix()
         postfix.send("anna@example.com", ["ben@world.test"], "one")
         wait_for_statuses(postfix, 1)
         (message,) = postfix.queue()
@@ -148,10 +148,10 @@ def wait_for_statuses(postfix: Postfix, attempts: int) -> None:
 
 def test_deferred_mail_leaves_when_the_relay_is_back() -> None:
     """Mail for a relay that is down waits, and leaves by itself soon after the relay is up again."""
-    with Stage() as stage:
-        world = stage.world()
+    with Testbed() as testbed:
+        world = testbed.world()
         world.stop()
-        postfix = stage.postfix()
+        postfix = testbed.postfix()
         postfix.send("anna@example.com", ["ben@world.test"], "one")
         wait_for_statuses(postfix, 1)
         world.start()
@@ -160,11 +160,11 @@ def test_deferred_mail_leaves_when_the_relay_is_back() -> None:
 
 
 def test_login_and_trusted_tls() -> None:
-    """Postfix logs in over TLS, and trusts the certificates of the stage for the relay's name."""
-    with Stage() as stage:
-        relay = stage.relay("smtp.service.test", SUBMISSION)
+    """Postfix logs in over TLS, and trusts the certificates of the testbed for the relay's name."""
+    with Testbed() as testbed:
+        relay = testbed.relay("smtp.service.test", SUBMISSION)
         nexthop = f"[smtp.service.test]:{relay.port}"
-        postfix = stage.postfix(
+        postfix = testbed.postfix(
             {
                 "relayhost": nexthop,
                 "smtp_tls_security_level": "secure",
@@ -183,9 +183,9 @@ def test_login_and_trusted_tls() -> None:
 def test_senders_arrive_as_they_were_sent() -> None:
     """Letter case and plus-addresses survive, and `<>` is the null sender."""
     senders = ["ANNA@Example.COM", "anna+x@example.com", "<>"]
-    with Stage() as stage:
-        world = stage.world()
-        postfix = stage.postfix()
+    with Testbed() as testbed:
+        world = testbed.world()
+        postfix = testbed.postfix()
         for sender in senders:
             postfix.send(sender, ["ben@world.test"], sender)
         assert sorted((r.sender, r.message_id) for r in world.wait_for(3)) == sorted(zip(senders, senders, strict=True))
@@ -193,9 +193,9 @@ def test_senders_arrive_as_they_were_sent() -> None:
 
 def test_reload_and_restart() -> None:
     """After a reload, and after a stop and a start, mail passes as before; `running` tells the truth."""
-    with Stage() as stage:
-        world = stage.world()
-        postfix = stage.postfix()
+    with Testbed() as testbed:
+        world = testbed.world()
+        postfix = testbed.postfix()
         assert postfix.running()
         postfix.reload()
         postfix.send("anna@example.com", ["ben@world.test"], "reloaded")
@@ -209,18 +209,18 @@ def test_reload_and_restart() -> None:
 
 def test_two_instances() -> None:
     """Two instances run beside each other, and the end of one is not the end of the other."""
-    with Stage() as stage:
-        world = stage.world()
+    with Testbed() as testbed:
+        world = testbed.world()
         with Postfix(hosts={"world.test": world.host}, world_port=world.port):
-            postfix = stage.postfix()
+            postfix = testbed.postfix()
         postfix.send("anna@example.com", ["ben@world.test"], "one")
         world.wait_for(1)
 
 
 def test_postconf_n() -> None:
     """The parameters that main.cf sets are told by name, whatever they hold."""
-    with Stage() as stage:
-        postfix = stage.postfix({"relayhost": "[a=b.test]:25"}, start=False)
+    with Testbed() as testbed:
+        postfix = testbed.postfix({"relayhost": "[a=b.test]:25"}, start=False)
         found = postfix.postconf_n()
         assert (found["relayhost"], found["mydestination"]) == ("[a=b.test]:25", "")
         write_old(postfix.config / "main.cf", "relayhost = other\n")
@@ -231,18 +231,18 @@ def test_postconf_n() -> None:
 def test_another_instance_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """MAIL_CONFIG in the environment does not lead a command astray."""
     monkeypatch.setenv("MAIL_CONFIG", "/nonexistent")
-    with Stage() as stage:
-        world = stage.world()
-        stage.postfix().send("anna@example.com", ["ben@world.test"], "one")
+    with Testbed() as testbed:
+        world = testbed.world()
+        testbed.postfix().send("anna@example.com", ["ben@world.test"], "one")
         world.wait_for(1)
 
 
 @pytest.mark.long
 def test_load() -> None:
     """500 messages pass, each over TLS with a login of its own session, each once."""
-    with Stage() as stage:
-        relay = stage.relay("relay", Mode())
-        postfix = stage.postfix(
+    with Testbed() as testbed:
+        relay = testbed.relay("relay", Mode())
+        postfix = testbed.postfix(
             {
                 "relayhost": relay.nexthop,
                 "smtp_tls_security_level": "encrypt",
@@ -261,9 +261,9 @@ def test_load() -> None:
 
 def test_world_is_reached_without_port() -> None:
     """Where a nexthop names no port, mail goes to the world's port, with TLS if Postfix wants it."""
-    with Stage() as stage:
-        world = stage.world("world.test", WORLD)
-        postfix = stage.postfix({"smtp_tls_security_level": "encrypt"})
+    with Testbed() as testbed:
+        world = testbed.world("world.test", WORLD)
+        postfix = testbed.postfix({"smtp_tls_security_level": "encrypt"})
         postfix.send("anna@example.com", ["ben@world.test"], "one")
         assert world.wait_for(1)[0].tls
 

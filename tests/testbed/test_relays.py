@@ -36,7 +36,7 @@ MESSAGE = b"Subject: about it\r\nX-Id: one\r\n\r\nhello\r\n"
 
 @pytest.fixture(scope="module")
 def authority() -> Authority:
-    """Give the authority that relays and clients share."""
+    """Return the authority that relays and clients share."""
     return Authority()
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from dms_relay.model import DIRECT, NULL_SENDER, RELAY_YAML, Login, NexthopList, Origin, Problem, Setting
 from dms_relay.model.relays import Recipient, Relay, RelayFile, Sender
 from dms_relay.postfix.nexthop import SyntaxProblem
-from dms_relay.shape import Complaint, Found
+from dms_relay.shape import Complaint, LocatedValue
 from dms_relay.shape.check import check
 from dms_relay.sources.relay_yaml.keys import RELAY_FILE
 from dms_relay.sources.relay_yaml.node import compose
@@ -28,7 +28,7 @@ NAME = RELAY_YAML
 
 
 def read_relay_yaml(paths: Paths, lookup: Lookup, problems: list[Problem]) -> RelayFile | None:
-    """Give what the file says; ``None`` where there is no such file."""
+    """Return what the file says; ``None`` where there is no such file."""
     before = len(problems)
     text = read_text(paths.config_dir / NAME, NAME, problems)
     if text is None:
@@ -58,7 +58,7 @@ def _problem(complaint: Complaint) -> Problem:
 class _Reader:
     """Makes values of what was found, and checks what takes more than one key to see."""
 
-    def __init__(self, found: Found, lookup: Lookup, problems: list[Problem], *, is_sound: bool) -> None:
+    def __init__(self, found: LocatedValue, lookup: Lookup, problems: list[Problem], *, is_sound: bool) -> None:
         self.found = found
         self.lookup = lookup
         self.problems = problems
@@ -67,7 +67,7 @@ class _Reader:
         self.names: set[str] = set()
 
     def file(self) -> RelayFile:
-        """Give the file's content."""
+        """Return the file's content."""
         tables = {name: self._table(name) for name in ("relays", "senders", "recipients")}
         self.names = {name.value for name, _ in tables["relays"]}
         relays = [self._relay(name, relay) for name, relay in tables["relays"]]
@@ -82,20 +82,20 @@ class _Reader:
             ),
         )
 
-    def _table(self, name: str) -> list[tuple[Found, Found]]:
+    def _table(self, name: str) -> list[tuple[LocatedValue, LocatedValue]]:
         table = self.found.get(name)
         return list(table.value.values()) if table else []
 
-    def _origin(self, found: Found) -> Origin:
+    def _origin(self, found: LocatedValue) -> Origin:
         return Origin(NAME, *found.place)
 
-    def _error(self, found: Found, text: str, remedy: str, *, is_missing: bool = False) -> None:
+    def _error(self, found: LocatedValue, text: str, remedy: str, *, is_missing: bool = False) -> None:
         self.problems.append(Problem(self._origin(found), text, remedy, is_missing=is_missing))
 
     # Who uses which.
 
-    def _route(self, found: Found) -> str | None:
-        """Give the relay that is named; ``None`` is no relay, and so is one that is not there, which is said."""
+    def _route(self, found: LocatedValue) -> str | None:
+        """Return the relay that is named; ``None`` is no relay, and so is one that is not there, which is said."""
         name = str(found.value)
         if not name or name == DIRECT:
             return None
@@ -108,7 +108,7 @@ class _Reader:
             self._error(found, "no relay of this name is there", remedy)
         return name
 
-    def _sender(self, key: Found, value: Found) -> Sender:
+    def _sender(self, key: LocatedValue, value: LocatedValue) -> Sender:
         name = str(key.value)
         sender = name if "@" in name or name == NULL_SENDER else f"@{name}"
         if isinstance(value.value, str):
@@ -129,11 +129,11 @@ class _Reader:
 
     # Logins.
 
-    def _login(self, found: Found) -> Login | None:
+    def _login(self, found: LocatedValue) -> Login | None:
         username, password = found.get("username"), self._password(found)
         return Login(username.value, password) if username and username.value and password else None
 
-    def _password(self, found: Found) -> str:
+    def _password(self, found: LocatedValue) -> str:
         if (inline := found.get("password")) and inline.value:
             return str(inline.value)
         if (file := found.get("password_file")) and file.value:
@@ -142,7 +142,7 @@ class _Reader:
             return self._checked(variable, self._from_variable(variable))
         return ""
 
-    def _from_file(self, file: Found) -> Setting | None:
+    def _from_file(self, file: LocatedValue) -> Setting | None:
         before = len(self.problems)
         setting = self.lookup.from_file(Setting(file.value, self._origin(file)))
         said = self.problems[before:]
@@ -155,15 +155,15 @@ class _Reader:
         ]
         return setting
 
-    def _from_variable(self, variable: Found) -> Setting | None:
-        """Give its value. Its name is not shown where there is none: it may be a password that stands in the wrong place."""
+    def _from_variable(self, variable: LocatedValue) -> Setting | None:
+        """Return its value. The name of a variable that is not set is not shown: it may be a misplaced password."""
         before = len(self.problems)
         setting = self.lookup.find(variable.value)
         if setting is None and not any(problem.is_error for problem in self.problems[before:]):
             self._error(variable, "the variable it names is not set", "set it, or name another")
         return setting
 
-    def _checked(self, found: Found, setting: Setting | None) -> str:
+    def _checked(self, found: LocatedValue, setting: Setting | None) -> str:
         if setting is None:
             return ""
         try:
@@ -175,7 +175,7 @@ class _Reader:
 
     # Relays.
 
-    def _relay(self, name: Found, found: Found) -> Relay | None:
+    def _relay(self, name: LocatedValue, found: LocatedValue) -> Relay | None:
         hosts = list(hosts_of(found, self._error))
         tls = tls_of(found, hosts, self._error, is_sound=self.is_sound)
         login = found.get("login")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def check_file(file: RelayFile, domains: Iterable[Domain]) -> Iterator[Problem]:
-    """Give what is wrong: a login that its relay's level does not protect, a recipient of this server's own."""
+    """Yield what is wrong: a login that its relay's level does not protect, a recipient of this server's own."""
     yield from _cleartext_logins(file)
     managed = {domain.name.casefold(): domain for domain in domains}
     for recipient in file.recipients:

@@ -38,7 +38,7 @@ def _check_name(text: str) -> None:
 
 
 def _is_all_below(text: str) -> bool:
-    """Whether it is ``.domain``: all domains below another (transport(5))."""
+    """Return True if it is ``.domain``: all domains below another (transport(5))."""
     return text.startswith(".") and "@" not in text
 
 

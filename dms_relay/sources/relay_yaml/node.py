@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dms_relay.shape import Complaint, Place
+from dms_relay.shape import Complaint, Position
 from dms_relay.shape.check import place_of
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 #: of its own, and dies.
 DEPTH_MAX = 16
 #: Where the fault is that of the text as a whole.
-NOWHERE = Place(0, 0)
+NOWHERE = Position(0, 0)
 _MEND = "mend the line, or put the value in quotes"
 _ESCAPE = ("a backslash in double quotes begins no escape that YAML knows", "write two of them, or use single quotes")
 _OPEN = "close it; a value that begins with one of these goes in quotes"
@@ -49,7 +49,7 @@ _WORDS = (
 
 
 def compose(text: str) -> Node | Complaint:
-    """Give the node of the only document in a text."""
+    """Return the node of the only document in a text."""
     import yaml  # noqa: PLC0415 -- 50 ms, and only where there is such a text
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -66,8 +66,8 @@ def compose(text: str) -> Node | Complaint:
     return node or Complaint(NOWHERE, "is empty", "write version: 1 and relays, or take the file away")
 
 
-def _place_at(text: str, at: int) -> Place:
-    return Place(text.count("\n", 0, at) + 1, at - text.rfind("\n", 0, at))
+def _place_at(text: str, at: int) -> Position:
+    return Position(text.count("\n", 0, at) + 1, at - text.rfind("\n", 0, at))
 
 
 def _complaint(error: MarkedYAMLError, text: str) -> Complaint:
@@ -81,13 +81,13 @@ def _complaint(error: MarkedYAMLError, text: str) -> Complaint:
     return Complaint(place, "YAML cannot read this", _MEND)
 
 
-def _is_tab(text: str, place: Place) -> bool:
+def _is_tab(text: str, place: Position) -> bool:
     line = "".join(text.split("\n")[place.line - 1 : place.line])
     return line[place.column - 1 : place.column] == "\t"
 
 
-def _too_deep(events: Iterable[Event]) -> Place | None:
-    """Give the place where it is; events come one by one, so nothing is nested while they are counted."""
+def _too_deep(events: Iterable[Event]) -> Position | None:
+    """Return the place where it is; events come one by one, so nothing is nested while they are counted."""
     depth = 0
     for event in events:
         kind = type(event).__name__

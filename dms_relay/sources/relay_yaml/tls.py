@@ -20,7 +20,7 @@ from dms_relay.postfix.nexthop import (
     is_ipv6,
     parse_relay_host,
 )
-from dms_relay.shape import Found
+from dms_relay.shape import LocatedValue
 from dms_relay.sources.relay_yaml.keys import IMPLICIT
 from dms_relay.sources.text import read_file, remedy_for
 
@@ -43,7 +43,7 @@ _WORDS = NexthopWords(
 class Complain(Protocol):
     """Takes note of what is wrong at a place. ``is_missing``: a named file cannot be read."""
 
-    def __call__(self, found: Found, text: str, remedy: str, *, is_missing: bool = False) -> None:
+    def __call__(self, found: LocatedValue, text: str, remedy: str, *, is_missing: bool = False) -> None:
         """Take note."""
 
 
@@ -53,11 +53,11 @@ class Host(NamedTuple):
     name: str
     port: str
     nexthop: str
-    place: Found
+    place: LocatedValue
 
 
-def hosts_of(relay: Found, complain: Complain) -> Iterator[Host]:
-    """Give each host of a relay that can be used."""
+def hosts_of(relay: LocatedValue, complain: Complain) -> Iterator[Host]:
+    """Yield each host of a relay that can be used."""
     mx, port, single, several = (relay.get(key) for key in ("mx", "port", "host", "hosts"))
     is_mx = bool(mx and mx.value)
     default = str(port.value if port and port.value else MX_PORT if is_mx else SUBMISSION_PORT)
@@ -98,9 +98,9 @@ def _check_mx(text: str, name: str, *, is_mx: bool) -> None:
         raise SyntaxProblem("brackets mean no MX lookup, and mx means one", "take the brackets away, or mx")
 
 
-def tls_of(relay: Found, hosts: Sequence[Host], complain: Complain, *, is_sound: bool) -> Tls:
-    """Give what a relay demands of TLS. ``is_sound``: no key is wrong, so what is missing is missing."""
-    found = relay.get("tls") or Found({}, relay.place)
+def tls_of(relay: LocatedValue, hosts: Sequence[Host], complain: Complain, *, is_sound: bool) -> Tls:
+    """Return what a relay demands of TLS. ``is_sound``: no key is wrong, so what is missing is missing."""
+    found = relay.get("tls") or LocatedValue({}, relay.place)
     reader = _TlsReader(found, complain)
     tls = Tls(
         level=reader.level,
@@ -115,7 +115,7 @@ def tls_of(relay: Found, hosts: Sequence[Host], complain: Complain, *, is_sound:
     return tls
 
 
-def _is_implicit(relay: Found, mode: Found | None, hosts: Sequence[Host], complain: Complain) -> bool:
+def _is_implicit(relay: LocatedValue, mode: LocatedValue | None, hosts: Sequence[Host], complain: Complain) -> bool:
     if mode and mode.value:
         return bool(mode.value == IMPLICIT)
     are_implicit = {host.port in IMPLICIT_TLS_PORTS for host in hosts}
@@ -128,7 +128,7 @@ def _is_implicit(relay: Found, mode: Found | None, hosts: Sequence[Host], compla
 class _TlsReader:
     """Reads the keys below ``tls``."""
 
-    def __init__(self, found: Found, complain: Complain) -> None:
+    def __init__(self, found: LocatedValue, complain: Complain) -> None:
         self.found = found
         self.complain = complain
         written = found.get("level")
@@ -137,18 +137,18 @@ class _TlsReader:
         if self.level == "secure" and self.items("fingerprints"):
             self.level = _FINGERPRINT
 
-    def items(self, name: str) -> list[Found]:
-        """Give the items of a list, which may be missing."""
+    def items(self, name: str) -> list[LocatedValue]:
+        """Return the items of a list, which may be missing."""
         items = self.found.get(name)
         return list(items.value) if items else []
 
     def is_set(self, name: str) -> bool:
-        """Whether a flag is there and true."""
+        """Return True if a flag is there and true."""
         flag = self.found.get(name)
         return bool(flag and flag.value)
 
     def ca_file(self) -> str | None:
-        """Give the file of authorities; ``None`` means the system's, which must be there where they are asked."""
+        """Return the file of authorities; ``None`` means the system's, which must be there where they are asked."""
         ca_file = self.found.get("ca_file")
         if ca_file and ca_file.value:
             self._check_pem(ca_file)
@@ -158,7 +158,7 @@ class _TlsReader:
             self.complain(self.found, text, "install ca-certificates, or write tls: {ca_file: …}")
         return None
 
-    def _check_pem(self, ca_file: Found) -> None:
+    def _check_pem(self, ca_file: LocatedValue) -> None:
         try:
             content = read_file(Path(ca_file.value), _PEM_MAX)
         except OSError as error:

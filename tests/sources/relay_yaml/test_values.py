@@ -12,49 +12,49 @@ from dms_relay.model.relays import Recipient, Relay, RelayFile, Sender, Tls
 
 if TYPE_CHECKING:
     from dms_relay import Inputs
-    from tests.support.sandbox import Box
+    from tests.support.sandbox import Sandbox
 
 NAME = "relay.yaml"
 PEM = "-----BEGIN CERTIFICATE-----\n"
 SHA256 = ":".join(f"{n:02X}" for n in range(160, 192))
 
 
-def read_inputs(box: Box, text: str | bytes, **env: str) -> Inputs:
+def read_inputs(sandbox: Sandbox, text: str | bytes, **env: str) -> Inputs:
     """Read the file, which must be right."""
-    box.write(NAME, text)
-    inputs = read(Paths(box.config_dir, box.postfix_dir), env)
+    sandbox.write(NAME, text)
+    inputs = read(Paths(sandbox.config_dir, sandbox.postfix_dir), env)
     assert [str(problem) for problem in inputs.problems if problem.is_error] == []
     return inputs
 
 
-def read_file(box: Box, text: str | bytes, **env: str) -> RelayFile:
-    """Give what the file says."""
-    file = read_inputs(box, text, **env).file
+def read_file(sandbox: Sandbox, text: str | bytes, **env: str) -> RelayFile:
+    """Return what the file says."""
+    file = read_inputs(sandbox, text, **env).file
     assert file is not None
     return file
 
 
-def read_relay(box: Box, value: str, **env: str) -> Relay:
-    """Give the only relay of a file."""
-    (relay,) = read_file(box, f"version: 1\nrelays:\n  r: {value}\n", **env).relays
+def read_relay(sandbox: Sandbox, value: str, **env: str) -> Relay:
+    """Return the only relay of a file."""
+    (relay,) = read_file(sandbox, f"version: 1\nrelays:\n  r: {value}\n", **env).relays
     return relay
 
 
 def at(line: int, column: int) -> Origin:
-    """Give a place in the file."""
+    """Return a place in the file."""
     return Origin(NAME, line, column)
 
 
 def one(*members: str) -> NexthopList:
-    """Give nexthops, tried in their order."""
+    """Return nexthops, tried in their order."""
     return NexthopList(", ".join(members), members)
 
 
-def test_every_key(box: Box) -> None:
+def test_every_key(sandbox: Sandbox) -> None:
     """Each value becomes what it says, with the place where it stands."""
-    ca_file, password = box.write("ca.pem", PEM), box.write("password", "from file: #x\n")
+    ca_file, password = sandbox.write("ca.pem", PEM), sandbox.write("password", "from file: #x\n")
     file = read_file(
-        box,
+        sandbox,
         f"""\
 version: 1
 relays:
@@ -134,24 +134,24 @@ recipients:
     )
 
 
-def test_a_version_alone(box: Box) -> None:
+def test_a_version_alone(sandbox: Sandbox) -> None:
     """A file may say nothing yet; it implies transports all the same."""
-    inputs = read_inputs(box, "version: 1\n")
+    inputs = read_inputs(sandbox, "version: 1\n")
     assert inputs.file == RelayFile()
     assert inputs.routing == "transports"
 
 
-def test_no_file(box: Box) -> None:
+def test_no_file(sandbox: Sandbox) -> None:
     """Without the file there is none, and the routing is by maps."""
-    inputs = read(Paths(box.config_dir, box.postfix_dir), {})
+    inputs = read(Paths(sandbox.config_dir, sandbox.postfix_dir), {})
     assert inputs.file is None
     assert inputs.routing == "maps"
 
 
 @pytest.mark.parametrize("value", ["transports", " Transports\t"])
-def test_the_routing_that_is_implied(box: Box, value: str) -> None:
+def test_the_routing_that_is_implied(sandbox: Sandbox, value: str) -> None:
     """To say ``RELAY_ROUTING=transports`` beside the file changes nothing."""
-    inputs = read_inputs(box, "version: 1\n", RELAY_ROUTING=value)
+    inputs = read_inputs(sandbox, "version: 1\n", RELAY_ROUTING=value)
     assert inputs.routing == "transports"
     assert inputs.problems == ()
 
@@ -191,16 +191,16 @@ def test_the_routing_that_is_implied(box: Box, value: str) -> None:
         ),
     ],
 )
-def test_hosts_and_ports(box: Box, value: str, nexthops: list[str], implicit: bool) -> None:  # noqa: FBT001 -- of a table
+def test_hosts_and_ports(sandbox: Sandbox, value: str, nexthops: list[str], implicit: bool) -> None:  # noqa: FBT001 -- of a table
     """587, or 25 with mx, where no port is given; brackets but with mx; port 465 is implicit TLS."""
-    relay = read_relay(box, value)
+    relay = read_relay(sandbox, value)
     assert relay.nexthops == one(*nexthops)
     assert relay.tls.implicit is implicit
 
 
-def test_a_host_twice(box: Box) -> None:
+def test_a_host_twice(sandbox: Sandbox) -> None:
     """A host may stand twice in the list that is tried; it has one login."""
-    assert read_relay(box, "{hosts: [a.test, b.test, a.test]}").nexthops == NexthopList(
+    assert read_relay(sandbox, "{hosts: [a.test, b.test, a.test]}").nexthops == NexthopList(
         "[a.test]:587, [b.test]:587, [a.test]:587", ("[a.test]:587", "[b.test]:587")
     )
 
@@ -226,45 +226,45 @@ def test_a_host_twice(box: Box) -> None:
         ("{level: dane, allow_cleartext_login: TRUE}", Tls("dane", allow_cleartext_login=True)),
     ],
 )
-def test_tls(box: Box, value: str, tls: Tls) -> None:
+def test_tls(sandbox: Sandbox, value: str, tls: Tls) -> None:
     """``secure`` where nothing is said, ``fingerprint`` where there are some; these are in one spelling then."""
-    assert read_relay(box, f"{{host: r.test, tls: {value}}}").tls == tls
+    assert read_relay(sandbox, f"{{host: r.test, tls: {value}}}").tls == tls
 
 
 @pytest.mark.parametrize(
     "password", ["'no'", '"12"', "'a''b'", "a#b", "a:b", '"a\\"b\\\\"', "'{a}'", "ä€", "a b", "no.", "x!y&z*", "'# x'"]
 )
-def test_passwords_in_the_file(box: Box, password: str) -> None:
+def test_passwords_in_the_file(sandbox: Sandbox, password: str) -> None:
     """Quotes and escapes are YAML's; the value is taken character for character."""
-    relay = read_relay(box, f"\n    host: r.test\n    login:\n      username: u\n      password: {password}")
+    relay = read_relay(sandbox, f"\n    host: r.test\n    login:\n      username: u\n      password: {password}")
     quoted = {"'a''b'": "a'b", '"a\\"b\\\\"': 'a"b\\'}
     assert relay.login == Login("u", quoted.get(password, password.strip("'\"")))
 
 
 @pytest.mark.parametrize("end", ["", "\n", "\r\n"])
-def test_a_password_file(box: Box, end: str) -> None:
+def test_a_password_file(sandbox: Sandbox, end: str) -> None:
     """One line end at its end is taken off, and nothing else."""
-    path = box.write("a+b=c.d:e@f~g", f" inner blank ü\t{'.'}{end}".lstrip())
-    assert read_relay(box, f"{{host: r.test, login: {{username: u, password_file: '{path}'}}}}").login == Login(
+    path = sandbox.write("a+b=c.d:e@f~g", f" inner blank ü\t{'.'}{end}".lstrip())
+    assert read_relay(sandbox, f"{{host: r.test, login: {{username: u, password_file: '{path}'}}}}").login == Login(
         "u", "inner blank ü\t."
     )
 
 
-def test_a_password_variable(box: Box) -> None:
+def test_a_password_variable(sandbox: Sandbox) -> None:
     """The environment, a file that ``NAME__FILE`` or ``NAME_FILE`` names, relay.env: the first that has it counts."""
-    path = box.write("password", "of the file\n")
+    path = sandbox.write("password", "of the file\n")
     value = "{host: r.test, login: {username: u, password_env: SES_PASSWORD}}"
 
     def found(**env: str) -> Login | None:
-        return read_relay(box, value, **env).login
+        return read_relay(sandbox, value, **env).login
 
     assert found(SES_PASSWORD__FILE=str(path)) == Login("u", "of the file")
     assert found(SES_PASSWORD_FILE=str(path)) == Login("u", "of the file")
-    box.write("relay.env", "SES_PASSWORD='of relay.env # x'\n")
+    sandbox.write("relay.env", "SES_PASSWORD='of relay.env # x'\n")
     assert found() == Login("u", "of relay.env # x")
     assert found(SES_PASSWORD__FILE=str(path)) == Login("u", "of the file")
     assert found(SES_PASSWORD="of the environment") == Login("u", "of the environment")
-    box.write("relay.env", f"SES_PASSWORD__FILE={path}\n")
+    sandbox.write("relay.env", f"SES_PASSWORD__FILE={path}\n")
     assert found() == Login("u", "of the file")
 
 
@@ -283,9 +283,9 @@ def test_a_password_variable(box: Box) -> None:
         ("'12.test'", "@12.test"),
     ],
 )
-def test_senders(box: Box, key: str, sender: str) -> None:
+def test_senders(sandbox: Sandbox, key: str, sender: str) -> None:
     """A domain with or without an @, an address, or the null sender."""
-    file = read_file(box, f"version: 1\nsenders: {{{key}: direct}}\n")
+    file = read_file(sandbox, f"version: 1\nsenders: {{{key}: direct}}\n")
     assert file.senders == (Sender(sender, None, at(2, 11)),)
 
 
@@ -299,34 +299,34 @@ def test_senders(box: Box, key: str, sender: str) -> None:
         (".a@a.test", ".a@a.test"),
     ],
 )
-def test_recipients(box: Box, key: str, recipient: str) -> None:
+def test_recipients(sandbox: Sandbox, key: str, recipient: str) -> None:
     """A domain with or without an @, all below a domain, or an address, as transport(5) has them."""
-    file = read_file(box, f"version: 1\nrecipients: {{{key}: direct}}\n")
+    file = read_file(sandbox, f"version: 1\nrecipients: {{{key}: direct}}\n")
     assert file.recipients == (Recipient(recipient, None, at(2, 14)),)
 
 
-def test_a_domain_and_all_below_it(box: Box) -> None:
+def test_a_domain_and_all_below_it(sandbox: Sandbox) -> None:
     """These are two recipients, as are a domain and an address of it."""
-    file = read_file(box, "version: 1\nrecipients: {a.test: direct, .a.test: direct, x@a.test: direct}\n")
+    file = read_file(sandbox, "version: 1\nrecipients: {a.test: direct, .a.test: direct, x@a.test: direct}\n")
     assert [recipient.key for recipient in file.recipients] == ["a.test", ".a.test", "x@a.test"]
 
 
-def test_default_direct(box: Box) -> None:
+def test_default_direct(sandbox: Sandbox) -> None:
     """``direct`` is a default that is said, and no relay."""
-    assert read_file(box, "version: 1\ndefault: direct\n").default == (None, at(2, 10))
+    assert read_file(sandbox, "version: 1\ndefault: direct\n").default == (None, at(2, 10))
 
 
-def test_relay_names(box: Box) -> None:
+def test_relay_names(sandbox: Sandbox) -> None:
     """Digits alone are a name where they stand in quotes; 64 characters are not too many."""
     names = ["a", "'12'", "a-b-2", "-", "x" * 64]
-    file = read_file(box, "version: 1\nrelays:\n" + "".join(f"  {name}: {{host: r.test}}\n" for name in names))
+    file = read_file(sandbox, "version: 1\nrelays:\n" + "".join(f"  {name}: {{host: r.test}}\n" for name in names))
     assert [relay.name for relay in file.relays] == [name.strip("'") for name in names]
 
 
-def test_anchors_and_aliases(box: Box) -> None:
+def test_anchors_and_aliases(sandbox: Sandbox) -> None:
     """An alias stands for a whole value; its places are those of the anchor."""
     file = read_file(
-        box,
+        sandbox,
         "version: 1\nrelays:\n"
         "  a: {host: a.test, login: &login {username: u, password: p}, tls: &tls {level: encrypt}}\n"
         "  b: {host: b.test, login: *login, tls: *tls}\n"
@@ -361,27 +361,27 @@ PLAIN = "version: 1\nrelays:\n  r:\n    host: r.test\n    login: {username: u, p
     ],
     ids=["CRLF", "no line end", "BOM", "---", "%YAML", "comments", "quotes", "comment", "folded", "JSON", "separators"],
 )
-def test_forms(box: Box, text: str) -> None:
+def test_forms(sandbox: Sandbox, text: str) -> None:
     """However YAML lets it be written, it says the same."""
-    file = read_file(box, text)
+    file = read_file(sandbox, text)
     (relay,) = file.relays
     assert (relay.name, relay.nexthops, relay.tls, relay.login) == ("r", one("[r.test]:587"), Tls(), Login("u", "p"))
     assert file.default is not None
     assert file.default[0] == "r"
 
 
-def test_a_comment_behind_a_password_after_odd_line_ends(box: Box) -> None:
+def test_a_comment_behind_a_password_after_odd_line_ends(sandbox: Sandbox) -> None:
     """YAML counts lines by line ends of its own: a comment behind a password is seen there as well."""
-    box.write(
+    sandbox.write(
         NAME, "# \u2028\n" + PLAIN.replace(" {username: u, password: p}", "\n      username: u\n      password: p #x")
     )
-    problems = read(Paths(box.config_dir, box.postfix_dir), {}).problems
+    problems = read(Paths(sandbox.config_dir, sandbox.postfix_dir), {}).problems
     assert [str(problem) for problem in problems] == [
         f"{NAME}:9:17: what follows # is a comment to YAML, and no part of it -- put the value in quotes"
     ]
 
 
-def test_the_secrets_do_not_show(box: Box) -> None:
+def test_the_secrets_do_not_show(sandbox: Sandbox) -> None:
     """No value that could be logged shows a password."""
-    inputs = read_inputs(box, PLAIN.replace("password: p", "password: s3cret"))
+    inputs = read_inputs(sandbox, PLAIN.replace("password: p", "password: s3cret"))
     assert "s3cret" not in repr(inputs)

@@ -26,7 +26,7 @@ from tests.sources.test_wrong_inputs import HEADLINE, UNREADABLE, everything, pr
 from tests.support.console import said
 
 if TYPE_CHECKING:
-    from tests.support.sandbox import Box, Result
+    from tests.support.sandbox import Result, Sandbox
 
 NAME = "relay.yaml"
 CASES = (*relay_yaml_structure.CASES, *relay_yaml_hosts.CASES, *relay_yaml_logins.CASES, *relay_yaml_routes.CASES)
@@ -36,16 +36,16 @@ TOO_DEEP = "nested too deeply -- write it as docs/relay-yaml.md shows"
 PARTS = ("s3cret", "P4ss", "12345678")
 
 
-def env_of(box: Box, case: Wrong) -> dict[str, str]:
+def env_of(sandbox: Sandbox, case: Wrong) -> dict[str, str]:
     """Make the files of a case, with the place of its secret files in them, and give its environment."""
     text = case.files[NAME]
     if isinstance(text, str):
-        text = text.replace(SECRETS, str(box.config_dir.parent / "secrets"))
-    return prepare(box, replace(case, files={**case.files, NAME: text}))
+        text = text.replace(SECRETS, str(sandbox.config_dir.parent / "secrets"))
+    return prepare(sandbox, replace(case, files={**case.files, NAME: text}))
 
 
 def shows_a_secret(result: Result) -> bool:
-    """Whether a part of the password stands in what a run said."""
+    """Return True if a part of the password stands in what a run said."""
     return any(part in result.out + result.err for part in PARTS)
 
 
@@ -57,44 +57,44 @@ def test_there_are_many_and_each_has_a_name_of_its_own() -> None:
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
-def test_wrong_file(box: Box, case: Wrong) -> None:
+def test_wrong_file(sandbox: Sandbox, case: Wrong) -> None:
     """Each command says the same, exits with the same code and leaves every file as it was, down to its time."""
-    env = env_of(box, case)
-    before, snapshot = everything(box.config_dir.parent), box.snapshot()
+    env = env_of(sandbox, case)
+    before, snapshot = everything(sandbox.config_dir.parent), sandbox.snapshot()
     headline = UNREADABLE if case.code == os.EX_NOINPUT else HEADLINE
     warnings = [("warn", warning) for warning in case.warnings]
     for command in COMMANDS:
-        result = box.run(command, env=env)
+        result = sandbox.run(command, env=env)
         assert said(result) == [*warnings, headline, *(("error", error) for error in case.errors)]
         assert (result.code, result.out) == (case.code, "")
         assert not shows_a_secret(result)
-    assert box.snapshot() == snapshot
-    assert everything(box.config_dir.parent) == before
+    assert sandbox.snapshot() == snapshot
+    assert everything(sandbox.config_dir.parent) == before
 
 
-def test_wrong_files_where_relays_are_set_up(box: Box) -> None:
+def test_wrong_files_where_relays_are_set_up(sandbox: Sandbox) -> None:
     """Relays that work keep working while their file is wrong, in whatever way."""
-    (box.postfix_dir / "master.cf").write_text("smtp unix - - y - - smtp\n", "ascii")
-    box.write(NAME, "version: 1\ndefault: r\nrelays: {r: {host: old.test, login: {username: u, password: old}}}\n")
-    box.apply()
-    snapshot = box.snapshot()
+    (sandbox.postfix_dir / "master.cf").write_text("smtp unix - - y - - smtp\n", "ascii")
+    sandbox.write(NAME, "version: 1\ndefault: r\nrelays: {r: {host: old.test, login: {username: u, password: old}}}\n")
+    sandbox.apply()
+    snapshot = sandbox.snapshot()
     alone = [case for case in CASES if list(case.files) == [NAME] and not case.secrets]
     for case in alone:
-        assert box.run("apply", env=env_of(box, case)).code == case.code
-        assert box.snapshot() == snapshot
+        assert sandbox.run("apply", env=env_of(sandbox, case)).code == case.code
+        assert sandbox.snapshot() == snapshot
     assert len(alone) >= 100
 
 
 @pytest.mark.parametrize("odd", [Odd.DIRECTORY, Odd.BROKEN_LINK, Odd.LINK_LOOP])
-def test_a_file_that_cannot_be_read(box: Box, odd: Odd) -> None:
+def test_a_file_that_cannot_be_read(sandbox: Sandbox, odd: Odd) -> None:
     """It is missing, exit code 66; nothing is said of what it might hold."""
     reasons = {
         Odd.DIRECTORY: "is a directory: a file that is mounted must be there before the container is made",
         Odd.BROKEN_LINK: "is a link to a file that is not there",
         Odd.LINK_LOOP: "cannot be read: Too many levels of symbolic links",
     }
-    env = prepare(box, Wrong("odd", (), {"RELAY_USER": "", "RELAY_PASSWORD": ""}, {NAME: odd}))
-    result = box.run("apply", env=env)
+    env = prepare(sandbox, Wrong("odd", (), {"RELAY_USER": "", "RELAY_PASSWORD": ""}, {NAME: odd}))
+    result = sandbox.run("apply", env=env)
     assert said(result) == [UNREADABLE, ("error", f"{NAME}: {reasons[odd]} -- mend the file, or take it away")]
     assert result.code == os.EX_NOINPUT
 
@@ -110,33 +110,33 @@ def test_a_file_that_cannot_be_read(box: Box, odd: Odd) -> None:
     ],
     ids=["brackets", "braces", "lists", "keys", "closed"],
 )
-def test_nested_a_hundred_thousand_times(box: Box, text: str, place: str) -> None:
+def test_nested_a_hundred_thousand_times(sandbox: Sandbox, text: str, place: str) -> None:
     """A process of its own answers as to any wrong file, and does not die: the C code that reads YAML has no limit."""
-    box.write(NAME, text)
-    command = [sys.executable, "-m", "dms_relay", *box.arguments("apply")]
+    sandbox.write(NAME, text)
+    command = [sys.executable, "-m", "dms_relay", *sandbox.arguments("apply")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == os.EX_CONFIG
     assert done.stderr.splitlines()[-1].endswith(f"{NAME}:{place}: {TOO_DEEP}")
 
 
-def test_aliases_that_multiply(box: Box) -> None:
+def test_aliases_that_multiply(sandbox: Sandbox) -> None:
     """Thirty times twice the one before would be a thousand million: each place is looked at as often as it is known."""
     lines = [f"  a{n}: &a{n} {{x: *a{n - 1}, y: *a{n - 1}}}\n" for n in range(1, 30)]
-    box.write(NAME, "version: 1\nrelays:\n  a0: &a0 {host: a.test}\n" + "".join(lines))
-    result = box.run("apply")
+    sandbox.write(NAME, "version: 1\nrelays:\n  a0: &a0 {host: a.test}\n" + "".join(lines))
+    result = sandbox.run("apply")
     assert result.code == os.EX_CONFIG
     assert len(said(result)) == 1 + 3 * len(lines)
 
 
-def test_what_takes_the_whole_file_to_see_comes_with_the_rest(box: Box) -> None:
+def test_what_takes_the_whole_file_to_see_comes_with_the_rest(sandbox: Sandbox) -> None:
     """A login that its level does not protect, and a recipient of this server's own, beside a slip elsewhere."""
-    box.write("vhost", "own.test\n")
-    box.write(
+    sandbox.write("vhost", "own.test\n")
+    sandbox.write(
         NAME,
         "version: 1\nrelays:\n  a: {host: a.test, prot: 25, tls: {level: may}}\n"
         "senders:\n  b.test: {relay: a, login: {username: u, password: s3cret}}\nrecipients:\n  own.test: a\n",
     )
-    texts = [text.partition(" -- ")[0] for level, text in said(box.run("apply"))[1:] if level == "error"]
+    texts = [text.partition(" -- ")[0] for level, text in said(sandbox.run("apply"))[1:] if level == "error"]
     assert texts == [
         f"{NAME}:3:3: level may does not protect the login at relay a",
         f"{NAME}:3:21: unknown key",
@@ -144,17 +144,17 @@ def test_what_takes_the_whole_file_to_see_comes_with_the_rest(box: Box) -> None:
     ]
 
 
-def test_all_at_once_and_sorted(box: Box) -> None:
+def test_all_at_once_and_sorted(sandbox: Sandbox) -> None:
     """Everything that is wrong in the file and beside it comes in one report, by file, line and column."""
-    box.write("postfix-relaymap.cf", "@a.test [r.test\n")
-    box.write(
+    sandbox.write("postfix-relaymap.cf", "@a.test [r.test\n")
+    sandbox.write(
         NAME,
         "version: 2\nrelays:\n"
         "  a: {host: a.test, port: 0, prot: 1, login: {username: u, password_file: /nowhere/pw}}\n"
         "  b: {hosts: [b.test, 12], tls: {level: high}}\n"
         "default: c\nsenders:\n  a.test: b\n  '@A.test': a\n  b.test: d\nrecipients:\n  '*': a\n",
     )
-    result = box.run("apply", env={"RELAY_ROUTING": "x"})
+    result = sandbox.run("apply", env={"RELAY_ROUTING": "x"})
     assert said(result) == [
         HEADLINE,
         ("error", "env RELAY_ROUTING: the value is not known -- write one of maps, transports"),
@@ -225,13 +225,13 @@ edits = st.lists(
 
 @settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.sampled_from(RIGHT), edits)
-def test_slips(box: Box, text: str, slips: list[tuple[float, int, str]]) -> None:
+def test_slips(sandbox: Sandbox, text: str, slips: list[tuple[float, int, str]]) -> None:
     """Whatever slips into a file that was right: done, or 78 with errors; and no message shows any part of a password."""
     for where, gone, new in slips:
         at = int(where * len(text))
         text = text[:at] + new + text[at + gone :]
-    box.write(NAME, text)
-    result = box.run("show", env={})
+    sandbox.write(NAME, text)
+    result = sandbox.run("show", env={})
     event(f"show: {result.code}")
     assert result.code in {os.EX_OK, os.EX_CONFIG}
     if result.code == os.EX_CONFIG:

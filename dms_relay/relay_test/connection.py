@@ -28,7 +28,7 @@ _CHUNK = 4096
 _REPLY = re.compile(rb"([2-5][0-9][0-9])(?:([ -])(.*))?", re.DOTALL)
 
 
-class Wire:
+class SmtpConnection:
     """A socket that speaks SMTP; ``timeout`` is in seconds for each reply as a whole."""
 
     def __init__(self, sock: socket.socket, timeout: float, secrets: Secrets) -> None:

@@ -20,7 +20,7 @@ from dms_relay.postfix.programs import Postfix
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from dms_relay.checks.subject import Subject
+    from dms_relay.checks.context import CheckContext
     from dms_relay.explain.report import Document
     from dms_relay.explain.views import View
 
@@ -31,12 +31,12 @@ _RECIPIENT = "someone@recipient.invalid"
 _ANYBODY = "someone@sender.invalid"
 
 
-def check_ways(subject: Subject) -> Iterator[Finding]:
-    """Give each reason for which mail stays in the queue or is returned, and each login that can travel without TLS."""
-    if subject.machine is None or not subject.config.enabled or not subject.paths.master_cf.exists():
+def check_ways(context: CheckContext) -> Iterator[Finding]:
+    """Yield each reason for which mail stays in the queue or is returned, and each login that can travel without TLS."""
+    if context.machine is None or not context.config.enabled or not context.paths.master_cf.exists():
         return
     try:
-        ways = list(_ways(subject))
+        ways = list(_ways(context))
     except PostfixError:  # said elsewhere
         return
     failures: dict[str, str] = {}
@@ -48,34 +48,34 @@ def check_ways(subject: Subject) -> Iterator[Finding]:
         yield Finding(
             "mail-does-not-leave", Origin("main.cf"), text, f"mend it; dms-relay explain '{sender}' shows the way"
         )
-    yield from dict.fromkeys(finding for _, way in ways for finding in _cleartext(subject, way))
+    yield from dict.fromkeys(finding for _, way in ways for finding in _cleartext(context, way))
 
 
-def _ways(subject: Subject) -> Iterator[tuple[str, Document]]:
-    """Give the way of each sender."""
-    view = _view(subject)
-    senders = dict.fromkeys(_address(use.sender) for use in subject.uses)
+def _ways(context: CheckContext) -> Iterator[tuple[str, Document]]:
+    """Yield the way of each sender."""
+    view = _view(context)
+    senders = dict.fromkeys(_address(use.sender) for use in context.assignments)
     for sender in list(senders)[:SENDERS_MAX]:
         yield sender, way_document(view, None, sender, _RECIPIENT)
 
 
-def _view(subject: Subject) -> View:
-    postfix = Postfix(subject.paths.postfix_dir)
+def _view(context: CheckContext) -> View:
+    postfix = Postfix(context.paths.postfix_dir)
     now = view_now(postfix)
-    changes = subject.machine.plan if subject.machine else None
-    return view_after(postfix, now, changes, subject.paths) if changes and not changes.is_empty else now
+    changes = context.machine.plan if context.machine else None
+    return view_after(postfix, now, changes, context.paths) if changes and not changes.is_empty else now
 
 
 def _address(key: str) -> str:
-    """Give an address that a sender key stands for."""
+    """Return an address that a sender key stands for."""
     if key in {"", NULL_SENDER}:
         return "" if key else _ANYBODY
     return f"someone{key}" if key.startswith("@") else key
 
 
-def _cleartext(subject: Subject, way: Document) -> Iterator[Finding]:
+def _cleartext(context: CheckContext, way: Document) -> Iterator[Finding]:
     """Find logins that the level does not protect; what relay.yaml and postfix-main.cf say is spoken of elsewhere."""
-    if subject.routing != MAPS or _LEVEL in subject.config.user_parameters:
+    if context.routing != MAPS or _LEVEL in context.config.user_parameters:
         return
     for hop in way["hops"]:
         tls, login = hop["tls"], hop["login"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from dms_relay.assignments import uses
+from dms_relay.assignments import assignments
 from dms_relay.checks.lookups import WAYS, other_ways
 from dms_relay.checks.rules import Finding, of_problem
 from dms_relay.errors import InputError, MissingInputError, PostfixError, WriteError
@@ -29,7 +29,7 @@ from dms_relay.sources.text import read_text
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from dms_relay.assignments import Use
+    from dms_relay.assignments import Assignment
     from dms_relay.model import Domain, Paths, PostfixConfig
     from dms_relay.model.configuration import Inputs, RelayConfig
     from dms_relay.plan import Plan
@@ -62,7 +62,7 @@ _NO_POSTFIX = "Postfix itself was not looked at"
 
 
 @dataclass(frozen=True, slots=True)
-class Machine:
+class PostfixFindings:
     """What Postfix has, and what ``apply`` would change. ``asked`` is what Postfix says of ``ASKED``, defaults and all.
 
     ``ways`` are entries of the operator's own tables that come before our routes (``lookups``).
@@ -74,14 +74,14 @@ class Machine:
 
     @property
     def after(self) -> dict[str, str]:
-        """Give our parameters as ``apply`` would leave them."""
+        """Return our parameters as ``apply`` would leave them."""
         changed = {change.name: change.new for change in self.plan.parameters}
         merged = {**self.plan.found.parameters, **changed}
         return {name: mask_parameter(name, value) for name, value in merged.items() if value is not None}
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class CheckContext:
     """The inputs, and what follows from them. ``domains`` are the managed domains; ``user_file`` is all of postfix-main.cf.
 
     ``machine`` is ``None`` where there is no Postfix.
@@ -91,10 +91,10 @@ class Subject:
     inputs: Inputs
     config: RelayConfig
     wanted: PostfixConfig
-    uses: tuple[Use, ...]
+    assignments: tuple[Assignment, ...]
     domains: tuple[Domain, ...]
     user_file: dict[str, str] = field(default_factory=dict, repr=False)
-    machine: Machine | None = None
+    machine: PostfixFindings | None = None
 
     @property
     def routing(self) -> str:
@@ -102,37 +102,37 @@ class Subject:
         return TRANSPORTS if self.config.transports else MAPS
 
     def parameter(self, name: str) -> str:
-        """Give a parameter that we do not set: the operator's own, or what Postfix has; ``""`` where neither is known."""
+        """Return a parameter that we do not set: the operator's own, or what Postfix has; ``""`` where neither is known."""
         if self.inputs.is_user_file_last and name in self.user_file:
             return self.user_file[name]
         return self.machine.asked.get(name, "") if self.machine else ""
 
     def after(self, name: str) -> str:
-        """Give one of our parameters as ``apply`` would leave it, as far as that is known; ``""`` where it is not set."""
+        """Return one of our parameters as ``apply`` would leave it, as far as that is known; ``""`` where it is not set."""
         return (self.machine.after if self.machine else self.wanted.parameters).get(name, "")
 
     @property
     def is_logging_in(self) -> bool:
-        """Whether Postfix uses logins: not where the operator's own file says no."""
+        """Return True if Postfix uses logins: not where the operator's own file says no."""
         own = self.config.user_parameters.get("smtp_sasl_auth_enable")
         return self.routing != MAPS or own is None or main_cf.is_yes(own.value)
 
     @property
     def has_default(self) -> bool:
-        """Whether there is a relay for senders that are not named."""
-        return any(use.sender == "" == use.recipient and use.nexthop for use in self.uses)
+        """Return True if there is a relay for senders that are not named."""
+        return any(use.sender == "" == use.recipient and use.nexthop for use in self.assignments)
 
-    def is_of_file(self, use: Use) -> bool:
-        """Whether a relay stands in relay.yaml."""
+    def is_of_file(self, use: Assignment) -> bool:
+        """Return True if a relay stands in relay.yaml."""
         return any(relay.name == use.relay for relay in (self.inputs.file.relays if self.inputs.file else ()))
 
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """What there is to look at. ``subject`` is ``None`` where the inputs cannot be used, with that as ``error``."""
+    """What there is to look at. ``context`` is ``None`` where the inputs cannot be used, with that as ``error``."""
 
     inputs: Inputs
-    subject: Subject | None
+    context: CheckContext | None
     findings: tuple[Finding, ...]
     error: InputError | None = None
 
@@ -150,12 +150,14 @@ def examine(paths: Paths, environ: Mapping[str, str]) -> Examined:
     # What is wrong with these files is nobody's business where RELAY_HOST is not set.
     domains = inputs.domains or read_domains(paths, [])
     user_file = main_cf.values(read_text(paths.config_dir / USER_FILE, USER_FILE, []) or "")
-    used = uses(config) if config.enabled else ()
-    subject = Subject(paths, inputs, config, wanted, used, domains, user_file, machine)
-    return Examined(inputs, subject, tuple(found))
+    used = assignments(config) if config.enabled else ()
+    context = CheckContext(paths, inputs, config, wanted, used, domains, user_file, machine)
+    return Examined(inputs, context, tuple(found))
 
 
-def _machine(paths: Paths, config: RelayConfig, wanted: PostfixConfig, findings: list[Finding]) -> Machine | None:
+def _machine(
+    paths: Paths, config: RelayConfig, wanted: PostfixConfig, findings: list[Finding]
+) -> PostfixFindings | None:
     """Look at the machine; where that cannot be, or what is there cannot be understood, a finding says so."""
     try:
         changes = plan(wanted, find(paths))
@@ -180,9 +182,9 @@ def _unreadable(error: PostfixError | WriteError, origin: Origin) -> Finding:
     return Finding("machine-unreadable", origin, text, remedy or "run that program by hand, and mend what it names")
 
 
-def _asked(postfix: Postfix, config: RelayConfig, changes: Plan) -> Machine:
+def _asked(postfix: Postfix, config: RelayConfig, changes: Plan) -> PostfixFindings:
     """Ask Postfix; of tables that ``apply`` is about to take out, nothing is asked."""
     asked = postfix.expanded(*ASKED)
     changing = {change.name for change in changes.parameters}
     tables = {name: asked.get(name, "") for name in WAYS if name not in changing}
-    return Machine(changes, asked, {} if config.transports else other_ways(postfix, config, tables))
+    return PostfixFindings(changes, asked, {} if config.transports else other_ways(postfix, config, tables))
