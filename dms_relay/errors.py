@@ -1,7 +1,8 @@
 """The errors that this package raises on purpose, each with the exit code of its class.
 
-The codes are those of ``sysexits.h`` (``os.EX_*``). No error text ever holds a password: where an input line could hold
-one, the text names the line and shows nothing of it.
+The codes are those of ``sysexits.h`` (``os.EX_*``). What an error knows is in its fields, so that no caller has to read its
+message: ``str(error)`` is one line for a person, ``text -- remedy``. No field ever holds a password: where an input line
+could hold one, the text names the line and shows nothing of it.
 """
 
 from __future__ import annotations
@@ -16,19 +17,30 @@ if TYPE_CHECKING:
 
 
 class RelayError(Exception):
-    """Base of all errors that are the reader's business and not a bug of ours."""
+    """Base of all errors that the operator can fix, and that are not bugs of this package.
+
+    ``text`` says what is wrong, ``remedy`` what to do, ``""`` where nothing is known to help. ``errno`` is the number of
+    the system's error that is behind it, ``None`` where there is none.
+    """
 
     exit_code: ClassVar[int] = os.EX_SOFTWARE
 
+    def __init__(self, text: str, remedy: str = "", *, errno: int | None = None) -> None:
+        """Keep the parts."""
+        super().__init__(f"{text} -- {remedy}" if remedy else text)
+        self.text = text
+        self.remedy = remedy
+        self.errno = errno
+
 
 class UsageError(RelayError):
-    """The command line, or a directory named on it, cannot be used."""
+    """The command line, or a directory that it names, cannot be used."""
 
     exit_code = 2
 
 
 class InputError(RelayError):
-    """The inputs are wrong. ``problems`` lists every error and every warning, sorted by where they stand."""
+    """The inputs are wrong. ``problems`` lists every error and every warning, sorted by origin."""
 
     exit_code = os.EX_CONFIG
     headline: ClassVar[str] = "wrong inputs, nothing was changed"
@@ -48,25 +60,45 @@ class MissingInputError(InputError):
 
 
 class ArgumentError(InputError):
-    """What stands on the command line, each argument by itself, cannot be used."""
+    """Arguments of the command line cannot be used, each by itself."""
 
     exit_code = UsageError.exit_code
     headline = "wrong arguments, nothing was changed"
 
 
 class PostfixError(RelayError):
-    """A Postfix program is missing or failed."""
+    """A Postfix program is missing or failed.
+
+    ``program`` is its name, ``""`` where none was run; ``program_code`` is its exit code, ``None`` where it did not exit by
+    itself; ``reason`` is what it wrote to standard error, without values.
+    """
 
     exit_code = os.EX_UNAVAILABLE
 
+    def __init__(  # noqa: PLR0913 -- each is a fact of its own, named by whoever raises it
+        self,
+        text: str,
+        remedy: str = "",
+        *,
+        errno: int | None = None,
+        program: str = "",
+        program_code: int | None = None,
+        reason: str = "",
+    ) -> None:
+        """Keep the parts."""
+        super().__init__(text, remedy, errno=errno)
+        self.program = program
+        self.program_code = program_code
+        self.reason = reason
+
 
 class WriteError(RelayError):
-    """A file of Postfix's or ours cannot be written, or what stands there cannot be understood. It is untouched."""
+    """A file cannot be written, or its content cannot be understood. It is untouched."""
 
     exit_code = os.EX_CANTCREAT
 
 
 class BusyError(RelayError):
-    """Another run holds the lock, or has changed what a plan was made from."""
+    """Another run holds the lock, or has changed the configuration since the plan was made."""
 
     exit_code = os.EX_TEMPFAIL

@@ -7,6 +7,7 @@ the inputs are being edited; whatever else stands in the way becomes a finding.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from errno import EACCES, ENOENT
 from typing import TYPE_CHECKING
 
 from dms_relay.assignments import assignments
@@ -17,7 +18,7 @@ from dms_relay.mask import mask_parameter
 from dms_relay.merge import merge
 from dms_relay.model import MAPS, TRANSPORTS, Origin
 from dms_relay.plan import plan
-from dms_relay.plan.found import AS_ROOT, find
+from dms_relay.plan.found import find
 from dms_relay.postfix import main_cf
 from dms_relay.postfix.programs import Postfix
 from dms_relay.render import render
@@ -56,8 +57,6 @@ ASKED = (
 )
 
 _NOT_LOOKED_AT = "machine-not-looked-at"
-#: What is said of a program that is missing.
-_NOT_FOUND = "is not found"
 _NO_POSTFIX = "Postfix itself was not looked at"
 
 
@@ -174,12 +173,12 @@ def _machine(
 
 
 def _unreadable(error: PostfixError | WriteError, origin: Origin) -> Finding:
-    """Say why the machine was not looked at: what another user could read is no fault of the machine."""
-    text, _, remedy = str(error).partition(" -- ")
-    is_missing = isinstance(error, PostfixError) and _NOT_FOUND in text
-    if is_missing or remedy == AS_ROOT:
-        return Finding(_NOT_LOOKED_AT, origin, f"{_NO_POSTFIX}: {text}", remedy)
-    return Finding("machine-unreadable", origin, text, remedy or "run that program by hand, and mend what it names")
+    """Return why Postfix was not examined: a missing right or a missing program is no fault of its configuration."""
+    is_program_missing = isinstance(error, PostfixError) and error.program and error.errno == ENOENT
+    if is_program_missing or error.errno == EACCES:
+        return Finding(_NOT_LOOKED_AT, origin, f"{_NO_POSTFIX}: {error.text}", error.remedy or "run as root")
+    remedy = error.remedy or "run that program by hand, and fix what it reports"
+    return Finding("machine-unreadable", origin, error.text, remedy)
 
 
 def _asked(postfix: Postfix, config: RelayConfig, changes: Plan) -> PostfixFindings:

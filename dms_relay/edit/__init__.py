@@ -44,8 +44,8 @@ def edit(paths: Paths, name: str, change: Callable[[bytes], bytes], *, log: Log 
     where the new text is not empty.
     """
     if not paths.config_dir.is_dir():
-        text = "is not there -- mount the configuration directory there, or name it with --config-dir"
-        raise WriteError(f"{paths.config_dir} {text}")
+        remedy = "mount the configuration directory there, or name it with --config-dir"
+        raise WriteError(f"{paths.config_dir} is not there", remedy)
     path = paths.config_dir / name
     with files.lock(paths.config_dir, LOCK_TIMEOUT):
         if in_place.recover(path):

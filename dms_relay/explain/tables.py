@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from errno import EACCES
+from errno import EACCES, ENOENT
 from typing import TYPE_CHECKING
 
 from dms_relay.errors import PostfixError
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 _WHOLE = frozenset({"regexp", "pcre", "cidr", "tcp"})
 #: Users that have no extension (split_addr.c, with the default of ``double_bounce_sender``).
 _RESERVED = frozenset({"postmaster", "mailer-daemon", "double-bounce"})
-_FORBIDDEN = os.strerror(EACCES)
 
 
 class LookupFailedError(Exception):
@@ -99,10 +98,13 @@ class Tables:
         try:
             found = self._postfix.lookup(table, texts)
         except PostfixError as error:
-            if _FORBIDDEN in str(error):
-                # That we may not read it says nothing of Postfix.
-                raise PostfixError(f"{shown} cannot be read: {_FORBIDDEN} -- run as root") from None
-            return f"{parameter}: {shown}: {error}"
+            if error.errno == EACCES:
+                # Postfix itself may well be able to read it.
+                text = f"{shown} cannot be read: {os.strerror(EACCES)}"
+                raise PostfixError(text, "run as root", errno=EACCES) from None
+            if error.errno == ENOENT:
+                raise  # postmap(1) is missing, which says nothing about the table
+            return f"{parameter}: {shown}: {error.text}"
         return {key.casefold(): value for key, value in found.items()}
 
     def _here(self, kind: str, name: str, texts: list[str]) -> dict[str, str] | None:

@@ -18,6 +18,7 @@ from dms_relay.model import PARAMETERS, TRANSPORT_PARAMETERS
 FIRST_VERSION, VERSION = 1, 2
 #: What a file of the first version can speak of.
 FIRST_PARAMETERS = frozenset(PARAMETERS) - frozenset(TRANSPORT_PARAMETERS)
+_MOVE_AWAY = "move the file away; what is set stays set"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,14 +85,10 @@ def load(data: bytes | None, name: str) -> State:
     try:
         document = json.loads(data)
         if document["version"] not in {FIRST_VERSION, VERSION}:
-            raise WriteError(
-                f"{name} is of another version of dms-relay -- use that one, or move the file away; what is set stays set"
-            )
+            raise WriteError(f"{name} is of another version of dms-relay", f"use that one, or {_MOVE_AWAY}")
         return _load(document)
     except (ValueError, KeyError, TypeError, AttributeError):
-        raise WriteError(
-            f"{name} is damaged: what Postfix had before cannot be known -- move the file away; what is set stays set"
-        ) from None
+        raise WriteError(f"{name} is damaged: what Postfix had before cannot be known", _MOVE_AWAY) from None
 
 
 def _load(document: Any) -> State:  # noqa: ANN401 -- whatever JSON holds

@@ -18,7 +18,7 @@ import re
 import subprocess  # the one place where programs are started
 import time
 from contextlib import suppress
-from errno import EBUSY
+from errno import EACCES, EBUSY, ENOENT
 from pathlib import Path
 from stat import S_IMODE
 from typing import TYPE_CHECKING
@@ -78,7 +78,9 @@ class Postfix:
         try:
             return path.read_bytes().decode("utf-8", "surrogateescape")
         except OSError as error:
-            raise PostfixError(f"{path} cannot be read: {error.strerror} -- install Postfix") from None
+            text = f"{path} cannot be read: {error.strerror}"
+            remedy = "run as root" if error.errno == EACCES else "install Postfix"
+            raise PostfixError(text, remedy, errno=error.errno) from None
 
     def edit_services(self, *settings: str) -> None:
         """Set fields of master.cf, as ``postconf -F`` takes them: ``*/*/chroot = n``."""
@@ -118,7 +120,7 @@ class Postfix:
         try:
             status = self.main_cf.stat()
         except OSError as error:
-            raise WriteError(f"{self.main_cf} cannot be read: {error.strerror}") from None
+            raise WriteError(f"{self.main_cf} cannot be read: {error.strerror}", errno=error.errno) from None
         rights = (S_IMODE(status.st_mode), status.st_uid, status.st_gid)
         return rights == (_POSTCONF_MODE, os.geteuid(), os.getegid()) and self.read_main_cf().endswith("\n")
 
@@ -137,7 +139,7 @@ class Postfix:
         try:
             files.set_back(self.main_cf)
         except OSError as error:
-            raise WriteError(f"{self.main_cf}: its time cannot be set: {error.strerror}") from None
+            raise WriteError(f"{self.main_cf}: its time cannot be set: {error.strerror}", errno=error.errno) from None
 
     def master_pid(self) -> int | None:
         """Return the process number of the master daemon of this instance; ``None`` where it does not run."""
@@ -210,16 +212,16 @@ class Postfix:
         feed = "".join(f"{key}\n" for key in keys).encode("utf-8", "surrogateescape")
         said, warned = self._ask("postmap", "-q", "-", table, feed=feed, none=_NOT_FOUND)
         if _TWICE in warned:
-            raise PostfixError("a key stands twice in it, so Postfix refuses the whole table and defers all mail")
+            text = "a key stands twice in it, so Postfix refuses the whole table and defers all mail"
+            raise PostfixError(text, "remove one of the two lines", program="postmap")
         # A password may hold what splitlines takes for a line end.
         return dict(line.split("\t", 1) for line in said.split("\n") if "\t" in line)
 
     def _program(self, name: str) -> str:
         path = _which(name)
         if path is None:
-            raise PostfixError(
-                f"{name} is not found -- install Postfix; its directory, often /usr/sbin, must stand in PATH"
-            )
+            remedy = "install Postfix; its directory, often /usr/sbin, must stand in PATH"
+            raise PostfixError(f"{name} is not found", remedy, errno=ENOENT, program=name)
         return path
 
     def _ask(self, name: str, *arguments: str, feed: bytes = b"", none: int = 0) -> tuple[str, str]:
@@ -253,17 +255,21 @@ class Postfix:
             )
         except (OSError, subprocess.TimeoutExpired) as error:
             called = " ".join((name, *arguments[:1]))
-            raise PostfixError(f"{called} cannot be run: {type(error).__name__} -- run it by hand") from None
+            text, errno = f"{called} cannot be run: {type(error).__name__}", getattr(error, "errno", None)
+            raise PostfixError(text, "run it by hand", errno=errno, program=name) from None
         if done.returncode not in {0, fine}:
             raise _failed(name, arguments, done)
         return done
 
 
 def _failed(name: str, arguments: Sequence[str], done: subprocess.CompletedProcess[bytes]) -> PostfixError:
-    said = _reason(done.stderr.decode("utf-8", "replace")) or "no reason given"
-    remedy = " -- mount the directory, not the single file" if os.strerror(EBUSY) in said else ""
+    reason = _reason(done.stderr.decode("utf-8", "replace"))
+    # A program tells its system error in words only.
+    errno = next((number for number in (EACCES, EBUSY) if os.strerror(number) in reason), None)
     called = " ".join((name, *arguments[:1]))
-    return PostfixError(f"{called} failed with exit code {done.returncode}: {said}{remedy}")
+    text = f"{called} failed with exit code {done.returncode}: {reason or 'no reason given'}"
+    remedy = "mount the directory, not the single file" if errno == EBUSY else ""
+    return PostfixError(text, remedy, errno=errno, program=name, program_code=done.returncode, reason=reason)
 
 
 def _settings(said: str) -> dict[str, str]:

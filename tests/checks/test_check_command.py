@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.checks.given import DEFAULT, ENV_FILE, HOST, LOGIN, LOGINS, MAIN, RELAYMAP, SECRET, YAML, write
+from tests.support.scene import programs_with
 
 if TYPE_CHECKING:
     from tests.support.sandbox import Sandbox
@@ -149,6 +150,18 @@ def test_another_user(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None
     assert "machine-not-looked-at" in result.out
     assert "dms-relay.state.json cannot be read: Permission denied -- run as root" in result.out
     assert result.code == 0
+
+
+def test_a_failed_program_is_not_a_missing_one(
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a program says of its failure, whatever the words, does not make it a program that is missing."""
+    programs = programs_with(tmp_path, postconf="echo 'postconf: fatal: x is not found' >&2; exit 1")
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    result = sandbox.run("check", env=DEFAULT)
+    assert "error    machine-unreadable" in result.out
+    assert "failed with exit code 1: postconf: fatal: x is not found -- run that program by hand" in result.out
+    assert result.code == 1
 
 
 def test_nothing_is_written(sandbox: Sandbox) -> None:
