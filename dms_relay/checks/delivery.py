@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from dms_relay.checks.rules import Finding
 from dms_relay.errors import PostfixError
-from dms_relay.explain.report import way_document
+from dms_relay.explain.report import route_document
 from dms_relay.explain.views import view_after, view_now
 from dms_relay.model import MAPS, NULL_SENDER, Origin
 from dms_relay.model.relays import CLEARTEXT_LEVELS
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from dms_relay.checks.context import CheckContext
-    from dms_relay.explain.report import Document
+    from dms_relay.explain.document import RouteDocument
     from dms_relay.explain.views import View
 
 #: Each takes a few processes of Postfix's, some 10 ms.
@@ -51,12 +51,12 @@ def check_ways(context: CheckContext) -> Iterator[Finding]:
     yield from dict.fromkeys(finding for _, way in ways for finding in _cleartext(context, way))
 
 
-def _ways(context: CheckContext) -> Iterator[tuple[str, Document]]:
+def _ways(context: CheckContext) -> Iterator[tuple[str, RouteDocument]]:
     """Yield the way of each sender."""
     view = _view(context)
     senders = dict.fromkeys(_address(use.sender) for use in context.assignments)
     for sender in list(senders)[:SENDERS_MAX]:
-        yield sender, way_document(view, None, sender, _RECIPIENT)
+        yield sender, route_document(view, None, sender, _RECIPIENT)
 
 
 def _view(context: CheckContext) -> View:
@@ -73,7 +73,7 @@ def _address(key: str) -> str:
     return f"someone{key}" if key.startswith("@") else key
 
 
-def _cleartext(context: CheckContext, way: Document) -> Iterator[Finding]:
+def _cleartext(context: CheckContext, way: RouteDocument) -> Iterator[Finding]:
     """Find logins that the level does not protect; what relay.yaml and postfix-main.cf say is spoken of elsewhere."""
     if context.routing != MAPS or _LEVEL in context.config.user_parameters:
         return

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from dms_relay.errors import ArgumentError, InputError
 from dms_relay.explain.origins import Origins
-from dms_relay.explain.report import lines, notes, way_document
+from dms_relay.explain.report import lines, notes, route_document
 from dms_relay.explain.views import view_after, view_now
 from dms_relay.merge import merge
 from dms_relay.model import NULL_SENDER, Origin, Problem
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from dms_relay.commands import Context
-    from dms_relay.explain.report import Document
+    from dms_relay.explain.document import MessageDocument
     from dms_relay.plan import Plan
     from dms_relay.plan.found import Found
 
@@ -67,8 +67,8 @@ class _Explainer:
         self.postfix = Postfix(context.paths.postfix_dir)
         self.error: InputError | None = None
 
-    def document(self) -> Document:
-        """Return the way now, and after ``apply`` where that has something to change."""
+    def document(self) -> MessageDocument:
+        """Return the route now, and after ``apply`` where that has something to change."""
         found = find(self.paths)
         now = view_now(self.postfix)
         changes, origins = self._inputs(found)
@@ -78,9 +78,9 @@ class _Explainer:
         return {
             "sender": sender or NULL_SENDER,
             "recipient": recipient,
-            "now": way_document(now, origins, *self.message),
+            "now": route_document(now, origins, *self.message),
             "apply_is_due": is_due if changes else None,
-            "after_apply": way_document(after, origins, *self.message) if after else None,
+            "after_apply": route_document(after, origins, *self.message) if after else None,
             "notes": list(notes(now)),
         }
 
@@ -96,7 +96,7 @@ class _Explainer:
         return changes, Origins(config, wanted, self.paths)
 
 
-def _text(document: Document) -> Iterator[str]:
+def _text(document: MessageDocument) -> Iterator[str]:
     yield f"from {document['sender']} to {document['recipient']}"
     now, after = document["now"], document["after_apply"]
     yield from (f"  {line}" for line in lines(now))

@@ -1,11 +1,8 @@
-"""Puts the way of a message into words, and into a document for programs. Never a password.
-
-A document is what ``json`` can write: see ``docs/explain.md``.
-"""
+"""Puts the route of a message into words, and into a document for programs (``document``). Never a password."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
 
 from dms_relay.explain.client import PROGRAMS, hops
 from dms_relay.explain.routing import ERROR, RETRY, resolve
@@ -16,12 +13,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from dms_relay.explain.client import Hop, Offer, TlsDemand
+    from dms_relay.explain.document import (
+        EntryDocument,
+        HopDocument,
+        LoginDocument,
+        LookupDocument,
+        RouteDocument,
+        TlsDocument,
+    )
     from dms_relay.explain.origins import Origins
     from dms_relay.explain.routing import Resolution, Step
     from dms_relay.explain.tables import Match
     from dms_relay.explain.views import View
-
-Document = dict[str, Any]
 
 #: What changes an envelope before the queue manager sees it (cleanup(8), ADDRESS_REWRITING_README).
 _REWRITING = (
@@ -38,63 +41,68 @@ _FILTER = "content_filter"
 _DISCARD = "discard"
 
 
-def way_document(view: View, origins: Origins | None, sender: str, recipient: str) -> Document:
-    """Return the way of a message on a view, with everything that was looked at."""
+class _Delivery(NamedTuple):
+    """What a delivery service does with a message; ``program`` is ``None`` where master.cf starts none."""
+
+    program: str | None = None
+    hops: tuple[Hop, ...] = ()
+    failure: str | None = None
+
+
+def route_document(view: View, origins: Origins | None, sender: str, recipient: str) -> RouteDocument:
+    """Return the route of a message, with every parameter that Postfix consults."""
     way = resolve(view, sender, recipient)
-    places = _Places(origins)
-    document: Document = {
+    delivery = _Delivery(failure=way.failure) if way.failure else _delivery(view, way, (sender, recipient))
+    writer = _Writer(origins)
+    return {
         "transport": way.transport or None,
         "nexthop": way.nexthop or None,
-        "program": None,
+        "program": delivery.program,
         "is_direct": way.nexthop == recipient.rpartition("@")[2],
-        "origin": places.of_service(way.transport),
-        "lookups": [places.step(step) for step in way.steps],
-        "hops": [],
-        "failure": way.failure or None,
+        "origin": writer.service_origin(way.transport),
+        "lookups": [writer.step(step) for step in way.steps],
+        "hops": [writer.hop(hop) for hop in delivery.hops],
+        "failure": delivery.failure,
     }
-    if not way.failure:
-        document |= _delivery(view, places, way, (sender, recipient))
-    return document
 
 
-def _delivery(view: View, places: _Places, way: Resolution, envelope: tuple[str, str]) -> Document:
-    """Return what the delivery service does."""
+def _delivery(view: View, way: Resolution, envelope: tuple[str, str]) -> _Delivery:
+    """Return what the delivery service does with a message."""
     if (service := view.service(way.transport)) is None:
-        return {"failure": f"there is no service {way.transport} in master.cf"}
+        return _Delivery(failure=f"there is no service {way.transport} in master.cf")
     if way.transport in view.values.words("defer_transports"):
-        return {"failure": f"defer_transports in main.cf has {way.transport}, so nothing is tried by it"}
+        return _Delivery(failure=f"defer_transports in main.cf has {way.transport}, so nothing is tried by it")
     program, values = service
     if program == ERROR:
         # error(8) returns mail as ``error``, and keeps it as ``retry``.
         is_kept = way.transport == RETRY or values.is_yes("soft_bounce")
-        return {"program": RETRY if is_kept else program, "failure": way.nexthop}
+        return _Delivery(RETRY if is_kept else program, failure=way.nexthop)
     if program not in PROGRAMS:
-        return {"program": program}
+        return _Delivery(program)
     try:
         found = hops(view, (program, values), envelope, way.nexthop)
     except LookupFailedError as error:
-        return {"program": program, "failure": str(error)}
+        return _Delivery(program, failure=str(error))
     failures = [hop.demand.failure for hop in found]
-    failure = failures[0] if all(failures) else None
-    return {"program": program, "hops": [places.hop(hop) for hop in found], "failure": failure}
+    return _Delivery(program, found, failures[0] if all(failures) else None)
 
 
-class _Places:
-    """Makes parts of a document, each with its place in the inputs."""
+class _Writer:
+    """Writes the parts of a document, each with its origin in the inputs."""
 
     def __init__(self, origins: Origins | None) -> None:
         self._origins = origins
 
-    def of_service(self, name: str) -> str | None:
+    def service_origin(self, name: str) -> str | None:
         return _text(self._origins.of_service(name)) if self._origins else None
 
-    def _match(self, match: Match) -> Document:
+    def _entry(self, match: Match) -> EntryDocument:
         origin = self._origins.of_match(match) if self._origins else None
         return {"table": match.shown_table, "key": match.key, "origin": _text(origin)}
 
-    def step(self, step: Step) -> Document:
+    def step(self, step: Step) -> LookupDocument:
         if step.match:
-            return {"parameter": step.parameter, "value": step.match.value, **self._match(step.match)}
+            return {"parameter": step.parameter, "value": step.match.value, **self._entry(step.match)}
         origin = self._origins.of_parameter(step.parameter, step.value) if self._origins and step.value else None
         return {
             "parameter": step.parameter,
@@ -104,7 +112,7 @@ class _Places:
             "origin": _text(origin),
         }
 
-    def hop(self, hop: Hop) -> Document:
+    def hop(self, hop: Hop) -> HopDocument:
         return {
             "nexthop": hop.nexthop,
             "host": hop.host,
@@ -116,11 +124,13 @@ class _Places:
             "remarks": list(hop.remarks),
         }
 
-    def _login(self, offer: Offer) -> Document:
-        return {"username": offer.username, "by": offer.by, **self._match(offer.match)}
+    def _login(self, offer: Offer) -> LoginDocument:
+        return {"username": offer.username, "by": offer.by, **self._entry(offer.match)}
 
-    def _tls(self, demand: TlsDemand) -> Document:
-        said_by = self._match(demand.match) if demand.match else {"table": None, "key": None, "origin": None}
+    def _tls(self, demand: TlsDemand) -> TlsDocument:
+        entry: EntryDocument = {"table": None, "key": None, "origin": None}
+        if demand.match:
+            entry = self._entry(demand.match)
         return {
             "level": demand.level,
             "mode": "implicit" if demand.implicit else "starttls",
@@ -128,7 +138,7 @@ class _Places:
             "ca_file": demand.ca_file or None,
             "ca_path": demand.ca_path or None,
             "parameter": demand.parameter,
-            **said_by,
+            **entry,
         }
 
 
@@ -146,15 +156,15 @@ def notes(view: View) -> Iterator[str]:
         yield f"the addresses are those after {', '.join(names)}: give them as they are in the queue (postqueue -p)"
 
 
-def lines(document: Document) -> Iterator[str]:
-    """Yield the text of the way of a message."""
+def lines(document: RouteDocument) -> Iterator[str]:
+    """Yield the text of the route of a message."""
     yield _headline(document)
     yield from _why(document["lookups"])
     for hop in document["hops"]:
         yield from _hop(hop)
 
 
-def _headline(document: Document) -> str:
+def _headline(document: RouteDocument) -> str:
     transport, program, failure = document["transport"], document["program"], document["failure"]
     if program == ERROR:
         return f"returned to its sender: {failure}"
@@ -169,7 +179,7 @@ def _headline(document: Document) -> str:
     return f"goes {'directly, ' * document['is_direct']}by {transport}{place} to {own}"
 
 
-def _why(lookups: list[Document]) -> Iterator[str]:
+def _why(lookups: list[LookupDocument]) -> Iterator[str]:
     width = max((len(lookup["parameter"]) for lookup in lookups), default=0)
     for lookup in lookups:
         if lookup["key"]:
@@ -182,7 +192,7 @@ def _why(lookups: list[Document]) -> Iterator[str]:
         yield f"    {lookup['parameter']:{width}}  {said}"
 
 
-def _hop(hop: Document) -> Iterator[str]:
+def _hop(hop: HopDocument) -> Iterator[str]:
     what = "if all else fails, " * hop["fallback"] + hop["nexthop"]
     yield f"  at {what}:"
     yield f"    login  {_login(hop['login'])}"
@@ -191,14 +201,14 @@ def _hop(hop: Document) -> Iterator[str]:
         yield f"    note   {remark}"
 
 
-def _login(login: Document | None) -> str:
+def _login(login: LoginDocument | None) -> str:
     if login is None:
         return "none"
     place = f", {login['origin']}" if login["origin"] else ""
     return f"{login['username']}, by {login['by']} {login['key']}  ({login['table']}{place})"
 
 
-def _tls(tls: Document) -> str:
+def _tls(tls: TlsDocument) -> str:
     names, level = ", ".join(tls["names"]), tls["level"]
     asked = f"a certificate for {names}, from an authority in {tls['ca_file'] or tls['ca_path'] or 'nowhere'}"
     checks = {

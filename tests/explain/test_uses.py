@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from dms_relay.assignments import assignments
-from dms_relay.explain.report import way_document
+from dms_relay.explain.report import route_document
 from dms_relay.explain.views import view_now
 from dms_relay.merge import merge
 from dms_relay.model import Paths
@@ -51,7 +51,7 @@ def test_uses_are_what_postfix_finds(sandbox: Sandbox, relays: dict[str, Relay],
         known = {(use.nexthop, use.entry.login.username if use.entry else None) for use in assignments(found)}
         view = view_now(Postfix(sandbox.postfix_dir))
         for address, recipient in ((sender, RECIPIENTS[0]), (other, RECIPIENTS[2])):
-            way = way_document(view, None, "" if address == "<>" else address, recipient)
+            way = route_document(view, None, "" if address == "<>" else address, recipient)
             at = {(hop["nexthop"], hop["login"] and hop["login"]["username"]) for hop in way["hops"]}
             assert way["is_direct"] or at <= known
 
