@@ -1,4 +1,4 @@
-"""What is wrong with the inputs and with the machine: one module for each subject, and ``rules`` with every identifier.
+"""Finds what is wrong with the inputs and with Postfix: a module for each subject, and ``rules`` with every identifier.
 
 ``check`` runs them all. Writes nothing; no finding ever holds a password.
 """
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All that was found, errors first. ``version`` is Postfix's, ``""`` where it was not looked at.
+    """All findings, errors first. ``version`` is Postfix's, ``""`` where Postfix was not examined.
 
-    ``error`` says that the inputs cannot be used.
+    ``error`` is set if the inputs cannot be used.
     """
 
     findings: tuple[Finding, ...]
@@ -38,12 +38,12 @@ class Report:
     error: InputError | None = None
 
     def count(self, severity: str) -> int:
-        """Return how many findings are of a severity."""
+        """Return the number of findings of a severity."""
         return sum(finding.severity == severity for finding in self.findings)
 
 
 def check(paths: Paths, environ: Mapping[str, str]) -> Report:
-    """Look at the inputs, and where it can be, at the machine. Raises ``BusyError`` where the inputs are being edited."""
+    """Examine the inputs, and Postfix where possible. Raises ``BusyError`` where the inputs are being edited."""
     examined = examine(paths, environ)
     context = examined.context
     found = [*examined.findings, *check_secrets(secret_places(paths, environ, examined.inputs))]
@@ -60,6 +60,6 @@ def _findings(context: CheckContext) -> Iterator[Finding]:
 
 
 def _sorted(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """Sort by how much they count, then by where they stand; each once."""
+    """Sort by severity, then by origin; remove duplicates."""
     order = {severity: number for number, severity in enumerate(SEVERITIES)}
     return tuple(sorted(dict.fromkeys(findings), key=lambda f: (order[f.severity], f.origin, f.rule, f.text)))

@@ -1,7 +1,7 @@
-"""What the checks look at: the inputs, what follows from them, and the machine where there is one.
+"""What the checks examine: the inputs, what follows from them, and Postfix where there is one.
 
-Reads inputs, main.cf, master.cf, our tables and memory, and asks ``postconf``. Writes nothing. Raises ``BusyError`` where
-the inputs are being edited; whatever else stands in the way becomes a finding.
+Reads the inputs, main.cf, master.cf, the managed tables and the state file, and runs ``postconf``. Writes nothing. Raises
+``BusyError`` where the inputs are being edited; every other obstacle becomes a finding.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from dms_relay.assignments import assignments
 from dms_relay.checks.lookups import WAYS, other_ways
-from dms_relay.checks.rules import Finding, of_problem
+from dms_relay.checks.rules import Finding, from_problem
 from dms_relay.errors import InputError, MissingInputError, PostfixError, WriteError
 from dms_relay.mask import mask_parameter
 from dms_relay.merge import merge
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from dms_relay.model.configuration import Inputs, RelayConfig
     from dms_relay.plan import Plan
 
-#: What Postfix is asked: its version, what it takes for its own, and what decides whether certificates can be checked.
+#: The parameters that are read: Postfix's version, its own domains, and what verifies certificates.
 ASKED = (
     "mail_version",
     "myhostname",
@@ -57,14 +57,14 @@ ASKED = (
 )
 
 _NOT_LOOKED_AT = "machine-not-looked-at"
-_NO_POSTFIX = "Postfix itself was not looked at"
+_NO_POSTFIX = "Postfix itself was not examined"
 
 
 @dataclass(frozen=True, slots=True)
 class PostfixFindings:
-    """What Postfix has, and what ``apply`` would change. ``asked`` is what Postfix says of ``ASKED``, defaults and all.
+    """What Postfix has, and what ``apply`` would change. ``asked`` are the values of ``ASKED``, defaults included.
 
-    ``ways`` are entries of the operator's own tables that come before our routes (``lookups``).
+    ``ways`` are entries of the operator's own tables that Postfix looks up before the managed routes (``lookups``).
     """
 
     plan: Plan
@@ -73,7 +73,7 @@ class PostfixFindings:
 
     @property
     def after(self) -> dict[str, str]:
-        """Return our parameters as ``apply`` would leave them."""
+        """Return the managed parameters as ``apply`` would leave them."""
         changed = {change.name: change.new for change in self.plan.parameters}
         merged = {**self.plan.found.parameters, **changed}
         return {name: mask_parameter(name, value) for name, value in merged.items() if value is not None}
@@ -101,34 +101,34 @@ class CheckContext:
         return TRANSPORTS if self.config.transports else MAPS
 
     def parameter(self, name: str) -> str:
-        """Return a parameter that we do not set: the operator's own, or what Postfix has; ``""`` where neither is known."""
+        """Return a parameter that is not managed: the operator's own, or Postfix's value; ``""`` where neither is known."""
         if self.inputs.is_user_file_last and name in self.user_file:
             return self.user_file[name]
         return self.machine.asked.get(name, "") if self.machine else ""
 
     def after(self, name: str) -> str:
-        """Return one of our parameters as ``apply`` would leave it, as far as that is known; ``""`` where it is not set."""
+        """Return a managed parameter as ``apply`` would leave it, where that is known; ``""`` where it is not set."""
         return (self.machine.after if self.machine else self.wanted.parameters).get(name, "")
 
     @property
     def is_logging_in(self) -> bool:
-        """Return True if Postfix uses logins: not where the operator's own file says no."""
+        """Return True if Postfix uses logins: postfix-main.cf can turn them off."""
         own = self.config.user_parameters.get("smtp_sasl_auth_enable")
         return self.routing != MAPS or own is None or main_cf.is_yes(own.value)
 
     @property
     def has_default(self) -> bool:
-        """Return True if there is a relay for senders that are not named."""
+        """Return True if a relay serves every sender that no route names."""
         return any(use.sender == "" == use.recipient and use.nexthop for use in self.assignments)
 
     def is_of_file(self, use: Assignment) -> bool:
-        """Return True if a relay stands in relay.yaml."""
+        """Return True if a relay is defined in relay.yaml."""
         return any(relay.name == use.relay for relay in (self.inputs.file.relays if self.inputs.file else ()))
 
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """What there is to look at. ``context`` is ``None`` where the inputs cannot be used, with that as ``error``."""
+    """The result of reading. ``context`` is ``None`` where the inputs cannot be used; ``error`` then says why."""
 
     inputs: Inputs
     context: CheckContext | None
@@ -137,16 +137,16 @@ class Examined:
 
 
 def examine(paths: Paths, environ: Mapping[str, str]) -> Examined:
-    """Read all there is, with what reading, merging and planning themselves find."""
+    """Read the inputs and Postfix's configuration; problems of reading, merging and planning become findings."""
     inputs = read(paths, environ)
     try:
         config = merge(inputs)
     except InputError as error:
-        return Examined(inputs, None, tuple(map(of_problem, error.problems)), error)
-    found = list(map(of_problem, config.warnings))
+        return Examined(inputs, None, tuple(map(from_problem, error.problems)), error)
+    found = list(map(from_problem, config.warnings))
     wanted = render(config, paths)
     machine = _machine(paths, config, wanted, found)
-    # What is wrong with these files is nobody's business where RELAY_HOST is not set.
+    # Without RELAY_HOST these files are not inputs, so their problems are not reported.
     domains = inputs.domains or read_domains(paths, [])
     user_file = main_cf.values(read_text(paths.config_dir / USER_FILE, USER_FILE, []) or "")
     used = assignments(config) if config.enabled else ()
@@ -157,16 +157,16 @@ def examine(paths: Paths, environ: Mapping[str, str]) -> Examined:
 def _machine(
     paths: Paths, config: RelayConfig, wanted: PostfixConfig, findings: list[Finding]
 ) -> PostfixFindings | None:
-    """Look at the machine; where that cannot be, or what is there cannot be understood, a finding says so."""
+    """Examine Postfix; add a finding where it is missing, or where its configuration cannot be used."""
     try:
         changes = plan(wanted, find(paths))
-        findings.extend(map(of_problem, changes.warnings))
+        findings.extend(map(from_problem, changes.warnings))
         return _asked(Postfix(paths.postfix_dir), config, changes)
     except MissingInputError as error:
         problem = error.problems[0]
         findings.append(Finding(_NOT_LOOKED_AT, problem.origin, f"{_NO_POSTFIX}: it {problem.text}", problem.remedy))
     except InputError as error:
-        findings.extend(map(of_problem, error.problems))
+        findings.extend(map(from_problem, error.problems))
     except (PostfixError, WriteError) as error:
         findings.append(_unreadable(error, Origin(str(paths.postfix_dir))))
     return None
@@ -182,7 +182,7 @@ def _unreadable(error: PostfixError | WriteError, origin: Origin) -> Finding:
 
 
 def _asked(postfix: Postfix, config: RelayConfig, changes: Plan) -> PostfixFindings:
-    """Ask Postfix; of tables that ``apply`` is about to take out, nothing is asked."""
+    """Ask Postfix; lookup tables that ``apply`` would remove are left out."""
     asked = postfix.expanded(*ASKED)
     changing = {change.name for change in changes.parameters}
     tables = {name: asked.get(name, "") for name in WAYS if name not in changing}

@@ -1,4 +1,4 @@
-"""Ways that do not lead out: what Postfix would do with mail of the senders that the inputs name, after ``apply``.
+"""Mail that would not leave: what Postfix would do with mail of the senders that the inputs name, after ``apply``.
 
 Asks Postfix as ``dms-relay explain`` does. Silent where there is no master.cf.
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from dms_relay.explain.document import RouteDocument
     from dms_relay.explain.views import View
 
-#: Each takes a few processes of Postfix's, some 10 ms.
+#: Each sender costs a few Postfix processes, about 10 ms.
 SENDERS_MAX = 20
 _LEVEL = "smtp_tls_security_level"
 _RECIPIENT = "someone@recipient.invalid"
@@ -32,12 +32,12 @@ _ANYBODY = "someone@sender.invalid"
 
 
 def check_ways(context: CheckContext) -> Iterator[Finding]:
-    """Yield each reason for which mail stays in the queue or is returned, and each login that can travel without TLS."""
+    """Yield each reason why mail stays in the queue or is returned, and each login that can be sent without TLS."""
     if context.machine is None or not context.config.enabled or not context.paths.master_cf.exists():
         return
     try:
         ways = list(_ways(context))
-    except PostfixError:  # said elsewhere
+    except PostfixError:  # ``context`` reports it
         return
     failures: dict[str, str] = {}
     for sender, way in ways:
@@ -46,13 +46,16 @@ def check_ways(context: CheckContext) -> Iterator[Finding]:
     for failure, sender in failures.items():
         text = f"mail of {sender} would not leave: {failure}"
         yield Finding(
-            "mail-does-not-leave", Origin("main.cf"), text, f"mend it; dms-relay explain '{sender}' shows the way"
+            "mail-does-not-leave",
+            Origin("main.cf"),
+            text,
+            f"fix that; dms-relay explain '{sender}' shows the whole route",
         )
     yield from dict.fromkeys(finding for _, way in ways for finding in _cleartext(context, way))
 
 
 def _ways(context: CheckContext) -> Iterator[tuple[str, RouteDocument]]:
-    """Yield the way of each sender."""
+    """Yield each sender with the route of its mail."""
     view = _view(context)
     senders = dict.fromkeys(_address(use.sender) for use in context.assignments)
     for sender in list(senders)[:SENDERS_MAX]:
@@ -67,14 +70,14 @@ def _view(context: CheckContext) -> View:
 
 
 def _address(key: str) -> str:
-    """Return an address that a sender key stands for."""
+    """Return an address that a sender key matches."""
     if key in {"", NULL_SENDER}:
         return "" if key else _ANYBODY
     return f"someone{key}" if key.startswith("@") else key
 
 
 def _cleartext(context: CheckContext, way: RouteDocument) -> Iterator[Finding]:
-    """Find logins that the level does not protect; what relay.yaml and postfix-main.cf say is spoken of elsewhere."""
+    """Find logins that the level does not protect; merging and ``user_file`` report those of the inputs."""
     if context.routing != MAPS or _LEVEL in context.config.user_parameters:
         return
     for hop in way["hops"]:
@@ -82,5 +85,5 @@ def _cleartext(context: CheckContext, way: RouteDocument) -> Iterator[Finding]:
         if login and tls["level"] in CLEARTEXT_LEVELS:
             place = f"{tls['key']} in {tls['table']}" if tls["key"] else tls["parameter"]
             what = f"the login {login['username']} at {hop['nexthop']}"
-            text = f"{what} can travel without TLS: level {tls['level']} ({place})"
-            yield Finding("cleartext-login", Origin("main.cf"), text, "have it say encrypt, or take it away")
+            text = f"{what} can be sent without TLS: level {tls['level']} ({place})"
+            yield Finding("cleartext-login", Origin("main.cf"), text, "set it to encrypt, or remove it")

@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from dms_relay.checks.context import CheckContext
     from dms_relay.model import LoginEntry
 
-#: How many names a text shows at most; where there are more, the last of them are counted.
+#: The most names that a text shows; it counts the rest.
 _SHOWN = 3
-#: What looks like a comment behind a login.
+#: What looks like a comment after a login.
 _COMMENT = re.compile(r"\s#")
 
 
 def check_logins(context: CheckContext) -> Iterator[Finding]:
-    """Yield what is to be said of logins, as far as merging has not said it."""
+    """Yield the findings about logins that merging does not report."""
     yield from map(_comment, filter(_has_comment, context.inputs.logins or ()))
     if not context.is_logging_in:
         return
@@ -30,7 +30,7 @@ def check_logins(context: CheckContext) -> Iterator[Finding]:
     for use in context.assignments:
         if use.nexthop:
             at.setdefault(use.nexthop.casefold(), []).append(use)
-    # Whom the operator's own tables have a login for is not known here.
+    # The contents of the operator's own tables are not known here.
     if _has_login(context) and "smtp_sasl_password_maps" not in context.config.user_parameters:
         for found in at.values():
             yield from _without_login(context, found)
@@ -45,15 +45,15 @@ def _has_comment(entry: LoginEntry) -> bool:
 
 
 def _comment(entry: LoginEntry) -> Finding:
-    """Say that the file has no comments behind a login; the contract has passwords with any sign in them."""
-    text = "the password holds a blank and a #: what looks like a comment is part of it"
-    return Finding("comment-in-password", entry.origin, text, "write comments on lines of their own")
+    """Report that a comment cannot follow a login: a password may contain any character."""
+    text = "the password contains a space and a #: what looks like a comment is part of it"
+    return Finding("comment-in-password", entry.origin, text, "write comments on separate lines")
 
 
 def _without_login(context: CheckContext, assignments: list[Assignment]) -> Iterator[Finding]:
-    """Find senders without a login at a nexthop; ``<>`` apart, where the logins there belong to senders.
+    """Find senders without a login at a nexthop; ``<>`` separately, where the logins there are keyed by sender.
 
-    Recipients are left out, and so are MX hosts that relay.yaml names: a partner's server wants no login.
+    Recipients are left out, and so are MX hosts that relay.yaml names: a partner's server needs no login.
     """
     without = [
         use for use in assignments if not (use.entry or use.recipient or (_is_mx(use) and context.is_of_file(use)))
@@ -71,28 +71,28 @@ def _is_mx(use: Assignment) -> bool:
 
 
 def _null_sender(context: CheckContext, use: Assignment) -> Finding:
-    text = f"bounces (sender {NULL_SENDER}) go to {use.nexthop} without a login: the logins there belong to senders"
+    text = f"bounces (sender {NULL_SENDER}) go to {use.nexthop} without a login: its logins are keyed by sender"
     return Finding("null-sender-without-login", _origin(use), text, _remedy(context, use))
 
 
 def _origin(use: Assignment) -> Origin:
-    """Return the place of the route; whatever has a nexthop has one."""
+    """Return the origin of the route; whatever has a nexthop has one."""
     return use.origin or Origin("main.cf")
 
 
 def _remedy(context: CheckContext, use: Assignment) -> str:
     if context.is_of_file(use):
         return f"give relay {use.relay} a login in {RELAY_YAML}"
-    return f"write {use.nexthop} and its login into postfix-sasl-password.cf"
+    return f"add {use.nexthop} and its login to postfix-sasl-password.cf"
 
 
 def _who(assignments: list[Assignment]) -> str:
-    """Say whose mail it is; who is not named comes last."""
+    """Return whose mail it is."""
     return listed(use.sender or "every other sender" for use in assignments)
 
 
 def listed(names: Iterable[str]) -> str:
-    """Return the first names, and how many more there are."""
+    """Return the first names, and the number of the others."""
     found = list(dict.fromkeys(names))
     first, last = found[: _SHOWN - 1], found[_SHOWN - 1 :]
     if len(last) > 1:
@@ -101,25 +101,25 @@ def listed(names: Iterable[str]) -> str:
 
 
 def _has_login(context: CheckContext) -> bool:
-    """Return True if a login is set for anybody."""
+    """Return True if any login is set."""
     services = context.config.transports.services if context.config.transports else ()
     return bool(context.config.logins) or any(service.logins or service.sender_logins for service in services)
 
 
 def _hidden(entry: LoginEntry, assignments: list[Assignment]) -> Iterator[Finding]:
-    """Find a login of the environment (it has no line) at a nexthop for whose host alone the file has another."""
+    """Find a login of the environment (it has no line) that a login of the file for the host alone overrides."""
     others = [use.entry for use in assignments if use.entry and use.entry != entry and "@" not in use.entry.key]
     if others and not entry.origin.line:
         text = f"this login for {entry.key} is not used: Postfix finds {others[0].key} ({others[0].origin}) first"
-        yield Finding("env-login-overridden", entry.origin, text, "keep one of the two")
+        yield Finding("env-login-overridden", entry.origin, text, "keep only one of them")
 
 
 def _mx_lookup(context: CheckContext, assignments: list[Assignment]) -> Iterator[Finding]:
-    """Find a nexthop without brackets that is offered a login; relay.yaml says ``mx`` where it means that."""
+    """Find a nexthop without brackets that is offered a login; in relay.yaml ``mx`` permits that."""
     use = next((use for use in assignments if use.entry and not context.is_of_file(use)), None)
     if use and _is_mx(use):
         host, colon, port = use.nexthop.partition(":")
-        text = f"{use.nexthop} has no brackets, so whatever hosts its MX records name are offered the login"
+        text = f"{use.nexthop} has no brackets, so the login is offered to every host that its MX records name"
         is_key = use.entry and use.entry.key.casefold() == use.nexthop.casefold() and use.entry.origin.line
-        remedy = f"write [{host}]{colon}{port}{', as the key of its login as well' if is_key else ''}"
+        remedy = f"write [{host}]{colon}{port}{', also as the key of its login' if is_key else ''}"
         yield Finding("mx-lookup-with-login", _origin(use), text, remedy)

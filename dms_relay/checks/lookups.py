@@ -1,6 +1,6 @@
-"""What lookup tables of the operator's own say of the mail that our routes are for, where mail finds its way by maps.
+"""Entries of the operator's own lookup tables for mail that a managed route is for, with ``RELAY_ROUTING=maps``.
 
-Asks ``postmap``, once for each table. Known limits: tables of patterns, and those that ask a server, are not looked into.
+Runs ``postmap``, once for each table. Known limits: tables of patterns, and those that ask a server, are not searched.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from dms_relay.model.configuration import RelayConfig
     from dms_relay.postfix.programs import Postfix
 
-#: Tables whose keys are compared as they are (DATABASE_README, "Types of lookup tables").
+#: Table types with literal keys (DATABASE_README, "Types of lookup tables").
 _TYPES = ("texthash:", "hash:", "btree:", "cdb:", "lmdb:", "inline:")
-#: One table of a list: a name in braces may hold blanks and commas.
+#: One table of a list: a name in braces may contain spaces and commas.
 _TABLE = re.compile(r"[a-z]+:(?:\{[^}]*\}|[^\s,{}]+)")
 #: The parameters that come before a relay by sender (trivial-rewrite(8)), and the key of all recipients (transport(5)).
 RECIPIENTS, SENDERS = WAYS = ("transport_maps", "sender_dependent_default_transport_maps")
@@ -28,7 +28,7 @@ EVERYBODY = "*"
 
 
 def other_ways(postfix: Postfix, config: RelayConfig, tables: dict[str, str]) -> dict[str, dict[str, str]]:
-    """Give, for each of ``WAYS``, the entries that name a nexthop of their own; ``tables`` are what main.cf names there."""
+    """Return the entries of each of ``WAYS`` that name their own nexthop; ``tables`` are its values in main.cf."""
     keys = {RECIPIENTS: [EVERYBODY], SENDERS: [key for route in config.routes for key in sender_keys(route.key)]}
     return {
         name: {
@@ -39,10 +39,10 @@ def other_ways(postfix: Postfix, config: RelayConfig, tables: dict[str, str]) ->
 
 
 def _entries(postfix: Postfix, value: str, keys: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Yield what the tables say, the first one last, so that it counts."""
+    """Yield the entries of all tables, those of the first table last, so that they win."""
     wanted = list(dict.fromkeys(keys))
     for table in reversed(_TABLE.findall(value)):
         if wanted and table.startswith(_TYPES):
-            # One that cannot be read defers all mail; Postfix's own log says so.
+            # A table that cannot be read defers all mail; Postfix's own log says so.
             with suppress(PostfixError):
                 yield from postfix.lookup(table, wanted).items()

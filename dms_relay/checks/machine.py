@@ -1,9 +1,9 @@
-"""The machine: what Postfix has beside what the inputs say, and what it can do.
+"""Postfix: how its configuration differs from the inputs, and what it is able to do.
 
-Looks whether Cyrus SASL's mechanisms and the file of authorities are there; all else has been read before.
+Tests whether Cyrus SASL's mechanisms and the file of authorities exist; ``context`` has read everything else.
 
-Known limits: the memory of the last ``apply`` holds no table's text, so of a table that was changed by hand it is only known
-that ``apply`` is due; nor does it hold what a service of ours overrides.
+Known limits: the state file holds no table's text, so a table that was changed by hand shows only as ``apply-due``; nor does
+it hold what a managed service overrides.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ if TYPE_CHECKING:
     from dms_relay.plan import ParameterChange, TableChange
 
 MAIN_CF = Origin("main.cf")
-#: Where Cyrus SASL keeps its mechanisms: Debian and its kin, Alpine and Arch, Red Hat and its kin, a build of one's own.
+#: Where Cyrus SASL keeps its mechanisms: Debian, Alpine and Arch, Red Hat, a local build.
 SASL_DIRECTORIES = ("/usr/lib/*/sasl2", "/usr/lib/sasl2", "/usr/lib64/sasl2", "/usr/local/lib/sasl2")
-#: The mechanisms that relays ask for; one of them will do.
+#: The mechanisms that relays ask for; one of them is enough.
 _MECHANISMS = ("libplain.so*", "liblogin.so*")
-#: What a relay of its own needs: ``inline:`` tables (RELEASE_NOTES-3.0), smtp_tls_wrappermode (postconf(5)).
+#: What a transport for each relay needs: ``inline:`` tables (RELEASE_NOTES-3.0), smtp_tls_wrappermode (postconf(5)).
 _TRANSPORTS_SINCE = (3, 0)
 #: Several nexthops in one route (RELEASE_NOTES-3.5).
 _LISTS_SINCE = (3, 5)
-#: How many tables, services or parameters a text names.
+#: The most tables, services or parameters that a text names.
 _SHOWN = 4
 
 
 def check_machine(context: CheckContext, sasl_directories: Iterable[str] = SASL_DIRECTORIES) -> Iterator[Finding]:
-    """Yield what is to be said of the machine."""
+    """Yield the findings about Postfix."""
     if machine := context.machine:
         yield from _changes(machine)
         if context.config.enabled:
@@ -53,7 +53,7 @@ def check_machine(context: CheckContext, sasl_directories: Iterable[str] = SASL_
 
 
 def _changes(machine: PostfixFindings) -> Iterator[Finding]:
-    """Yield what somebody else changed, one by one; and once that ``apply`` is due, where there is more."""
+    """Yield each change that somebody else made; and once that ``apply`` is due, where there is more."""
     changes, state = machine.plan, machine.plan.found.state
     behind = [c for c in changes.parameters if not c.put_back and _is_changed(c, machine)]
     for change in behind:
@@ -65,21 +65,21 @@ def _changes(machine: PostfixFindings) -> Iterator[Finding]:
     names += [change.name for change in changes.parameters if change not in behind]
     if names:
         more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-        text = f"Postfix is not configured as the inputs say: {', '.join(names[:_SHOWN])}{more} would change"
-        yield Finding("apply-due", MAIN_CF, text, "dms-relay apply")
+        text = f"Postfix's configuration differs from the inputs: {', '.join(names[:_SHOWN])}{more} would change"
+        yield Finding("apply-due", MAIN_CF, text, "run dms-relay apply")
 
 
 def _is_changed(change: ParameterChange, machine: PostfixFindings) -> bool:
-    """Return True if what stands in main.cf is nothing that we gave it."""
+    """Return True if ``apply`` never set the value that main.cf has."""
     given = machine.plan.found.state.parameters.get(change.name)
     return given is not None and change.old not in given.values
 
 
 def _changed(change: ParameterChange, values: tuple[str, ...]) -> tuple[str, str]:
-    now = "is gone" if change.old is None else f"is {mask_parameter(change.name, change.old) or 'empty'}"
+    now = "is not set" if change.old is None else f"is {mask_parameter(change.name, change.old) or 'empty'}"
     was = mask_parameter(change.name, values[-1]) if values else ""
-    text = f"somebody else changed {change.name}: it {now}, and apply had set it to {was or 'nothing'}"
-    return text, "dms-relay apply sets it again; to keep it, write it into postfix-main.cf"
+    text = f"{change.name} was changed since the last apply: it {now}, and apply had set it to {was or 'nothing'}"
+    return text, "run dms-relay apply to set it again; to keep the new value, write it into postfix-main.cf"
 
 
 def _has_other_rights(table: TableChange) -> bool:
@@ -94,33 +94,38 @@ def _has_other_content(table: TableChange) -> bool:
 def _table(table: TableChange) -> Finding:
     old = table.old
     mode = f"mode {old.mode:04o}, owner {old.uid}:{old.gid}" if old else ""
-    return Finding("table-changed", Origin(table.name), f"somebody else gave it {mode}", "dms-relay apply")
+    return Finding(
+        "table-changed",
+        Origin(table.name),
+        f"it was changed since the last apply: it has {mode}",
+        "run dms-relay apply",
+    )
 
 
 # Where mail goes.
 
 
 def _other_ways(context: CheckContext) -> Iterator[Finding]:
-    """Find what takes mail away from our routes, where these are maps: services of our own stand before all of it."""
+    """Find what overrides the managed routes, with ``RELAY_ROUTING=maps`` only: transports come before all of it."""
     if context.routing != MAPS:
         return
     transport = context.after("default_transport")
     if transport.partition(":")[2]:
         text = f"default_transport = {transport} names a nexthop, so relayhost and relays by sender have no effect"
-        yield Finding("routes-not-used", MAIN_CF, text, "take default_transport out of main.cf")
+        yield Finding("routes-not-used", MAIN_CF, text, "remove default_transport from main.cf")
     yield from _tables(context, context.machine.ways if context.machine else {})
     relayhost = context.after("relayhost")
     if relayhost and not context.inputs.default and "relayhost" not in context.inputs.user_parameters:
         for domain in context.config.opted_out:
             text = f"the opt-out of @{domain.name} has no effect: its mail goes to relayhost = {relayhost} of main.cf"
-            yield Finding("opt-out-without-effect", domain.origin, text, "empty relayhost in main.cf")
-        text = f"mail of senders without a relay goes to relayhost = {relayhost}, which none of the inputs names"
-        yield Finding("foreign-relayhost", MAIN_CF, text, "set DEFAULT_RELAY_HOST, or empty relayhost in main.cf")
+            yield Finding("opt-out-without-effect", domain.origin, text, "clear relayhost in main.cf")
+        text = f"mail of senders without a relay goes to relayhost = {relayhost}, which no input sets"
+        yield Finding("foreign-relayhost", MAIN_CF, text, "set DEFAULT_RELAY_HOST, or clear relayhost in main.cf")
 
 
 def _tables(context: CheckContext, ways: dict[str, dict[str, str]]) -> Iterator[Finding]:
-    """Find entries of the operator's own tables that come before our routes."""
-    remedy = "take that entry out of its table, or the route away"
+    """Find entries of the operator's own tables that override the managed routes."""
+    remedy = "remove that entry from its table, or remove the route"
     for key, value in ways.get(RECIPIENTS, {}).items():
         text = f"{RECIPIENTS} sends all mail to {value} ({key}), so relayhost and relays by sender have no effect"
         yield Finding("routes-not-used", MAIN_CF, text, remedy)
@@ -135,7 +140,7 @@ def _tables(context: CheckContext, ways: dict[str, dict[str, str]]) -> Iterator[
 
 
 def _authorities(context: CheckContext, machine: PostfixFindings) -> Iterator[Finding]:
-    """Find a level that asks authorities where none is known (TLS_README); relays of their own have theirs."""
+    """Find a level that verifies certificates without an authority (TLS_README); with transports each relay has its own."""
     level = context.after("smtp_tls_security_level")
     if (
         context.routing != MAPS
@@ -146,20 +151,22 @@ def _authorities(context: CheckContext, machine: PostfixFindings) -> Iterator[Fi
     file, anchor = (machine.asked.get(name, "") for name in ("smtp_tls_CAfile", "smtp_tls_trust_anchor_file"))
     if anchor or machine.asked.get("smtp_tls_CApath") or (file and Path(file).is_file()):
         return
-    missing = f"smtp_tls_CAfile = {file} is not there" if file else "neither smtp_tls_CAfile nor smtp_tls_CApath is set"
-    text = f"smtp_tls_security_level = {level} asks authorities, and none is known: {missing}"
+    missing = (
+        f"smtp_tls_CAfile = {file} does not exist" if file else "neither smtp_tls_CAfile nor smtp_tls_CApath is set"
+    )
+    text = f"smtp_tls_security_level = {level} verifies certificates, but no certificate authority is configured: {missing}"
     remedy = "install ca-certificates, and set smtp_tls_CAfile = /etc/ssl/certs/ca-certificates.crt"
     yield Finding("no-authorities", MAIN_CF, text, remedy)
 
 
 def _version(context: CheckContext, machine: PostfixFindings) -> Iterator[Finding]:
-    """Find features that are newer than Postfix is."""
+    """Find features that this Postfix is too old for."""
     shown = machine.asked.get("mail_version", "")
     if not (match := re.match(r"(\d+)\.(\d+)", shown)):
         return
     version = (int(match[1]), int(match[2]))
     if version < _TRANSPORTS_SINCE and context.routing != MAPS:
-        yield _too_old(shown, Origin("main.cf"), "relays with a transport of their own", _TRANSPORTS_SINCE)
+        yield _too_old(shown, Origin("main.cf"), "a transport for each relay", _TRANSPORTS_SINCE)
     if version < _LISTS_SINCE:
         for text, origin in _lists(context):
             yield _too_old(shown, origin, f"several nexthops in one route ({text})", _LISTS_SINCE)
@@ -167,7 +174,7 @@ def _version(context: CheckContext, machine: PostfixFindings) -> Iterator[Findin
 
 def _too_old(shown: str, origin: Origin, what: str, since: tuple[int, int]) -> Finding:
     text = f"Postfix {shown} is too old for {what}"
-    return Finding("postfix-too-old", origin, text, f"have Postfix {since[0]}.{since[1]} or later")
+    return Finding("postfix-too-old", origin, text, f"upgrade to Postfix {since[0]}.{since[1]} or later")
 
 
 def _lists(context: CheckContext) -> Iterator[tuple[str, Origin]]:
@@ -182,14 +189,17 @@ def _lists(context: CheckContext) -> Iterator[tuple[str, Origin]]:
 
 
 def _mechanisms(context: CheckContext, machine: PostfixFindings, directories: Iterable[str]) -> Iterator[Finding]:
-    """Find a login in use where Cyrus SASL has neither PLAIN nor LOGIN; silent where its directory is not found."""
+    """Find a login that Cyrus SASL has no mechanism for; silent where its directory is not found."""
     entry = next((use.entry for use in context.assignments if use.entry), None)
     if entry is None or not context.is_logging_in or machine.asked.get("smtp_sasl_type", "cyrus") != "cyrus":
         return
     root = Path("/")
     found = [path for pattern in directories for path in root.glob(pattern.lstrip("/")) if path.is_dir()]
     if found and not any(next(path.glob(name), None) for path in found for name in _MECHANISMS):
-        text = f"a login is set, and {found[0]} has neither PLAIN nor LOGIN: no relay would let Postfix in"
+        text = f"a login is set, but {found[0]} has neither PLAIN nor LOGIN, so Postfix cannot log in"
         yield Finding(
-            "sasl-mechanisms-missing", entry.origin, text, "install libsasl2-modules (or your system's name for it)"
+            "sasl-mechanisms-missing",
+            entry.origin,
+            text,
+            "install libsasl2-modules (on other systems the package has another name)",
         )

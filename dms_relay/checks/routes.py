@@ -1,4 +1,4 @@
-"""Routes: opt-outs under a global demand for TLS, default relays, and the domains that this server manages. Pure."""
+"""Routes: opt-outs where main.cf demands TLS, default relays, and the domains that this server manages. Pure."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 #: Parameters of main.cf that name domains or hosts of this server.
 _OWN_NAMES = ("mydestination", "relay_domains", "virtual_alias_domains", "virtual_mailbox_domains", "myhostname")
 _OWN_ORIGINS = ("mydomain", "myorigin")
-#: Domains for which the nearest managed one is looked for: of 3,000, that takes 12 ms each.
+#: The most domains for which the nearest managed one is searched: among 3,000, that takes 12 ms each.
 _NEAR_MAX = 20
 _ROUTES = "sender_dependent_relayhost_maps"
 
 
 def check_routes(context: CheckContext) -> Iterator[Finding]:
-    """Yield what is to be said of routes, as far as merging has not said it."""
+    """Yield the findings about routes that merging does not report."""
     if context.config.enabled:
         yield from map(_without_effect, _useless(context))
         yield from _opt_outs(context)
@@ -37,7 +37,7 @@ def check_routes(context: CheckContext) -> Iterator[Finding]:
 
 
 def is_contradicted(context: CheckContext, finding: Finding) -> bool:
-    """Return True if merging, which sees less, said what is not so, or what is said here with more."""
+    """Return True if a finding of merging is wrong, or if this package reports it in more detail: merging sees less."""
     match finding.rule:
         case "implicit-tls-port":
             return is_yes(context.parameter("smtp_tls_wrappermode"))
@@ -52,7 +52,7 @@ def is_contradicted(context: CheckContext, finding: Finding) -> bool:
 
 
 def _useless(context: CheckContext) -> Iterator[Domain]:
-    """Yield each opt-out of a domain that ``RELAY_HOST``, from which it opts out, does not serve anyway."""
+    """Yield each opt-out from ``RELAY_HOST`` of a domain that ``RELAY_HOST`` does not serve."""
     if not context.inputs.relay or context.has_default or context.after("relayhost") or not context.inputs.domains:
         return
     served = {domain.name.casefold() for domain in context.inputs.domains}
@@ -62,8 +62,8 @@ def _useless(context: CheckContext) -> Iterator[Domain]:
 
 
 def _without_effect(domain: Domain) -> Finding:
-    text = f"the opt-out of @{domain.name} has no effect: RELAY_HOST serves managed domains, and this is none"
-    return Finding("opt-out-without-effect", domain.origin, text, "take the line away, or look at the spelling")
+    text = f"the opt-out of @{domain.name} has no effect: RELAY_HOST serves managed domains, and this is not one"
+    return Finding("opt-out-without-effect", domain.origin, text, "remove the line, or check the spelling")
 
 
 def _opt_outs(context: CheckContext) -> Iterator[Finding]:
@@ -74,9 +74,9 @@ def _opt_outs(context: CheckContext) -> Iterator[Finding]:
     useless = {domain.origin for domain in _useless(context)}
     remedy = "set smtp_tls_security_level = may in main.cf: each relay keeps its own level"
     if context.routing == MAPS:
-        remedy = "set RELAY_ROUTING=transports, where each relay has a level of its own"
+        remedy = "set RELAY_ROUTING=transports, which gives each relay its own level"
     for key, origin in _direct(context):
-        text = f"mail of {key} goes directly, and smtp_tls_security_level = {level} keeps it from servers without TLS"
+        text = f"mail of {key} goes directly, and smtp_tls_security_level = {level} excludes servers without TLS"
         if origin not in useless:
             yield Finding("opt-out-needs-tls", origin, text, remedy)
 
@@ -96,19 +96,19 @@ def _two_defaults(context: CheckContext) -> Iterator[Finding]:
     if not inputs.relay or not inputs.domains or _ROUTES in inputs.user_parameters:
         return
     if all(use.origin != inputs.relay[1] for use in context.assignments):
-        text = "RELAY_HOST relays nothing now: every managed domain has a relay or an opt-out of its own"
-        yield Finding("relay-host-unused", inputs.relay[1], text, "take it away, unless more domains are to come")
+        text = "RELAY_HOST is not used: every managed domain has its own relay or opt-out"
+        yield Finding("relay-host-unused", inputs.relay[1], text, "remove it, unless you plan to add domains")
     elif inputs.default and "relayhost" not in inputs.user_parameters and not (file and file.default):
         ways = f"managed domains go to {inputs.relay[0].text}, all other senders to {inputs.default[0].text}"
         text = f"DEFAULT_RELAY_HOST is set as well: {ways}"
-        yield Finding("two-default-relays", inputs.relay[1], text, "keep one of the two, unless that is meant")
+        yield Finding("two-default-relays", inputs.relay[1], text, "keep only one of them, unless you want both")
 
 
 # Domains.
 
 
 def _not_managed(context: CheckContext) -> Iterator[Finding]:
-    """Find routes of domains that nobody manages; silent where it is not known whom this server manages."""
+    """Find routes of domains that this server does not manage; silent where the managed domains are not known."""
     if not context.domains or (own := _own_names(context)) is None:
         return
     managed = {domain.name.casefold() for domain in context.domains} | own
@@ -116,23 +116,23 @@ def _not_managed(context: CheckContext) -> Iterator[Finding]:
     routed: dict[str, Origin] = {}
     for key, origin in _routed(context):
         routed.setdefault(key.casefold().rpartition("@")[2], origin)
-    # A subdomain of a managed domain, or the domain above one, is hardly a slip.
+    # A subdomain or a parent of a managed domain is hardly a typing error.
     odd = [name for name in routed if name not in above and managed.isdisjoint(_with_parents(name))]
     for number, domain in enumerate(odd):
         near = nearest_name(domain, managed) if number < _NEAR_MAX else None
-        remedy = f"write {near}, if that is meant" if near else "look at the spelling, and at postfix-accounts.cf"
-        text = f"{domain} is no domain that this server manages"
+        remedy = f"write {near}, if you mean that" if near else "check the spelling, and postfix-accounts.cf"
+        text = f"this server does not manage the domain {domain}"
         yield Finding("relay-domain-not-managed", routed[domain], text, remedy)
 
 
 def _with_parents(name: str) -> list[str]:
-    """Return a domain and those above it, the top-level domain left out where there is more."""
+    """Return a domain and its parents, without the top-level domain unless it is alone."""
     labels = name.split(".")
     return [".".join(labels[at:]) for at in range(max(len(labels) - 1, 1))]
 
 
 def _own_names(context: CheckContext) -> set[str] | None:
-    """Return the names that main.cf has for this server; ``None`` where a lookup table may have more."""
+    """Return the names of this server in main.cf; ``None`` where a lookup table may hold more."""
     asked = context.machine.asked if context.machine else {}
     words = [word for name in (*_OWN_NAMES, *_OWN_ORIGINS) for word in re.split(r"[,\s]+", asked.get(name, "")) if word]
     vhost = str(context.paths.vhost)
@@ -142,7 +142,7 @@ def _own_names(context: CheckContext) -> set[str] | None:
 
 
 def _routed(context: CheckContext) -> Iterator[tuple[str, Origin]]:
-    """Yield each sender key that an operator wrote down with a relay."""
+    """Yield each sender key for which the operator wrote a relay."""
     relay = context.inputs.relay
     own = relay[1] if relay else None
     if transports := context.config.transports:
@@ -154,7 +154,7 @@ def _routed(context: CheckContext) -> Iterator[tuple[str, Origin]]:
 
 
 def _not_relayed(context: CheckContext) -> Iterator[Finding]:
-    """Find managed domains without a relay where others have one: not where a default takes them, nor what is opted out."""
+    """Find managed domains without a relay or an opt-out, where others have a relay and no default serves the rest."""
     named = {key.casefold().rpartition("@")[2] for key, _ in _routed(context)}
     is_elsewhere = context.has_default or context.inputs.relay or context.after("relayhost")
     if is_elsewhere or not named or _ROUTES in context.inputs.user_parameters:
@@ -163,5 +163,5 @@ def _not_relayed(context: CheckContext) -> Iterator[Finding]:
     named.update(domain.name.casefold() for domain in relaymap.opt_outs)
     named.update(key.casefold().rpartition("@")[2] for key, _ in _direct(context))
     if left := [domain for domain in context.domains if domain.name.casefold() not in named]:
-        text = f"no relay is set for {listed(domain.name for domain in left)}: that mail goes directly"
-        yield Finding("managed-domain-not-relayed", left[0].origin, text, "set a relay for it, unless that is meant")
+        text = f"no relay is set for {listed(domain.name for domain in left)}, so their mail goes directly"
+        yield Finding("managed-domain-not-relayed", left[0].origin, text, "set a relay, unless you want that")

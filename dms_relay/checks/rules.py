@@ -1,4 +1,4 @@
-"""Every rule of ``dms-relay check``: its identifier, how much it counts, and what it means. Pure.
+"""Every rule of ``dms-relay check``: its identifier, its severity, and its meaning. Pure.
 
 An identifier never changes its meaning. ``docs/checks.md`` has them one by one, and a test holds the two together.
 """
@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from dms_relay.model import Origin, Problem
 
-#: Mail does not leave, or a login cannot work or leaks; something works otherwise than it seems meant; worth knowing.
+#: Mail does not leave, or a login cannot work or leaks; something may not work as intended; worth knowing.
 ERROR, WARNING, NOTE = SEVERITIES = ("error", "warning", "note")
 
 
 class Rule(NamedTuple):
-    """How much a finding counts, and what it means."""
+    """The severity of a finding, and its meaning."""
 
     severity: str
     meaning: str
@@ -24,62 +24,62 @@ class Rule(NamedTuple):
 
 RULES = {
     # Inputs.
-    "wrong-input": Rule(ERROR, "an input cannot be used, so nothing is changed until it is mended"),
-    "doubtful-input": Rule(WARNING, "a line or a value is read otherwise than it may be meant"),
-    "unknown-setting": Rule(WARNING, "a variable looks like one of ours and is none"),
-    "setting-without-effect": Rule(WARNING, "a variable has no effect beside the others"),
-    "given-twice": Rule(WARNING, "the same is said twice, and one of the two is dropped"),
-    "two-spellings": Rule(WARNING, "a domain is written in two ways that mean the same"),
+    "wrong-input": Rule(ERROR, "an input cannot be used, so nothing is applied until it is fixed"),
+    "doubtful-input": Rule(WARNING, "a line or a value is read in a way that may not be meant"),
+    "unknown-setting": Rule(WARNING, "a variable looks like a setting, but is not one"),
+    "setting-without-effect": Rule(WARNING, "a variable has no effect with the other settings as they are"),
+    "given-twice": Rule(WARNING, "a key or a setting is given twice, and one of the two is dropped"),
+    "two-spellings": Rule(WARNING, "a domain is written in two spellings that mean the same"),
     # Logins.
-    "no-login": Rule(WARNING, "relays are used without any login"),
-    "half-a-login": Rule(WARNING, "a user name without a password, or the other way round"),
-    "login-without-relay": Rule(WARNING, "a login that no relay will ever be offered"),
+    "no-login": Rule(WARNING, "relays are used without a login"),
+    "half-a-login": Rule(WARNING, "a user name without a password, or a password without a user name"),
+    "login-without-relay": Rule(WARNING, "a login is never offered to a relay"),
     "relay-without-login": Rule(WARNING, "mail goes to a relay without a login, while others have one"),
-    "null-sender-without-login": Rule(WARNING, "bounces go to a relay whose logins belong to senders"),
-    "env-login-overridden": Rule(WARNING, "a login of the environment that a file overrides"),
-    "comment-in-password": Rule(NOTE, "what looks like a comment behind a login is part of its password"),
-    "login-for-strangers": Rule(ERROR, "a login is offered to servers that are no relay of yours"),
-    "login-at-other-relay": Rule(WARNING, "a login is offered to another relay than its own as well"),
-    "cleartext-login": Rule(ERROR, "a login can travel without TLS"),
+    "null-sender-without-login": Rule(WARNING, "bounces go to a relay whose logins are keyed by sender"),
+    "env-login-overridden": Rule(WARNING, "a file overrides a login of the environment"),
+    "comment-in-password": Rule(NOTE, "text that looks like a comment after a login is part of its password"),
+    "login-for-strangers": Rule(ERROR, "a login is offered to servers that are not your relays"),
+    "login-at-other-relay": Rule(WARNING, "a login is also offered to a relay that it does not belong to"),
+    "cleartext-login": Rule(ERROR, "a login can be sent without TLS"),
     # Routes.
-    "implicit-tls-port": Rule(ERROR, "a relay on port 465, which RELAY_ROUTING=maps cannot speak to"),
-    "mx-lookup-with-login": Rule(WARNING, "whatever hosts the DNS names for a relay are offered its login"),
-    "opt-out-without-effect": Rule(WARNING, "an opt-out that changes nothing"),
-    "opt-out-needs-tls": Rule(WARNING, "a sender that goes directly reaches servers with TLS only"),
+    "implicit-tls-port": Rule(ERROR, "a relay on port 465 does not work with RELAY_ROUTING=maps"),
+    "mx-lookup-with-login": Rule(WARNING, "a login is offered to every MX host that the DNS names for a relay"),
+    "opt-out-without-effect": Rule(WARNING, "an opt-out has no effect"),
+    "opt-out-needs-tls": Rule(WARNING, "mail that goes directly reaches only servers with TLS"),
     "two-default-relays": Rule(NOTE, "DEFAULT_RELAY_HOST and RELAY_HOST are both set"),
-    "relay-host-unused": Rule(NOTE, "every managed domain has a relay or an opt-out of its own"),
-    "no-managed-domain": Rule(WARNING, "RELAY_HOST serves managed domains, and there is none"),
+    "relay-host-unused": Rule(NOTE, "RELAY_HOST is not used: every managed domain has its own relay or opt-out"),
+    "no-managed-domain": Rule(WARNING, "RELAY_HOST serves managed domains, but there are none"),
     "relay-domain-not-managed": Rule(NOTE, "a relay is set for a domain that this server does not manage"),
     "managed-domain-not-relayed": Rule(NOTE, "a managed domain has no relay, while others have one"),
-    "unused-relay": Rule(WARNING, "nobody uses a relay of relay.yaml"),
-    "recipient-is-local": Rule(ERROR, "mail that is to arrive at this server would leave it"),
+    "unused-relay": Rule(WARNING, "a relay of relay.yaml is not used"),
+    "recipient-is-local": Rule(ERROR, "a recipient route names a domain of this server"),
     # Secrets.
-    "secret-readable": Rule(WARNING, "other users may read a file that holds a password"),
-    "secret-in-environment": Rule(NOTE, "a password stands in the environment, rather than in a file"),
-    "login-in-main-cf": Rule(WARNING, "a login would stand in a main.cf that everybody may read"),
+    "secret-readable": Rule(WARNING, "other users can read a file that holds a password"),
+    "secret-in-environment": Rule(NOTE, "a password is in the environment, not in a file"),
+    "login-in-main-cf": Rule(WARNING, "a login would be written to a main.cf that every user can read"),
     # postfix-main.cf.
-    "user-file-conflict": Rule(ERROR, "a line of postfix-main.cf would send mail past the relays"),
-    "user-file-undoes": Rule(WARNING, "a line of postfix-main.cf takes away what the other inputs ask for"),
+    "user-file-conflict": Rule(ERROR, "a line of postfix-main.cf would route mail past the relays"),
+    "user-file-undoes": Rule(WARNING, "a line of postfix-main.cf overrides other inputs"),
     # The machine.
-    "machine-not-looked-at": Rule(NOTE, "there is no Postfix here, so the inputs alone were looked at"),
-    "machine-unreadable": Rule(ERROR, "what lies in Postfix's directory cannot be understood, so apply would fail"),
-    "apply-due": Rule(WARNING, "Postfix is not configured as the inputs say"),
-    "parameter-changed": Rule(WARNING, "somebody changed a parameter of ours since the last apply"),
-    "parameter-left": Rule(WARNING, "somebody changed a parameter that is to go back to what it was before us"),
-    "table-changed": Rule(WARNING, "somebody changed mode or owner of a table of ours since the last apply"),
-    "routes-not-used": Rule(WARNING, "a parameter of main.cf sends mail past the relays"),
-    "foreign-relayhost": Rule(NOTE, "mail that has no relay goes to a relayhost that main.cf had before us"),
-    "mail-does-not-leave": Rule(ERROR, "mail of a sender would stay in the queue, or be returned"),
-    "service-name-taken": Rule(ERROR, "a service of master.cf has the name of one of ours"),
-    "postfix-too-old": Rule(ERROR, "Postfix is older than a feature in use"),
-    "sasl-mechanisms-missing": Rule(ERROR, "Postfix has no way to log in: libsasl2-modules is missing"),
-    "no-authorities": Rule(ERROR, "certificates are to be checked, and no authority is known"),
+    "machine-not-looked-at": Rule(NOTE, "Postfix could not be examined, so only the inputs were"),
+    "machine-unreadable": Rule(ERROR, "Postfix's configuration cannot be used, so apply would fail"),
+    "apply-due": Rule(WARNING, "Postfix's configuration differs from the inputs"),
+    "parameter-changed": Rule(WARNING, "a managed parameter was changed since the last apply"),
+    "parameter-left": Rule(WARNING, "a parameter is not restored, because it was changed since the last apply"),
+    "table-changed": Rule(WARNING, "mode or owner of a managed table was changed since the last apply"),
+    "routes-not-used": Rule(WARNING, "a parameter of main.cf routes mail past the relays"),
+    "foreign-relayhost": Rule(NOTE, "mail without a relay goes to a relayhost that no input sets"),
+    "mail-does-not-leave": Rule(ERROR, "mail of a sender would stay in the queue or be returned"),
+    "service-name-taken": Rule(ERROR, "a service of master.cf has the name of a managed service"),
+    "postfix-too-old": Rule(ERROR, "Postfix is too old for a feature that is used"),
+    "sasl-mechanisms-missing": Rule(ERROR, "Postfix cannot log in: libsasl2-modules is missing"),
+    "no-authorities": Rule(ERROR, "certificates must be verified, but no certificate authority is configured"),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What was found: the rule, the place, what is wrong, and what to do. Never holds a secret."""
+    """One finding: the rule, the origin, what is wrong, and what to do. Never holds a secret."""
 
     rule: str
     origin: Origin
@@ -88,11 +88,11 @@ class Finding:
 
     @property
     def severity(self) -> str:
-        """How much it counts."""
+        """The severity of its rule."""
         return RULES[self.rule].severity
 
 
-def of_problem(problem: Problem) -> Finding:
-    """Make a finding of what reading, merging or planning found."""
+def from_problem(problem: Problem) -> Finding:
+    """Return a problem of reading, merging or planning as a finding."""
     rule = problem.rule or ("wrong-input" if problem.is_error else "doubtful-input")
     return Finding(rule, problem.origin, problem.text, problem.remedy)

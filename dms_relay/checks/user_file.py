@@ -1,8 +1,8 @@
-"""``postfix-main.cf``: what it takes away from the other inputs, where mail finds its way by maps. Pure.
+"""``postfix-main.cf``: which other inputs it overrides, with ``RELAY_ROUTING=maps``. Pure.
 
-With relays that have a transport of their own, merging refuses what would send mail past them; nothing else reaches them.
+With transports, merging refuses what would route mail past them; nothing else in that file affects them.
 
-Known limits: whether lookup tables of the operator's own hold what ours would is not looked at.
+Known limits: the contents of the operator's own lookup tables are not examined.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ if TYPE_CHECKING:
 _PASSWORD_MAPS = "smtp_sasl_password_maps"  # noqa: S105 -- a parameter
 _SECURITY_OPTIONS = "smtp_sasl_security_options"
 _STATIC = "static:"
-#: What forbids to send a password as it is (postconf(5), smtp_sasl_security_options).
+#: What forbids sending a password in plain text (postconf(5), smtp_sasl_security_options).
 _NO_PLAINTEXT = "noplaintext"
 
 
 class _Verdict(NamedTuple):
-    """What a value does, after the parameter's name, and what to do about it."""
+    """The effect of a value, to follow the parameter's name, and what to do about it."""
 
     text: str
-    remedy: str = "take the line away, unless that is meant"
+    remedy: str = "remove the line, unless you want that"
     rule: str = "user-file-undoes"
 
 
 def check_user_file(context: CheckContext) -> Iterator[Finding]:
-    """Yield each parameter of the file that stands in place of ours and makes other inputs have no effect."""
+    """Yield each parameter of the file that overrides a managed one, so that other inputs have no effect."""
     config = context.config
     if not config.enabled or context.routing != MAPS:
         return
@@ -50,23 +50,23 @@ def check_user_file(context: CheckContext) -> Iterator[Finding]:
 
 
 def _relayhost(_subject: CheckContext, _value: str) -> _Verdict:
-    return _Verdict("stands in place of DEFAULT_RELAY_HOST, which has no effect", "keep one of the two")
+    return _Verdict("overrides DEFAULT_RELAY_HOST, which has no effect", "keep only one of them")
 
 
 def _routes(_subject: CheckContext, value: str) -> _Verdict | None:
     if f"/{RELAYHOST_MAP}" in value:
         return None
-    return _Verdict("names lookup tables of your own: postfix-relaymap.cf and RELAY_HOST have no effect")
+    return _Verdict("names your own lookup tables, so postfix-relaymap.cf and RELAY_HOST have no effect")
 
 
 def _logins(context: CheckContext, value: str) -> _Verdict | None:
     if _STATIC in value and not context.has_default and context.is_logging_in:
-        text = "gives the same login to every server that mail is sent to, also to strangers"
-        remedy = "take the line away, and write the login with its relay into postfix-sasl-password.cf"
+        text = "offers the same login to every server that receives mail, not only to your relays"
+        remedy = "remove the line, and add the login with its relay to postfix-sasl-password.cf"
         return _Verdict(text, remedy, "login-for-strangers")
     if f"/{SASL_PASSWD}" in value or not context.config.logins:
         return None
-    return _Verdict("names lookup tables of your own: the logins of the other inputs have no effect")
+    return _Verdict("names your own lookup tables, so the logins of the other inputs have no effect")
 
 
 def _by_sender(context: CheckContext, value: str) -> _Verdict | None:
@@ -83,8 +83,8 @@ def _security(context: CheckContext, value: str) -> _Verdict | None:
     is_allowed = "smtp_sasl_tls_security_options" in context.user_file or (over_tls and _NO_PLAINTEXT not in over_tls)
     if _NO_PLAINTEXT not in value or is_allowed:
         return None
-    text = f"holds {_NO_PLAINTEXT}, so a relay that wants the password by PLAIN or LOGIN does not get it"
-    return _Verdict(text, f"take {_NO_PLAINTEXT} away")
+    text = f"contains {_NO_PLAINTEXT}, so Postfix does not log in with PLAIN or LOGIN"
+    return _Verdict(text, f"remove {_NO_PLAINTEXT}")
 
 
 def _level(context: CheckContext, value: str) -> _Verdict | None:
@@ -93,8 +93,8 @@ def _level(context: CheckContext, value: str) -> _Verdict | None:
     is_kept = options and _NO_PLAINTEXT in options.value
     if not context.is_logging_in or has_policy or is_kept or (value and value.lower() not in CLEARTEXT_LEVELS):
         return None
-    remedy = "write encrypt, or set RELAY_ROUTING=transports, where each relay has a level of its own"
-    return _Verdict("lets a login travel without TLS", remedy, "cleartext-login")
+    remedy = "write encrypt, or set RELAY_ROUTING=transports, which gives each relay its own level"
+    return _Verdict("lets a login be sent without TLS", remedy, "cleartext-login")
 
 
 _CHECKS: dict[str, Callable[[CheckContext, str], _Verdict | None]] = {

@@ -283,14 +283,14 @@ CASES = (
         "opt-out-without-effect",
         given({RELAYMAP: "@x.test\n", "vhost": "a.test\n"}, HOST, LOGIN),
         f"{RELAYMAP}:1",
-        "RELAY_HOST serves managed domains, and this is none",
+        "RELAY_HOST serves managed domains, and this is not one",
         given({RELAYMAP: "@A.test\n", "vhost": "a.test\n"}, HOST, LOGIN),
     ),
     Case(
         "opt-out-needs-tls",
         given({RELAYMAP: "@a.test\n", "vhost": "a.test\n"}, HOST, LOGIN),
         f"{RELAYMAP}:1",
-        "smtp_tls_security_level = encrypt keeps it from servers without TLS",
+        "smtp_tls_security_level = encrypt excludes servers without TLS",
         # Without a login we demand no TLS.
         given({RELAYMAP: "@a.test\n", "vhost": "a.test\n"}, HOST),
     ),
@@ -316,7 +316,7 @@ CASES = (
         "relay-host-unused",
         given({**A_TO_R, "vhost": "a.test\n"}, HOST, DEFAULT),
         "env RELAY_HOST",
-        "relays nothing now",
+        "RELAY_HOST is not used",
         given({**A_TO_R, "vhost": "a.test\nb.test\n"}, HOST, DEFAULT),
     ),
     Case(
@@ -330,7 +330,7 @@ CASES = (
         "relay-domain-not-managed",
         given({RELAYMAP: "@exmaple.test [r.test]\n", ACCOUNTS: "me@example.test|x\n"}),
         f"{RELAYMAP}:1",
-        "exmaple.test is no domain that this server manages",
+        "this server does not manage the domain exmaple.test",
         # Where it is not known whom this server manages, nothing is said; nor of what lies above or below such a domain.
         given({RELAYMAP: "@exmaple.test [r.test]\n"}),
     ),
@@ -338,7 +338,7 @@ CASES = (
         "relay-domain-not-managed",
         given({YAML: f"{USED}senders: {{x.test: r}}\n", "vhost": "a.test\n"}),
         f"{YAML}:5:11",
-        "x.test is no domain",
+        "does not manage the domain x.test",
         given({RELAYMAP: "@b.a.test [r.test]\n@a.example.test [r.test]\n", "vhost": "a.test\nb.a.example.test\n"}),
     ),
     Case(

@@ -145,7 +145,7 @@ def _by_hand(sandbox: Sandbox) -> None:
 
 CASES = (
     Case(
-        "machine-not-looked-at", no_main_cf, "HERE/postfix/main.cf", "Postfix itself was not looked at", given({}, FULL)
+        "machine-not-looked-at", no_main_cf, "HERE/postfix/main.cf", "Postfix itself was not examined", given({}, FULL)
     ),
     Case("machine-unreadable", damaged_memory, "HERE/postfix", "is damaged", given({}, FULL)),
     Case("apply-due", given({}, FULL), "main.cf", "sasl_passwd, relayhost_map, relayhost,", applied(nothing)),
@@ -155,14 +155,14 @@ CASES = (
         "parameter-changed",
         applied(edited("[r.test]:587", "[own.test]")),
         "main.cf",
-        "somebody else changed relayhost: it is [own.test], and apply had set it to [r.test]:587",
+        "relayhost was changed since the last apply: it is [own.test], and apply had set it to [r.test]:587",
         applied(nothing),
     ),
     Case(
         "parameter-changed",
         applied(edited("smtp_sasl_auth_enable = yes\n", "")),
         "main.cf",
-        "smtp_sasl_auth_enable: it is gone, and apply had set it to yes",
+        "smtp_sasl_auth_enable was changed since the last apply: it is not set, and apply had set it to yes",
         # The inputs say something else now: that is no hand of others.
         applied(nothing, {**FULL, "DEFAULT_RELAY_HOST": "[s.test]:587"}),
     ),
@@ -173,8 +173,8 @@ CASES = (
         "relayhost was changed by someone else",
         applied(nothing, {}),
     ),
-    Case("table-changed", applied(_to_0644), "sasl_passwd", "gave it mode 0644", applied(nothing)),
-    Case("table-changed", applied(_written_anew), "sasl_passwd", "gave it mode 0644", applied(nothing)),
+    Case("table-changed", applied(_to_0644), "sasl_passwd", "it has mode 0644", applied(nothing)),
+    Case("table-changed", applied(_written_anew), "sasl_passwd", "it has mode 0644", applied(nothing)),
     Case("apply-due", applied(_written_anew), "main.cf", "sasl_passwd would change", applied(_to_0644)),
     Case(
         "routes-not-used",
@@ -208,7 +208,7 @@ CASES = (
         "foreign-relayhost",
         main_cf("relayhost = [own.test]\n", {"vhost": "a.test\n"}, HOST, LOGIN),
         "main.cf",
-        "relayhost = [own.test], which none of the inputs names",
+        "relayhost = [own.test], which no input sets",
         main_cf("relayhost = [own.test]\n", {}, FULL),
     ),
     Case(
@@ -255,7 +255,7 @@ CASES = (
         "postfix-too-old",
         on({}, FULL, TRANSPORTS, mail_version="2.11.3"),
         "main.cf",
-        "Postfix 2.11.3 is too old for relays with a transport of their own",
+        "Postfix 2.11.3 is too old for a transport for each relay",
         on({}, FULL, TRANSPORTS, mail_version="3.4.23"),
     ),
     Case(
@@ -298,14 +298,14 @@ CASES = (
         "no-authorities",
         on({MAIN: "smtp_tls_security_level = verify\n"}, FULL, smtp_tls_CApath="", smtp_tls_CAfile="/nowhere"),
         "main.cf",
-        "smtp_tls_CAfile = /nowhere is not there",
+        "smtp_tls_CAfile = /nowhere does not exist",
         on({MAIN: "smtp_tls_security_level = verify\n"}, FULL, smtp_tls_CApath="", smtp_tls_CAfile=str(Path(__file__))),
     ),
     Case(
         "no-authorities",
         on({MAIN: "smtp_tls_security_level = secure\n"}, FULL, smtp_tls_CApath=""),
         "main.cf",
-        "none is known",
+        "no certificate authority is configured",
         on({LOGINS: f"[r.test]:587 u:{SECRET}\n"}, DEFAULT, smtp_tls_CApath=""),
     ),
 )

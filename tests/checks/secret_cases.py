@@ -83,14 +83,14 @@ CASES = (
         "secret-readable",
         given(AT_R, DEFAULT, mode=0o644),
         LOGINS,
-        "mode 0644 lets others",
+        "mode 0644 lets other users read it",
         given(AT_R, DEFAULT, mode=PRIVATE),
     ),
     Case(
         "secret-readable",
         given(AT_R, DEFAULT, mode=0o640),
         LOGINS,
-        "mode 0640 lets others",
+        "mode 0640 lets other users read it",
         # No login stands in it.
         given({LOGINS: "# none\n"}, DEFAULT, mode=0o644),
     ),

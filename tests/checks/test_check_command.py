@@ -25,8 +25,8 @@ warning  login-without-relay  postfix-sasl-password.cf:1
          no relay that is set here has this key, so the login is not used; [h.test]:25 differs in its port -- \
 write [h.test]:25 as the key
 note     secret-in-environment  env RELAY_PASSWORD
-         the password stands in the environment, which more people and programs see than a file -- \
-set RELAY_PASSWORD__FILE in its place
+         the password is in the environment, which more people and programs can read than a file -- \
+set RELAY_PASSWORD__FILE instead
 1 error, 1 warning, 1 note (looked at HERE/config, Postfix VERSION in HERE/postfix)
 """
 
@@ -62,7 +62,7 @@ def test_json(sandbox: Sandbox) -> None:
         ("warning", "login-without-relay", f"{LOGINS}:1"),
         ("note", "secret-in-environment", "env RELAY_PASSWORD"),
     ]
-    assert document["findings"][2]["remedy"] == "set RELAY_PASSWORD__FILE in its place"
+    assert document["findings"][2]["remedy"] == "set RELAY_PASSWORD__FILE instead"
     assert document["counts"] == {"errors": 1, "warnings": 1, "notes": 1}
     assert document["inputs"] == {"directory": str(sandbox.config_dir), "usable": True}
     assert document["machine"] == {

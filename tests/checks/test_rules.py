@@ -83,4 +83,4 @@ def _texts(node: ast.AST, constants: Mapping[str, object]) -> Iterator[str]:
 def test_remedy_of_a_secret_of_docker() -> None:
     """A mounted secret cannot be changed where it is: its mode is said where it comes from."""
     assert "mode: 0400" in secrets._remedy(Path("/run/secrets/relay"), 0o444)  # noqa: SLF001 -- there is no such directory here
-    assert secrets._remedy(Path("/config/secret"), 0o644) == "chmod 600 /config/secret"  # noqa: SLF001 -- the same
+    assert secrets._remedy(Path("/config/secret"), 0o644) == "run chmod 600 /config/secret"  # noqa: SLF001 -- the same

@@ -18,7 +18,7 @@ CASES = (
         "user-file-undoes",
         given(_main("relayhost = [own.test]"), DEFAULT, LOGIN),
         f"{MAIN}:1",
-        "relayhost stands in place of DEFAULT_RELAY_HOST",
+        "relayhost overrides DEFAULT_RELAY_HOST",
         # It says the same, or there is nothing that it takes the place of.
         given(_main("relayhost = [r.test]:587"), DEFAULT, LOGIN),
     ),
@@ -26,7 +26,7 @@ CASES = (
         "user-file-undoes",
         given({**_main("#", "relayhost ="), **MANAGED}, DEFAULT, LOGIN),
         f"{MAIN}:2",
-        "relayhost stands in place",
+        "relayhost overrides DEFAULT_RELAY_HOST",
         given({**_main("relayhost = [own.test]"), **MANAGED}, HOST, LOGIN),
     ),
     Case(
@@ -69,7 +69,7 @@ CASES = (
         "user-file-undoes",
         given(_main("smtp_sasl_security_options = noanonymous, noplaintext"), DEFAULT, LOGIN),
         f"{MAIN}:1",
-        "holds noplaintext",
+        "contains noplaintext",
         # Over TLS it is allowed.
         given(
             _main(
@@ -83,14 +83,14 @@ CASES = (
         "cleartext-login",
         given(_main("smtp_tls_security_level = may"), DEFAULT, LOGIN),
         f"{MAIN}:1",
-        "lets a login travel without TLS",
+        "lets a login be sent without TLS",
         given(_main("smtp_tls_security_level = secure"), DEFAULT, LOGIN),
     ),
     Case(
         "cleartext-login",
         given(_main("smtp_tls_security_level ="), DEFAULT, LOGIN),
         f"{MAIN}:1",
-        "lets a login travel without TLS",
+        "lets a login be sent without TLS",
         # A table of policies may say more for the relay; without a login there is nothing to protect.
         given(_main("smtp_tls_security_level = may", "smtp_tls_policy_maps = hash:/etc/own"), DEFAULT, LOGIN),
     ),
@@ -98,14 +98,14 @@ CASES = (
         "cleartext-login",
         given(_main("smtp_tls_security_level = dane"), DEFAULT, LOGIN),
         f"{MAIN}:1",
-        "lets a login travel without TLS",
+        "lets a login be sent without TLS",
         given(_main("smtp_tls_security_level = may"), DEFAULT),
     ),
     Case(
         "cleartext-login",
         given(_main("smtp_tls_security_level = none"), DEFAULT, LOGIN),
         f"{MAIN}:1",
-        "lets a login travel without TLS",
+        "lets a login be sent without TLS",
         # No login is used at all.
         given(_main("smtp_tls_security_level = none", "smtp_sasl_auth_enable = no"), DEFAULT, LOGIN),
     ),
@@ -113,14 +113,14 @@ CASES = (
         "mx-lookup-with-login",
         given(_main("smtp_sasl_auth_enable = yes"), {"DEFAULT_RELAY_HOST": "r.test"}, LOGIN),
         "env DEFAULT_RELAY_HOST",
-        "are offered the login",
+        "the login is offered to every host",
         given(_main("smtp_sasl_auth_enable = no"), {"DEFAULT_RELAY_HOST": "r.test"}, LOGIN),
     ),
     Case(
         "login-for-strangers",
         given(_main(f"smtp_sasl_password_maps = static:u:{SECRET}") | MANAGED, HOST, LOGIN),
         f"{MAIN}:1",
-        "gives the same login to every server",
+        "offers the same login to every server",
         # All mail goes to the relay.
         given(_main(f"smtp_sasl_password_maps = static:u:{SECRET}"), DEFAULT, LOGIN),
     ),

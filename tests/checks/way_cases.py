@@ -58,14 +58,14 @@ CASES = (
         "cleartext-login",
         postfix({}, FULL, more="smtp_tls_policy_maps = inline:{[r.test]:587=may}\n"),
         "main.cf",
-        "the login user at [r.test]:587 can travel without TLS: level may ([r.test]:587 in inline:{[r.test]:587=may})",
+        "the login user at [r.test]:587 can be sent without TLS: level may ([r.test]:587 in inline:{[r.test]:587=may})",
         postfix({}, FULL, more="smtp_tls_policy_maps = inline:{[r.test]:587=secure}\n"),
     ),
     Case(
         "cleartext-login",
         postfix({}, FULL, services="smtp unix - - n - - smtp\n -o smtp_tls_security_level=none\n"),
         "main.cf",
-        "the login user at [r.test]:587 can travel without TLS: level none (smtp_tls_security_level)",
+        "the login user at [r.test]:587 can be sent without TLS: level none (smtp_tls_security_level)",
         postfix({}, FULL),
     ),
 )
