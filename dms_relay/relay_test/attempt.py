@@ -1,6 +1,6 @@
-"""Tries one target from the name to QUIT, and says what came of it.
+"""Tests one target, from the name to QUIT, and returns the result.
 
-Where a session fails in a way that has several causes, a second connection tells them apart; no login travels on it.
+Where a failure has several possible causes, a second connection tells them apart; no login is sent on it.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     from dms_relay.relay_test.settings import TestSettings
     from dms_relay.relay_test.targets import Target
 
-#: What comes of it where one side waits for TLS and the other does not.
+#: The failures that occur where one side waits for TLS and the other does not.
 _SILENT = frozenset({Failure.TIMED_OUT, Failure.LOST, Failure.NOT_SMTP, Failure.HANDSHAKE})
 
 
 def attempt(target: Target, settings: TestSettings) -> Result:
-    """Try a target. What fails is a result, not an error."""
+    """Test a target. A failure is a result, not an error."""
     begin, seen = time.monotonic(), Observations()
     error: StepError | None = None
     try:
@@ -39,15 +39,15 @@ def attempt(target: Target, settings: TestSettings) -> Result:
         _session(address, sock, target, settings, seen)
     except StepError as failed:
         error = failed
-    except Exception as bug:  # noqa: BLE001 -- the other relays' results count; no text of it is shown, which could be anything
-        error = StepError(Failure.LOST, f"a bug of ours ended this try ({type(bug).__name__}): please report it")
+    except Exception as bug:  # noqa: BLE001 -- the other results still count; its text is not shown, as it could contain anything
+        error = StepError(Failure.LOST, f"a bug in dms-relay ended this test ({type(bug).__name__}): please report it")
     return Result(target, seen, time.monotonic() - begin, error)
 
 
 def _first(
     found: tuple[HostAddress, ...], settings: TestSettings, seen: Observations
 ) -> tuple[HostAddress, socket.socket]:
-    """Connect to the first address that takes it; raise the failure that says most where none does."""
+    """Connect to the first address that accepts; raise the most informative failure where none does."""
     failures: list[tuple[HostAddress, StepError]] = []
     for address in found:
         seen.host, seen.ip, seen.port = address
@@ -56,7 +56,7 @@ def _first(
         except StepError as error:
             failures.append((address, error))
             continue
-        seen.remarks += [f"{a.ip}: {e.what}, so the next address was taken" for a, e in failures]
+        seen.remarks += [f"{a.ip}: {e.what}, so the next address was tried" for a, e in failures]
         return address, sock
     (seen.host, seen.ip, seen.port), worst = min(failures, key=lambda item: item[1].kind is Failure.UNREACHABLE)
     if len(failures) > 1:
@@ -79,11 +79,11 @@ def _session(
 def _in_the_clear(
     error: StepError, address: HostAddress, target: Target, settings: TestSettings, seen: Observations
 ) -> None:
-    """Do as Postfix does at level ``may`` where TLS does not come about: go without, on another connection.
+    """Continue without TLS on another connection, as Postfix does at level ``may`` after a failed handshake.
 
-    Not where there is a login: whoever breaks a handshake must not get it (smtp_proto.c, RETRY_AS_PLAINTEXT).
+    Not where there is a login: an attacker could break the handshake to get it (smtp_proto.c, RETRY_AS_PLAINTEXT).
     """
-    seen.remarks.append(f"{error.what}, so all of it goes in the clear, as level may allows")
+    seen.remarks.append(f"{error.what}; level may permits mail in the clear")
     seen.protocol, seen.cipher, seen.certificate = "", "", None
     Session(connect(address, settings.timeout), target, settings, seen, with_tls=False).run()
 
@@ -96,14 +96,14 @@ def _told_apart(
     if seen.has_greeted or seen.protocol or error.kind not in _SILENT:
         return error
     if not target.demand.implicit and _speaks_tls(address, target, settings, seen):
-        return StepError(Failure.IMPLICIT_TLS, f"{error.what}, but the server takes TLS from the first octet")
+        return StepError(Failure.IMPLICIT_TLS, f"{error.what}, but the server accepts implicit TLS")
     if target.demand.implicit and _greets(address, settings):
-        return StepError(Failure.STARTTLS, f"{error.what}, because the server speaks first, without TLS")
+        return StepError(Failure.STARTTLS, f"{error.what}, because the server greets without TLS")
     return error
 
 
 def _speaks_tls(address: HostAddress, target: Target, settings: TestSettings, seen: Observations) -> bool:
-    """Return True if a TLS handshake comes about in place of a greeting."""
+    """Return True if the server completes a TLS handshake before any greeting."""
     with suppress(OSError, StepError), connect(address, settings.timeout) as sock:
         tls.handshake(sock, target, seen, settings.timeout, is_verified=False).close()
         return True
@@ -111,7 +111,7 @@ def _speaks_tls(address: HostAddress, target: Target, settings: TestSettings, se
 
 
 def _greets(address: HostAddress, settings: TestSettings) -> bool:
-    """Return True if a greeting comes without TLS."""
+    """Return True if the server greets without TLS."""
     with suppress(StepError), connect(address, settings.timeout) as sock:
         SmtpConnection(sock, settings.timeout, Secrets()).read("greeting")
         return True

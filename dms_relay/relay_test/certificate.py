@@ -1,8 +1,8 @@
-"""What stands in a certificate, and whether it is one that is asked for. Pure.
+"""The contents of a certificate, and whether it matches what is demanded. Pure.
 
-A certificate is read with ``cryptography`` also where nobody has verified it. Names are matched as Postfix does (TLS_README,
+Reads certificates with ``cryptography``, also unverified ones. Names are matched as Postfix does (TLS_README,
 "Mandatory server certificate verification"; tls_client.c): ``.example.com`` matches every name below it, ``*.`` in a
-certificate stands for one label, the common name counts only where there is no DNS name.
+certificate matches one label, the common name counts only where there is no DNS name.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Certificate:
 
 
 def read(der: bytes) -> Certificate | None:
-    """Read a certificate in DER; ``None`` where it cannot be read."""
+    """Return the certificate of DER data; ``None`` where it cannot be read."""
     from cryptography.x509 import load_der_x509_certificate  # noqa: PLC0415 -- 60 ms, and only ``test`` needs it
 
     try:
@@ -38,7 +38,7 @@ def read(der: bytes) -> Certificate | None:
         names = tuple(_dns_names(found)) or tuple(_common_names(found.subject))
         issuer = ", ".join(_common_names(found.issuer)) or found.issuer.rfc4514_string()
         begin, end = found.not_valid_before_utc, found.not_valid_after_utc
-    except Exception:  # noqa: BLE001 -- what a stranger's server shows can be odd in any way; it is no reason to stop
+    except Exception:  # noqa: BLE001 -- a server can send anything; that must not end the test
         return None
     return Certificate(names, begin, end, issuer, digest(der, "sha256"))
 
@@ -60,7 +60,7 @@ def _common_names(name: x509.Name) -> list[str]:
 
 
 def digest(data: bytes, algorithm: str) -> str:
-    """Return a fingerprint as ``openssl x509 -fingerprint`` writes it; empty for an algorithm that is not there."""
+    """Return a fingerprint as ``openssl x509 -fingerprint`` writes it; empty for an unknown algorithm."""
     try:
         return hashlib.new(algorithm, data, usedforsecurity=False).digest().hex(":").upper()
     except ValueError:
@@ -82,19 +82,19 @@ def has_fingerprint(der: bytes, wanted: Iterable[str], algorithm: str) -> bool:
 
 
 def wanted_names(patterns: Sequence[str], host: str, nexthop: str) -> tuple[str, ...]:
-    """Put the names in place of ``hostname``, ``nexthop`` and ``dot-nexthop``; ``host`` is what was connected to."""
+    """Replace ``hostname``, ``nexthop`` and ``dot-nexthop`` with the names; ``host`` is the connected host."""
     places = {"hostname": host, "nexthop": nexthop, "dot-nexthop": f".{nexthop}"}
     return tuple(places.get(pattern, pattern) for pattern in patterns)
 
 
 def matches(names: Iterable[str], wanted: Iterable[str]) -> bool:
-    """Return True if a name of the certificate is a wanted one, which may be in any script (tls_client.c)."""
+    """Return True if a name of the certificate is wanted; wanted names may be in any script (tls_client.c)."""
     patterns = [ascii_name(pattern).casefold() for pattern in wanted]
     return any(_match(name.casefold(), pattern) for name in names for pattern in patterns)
 
 
 def ascii_name(name: str) -> str:
-    """Return a name, with its leading dot, as the DNS and certificates have it (RFC 5891); as it is where they cannot."""
+    """Return a name, with its leading dot, in A-labels (RFC 5891); unchanged where it has none."""
     if name.isascii():
         return name
     import idna  # noqa: PLC0415 -- rarely needed

@@ -1,8 +1,8 @@
 """Connects by TCP, and tells a blocked port from a host that does not answer.
 
-Each way in which ``connect`` fails has its class. Where nothing came back, or a router said that the host cannot be reached,
-other ports of the same address are tried: an answer there, be it a refusal, shows that the host is there and that this port
-alone is cut off.
+Each kind of failure of ``connect`` has its class. Where nothing came back, or a router reported the host as unreachable,
+other ports of the same address are tried. Any answer there, even a refusal, shows that the host is up and that only this
+port is blocked.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 #: Ports at which a mail service may answer (25 RFC 5321, 465 and 587 RFC 8314, 2525 by custom), and the web's.
 OTHER_PORTS = (25, 465, 587, 2525, 443)
-#: Seconds to wait at most for the other ports: they serve the explanation only.
+#: The most seconds to wait for the other ports: they only improve the explanation.
 OTHER_TIMEOUT = 3.0
 _ANSWERS = frozenset({0, errno.ECONNREFUSED})
 _LOCAL_FIREWALL = frozenset({errno.EACCES, errno.EPERM})
@@ -30,7 +30,7 @@ _NO_WAY = frozenset({errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EADDRNOTAVAIL,
 
 
 def connect(address: HostAddress, timeout: float) -> socket.socket:
-    """Connect, or raise ``StepError`` of the class that fits."""
+    """Connect, or raise ``StepError`` of the matching class."""
     try:
         return socket.create_connection((address.ip, address.port), timeout)
     except TimeoutError:
@@ -40,7 +40,7 @@ def connect(address: HostAddress, timeout: float) -> socket.socket:
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno else type(error).__name__
         if error.errno in _LOCAL_FIREWALL:
-            raise StepError(Failure.BLOCKED, f"this machine itself forbids the connection: {reason}") from None
+            raise StepError(Failure.BLOCKED, f"this machine itself blocks the connection: {reason}") from None
         if error.errno in _NO_WAY:
             raise _no_answer(address, timeout, f"the host cannot be reached: {reason}", Failure.UNREACHABLE) from None
         raise StepError(Failure.LOST, f"the connection failed: {reason}") from None
@@ -50,15 +50,15 @@ def _no_answer(address: HostAddress, timeout: float, what: str, kind: Failure) -
     others = other_ports(address, min(timeout, OTHER_TIMEOUT))
     taking = [str(port) for port, code in others if code == 0]
     if taking:
-        return StepError(Failure.BLOCKED, f"{what}, but the same address answers at port {', '.join(taking)}")
+        return StepError(Failure.BLOCKED, f"{what}, but the same address answers on port {', '.join(taking)}")
     if others:
         ports = ", ".join(str(port) for port, _ in others)
-        return StepError(Failure.BLOCKED, f"{what}, but the same address is there: it refuses port {ports}")
+        return StepError(Failure.BLOCKED, f"{what}, but the same address is up: it refuses port {ports}")
     return StepError(kind, what)
 
 
 def other_ports(address: HostAddress, timeout: float) -> list[tuple[int, int]]:
-    """Return the other ports from which anything comes back: 0 for a connection, ``ECONNREFUSED`` for a refusal."""
+    """Return the other ports that answer: 0 for a connection, ``ECONNREFUSED`` for a refusal."""
     family = socket.AF_INET6 if ":" in address.ip else socket.AF_INET
     with ExitStack() as stack, selectors.DefaultSelector() as selector:
         found: list[tuple[int, int]] = []

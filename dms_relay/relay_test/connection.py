@@ -1,9 +1,9 @@
 """One SMTP connection, line by line (RFC 5321, section 4).
 
-Ours and not smtplib's: that one tries every mechanism with the same password in turn, which locks accounts; and its time
-limit begins anew with each octet, so that a slow server holds it for ever.
+Not smtplib: that tries the same password with every mechanism in turn, which locks accounts; and its time limit restarts
+with each octet, so that a slow server can hold it for ever.
 
-Raises ``StepError`` where the server is late, leaves, or says what is no SMTP. No text of an error holds a secret.
+Raises ``StepError`` where the server is late, disconnects, or does not speak SMTP. No text of an error holds a secret.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 #: Octets of one line of a reply: RFC 5321 allows 512, RFC 4954 for AUTH 12288.
 LINE_MAX = 12288
-#: Lines of one reply; EHLO lists an extension on each.
+#: Lines of one reply; EHLO lists one extension on each.
 LINES_MAX = 200
 _CHUNK = 4096
 _REPLY = re.compile(rb"([2-5][0-9][0-9])(?:([ -])(.*))?", re.DOTALL)
@@ -51,12 +51,12 @@ class SmtpConnection:
         try:
             self.socket.sendall(data)
         except TimeoutError:
-            raise StepError(Failure.TIMED_OUT, f"{what} could not be sent in {self.timeout:g} s") from None
+            raise StepError(Failure.TIMED_OUT, f"{what} could not be sent within {self.timeout:g} s") from None
         except OSError as error:
             raise StepError(Failure.LOST, f"the connection broke at {what}: {_reason(error)}") from None
 
     def read(self, what: str) -> Reply:
-        """Read one reply, of one line or several, which must come within the time limit as a whole; ``what`` names it."""
+        """Read one reply, of one line or several; the time limit is for the whole reply. ``what`` names it."""
         end = time.monotonic() + self.timeout
         lines: list[str] = []
         while len(lines) < LINES_MAX:
@@ -78,7 +78,7 @@ class SmtpConnection:
         return line.removesuffix(b"\r")
 
     def _receive(self, what: str, end: float) -> bytes:
-        late = StepError(Failure.TIMED_OUT, f"no {what} in {self.timeout:g} s")
+        late = StepError(Failure.TIMED_OUT, f"no {what} within {self.timeout:g} s")
         left = end - time.monotonic()
         if left <= 0:
             raise late
@@ -94,7 +94,7 @@ class SmtpConnection:
         return data
 
     def take_over(self, sock: socket.socket) -> None:
-        """Go on inside TLS. What the server sent before it is forgotten: it could be anybody's (CVE-2011-0411)."""
+        """Continue inside TLS. Discard what the server sent before: an attacker may have sent it (CVE-2011-0411)."""
         self.socket = sock
         self._buffer = b""
 

@@ -1,4 +1,4 @@
-"""What is demanded of TLS at a relay, with everything that main.cf adds to it. Pure.
+"""What TLS must fulfil at a relay, with everything that main.cf adds. Pure.
 
 The rules are those of Postfix's SMTP client (TLS_README, "Client TLS security levels"; postconf(5), ``smtp_tls_…``).
 
@@ -21,23 +21,23 @@ if TYPE_CHECKING:
 
     from dms_relay.model.relays import Tls
 
-#: The versions of TLS that there are, weakest first, as OpenSSL and Postfix write them.
+#: All versions of TLS, weakest first, as OpenSSL and Postfix write them.
 PROTOCOLS = ("SSLv2", "SSLv3", "TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3")
-#: Those of ``libsasl2-modules`` that are tried here: inside TLS the one that every service takes comes first, in the clear
-#: the one that does not show the password.
+#: The mechanisms of ``libsasl2-modules`` that are tried here: inside TLS the one that every service accepts comes first, in
+#: the clear the one that does not reveal the password.
 MECHANISMS = ("PLAIN", "LOGIN", "CRAM-MD5")
 MECHANISMS_IN_CLEAR = ("CRAM-MD5", "PLAIN", "LOGIN")
 _PLAINTEXT = frozenset({"PLAIN", "LOGIN"})
-#: ``smtp_sasl_security_options`` of relays with a transport of their own.
+#: ``smtp_sasl_security_options`` of a relay with its own transport.
 _OF_RELAYS = "noanonymous"
-#: What certificates are matched with where nothing else is said (postconf(5), smtp_tls_{secure,verify}_cert_match).
+#: The names that certificates must match by default (postconf(5), smtp_tls_{secure,verify}_cert_match).
 _MATCH = {"secure": ("nexthop", "dot-nexthop"), "verify": ("hostname",)}
 _DEFAULT_PROTOCOLS = ">=TLSv1"  # postconf -d, Postfix 3.7 and 3.10
 _SEPARATOR = re.compile(r"[\s,:]+")
-#: Between fingerprints, which have colons in them (postconf(5), smtp_tls_fingerprint_cert_match).
+#: Separates fingerprints, which contain colons (postconf(5), smtp_tls_fingerprint_cert_match).
 _LIST_SEPARATOR = re.compile(r"[\s,|]+")
 _FINGERPRINT = "fingerprint"
-#: A version, and before it what it is to be.
+#: A version, with an operator before it.
 _WORD = re.compile(r"(!|>=|<=|)(.+)")
 #: The versions' numbers on the wire (RFC 8446, section 4.2.1), in hexadecimal.
 _NUMBERS = {"2": "SSLv2", "300": "SSLv3", "301": "TLSv1", "302": "TLSv1.1", "303": "TLSv1.2", "304": "TLSv1.3"}
@@ -45,12 +45,11 @@ _NUMBERS = {"2": "SSLv2", "300": "SSLv3", "301": "TLSv1", "302": "TLSv1.1", "303
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """The level, and what goes with it. ``protocols`` are the versions of TLS that may be used.
+    """The level, and what belongs to it. ``protocols`` are the permitted versions of TLS.
 
-    ``mechanisms`` are those that main.cf allows inside TLS, best first, ``mechanisms_in_clear`` those without.
-    ``invalid`` says why Postfix takes the policy for wrong.
-    ``server_name`` is ``smtp_tls_servername``: what the server is told it is taken for. ``digest`` is the algorithm of
-    ``fingerprints``. ``cleartext_login`` says that a login is meant although TLS does not protect it.
+    ``mechanisms`` are those that main.cf permits inside TLS, best first, ``mechanisms_in_clear`` those without TLS.
+    ``invalid`` says why Postfix rejects the policy, if it does. ``server_name`` is ``smtp_tls_servername``, the name to send
+    to the server (SNI). ``digest`` is the algorithm of ``fingerprints``. ``cleartext_login`` permits a login without TLS.
     """
 
     level: str
@@ -70,30 +69,30 @@ class Demand:
 
     @property
     def trouble(self) -> str:
-        """Why Postfix tries no host, where it tries none (smtp_tls_policy.c); else empty."""
+        """The reason why Postfix tries no host (smtp_tls_policy.c); empty where it tries one."""
         if self.invalid:
             return self.invalid
         if self.level not in TLS_LEVELS:
-            return f'"{self.level}" is no level of TLS'
+            return f'"{self.level}" is not a TLS level'
         if self.implicit and self.level in CLEARTEXT_LEVELS:
-            return f"TLS from the first octet cannot be at level {self.level}"
+            return f"implicit TLS is not possible at level {self.level}"
         if self.level == _FINGERPRINT and not self.fingerprints:
             return "level fingerprint without a fingerprint"
-        return "" if self.protocols or self.level == "none" else "no version of TLS is allowed, or one is unknown"
+        return "" if self.protocols or self.level == "none" else "no TLS version is permitted, or one is unknown"
 
     @property
     def needs_tls(self) -> bool:
-        """Return True if no mail leaves without TLS."""
+        """Return True if mail may not leave without TLS."""
         return self.level not in CLEARTEXT_LEVELS
 
     @property
     def asks_authorities(self) -> bool:
-        """Return True if the certificate's chain and names count."""
+        """Return True if the level verifies the certificate's chain and names."""
         return self.level in AUTHORITY_LEVELS
 
 
 def of_relay(tls: Tls, parameters: Mapping[str, str]) -> Demand:
-    """Return what a relay with a transport of its own demands; ``parameters`` are main.cf's, for what it does not say."""
+    """Return the demand of a relay with its own transport; ``parameters`` are main.cf's, for what the relay does not set."""
     return Demand(
         level=tls.level,
         implicit=tls.implicit,
@@ -110,7 +109,7 @@ def of_relay(tls: Tls, parameters: Mapping[str, str]) -> Demand:
 
 
 def of_main_cf(parameters: Mapping[str, str], policy: str = "") -> Demand:
-    """Return what main.cf demands, from its parameters as they will be; ``policy`` is the entry that a nexthop has."""
+    """Return the demand of main.cf, from its future parameters; ``policy`` is the policy entry of a nexthop."""
     entry = parse_policy(policy) if policy else Policy(level_for_all(lambda name: parameters.get(name, "")))
     level, attributes = entry.level, dict(entry.attributes)
     names = [name for value in entry.values("match") for name in _names(level, value)]
@@ -134,9 +133,9 @@ def of_main_cf(parameters: Mapping[str, str], policy: str = "") -> Demand:
 
 
 def _allowed(mechanisms: tuple[str, ...], options: str, parameters: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the mechanisms that Postfix would use: no plain password with ``noplaintext``, and none that is filtered out.
+    """Return the mechanisms that Postfix would use, without plain passwords under ``noplaintext`` and without filtered ones.
 
-    A filter that is a lookup table or a file is not looked into, and lets none through.
+    A filter that is a lookup table or a file is not read, and permits none.
     """
     words = parameters.get("smtp_sasl_mechanism_filter", "").replace(",", " ").lower().split()
     found = [name for name in mechanisms if "noplaintext" not in options or name not in _PLAINTEXT]
@@ -144,7 +143,7 @@ def _allowed(mechanisms: tuple[str, ...], options: str, parameters: Mapping[str,
 
 
 def _passes(name: str, words: list[str]) -> bool:
-    """Return True if the first word that is the name, or its negation, says yes (string_list(3))."""
+    """Return True if the first word that matches the name is not negated (string_list(3))."""
     hit = next((word for word in words if name == word.lstrip("!") or set(word) & set("/:")), "!")
     return not hit.startswith("!") and not set(hit) & set("/:")
 
@@ -162,7 +161,7 @@ def _protocols(level: str, parameters: Mapping[str, str]) -> frozenset[str]:
 def protocols(text: str) -> frozenset[str]:
     """Return the versions that ``text`` allows: ``>=TLSv1.2``, ``!SSLv3``, ``TLSv1.2 TLSv1.3`` (postconf(5)).
 
-    A version may be a number in hexadecimal, 0304. A word that is none makes Postfix use no TLS: none is allowed then.
+    A version may be a hexadecimal number, 0304. With an unknown word Postfix uses no TLS, so no version is permitted.
     """
     words = [(match[1], _version(match[2])) for word in _SEPARATOR.split(text) if (match := _WORD.fullmatch(word))]
     if any(not version for _, version in words):
@@ -177,6 +176,6 @@ def protocols(text: str) -> frozenset[str]:
 
 
 def _version(word: str) -> str:
-    """Return a version as OpenSSL writes it, from its name in any letter case or its number; empty where it is none."""
+    """Return a version as OpenSSL writes it, from its name in any letter case or its number; empty where it is unknown."""
     word = _NUMBERS.get(word.lower().removeprefix("0x").lstrip("0"), word)
     return next((version for version in PROTOCOLS if version.casefold() == word.casefold()), "")

@@ -1,7 +1,7 @@
-"""From the class of a failure to its likely cause and the remedy. Pure.
+"""From the class of a failure to its likely cause and its remedy. Pure.
 
-The texts are for whoever runs Postfix; the remedy names what to write in ``relay.yaml``, or with ``maps`` in main.cf.
-There is one for each class, and more where the circumstances (``_circumstances``) say more; ``{…}`` are facts (``_facts``).
+The texts are for the administrator; the remedy names what to write in ``relay.yaml``, or with ``maps`` in main.cf. Each
+class has one, and more for special circumstances (``_circumstances``); ``{…}`` are facts (``_facts``).
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from dms_relay.relay_test.outcome import Result, StepError
     from dms_relay.relay_test.targets import Target
 
-#: The port between mail servers, which many networks close for everybody else (RFC 5321; RFC 6409).
+#: The port between mail servers, which many networks block for other machines (RFC 5321; RFC 6409).
 _MX_PORT = 25
-#: Days before its end at which a certificate is remarked on: services renew theirs well before.
+#: Days before expiry from which a remark names it: services renew their certificates well before.
 EXPIRY_DAYS = 14
 
 
@@ -31,143 +31,139 @@ class Diagnosis(NamedTuple):
     remedy: str
 
 
-# Circumstances beside those that a failure itself has.
+# Circumstances besides the detail of the failure itself.
 _BY_MX, _AT_MX_PORT, _BY_MAPS, _ANY = "mx", "port 25", "maps", ""
 
-_USUAL_PORTS = "use the port that the service names: mostly 587, or 465 with TLS from the first octet"
+_USUAL_PORTS = "use the port that the service documents: usually 587, or 465 with implicit TLS"
+_OTHER_PORT = "use a port that answers, if the service offers it: 587, 465 or 2525; or have the port opened"
+_AUTH_PORT = "use port 587 or 465 of the service; or remove the login if none is needed"
+_ASK_FOR_PASSWORDS = "ask the service how to use SMTP with a password: another port, or a setting of the account"
 _TEXTS = {
     (Failure.NAME, _ANY): Diagnosis(
-        "a slip in the name, or a DNS that does not answer. Postfix asks the DNS alone: a name in /etc/hosts counts only"
-        " where main.cf says smtp_host_lookup = native",
-        "look for a slip in the name, or have it in the DNS that this machine asks (/etc/resolv.conf)",
+        "a typing error in the name, or a DNS server that does not answer. Postfix asks only the DNS: a name in /etc/hosts"
+        " counts only with smtp_host_lookup = native in main.cf",
+        "check the spelling of the name, or add it to the DNS that this machine asks (/etc/resolv.conf)",
     ),
     (Failure.NAME, _BY_MX): Diagnosis(
-        "without brackets this is a mail domain, whose MX hosts are looked up",
-        "write [{host}]:{port} for the host itself; else look for a slip in the name",
+        "without brackets this is a mail domain, and Postfix looks up its MX hosts",
+        "write [{host}]:{port} for the host itself; otherwise check the spelling of the name",
     ),
     (Failure.REFUSED, _ANY): Diagnosis(
-        "the host is there and nothing listens at this port, or a firewall refuses it", _USUAL_PORTS
+        "the host is up, but nothing listens on this port, or a firewall refuses the connection", _USUAL_PORTS
     ),
     (Failure.TIMED_OUT, _ANY): Diagnosis(
-        "the host is down or slow, or a firewall drops what is sent there",
-        "try again with a longer --timeout; where it stays so, ask whoever runs the network, or the service",
+        "the host is down or slow, or a firewall drops the packets",
+        "try again with a longer --timeout; if that does not help, ask your network administrator, or the service",
     ),
     (Failure.TIMED_OUT, _AT_MX_PORT): Diagnosis(
-        "the host is down, or a firewall drops what is sent there: many networks block port 25",
+        "the host is down, or a firewall drops the packets: many networks block port 25",
         "use port 587 or 465 of the service, which are meant for this",
     ),
     (Failure.BLOCKED, _ANY): Diagnosis(
-        "a firewall cuts off port {port}, be it on this machine, on the way or at the host",
-        "use a port that answers, if the service offers it there: 587, 465 or 2525; or have the port opened",
+        "a firewall blocks port {port}: on this machine, on the way, or at the host", _OTHER_PORT
     ),
     (Failure.BLOCKED, _AT_MX_PORT): Diagnosis(
-        "a firewall cuts off port 25: many networks block it, be it on this machine, on the way or at the host",
-        "use a port that answers, if the service offers it there: 587, 465 or 2525; or have the port opened",
+        "a firewall blocks port 25, as many networks do: on this machine, on the way, or at the host", _OTHER_PORT
     ),
     (Failure.UNREACHABLE, _ANY): Diagnosis(
-        "this machine has no way to the host: a network that is down, or no IPv6",
-        "look at the machine's network; where it has no IPv6, set inet_protocols = ipv4 in main.cf",
+        "this machine has no network route to the host: the network is down, or there is no IPv6",
+        "check the machine's network; if it has no IPv6, set inet_protocols = ipv4 in main.cf",
     ),
     (Failure.LOST, _ANY): Diagnosis(
-        "the server ends connections from this machine: too many at once, or not from this address",
-        "try again later; ask the service whether it takes connections from this machine's address",
+        "the server closes connections from this machine: there are too many, or it does not accept this address",
+        "try again later; ask the service whether it accepts connections from this machine's address",
     ),
-    (Failure.NOT_SMTP, _ANY): Diagnosis("something else than a mail server answers at this port", _USUAL_PORTS),
+    (Failure.NOT_SMTP, _ANY): Diagnosis("something other than a mail server answers on this port", _USUAL_PORTS),
     (Failure.NO_TLS, _ANY): Diagnosis(
-        "this port has no TLS, or something in between takes STARTTLS out of the server's answers",
-        "use the port that the service names for TLS: 587, or 465 with TLS from the first octet",
+        "this port has no TLS, or something on the way removes STARTTLS from the server's replies",
+        "use the port that the service documents for TLS: 587, or 465 with implicit TLS",
     ),
     (Failure.NO_TLS, Detail.CLEARTEXT): Diagnosis(
-        "no TLS came about, level {level} does without, and the login may not travel so",
-        "set a level that needs TLS; or, where the network protects it, allow_cleartext_login: true",
+        "no TLS; level {level} permits that, but a login may not be sent in the clear",
+        "set a level that requires TLS; or, if the network itself is protected, allow_cleartext_login: true",
     ),
     (Failure.HANDSHAKE, _ANY): Diagnosis(
-        "the server knows no version of TLS from 1.2 on, or none that main.cf allows, or no cipher in common",
-        "ask the service for TLSv1.2 or later; look at smtp_tls_mandatory_protocols and smtp_tls_protocols in main.cf",
+        "the server has no TLS version from 1.2 on, or none that main.cf permits, or no cipher in common",
+        "ask the service for TLSv1.2 or later; check smtp_tls_mandatory_protocols and smtp_tls_protocols in main.cf",
     ),
     (Failure.CERTIFICATE, _ANY): Diagnosis(
-        "no authority that is trusted here vouches for it: it is the relay's own, or somebody answers in its place",
-        "have {ca_file} name a file with the authority's certificate in it; Debian's own is " + SYSTEM_AUTHORITIES,
+        "no trusted authority signed it: it is self-signed or of a private authority, or another server answers",
+        "make {ca_file} name a file that contains the authority's certificate; Debian's own is " + SYSTEM_AUTHORITIES,
     ),
     (Failure.CERTIFICATE, Detail.EXPIRED): Diagnosis(
-        "the certificate's time is over, or this machine's clock is wrong",
-        "have the certificate renewed at the relay; look at the clock with: date -u",
+        "the certificate has expired, or this machine's clock is wrong",
+        "have the relay renew its certificate; check the clock with: date -u",
     ),
     (Failure.CERTIFICATE, Detail.NAMES): Diagnosis(
-        "the host goes by another name, or somebody else answers in its place",
-        "write a name of the certificate as the host, if it is the service's; or put it into {match}",
+        "the host has another name, or another server answers",
+        "write a name of the certificate as the host, if it belongs to the service; or add it to {match}",
     ),
     (Failure.CERTIFICATE, Detail.FINGERPRINT): Diagnosis(
-        "the server has a new certificate, or somebody else answers in its place",
-        "ask the service for the fingerprint; where it is the one shown, put it into {fingerprints}",
+        "the server has a new certificate, or another server answers",
+        "ask the service for the fingerprint; if it is the one shown, add it to {fingerprints}",
     ),
     (Failure.CERTIFICATE, Detail.AUTHORITIES): Diagnosis(
-        "the file with the authorities is missing, or is not what it should be",
-        "install ca-certificates, or have {ca_file} name the file that is there",
+        "the file of certificate authorities is missing, or is not valid",
+        "install ca-certificates, or make {ca_file} name an existing file",
     ),
     (Failure.IMPLICIT_TLS, _ANY): Diagnosis(
-        "port {port} wants TLS from the first octet (SMTPS), and it is tried without",
+        "port {port} expects implicit TLS (SMTPS), which is not configured",
         "write {implicit} (with level encrypt or a stronger one); or use port 587",
     ),
     (Failure.IMPLICIT_TLS, _BY_MAPS): Diagnosis(
-        "port {port} wants TLS from the first octet (SMTPS), and it is tried without",
+        "port {port} expects implicit TLS (SMTPS), which is not configured",
         "use port 587; or RELAY_ROUTING=transports, with which port 465 works",
     ),
     (Failure.STARTTLS, _ANY): Diagnosis(
-        "port {port} wants STARTTLS, and TLS from the first octet is configured",
+        "port {port} expects STARTTLS, but implicit TLS is configured",
         "write {starttls}; or use port 465",
     ),
     (Failure.STARTTLS, _BY_MAPS): Diagnosis(
-        "port {port} wants STARTTLS, and TLS from the first octet is configured",
-        "take smtp_tls_wrappermode out of main.cf",
+        "port {port} expects STARTTLS, but implicit TLS is configured",
+        "remove smtp_tls_wrappermode from main.cf",
     ),
     (Failure.CONFIGURATION, _ANY): Diagnosis(
-        "Postfix says: client TLS configuration problem, and keeps the mail in the queue",
+        "Postfix reports a client TLS configuration problem, and keeps the mail in the queue",
         "correct smtp_tls_security_level, smtp_tls_policy_maps or smtp_tls_wrappermode in main.cf",
     ),
     (Failure.NOT_CHECKED, _ANY): Diagnosis(
-        "this command does not look up TLSA records, and sends no login where it cannot tell whether the level is reached",
+        "this command does not look up TLSA records, and sends no login where it cannot verify the level",
         "try: posttls-finger -l {level} '{nexthop}'",
     ),
     (Failure.NO_AUTH, _ANY): Diagnosis(
-        "this server takes mail without a login, or knows this machine by its address",
-        "use port 587 or 465 of the service; or take the login away where none is needed",
+        "this server accepts mail without a login, or recognizes this machine by its address", _AUTH_PORT
     ),
     (Failure.NO_AUTH, Detail.CLEARTEXT): Diagnosis(
-        "many servers offer AUTH inside TLS only", "set a level that uses TLS: encrypt, or better secure"
+        "many servers offer AUTH only inside TLS", "set a level that uses TLS: encrypt, or better secure"
     ),
-    (Failure.NO_AUTH, _AT_MX_PORT): Diagnosis(
-        "port 25 is for mail between servers, which have no login",
-        "use port 587 or 465 of the service; or take the login away where none is needed",
-    ),
+    (Failure.NO_AUTH, _AT_MX_PORT): Diagnosis("port 25 is for mail between servers, without a login", _AUTH_PORT),
     (Failure.MECHANISM, _ANY): Diagnosis(
-        "the server does not take this account's password in this way, right or wrong: see its reply",
-        "ask the service for SMTP with a password: another port, or a setting of the account",
+        "the server does not accept passwords for this account, right or wrong: see its reply", _ASK_FOR_PASSWORDS
     ),
     (Failure.MECHANISM, Detail.NOT_OURS): Diagnosis(
-        "the server takes no user name with a password in the ways that are tried here: PLAIN, LOGIN, CRAM-MD5."
-        " XOAUTH2 and OAUTHBEARER want a token, which Postfix does not have; SCRAM and DIGEST-MD5 Postfix may have",
-        "ask the service for SMTP with a password: another port, or a setting of the account",
+        "the server offers none of the mechanisms that this command tests: PLAIN, LOGIN, CRAM-MD5. XOAUTH2 and OAUTHBEARER"
+        " need a token, which Postfix does not have; SCRAM and DIGEST-MD5 may work in Postfix",
+        _ASK_FOR_PASSWORDS,
     ),
     (Failure.MECHANISM, Detail.NOT_ALLOWED): Diagnosis(
-        "Postfix does not log in so either: noplaintext shuts PLAIN and LOGIN out, or smtp_sasl_mechanism_filter does",
-        "set smtp_sasl_security_options = noanonymous, and look at smtp_sasl_mechanism_filter, in main.cf",
+        "Postfix would not log in either: noplaintext excludes PLAIN and LOGIN, or smtp_sasl_mechanism_filter does",
+        "set smtp_sasl_security_options = noanonymous, and check smtp_sasl_mechanism_filter, in main.cf",
     ),
     (Failure.LOGIN, _ANY): Diagnosis(
-        "user name or password is wrong, or is not the one for SMTP, which many services have",
-        "correct the login that {origin} names; for SMTP many services have credentials of their own",
+        "the user name or the password is wrong, or is not the one for SMTP: many services have separate ones",
+        "correct the login at {origin}; use the service's SMTP credentials, if it has separate ones",
     ),
     (Failure.REJECTED, _ANY): Diagnosis(
-        "the server does not want this machine, its name, or an address: see its reply",
-        "look at the reply; mostly the sender must be proved to be yours at the service, or this machine's address allowed",
+        "the server does not accept this machine, its name, or an address: see its reply",
+        "read the reply; usually you must verify the sender at the service, or have it allow this machine's address",
     ),
     (Failure.REJECTED, Detail.LOGIN_WANTED): Diagnosis(
-        "the server takes no mail without a login, and none is used here",
-        "give this relay a login: RELAY_USER and RELAY_PASSWORD, postfix-sasl-password.cf, or relay.yaml",
+        "the server requires a login, and none is set for this relay",
+        "set a login for this relay: RELAY_USER and RELAY_PASSWORD, postfix-sasl-password.cf, or relay.yaml",
     ),
     (Failure.REJECTED, Detail.TEMPORARY): Diagnosis(
-        "the server puts it off: overload, a limit, or too many attempts from here",
-        "wait, then try again; where it stays so, ask the service with its reply",
+        "the server rejects temporarily: overload, a limit, or too many attempts from here",
+        "wait, then try again; if the reply stays the same, ask the service about it",
     ),
 }
 
@@ -184,7 +180,7 @@ def diagnose(result: Result) -> Diagnosis | None:
 
 
 def _circumstances(error: StepError, target: Target) -> Iterator[str]:
-    """Yield the circumstances, the one that says most first."""
+    """Yield the circumstances, the most specific first."""
     if error.detail:
         yield error.detail
     if target.by_mx:
@@ -213,14 +209,14 @@ def _facts(target: Target) -> dict[str, str]:
 
 
 def remarks(result: Result, now: datetime | None = None) -> tuple[str, ...]:
-    """Return what is no failure and good to know, the end of the certificate's time among it."""
+    """Return what is worth knowing but no failure, such as a certificate that expires soon."""
     seen, now = result.seen, now or datetime.now(UTC)
     found = list(seen.remarks)
     is_certificate_at_fault = result.error is not None and result.error.kind is Failure.CERTIFICATE
     if seen.certificate and not is_certificate_at_fault:
         days = (seen.certificate.valid_until - now).days
         if days < 0:
-            found.append("the certificate has expired, which this level does not look at")
+            found.append("the certificate has expired; this level does not check that")
         elif days < EXPIRY_DAYS:
             found.append(f"the certificate expires in {days} days")
     return tuple(found)

@@ -1,4 +1,4 @@
-"""What is known of well-known services, shown beside a failure where it helps. Pure.
+"""Facts about well-known services, shown with a failure where they help. Pure.
 
 Each comes from the service's own page, named beside it.
 """
@@ -16,7 +16,7 @@ _LOGIN = frozenset({Failure.LOGIN, Failure.MECHANISM})
 
 
 class Hint(NamedTuple):
-    """For hosts of a service, whose names begin and end so, at some classes of failure."""
+    """A fact about the hosts whose names begin and end so, for some classes of failure."""
 
     begin: str
     end: str
@@ -25,8 +25,8 @@ class Hint(NamedTuple):
 
 
 _MICROSOFT = (
-    "Microsoft 365 is withdrawing logins by password (basic authentication) from SMTP: off by default from the end of"
-    " December 2026, and where it is on, SMTP AUTH must be allowed for the mailbox"
+    "Microsoft 365 is phasing out passwords (basic authentication) for SMTP: off by default from the end of December 2026;"
+    " where it is on, SMTP AUTH must be enabled for the mailbox"
 )
 
 HINTS = (
@@ -35,44 +35,44 @@ HINTS = (
         "smtp.gmail.com",
         "",
         _LOGIN,
-        "Gmail takes an app password, which needs 2-Step Verification; the account's own password is refused",
+        "Gmail accepts only an app password, which needs 2-Step Verification; it refuses the account's own password",
     ),
     # https://techcommunity.microsoft.com/blog/exchange/exchange-online-to-retire-basic-auth-for-client-submission-smtp-auth/4114750
     Hint("smtp.office365.com", "", _LOGIN, _MICROSOFT),
     Hint("smtp-legacy.office365.com", "", _LOGIN, _MICROSOFT),
     # Microsoft's announcement to users of Outlook.com, June 2024
-    Hint(
-        "smtp-mail.outlook.com", "", _LOGIN, "Outlook.com takes no login by password since September 2024, OAuth2 only"
-    ),
+    Hint("smtp-mail.outlook.com", "", _LOGIN, "Outlook.com accepts only OAuth2 since September 2024, no password"),
     # https://docs.aws.amazon.com/ses/latest/dg/smtp-credentials.html
     Hint(
         "email-smtp.",
         ".amazonaws.com",
         _LOGIN,
-        "Amazon SES takes SMTP credentials, made in its console for one region: they are not access keys of AWS",
+        "Amazon SES needs SMTP credentials, created in its console for one region; AWS access keys do not work",
     ),
     # https://www.twilio.com/docs/sendgrid/for-developers/sending-email/integrating-with-the-smtp-api
-    Hint("smtp.sendgrid.net", "", _LOGIN, "SendGrid's user name is the word apikey, and the password an API key"),
+    Hint("smtp.sendgrid.net", "", _LOGIN, "SendGrid's user name is the word apikey, and the password is an API key"),
     # https://postmarkapp.com/support/article/811-what-are-the-smtp-details-api-tokens-i-should-be-using
     Hint(
         "smtp",
         ".postmarkapp.com",
         _LOGIN,
-        "Postmark takes the Server API Token as user name and as password, or an SMTP token: access key, secret key",
+        "Postmark accepts the Server API Token as both user name and password, or an SMTP token: access key, secret key",
     ),
     # https://developers.brevo.com/docs/smtp-integration
-    Hint("smtp-relay.brevo.com", "", _LOGIN, "Brevo takes an SMTP key, which is not an API key"),
+    Hint("smtp-relay.brevo.com", "", _LOGIN, "Brevo needs an SMTP key; an API key does not work"),
     # https://documentation.mailjet.com/hc/en-us/articles/360043225693-What-is-an-API-key
-    Hint("in-v3.mailjet.com", "", _LOGIN, "Mailjet's user name is the API key, and the password its secret key"),
+    Hint("in-v3.mailjet.com", "", _LOGIN, "Mailjet's user name is the API key, and the password is its secret key"),
     # https://documentation.mailgun.com/docs/mailgun/api-reference/send/mailgun/credentials
-    Hint("smtp.", "mailgun.org", _LOGIN, "Mailgun has SMTP credentials for each domain; an API key is none"),
+    Hint("smtp.", "mailgun.org", _LOGIN, "Mailgun has SMTP credentials for each domain; an API key does not work"),
     # https://www.fastmail.com/help/clients/apppassword.html
-    Hint("smtp.fastmail.com", "", _LOGIN, "Fastmail takes an app password; the account's own password is refused"),
+    Hint(
+        "smtp.fastmail.com", "", _LOGIN, "Fastmail accepts only an app password; it refuses the account's own password"
+    ),
 )
 
 
 def hints(host: str, kind: Failure) -> Iterator[str]:
-    """Yield what is known of the service at ``host`` that may explain a failure of this class."""
+    """Yield the facts about the service at ``host`` that may explain a failure of this class."""
     name = host.casefold()
     for hint in HINTS:
         is_meant = name.startswith(hint.begin) and name.endswith(hint.end) if hint.end else name == hint.begin

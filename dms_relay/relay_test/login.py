@@ -1,10 +1,10 @@
 """AUTH: the one place where a password leaves this process (RFC 4954, RFC 4616, RFC 2195).
 
-One attempt with one mechanism: whoever tries a wrong password again and again is locked out. Inside TLS ``PLAIN`` comes
-first, which every service takes; in the clear ``CRAM-MD5``, which does not show the password.
+One attempt with one mechanism, since services lock out clients that repeat a wrong password. Inside TLS ``PLAIN`` comes
+first, which every service accepts; in the clear ``CRAM-MD5``, which does not reveal the password.
 
-Known limits: of the mechanisms that Postfix has by ``libsasl2-modules``, SCRAM, DIGEST-MD5 and NTLM are not here; of
-``smtp_sasl_security_options``, ``noplaintext`` alone counts.
+Known limits: SCRAM, DIGEST-MD5 and NTLM, which Postfix has through ``libsasl2-modules``, are missing; of
+``smtp_sasl_security_options``, only ``noplaintext`` counts.
 """
 
 from __future__ import annotations
@@ -28,24 +28,24 @@ _CONTINUE = 334
 
 
 def choose(offered: tuple[str, ...], usable: tuple[str, ...]) -> str:
-    """Return the first mechanism that both sides have; raise ``StepError`` where there is none."""
+    """Return the first mechanism that both sides have; raise ``StepError`` where they have none in common."""
     for mechanism in usable:
         if mechanism in offered:
             return mechanism
     if set(offered) & set(MECHANISMS):
-        what = f"main.cf allows none of the mechanisms that the server offers: {printable(' '.join(offered))}"
+        what = f"main.cf permits none of the mechanisms that the server offers: {printable(' '.join(offered))}"
         raise StepError(Failure.MECHANISM, what, detail=Detail.NOT_ALLOWED)
     shown = printable(" ".join(offered)) or "none"
-    raise StepError(Failure.MECHANISM, f"the server offers AUTH with {shown} only", detail=Detail.NOT_OURS)
+    raise StepError(Failure.MECHANISM, f"the server offers only these AUTH mechanisms: {shown}", detail=Detail.NOT_OURS)
 
 
 def log_in(wire: SmtpConnection, login: Login, mechanism: str) -> None:
-    """Offer the login once; raise ``StepError`` where it is not taken."""
+    """Send the login once; raise ``StepError`` where the server refuses it."""
     steps = {"PLAIN": _plain, "LOGIN": _login, "CRAM-MD5": _cram_md5}
     reply = steps[mechanism](wire, login)
     if not reply.is_good:
         detail = Detail.TEMPORARY if reply.is_temporary else Detail.NONE
-        raise StepError(auth_failure(reply), f"AUTH {mechanism} was refused", reply.text, detail)
+        raise StepError(auth_failure(reply), f"the server refused AUTH {mechanism}", reply.text, detail)
 
 
 def _plain(wire: SmtpConnection, login: Login) -> Reply:

@@ -1,4 +1,4 @@
-"""The one message that ``--send-to`` sends, and the addresses it may have. Pure."""
+"""The message that ``--send-to`` sends, and the addresses that it may have. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 #: Octets of an address (RFC 5321, section 4.5.3.1, with RFC 3696's erratum 1690).
 ADDRESS_MAX = 254
-#: A dot-string and a domain (RFC 5321, section 4.1.2): nothing that could end the command, or a header.
+#: A dot-string and a domain (RFC 5321, section 4.1.2): no character that could end the command or a header.
 _ADDRESS = re.compile(
     r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
     r"@[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*",
@@ -22,12 +22,12 @@ _ADDRESS = re.compile(
 
 
 def is_address(text: str) -> bool:
-    """Return True if ``text`` can stand in ``MAIL FROM`` and ``RCPT TO`` as it is: ASCII, without quotes or blanks."""
+    """Return True if ``text`` fits in ``MAIL FROM`` and ``RCPT TO`` unchanged: ASCII, without quotes or spaces."""
     return len(text) <= ADDRESS_MAX and bool(_ADDRESS.fullmatch(text))
 
 
 def compose(target: Target, sender: str, recipient: str, helo: str, now: datetime) -> bytes:
-    """Return the message with CRLF line ends (RFC 5322); nothing in it begins with a dot. No password stands in it."""
+    """Return the message with CRLF line ends (RFC 5322). No line begins with a dot, and none holds a password."""
     name = target.relay.encode("ascii", "replace").decode("ascii")
     headers = {
         "From": f"<{sender}>",

@@ -1,4 +1,4 @@
-"""What can come of a try: the classes of failure, the error that carries one, and the result. Pure."""
+"""The outcome of a test: the classes of failure, the error that carries one, and the result. Pure."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Failure(StrEnum):
 
 
 class Detail(StrEnum):
-    """What sets failures of one class apart, where cause and remedy differ."""
+    """What distinguishes failures of one class whose cause or remedy differs."""
 
     NONE = ""
     EXPIRED = "expired"
@@ -66,7 +66,7 @@ class StepError(Exception):
 
 @dataclass(slots=True)
 class Observations:
-    """What was seen of a relay so far. Filled by the steps, so that a failure shows what came before it."""
+    """What was observed of a relay so far. The steps fill it in, so that a failure shows what preceded it."""
 
     host: str = ""
     ip: str = ""
@@ -87,7 +87,7 @@ class Observations:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What came of one target. ``error`` is ``None`` where all went well; ``seconds`` is how long it took."""
+    """The result for one target. ``error`` is ``None`` where all steps succeeded; ``seconds`` is the duration."""
 
     target: Target
     seen: Observations
@@ -96,7 +96,7 @@ class Result:
 
     @property
     def host(self) -> str:
-        """The host that was connected to; where it did not come to that, the one that is named."""
+        """The connected host; without a connection, the host that the nexthop names."""
         return self.seen.host or self.target.host
 
     @property

@@ -1,6 +1,6 @@
-"""Runs a function on many items at the same time, in threads, and gives the results in the items' order.
+"""Runs a function on many items at the same time, in threads, and returns the results in the order of the items.
 
-The threads are daemons: where the reader has enough (Ctrl-C), the process ends at once and waits for none of them.
+The threads are daemons, so that the process ends at once on Ctrl-C.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-#: Threads at most. More at once are seen as an attack by some services, and a thread costs a stack.
+#: The most threads. Some services take more connections for an attack, and each thread costs a stack.
 PARALLEL_MAX = 50
 
 Item = TypeVar("Item")
@@ -24,7 +24,7 @@ def run_all(
     items: Sequence[Item],
     progress: Callable[[int], None] = lambda _: None,
 ) -> list[Given]:
-    """Call ``function`` on each item; ``progress`` is told after each how many are done. An exception is raised here."""
+    """Call ``function`` on each item, and ``progress`` with the number of finished ones. Exceptions are raised here."""
     todo: SimpleQueue[int] = SimpleQueue()
     done: SimpleQueue[tuple[int, Given | None, BaseException | None]] = SimpleQueue()
     for number in range(len(items)):

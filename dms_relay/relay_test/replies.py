@@ -1,6 +1,6 @@
-"""What a server's reply to AUTH means. Pure.
+"""The meaning of a server's reply to AUTH. Pure.
 
-The codes are those of RFC 4954, section 6. Services use them as they like, so some texts count for more than the code.
+The codes are those of RFC 4954, section 6. Services deviate from them, so some texts take precedence over the code.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from dms_relay.relay_test.outcome import Detail, Failure, StepError
 
 _ENHANCED = re.compile(r"[245]\.\d{1,3}\.\d{1,3}\b")
-#: The login may be right, but this service, or this account, takes no password: Microsoft 365 (550 5.7.30, 535 5.7.139).
+#: The login may be right, but this service, or this account, accepts no password: Microsoft 365 (550 5.7.30, 535 5.7.139).
 _NO_PASSWORDS = re.compile(
     r"basic auth\S* is (disabled|not supported)|SmtpClientAuthentication is disabled|5\.7\.(30|139)\b", re.IGNORECASE
 )
-#: 534 is for a mechanism that is too weak, but Google means the password (534 5.7.9, 534 5.7.14).
+#: 534 means a mechanism that is too weak, but Google means the password (534 5.7.9, 534 5.7.14).
 _ANOTHER_PASSWORD = re.compile(r"application-specific password|log ?in (via|with) your web browser", re.IGNORECASE)
 _BAD_LOGIN = frozenset({"5.7.8", "5.7.3", "5.7.9"})
 _MECHANISM_CODES = frozenset({504, 534, 538})
@@ -25,7 +25,7 @@ _LOGIN_WANTED = 530
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A reply of one line or several. ``text`` is what may be shown: code and texts, secrets hidden."""
+    """A reply of one line or several. ``text`` is safe to show: code and texts, without secrets."""
 
     code: int
     lines: tuple[str, ...]
@@ -33,12 +33,12 @@ class Reply:
 
     @property
     def is_temporary(self) -> bool:
-        """Return True if a later try may fare better (RFC 5321, section 4.2.1)."""
+        """Return True if a later attempt may succeed (RFC 5321, section 4.2.1)."""
         return self.code // 100 == 4  # noqa: PLR2004 -- the first digit
 
     @property
     def is_good(self) -> bool:
-        """Return True if what was asked for is done."""
+        """Return True if the server accepted the command."""
         return self.code // 100 == 2  # noqa: PLR2004 -- the first digit
 
     @property

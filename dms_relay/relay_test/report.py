@@ -1,4 +1,4 @@
-"""Results as a table with an explanation of each failure, and as one JSON document. Pure. No password stands in either."""
+"""Results as a table with an explanation of each failure, and as one JSON document, both without passwords. Pure."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _NOTHING = "-"
 
 
 def table(results: Sequence[Result]) -> Iterator[str]:
-    """Yield the table, a line for each result, then what is to be said of them."""
+    """Yield the table, a line for each result, then the explanations."""
     rows = [_HEAD, *map(_row, results)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(_HEAD) - 1)]
     for row in rows:
@@ -43,7 +43,7 @@ def _row(result: Result) -> tuple[str, ...]:
 
 
 def _explanation(result: Result) -> Iterator[str]:
-    """Say what happened, why, and what to do; or no more than the remarks; or nothing."""
+    """Yield what happened, why, and what to do; or only the remarks; or nothing."""
     lines = list(_lines(result))
     if lines:
         login = f", login {printable(result.target.shown_login)}" if result.target.entry else ""
@@ -63,11 +63,11 @@ def _lines(result: Result) -> Iterator[tuple[str, str]]:
         yield from (("hint", text) for text in hints(result.host, error.kind))
     yield from (("remark", text) for text in remarks(result))
     if result.seen.sent:
-        yield "sent", "the server took the message"
+        yield "sent", "the server accepted the message"
 
 
 def document(results: Sequence[Result]) -> dict[str, Any]:
-    """Return what ``--json`` prints; times are in seconds, dates as ISO 8601 has them."""
+    """Return the document for ``--json``; times are in seconds, dates in ISO 8601."""
     return {"ok": all(result.error is None for result in results), "results": [_result(item) for item in results]}
 
 

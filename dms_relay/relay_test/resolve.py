@@ -1,9 +1,9 @@
 """From a nexthop to the addresses to connect to, as Postfix's SMTP client finds them (postconf(5), smtp_host_lookup).
 
-Asks the DNS, through dnspython, and the system's own resolver where main.cf names it. A nexthop without brackets is looked
-up by MX. What is not found, or not in time, raises ``StepError`` of class ``name``.
+Asks the DNS, through dnspython, and the system's resolver where main.cf names it. Looks up the MX hosts of a nexthop without
+brackets. Raises ``StepError`` of class ``name`` where a name is not found, or not in time.
 
-Known limits: DNSSEC is not looked at; addresses are tried in a fixed order, IPv6 first, where Postfix may change it.
+Known limits: DNSSEC is ignored; addresses are tried in a fixed order, IPv6 first, while Postfix may shuffle them.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
     from dms_relay.relay_test.settings import TestSettings
     from dms_relay.relay_test.targets import Target
 
-#: Addresses that are tried at most (postconf(5), smtp_mx_address_limit).
+#: The most addresses that are tried (postconf(5), smtp_mx_address_limit).
 ADDRESS_MAX = 5
 _FAMILIES = {6: ("AAAA", socket.AF_INET6), 4: ("A", socket.AF_INET)}
 _IPV6_PREFIX = "ipv6:"
 
 
 class HostAddress(NamedTuple):
-    """Where to connect: the host's name, which a certificate may have to have, its IP address, and the port."""
+    """Where to connect: the host's name, which a certificate may have to match, its IP address, and the port."""
 
     host: str
     ip: str
@@ -40,7 +40,7 @@ class HostAddress(NamedTuple):
 
 
 def addresses(target: Target, settings: TestSettings) -> tuple[HostAddress, ...]:
-    """Return the addresses of a target in the order in which to try them; at least one."""
+    """Return the addresses of a target, at least one, in the order in which they are tried."""
     found: list[HostAddress] = []
     hosts = _mx_hosts(target.host, settings) if target.by_mx and settings.with_mx else [target.host]
     trouble: StepError | None = None
@@ -63,7 +63,7 @@ def _ips(host: str, settings: TestSettings) -> list[str]:
     for ask in (lookup for name, lookup in (("dns", _dns), ("native", _native)) if name in settings.lookups):
         try:
             found = list(ask(host, settings))
-        except _NotThereError as error:  # then the system's own resolver is asked, if at all
+        except _NotThereError as error:  # the next lookup may find it
             missing, found = error, []
         if found:
             return found
@@ -71,7 +71,7 @@ def _ips(host: str, settings: TestSettings) -> list[str]:
 
 
 class _NotThereError(StepError):
-    """The DNS says that there is no such name."""
+    """The DNS has no such name."""
 
 
 def _unknown(host: str, what: str) -> StepError:
@@ -92,12 +92,12 @@ def _mx_hosts(domain: str, settings: TestSettings) -> list[str]:
     records = sorted(answer, key=lambda record: record.preference)
     hosts = [record.exchange.to_text(omit_final_dot=True) for record in records]
     if hosts == ["."]:
-        raise _unknown(domain, "takes no mail: its MX record is empty (RFC 7505)")
+        raise _unknown(domain, "accepts no mail: its MX record is empty (RFC 7505)")
     return hosts
 
 
 def _ask(name: str, kind: str, settings: TestSettings) -> Answer | None:
-    """Ask the DNS; ``None`` where the name is there and has no such record."""
+    """Ask the DNS; return ``None`` where the name exists without such a record."""
     from dns import exception, resolver  # noqa: PLC0415 -- 80 ms, and only ``test`` needs it
 
     try:
@@ -105,9 +105,9 @@ def _ask(name: str, kind: str, settings: TestSettings) -> Answer | None:
     except resolver.NoAnswer:
         return None
     except resolver.NXDOMAIN:
-        raise _NotThereError(Failure.NAME, f"{name} is not in the DNS") from None
+        raise _NotThereError(Failure.NAME, f"{name} does not exist in the DNS") from None
     except resolver.LifetimeTimeout:
-        raise _unknown(name, f"could not be looked up: no answer from the DNS in {settings.timeout:g} s") from None
+        raise _unknown(name, f"could not be looked up: no answer from the DNS within {settings.timeout:g} s") from None
     except (exception.DNSException, OSError) as error:
         raise _unknown(name, f"could not be looked up: {type(error).__name__} from the DNS") from None
 
@@ -115,18 +115,18 @@ def _ask(name: str, kind: str, settings: TestSettings) -> Answer | None:
 def _ascii(host: str) -> str:
     name = ascii_name(host)
     if not name.isascii():
-        raise _unknown(host, "cannot be a name in the DNS")
+        raise _unknown(host, "is not a valid name in the DNS")
     return name
 
 
 def _native(host: str, settings: TestSettings) -> list[str]:
-    """Ask the system's resolver, which knows no time limit: whoever waits for it is left behind."""
+    """Ask the system's resolver in a thread, since it has no time limit: the thread is abandoned where it is late."""
     answers: SimpleQueue[list[str]] = SimpleQueue()
     Thread(target=lambda: answers.put(_getaddrinfo(host)), daemon=True).start()
     try:
         found = answers.get(timeout=settings.timeout)
     except Empty:
-        raise _unknown(host, f"could not be looked up: no answer in {settings.timeout:g} s") from None
+        raise _unknown(host, f"could not be looked up: no answer within {settings.timeout:g} s") from None
     by_family = {family: [ip for ip in found if is_ipv6(ip) == (family == 6)] for family in settings.families}  # noqa: PLR2004 -- the family's own number
     return [ip for ips in by_family.values() for ip in ips]
 

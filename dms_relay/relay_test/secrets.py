@@ -1,4 +1,4 @@
-"""Takes secrets out of what a server says, and makes the rest fit to be shown on a terminal. Pure."""
+"""Removes secrets from a server's replies, and makes the rest safe to show on a terminal. Pure."""
 
 from __future__ import annotations
 
@@ -11,40 +11,40 @@ from dms_relay.model import MASK
 if TYPE_CHECKING:
     from dms_relay.model import Login
 
-#: Characters of a server's reply that are shown; the rest adds nothing that helps.
+#: The most characters of a server's reply that are shown.
 SHOWN_MAX = 400
-#: What can be a piece of what was sent in base64, and too long for a word of the reply that is in it by chance.
+#: Text that can be a part of what was sent in base64, and too long to match by chance.
 _RUN = re.compile(r"[A-Za-z0-9+/]{8,}={0,2}")
 
 
 class Secrets:
-    """What must not be shown: a password, and everything that was sent with it inside."""
+    """What must not be shown: a password, and everything that was sent and contains it."""
 
     def __init__(self, login: Login | None = None) -> None:
-        """Know the password in the forms in which it is sent."""
+        """Take the password, in all forms in which it is sent."""
         self._texts: set[str] = set()
         if login:
             self.add(login.password)
-            # As it comes back where it is not UTF-8.
+            # As a reply shows it where it is not UTF-8.
             self.add(login.password.encode("utf-8", "surrogateescape").decode("utf-8", "replace"))
             for text in (encoded(login.password), encoded(plain(login))):
                 self.add(text)
                 self.add(text.rstrip("="))
 
     def __repr__(self) -> str:
-        """Show nothing of it."""
+        """Show nothing."""
         return "Secrets()"
 
     def add(self, text: str) -> None:
-        """Have one more secret."""
+        """Add a secret."""
         if text:
             self._texts.add(text)
 
     def hide(self, text: str) -> str:
-        """Return ``text`` without secrets, longest first, whatever their letter case; control characters become blanks."""
+        """Return ``text`` without secrets, in any letter case; control characters become spaces."""
         for secret in sorted(self._texts, key=len, reverse=True):
             text = re.sub(re.escape(secret), MASK, text, flags=re.IGNORECASE)
-        # A server may say a part of it only, or break the line.
+        # A server may repeat only a part of it, or break the line.
         return printable(_RUN.sub(lambda run: MASK if self._is_part(run[0]) else run[0], text))
 
     def _is_part(self, run: str) -> bool:
@@ -62,6 +62,6 @@ def encoded(text: str) -> str:
 
 
 def printable(text: str) -> str:
-    """Return ``text`` on one line, without what could steer a terminal, and not too long."""
+    """Return ``text`` on one line, shortened, without control characters for the terminal."""
     line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
     return line if len(line) <= SHOWN_MAX else f"{line[:SHOWN_MAX]}…"

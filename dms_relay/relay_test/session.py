@@ -1,6 +1,6 @@
-"""One session with one address: greeting, EHLO, TLS as the level demands, AUTH, perhaps one message, QUIT.
+"""One session with one address: greeting, EHLO, TLS as the level demands, AUTH, an optional message, QUIT.
 
-The order is that of Postfix's SMTP client (smtp_proto.c). A login is offered only behind ``_may_log_in``.
+The order is that of Postfix's SMTP client (smtp_proto.c). A login is sent only after ``_require_level``.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ _SEND_DATA = 354
 
 
 class Session:
-    """A connection that is made, and what is to be done on it. ``with_tls``: TLS is used where the level says so."""
+    """An SMTP session on an open connection. ``with_tls`` permits TLS where the level uses it."""
 
     def __init__(
         self, sock: socket.socket, target: Target, settings: TestSettings, seen: Observations, *, with_tls: bool = True
     ) -> None:
-        """Take a socket that is connected; it is closed at the end."""
+        """Take a connected socket; ``run`` closes it."""
         self.target = target
         self.demand = target.demand
         self.settings = settings
@@ -47,7 +47,7 @@ class Session:
         self.in_tls = False
 
     def run(self) -> None:
-        """Do all of it; raise ``StepError`` at the first step that fails."""
+        """Run all steps; raise ``StepError`` at the first one that fails."""
         try:
             if self.demand.implicit:
                 self._handshake()
@@ -65,13 +65,13 @@ class Session:
         reply = self.wire.read("greeting")
         self.seen.has_greeted = True
         if reply.code != _READY:
-            raise rejected("the server greets with a refusal", reply)
+            raise rejected("the server refuses the connection in its greeting", reply)
 
     def _ehlo(self) -> None:
         reply = self.wire.ask(f"EHLO {self.settings.helo}", "EHLO")
         self.extensions = _extensions(reply)
         if not reply.is_good and not self.wire.ask(f"HELO {self.settings.helo}", "HELO").is_good:
-            raise rejected(f"the server does not take EHLO {self.settings.helo}", reply)
+            raise rejected(f"the server refused EHLO {self.settings.helo}", reply)
 
     def _starttls(self) -> None:
         reply: Reply | None = None
@@ -81,10 +81,10 @@ class Session:
                 self._handshake()
                 self._ehlo()
                 return
-        what = "STARTTLS was refused" if reply else "the server does not offer STARTTLS"
+        what = "the server refused STARTTLS" if reply else "the server does not offer STARTTLS"
         if self.demand.needs_tls:
             raise StepError(Failure.NO_TLS, what, reply.text if reply else "")
-        self.seen.remarks.append(f"{what}, so all of it goes in the clear, as level {self.demand.level} allows")
+        self.seen.remarks.append(f"{what}; level {self.demand.level} permits mail in the clear")
 
     def _handshake(self) -> None:
         try:
@@ -103,15 +103,17 @@ class Session:
 
     def _log_in(self) -> None:
         if self.demand.level == "dane-only":
-            raise StepError(Failure.NOT_CHECKED, "no TLSA record is looked up here, and level dane-only goes by it")
+            raise StepError(
+                Failure.NOT_CHECKED, "level dane-only needs TLSA records, which this command does not look up"
+            )
         offered = tuple(self.extensions.get("AUTH", "").split())
         if self.target.entry is None:
             if offered:
-                self.seen.remarks.append("the server offers AUTH, and no login is used here")
+                self.seen.remarks.append("the server offers AUTH, but no login is set for this relay")
             if self.demand.level == "dane":
-                self.seen.remarks.append("no TLSA record is looked up here: with one, Postfix demands more")
+                self.seen.remarks.append("TLSA records are not looked up here: with one, Postfix demands more")
             return
-        self._may_log_in()
+        self._require_level()
         if not offered:
             where = "inside TLS" if self.in_tls else "in the clear"
             detail = Detail.NONE if self.in_tls else Detail.CLEARTEXT
@@ -120,14 +122,15 @@ class Session:
         self.seen.mechanism = choose(offered, usable)
         log_in(self.wire, self.target.entry.login, self.seen.mechanism)
 
-    def _may_log_in(self) -> None:
-        """Raise ``StepError`` unless the level is reached at which the login is meant to travel."""
+    def _require_level(self) -> None:
+        """Raise ``StepError`` unless the session has the TLS level that the login needs."""
         if self.demand.level == "dane":
             raise StepError(
-                Failure.NOT_CHECKED, "no TLSA record is looked up here, and level dane goes by it: no login was sent"
+                Failure.NOT_CHECKED,
+                "level dane needs TLSA records, which this command does not look up: no login was sent",
             )
         if not self.in_tls and (self.demand.needs_tls or not self.demand.cleartext_login):
-            what = "the login is not meant for the clear, and was not sent"
+            what = "the login was not sent, because the connection has no TLS"
             raise StepError(Failure.NO_TLS, what, detail=Detail.CLEARTEXT)
 
     def _send(self) -> None:
@@ -136,7 +139,7 @@ class Session:
             return
         sender = self.settings.send_from or self.target.sender or f"postmaster@{self.settings.helo}"
         if not is_address(sender):
-            raise StepError(Failure.REJECTED, "the sender's address cannot be used here")
+            raise StepError(Failure.REJECTED, "the sender's address cannot be used in a test message")
         self._command(f"MAIL FROM:<{sender}>", f"MAIL FROM:<{sender}>")
         self._command(f"RCPT TO:<{recipient}>", f"RCPT TO:<{recipient}>")
         self._command("DATA", "DATA", good=_SEND_DATA)
@@ -148,7 +151,7 @@ class Session:
     def _command(self, line: str, what: str, good: int = 0) -> None:
         reply = self.wire.ask(line, what)
         if reply.code != good if good else not reply.is_good:
-            raise rejected(f"{what} was refused", reply)
+            raise rejected(f"the server refused {what}", reply)
 
     def _quit(self) -> None:
         with suppress(StepError):
@@ -165,7 +168,7 @@ def _extensions(reply: Reply) -> dict[str, str]:
 
 
 def look_at_certificate(address: HostAddress, target: Target, settings: TestSettings, seen: Observations) -> None:
-    """Connect again to see a certificate that did not pass, so that it can be shown; what fails here is no failure."""
+    """Connect again to read a certificate that did not pass, so that it can be shown; failures are ignored."""
     with suppress(OSError, StepError):
         wire = SmtpConnection(connect(address, settings.timeout), settings.timeout, Secrets())
         try:

@@ -1,4 +1,4 @@
-"""How all targets are tried: time limit, the name that we give, how names are looked up, the message to send. Pure."""
+"""How all targets are tested: time limit, EHLO name, lookup of names, the message to send. Pure."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 class TestSettings:
     """``timeout`` is in seconds, for each step. ``lookups`` are ``dns`` and ``native``, in order; ``families`` 4 and 6.
 
-    ``with_mx``: MX hosts are looked up. ``send_to`` ``None`` means that no message is sent; ``send_from`` ``None`` that each
-    target names its own sender.
+    ``with_mx`` permits the lookup of MX hosts. Without ``send_to`` no message is sent; without ``send_from`` each target has
+    its own sender.
     """
 
     timeout: float
@@ -31,7 +31,7 @@ class TestSettings:
 def settings(
     parameters: Mapping[str, str], timeout: float, send_to: str | None = None, send_from: str | None = None
 ) -> TestSettings:
-    """Make them from main.cf's parameters, as Postfix's SMTP client has them (postconf(5))."""
+    """Return the settings that follow from main.cf's parameters, as for Postfix's SMTP client (postconf(5))."""
     words = parameters.get("inet_protocols", "all").replace(",", " ").split()
     families = tuple(number for number in (6, 4) if "all" in words or f"ipv{number}" in words)
     is_off = parameters.get("smtp_dns_support_level") == "disabled" or is_yes(parameters.get("disable_dns_lookups", ""))

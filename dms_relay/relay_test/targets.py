@@ -1,4 +1,4 @@
-"""What to try: each relay at each of its hosts, with each login that is used there. Pure."""
+"""What to test: each relay at each of its hosts, with each login that is used there. Pure."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ _DEFAULT_PORT = "smtp"  # postconf(5), smtp_tcp_port
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A relay at one of its nexthops, and the login that is used there; ``entry`` ``None``: none.
+    """A relay at one of its nexthops, and the login that is used there; ``entry`` is ``None`` without a login.
 
     ``relay`` is the relay's name, or with maps the nexthop; ``routes`` are all texts by which a route names it. ``sender``
-    is an address that uses it, empty where only senders use it that no key names. ``by_maps``: main.cf says what is
-    demanded. ``sends``: a message for this relay and login goes by this nexthop, the first of them.
+    is an address that uses it, empty where no key names one. With ``by_maps`` main.cf sets the TLS demand. With ``sends`` a
+    message for this relay and login goes to this nexthop, the first one.
     """
 
     relay: str
@@ -54,17 +54,17 @@ class Target:
 
     @property
     def by_mx(self) -> bool:
-        """Return True if the host's MX hosts are meant (postconf(5), relayhost)."""
+        """Return True if Postfix looks up the MX hosts of the host (postconf(5), relayhost)."""
         return not self.nexthop.startswith("[") and not is_address(self.host)
 
     @property
     def shown_login(self) -> str:
-        """The user name, as it may be shown."""
+        """The user name, in a form that is safe to show."""
         return self.entry.login.shown_username if self.entry else "none"
 
 
 def targets(config: RelayConfig, demand_of: Callable[[Assignment], Demand]) -> tuple[Target, ...]:
-    """Return each relay, nexthop and login that is used, once, in the order of the uses."""
+    """Return each combination of relay, nexthop and login that is used, once, in the order of the assignments."""
     found: dict[tuple[str, str, str, str], Target] = {}
     first: dict[tuple[str, str, str], str] = {}
     by_maps = not config.transports
@@ -82,20 +82,20 @@ def targets(config: RelayConfig, demand_of: Callable[[Assignment], Demand]) -> t
 
 
 def address_of(key: str) -> str:
-    """Return an address that a sender key stands for; empty for the null sender and for all who are not named."""
+    """Return an address that a sender key matches; empty for the null sender and for senders that no key names."""
     if key in {"", NULL_SENDER}:
         return ""
     return key if not key.startswith("@") else f"postmaster{key}"
 
 
 def selected(found: Iterable[Target], words: Sequence[str]) -> tuple[Target, ...]:
-    """Return those that one of the words names: a relay, a nexthop, its host, or a route's text; all without a word."""
+    """Return the targets that a word names, by relay, nexthop, host, or text of a route; all targets without words."""
     wanted = {word.casefold() for word in words}
     return tuple(target for target in found if not wanted or wanted & _names(target))
 
 
 def unknown(found: Iterable[Target], words: Sequence[str]) -> tuple[str, ...]:
-    """Return the words that name nothing."""
+    """Return the words that name no target."""
     known = {name for target in found for name in _names(target)}
     return tuple(word for word in dict.fromkeys(words) if word.casefold() not in known)
 

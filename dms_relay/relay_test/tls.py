@@ -1,11 +1,11 @@
-"""The TLS handshake, and whether what came of it reaches the level (TLS_README, "Client TLS security levels").
+"""The TLS handshake, and whether its result fulfils the level (TLS_README, "Client TLS security levels").
 
-The chain is verified by OpenSSL, as in Postfix; names and fingerprints by ``certificate``. As Postfix does, the versions of
-TLS are those that main.cf allows, at OpenSSL's security level 2 (Debian's own), at which no version before 1.2 comes about
-(seen, Postfix 3.7.11 with OpenSSL 3.0: "legacy sigalg disallowed or unsupported"). The server is told a name only where
-``smtp_tls_servername`` says so: one that shows another certificate to whoever names it would mislead.
+OpenSSL verifies the chain, as in Postfix; ``certificate`` verifies names and fingerprints. As in Postfix, main.cf sets the
+versions of TLS, at OpenSSL's security level 2 (Debian's default), which excludes versions before 1.2 (seen, Postfix 3.7.11
+with OpenSSL 3.0: "legacy sigalg disallowed or unsupported"). The client sends a server name (SNI) only where
+``smtp_tls_servername`` is set, since a server can choose its certificate by that name.
 
-Known limits: ``smtp_tls_mandatory_ciphers`` and its like are taken to be ``medium``, as they are by default.
+Known limits: ``smtp_tls_mandatory_ciphers`` and its like count as ``medium``, their default.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _NEW_VERSIONS = frozenset({"TLSv1.2", "TLSv1.3"})
 
 
 def context(demand: Demand, *, is_verified: bool) -> ssl.SSLContext:
-    """Make what the handshake goes by; ``is_verified``: it fails where no authority vouches for the certificate.
+    """Return the context of a handshake; with ``is_verified`` it fails for a certificate of an unknown authority.
 
     Raises ``StepError`` where the authorities cannot be read.
     """
@@ -41,7 +41,7 @@ def context(demand: Demand, *, is_verified: bool) -> ssl.SSLContext:
     made.verify_mode = ssl.CERT_REQUIRED if is_verified else ssl.CERT_NONE
     made.set_ciphers(_CIPHERS)
     if not demand.protocols <= _NEW_VERSIONS:
-        # Naming an old version is deprecated; which one it became is looked at afterwards.
+        # Naming an old version is deprecated; ``check`` tests the negotiated one.
         made.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
     elif demand.protocols == {"TLSv1.3"}:
         made.minimum_version = ssl.TLSVersion.TLSv1_3
@@ -62,14 +62,14 @@ def _trust(made: ssl.SSLContext, demand: Demand) -> None:
     except (OSError, ssl.SSLError) as error:
         where = " or ".join(filter(None, (demand.ca_file, demand.ca_path)))
         reason = error.strerror or type(error).__name__
-        what = f"the authorities in {where} cannot be read: {reason}"
+        what = f"the certificate authorities in {where} cannot be read: {reason}"
         raise StepError(Failure.CERTIFICATE, what, detail=Detail.AUTHORITIES) from None
 
 
 def handshake(
     sock: socket.socket, target: Target, seen: Observations, timeout: float, *, is_verified: bool
 ) -> ssl.SSLSocket:
-    """Put TLS on a socket and note what came of it. ``ssl.SSLError`` and ``OSError`` are the caller's to explain."""
+    """Start TLS on a socket and record the result. The caller explains ``ssl.SSLError`` and ``OSError``."""
     demand = target.demand
     made = context(demand, is_verified=is_verified)
     sock.settimeout(timeout)
@@ -83,17 +83,17 @@ def handshake(
 
 
 def _server_name(target: Target, seen: Observations) -> str | None:
-    """Return what the server is told (postconf(5), smtp_tls_servername); no address can be one (RFC 6066)."""
+    """Return the server name to send (postconf(5), smtp_tls_servername); an address cannot be one (RFC 6066)."""
     names = {"": None, "hostname": seen.host, "nexthop": target.host}
     name = names.get(target.demand.server_name, target.demand.server_name)
     return None if not name or is_address(name) else certificate.ascii_name(name)
 
 
 def check(inside: ssl.SSLSocket, target: Target, seen: Observations) -> None:
-    """Raise ``StepError`` unless the version, and at the levels that look at it the certificate, is as demanded."""
+    """Raise ``StepError`` unless version and certificate are as the level demands."""
     demand = target.demand
     if seen.protocol not in demand.protocols:
-        raise StepError(Failure.HANDSHAKE, f"the server uses {seen.protocol}, which main.cf does not allow")
+        raise StepError(Failure.HANDSHAKE, f"the server uses {seen.protocol}, which main.cf does not permit")
     if demand.asks_authorities:
         _check_names(target, seen)
     if demand.level == "fingerprint":
@@ -114,17 +114,19 @@ def _check_fingerprint(inside: ssl.SSLSocket, target: Target, seen: Observations
     demand = target.demand
     if not certificate.has_fingerprint(der, demand.fingerprints, demand.digest):
         found = seen.certificate.fingerprint if seen.certificate else "none"
-        what = f"no fingerprint fits: that of the certificate is {found} (SHA-256)"
+        what = f"the fingerprint does not match: that of the certificate is {found} (SHA-256)"
         raise StepError(Failure.CERTIFICATE, what, detail=Detail.FINGERPRINT)
 
 
 def explain(error: OSError, timeout: float) -> StepError:
-    """Return the failure that an error in the handshake means."""
+    """Return the failure that corresponds to an error in the handshake."""
     if isinstance(error, ssl.SSLCertVerificationError):
         detail = Detail.EXPIRED if error.verify_code == _EXPIRED else Detail.NONE
-        return StepError(Failure.CERTIFICATE, f"the certificate does not pass: {error.verify_message}", detail=detail)
+        return StepError(
+            Failure.CERTIFICATE, f"the certificate was not accepted: {error.verify_message}", detail=detail
+        )
     if isinstance(error, TimeoutError):
-        return StepError(Failure.TIMED_OUT, f"the TLS handshake did not end in {timeout:g} s")
+        return StepError(Failure.TIMED_OUT, f"the TLS handshake did not end within {timeout:g} s")
     if isinstance(error, ssl.SSLError):
         reason = (error.reason or type(error).__name__).replace("_", " ").lower()
         return StepError(Failure.HANDSHAKE, f"the TLS handshake failed: {reason}")

@@ -12,21 +12,21 @@ import pytest
 
 from tests.support.scene import ROOT, needs_root
 
-CUT = "be it on this machine, on the way or at the host"
-USE = "use a port that answers, if the service offers it there: 587, 465 or 2525; or have the port opened"
-MANY = f"a firewall cuts off port 25: many networks block it, {CUT}"
-DOWN = "the host is down, or a firewall drops what is sent there: many networks block port 25"
+CUT = "on this machine, on the way, or at the host"
+USE = "use a port that answers, if the service offers it: 587, 465 or 2525; or have the port opened"
+MANY = f"a firewall blocks port 25, as many networks do: {CUT}"
+DOWN = "the host is down, or a firewall drops the packets: many networks block port 25"
 OUTCOMES = {
-    "dropped": ("blocked port", "no connection in 0.5 s, but the same address answers at port 587", MANY, USE),
+    "dropped": ("blocked port", "no connection in 0.5 s, but the same address answers on port 587", MANY, USE),
     "prohibited": (
         "blocked port",
-        "the host cannot be reached: No route to host, but the same address answers at port 587",
-        f"a firewall cuts off port 2500, {CUT}",
+        "the host cannot be reached: No route to host, but the same address answers on port 587",
+        f"a firewall blocks port 2500: {CUT}",
         USE,
     ),
     "no service": (
         "blocked port",
-        "no connection in 0.5 s, but the same address is there: it refuses port 443, 465, 587, 2525",
+        "no connection in 0.5 s, but the same address is up: it refuses port 443, 465, 587, 2525",
         MANY,
         USE,
     ),
@@ -39,20 +39,20 @@ OUTCOMES = {
     "no host, another port": (
         "timed out",
         "no connection in 0.5 s",
-        "the host is down or slow, or a firewall drops what is sent there",
-        "try again with a longer --timeout; where it stays so, ask whoever runs the network, or the service",
+        "the host is down or slow, or a firewall drops the packets",
+        "try again with a longer --timeout; if that does not help, ask your network administrator, or the service",
     ),
     "this machine": (
         "blocked port",
-        "this machine itself forbids the connection: Permission denied",
+        "this machine itself blocks the connection: Permission denied",
         MANY,
         USE,
     ),
     "no way": (
         "unreachable",
         "the host cannot be reached: Network is unreachable",
-        "this machine has no way to the host: a network that is down, or no IPv6",
-        "look at the machine's network; where it has no IPv6, set inet_protocols = ipv4 in main.cf",
+        "this machine has no network route to the host: the network is down, or there is no IPv6",
+        "check the machine's network; if it has no IPv6, set inet_protocols = ipv4 in main.cf",
     ),
 }
 

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from tests.relay_test.scene import Scene
 
 CLEAR: dict[str, Any] = {"level": "none", "allow_cleartext_login": True}
-ODD_PORT = "use the port that the service names: mostly 587, or 465 with TLS from the first octet"  # as for a refusal
-TLS_PORT = "use the port that the service names for TLS: 587, or 465 with TLS from the first octet"
+ODD_PORT = "use the port that the service documents: usually 587, or 465 with implicit TLS"  # as for a refusal
+TLS_PORT = "use the port that the service documents for TLS: 587, or 465 with implicit TLS"
 HELLO = "220 odd.test ESMTP\r\n"
 
 
@@ -29,7 +29,7 @@ def test_refused(scene: Scene) -> None:
     result = scene.result()
     assert told(result) == ("refused", "the connection was refused", None)
     assert advice(result) == (
-        "the host is there and nothing listens at this port, or a firewall refuses it",
+        "the host is up, but nothing listens on this port, or a firewall refuses the connection",
         ODD_PORT,
     )
     assert (result["host"], result["address"], result["port"]) == ("gone.test", relay.host, relay.port)
@@ -40,10 +40,10 @@ def test_timed_out(scene: Scene) -> None:
     with Listener(silent) as server:
         scene.name("silent", server.host, server.port, **CLEAR)
         result = scene.result(timeout=SHORT)
-    assert told(result) == ("timed out", "no greeting in 0.5 s", None)
+    assert told(result) == ("timed out", "no greeting within 0.5 s", None)
     assert advice(result) == (
-        "the host is down or slow, or a firewall drops what is sent there",
-        "try again with a longer --timeout; where it stays so, ask whoever runs the network, or the service",
+        "the host is down or slow, or a firewall drops the packets",
+        "try again with a longer --timeout; if that does not help, ask your network administrator, or the service",
     )
 
 
@@ -57,7 +57,7 @@ def test_timed_out_by_drops(scene: Scene) -> None:
 
     with Listener(serve) as server:
         scene.name("drops", server.host, server.port, **CLEAR)
-        assert told(scene.result(timeout=SHORT))[:2] == ("timed out", "no greeting in 0.5 s")
+        assert told(scene.result(timeout=SHORT))[:2] == ("timed out", "no greeting within 0.5 s")
 
 
 def test_connection_lost(scene: Scene) -> None:
@@ -71,8 +71,8 @@ def test_connection_lost(scene: Scene) -> None:
         "the connection broke before the greeting: Connection reset by peer",
     }
     assert advice(result) == (
-        "the server ends connections from this machine: too many at once, or not from this address",
-        "try again later; ask the service whether it takes connections from this machine's address",
+        "the server closes connections from this machine: there are too many, or it does not accept this address",
+        "try again later; ask the service whether it accepts connections from this machine's address",
     )
 
 
@@ -90,7 +90,7 @@ def test_not_smtp(scene: Scene, text: str, what: str) -> None:
         scene.name("web", server.host, server.port, **CLEAR)
         result = scene.result()
     assert told(result) == ("not SMTP", what, None)
-    assert advice(result) == ("something else than a mail server answers at this port", ODD_PORT)
+    assert advice(result) == ("something other than a mail server answers on this port", ODD_PORT)
 
 
 def test_no_tls_offered(scene: Scene) -> None:
@@ -99,7 +99,7 @@ def test_no_tls_offered(scene: Scene) -> None:
     result = scene.result()
     assert told(result) == ("no TLS offered", "the server does not offer STARTTLS", None)
     assert advice(result) == (
-        "this port has no TLS, or something in between takes STARTTLS out of the server's answers",
+        "this port has no TLS, or something on the way removes STARTTLS from the server's replies",
         TLS_PORT,
     )
     assert relay.attempts == ()
@@ -108,7 +108,7 @@ def test_no_tls_offered(scene: Scene) -> None:
 def test_starttls_refused(scene: Scene) -> None:
     """A server that offers STARTTLS and refuses it is one without TLS; what it says is shown."""
     relay = scene.relay("refuses", Mode(refusals={"STARTTLS": "454 4.7.0 TLS not available"}), level="encrypt")
-    assert told(scene.result()) == ("no TLS offered", "STARTTLS was refused", "454 4.7.0 TLS not available")
+    assert told(scene.result()) == ("no TLS offered", "the server refused STARTTLS", "454 4.7.0 TLS not available")
     assert relay.attempts == ()
 
 
@@ -119,8 +119,8 @@ def test_handshake(scene: Scene) -> None:
     assert result["result"] == "TLS handshake"
     assert result["failure"]["what"].startswith("the TLS handshake failed: ")
     assert advice(result) == (
-        "the server knows no version of TLS from 1.2 on, or none that main.cf allows, or no cipher in common",
-        "ask the service for TLSv1.2 or later; look at smtp_tls_mandatory_protocols and smtp_tls_protocols in main.cf",
+        "the server has no TLS version from 1.2 on, or none that main.cf permits, or no cipher in common",
+        "ask the service for TLSv1.2 or later; check smtp_tls_mandatory_protocols and smtp_tls_protocols in main.cf",
     )
     assert relay.attempts == ()
 
@@ -137,7 +137,7 @@ def test_version_that_is_too_new(scene: Scene) -> None:
     """What main.cf does not allow does not pass, where no older version comes about."""
     scene.main_cf("smtp_tls_mandatory_protocols = TLSv1.1\n")
     relay = scene.relay("new", Mode(), level="encrypt")
-    what = "the server uses TLSv1.2, which main.cf does not allow"
+    what = "the server uses TLSv1.2, which main.cf does not permit"
     assert told(scene.result()) == ("TLS handshake", what, None)
     assert relay.attempts == ()
 
@@ -149,8 +149,8 @@ def test_certificate_of_another_name(scene: Scene) -> None:
     what = "the certificate is for other.test, not for named.test or .named.test"
     assert told(result) == ("certificate", what, None)
     assert advice(result) == (
-        "the host goes by another name, or somebody else answers in its place",
-        "write a name of the certificate as the host, if it is the service's; or put it into tls: {match: …}",
+        "the host has another name, or another server answers",
+        "write a name of the certificate as the host, if it belongs to the service; or add it to tls: {match: …}",
     )
     assert relay.attempts == ()
 
@@ -159,10 +159,10 @@ def test_certificate_expired(scene: Scene) -> None:
     """The certificate's time is over."""
     relay = scene.relay("expired", Mode(certificate=Certificate.EXPIRED))
     result = scene.result()
-    assert told(result) == ("certificate", "the certificate does not pass: certificate has expired", None)
+    assert told(result) == ("certificate", "the certificate was not accepted: certificate has expired", None)
     assert advice(result) == (
-        "the certificate's time is over, or this machine's clock is wrong",
-        "have the certificate renewed at the relay; look at the clock with: date -u",
+        "the certificate has expired, or this machine's clock is wrong",
+        "have the relay renew its certificate; check the clock with: date -u",
     )
     assert (relay.attempts, result["remarks"]) == ((), [])
 
@@ -171,11 +171,11 @@ def test_certificate_of_an_unknown_authority(scene: Scene) -> None:
     """Nobody that is trusted vouches for the certificate."""
     relay = scene.relay("unknown", Mode(certificate=Certificate.UNKNOWN_AUTHORITY))
     result = scene.result()
-    what = "the certificate does not pass: unable to get local issuer certificate"
+    what = "the certificate was not accepted: unable to get local issuer certificate"
     assert told(result) == ("certificate", what, None)
     assert advice(result) == (
-        "no authority that is trusted here vouches for it: it is the relay's own, or somebody answers in its place",
-        "have tls: {ca_file: …} name a file with the authority's certificate in it; Debian's own is "
+        "no trusted authority signed it: it is self-signed or of a private authority, or another server answers",
+        "make tls: {ca_file: …} name a file that contains the authority's certificate; Debian's own is "
         + SYSTEM_AUTHORITIES,
     )
     assert relay.attempts == ()
@@ -185,11 +185,11 @@ def test_certificate_without_the_fingerprint(scene: Scene) -> None:
     """The certificate has another fingerprint; the one that it has is shown."""
     relay = scene.relay("other", Mode(), level="fingerprint", fingerprints=[":".join(["AB"] * 32)])
     result = scene.result()
-    what = f"no fingerprint fits: that of the certificate is {relay.fingerprint} (SHA-256)"
+    what = f"the fingerprint does not match: that of the certificate is {relay.fingerprint} (SHA-256)"
     assert told(result) == ("certificate", what, None)
     assert advice(result) == (
-        "the server has a new certificate, or somebody else answers in its place",
-        "ask the service for the fingerprint; where it is the one shown, put it into tls: {fingerprints: …}",
+        "the server has a new certificate, or another server answers",
+        "ask the service for the fingerprint; if it is the one shown, add it to tls: {fingerprints: …}",
     )
     assert relay.attempts == ()
 
@@ -198,10 +198,10 @@ def test_implicit_tls_expected(scene: Scene) -> None:
     """A server with TLS from the first octet, where STARTTLS is configured; its certificate is shown all the same."""
     relay = scene.relay("smtps", SMTPS)
     result = scene.result(timeout=SHORT)
-    what = "no greeting in 0.5 s, but the server takes TLS from the first octet"
+    what = "no greeting within 0.5 s, but the server accepts implicit TLS"
     assert told(result) == ("implicit TLS expected", what, None)
     assert advice(result) == (
-        f"port {relay.port} wants TLS from the first octet (SMTPS), and it is tried without",
+        f"port {relay.port} expects implicit TLS (SMTPS), which is not configured",
         "write tls: {mode: implicit} (with level encrypt or a stronger one); or use port 587",
     )
     assert result["tls"]["certificate"]["names"] == ["smtps.test"]
@@ -213,9 +213,9 @@ def test_starttls_expected(scene: Scene) -> None:
     relay = scene.relay("submission", Mode(), mode="implicit")
     result = scene.result()
     assert result["result"] == "STARTTLS expected"
-    assert result["failure"]["what"].endswith(", because the server speaks first, without TLS")
+    assert result["failure"]["what"].endswith(", because the server greets without TLS")
     assert advice(result) == (
-        f"port {relay.port} wants STARTTLS, and TLS from the first octet is configured",
+        f"port {relay.port} expects STARTTLS, but implicit TLS is configured",
         "write tls: {mode: starttls}; or use port 465",
     )
     assert relay.attempts == ()
@@ -227,9 +227,11 @@ def test_not_checked(scene: Scene, level: str) -> None:
     relay = scene.relay("dane", Mode(), level=level, allow_cleartext_login=True)
     result = scene.result()
     assert result["result"] == "not checked"
-    assert result["failure"]["what"].startswith("no TLSA record is looked up here")
+    assert result["failure"]["what"].startswith(
+        f"level {level} needs TLSA records, which this command does not look up"
+    )
     assert advice(result) == (
-        "this command does not look up TLSA records, and sends no login where it cannot tell whether the level is reached",
+        "this command does not look up TLSA records, and sends no login where it cannot verify the level",
         f"try: posttls-finger -l {level} '[dane.test]:{relay.port}'",
     )
     assert (relay.attempts, result["tls"]["protocol"]) == ((), "TLSv1.3")
@@ -241,8 +243,8 @@ def test_no_auth_offered(scene: Scene) -> None:
     result = scene.result()
     assert told(result) == ("no AUTH offered", "the server does not offer AUTH inside TLS", None)
     assert advice(result) == (
-        "this server takes mail without a login, or knows this machine by its address",
-        "use port 587 or 465 of the service; or take the login away where none is needed",
+        "this server accepts mail without a login, or recognizes this machine by its address",
+        "use port 587 or 465 of the service; or remove the login if none is needed",
     )
     assert relay.attempts == ()
 
@@ -253,7 +255,7 @@ def test_no_auth_offered_in_the_clear(scene: Scene) -> None:
     result = scene.result()
     assert told(result) == ("no AUTH offered", "the server does not offer AUTH in the clear", None)
     assert advice(result) == (
-        "many servers offer AUTH inside TLS only",
+        "many servers offer AUTH only inside TLS",
         "set a level that uses TLS: encrypt, or better secure",
     )
 
@@ -266,17 +268,17 @@ def test_rejected_at_the_greeting(scene: Scene, greeting: str, *, is_temporary: 
     """A greeting that is none; a temporary refusal has another remedy than one for good."""
     scene.relay("rejects", Mode(greeting=greeting))
     result = scene.result()
-    assert told(result) == ("rejected", "the server greets with a refusal", greeting)
+    assert told(result) == ("rejected", "the server refuses the connection in its greeting", greeting)
     assert advice(result) == (TEMPORARY if is_temporary else FOR_GOOD)
 
 
 TEMPORARY = (
-    "the server puts it off: overload, a limit, or too many attempts from here",
-    "wait, then try again; where it stays so, ask the service with its reply",
+    "the server rejects temporarily: overload, a limit, or too many attempts from here",
+    "wait, then try again; if the reply stays the same, ask the service about it",
 )
 FOR_GOOD = (
-    "the server does not want this machine, its name, or an address: see its reply",
-    "look at the reply; mostly the sender must be proved to be yours at the service, or this machine's address allowed",
+    "the server does not accept this machine, its name, or an address: see its reply",
+    "read the reply; usually you must verify the sender at the service, or have it allow this machine's address",
 )
 
 
@@ -284,7 +286,7 @@ def test_rejected_by_name(scene: Scene) -> None:
     """A server that takes neither EHLO nor HELO with our name, which is main.cf's."""
     refusal = "550 5.7.1 that is not you"
     scene.relay("picky", Mode(refusals={"EHLO": refusal, "HELO": refusal}))
-    assert told(scene.result()) == ("rejected", "the server does not take EHLO mail.example.test", refusal)
+    assert told(scene.result()) == ("rejected", "the server refused EHLO mail.example.test", refusal)
 
 
 def test_a_server_without_extensions(scene: Scene) -> None:
@@ -300,7 +302,7 @@ def test_without_a_login(scene: Scene) -> None:
     assert (result["result"], result["login"], result["remarks"]) == (
         "ok",
         None,
-        ["the server offers AUTH, and no login is used here"],
+        ["the server offers AUTH, but no login is set for this relay"],
     )
     assert relay.attempts == ()
 
@@ -309,7 +311,7 @@ def test_dane_without_a_login(scene: Scene) -> None:
     """At level dane a relay without a login is tried as at may, and it is said that Postfix may demand more."""
     scene.relay("open", Mode(Tls.OFFERED, Auth.NONE), login=False, level="dane")
     result = scene.result()
-    remark = "no TLSA record is looked up here: with one, Postfix demands more"
+    remark = "TLSA records are not looked up here: with one, Postfix demands more"
     assert (result["result"], result["remarks"], result["tls"]["protocol"]) == ("ok", [remark], "TLSv1.3")
 
 
@@ -324,14 +326,14 @@ def test_an_expired_certificate_where_nobody_looks(scene: Scene) -> None:
     """At level encrypt an expired certificate is a remark."""
     scene.relay("expired", Mode(certificate=Certificate.EXPIRED), level="encrypt")
     result = scene.result()
-    remark = "the certificate has expired, which this level does not look at"
+    remark = "the certificate has expired; this level does not check that"
     assert (result["result"], result["remarks"]) == ("ok", [remark])
 
 
 def test_may_without_tls(scene: Scene) -> None:
     """At level may all goes in the clear where there is no TLS, and it is said."""
     scene.relay("plain", PLAIN, login=False, level="may")
-    remark = "the server does not offer STARTTLS, so all of it goes in the clear, as level may allows"
+    remark = "the server does not offer STARTTLS; level may permits mail in the clear"
     assert scene.result()["remarks"] == [remark]
 
 
@@ -341,7 +343,7 @@ def test_may_with_a_handshake_that_fails(scene: Scene) -> None:
     relay = scene.relay("old", old, login=False, level="may")
     result = scene.result()
     assert (result["result"], result["tls"]["protocol"], len(relay.connections)) == ("ok", None, 2)
-    assert result["remarks"][0].endswith(", so all of it goes in the clear, as level may allows")
+    assert result["remarks"][0].endswith("; level may permits mail in the clear")
 
 
 def test_may_with_a_login_and_a_handshake_that_fails(scene: Scene) -> None:

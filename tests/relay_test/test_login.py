@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 LOGINS = {"r-user": PASSWORD}
 CLEAR: dict[str, Any] = {"level": "none", "allow_cleartext_login": True}
 NOT_OURS = (
-    "the server takes no user name with a password in the ways that are tried here: PLAIN, LOGIN, CRAM-MD5."
-    " XOAUTH2 and OAUTHBEARER want a token, which Postfix does not have; SCRAM and DIGEST-MD5 Postfix may have"
+    "the server offers none of the mechanisms that this command tests: PLAIN, LOGIN, CRAM-MD5."
+    " XOAUTH2 and OAUTHBEARER need a token, which Postfix does not have; SCRAM and DIGEST-MD5 may work in Postfix"
 )
 WRONG = (
-    "user name or password is wrong, or is not the one for SMTP, which many services have",
-    "correct the login that relay.yaml:5:7 names; for SMTP many services have credentials of their own",
+    "the user name or the password is wrong, or is not the one for SMTP: many services have separate ones",
+    "correct the login at relay.yaml:5:7; use the service's SMTP credentials, if it has separate ones",
 )
 
 
@@ -54,10 +54,10 @@ def test_no_mechanism_that_is_here(scene: Scene, offered: tuple[str, ...]) -> No
     """A server without a mechanism of ours gets nothing."""
     relay = scene.relay("r", Mode(mechanisms=offered))
     result = scene.result()
-    assert told(result) == ("mechanism", f"the server offers AUTH with {' '.join(offered)} only", None)
+    assert told(result) == ("mechanism", f"the server offers only these AUTH mechanisms: {' '.join(offered)}", None)
     assert advice(result) == (
         NOT_OURS,
-        "ask the service for SMTP with a password: another port, or a setting of the account",
+        "ask the service how to use SMTP with a password: another port, or a setting of the account",
     )
     assert relay.attempts == ()
 
@@ -90,7 +90,7 @@ def test_replies(scene: Scene, reply: str) -> None:
     relay = scene.relay("r", Mode(logins={}, auth_reply=said))
     result = scene.result()
     shown = f"{reply.replace('-', ' ', 1)} 5.7.8 more" if reply[3] == "-" else reply
-    assert told(result) == (REPLIES[reply], "AUTH PLAIN was refused", shown)
+    assert told(result) == (REPLIES[reply], "the server refused AUTH PLAIN", shown)
     assert len(relay.attempts) == 1
 
 
@@ -104,8 +104,8 @@ def test_temporary(scene: Scene) -> None:
     """A reply of 4xx says nothing of the login."""
     scene.relay("r", Mode(logins={}, auth_reply="454 4.7.0 Temporary authentication failure"))
     assert advice(scene.result()) == (
-        "the server puts it off: overload, a limit, or too many attempts from here",
-        "wait, then try again; where it stays so, ask the service with its reply",
+        "the server rejects temporarily: overload, a limit, or too many attempts from here",
+        "wait, then try again; if the reply stays the same, ask the service about it",
     )
 
 
@@ -113,8 +113,8 @@ def test_password_not_taken(scene: Scene) -> None:
     """A service that takes no password has another remedy than a wrong one."""
     scene.relay("r", Mode(logins={}, auth_reply="538 5.7.11 Encryption required"))
     assert advice(scene.result()) == (
-        "the server does not take this account's password in this way, right or wrong: see its reply",
-        "ask the service for SMTP with a password: another port, or a setting of the account",
+        "the server does not accept passwords for this account, right or wrong: see its reply",
+        "ask the service how to use SMTP with a password: another port, or a setting of the account",
     )
 
 
@@ -180,18 +180,20 @@ def at_service(scene: Scene, host: str, reply: str) -> Relay:
 
 
 HINTS = {
-    "smtp.gmail.com": "Gmail takes an app password, which needs 2-Step Verification; the account's own password is refused",
+    "smtp.gmail.com": (
+        "Gmail accepts only an app password, which needs 2-Step Verification; it refuses the account's own password"
+    ),
     "email-smtp.eu-west-1.amazonaws.com": (
-        "Amazon SES takes SMTP credentials, made in its console for one region: they are not access keys of AWS"
+        "Amazon SES needs SMTP credentials, created in its console for one region; AWS access keys do not work"
     ),
-    "smtp.sendgrid.net": "SendGrid's user name is the word apikey, and the password an API key",
+    "smtp.sendgrid.net": "SendGrid's user name is the word apikey, and the password is an API key",
     "smtp-broadcasts.postmarkapp.com": (
-        "Postmark takes the Server API Token as user name and as password, or an SMTP token: access key, secret key"
+        "Postmark accepts the Server API Token as both user name and password, or an SMTP token: access key, secret key"
     ),
-    "smtp-relay.brevo.com": "Brevo takes an SMTP key, which is not an API key",
-    "in-v3.mailjet.com": "Mailjet's user name is the API key, and the password its secret key",
-    "smtp.eu.mailgun.org": "Mailgun has SMTP credentials for each domain; an API key is none",
-    "smtp.fastmail.com": "Fastmail takes an app password; the account's own password is refused",
+    "smtp-relay.brevo.com": "Brevo needs an SMTP key; an API key does not work",
+    "in-v3.mailjet.com": "Mailjet's user name is the API key, and the password is its secret key",
+    "smtp.eu.mailgun.org": "Mailgun has SMTP credentials for each domain; an API key does not work",
+    "smtp.fastmail.com": "Fastmail accepts only an app password; it refuses the account's own password",
 }
 
 
@@ -210,6 +212,4 @@ def test_hint_of_microsoft(scene: Scene, host: str) -> None:
     result = scene.result()
     assert result["result"] == "mechanism"
     (hint,) = result["failure"]["hints"]
-    assert hint.startswith(
-        ("Microsoft 365 is withdrawing logins by password", "Outlook.com takes no login by password")
-    )
+    assert hint.startswith(("Microsoft 365 is phasing out passwords", "Outlook.com accepts only OAuth2"))

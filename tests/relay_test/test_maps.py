@@ -95,20 +95,20 @@ def test_authorities_that_cannot_be_read(scene: Scene) -> None:
     where = "/nonexistent or /etc/ssl/certs"
     assert told(result) == (
         "certificate",
-        f"the authorities in {where} cannot be read: No such file or directory",
+        f"the certificate authorities in {where} cannot be read: No such file or directory",
         None,
     )
-    assert result["failure"]["remedy"].startswith("install ca-certificates, or have smtp_tls_CAfile in main.cf name")
+    assert result["failure"]["remedy"].startswith("install ca-certificates, or make smtp_tls_CAfile in main.cf name")
     assert relay.attempts == ()
 
 
 @pytest.mark.parametrize(
     ("main_cf", "what"),
     [
-        ("smtp_tls_security_level = securee", '"securee" is no level of TLS'),
+        ("smtp_tls_security_level = securee", '"securee" is not a TLS level'),
         (
             "smtp_tls_security_level = may\nsmtp_tls_wrappermode = yes",
-            "TLS from the first octet cannot be at level may",
+            "implicit TLS is not possible at level may",
         ),
     ],
 )
@@ -119,7 +119,7 @@ def test_levels_that_cannot_be(scene: Scene, main_cf: str, what: str) -> None:
     result = result_of(scene, by_maps(scene, relay, f"{main_cf}\n"))
     assert told(result) == ("TLS configuration", what, None)
     assert advice(result) == (
-        "Postfix says: client TLS configuration problem, and keeps the mail in the queue",
+        "Postfix reports a client TLS configuration problem, and keeps the mail in the queue",
         "correct smtp_tls_security_level, smtp_tls_policy_maps or smtp_tls_wrappermode in main.cf",
     )
     assert relay.connections == ()

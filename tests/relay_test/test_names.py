@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from tests.relay_test.scene import Scene
 
 NAME_CAUSE = (
-    "a slip in the name, or a DNS that does not answer. Postfix asks the DNS alone: a name in /etc/hosts counts only"
-    " where main.cf says smtp_host_lookup = native"
+    "a typing error in the name, or a DNS server that does not answer. Postfix asks only the DNS: a name in /etc/hosts"
+    " counts only with smtp_host_lookup = native in main.cf"
 )
 OPEN: dict[str, Any] = {"login": False, "level": "may"}
 
@@ -23,10 +23,10 @@ OPEN: dict[str, Any] = {"login": False, "level": "may"}
 @pytest.mark.parametrize(
     ("records", "what"),
     [
-        ({}, "r.test is not in the DNS"),
+        ({}, "r.test does not exist in the DNS"),
         ({("r.test", "TXT"): ['"x"']}, "r.test has no address in the DNS"),
         ({("r.test", "BROKEN"): []}, "r.test could not be looked up: NoNameservers from the DNS"),
-        ({("r.test", "SILENT"): []}, "r.test could not be looked up: no answer from the DNS in 0.5 s"),
+        ({("r.test", "SILENT"): []}, "r.test could not be looked up: no answer from the DNS within 0.5 s"),
     ],
 )
 def test_name(scene: Scene, records: dict[tuple[str, str], list[str]], what: str) -> None:
@@ -37,7 +37,7 @@ def test_name(scene: Scene, records: dict[tuple[str, str], list[str]], what: str
     assert told(result) == ("name", what, None)
     assert advice(result) == (
         NAME_CAUSE,
-        "look for a slip in the name, or have it in the DNS that this machine asks (/etc/resolv.conf)",
+        "check the spelling of the name, or add it to the DNS that this machine asks (/etc/resolv.conf)",
     )
     assert (result["host"], result["address"]) == (None, None)
 
@@ -75,7 +75,7 @@ def test_the_first_address_that_connects(scene: Scene) -> None:
     scene.names.records["r.test", "AAAA"] = ["::1"]
     result = scene.result()
     assert (result["result"], result["address"]) == ("ok", relay.host)
-    assert result["remarks"][0] == "::1: the connection was refused, so the next address was taken"
+    assert result["remarks"][0] == "::1: the connection was refused, so the next address was tried"
 
 
 def test_no_address_connects(scene: Scene) -> None:
@@ -144,18 +144,18 @@ def test_null_mx(scene: Scene) -> None:
     """A domain that takes no mail."""
     mx(scene, "0 .")
     result = scene.result()
-    assert told(result) == ("name", "domain.test takes no mail: its MX record is empty (RFC 7505)", None)
+    assert told(result) == ("name", "domain.test accepts no mail: its MX record is empty (RFC 7505)", None)
     port = scene.relays["r"]["port"]
     assert advice(result) == (
-        "without brackets this is a mail domain, whose MX hosts are looked up",
-        f"write [domain.test]:{port} for the host itself; else look for a slip in the name",
+        "without brackets this is a mail domain, and Postfix looks up its MX hosts",
+        f"write [domain.test]:{port} for the host itself; otherwise check the spelling of the name",
     )
 
 
 def test_mx_without_addresses(scene: Scene) -> None:
     """MX hosts that are not there are a failure of the first."""
     mx(scene, "10 gone.test.", "20 nobody.test.")
-    assert told(scene.result()) == ("name", "gone.test is not in the DNS", None)
+    assert told(scene.result()) == ("name", "gone.test does not exist in the DNS", None)
 
 
 def test_five_addresses_at_most(scene: Scene) -> None:
