@@ -1,6 +1,6 @@
-"""``dms-relay explain``: which way a message takes as Postfix is configured now, and why. Writes nothing.
+"""``dms-relay explain``: the route of a message in Postfix's present configuration, and why. Writes nothing.
 
-Reads Postfix's configuration and the inputs. Where they differ, it shows the way after ``apply`` as well. Exit code 1 says
+Reads Postfix's configuration and the inputs. Where they differ, it also shows the route after ``apply``. Exit code 1 means
 that the message does not leave: it stays in the queue, or is returned.
 """
 
@@ -32,14 +32,14 @@ if TYPE_CHECKING:
     from dms_relay.plan import Plan
     from dms_relay.plan.found import Found
 
-#: Where a message does not leave.
+#: The exit code where a message does not leave.
 EXIT_FAILURE = 1
-#: A recipient that no table names, unless for everybody (RFC 2606).
+#: A recipient that matches only entries for all recipients (RFC 2606).
 _ANYBODY = "someone@recipient.invalid"
 
 
 def run(arguments: Namespace, context: Context) -> int:
-    """Print the way of the message; then raise what is wrong with the inputs, if anything."""
+    """Print the route of the message; then raise ``InputError`` where the inputs are wrong."""
     message = (
         _sender(arguments.sender),
         _address(_ANYBODY if arguments.recipient is None else arguments.recipient, "RECIPIENT"),
@@ -68,7 +68,7 @@ class _Explainer:
         self.error: InputError | None = None
 
     def document(self) -> MessageDocument:
-        """Return the route now, and after ``apply`` where that has something to change."""
+        """Return the present route, and the one after ``apply`` where it is due."""
         found = find(self.paths)
         now = view_now(self.postfix)
         changes, origins = self._inputs(found)
@@ -85,7 +85,7 @@ class _Explainer:
         }
 
     def _inputs(self, found: Found) -> tuple[Plan | None, Origins | None]:
-        """Return what ``apply`` would change, and the places of what is wanted; nothing where the inputs are wrong."""
+        """Return what ``apply`` would change, and the origins; two times ``None`` where the inputs are wrong."""
         try:
             config = merge(read(self.paths, self.environ))
             wanted = render(config, self.paths)
@@ -102,19 +102,19 @@ def _text(document: MessageDocument) -> Iterator[str]:
     yield from (f"  {line}" for line in lines(now))
     yield from (f"  note: {note}" for note in document["notes"])
     if after == now:
-        yield "apply is due (dms-relay plan), but this message would go the same way"
+        yield "apply is due (see dms-relay plan), but it does not change the route of this message"
     elif after:
         yield "apply is due; after dms-relay apply:"
         yield from (f"  {line}" for line in lines(after))
 
 
 def _sender(text: str) -> str:
-    """Return the sender's address; the null sender is empty."""
+    """Return the sender's address; empty for the null sender."""
     return "" if text == NULL_SENDER else _address(text, "SENDER")
 
 
 def _address(text: str, what: str) -> str:
-    """Take an address, in angle brackets or not. Raises ``ArgumentError`` where it is none."""
+    """Return an address without angle brackets. Raises ``ArgumentError`` where it is not one."""
     address = text.strip().removeprefix("<").removesuffix(">")
     local, _, domain = address.rpartition("@")
     if not local or not is_domain(domain) or any(c.isspace() or not c.isprintable() for c in address):

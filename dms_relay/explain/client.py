@@ -1,10 +1,10 @@
-"""What smtp(8) does at each nexthop of a message: the host it calls, the login that it offers, the TLS that it demands.
+"""What smtp(8) does at each nexthop of a message: the host, the login that it offers, the TLS that it demands.
 
-From its source and by trial: smtp_connect.c (nexthops, ``smtp_fallback_relay``), smtp_sasl_glue.c (logins),
+From its source and by tests: smtp_connect.c (nexthops, ``smtp_fallback_relay``), smtp_sasl_glue.c (logins),
 smtp_tls_policy.c (levels). Parameters of lmtp(8), the same program, begin with ``lmtp_``.
 
-Known limits: no name is looked up, so where mail exchangers serve a nexthop, a login or policy under one of their names is
-not seen; ``smtp_tls_per_site``, which is obsolete, is not looked into. Both are said.
+Known limits: no name is looked up, so a login or policy keyed by an MX host is not seen; the obsolete
+``smtp_tls_per_site`` is not examined. A remark says so in both cases.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from dms_relay.explain.values import Values
     from dms_relay.explain.views import View
 
-#: The programs that call other servers; both are smtp(8).
+#: The programs that connect to other servers; both are smtp(8).
 PROGRAMS = frozenset({"smtp", "lmtp"})
-#: The attribute of a policy that names certificates, and what separates these (TLS_README, "Client TLS policy").
+#: The policy attribute with the names of certificates, and their separators (TLS_README, "Client TLS policy").
 _MATCH = "match"
 _NAMED_BY = {
     "secure": ("smtp_tls_secure_cert_match", ":"),
@@ -36,10 +36,10 @@ _NAMED_BY = {
 
 @dataclass(frozen=True, slots=True)
 class TlsDemand:
-    """What is demanded of TLS, and the parameter or the entry that says so.
+    """The TLS that is demanded, and the parameter or the entry that sets it.
 
-    ``names`` are what a certificate must match; ``ca_file`` and ``ca_path`` are where authorities are known from.
-    ``failure`` says why no host is tried, where none is.
+    ``names`` are what a certificate must match; ``ca_file`` and ``ca_path`` hold the certificate authorities.
+    ``failure`` says why Postfix tries no host, if it tries none.
     """
 
     level: str
@@ -56,7 +56,7 @@ class TlsDemand:
 class Offer:
     """The login that is offered: its user name, and the entry that holds it.
 
-    ``by`` says whose key that is: ``sender``, ``host`` or ``nexthop``.
+    ``by`` says what the entry is keyed by: ``sender``, ``host`` or ``nexthop``.
     """
 
     username: str
@@ -66,7 +66,7 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class Hop:
-    """One nexthop. ``has_exchangers`` says that its mail exchangers are looked up; ``remarks`` are sentences."""
+    """One nexthop. ``has_exchangers`` is True if Postfix looks up its MX hosts; ``remarks`` are sentences."""
 
     nexthop: str
     host: str
@@ -79,7 +79,7 @@ class Hop:
 
 
 def hops(view: View, service: tuple[str, Values], envelope: tuple[str, str], nexthops: str) -> tuple[Hop, ...]:
-    """Return each nexthop in the order in which they are tried.
+    """Return each nexthop in the order in which Postfix tries them.
 
     ``service`` is the program with the parameters that it sees, ``envelope`` is sender and recipient. Raises
     ``LookupFailedError``.
@@ -92,7 +92,7 @@ def hops(view: View, service: tuple[str, Values], envelope: tuple[str, str], nex
 
 
 class _Client:
-    """An smtp(8) process with a message of one sender."""
+    """An smtp(8) process with one message."""
 
     def __init__(self, view: View, program: str, values: Values, envelope: tuple[str, str]) -> None:
         self.view = view
@@ -113,7 +113,7 @@ class _Client:
         has_exchangers = self.program == "smtp" and not nexthop.startswith("[") and not no_names
         offer = self._offer(nexthop, "" if has_exchangers else host)
         demand = self._demand(nexthop)
-        # Whoever knows the exchangers of a stranger has no login there.
+        # No login is keyed by the MX hosts of a recipient's domain.
         remarks = tuple(self._remarks(offer, demand, has_exchangers=has_exchangers and nexthop != self.domain))
         return Hop(nexthop, host, port, has_exchangers, is_fallback, offer, demand, remarks)
 
@@ -126,7 +126,7 @@ class _Client:
             return None
         if not tables:
             switch = self._name("smtp_sasl_auth_enable")
-            raise LookupFailedError(f"{switch} = yes without {parameter}, so that smtp(8) ends as soon as it begins")
+            raise LookupFailedError(f"{switch} = yes without {parameter}, so smtp(8) exits at once")
         by_sender = self._sender_keys()
         keys = [*by_sender, *([Key(host, is_partial=False)] if host else []), Key(nexthop, is_partial=False)]
         match = self.view.tables.find(parameter, tables, keys)
@@ -156,20 +156,20 @@ class _Client:
         return TlsDemand(level, implicit, names, *authorities, parameter, match, failure)
 
     def _failure(self, policy: Policy, parameter: str, names: tuple[str, ...], *, implicit: bool) -> str:
-        """Say why Postfix tries no host ("client TLS configuration problem"), if it tries none."""
+        """Return why Postfix tries no host ("client TLS configuration problem"); empty where it tries one."""
         if policy.level not in TLS_LEVELS:
-            return f"{parameter} names no level of TLS"
+            return f"{parameter} has an unknown TLS level"
         if policy.trouble:
             return f"{parameter}: {policy.trouble}"
         if policy.level == "fingerprint" and not names:
             return "level fingerprint without a fingerprint"
         if implicit and policy.level in CLEARTEXT_LEVELS - {"dane"}:
             wrapper = self._name("smtp_tls_wrappermode")
-            return f"TLS from the first octet ({wrapper}) needs level encrypt or a stronger one"
+            return f"implicit TLS ({wrapper}) needs level encrypt or a stronger one"
         return ""
 
     def _policy(self, nexthop: str) -> Match | None:
-        """Look for the entry of a nexthop; a plain domain is served by those of its parents (``.domain``) as well."""
+        """Return the policy entry of a nexthop; entries of parent domains (``.domain``) also match a plain domain."""
         parameter = self._name("smtp_tls_policy_maps")
         tables = self.values.get(parameter)
         if not tables:
@@ -184,7 +184,7 @@ class _Client:
         if level in _NAMED_BY:
             yield from self.values.words(self._name(_NAMED_BY[level][0]))
 
-    # What else is worth knowing.
+    # Remarks.
 
     def _remarks(self, offer: Offer | None, demand: TlsDemand, *, has_exchangers: bool) -> Iterator[str]:
         if (
@@ -192,16 +192,16 @@ class _Client:
             and demand.level in CLEARTEXT_LEVELS
             and "noplaintext" not in self._options("smtp_sasl_security_options")
         ):
-            yield f"level {demand.level} does not protect the password: it can travel in the clear"
+            yield f"level {demand.level} does not protect the password: it can be sent in the clear"
         if offer and "noplaintext" in self._options("smtp_sasl_tls_security_options"):
-            yield "noplaintext: the mechanisms PLAIN and LOGIN, often the only ones, are not used"
+            yield "noplaintext excludes the mechanisms PLAIN and LOGIN, which are often the only ones"
         if has_exchangers and self.get("smtp_sasl_password_maps") and (offer is None or offer.by != "sender"):
-            yield "a login under the name of one of its mail exchangers would come first; they are not looked up here"
+            yield "a login keyed by one of its MX hosts would take precedence; MX hosts are not looked up here"
         if self.get("smtp_tls_per_site") and not self.get("smtp_tls_policy_maps"):
-            yield f"{self._name('smtp_tls_per_site')} is set, which is not looked into here: it can change the level"
+            yield f"{self._name('smtp_tls_per_site')} is set, which can change the level and is not examined here"
         anchors = self.get("smtp_tls_trust_anchor_file")
         if demand.level in AUTHORITY_LEVELS and not (demand.ca_file or demand.ca_path or anchors):
-            yield f"no authority is known ({self._name('smtp_tls_CAfile')}), so no certificate passes"
+            yield f"no certificate authority is configured ({self._name('smtp_tls_CAfile')}), so no certificate is accepted"
         if demand.level.startswith("dane") and self.get("smtp_dns_support_level") != "dnssec":
             yield f"level {demand.level} needs {self._name('smtp_dns_support_level')} = dnssec"
 
@@ -210,7 +210,7 @@ class _Client:
 
 
 def _host_and_port(nexthop: str, port: str) -> tuple[str, str]:
-    """Split a nexthop; brackets are taken off (smtp_parse_destination). A socket of this machine is a path (lmtp(8))."""
+    """Split a nexthop, without brackets (smtp_parse_destination). A local socket is a path (lmtp(8))."""
     if nexthop.startswith("unix:"):
         return nexthop.removeprefix("unix:"), ""
     nexthop = nexthop.removeprefix("inet:")

@@ -1,4 +1,4 @@
-"""Whether a domain is in one of the lists by which Postfix tells the classes of addresses (match_list.c, match_ops.c)."""
+"""The domain lists that define Postfix's address classes (match_list.c, match_ops.c)."""
 
 from __future__ import annotations
 
@@ -19,30 +19,30 @@ _WITH_SUBDOMAINS = "relay_domains"
 
 
 class Domains:
-    """The lists of domains of one machine. Raises ``LookupFailedError`` where a table or a file of one cannot be read."""
+    """The domain lists of one machine. Raises ``LookupFailedError`` where a table or a file cannot be read."""
 
     def __init__(self, values: Values, tables: Tables) -> None:
-        """Take the parameters that hold the lists, and who looks tables up."""
+        """Take the parameters that hold the lists, and the lookup tables."""
         self._values = values
         self._tables = tables
 
     def has(self, parameter: str, domain: str) -> bool:
-        """Return True if a list has a domain: the first pattern that matches decides."""
+        """Return True if a domain is in a list: the first pattern that matches decides."""
         for pattern, is_match in _patterns(self._values.words(parameter), is_match=True):
             if self._matches(parameter, pattern, domain.casefold()):
                 return is_match
         return False
 
     def is_own(self, domain: str) -> bool:
-        """Return True if users of a domain are users of this machine (mail_addr_find(3))."""
+        """Return True if users of a domain are local users (mail_addr_find(3))."""
         return domain.casefold() == self._values.get("myorigin").casefold() or self.has("mydestination", domain)
 
     def matches_parents(self, parameter: str) -> bool:
-        """Return True if a domain in this list stands for its subdomains as well."""
+        """Return True if a domain in this list also matches its subdomains."""
         return parameter in self._values.words(_PARENTS)
 
     def _matches(self, parameter: str, pattern: str, domain: str) -> bool:
-        """Return True if one pattern matches; in ``relay_domains`` alone it can be one for the subdomains as well."""
+        """Return True if one pattern matches; only in ``relay_domains`` can it also match subdomains."""
         names = [domain]
         if parameter == _WITH_SUBDOMAINS:
             labels = domain.split(".")
@@ -55,7 +55,7 @@ class Domains:
 
 
 def _patterns(words: list[str], *, is_match: bool) -> Iterator[tuple[str, bool]]:
-    """Yield each pattern and whether it says yes; the lines of a file that is named are patterns as well."""
+    """Yield each pattern, with False if it is negated; a file name stands for the patterns in the file."""
     for word in words:
         item = word.lstrip("!")
         is_this = is_match ^ bool((len(word) - len(item)) % 2)
@@ -74,6 +74,6 @@ def _file_words(name: str) -> list[str]:
 
 
 def _words(line: str) -> list[str]:
-    """Return the words of a line, up to one that begins a comment."""
+    """Return the words of a line, without a comment at its end."""
     words = line.replace(",", " ").split()
     return words[: next((number for number, word in enumerate(words) if word.startswith("#")), None)]

@@ -1,6 +1,6 @@
-"""Where the inputs say what Postfix has: the file and line of an entry, a parameter or a service of ours. Pure.
+"""The origin, in the inputs, of a table entry, a parameter or a managed service. Pure.
 
-An entry that is not as the inputs want it has no place in them: somebody else wrote it, or ``apply`` is due.
+An entry that differs from the inputs has no origin: somebody else wrote it, or ``apply`` is due.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ _TYPE = "texthash:"
 
 
 class Origins:
-    """The places of what is wanted."""
+    """The origins of what the inputs want."""
 
     def __init__(self, config: RelayConfig, wanted: PostfixConfig, paths: Paths) -> None:
-        """Take the merged inputs, and what they make."""
+        """Take the merged inputs, and the configuration that they result in."""
         self._config = config
         self._wanted = wanted
         self._entries = {
@@ -36,11 +36,11 @@ class Origins:
         }
 
     def of_match(self, match: Match) -> Origin | None:
-        """Return the place of an entry that was found in a table."""
+        """Return the origin of an entry that was found in a table."""
         return self._entries.get((match.table, match.key.casefold(), match.value))
 
     def of_parameter(self, name: str, value: str) -> Origin | None:
-        """Return the place of a parameter's value."""
+        """Return the origin of a parameter's value."""
         if self._wanted.parameters.get(name) != value:
             return None
         if own := self._config.user_parameters.get(name):
@@ -50,13 +50,13 @@ class Origins:
         return default[1] if default else None
 
     def of_service(self, name: str) -> Origin | None:
-        """Return the place of a relay that has a service of its own."""
+        """Return the origin of the relay that has this service."""
         services = self._config.transports.services if self._config.transports else ()
         return next((s.relay.origin for s in services if name in _names(s.relay.name)), None)
 
 
 def _tables(config: RelayConfig) -> Iterator[tuple[str, dict[str, Origin]]]:
-    """Yield each table of ours with the place of each key."""
+    """Yield each managed table with the origin of each key."""
     if config.transports is None:
         yield RELAYHOST_MAP, _origins((route.key, route.origin) for route in config.routes)
         yield SASL_PASSWD, _origins((entry.key, entry.origin) for entry in config.logins or ())
@@ -74,7 +74,7 @@ def _tables_of_transports(transports: Transports) -> Iterator[tuple[str, dict[st
 
 
 def _names(relay: str) -> tuple[str, str]:
-    """Return the services of a relay: its own, and the one that does not look at senders."""
+    """Return the services of a relay: its own, and the one that ignores sender logins."""
     return f"{PREFIX}{relay}", f"{PREFIX}{relay}_shared"
 
 

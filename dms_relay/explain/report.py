@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from dms_relay.explain.tables import Match
     from dms_relay.explain.views import View
 
-#: What changes an envelope before the queue manager sees it (cleanup(8), ADDRESS_REWRITING_README).
+#: Parameters that change an envelope before the queue manager sees it (cleanup(8), ADDRESS_REWRITING_README).
 _REWRITING = (
     "canonical_maps",
     "sender_canonical_maps",
@@ -37,7 +37,7 @@ _REWRITING = (
     "non_smtpd_milters",
 )
 _FILTER = "content_filter"
-#: The program that takes mail and keeps none of it.
+#: The program that discards mail.
 _DISCARD = "discard"
 
 
@@ -71,7 +71,7 @@ def _delivery(view: View, way: Resolution, envelope: tuple[str, str]) -> _Delive
     if (service := view.service(way.transport)) is None:
         return _Delivery(failure=f"there is no service {way.transport} in master.cf")
     if way.transport in view.values.words("defer_transports"):
-        return _Delivery(failure=f"defer_transports in main.cf has {way.transport}, so nothing is tried by it")
+        return _Delivery(failure=f"defer_transports in main.cf names {way.transport}, so Postfix does not use it")
     program, values = service
     if program == ERROR:
         # error(8) returns mail as ``error``, and keeps it as ``retry``.
@@ -147,13 +147,13 @@ def _text(origin: object) -> str | None:
 
 
 def notes(view: View) -> Iterator[str]:
-    """Say what happens to a message before this: it may come to the queue manager with other addresses, or by a filter."""
+    """Yield what can happen to a message before this: a filter, or a change of its addresses."""
     filters = {"main.cf": view.values.get(_FILTER), **master_cf.overriding(view.master, _FILTER)}
     for where, value in filters.items():
         if value:
-            yield f"{_FILTER} = {value} ({where}): mail from there goes to the filter first; this is its way afterwards"
+            yield f"{_FILTER} = {value} ({where}): that mail goes to the filter first; this is its route after the filter"
     if names := [name for name in _REWRITING if view.values.get(name)]:
-        yield f"the addresses are those after {', '.join(names)}: give them as they are in the queue (postqueue -p)"
+        yield f"{', '.join(names)} can rewrite addresses: give the addresses as the queue has them (postqueue -p)"
 
 
 def lines(document: RouteDocument) -> Iterator[str]:
@@ -172,10 +172,10 @@ def _headline(document: RouteDocument) -> str:
         return f"stays in the queue: {failure}"
     place = f" ({document['origin']})" if document["origin"] else ""
     if program not in PROGRAMS:
-        what = "thrown away" if program == _DISCARD else "delivered"
+        what = "discarded" if program == _DISCARD else "delivered"
         return f"{what} by {program}(8), service {transport}"
     hop = document["hops"][0]
-    own = f"the mail exchangers of {hop['host']}" if hop["mail_exchangers"] else document["nexthop"]
+    own = f"the MX hosts of {hop['host']}" if hop["mail_exchangers"] else document["nexthop"]
     return f"goes {'directly, ' * document['is_direct']}by {transport}{place} to {own}"
 
 
@@ -193,8 +193,7 @@ def _why(lookups: list[LookupDocument]) -> Iterator[str]:
 
 
 def _hop(hop: HopDocument) -> Iterator[str]:
-    what = "if all else fails, " * hop["fallback"] + hop["nexthop"]
-    yield f"  at {what}:"
+    yield f"  at {hop['nexthop']}{', if all others fail' * hop['fallback']}:"
     yield f"    login  {_login(hop['login'])}"
     yield f"    TLS    {_tls(hop['tls'])}"
     for remark in hop["remarks"]:
@@ -210,17 +209,17 @@ def _login(login: LoginDocument | None) -> str:
 
 def _tls(tls: TlsDocument) -> str:
     names, level = ", ".join(tls["names"]), tls["level"]
-    asked = f"a certificate for {names}, from an authority in {tls['ca_file'] or tls['ca_path'] or 'nowhere'}"
+    asked = f"a certificate for {names}, from an authority in {tls['ca_file'] or tls['ca_path'] or 'no file'}"
     checks = {
         "none": "no TLS",
-        "may": "TLS where it is offered, and no certificate is checked",
-        "encrypt": "TLS is demanded, and no certificate is checked",
-        "dane": "as the TLSA records say; without any, TLS where it is offered",
-        "dane-only": "TLS is demanded, with a certificate as the TLSA records say",
-        "fingerprint": f"TLS is demanded, with a certificate or key whose fingerprint is {names}",
-        "verify": f"TLS is demanded, with {asked}",
-        "secure": f"TLS is demanded, with {asked}",
+        "may": "TLS if the server offers it; the certificate is not verified",
+        "encrypt": "TLS is required; the certificate is not verified",
+        "dane": "as the TLSA records demand; without one, TLS if the server offers it",
+        "dane-only": "TLS is required, with a certificate that matches the TLSA records",
+        "fingerprint": f"TLS is required, with a certificate or key whose fingerprint is {names}",
+        "verify": f"TLS is required, with {asked}",
+        "secure": f"TLS is required, with {asked}",
     }
-    first = " from the first octet" if tls["mode"] == "implicit" else ""
+    mode = ", implicit TLS" if tls["mode"] == "implicit" else ""
     place = f"{tls['key']} in {tls['table']}" if tls["key"] else tls["parameter"]
-    return f"{level}{first}: {checks.get(level, 'not a level')}  ({place})"
+    return f"{level}{mode}: {checks.get(level, 'an unknown level')}  ({place})"

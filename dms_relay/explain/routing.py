@@ -1,10 +1,11 @@
 """From an envelope to a transport and its nexthop, as trivial-rewrite(8) resolves it (resolve.c, transport.c).
 
-The class of the recipient's domain comes first (ADDRESS_CLASS_README); a transport may carry its own nexthop; where it does
-not, sender and ``relayhost`` say it for mail that leaves; ``transport_maps`` has the last word, but for virtual aliases.
+The address class of the recipient's domain comes first (ADDRESS_CLASS_README). A transport may have its own nexthop; where
+it has none, the sender and ``relayhost`` decide for mail that leaves. ``transport_maps`` overrides all, except for virtual
+aliases.
 
-Known limits: addresses are taken as they are; old forms of routing in them (``user%host``, ``host!user``) are not resolved.
-A recipient without a domain, or at an address in brackets, is not looked at.
+Known limits: source routes in addresses (``user%host``, ``host!user``) are not resolved; recipients without a domain, or at
+an address in brackets, are not supported.
 """
 
 from __future__ import annotations
@@ -26,9 +27,9 @@ _UNDELIVERABLE = "Address is undeliverable"
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One thing that was looked at: a parameter, and its value or the entry that was found in its tables.
+    """One parameter that Postfix consulted, with its value or the entry that was found in its tables.
 
-    ``match`` is ``None`` where no table was asked, or none has an entry; ``value`` is what counts then, or empty.
+    ``match`` is ``None`` where no table was searched, or no entry found; ``value`` then counts, or is empty.
     """
 
     parameter: str
@@ -38,7 +39,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
-    """Where a message goes, and by which steps. ``failure`` says why it stays in the queue, where it does."""
+    """Where a message goes, and by which steps. ``failure`` says why it stays in the queue, if it does."""
 
     transport: str = ""
     nexthop: str = ""
@@ -47,7 +48,7 @@ class Resolution:
 
 
 def resolve(view: View, sender: str, recipient: str) -> Resolution:
-    """Return the way of a message; the null sender is ``""``."""
+    """Return the route of a message; the null sender is ``""``."""
     resolver = _Resolver(view, sender, recipient)
     try:
         transport, nexthop = resolver.run()
@@ -57,7 +58,7 @@ def resolve(view: View, sender: str, recipient: str) -> Resolution:
 
 
 class _Resolver:
-    """Goes through the steps for one message."""
+    """Resolves one message, step by step."""
 
     def __init__(self, view: View, sender: str, recipient: str) -> None:
         self.view = view
@@ -80,7 +81,7 @@ class _Resolver:
         return self._unless_moved(*found)
 
     def _is(self, parameter: str) -> bool:
-        """Return True if the recipient's domain is of a class."""
+        """Return True if the recipient's domain belongs to a class."""
         is_member = self.view.domains.has(parameter, self.domain)
         if is_member:
             self.steps.append(Step(parameter, value=self.domain))
@@ -93,7 +94,7 @@ class _Resolver:
         return transport, nexthop or self.domain
 
     def _leaving(self) -> tuple[str, str]:
-        """Return what is said of mail that leaves, for the domains of ``relay_domains`` and for all others."""
+        """Return transport and nexthop of mail that leaves, for ``relay_domains`` and for all other domains."""
         if self._is("relay_domains"):
             value = self._parameter("relay_transport")
         else:
@@ -102,7 +103,7 @@ class _Resolver:
         return transport, nexthop or self._by_sender("sender_dependent_relayhost_maps", "relayhost") or self.domain
 
     def _by_sender(self, maps: str, parameter: str) -> str:
-        """Return what the sender's entry says, else the parameter for everybody."""
+        """Return the sender's entry, else the parameter for all senders."""
         match = self._find_sender(maps)
         if match and match.value.upper() != AS_DEFAULT:
             return match.value
@@ -124,14 +125,14 @@ class _Resolver:
         return match
 
     def _keys_of_sender(self, maps: str) -> list[Key]:
-        """Return the keys of the sender; the null sender has one of its own."""
+        """Return the lookup keys of the sender; the null sender has its own."""
         if not self.sender:
             kind = "relayhost" if "relayhost" in maps else "default_transport"
             return [Key(self.values.get(f"empty_address_{kind}_maps_lookup_key"), is_partial=False)]
         return self.view.keys_of(self.sender)
 
     def _mapped(self, transport: str, nexthop: str) -> tuple[str, str]:
-        """Return what ``transport_maps`` makes of it (transport(5), "RESULT FORMAT")."""
+        """Return transport and nexthop after ``transport_maps`` (transport(5), "RESULT FORMAT")."""
         tables = self.values.get("transport_maps")
         match = self._find_recipient(tables) if tables else None
         if match is None:
@@ -142,7 +143,7 @@ class _Resolver:
         return new_transport, new_nexthop or (_UNDELIVERABLE if new_transport in {ERROR, RETRY} else self.domain)
 
     def _unless_moved(self, transport: str, nexthop: str) -> tuple[str, str]:
-        """Return what ``relocated_maps`` makes of it: a bounce that names the new address."""
+        """Return transport and nexthop after ``relocated_maps``: a bounce that names the new address."""
         tables = self.values.get("relocated_maps")
         keys = self.view.keys_of(self.recipient)
         match = self.view.tables.find("relocated_maps", tables, keys) if tables else None

@@ -1,4 +1,4 @@
-"""Looks addresses up in lists of lookup tables as Postfix's programs do (maps(3), mail_addr_find(3), transport(5)).
+"""Looks up addresses in lists of lookup tables, as Postfix's programs do (maps(3), mail_addr_find(3), transport(5)).
 
 Asks postmap(1), one process for a table. ``static:`` and ``inline:`` tables, and those that are to come with the next
 ``apply``, are looked up here: a login may stand in them, and a program's arguments can be read by every process.
@@ -32,12 +32,12 @@ _RESERVED = frozenset({"postmaster", "mailer-daemon", "double-bounce"})
 
 
 class LookupFailedError(Exception):
-    """A table gives no answer. The message is deferred until it does."""
+    """A table gives no answer, so Postfix defers the message."""
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A lookup key; ``is_partial`` says that it is made of a part of an address."""
+    """A lookup key; ``is_partial`` is True if it is a part of an address."""
 
     text: str
     is_partial: bool = True
@@ -45,7 +45,7 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """An entry that was found. A login can stand in ``value``: it is not for showing where the table holds any."""
+    """An entry that was found. ``value`` can hold a login: do not show it where the table holds logins."""
 
     parameter: str
     table: str
@@ -54,7 +54,7 @@ class Match:
 
     @property
     def shown_table(self) -> str:
-        """The table's name, without what could be a login."""
+        """The table's name, without a login that it may hold."""
         return (
             self.table.partition(":")[0] + f":{MASK}"
             if main_cf.may_hold_login(self.parameter, self.table)
@@ -75,7 +75,7 @@ class Tables:
         self._texts = texts or {}
 
     def find(self, parameter: str, tables: str, keys: Iterable[Key]) -> Match | None:
-        """Look for the first key that stands in a table: each key in every table, before the next key (maps.c)."""
+        """Return the entry of the first key that is found: each key in all tables, before the next key (maps.c)."""
         wanted = list(keys)
         answers = [(table, self._ask(parameter, table, wanted)) for table in main_cf.split(tables)]
         for key in wanted:
@@ -87,14 +87,14 @@ class Tables:
         return None
 
     def _ask(self, parameter: str, table: str, keys: list[Key]) -> dict[str, str] | str:
-        """Return what is found for each key, or why there is no answer."""
+        """Return the values that are found, or why there is no answer."""
         texts = [key.text for key in keys if not (key.is_partial and _is_whole(table))]
         kind, _, name = table.partition(":")
         if (found := self._here(kind, name, texts)) is not None:
             return found
         shown = Match(parameter, table, "", "").shown_table
         if shown != table:
-            return f"{parameter}: {shown} cannot be looked into here, since a login may stand in its name"
+            return f"{parameter}: {shown} is not searched here, because its name may hold a login"
         try:
             found = self._postfix.lookup(table, texts)
         except PostfixError as error:
@@ -129,9 +129,9 @@ def _unbraced(text: str) -> str:
 
 
 def address_keys(address: str, delimiter: str, *, is_local: bool) -> list[Key]:
-    """Return the keys by which an address is looked up where no parent domain counts (mail_addr_find(3)), in order.
+    """Return the lookup keys of an address, in order, where no parent domain counts (mail_addr_find(3)).
 
-    ``is_local`` says that the domain is one of this machine's own, whose users are also found without it.
+    ``is_local`` is True for a domain of local users, who are also found without the domain.
     """
     local, at, domain = address.rpartition("@")
     if not at:
@@ -143,9 +143,9 @@ def address_keys(address: str, delimiter: str, *, is_local: bool) -> list[Key]:
 
 
 def recipient_keys(address: str, delimiter: str, *, with_parents: bool) -> list[Key]:
-    """Return the keys by which ``transport_maps`` is searched (transport(5)), ``*`` last.
+    """Return the lookup keys of a recipient in ``transport_maps`` (transport(5)), ``*`` last.
 
-    ``with_parents`` says that a domain stands for its subdomains as well (``parent_domain_matches_subdomains``).
+    ``with_parents`` is True if a domain also matches its subdomains (``parent_domain_matches_subdomains``).
     """
     local, _, domain = address.rpartition("@")
     bare = without_extension(local, delimiter)

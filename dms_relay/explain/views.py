@@ -1,4 +1,4 @@
-"""A view of Postfix's configuration: as it is now, and as the next ``apply`` would make it. Reads, never writes.
+"""Postfix's configuration: the present one, and the one after the next ``apply``. Reads, never writes.
 
 Raises ``PostfixError`` where postconf(1) is missing or fails.
 """
@@ -30,17 +30,17 @@ class View:
 
     @property
     def domains(self) -> Domains:
-        """The lists of domains."""
+        """The domain lists."""
         return Domains(self.values, self.tables)
 
     def keys_of(self, address: str) -> list[Key]:
-        """Return the keys by which an address is looked up, but in ``transport_maps``."""
+        """Return the lookup keys of an address, except in ``transport_maps``."""
         domain = address.rpartition("@")[2]
         is_local = self.domains.is_own(domain)
         return address_keys(address, self.values.get("recipient_delimiter"), is_local=is_local)
 
     def service(self, name: str) -> tuple[str, Values] | None:
-        """Return the program of a delivery service, and the parameters that it sees; ``None`` where there is none."""
+        """Return the program of a delivery service with its parameters; ``None`` where there is no such service."""
         if (found := master_cf.command(self.master, name)) is None:
             return None
         program, overrides = found
@@ -48,13 +48,13 @@ class View:
 
 
 def view_now(postfix: Postfix) -> View:
-    """Return what Postfix has."""
+    """Return the present configuration."""
     values = Values(postfix.parameters(), postfix.expanded())
     return View(values, Tables(postfix), postfix.read_master_cf())
 
 
 def view_after(postfix: Postfix, now: View, changes: Plan, paths: Paths) -> View:
-    """Return what Postfix would have after ``apply``."""
+    """Return the configuration after ``apply``."""
     removed = [change.name for change in changes.parameters if change.new is None]
     defaults = postfix.defaults(*removed) if removed else {}
     wanted = {

@@ -51,7 +51,7 @@ CASES = (
         RULE,
         postfix({}, DEFAULT, more="defer_transports = smtp\n"),
         "main.cf",
-        "mail of <> would not leave: defer_transports in main.cf has smtp, so nothing is tried by it",
+        "mail of <> would not leave: defer_transports in main.cf names smtp, so Postfix does not use it",
         postfix({}, DEFAULT, more="defer_transports = relay\n"),
     ),
     Case(

@@ -38,17 +38,17 @@ from anna@domain1.com to someone@gmail.com
       sender_dependent_relayhost_maps  @domain1.com -> [smtp.mailgun.org]:587  ({table}, postfix-relaymap.cf:1)
     at [smtp.mailgun.org]:587:
       login  mailgun-user, by sender @domain1.com  ({logins}, postfix-sasl-password.cf:1)
-      TLS    encrypt: TLS is demanded, and no certificate is checked  (smtp_tls_security_level)
+      TLS    encrypt: TLS is required; the certificate is not verified  (smtp_tls_security_level)
 """
 DIRECT = """\
 from <> to someone@gmail.com
-  goes directly, by smtp to the mail exchangers of gmail.com
+  goes directly, by smtp to the MX hosts of gmail.com
       default_transport                smtp
       sender_dependent_relayhost_maps  no entry
       relayhost                        empty
     at gmail.com:
       login  none
-      TLS    encrypt: TLS is demanded, and no certificate is checked  (smtp_tls_security_level)
+      TLS    encrypt: TLS is required; the certificate is not verified  (smtp_tls_security_level)
 """
 
 
@@ -97,7 +97,7 @@ def test_apply_is_due(ready: Sandbox) -> None:
     """Where the inputs say something else than Postfix has, both ways are shown; what is not yet there has no place."""
     said = explain(ready, "anna@domain1.com", "someone@gmail.com").splitlines()
     at = said.index("apply is due; after dms-relay apply:")
-    assert said[1] == "  goes directly, by smtp to the mail exchangers of gmail.com"
+    assert said[1] == "  goes directly, by smtp to the MX hosts of gmail.com"
     assert said[at + 1 :] == filled(MAILGUN, ready).splitlines()[1:]
 
 
@@ -106,7 +106,11 @@ def test_same_way_after_apply(ready: Sandbox) -> None:
     ready.apply(**ENV)
     ready.write("postfix-sasl-password.cf", FILES["postfix-sasl-password.cf"] + "@domain2.com anna:secret\n")
     said = explain(ready, "anna@domain1.com", "someone@gmail.com")
-    assert said == filled(MAILGUN, ready) + "apply is due (dms-relay plan), but this message would go the same way\n"
+    assert (
+        said
+        == filled(MAILGUN, ready)
+        + "apply is due (see dms-relay plan), but it does not change the route of this message\n"
+    )
 
 
 def test_place_of_an_entry_that_changed(ready: Sandbox) -> None:
@@ -154,7 +158,7 @@ def test_relay_yaml(ready: Sandbox) -> None:
         "    at [ses.test]:465:",
         f"      login  key, by nexthop [ses.test]:465  ({sasl}/ses.sasl, relay.yaml:6:12)",
         (
-            "      TLS    secure from the first octet: TLS is demanded, with a certificate for nexthop, dot-nexthop, "
+            "      TLS    secure, implicit TLS: TLS is required, with a certificate for nexthop, dot-nexthop, "
             "from an authority in /etc/ssl/certs/ca-certificates.crt  (smtp_tls_security_level)"
         ),
     ]
@@ -168,13 +172,16 @@ WAYS = {
     "no table": ("transport_maps = texthash:/no/such", "transport_maps: texthash:/no/such: postmap -q failed"),
     "twice": ("transport_maps = texthash:{dir}/twice", "a key stands twice in it, so Postfix refuses the whole table"),
     "no list": ("relay_domains = /no/such/file", "/no/such/file cannot be read: No such file or directory"),
-    "deferred": ("defer_transports = local, smtp", "defer_transports in main.cf has smtp, so nothing is tried by it"),
+    "deferred": (
+        "defer_transports = local, smtp",
+        "defer_transports in main.cf names smtp, so Postfix does not use it",
+    ),
     "kept": ("transport_maps = static:retry:", "Address is undeliverable"),
     "not returned": ("soft_bounce = yes\ntransport_maps = static:error:no", "no"),
     "no relay": ("sender_dependent_relayhost_maps = inline:{{@domain1.com=}}", "the entry of @domain1.com in inline:"),
     "no logins": (
         "smtp_sasl_auth_enable = yes",
-        "smtp_sasl_auth_enable = yes without smtp_sasl_password_maps, so that smtp(8) ends as soon as it begins",
+        "smtp_sasl_auth_enable = yes without smtp_sasl_password_maps, so smtp(8) exits at once",
     ),
     "match": (
         "smtp_tls_policy_maps = static:{{encrypt match=x}}",
@@ -184,11 +191,11 @@ WAYS = {
     "two": ("smtp_tls_policy_maps = static:{{may ciphers=high ciphers=low}}", '"ciphers" stands twice'),
     "no value": ("smtp_tls_policy_maps = static:{{secure match=}}", '"match" has no value'),
     "fingerprint": ("smtp_tls_policy_maps = static:fingerprint", "level fingerprint without a fingerprint"),
-    "weak": ("smtp_tls_wrappermode = yes", "TLS from the first octet (smtp_tls_wrappermode) needs level encrypt"),
-    "no level": ("smtp_tls_policy_maps = static:soon", "smtp_tls_policy_maps names no level of TLS"),
+    "weak": ("smtp_tls_wrappermode = yes", "implicit TLS (smtp_tls_wrappermode) needs level encrypt"),
+    "no level": ("smtp_tls_policy_maps = static:soon", "smtp_tls_policy_maps has an unknown TLS level"),
     "passwords": (
         "smtp_sasl_auth_enable = yes\nsmtp_sasl_password_maps = pipemap:{{static:u:" + SECRET + "}}",
-        "smtp_sasl_password_maps: pipemap:******** cannot be looked into here, since a login may stand in its name",
+        "smtp_sasl_password_maps: pipemap:******** is not searched here, because its name may hold a login",
     ),
 }
 
@@ -220,7 +227,7 @@ def test_mail_that_is_thrown_away(ready: Sandbox) -> None:
     with (ready.postfix_dir / "master.cf").open("a") as file:
         file.write("discard unix - - n - - discard\n")
     said = explain(ready, "anna@domain1.com", "someone@gmail.com")
-    assert said.splitlines()[1] == "  thrown away by discard(8), service discard"
+    assert said.splitlines()[1] == "  discarded by discard(8), service discard"
 
 
 def test_notes(ready: Sandbox) -> None:
@@ -237,27 +244,33 @@ def test_notes(ready: Sandbox) -> None:
     notes = [line.partition("note: ")[2] for line in said.splitlines() if "note: " in line]
     assert notes == [
         (
-            "content_filter = scan:[127.0.0.1]:10024 (main.cf): mail from there goes to the filter first; "
-            "this is its way afterwards"
+            "content_filter = scan:[127.0.0.1]:10024 (main.cf): that mail goes to the filter first; "
+            "this is its route after the filter"
         ),
-        "content_filter = x: (submission/inet): mail from there goes to the filter first; this is its way afterwards",
-        "the addresses are those after sender_canonical_maps: give them as they are in the queue (postqueue -p)",
+        "content_filter = x: (submission/inet): that mail goes to the filter first; this is its route after the filter",
+        "sender_canonical_maps can rewrite addresses: give the addresses as the queue has them (postqueue -p)",
     ]
 
 
 REMARKS = {
     "level may": (
         "smtp_sasl_security_options = noanonymous\n",
-        "level may does not protect the password: it can travel in the clear",
+        "level may does not protect the password: it can be sent in the clear",
     ),
-    "noplaintext": ("smtp_sasl_security_options = noplaintext\n", "noplaintext: the mechanisms PLAIN and LOGIN"),
+    "noplaintext": (
+        "smtp_sasl_security_options = noplaintext\n",
+        "noplaintext excludes the mechanisms PLAIN and LOGIN",
+    ),
     "no authority": (
         "smtp_tls_CApath =\nsmtp_tls_security_level = secure\n",
-        "no authority is known (smtp_tls_CAfile)",
+        "no certificate authority is configured (smtp_tls_CAfile)",
     ),
     "dane": ("smtp_tls_security_level = dane\n", "level dane needs smtp_dns_support_level = dnssec"),
-    "per site": ("smtp_tls_per_site = static:NONE\n", "smtp_tls_per_site is set, which is not looked into here"),
-    "exchangers": ("relayhost = relay.test:587\n", "a login under the name of one of its mail exchangers"),
+    "per site": (
+        "smtp_tls_per_site = static:NONE\n",
+        "smtp_tls_per_site is set, which can change the level and is not examined here",
+    ),
+    "exchangers": ("relayhost = relay.test:587\n", "a login keyed by one of its MX hosts"),
 }
 
 
