@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What every command gets: where things are, the environment, where data goes and where log lines go."""
+    """What every command gets: the paths, the environment, and the streams for data and for log lines."""
 
     paths: Paths
     environ: Mapping[str, str]
@@ -24,7 +24,7 @@ class Context:
     stdout: TextIO
 
     def say(self, *lines: str) -> None:
-        """Write data, a line each. Whoever reads it may have gone; the program's end says so in its exit code."""
+        """Write data, one line each. If the reader is gone, the exit code of the program says so."""
         with suppress(OSError, ValueError):
             for line in lines:
                 self.stdout.write(f"{line}\n")

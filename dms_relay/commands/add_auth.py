@@ -1,7 +1,7 @@
-"""``dms-relay add-auth``: the login of a sender or at a relay, in ``postfix-sasl-password.cf``.
+"""``dms-relay add-auth``: set the login of a sender or of a relay in ``postfix-sasl-password.cf``.
 
-The password comes from the terminal (asked for twice, without echo), from standard input, or from the command line, where
-others can see it. It is taken character for character or refused, and never shown.
+The password comes from the terminal (two prompts, without echo), from standard input, or from the command line, where other
+users can see it. It is accepted character for character or refused, and never shown.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from dms_relay.commands import Context
 
-_HOW = "leave it out to be asked for it, or give it by --password-stdin"
+_HOW = "leave it out to get a prompt, or use --password-stdin"
 
 
 def run(arguments: Namespace, context: Context) -> int:
@@ -47,7 +47,7 @@ def _check_username(username: str) -> None:
     if not username:
         raise SyntaxProblem("the user name is empty", "write the one that the relay gave you")
     if not username.isprintable():
-        raise SyntaxProblem("the user name holds a control character", "write the one that the relay gave you")
+        raise SyntaxProblem("the user name contains a control character", "write the one that the relay gave you")
     check_login_part(username, is_username=True)
 
 
@@ -59,17 +59,17 @@ def _check_password(username: str, password: str) -> None:
 
 
 def _warn_of_relay(key: str, context: Context) -> None:
-    """Warn where a name alone, which means the senders of that domain, is the host of a relay here."""
+    """Warn where the host of a relay is given as a domain: the login is then for senders of that domain."""
     inputs = read(context.paths, context.environ)
     for nexthop in nexthops_of(inputs):
         if f"@{host_of(nexthop)}".casefold() == key.casefold():
             remedy = (
-                f"for the relay write {nexthop}"
+                f"for the relay, write {nexthop}"
                 if any(sign in nexthop for sign in "[:")
-                else "for the relay, edit it by hand"
+                else "for the relay, edit the file by hand"
             )
             context.log.warn(
-                f"DOMAIN: {host_of(nexthop)} is a relay here; this is the login of its senders -- {remedy}"
+                f"DOMAIN: {host_of(nexthop)} is a relay, but this sets the login of its senders -- {remedy}"
             )
             return
 
@@ -77,44 +77,44 @@ def _warn_of_relay(key: str, context: Context) -> None:
 def _password(arguments: Namespace, context: Context, key: str) -> str:
     if arguments.password_stdin:
         if arguments.password is not None:
-            raise UsageError("two passwords: one on the command line, one by --password-stdin -- give one")
+            raise UsageError(
+                "there are two passwords: on the command line and on standard input", "give only one of them"
+            )
         return _from_standard_input()
     if arguments.password is not None:
-        text = "the password stands in the shell's history, and for a moment in the list of processes"
+        text = "the password is now in the shell's history, and other users could see it in the list of processes"
         context.log.warn(f"PASSWORD: {text} -- {_HOW}")
         return str(arguments.password)
     return _asked_for(key)
 
 
 def _from_standard_input() -> str:
-    """Read all of standard input; only the final line end is taken off, as from a secret's file."""
+    """Return all of standard input, without the final line end, as from the file of a secret."""
     if sys.stdin is None or sys.stdin.isatty():
-        raise UsageError("standard input is a terminal, which would show the password -- leave out --password-stdin")
+        raise UsageError("standard input is a terminal, which would show the password", "leave out --password-stdin")
     data = sys.stdin.buffer.read(SECRET_MAX + 1)
     if len(data) > SECRET_MAX:
-        raise UsageError(
-            f"the password on standard input is longer than {SECRET_MAX} octets -- give the password alone"
-        )
+        raise UsageError(f"the password on standard input is longer than {SECRET_MAX} octets", "send only the password")
     if not data:
-        raise UsageError("nothing came on standard input -- docker exec passes it on only with -i")
+        raise UsageError("standard input is empty", "with docker exec, add -i")
     if data.startswith(UTF8_BOM):
-        raise UsageError("the password on standard input begins with a byte order mark -- save it as UTF-8 without")
+        raise UsageError("the password on standard input begins with a byte order mark", "save it as UTF-8 without one")
     return without_line_end(data.decode("utf-8", "surrogateescape"))
 
 
 def _asked_for(key: str) -> str:
     if sys.stdin is None or not sys.stdin.isatty():
-        remedy = "give it by --password-stdin; docker exec has a terminal with -it"
-        raise UsageError(f"no password, and no terminal to ask for it -- {remedy}")
-    from getpass import getpass  # noqa: PLC0415 -- only where somebody is asked
+        remedy = "use --password-stdin; or, with docker exec, add -it"
+        raise UsageError("there is no password, and no terminal to ask for it", remedy)
+    from getpass import getpass  # noqa: PLC0415 -- only for a prompt
 
     try:
         password = getpass(f"Password for {key}: ")
-        again = getpass("Once more: ")
+        again = getpass("Repeat the password: ")
     except EOFError:
-        raise UsageError("no password was typed -- nothing was changed") from None
+        raise UsageError("no password was entered, so nothing was changed", "run the command again") from None
     except UnicodeError:
-        raise UsageError("what was typed is not UTF-8 -- nothing was changed; set the terminal to UTF-8") from None
+        raise UsageError("the password is not UTF-8, so nothing was changed", "set the terminal to UTF-8") from None
     if password != again:
-        raise UsageError("the two passwords differ -- nothing was changed; run the command again")
+        raise UsageError("the two passwords differ, so nothing was changed", "run the command again")
     return password

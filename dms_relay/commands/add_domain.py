@@ -1,4 +1,4 @@
-"""``dms-relay add-domain``: which relay the mail of a sender goes through, in ``postfix-relaymap.cf``."""
+"""``dms-relay add-domain``: set the relay of a sender in ``postfix-relaymap.cf``."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def run(arguments: Namespace, context: Context) -> int:
     checks.require()
     file = read(context.paths, context.environ).file
     if file and arguments.host in {relay.name for relay in file.relays}:
-        text = f"{arguments.host} is the name of a relay in relay.yaml; here it is taken for a host"
-        context.log.warn(f"HOST: {text} -- to use that relay, write it below senders in relay.yaml")
+        text = f"{arguments.host} is the name of a relay in relay.yaml, but this command uses it as a host"
+        context.log.warn(f"HOST: {text} -- to use that relay, add the sender to relay.yaml")
     fact = f"{key} goes through {nexthop}"
     return edit_and_apply(arguments, context, NAME, lambda text: set_entry(text, key, nexthop), (fact, fact))

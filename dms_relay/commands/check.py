@@ -1,4 +1,4 @@
-"""``dms-relay check``: what is wrong with the inputs and with Postfix, and how to mend it. Writes nothing."""
+"""``dms-relay check``: what is wrong with the inputs and with Postfix, and how to fix it. Writes nothing."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from dms_relay.commands import Context
     from dms_relay.model import Paths
 
-#: What ``check`` returns where something is found that counts.
+#: The exit code for findings that count.
 EXIT_FOUND = 1
 
 
 def run(arguments: Namespace, context: Context) -> int:
-    """Print what was found; say in the exit code whether it counts."""
+    """Print the findings; the exit code says whether any of them counts."""
     report = check(context.paths, context.environ)
     if arguments.json:
         from json import dumps  # noqa: PLC0415 -- only for programs
@@ -41,7 +41,7 @@ def _code(report: Report, *, is_strict: bool) -> int:
 
 
 def _text(report: Report, paths: Paths) -> Iterator[str]:
-    """Yield two lines for each finding, and a last one that sums up."""
+    """Yield two lines for each finding, and a summary."""
     for finding in report.findings:
         yield from lines_of(finding)
     counts = [_count(report.count(severity), severity) for severity in SEVERITIES if report.count(severity)]
@@ -49,7 +49,7 @@ def _text(report: Report, paths: Paths) -> Iterator[str]:
 
 
 def lines_of(finding: Finding) -> Iterator[str]:
-    """Yield what counts and where, and below it what is wrong and what to do."""
+    """Yield severity, rule and origin of a finding, and below them what is wrong and what to do."""
     yield f"{finding.severity:7}  {finding.rule}  {finding.origin}"
     yield f"         {_printable(finding.text)} -- {_printable(finding.remedy)}"
 

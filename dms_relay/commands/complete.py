@@ -1,6 +1,6 @@
-"""``dms-relay complete WHAT``: words that the shells' completion offers, one a line. Not in the help; reads the inputs only.
+"""``dms-relay complete WHAT``: words for shell completion, one a line. Not in the help; reads only the inputs.
 
-What is wrong with the inputs is nobody's business here: whatever could be read is offered.
+Ignores problems of the inputs, and offers whatever could be read.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def run(arguments: Namespace, context: Context) -> int:
 
 
 def _domains(inputs: Inputs) -> Iterable[str]:
-    """Return every domain that the inputs speak of; the managed ones come beside them."""
+    """Return every domain that the inputs name; ``run`` adds the managed ones."""
     return (word.removeprefix("@") for word in (*_mapped(inputs), *_logins(inputs)) if "@" in word)
 
 
@@ -45,7 +45,7 @@ def _mapped(inputs: Inputs) -> Iterable[str]:
 
 
 def _logins(inputs: Inputs) -> Iterable[str]:
-    """Return the keys of ``postfix-sasl-password.cf``, but for bare names: typed, these would be domains."""
+    """Return the keys of ``postfix-sasl-password.cf``, except bare names: a command would read these as domains."""
     return [entry.key for entry in inputs.logins or () if any(sign in entry.key for sign in "@[:")]
 
 
@@ -55,6 +55,6 @@ def _relays(inputs: Inputs) -> Iterable[str]:
 
 
 def _tried(inputs: Inputs) -> Iterable[str]:
-    """Return every relay as ``test`` knows it: the names of relay.yaml, and the nexthops."""
+    """Return every relay as ``test`` accepts it: the names of relay.yaml, and the nexthops."""
     names = [relay.name for relay in inputs.file.relays] if inputs.file else []
     return [*names, *nexthops_of(inputs)]

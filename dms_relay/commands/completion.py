@@ -1,4 +1,4 @@
-"""``dms-relay completion bash|zsh``: print the completion for a shell, which ``make generated`` has made from the parser."""
+"""``dms-relay completion bash|zsh``: print the completion for a shell, which ``make generated`` creates from the parser."""
 
 from __future__ import annotations
 

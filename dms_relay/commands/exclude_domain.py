@@ -1,4 +1,4 @@
-"""``dms-relay exclude-domain``: a domain that does not go through ``RELAY_HOST``, in ``postfix-relaymap.cf``."""
+"""``dms-relay exclude-domain``: exclude a domain from ``RELAY_HOST`` in ``postfix-relaymap.cf``."""
 
 from __future__ import annotations
 

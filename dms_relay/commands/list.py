@@ -1,10 +1,10 @@
-"""``dms-relay list``: every sender that the inputs speak of, with its relay and its login, passwords left out.
+"""``dms-relay list``: every sender that the inputs name, with its relay and its login, without passwords.
 
-Reads the inputs only. The rows come in the order in which the inputs name the senders: routes, opt-outs, logins of senders
-that no route names, ``*`` for every other sender, and last the logins at relays that no row uses.
+Reads only the inputs. The rows have the order of the inputs: routes, opt-outs, logins of senders without a route, ``*`` for
+every other sender, and last the logins at relays that no row uses.
 
-Known limits: an address with an extension (``user+ext@domain``) is taken for an address of its own, as Postfix does where
-``recipient_delimiter`` is not set.
+Known limits: an address with an extension (``user+ext@domain``) counts as a separate address, as in a Postfix without
+``recipient_delimiter``.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ if TYPE_CHECKING:
     from dms_relay.model.configuration import Inputs, RelayConfig
     from dms_relay.model.relays import RelayService, Transports
 
-#: What stands in the table for a sender that is opted out and has no other relay, and for what is not there.
+#: The cell of a sender that is opted out and has no other relay, and an empty cell.
 EXCLUDED = "excluded"
 NOTHING = "-"
 #: Every sender that no other row names.
 EVERYBODY = "*"
-#: Where the operator sets one of these, what Postfix looks up is not what our tables say.
+#: Where the operator sets one of these, Postfix uses other lookup tables than the managed ones.
 _LOOKUPS = (
     "sender_dependent_relayhost_maps",
     "smtp_sasl_password_maps",
@@ -62,7 +62,9 @@ def run(arguments: Namespace, context: Context) -> int:
     context.log.problems(config.warnings)
     for name in _LOOKUPS if config.transports is None else ():
         if own := config.user_parameters.get(name):
-            context.log.warn(f"{own.origin}: {name} stands in place of ours, and is not looked into here")
+            context.log.warn(
+                f"{own.origin}: {name} is set, so this list may be wrong -- run dms-relay explain for a sender"
+            )
     rows = tuple(_transport_rows(config.transports) if config.transports else _Lister(inputs, config).rows())
     if arguments.json:
         from json import dumps  # noqa: PLC0415 -- only for programs
@@ -71,7 +73,7 @@ def run(arguments: Namespace, context: Context) -> int:
     elif rows:
         context.say(*_table([_TITLES, *map(_cells, rows)]))
     else:
-        context.say("no relay is set, nor a login")
+        context.say("no relay and no login is set")
     return os.EX_OK
 
 
@@ -107,7 +109,7 @@ class _Lister:
                 yield Row(NOTHING, entry.key, (entry.login.shown_username,), (entry.origin,))
 
     def _resolved(self, route: Route | None) -> Route | None:
-        """Return the default where there is no route, or one that says so (postconf(5), sender_dependent_relayhost_maps)."""
+        """Return the default relay where there is no route, or a route to ``DUNNO`` (postconf(5))."""
         return self.default if route is None or route.nexthops.text.upper() == AS_DEFAULT else route
 
     def _row(self, sender: str, route: Route | None, opt_out: Origin | None = None) -> Row:
@@ -118,14 +120,14 @@ class _Lister:
         return Row(sender, route.nexthops.text if route else None, logins, origins, excluded=opt_out is not None)
 
     def _logins(self, sender: str, nexthops: Iterable[str]) -> Iterator[LoginEntry]:
-        """Yield the sender's own login, else those of its relays; ``<>`` and ``*`` have none of their own."""
+        """Yield the sender's own login, else those of its relays; ``<>`` and ``*`` have no own login."""
         key = sender.casefold()
         own = None if key in {NULL_SENDER, EVERYBODY} else self.logins.get(key) or self.logins.get(_domain(key))
         if own:
             yield own
         for nexthop in nexthops:
             keys = [nexthop.casefold()]
-            with suppress(SyntaxProblem):  # an operator's own relayhost is not ours to check
+            with suppress(SyntaxProblem):  # an operator's own relayhost is not validated
                 keys = lookup_keys(nexthop)
             found = [name for name in keys if name in self.logins]
             self.used.update(found)
@@ -134,7 +136,7 @@ class _Lister:
 
 
 def _transport_rows(transports: Transports) -> Iterator[Row]:
-    """Yield every row where each relay has a transport of its own, and so all logins that can ever be used there."""
+    """Yield every row, with ``RELAY_ROUTING=transports``."""
     services = {service.relay.name: service for service in transports.services}
     for route in transports.senders:
         yield _transport_row(route.key, route.relay, route.origin, services)
@@ -162,7 +164,7 @@ def _domain(key: str) -> str:
 
 
 def _default(config: RelayConfig) -> Route | None:
-    """Return what serves every other sender: the operator's own ``relayhost`` stands in place of ours."""
+    """Return the route of every other sender: the operator's own ``relayhost`` overrides the default relay."""
     if own := config.user_parameters.get("relayhost"):
         nexthops = NexthopList(own.value, tuple(own.value.replace(",", " ").split()))
         return Route(EVERYBODY, nexthops, own.origin) if nexthops.members else None

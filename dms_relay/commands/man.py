@@ -1,4 +1,4 @@
-"""``dms-relay man``: print the manual page (man(7)), which ``make generated`` has made from the parser."""
+"""``dms-relay man``: print the manual page (man(7)), which ``make generated`` creates from the parser."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``dms-relay remove-auth``: take the login of a sender or of a relay out of ``postfix-sasl-password.cf``."""
+"""``dms-relay remove-auth``: remove the login of a sender or of a relay from ``postfix-sasl-password.cf``."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def run(arguments: Namespace, context: Context) -> int:
-    """Take away every line of the key."""
+    """Remove every line of the key."""
     checks = Checks()
     key = checks("DOMAIN", lambda: login_key(arguments.domain), "")
     checks.require()
@@ -27,16 +27,16 @@ def run(arguments: Namespace, context: Context) -> int:
         new = remove_entry(text, key)
         for other in keys_in(new):
             if "@" not in other and _host(other) == _host(key):
-                how = f"remove-auth '{other}'" if any(sign in other for sign in "[:") else "take its line out by hand"
-                context.log.warn(f"{NAME}: the login at the relay {other} stays -- if you mean that one: {how}")
+                how = f"run remove-auth '{other}'" if any(sign in other for sign in "[:") else "remove its line by hand"
+                context.log.warn(f"{NAME}: the login at the relay {other} was not removed -- to remove it, {how}")
         return new
 
-    facts = (f"the login of {key} is removed", f"there is no login for {key}")
+    facts = (f"the login of {key} was removed", f"there is no login for {key}")
     return edit_and_apply(arguments, context, NAME, change, facts)
 
 
 def _host(key: str) -> str:
-    """Return what a person may have in mind with a key: a relay's host name, or a domain."""
+    """Return the host name of a relay, or the domain, that a key contains."""
     with suppress(SyntaxProblem):
         return host_of(key.removeprefix("@")).casefold()
     return key.casefold()

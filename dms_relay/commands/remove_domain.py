@@ -1,4 +1,4 @@
-"""``dms-relay remove-domain``: take a sender out of ``postfix-relaymap.cf``, its relay or its opt-out."""
+"""``dms-relay remove-domain``: remove a sender, with its relay or its opt-out, from ``postfix-relaymap.cf``."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 
 def run(arguments: Namespace, context: Context) -> int:
-    """Take away every line of the sender."""
+    """Remove every line of the sender."""
     checks = Checks()
     key = checks("DOMAIN", lambda: sender_key(arguments.domain), "")
     checks.require()
-    facts = (f"{key} is removed", f"there is no line for {key}")
+    facts = (f"{key} was removed", f"there is no line for {key}")
     return edit_and_apply(arguments, context, NAME, lambda text: remove_entry(text, key), facts)

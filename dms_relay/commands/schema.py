@@ -1,4 +1,4 @@
-"""``dms-relay schema``: the JSON Schema of ``relay.yaml``, for editors; made from what the reader itself checks against."""
+"""``dms-relay schema``: the JSON Schema of ``relay.yaml``, for editors, made from the shape that the reader checks."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""``dms-relay test``: tries each relay with each login that is used there, without sending mail.
+"""``dms-relay test``: test each relay with each login that is used there, without sending mail.
 
-Reads the inputs, and main.cf through Postfix; writes nothing. Progress goes to standard error where that is a terminal.
+Reads the inputs, and main.cf through Postfix; writes nothing. Shows its progress on standard error if that is a terminal.
 """
 
 from __future__ import annotations
@@ -37,16 +37,16 @@ if TYPE_CHECKING:
     from dms_relay.relay_test.outcome import Result
     from dms_relay.relay_test.targets import Target
 
-#: What the command returns where a relay failed.
+#: The exit code where a relay failed.
 EXIT_FAILED = 1
-#: Seconds that can be asked for: Postfix itself waits no longer for a greeting (postconf(5), smtp_helo_timeout).
+#: The longest timeout, in seconds: Postfix itself waits no longer for a greeting (postconf(5), smtp_helo_timeout).
 TIMEOUT_MAX = 300
 #: Clears the line on a terminal (ECMA-48, EL).
 _CLEAR = "\r\x1b[K"
 
 
 def run(arguments: Namespace, context: Context) -> int:
-    """Try what the arguments name, or everything; say what came of it."""
+    """Test the relays that the arguments name, or all; print the results."""
     _check(arguments)
     config = merge(read(context.paths, context.environ))
     context.log.problems(config.warnings)
@@ -65,18 +65,18 @@ def run(arguments: Namespace, context: Context) -> int:
 
 
 def _check(arguments: Namespace) -> None:
-    """Raise ``UsageError`` for what cannot be used, before anything is connected to."""
+    """Raise ``UsageError`` for arguments that cannot be used, before the first connection."""
     for option, address in (("--send-to", arguments.send_to), ("--send-from", arguments.send_from)):
         if address is not None and not is_address(address):
-            raise UsageError(f"{option}: this is not an address -- write user@example.com, in ASCII, without <>")
+            raise UsageError(f"{option}: this is not an address", "write user@example.com, in ASCII, without <>")
     if arguments.send_from is not None and arguments.send_to is None:
-        raise UsageError("--send-from without --send-to: no message is sent -- add --send-to user@example.com")
+        raise UsageError("--send-from without --send-to: no message is sent", "add --send-to user@example.com")
     if not 0 < arguments.timeout <= TIMEOUT_MAX:
-        raise UsageError(f"--timeout: no relay can be tried so -- write a number above 0, up to {TIMEOUT_MAX} seconds")
+        raise UsageError("--timeout is out of range", f"write a number of seconds above 0, up to {TIMEOUT_MAX}")
 
 
 def _parameters(postfix: Postfix, config: RelayConfig, paths: Paths) -> dict[str, str]:
-    """Return what the client that is used by default sees, as it will be after ``apply``: a service may override main.cf."""
+    """Return the parameters of the default transport after ``apply``: its service may override main.cf."""
     raw = postfix.parameters()
     values = Values(raw, postfix.expanded()).with_changes(render(config, paths).parameters)
     if config.transports is None and paths.master_cf.exists():
@@ -87,7 +87,7 @@ def _parameters(postfix: Postfix, config: RelayConfig, paths: Paths) -> dict[str
 
 
 def _demands(parameters: dict[str, str], postfix: Postfix) -> Callable[[Assignment], demand.Demand]:
-    """Return the function that says what is demanded of TLS where a relay is used."""
+    """Return the function from an assignment to its TLS demand."""
     policies = cache(lambda nexthop: _policy(parameters, postfix, nexthop))
 
     def demand_of(use: Assignment) -> demand.Demand:
@@ -108,13 +108,13 @@ def _policy(parameters: dict[str, str], postfix: Postfix, nexthop: str) -> str:
 def _chosen(found: Sequence[Target], words: Sequence[str]) -> tuple[Target, ...]:
     if names := unknown(found, words):
         known = ", ".join(dict.fromkeys(name for t in found for name in (t.relay, t.nexthop)))
-        remedy = f"write one of {known}" if known else "no relay is set"
-        raise UsageError(f"no relay in use is called {', '.join(names)} -- {remedy}")
+        remedy = f"write one of {known}" if known else "set a relay first"
+        raise UsageError(f"no relay in use has the name {', '.join(names)}", remedy)
     return selected(found, words)
 
 
 def _progress(count: int) -> Callable[[int], None]:
-    """Return what shows on a terminal how far the work is; nothing shows elsewhere."""
+    """Return the function that shows the progress on a terminal; elsewhere it does nothing."""
     terminal = sys.stderr
     if terminal is None or not terminal.isatty():
         return lambda _: None
@@ -136,4 +136,4 @@ def _say(results: Sequence[Result], context: Context, *, is_json: bool) -> None:
     elif results:
         context.say(*table(results))
     else:
-        context.say("no relay is set, so there is nothing to try")
+        context.say("no relay is set, so there is nothing to test")

@@ -1,11 +1,10 @@
 """Changes one of the operator's ``.cf`` files in the configuration directory, under that directory's lock.
 
-Reads and writes the one file. All that the change does not concern stays to the octet, and so do mode and owner; a file that
-is not there yet is made with the owner of the directory. Killed at any moment, the file is old or new (``in_place.py`` says
-how, where it is mounted singly).
+Reads and writes one file. Preserves mode, owner, and every octet that the change does not concern; a new file gets the owner
+of the directory. After a kill at any moment the file is old or new (``in_place.py`` explains files that are mounted singly).
 
-Raises ``InputError`` where what stands in the file cannot be edited, ``MissingInputError`` where it cannot be read,
-``WriteError`` where it cannot be written, and ``BusyError`` where another edit does not finish; the file is then as before.
+Raises ``InputError`` where the content cannot be edited, ``MissingInputError`` where the file cannot be read, ``WriteError``
+where it cannot be written, and ``BusyError`` where another edit does not finish; the file is then unchanged.
 """
 
 from __future__ import annotations
@@ -30,26 +29,26 @@ if TYPE_CHECKING:
     from dms_relay.log import Log
     from dms_relay.model import Paths
 
-#: Seconds to wait for another edit, which takes milliseconds; a hundred may stand in line.
+#: Seconds to wait for other edits; each takes milliseconds, and a hundred may be waiting.
 LOCK_TIMEOUT = 30.0
-#: Permission bits of a file that we make.
+#: Permission bits of a new file.
 _MODES = {LOGINS: 0o600}
 _MODE = 0o644
 
 
 def edit(paths: Paths, name: str, change: Callable[[bytes], bytes], *, log: Log = NO_LOG) -> bool:
-    """Have ``change`` make a new text of the file's old one, and put it there; say whether the two differ.
+    """Replace the content of a file with the result of ``change``; return True if that differs.
 
-    ``name`` is a file's name in the configuration directory. A file that is not there is an empty text, and is made only
-    where the new text is not empty.
+    ``name`` is a file's name in the configuration directory. A missing file counts as empty, and is created only for a
+    content that is not empty.
     """
     if not paths.config_dir.is_dir():
         remedy = "mount the configuration directory there, or name it with --config-dir"
-        raise WriteError(f"{paths.config_dir} is not there", remedy)
+        raise WriteError(f"{paths.config_dir} does not exist", remedy)
     path = paths.config_dir / name
     with files.lock(paths.config_dir, LOCK_TIMEOUT):
         if in_place.recover(path):
-            log.warn(f"{name}: an edit that was cut short is taken back")
+            log.warn(f"{name}: an interrupted edit was undone -- repeat it if you still need it")
         old = _read(path, name)
         new = _changed(old or b"", name, change)
         if new != (old or b""):
@@ -66,22 +65,22 @@ def _write(path: Path, name: str, content: bytes, *, is_there: bool) -> None:
 
 
 def _make(path: Path, content: bytes, mode: int) -> None:
-    """Make a file, which belongs to the owner of its directory, who could otherwise not read what stands there."""
+    """Create a file with the owner of its directory, who could otherwise not read it."""
     ours = (os.geteuid(), os.getegid())
     status = path.parent.stat()
     try:
         files.replace(path, content, mode, (status.st_uid, status.st_gid) if os.geteuid() == 0 else ours, age=0)
     except WriteError as error:
-        # Root in a container that may not give files away (CAP_CHOWN).
+        # Root in a container without CAP_CHOWN.
         if not isinstance(error.__cause__, PermissionError) or os.geteuid() != 0:
             raise
         files.replace(path, content, mode, ours, age=0)
 
 
 def _warn_of_readers(path: Path, name: str, log: Log) -> None:
-    """Warn where everyone can read a file with logins: docker-mailserver's own commands have made it so."""
+    """Warn where every user can read a file with logins: docker-mailserver's own commands create it so."""
     if name in _MODES and path.exists() and path.stat().st_mode & S_IROTH:
-        log.warn(f"{name}: every user of this machine can read it -- chmod 600 {name}")
+        log.warn(f"{name}: every user of this machine can read it -- run chmod 600 {name}")
 
 
 def _read(path: Path, name: str) -> bytes | None:

@@ -1,13 +1,12 @@
-"""The text of one of the operator's ``.cf`` files, and what it is when one entry is set or removed. Pure.
+"""Sets or removes one entry in the text of one of the operator's ``.cf`` files. Pure.
 
-A file is octets, cut into lines at line feeds; a line's key is its first field (``sources/text.py``). Only the lines of the
-one key are looked into, so whatever stands in the others, right or wrong, stays to the octet: comments, blank lines, order,
-a byte order mark, CRLF line ends. A key stands for itself in any letter case, indented or not, and an internationalised
-domain in either form.
+A file is octets, split into lines at line feeds; a line's key is its first field (``sources/text.py``). Only the lines of
+the one key are examined, so every octet of the others is preserved, right or wrong: comments, blank lines, order, a byte
+order mark, CRLF line ends. Keys match in any letter case, indented or not, and internationalised domains in either form.
 
-Raises ``SyntaxProblem`` for a file or a line that cannot be edited without harm: UTF-16, and a line that holds carriage
-returns, which may be many lines to the one who wrote it. Known limits: a line that Postfix would read as the continuation
-of the one before is an entry of its own here, as everywhere in this package.
+Raises ``SyntaxProblem`` for a file or a line that cannot be edited safely: UTF-16, and a line with carriage returns, which
+may have been meant as several lines. Known limits: a line that Postfix would read as the continuation of the previous one is
+an entry here, as everywhere in this package.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from dms_relay.edit.keys import same_key
 from dms_relay.postfix.nexthop import SyntaxProblem
 from dms_relay.sources.text import TRIM, UTF8_BOM, UTF16_BOMS, split_entry, wrong_in
 
-#: What stands between key and value.
+#: The separator of key and value.
 SEPARATOR = "  "
 _LINES = re.compile(rb"[^\n]*\n|[^\n]+")
 _TRIM = TRIM.encode()
@@ -27,11 +26,11 @@ _TRIM = TRIM.encode()
 def set_entry(content: bytes, key: str, value: str) -> bytes:
     """Return ``content`` with one line ``key value``, or ``key`` alone where ``value`` is empty.
 
-    The line takes the place of the first of this key, and all others of it go; where there is none it comes last. What says
-    the same already is given back as it is.
+    The line replaces the first line of this key, and all others of the key are removed; a new key comes last. A content that
+    has this entry already is returned unchanged.
     """
     text = _Text(content)
-    found = text.of(key)
+    found = text.numbers_of(key)
     if [text.fields(number) for number in found] == [(key.casefold(), value)] and not text.is_indented(found[0]):
         return content
     line = f"{key}{SEPARATOR}{value}" if value else key
@@ -43,7 +42,7 @@ def set_entry(content: bytes, key: str, value: str) -> bytes:
 def remove_entry(content: bytes, key: str) -> bytes:
     """Return ``content`` without the lines of ``key``."""
     text = _Text(content)
-    text.drop(text.of(key))
+    text.drop(text.numbers_of(key))
     return text.content()
 
 
@@ -53,7 +52,7 @@ def keys_in(content: bytes) -> list[str]:
 
 
 class _Text:
-    """Lines, each with its line end; the last one may have none."""
+    """The lines of a file, each with its line end; the last one may have none."""
 
     def __init__(self, content: bytes) -> None:
         if content.startswith(UTF16_BOMS):
@@ -64,8 +63,8 @@ class _Text:
     def content(self) -> bytes:
         return self._mark + b"".join(self._lines)
 
-    def of(self, key: str) -> list[int]:
-        """Return the numbers, from 0, of the lines of a key. No key is empty or begins as a comment does (``keys.py``)."""
+    def numbers_of(self, key: str) -> list[int]:
+        """Return the numbers, from 0, of the lines of a key, which is never empty or a comment (``keys.py``)."""
         found = [number for number, line in enumerate(self._lines) if same_key(_fields(line)[0], key)]
         for number in found:
             wrong = wrong_in(self._lines[number].removesuffix(b"\n"))
@@ -86,7 +85,7 @@ class _Text:
         return self._lines[number][:1].isspace()
 
     def put(self, number: int | None, line: bytes) -> None:
-        """Write a line in place of another, with its line end, or at the end."""
+        """Replace a line and keep its line end, or append it."""
         if number is not None:
             self._lines[number] = line + self._end(self._lines[number])
             return
@@ -101,7 +100,7 @@ class _Text:
             del self._lines[number]
 
     def _end(self, line: bytes) -> bytes:
-        """Return the end that a line has, or that the file's lines have where it has none."""
+        """Return the line end of a line, or that of the other lines where it has none."""
         with_end = line if line.endswith(b"\n") else next((line for line in self._lines if line.endswith(b"\n")), b"\n")
         return b"\r\n" if with_end.endswith(b"\r\n") else b"\n"
 

@@ -1,8 +1,8 @@
-"""What a person types for a sender, a relay or a login key, as it stands in a table. Pure.
+"""From what a person types for a sender, a relay or a login to its lookup key or nexthop. Pure.
 
-A sender is a domain or an address, a leading ``@`` more or less: ``example.com``, ``@example.com``, ``boss@example.com``.
+A sender is a domain or an address, with or without a leading ``@``: ``example.com``, ``@example.com``, ``boss@example.com``.
 Internationalised domain names become A-labels (RFC 5890; UTS 46, non-transitional, as Postfix does it: postconf(5),
-``enable_idna2003_compatibility``), since that is how mail servers write them. What is wrong raises ``SyntaxProblem``.
+``enable_idna2003_compatibility``), as mail servers write them. Raises ``SyntaxProblem`` for wrong text.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from dms_relay.sources.text import check_sender_key
 _ORDER = "write domain, host and port in this order: example.com smtp.example.com 587"
 _SENDER_WORDS = "write a domain or an address: example.com or user@example.com"
 _HOST_WORDS = NexthopWords(
-    port_in_host="write the port after a blank: {host} {port}",
-    not_alone="write the host name alone; its port comes after a blank",
-    too_many="name one here; write a list of nexthops into postfix-relaymap.cf",
+    port_in_host="write the port as a separate argument: {host} {port}",
+    not_alone="write only the host name; the port is a separate argument",
+    too_many="write only one host; add a list of nexthops to postfix-relaymap.cf by hand",
 )
 
 
 def sender_key(text: str, *, show: bool = True) -> str:
     """Return the lookup key of a sender: ``@domain``, ``user@domain``, or ``<>``, the null sender.
 
-    ``show`` says that no password can stand in it, so that the message may quote it.
+    ``show`` is True if the text cannot be a password, so that the message may quote it.
     """
     if text == NULL_SENDER:
         return text
@@ -42,10 +42,10 @@ def sender_key(text: str, *, show: bool = True) -> str:
     check_sender_key(key)
     if key.startswith("#"):
         raise SyntaxProblem(
-            "a line that begins with # is a comment", "use another address; no table can carry this one"
+            "a line that begins with # is a comment", "use another address: a table cannot hold this one"
         )
     if key.startswith("*@"):
-        raise SyntaxProblem("* is not a pattern here", f"write {domain} for every sender of the domain")
+        raise SyntaxProblem("* is not a wildcard here", f"write {domain} for every sender of the domain")
     return key
 
 
@@ -57,7 +57,7 @@ def _refuse_no_sender(text: str, domain: str) -> None:
 
 
 def domain_key(text: str) -> str:
-    """Return the lookup key of a whole domain, which alone can opt out."""
+    """Return the lookup key of a whole domain; only a domain can opt out."""
     key = sender_key(text)
     if not key.startswith("@"):
         raise SyntaxProblem("only a domain can opt out", "write a domain: example.com")
@@ -65,16 +65,18 @@ def domain_key(text: str) -> str:
 
 
 def login_key(text: str) -> str:
-    """Return the key of a login: that of a sender, or a nexthop as it stands in its route (``[smtp.example.com]:587``).
+    """Return the lookup key of a login: that of a sender, or a nexthop as in its route (``[smtp.example.com]:587``).
 
     A name without brackets and port is a domain: as in docker-mailserver, it means the senders of that domain.
     """
     if text == NULL_SENDER:
-        raise SyntaxProblem("no login is looked up for <>", "name the relay that bounces go to: [smtp.example.com]:587")
+        raise SyntaxProblem(
+            "Postfix never looks up a login for <>", "name the relay that bounces go to: [smtp.example.com]:587"
+        )
     if "@" in text or not any(sign in text for sign in "[]:,"):
         return sender_key(text, show=False)
     if "," in text or " " in text:
-        raise SyntaxProblem("the key is a list", "add the login for each nexthop")
+        raise SyntaxProblem("the key is a list", "add a login for each nexthop")
     nexthop = _nexthop_a_labels(text)
     check_nexthop(nexthop)
     return nexthop
@@ -84,7 +86,7 @@ def relay_nexthop(host: str, port: str) -> str:
     """Return ``[host]:port``."""
     if host.isdigit():
         raise SyntaxProblem(
-            f'"{host}" is a port, not a host' if len(host) <= PORT_DIGITS else "a number is no host", _ORDER
+            f'"{host}" is a port, not a host' if len(host) <= PORT_DIGITS else "a number is not a host", _ORDER
         )
     if "://" in host:
         raise SyntaxProblem("the host is a URL", _HOST_WORDS.not_alone)
@@ -92,13 +94,13 @@ def relay_nexthop(host: str, port: str) -> str:
 
 
 def a_labels(name: str) -> str:
-    """Return a domain name with A-labels in place of labels that are not ASCII; an ASCII name is given back as it is.
+    """Return a domain name with A-labels in place of labels that are not ASCII; an ASCII name is returned unchanged.
 
-    ``UnicodeEncodeError`` says that it is no text.
+    Raises ``UnicodeEncodeError`` for octets that are not UTF-8.
     """
     if name.isascii():
         return name
-    name.encode()  # raises where octets are no text
+    name.encode()  # raises for octets that are not UTF-8
     import idna  # noqa: PLC0415 -- 20 ms, and rarely needed
 
     try:
@@ -106,7 +108,7 @@ def a_labels(name: str) -> str:
         labels = [label if label.isascii() else idna.alabel(label).decode("ascii") for label in mapped.split(".")]
     except (idna.IDNAError, UnicodeError):
         raise SyntaxProblem(
-            "the domain is no internationalised domain name", "look for a wrong letter, or write it as A-labels (xn--…)"
+            "the domain is not a valid internationalised domain name", "check the spelling, or write A-labels (xn--…)"
         ) from None
     return ".".join(labels)
 
@@ -121,7 +123,7 @@ def _nexthop_a_labels(text: str) -> str:
 
 
 def same_key(one: str, other: str) -> bool:
-    """Return True if two keys are the same to Postfix, which ignores case, or to a person (U-labels or A-labels)."""
+    """Return True if two keys are the same to Postfix, which ignores case, or differ only in U-labels and A-labels."""
     return _canonical(one) == _canonical(other)
 
 

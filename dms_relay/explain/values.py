@@ -41,7 +41,7 @@ class Values:
         return main_cf.is_yes(self.get(name))
 
     def words(self, name: str) -> list[str]:
-        """Return a list of words, which commas or blanks separate; what stands in braces is one word."""
+        """Return a list of words, separated by commas or spaces; text in braces is one word."""
         return main_cf.split(self.get(name))
 
     def with_overrides(self, overrides: Mapping[str, str]) -> Values:

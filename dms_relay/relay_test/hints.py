@@ -1,6 +1,6 @@
 """Facts about well-known services, shown with a failure where they help. Pure.
 
-Each comes from the service's own page, named beside it.
+Each comes from the page of the service that is named above it.
 """
 
 from __future__ import annotations

@@ -56,7 +56,7 @@ def test_add(sandbox: Sandbox, command: tuple[str, ...], name: str, line: str, o
     """The line is written and the fact is said; a second time nothing is written, and it says so."""
     first, second = sandbox.run(*command, "--no-apply"), sandbox.run(*command, "--no-apply")
     assert (first.code, first.out) == (0, f"{name}: {out}\n")
-    assert (second.code, second.out) == (0, f"already so: {out}\n")
+    assert (second.code, second.out) == (0, f"no change needed: {out}\n")
     assert (sandbox.config_dir / name).read_text() == f"{line}\n"
     assert SECRET not in first.out + first.err + second.out + second.err
     assert sorted(path.name for path in sandbox.config_dir.iterdir()) == [name]
@@ -66,11 +66,11 @@ def test_add(sandbox: Sandbox, command: tuple[str, ...], name: str, line: str, o
 @pytest.mark.parametrize(("command", "name"), [("remove-domain", RELAYMAP), ("remove-auth", LOGINS)])
 def test_remove(sandbox: Sandbox, command: str, name: str) -> None:
     """Every line of the key goes; a second time, and where there is no file, it is so already."""
-    assert sandbox.run(command, "a.test", "--no-apply").out.startswith("already so: ")
+    assert sandbox.run(command, "a.test", "--no-apply").out.startswith("no change needed: ")
     assert list(sandbox.config_dir.iterdir()) == []
     sandbox.write(name, "# c\n@a.test x:y\n@A.TEST\n@b.test x:y\n")
     assert sandbox.run(command, "a.test", "--no-apply").out.startswith(f"{name}: ")
-    assert sandbox.run(command, "a.test", "--no-apply").out.startswith("already so: ")
+    assert sandbox.run(command, "a.test", "--no-apply").out.startswith("no change needed: ")
     assert (sandbox.config_dir / name).read_text() == "# c\n@b.test x:y\n"
 
 
@@ -80,12 +80,12 @@ UNIX = "save the file with line ends of Unix (LF) or Windows (CRLF)"
 
 @pytest.mark.parametrize(
     ("nexthop", "remedy"),
-    [("[r.test]:587", "for the relay write [r.test]:587"), ("r.test", "for the relay, edit it by hand")],
+    [("[r.test]:587", "for the relay, write [r.test]:587"), ("r.test", "for the relay, edit the file by hand")],
 )
 def test_a_relay_where_a_sender_is_meant(sandbox: Sandbox, nexthop: str, remedy: str) -> None:
     """A name alone is a sender's domain; where it is a relay's host, a warning says how to name the relay."""
     result = sandbox.run("add-auth", "R.test", "user", SECRET, "--no-apply", env={"DEFAULT_RELAY_HOST": nexthop})
-    text = "DOMAIN: r.test is a relay here; this is the login of its senders"
+    text = "DOMAIN: r.test is a relay, but this sets the login of its senders"
     assert f"{text} -- {remedy}" in of_level(result, "warn")
     other = sandbox.run("add-auth", "s.test", "user", SECRET, "--no-apply", env={"DEFAULT_RELAY_HOST": nexthop})
     assert text not in other.err
@@ -107,11 +107,11 @@ def test_beside_relay_yaml(sandbox: Sandbox) -> None:
     """The name of a relay of relay.yaml is no host, and a warning says so; an excluded domain goes directly."""
     sandbox.write("relay.yaml", "version: 1\nrelays: {mailgun: {host: r.test}}\ndefault: mailgun\n")
     result = sandbox.run("add-domain", "a.test", "mailgun", "--no-apply")
-    text = "mailgun is the name of a relay in relay.yaml; here it is taken for a host"
-    assert of_level(result, "warn") == [f"HOST: {text} -- to use that relay, write it below senders in relay.yaml"]
+    text = "mailgun is the name of a relay in relay.yaml, but this command uses it as a host"
+    assert of_level(result, "warn") == [f"HOST: {text} -- to use that relay, add the sender to relay.yaml"]
     assert of_level(sandbox.run("add-domain", "a.test", "r.test", "--no-apply"), "warn") == []
     result = sandbox.run("add-auth", "r.test", "user", SECRET, "--no-apply")
-    assert "DOMAIN: r.test is a relay here; this is the login of its senders" in result.err
+    assert "DOMAIN: r.test is a relay, but this sets the login of its senders" in result.err
     assert "@b.test goes directly" in sandbox.run("exclude-domain", "b.test", "--no-apply").out
 
 
@@ -125,7 +125,7 @@ def test_one_directory_for_both(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatc
 
 @pytest.mark.parametrize(
     ("key", "how"),
-    [("r.test", "take its line out by hand"), ("[r.test]:587", "remove-auth '[r.test]:587'")],
+    [("r.test", "remove its line by hand"), ("[r.test]:587", "run remove-auth '[r.test]:587'")],
 )
 @pytest.mark.parametrize("typed", ["R.test", "r.test:25"])
 def test_remove_the_login_at_a_relay_of_that_name(sandbox: Sandbox, key: str, how: str, typed: str) -> None:
@@ -133,7 +133,7 @@ def test_remove_the_login_at_a_relay_of_that_name(sandbox: Sandbox, key: str, ho
     sandbox.write(LOGINS, f"{key} u:{SECRET}\n@r.test v:{SECRET}\nr.test:25 w:{SECRET}\n@s.test x:y\n")
     result = sandbox.run("remove-auth", typed, "--no-apply")
     assert f"{key} u:{SECRET}\n" in (sandbox.config_dir / LOGINS).read_text()
-    assert f"{LOGINS}: the login at the relay {key} stays -- if you mean that one: {how}" in of_level(result, "warn")
+    assert f"{LOGINS}: the login at the relay {key} was not removed -- to remove it, {how}" in of_level(result, "warn")
     assert "s.test" not in result.err
 
 
@@ -142,7 +142,7 @@ WRONG = [
         ("add-domain", "a*b.com", "h:25", "0"),
         [
             "DOMAIN: domain is not valid -- use letters, digits, hyphens and dots only",
-            'HOST: host "h:25" has a port in it -- write the port after a blank: h 25',
+            'HOST: host "h:25" has a port in it -- write the port as a separate argument: h 25',
             'PORT: port "0" is not a number from 1 to 65535 -- write the relay\'s port, such as 587',
         ],
     ),
@@ -188,11 +188,11 @@ WRONG = [
     ),
     (
         ("add-domain", "a.test", "smtps://smtp.r.test"),
-        ["HOST: the host is a URL -- write the host name alone; its port comes after a blank"],
+        ["HOST: the host is a URL -- write only the host name; the port is a separate argument"],
     ),
     (
         ("add-auth", "a.test", "a\x1b[31mb", SECRET),
-        ["USERNAME: the user name holds a control character -- write the one that the relay gave you"],
+        ["USERNAME: the user name contains a control character -- write the one that the relay gave you"],
     ),
     (("remove-auth", "[a.test"), ['DOMAIN: nexthop "[a.test" has no closing bracket -- write [host]:port']),
 ]
@@ -232,7 +232,7 @@ def test_what_apply_says_comes_after(sandbox: Sandbox) -> None:
         "applied: 1 table and 1 parameter changed",
     ]
     assert sandbox.run("add-domain", "a.test", "r.test").out.splitlines() == [
-        "already so: @a.test goes through [r.test]:25",
+        "no change needed: @a.test goes through [r.test]:25",
         "nothing to do",
     ]
 
@@ -246,7 +246,7 @@ def test_another_problem_is_said_beside_the_edit(sandbox: Sandbox) -> None:
     assert said(result) == [
         (
             "error",
-            f"{RELAYMAP} is changed, but Postfix is not: the inputs are wrong; mend them, then run dms-relay apply",
+            f"{RELAYMAP} was changed, but Postfix was not: the inputs are wrong; fix them, then run dms-relay apply",
         ),
         ("error", f'{RELAYMAP}:1: nexthop "[b.test:25" has no closing bracket -- write [b.test]:25'),
     ]
@@ -254,7 +254,7 @@ def test_another_problem_is_said_beside_the_edit(sandbox: Sandbox) -> None:
     assert (sandbox.config_dir / RELAYMAP).read_text() == "@b.test [b.test:25\n@a.test  [r.test]:25\n"
     assert sandbox.snapshot() == before
     again = sandbox.run("add-domain", "a.test", "r.test")
-    assert of_level(again, "error")[0].startswith("Postfix is not changed: the inputs are wrong")
+    assert of_level(again, "error")[0].startswith("Postfix was not changed: the inputs are wrong")
     assert again.code == os.EX_CONFIG
 
 
@@ -266,7 +266,7 @@ def test_a_failing_apply_is_said_beside_the_edit(
     result = sandbox.run("add-domain", "a.test", "r.test")
     assert result.out == f"{RELAYMAP}: @a.test goes through [r.test]:25\n"
     assert of_level(result, "error") == [
-        f"{RELAYMAP} is changed, but Postfix is not: run dms-relay apply once this is mended",
+        f"{RELAYMAP} was changed, but Postfix was not: fix this, then run dms-relay apply",
         "postconf -e failed with exit code 1: no reason given",
     ]
     assert result.code == os.EX_UNAVAILABLE
@@ -302,7 +302,7 @@ def test_no_configuration_directory(sandbox: Sandbox, monkeypatch: pytest.Monkey
     monkeypatch.setattr(sandbox, "arguments", lambda *command: list(command))
     result = sandbox.run("add-domain", "a.test", "r.test")
     assert said(result) == [
-        ("error", f"{missing} is not there -- mount the configuration directory there, or name it with --config-dir")
+        ("error", f"{missing} does not exist -- mount the configuration directory there, or name it with --config-dir")
     ]
     assert result.code == os.EX_CANTCREAT
 
@@ -314,7 +314,7 @@ def test_no_apply_where_no_postfix_is_known(sandbox: Sandbox, capsys: pytest.Cap
         code = main(["--config-dir", str(sandbox.config_dir), *arguments, "add-domain", "a.test", "r.test"], environ)
         assert code == 0
         assert capsys.readouterr().out.splitlines()[-1] == (
-            "not applied: no Postfix is known to use this directory -- run dms-relay apply where it is"
+            "not applied: no Postfix here uses this directory -- run dms-relay apply where Postfix is"
         )
     assert sandbox.snapshot() == before
 

@@ -175,7 +175,7 @@ def test_table(sandbox: Sandbox, case: Case) -> None:
 
 def test_nothing(sandbox: Sandbox) -> None:
     """Where nothing is set, it says so."""
-    assert sandbox.run("list").out == "no relay is set, nor a login\n"
+    assert sandbox.run("list").out == "no relay and no login is set\n"
 
 
 def test_warnings_and_errors_are_said(sandbox: Sandbox) -> None:
@@ -209,7 +209,7 @@ def test_an_operators_own_lookups(sandbox: Sandbox) -> None:
     sandbox.write("postfix-main.cf", "smtp_sasl_auth_enable = no\n")
     result = sandbox.run("list", env=DEFAULT)
     assert of_level(result, "warn")[-1] == (
-        "postfix-main.cf:1: smtp_sasl_auth_enable stands in place of ours, and is not looked into here"
+        "postfix-main.cf:1: smtp_sasl_auth_enable is set, so this list may be wrong -- run dms-relay explain for a sender"
     )
 
 

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 LOGINS = "postfix-sasl-password.cf"
 SECRET = "s3cret-P4ss"
 WARNING = (
-    "PASSWORD: the password stands in the shell's history, and for a moment in the list of processes -- "
-    "leave it out to be asked for it, or give it by --password-stdin"
+    "PASSWORD: the password is now in the shell's history, and other users could see it in the list of processes -- "
+    "leave it out to get a prompt, or use --password-stdin"
 )
 
 
@@ -84,7 +84,7 @@ def test_asked_for_twice_without_echo(sandbox: Sandbox) -> None:
     """On a terminal it asks twice; what is typed is not shown."""
     person = Terminal(sandbox, "a.test", "user")
     person.answer(b"Password for @a.test: ", f"{SECRET} ü\n".encode())
-    person.answer(b"Once more: ", f"{SECRET} ü\n".encode())
+    person.answer(b"Repeat the password: ", f"{SECRET} ü\n".encode())
     code, shown = person.end()
     assert (code, stored(sandbox)) == (0, f"@a.test  user:{SECRET} ü\n")
     assert b"@a.test logs in as user" in shown
@@ -95,10 +95,10 @@ def test_two_that_differ(sandbox: Sandbox) -> None:
     """A slip is found out: nothing is written, neither text is shown."""
     person = Terminal(sandbox, "a.test", "user")
     person.answer(b"Password for @a.test: ", f"{SECRET}\n".encode())
-    person.answer(b"Once more: ", f"{SECRET}x\n".encode())
+    person.answer(b"Repeat the password: ", f"{SECRET}x\n".encode())
     code, shown = person.end()
     assert (code, stored(sandbox)) == (2, None)
-    assert b"the two passwords differ -- nothing was changed; run the command again" in shown
+    assert b"the two passwords differ, so nothing was changed -- run the command again" in shown
     assert SECRET.encode() not in shown
 
 
@@ -108,7 +108,7 @@ def test_end_of_input_at_the_prompt(sandbox: Sandbox) -> None:
     person.answer(b"Password for @a.test: ", b"\x04")
     code, shown = person.end()
     assert (code, stored(sandbox)) == (2, None)
-    assert b"no password was typed -- nothing was changed" in shown
+    assert b"no password was entered, so nothing was changed" in shown
 
 
 def test_interrupt_at_the_prompt(sandbox: Sandbox) -> None:
@@ -139,7 +139,7 @@ def test_standard_input(sandbox: Sandbox, end: bytes) -> None:
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"", "nothing came on standard input -- docker exec passes it on only with -i"),
+        (b"", "standard input is empty -- with docker exec, add -i"),
         (b"\n", "PASSWORD: the password is empty"),
         (f"{SECRET}\n\n".encode(), "PASSWORD: the password holds a line end or a NUL"),
         (f"{SECRET}\0".encode(), "PASSWORD: the password holds a line end or a NUL"),
@@ -147,7 +147,7 @@ def test_standard_input(sandbox: Sandbox, end: bytes) -> None:
         (f" {SECRET}".encode(), "PASSWORD: the password begins or ends with a blank"),
         (
             SECRET.encode() * 10_000,
-            "the password on standard input is longer than 65536 octets -- give the password alone",
+            "the password on standard input is longer than 65536 octets -- send only the password",
         ),
     ],
 )
@@ -163,9 +163,7 @@ def test_no_terminal_and_no_password(sandbox: Sandbox) -> None:
     """A script is not kept waiting: it is told how a password can come."""
     done = piped(sandbox, SECRET.encode(), "a.test", "user")
     assert (done.returncode, stored(sandbox)) == (2, None)
-    text = (
-        "no password, and no terminal to ask for it -- give it by --password-stdin; docker exec has a terminal with -it"
-    )
+    text = "there is no password, and no terminal to ask for it -- use --password-stdin; or, with docker exec, add -it"
     assert text in done.stderr.decode()
 
 

@@ -31,11 +31,11 @@ def text(sandbox: Sandbox, name: str) -> str:
 
 
 def test_a_second_identical_add_auth(sandbox: Sandbox) -> None:
-    """The original exits with 1 and prints the password. Here: "already so", exit 0, and nothing is written."""
+    """The original exits with 1 and prints the password. Here: "no change needed", exit 0, and nothing is written."""
     edit(sandbox, "add-auth", "a.test", "user", SECRET)
     before = (sandbox.config_dir / LOGINS).stat()
     result = edit(sandbox, "add-auth", "a.test", "user", SECRET)
-    assert result.out == "already so: @a.test logs in as user\n"
+    assert result.out == "no change needed: @a.test logs in as user\n"
     assert SECRET not in result.out + result.err
     after = (sandbox.config_dir / LOGINS).stat()
     assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
@@ -116,7 +116,7 @@ def test_a_password_file_that_everyone_can_read(sandbox: Sandbox) -> None:
     sandbox.write(LOGINS, "@b.test  other:x\n").chmod(0o644)
     result = edit(sandbox, "add-auth", "a.test", "user", SECRET)
     assert stat.S_IMODE((sandbox.config_dir / LOGINS).stat().st_mode) == 0o644
-    assert of_level(result, "warn")[-1] == f"{LOGINS}: every user of this machine can read it -- chmod 600 {LOGINS}"
+    assert of_level(result, "warn")[-1] == f"{LOGINS}: every user of this machine can read it -- run chmod 600 {LOGINS}"
 
 
 def test_list_and_remove(sandbox: Sandbox) -> None:
@@ -124,6 +124,6 @@ def test_list_and_remove(sandbox: Sandbox) -> None:
     edit(sandbox, "add-domain", "a.test", "r.test")
     edit(sandbox, "add-auth", "a.test", "user", SECRET)
     assert "@a.test" in sandbox.run("list").out
-    assert edit(sandbox, "remove-domain", "a.test").out == f"{RELAYMAP}: @a.test is removed\n"
-    assert edit(sandbox, "remove-auth", "a.test").out == f"{LOGINS}: the login of @a.test is removed\n"
+    assert edit(sandbox, "remove-domain", "a.test").out == f"{RELAYMAP}: @a.test was removed\n"
+    assert edit(sandbox, "remove-auth", "a.test").out == f"{LOGINS}: the login of @a.test was removed\n"
     assert (text(sandbox, RELAYMAP), text(sandbox, LOGINS)) == ("", "")

@@ -9,7 +9,7 @@ from dms_relay.postfix.nexthop import SyntaxProblem
 
 WORDS = "write a domain or an address: example.com or user@example.com"
 LETTERS = "use letters, digits, hyphens and dots only"
-NO_IDN = "the domain is no internationalised domain name -- look for a wrong letter, or write it as A-labels (xn--…)"
+NO_IDN = "the domain is not a valid internationalised domain name -- check the spelling, or write A-labels (xn--…)"
 
 
 @pytest.mark.parametrize(
@@ -55,8 +55,8 @@ def test_sender(typed: str, key: str) -> None:
             '"a b"@example.com',
             "the key holds a quote, a backslash or a control character -- write @domain or user@domain",
         ),
-        ("#u@a.test", "a line that begins with # is a comment -- use another address; no table can carry this one"),
-        ("*@example.com", "* is not a pattern here -- write example.com for every sender of the domain"),
+        ("#u@a.test", "a line that begins with # is a comment -- use another address: a table cannot hold this one"),
+        ("*@example.com", "* is not a wildcard here -- write example.com for every sender of the domain"),
         ("[smtp.example.com]:587", f"it is a relay, not a sender -- {WORDS}"),
         ("smtp.example.com:587", f"it is a relay, not a sender -- {WORDS}"),
         ("https://example.com", f"it is a relay, not a sender -- {WORDS}"),
@@ -102,8 +102,8 @@ def test_login_key(typed: str, key: str) -> None:
 @pytest.mark.parametrize(
     ("typed", "message"),
     [
-        ("<>", "no login is looked up for <> -- name the relay that bounces go to: [smtp.example.com]:587"),
-        ("[a.test]:25,[b.test]:25", "the key is a list -- add the login for each nexthop"),
+        ("<>", "Postfix never looks up a login for <> -- name the relay that bounces go to: [smtp.example.com]:587"),
+        ("[a.test]:25,[b.test]:25", "the key is a list -- add a login for each nexthop"),
         ("[a.test]:0", 'port "0" is not a number from 1 to 65535 -- write the relay\'s port, such as 587'),
         ("[a.test:25", 'nexthop "[a.test:25" has no closing bracket -- write [a.test]:25'),
         ("2001:db8::1", 'IPv6 address "2001:db8::1" has no brackets -- write [address]:port'),
@@ -135,15 +135,15 @@ def test_relay(host: str, port: str, nexthop: str) -> None:
 @pytest.mark.parametrize(
     ("host", "message"),
     [
-        ("h.test:25", 'host "h.test:25" has a port in it -- write the port after a blank: h.test 25'),
-        ("[h.test]:25", 'host "[h.test]:25" has a port in it -- write the port after a blank: h.test 25'),
+        ("h.test:25", 'host "h.test:25" has a port in it -- write the port as a separate argument: h.test 25'),
+        ("[h.test]:25", 'host "[h.test]:25" has a port in it -- write the port as a separate argument: h.test 25'),
         (
             "a.test, b.test",
-            "more than one host name -- name one here; write a list of nexthops into postfix-relaymap.cf",
+            "more than one host name -- write only one host; add a list of nexthops to postfix-relaymap.cf by hand",
         ),
         (
             "a:b",
-            "the host holds a colon and is not an IPv6 address -- write the host name alone; its port comes after a blank",
+            "the host holds a colon and is not an IPv6 address -- write only the host name; the port is a separate argument",
         ),
         ("", "the host name is missing -- write the relay's host name"),
     ],

@@ -208,7 +208,7 @@ def one_edit(sandbox: Sandbox, edit: Edit) -> bool:
         return False
     assert result.code == 0, result.err
     if says_so(lines_of(before), edit):
-        assert (result.out[:12], path.read_bytes()) == ("already so: ", before)
+        assert (result.out[:18], path.read_bytes()) == ("no change needed: ", before)
         return True
     assert_only_entry_changed(lines_of(before), lines_of(path.read_bytes()), edit)
     return True

@@ -216,7 +216,7 @@ def test_nor_can_the_old_text_be_written_back(sandbox: Sandbox, single: Path, mo
     assert f"{LOGINS}: {text} -- make that edit again, or put {kept} back in its place" in of_level(refused, "error")
     assert refused.code == os.EX_CONFIG
     again = sandbox.run(*EDIT)
-    assert of_level(again, "warn")[1] == f"{LOGINS}: an edit that was cut short is taken back"
+    assert of_level(again, "warn")[1] == f"{LOGINS}: an interrupted edit was undone -- repeat it if you still need it"
     assert (single.read_text(), names(sandbox)) == (NEW, [LOGINS])
 
 

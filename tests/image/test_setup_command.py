@@ -37,7 +37,7 @@ def test_it_is_dms_relay(sandbox: Container) -> None:
     """The commands are those of ``dms-relay``, under the words that were typed."""
     assert sandbox.execute("setup", "relay", "help").startswith("usage: setup relay [-h]")
     assert sandbox.execute("setup", "relay", "add-auth", "help").startswith("usage: setup relay add-auth [-h]")
-    assert "no relay is set, nor a login\n" in sandbox.execute("setup", "relay", "list")
+    assert "no relay and no login is set\n" in sandbox.execute("setup", "relay", "list")
     with pytest.raises(EngineError, match="exit code 2\nusage: setup relay "):
         sandbox.execute("setup", "relay", "nonsense")
 

@@ -73,7 +73,7 @@ def test_each_command_has_its_effect(start: Starter, relay: Relay, other: Relay,
     said += setup(container, "remove-domain", "one.test")
     said += setup(container, "remove-auth", "one.test")
     assert relay.wait_for_mail(send(container, "one.test"))["login"] == ["env-user", "of env"]
-    assert "already so" in setup(container, "remove-auth", "one.test")
+    assert "no change needed" in setup(container, "remove-auth", "one.test")
     assert SECRET not in said + container.log()
 
 
@@ -132,7 +132,7 @@ def test_the_password_is_asked_for(typist: tuple[Container, int], config_dir: Pa
     """``docker exec -it`` has a terminal: it asks twice, and shows nothing of what is typed."""
     container, terminal = typist
     shown = b""
-    for prompt in (b"Password for @one.test: ", b"Once more: "):
+    for prompt in (b"Password for @one.test: ", b"Repeat the password: "):
         while prompt not in shown:
             shown += os.read(terminal, 4096)
         os.write(terminal, f"{SECRET}\n".encode())

@@ -124,13 +124,13 @@ def test_an_unknown_relay(scene: Scene) -> None:
     result = scene.run("a", "d")
     known = ", ".join(f"{name}, [{name}.test]:{relay.port}" for name, relay in zip("abc", (a, b, c), strict=True))
     assert (result.code, result.out, a.connections) == (2, "", ())
-    assert f"no relay in use is called d -- write one of {known}" in result.err
+    assert f"no relay in use has the name d -- write one of {known}" in result.err
 
 
 def test_no_relay(scene: Scene) -> None:
     """Without a relay there is nothing to try, and that is no failure, unless one is named."""
     result = scene.run()
-    assert (result.code, result.out) == (0, "no relay is set, so there is nothing to try\n")
+    assert (result.code, result.out) == (0, "no relay is set, so there is nothing to test\n")
     assert json.loads(scene.run("--json").out) == {"ok": True, "results": []}
     assert scene.run("a").code == 2
 
@@ -146,7 +146,7 @@ def test_timeouts_that_cannot_be(scene: Scene, timeout: str) -> None:
     """No time at all, and more than any relay takes, are refused."""
     result = scene.run(timeout=timeout)
     assert result.code == 2
-    assert "--timeout: no relay can be tried so -- write a number above 0, up to 300 seconds" in result.err
+    assert "--timeout is out of range -- write a number of seconds above 0, up to 300" in result.err
 
 
 def test_each_login_is_tried_once(scene: Scene) -> None:
