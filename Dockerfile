@@ -19,7 +19,7 @@ COPY --chmod=755 docker/build-package.sh /src/
 RUN /src/build-package.sh tools
 COPY requirements.lock requirements-dev.lock /src/
 RUN /src/build-package.sh dependencies
-COPY pyproject.toml README.md LICENSE /src/
+COPY pyproject.toml README.md LICENSE docker/boot /src/
 COPY dms_relay /src/dms_relay
 RUN /src/build-package.sh package
 
@@ -54,7 +54,9 @@ RUN groupadd --system --gid 901 postfix; \
     # Nothing runs in the chroot, so Debian need not fill it at each start.
     echo SYNC_CHROOT= >> /etc/default/postfix; \
     # What mail that goes to no relay gets; dms-relay sets and puts back what relays need.
-    postconf -e 'smtp_tls_security_level = may'
+    postconf -e 'smtp_tls_security_level = may'; \
+    # At the start this is looked at again, since another master.cf may be mounted.
+    postconf -F '*/*/chroot = n'
 COPY --from=build /opt/dms-relay /opt/dms-relay
 RUN ln -s /opt/dms-relay/bin/dms-relay /usr/local/bin/
 COPY --chmod=755 docker-entrypoint.sh docker/setup docker/healthcheck /usr/local/bin/

@@ -37,7 +37,7 @@ lint: $(VENV)/.ready ## ruff, mypy, import-linter, shellcheck, hadolint, yamllin
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m tools.generate --check
-	$(BIN)/shellcheck docker-entrypoint.sh entrypoint.d/20-relay demo/setup.sh .ci/run tools/completion.bash docker/* \
+	$(BIN)/shellcheck docker-entrypoint.sh demo/setup.sh .ci/run tools/completion.bash docker/* \
 	    dms/relay.sh dms/install dms/bin/* $$(grep -rl '^#!/bin/' tests/dms/base)
 	$(BIN)/hadolint Dockerfile tests/dms/base/Dockerfile
 	$(BIN)/yamllint --strict .

@@ -8,6 +8,9 @@
 # Hooks are executed, never sourced. What is not an executable file is skipped, with a notice. A hook that fails stops the
 # start; its exit code becomes the container's. So does Postfix's where it ends unasked, with 1 in place of 0.
 #
+# Hooks of ours are files whose first line names $BOOT. Those that follow each other run in one process, since most of what
+# one costs is the interpreter and its imports; a hook in between still runs in between.
+#
 # Known limits: a hook that does not end on TERM gets KILL after $HOOK_GRACE seconds. A signal before the
 # `trap` below is lost, as for every first process.
 
@@ -17,6 +20,8 @@ set -u
 
 # Where the hooks are; operators can mount theirs beside ours.
 readonly HOOKS=/docker-entrypoint.d
+# Takes our steps; see there.
+readonly BOOT=/opt/dms-relay/bin/boot
 # Locked by master(8) for as long as it runs.
 readonly MASTER_LOCK=/var/spool/postfix/pid/master.pid
 # Seconds; `docker stop` itself waits for 10 before it sends KILL to all.
@@ -83,9 +88,35 @@ run_hooks() {
   LC_ALL=C
   set -- "$HOOKS"/*
   LC_ALL=$locale
+  ours=  # hooks of ours that have not run yet, in order, a blank between them
   for hook; do
-    run_hook "$hook"
+    if is_ours "$hook"; then
+      ours="$ours $hook"
+    else
+      run_ours
+      run_hook "$hook"
+    fi
   done
+  run_ours
+}
+
+# A name that would not survive as one word is not ours: such a hook runs by itself, as any other.
+is_ours() {
+  case $1 in *[!A-Za-z0-9/._-]*) return 1 ;; esac
+  [ -f "$1" ] && [ -x "$1" ] && read -r first 2>/dev/null < "$1" && [ "$first" = "#!$BOOT" ]
+}
+
+# $BOOT names the hook that failed itself, wherever it comes to its own end: with an exit code of sysexits(3).
+run_ours() {
+  [ -n "$ours" ] || return 0
+  # shellcheck disable=SC2086 # words on purpose
+  run end_hook "$BOOT" --start $ours
+  leave_if_stopped
+  if [ "$status" -ge 64 ] && [ "$status" -le 78 ]; then
+    exit "$status"
+  fi
+  stop_if_failed "one of the hooks$ours"
+  ours=
 }
 
 run_hook() {
@@ -95,8 +126,12 @@ run_hook() {
   fi
   run end_hook "$1"
   leave_if_stopped
+  stop_if_failed "the hook $1"
+}
+
+stop_if_failed() {
   if [ "$status" -ne 0 ]; then
-    say "error: the hook $1 failed with exit code $status, so Postfix is not started"
+    say "error: $1 failed with exit code $status, so Postfix is not started"
     exit "$status"
   fi
 }

@@ -5,7 +5,7 @@
 #
 #     tools          pip of its own, in /build, and the empty environment, which gets none
 #     dependencies   from requirements.lock; and what builds the package, from requirements-dev.lock
-#     package        from dms_relay/ beside this file
+#     package        from dms_relay/ beside this file, and the program of the container's start, boot
 #
 # It uses Debian's own interpreter, which the image that the environment is copied to must have as well.
 set -eu
@@ -37,6 +37,9 @@ package() {
   /build/bin/pip wheel --no-build-isolation --no-deps --wheel-dir /wheels .
   into_environment --no-deps --no-compile --no-index /wheels/*.whl
   "$ENVIRONMENT/bin/python" -m compileall -q -f --invalidation-mode unchecked-hash "$ENVIRONMENT/lib"
+  # How the interpreter is started stands in two files alone: bin/dms-relay, and bin/boot of the container's start, which
+  # docker-mailserver's image has no use for.
+  [ ! -f boot ] || install -m 755 boot "$ENVIRONMENT/bin/boot"
 }
 
 case ${1-} in

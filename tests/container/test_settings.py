@@ -1,4 +1,4 @@
-"""``container.py``: what a send-only Postfix in a container is given, from values and from a real kernel and postconf."""
+"""``settings``: what a send-only Postfix in a container is given, from values and from a real kernel and postconf."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import time
 from ipaddress import ip_interface
 from typing import TYPE_CHECKING
 
 import pytest
 
-from dms_relay import container
-from dms_relay.container import ContainerHost, mynetworks, parameters
+from dms_relay.container import settings
+from dms_relay.container.settings import ContainerHost, mynetworks, parameters
 from dms_relay.errors import InputError, MissingInputError, PostfixError
 from dms_relay.interfaces import InterfaceAddress
 from dms_relay.postfix.programs import Postfix
@@ -192,7 +193,7 @@ def test_ipv6_only_where_there_is_an_address(machine: ContainerHost, expected: s
 @pytest.mark.skipif(shutil.which("hostname") is None, reason="no program that knows the addresses")
 def test_the_kernel_tells_its_addresses() -> None:
     """The addresses are those that ``hostname -I`` gives: all but loopback and link-local IPv6 ones."""
-    machine = container.this_machine()
+    machine = settings.this_machine()
     told = subprocess.run(["hostname", "-I"], capture_output=True, check=True, text=True).stdout.split()
     assert sorted(str(address.value.ip) for address in machine.addresses) == sorted(told)
     assert {address.interface for address in machine.addresses} <= {name for _, name in socket.if_nameindex()}
@@ -201,7 +202,7 @@ def test_the_kernel_tells_its_addresses() -> None:
 
 def test_sets_what_is_wanted(postfix: Postfix, sandbox: Sandbox) -> None:
     """Afterwards Postfix reads each parameter as wanted, and no service runs in the chroot; other settings stay."""
-    changed = container.set_up(postfix, parameters({}, ONE))
+    changed = settings.set_up(postfix, parameters({}, ONE))
     assert {"mynetworks", "mydestination", "chroot"} <= set(changed)
     assert "compatibility_level" not in changed  # base-main.cf has it already
     found = sandbox.postconf_n()
@@ -218,16 +219,16 @@ def test_sets_what_is_wanted(postfix: Postfix, sandbox: Sandbox) -> None:
 
 def test_what_is_right_is_not_written(postfix: Postfix, sandbox: Sandbox) -> None:
     """A second run changes no file, not even its time."""
-    container.set_up(postfix, parameters({}, ONE))
+    settings.set_up(postfix, parameters({}, ONE))
     before = sandbox.snapshot()
-    assert container.set_up(postfix, parameters({}, ONE)) == []
+    assert settings.set_up(postfix, parameters({}, ONE)) == []
     assert sandbox.snapshot() == before
 
 
 def test_networks_are_set_not_added(postfix: Postfix, sandbox: Sandbox) -> None:
     """A network that was permitted is not any more when its setting is gone."""
     for value in ("network", "connected-networks", "none"):
-        changed = container.set_up(postfix, parameters({"PERMIT_DOCKER": value}, ONE))
+        changed = settings.set_up(postfix, parameters({"PERMIT_DOCKER": value}, ONE))
         assert "mynetworks" in changed
     assert sandbox.postconf_n()["mynetworks"] == LOOPBACK
 
@@ -235,7 +236,7 @@ def test_networks_are_set_not_added(postfix: Postfix, sandbox: Sandbox) -> None:
 def test_relay_parameters_are_left_alone(postfix: Postfix, sandbox: Sandbox) -> None:
     """What dms-relay, or the operator, has set for a relay survives."""
     sandbox.write_main_cf("relayhost = [relay.test]:587\nsmtp_tls_security_level = secure\nmessage_size_limit = 1\n")
-    container.set_up(postfix, parameters({}, ONE))
+    settings.set_up(postfix, parameters({}, ONE))
     found = sandbox.postconf_n()
     assert (found["relayhost"], found["smtp_tls_security_level"]) == ("[relay.test]:587", "secure")
     assert found["message_size_limit"] == "1"
@@ -244,20 +245,44 @@ def test_relay_parameters_are_left_alone(postfix: Postfix, sandbox: Sandbox) -> 
 def test_main_cf_is_cool(postfix: Postfix) -> None:
     """Postfix need not wait for main.cf, whether it was written here or by another hook a moment ago."""
     wanted = parameters({}, ONE)
-    container.set_up(postfix, wanted)
-    assert time.time() - postfix.main_cf.stat().st_mtime > container.HOT
+    settings.set_up(postfix, wanted)
+    assert time.time() - postfix.main_cf.stat().st_mtime > settings.HOT
     postfix.main_cf.touch()
-    container.set_up(postfix, wanted)
-    assert time.time() - postfix.main_cf.stat().st_mtime > container.HOT
+    settings.set_up(postfix, wanted)
+    assert time.time() - postfix.main_cf.stat().st_mtime > settings.HOT
 
 
-def test_one_call_for_all_parameters(postfix: Postfix, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One postconf runs for all parameters and one for all services, then none."""
+def test_no_program_but_for_the_chroot(postfix: Postfix, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Parameters are set without a program of Postfix's; one postconf runs for all services in the chroot, then none."""
     calls = tmp_path / "calls"
     spy(tmp_path, monkeypatch, f'echo "$3" >> {calls}; exec {shutil.which("postconf")} "$@"')
-    container.set_up(postfix, parameters({}, ONE))
-    container.set_up(postfix, parameters({}, ONE))
-    assert calls.read_text().split() == ["-e", "-F"]
+    settings.set_up(postfix, parameters({}, ONE))
+    settings.set_up(postfix, parameters({}, ONE))
+    assert calls.read_text().split() == ["-F"]
+
+
+def test_main_cf_keeps_its_mode(postfix: Postfix) -> None:
+    """A main.cf that not everybody may read stays so."""
+    postfix.main_cf.chmod(0o640)
+    settings.set_up(postfix, parameters({}, ONE))
+    assert postfix.main_cf.stat().st_mode & 0o777 == 0o640
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount")
+def test_a_main_cf_that_is_mounted(postfix: Postfix, sandbox: Sandbox) -> None:
+    """A main.cf that is a mount point cannot be replaced: exit code 69, with what to mount in its place."""
+    script = (
+        'mount --bind "$1" "$1" && exec "$2" -c "import os, sys\n'
+        'from dms_relay.container.settings import run\nsys.exit(run(os.environ))"'
+    )
+    environ = {"PATH": os.environ["PATH"], "MAIL_CONFIG": str(postfix.directory)}
+    before = sandbox.main_cf.read_text()
+    command = ["unshare", "--mount", "sh", "-c", script, "sh", str(postfix.main_cf), sys.executable]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environ)
+    assert done.returncode == os.EX_UNAVAILABLE, done.stderr
+    text = f"{postfix.main_cf} cannot be replaced: Device or resource busy -- mount the directory, not the single file"
+    assert text in done.stderr
+    assert sandbox.main_cf.read_text() == before
 
 
 def spy(directory: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
@@ -273,7 +298,7 @@ def test_a_failing_postconf(postfix: Postfix, tmp_path: Path, monkeypatch: pytes
     """A postconf that fails, for main.cf or for master.cf, ends in exit code 69."""
     spy(tmp_path, monkeypatch, 'case $3 in -F) exit 3;; esac; exec /usr/sbin/postconf "$@"')
     with pytest.raises(PostfixError, match=r"^postconf -F failed with exit code 3: no reason given$") as caught:
-        container.set_up(postfix, parameters({}, ONE))
+        settings.set_up(postfix, parameters({}, ONE))
     assert caught.value.exit_code == os.EX_UNAVAILABLE
 
 
@@ -285,7 +310,7 @@ def test_a_missing_file(postfix: Postfix, name: str, error: type[MissingInputErr
     """Without main.cf or master.cf the run fails with the file's name."""
     (postfix.directory / name).unlink()
     with pytest.raises(error, match=f"{name}.* cannot be read: No such file or directory") as caught:
-        container.set_up(postfix, parameters({}, ONE))
+        settings.set_up(postfix, parameters({}, ONE))
     assert caught.value.exit_code == code
 
 
@@ -301,37 +326,31 @@ def test_a_missing_file(postfix: Postfix, name: str, error: type[MissingInputErr
 )
 def test_has_chroot(text: str, expected: bool) -> None:  # noqa: FBT001 -- a column of the table above
     """A service runs in the chroot unless its column says n; comments and continuation lines are none."""
-    assert container.has_chroot(text) is expected
+    assert settings.has_chroot(text) is expected
 
 
-def test_the_hook(postfix: Postfix, sandbox: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
-    """The hook succeeds, and says who may send when it has changed something, on standard error."""
+def test_the_step(postfix: Postfix, sandbox: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
+    """The step succeeds, and says who may send when it has changed something, on standard error."""
     environ = {"MAIL_CONFIG": str(postfix.directory), "POSTFIX_MYHOSTNAME": "mx.example.com"}
-    assert container.main([], environ) == 0
+    assert settings.run(environ) == 0
     said = capsys.readouterr()
     assert said.out == ""
     assert f"Postfix is set up myhostname=mx.example.com mynetworks='{LOOPBACK}'" in said.err
-    assert container.main([], environ) == 0
+    assert settings.run(environ) == 0
     assert capsys.readouterr().err == ""
     assert sandbox.postconf_n()["myhostname"] == "mx.example.com"
 
 
-def test_the_hook_with_wrong_values(postfix: Postfix, sandbox: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
-    """With a wrong value the hook ends in exit code 78, says why, and writes nothing."""
+def test_wrong_values(postfix: Postfix, sandbox: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
+    """With a wrong value the step ends in exit code 78, says why, and writes nothing."""
     before = sandbox.snapshot()
     environ = {"MAIL_CONFIG": str(postfix.directory), "PERMIT_DOCKER": "everyone", "LOG_FORMAT": "json"}
-    assert container.main([], environ) == os.EX_CONFIG
+    assert settings.run(environ) == os.EX_CONFIG
     assert '"origin": "env PERMIT_DOCKER"' in capsys.readouterr().err
     assert sandbox.snapshot() == before
 
 
-def test_the_hook_takes_no_arguments(capsys: pytest.CaptureFixture[str]) -> None:
-    """An argument is a mistake."""
-    assert container.main(["x"], {}) == 2
-    assert "10-postfix takes no arguments" in capsys.readouterr().err
-
-
-def test_the_hook_without_postfix(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Where there is no Postfix, the hook says so."""
-    assert container.main([], {"MAIL_CONFIG": str(tmp_path)}) == os.EX_NOINPUT
+def test_without_postfix(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Where there is no Postfix, the step says so."""
+    assert settings.run({"MAIL_CONFIG": str(tmp_path)}) == os.EX_NOINPUT
     assert "main.cf: cannot be read" in capsys.readouterr().err

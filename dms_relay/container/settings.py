@@ -1,31 +1,33 @@
-"""What a send-only Postfix in a container needs; ``entrypoint.d/10-postfix`` runs it before Postfix starts.
+"""What a send-only Postfix in a container needs: the step ``postfix`` of ``boot``, before Postfix starts.
 
 Reads ``PERMIT_DOCKER``, ``POSTFIX_MYHOSTNAME`` and ``NETWORK_INTERFACE`` from the environment, the host name, the
-addresses of the network interfaces, and main.cf and master.cf in ``MAIL_CONFIG`` (``/etc/postfix``). Writes, through
-postconf(1), the parameters that ``parameters`` names, all in one call, and takes every service out of the chroot. Each
-parameter is set, never appended to. What is right already is not written, so a restart changes nothing. No parameter of
-a relay is touched.
+addresses of the network interfaces, and main.cf and master.cf in ``MAIL_CONFIG`` (``/etc/postfix``). Writes the
+parameters that ``parameters`` names, all at once and without a program of Postfix's (main.cf is replaced by rename), and
+takes every service out of the chroot through postconf(1), which in the image's own master.cf was done when it was built.
+Each parameter is set, never appended to. What is right already is not written, so a restart changes nothing. No parameter
+of a relay is touched.
 
 Wrong values are reported all at once and end in exit code 78, with nothing written; a main.cf that cannot be read in 66;
-a master.cf that cannot be read, or a postconf that fails, in 69.
+a master.cf that cannot be read, a postconf that fails, or a main.cf that cannot be replaced, in 69.
 
 Known limits: a network that is connected to a running container counts from its next start on; a link-local IPv6 address
-never counts; a main.cf or master.cf that is itself a mount point cannot be written (postconf replaces it by rename).
+never counts; a main.cf or master.cf that is itself a mount point cannot be written (it is replaced by rename).
 """
 
 from __future__ import annotations
 
 import os
 import socket
-import sys
 import time
+from errno import EBUSY
 from ipaddress import IPv4Network, ip_network
 from pathlib import Path
+from stat import S_IMODE
 from typing import TYPE_CHECKING, NamedTuple
 
 from dms_relay import files
 from dms_relay.apply import LOCK_TIMEOUT
-from dms_relay.errors import InputError, RelayError
+from dms_relay.errors import InputError, PostfixError, RelayError, WriteError
 from dms_relay.interfaces import IPV4, IPV6, InterfaceAddress, addresses
 from dms_relay.log import log_of
 from dms_relay.model import Origin, Paths, Problem, sort_problems
@@ -34,7 +36,7 @@ from dms_relay.postfix.nexthop import is_domain
 from dms_relay.postfix.programs import Postfix
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping
     from ipaddress import IPv6Network
 
     Network = IPv4Network | IPv6Network
@@ -179,13 +181,31 @@ def set_up(postfix: Postfix, wanted: Mapping[str, str]) -> list[str]:
     found = main_cf.values(postfix.read_main_cf())
     changes = {name: value for name, value in wanted.items() if found.get(name) != value}
     if changes:
-        postfix.edit(changes, [])
+        _write(postfix, changes)
     if chrooted := has_chroot(postfix.read_master_cf()):
         postfix.edit_services("*/*/chroot = n")
-    if time.time() - postfix.main_cf.stat().st_mtime < HOT:
-        # Written a moment ago, by us or by another hook before us.
-        postfix.backdate_main_cf()
+    cool(postfix)
     return [*changes, *(["chroot"] if chrooted else [])]
+
+
+def cool(postfix: Postfix) -> None:
+    """Have Postfix read main.cf at once, though another hook has written it a moment ago: that hook has ended by now."""
+    if time.time() - postfix.main_cf.stat().st_mtime < HOT:
+        postfix.backdate_main_cf()
+
+
+def _write(postfix: Postfix, changes: Mapping[str, str]) -> None:
+    """Set parameters in main.cf, which keeps its mode and its owner: nobody else writes it while the container starts."""
+    text = main_cf.edit(postfix.read_main_cf(), dict(changes))
+    status = postfix.main_cf.stat()
+    owner = (status.st_uid, status.st_gid)
+    try:
+        files.replace(postfix.main_cf, text.encode("utf-8", "surrogateescape"), S_IMODE(status.st_mode), owner)
+    except WriteError as error:
+        if isinstance(error.__cause__, OSError) and error.__cause__.errno == EBUSY:
+            text = f"{postfix.main_cf} cannot be replaced: {os.strerror(EBUSY)}"
+            raise PostfixError(f"{text} -- mount the directory, not the single file") from None
+        raise
 
 
 def has_chroot(text: str) -> bool:
@@ -194,12 +214,9 @@ def has_chroot(text: str) -> bool:
     return any(service[CHROOT_COLUMN : CHROOT_COLUMN + 1] != ["n"] for service in services)
 
 
-def main(argv: Sequence[str], environ: Mapping[str, str]) -> int:
-    """Run the hook and return its exit code. It takes no arguments."""
+def run(environ: Mapping[str, str]) -> int:
+    """Take the step and return its exit code."""
     log = log_of(environ)
-    if argv:
-        log.error("10-postfix takes no arguments")
-        return 2
     try:
         wanted = parameters(environ, this_machine())
         directory = Path(environ.get("MAIL_CONFIG") or Paths().postfix_dir)
@@ -215,7 +232,3 @@ def main(argv: Sequence[str], environ: Mapping[str, str]) -> int:
         log.info("Postfix is set up", myhostname=wanted["myhostname"], mynetworks=wanted["mynetworks"])
         log.debug("changed", parameters=" ".join(changed))
     return os.EX_OK
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:], os.environ))

@@ -1,0 +1,105 @@
+"""Our steps before Postfix starts, in one process, whose imports are paid once: ``boot [--start] STEP...``.
+
+A step is named as the hook is that stands for it, after the number: ``/docker-entrypoint.d/10-postfix`` is ``postfix``.
+``docker-entrypoint.sh`` gives all hooks of ours that follow each other; with a hook of somebody else's in between there are
+two processes. Without a name the step is ``postfix``, which is what this program was before it had others.
+
+    postfix       sets Postfix up to send and nothing else (``settings``)
+    relay         ``dms-relay apply``
+
+The first step that fails is the last one: its exit code is ours. With ``--start`` the last line on standard error then names
+its hook, in the entrypoint's words; a person who runs a hook by hand needs no such line.
+
+To add a step: a function here, and a file in ``entrypoint.d``, which an operator can take out, or put something before.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    Step = Callable[[Mapping[str, str]], int]
+
+
+def _postfix(environ: Mapping[str, str]) -> int:
+    from dms_relay.container import settings  # noqa: PLC0415 -- only what is asked for is loaded
+
+    return settings.run(environ)
+
+
+def _relay(environ: Mapping[str, str]) -> int:
+    from dms_relay.cli import main as command  # noqa: PLC0415
+
+    return command(["apply"], environ)
+
+
+STEPS: dict[str, Step] = {"postfix": _postfix, "relay": _relay}
+
+
+def main(argv: Sequence[str], environ: Mapping[str, str]) -> int:
+    """Take the steps that the arguments name, and return the exit code of the last one taken."""
+    is_start = argv[:1] == ["--start"]
+    hooks = list(argv[1:] if is_start else argv) or ["postfix"]
+    if unknown := [hook for hook in hooks if _name(hook) not in STEPS]:
+        names = ", ".join(STEPS)
+        sys.stderr.write(
+            f"boot: {unknown[0]}: there is no such step -- name the file after its number one of {names}\n"
+        )
+        return 2
+    for hook in hooks:
+        code = _take(STEPS[_name(hook)], environ)
+        if code:
+            if is_start:
+                _name_failed(hook, code)
+            return code
+    return os.EX_OK
+
+
+def _name(hook: str) -> str:
+    """Return the step that a hook is: ``/docker-entrypoint.d/20-relay`` is ``relay``."""
+    name = hook.rpartition("/")[2]
+    number, _, rest = name.partition("-")
+    return rest if number.isdigit() else name
+
+
+def _take(step: Step, environ: Mapping[str, str]) -> int:
+    """Take a step. Where it fails by a bug of ours, say so, with the place, in an exit code of its own."""
+    try:
+        return step(environ)
+    except Exception:  # noqa: BLE001 -- see above
+        import traceback  # noqa: PLC0415 -- only then
+
+        with suppress(OSError, ValueError, AttributeError):
+            traceback.print_exc()
+            sys.stderr.write("dms-relay: this is a bug of ours -- please report it with the lines above\n")
+        return os.EX_SOFTWARE
+    finally:
+        _flush()
+
+
+def _name_failed(hook: str, code: int) -> None:
+    with suppress(OSError, ValueError, AttributeError):
+        sys.stderr.write(
+            f"docker-entrypoint: error: the hook {hook} failed with exit code {code}, so Postfix is not started\n"
+        )
+
+
+def _flush() -> None:
+    """Say what was said: a program that we start next has the same streams. A lost line is no failure of the start."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError, AttributeError):
+            stream.flush()
+
+
+def run() -> None:
+    """Be the program, and end without taking the interpreter down piece by piece, as ``dms_relay.cli.run`` does."""
+    gc.disable()
+    code = main(sys.argv[1:], os.environ)
+    _flush()
+    os._exit(code)

@@ -1,0 +1,1 @@
+"""Our steps before Postfix starts in the container."""
