@@ -56,7 +56,9 @@ RUN groupadd --system --gid 901 postfix; \
     # What mail that goes to no relay gets; dms-relay sets and puts back what relays need.
     postconf -e 'smtp_tls_security_level = may'; \
     # At the start this is looked at again, since another master.cf may be mounted.
-    postconf -F '*/*/chroot = n'
+    postconf -F '*/*/chroot = n'; \
+    # The directories of the queue, so that a new volume begins with them and Postfix need not make them at its start.
+    postfix post-install create-missing
 COPY --from=build /opt/dms-relay /opt/dms-relay
 RUN ln -s /opt/dms-relay/bin/dms-relay /usr/local/bin/
 COPY --chmod=755 docker-entrypoint.sh docker/setup docker/healthcheck /usr/local/bin/

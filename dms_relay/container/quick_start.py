@@ -1,0 +1,211 @@
+"""Postfix's checks before its start, done here in one process: the step ``quick-start`` of ``boot``, after all hooks.
+
+``postfix start-fg`` runs some 68 programs before Postfix runs: they make missing directories of the queue, repair the queue
+itself (postsuper(1)), and warn of owners and modes. Where a file ``quick-start`` lies in the queue directory, it leaves all
+of that out, once (postfix-script). This step
+
+1. takes such a file away, whoever left it there;
+2. looks for whatever those programs would make, say or refuse;
+3. runs postsuper(1) as they do, **at each start**: on a queue that a killed container left, or that came back from a backup,
+   it renames and moves what is misplaced, and on one that is in order it takes 4 ms. So nothing need be known of how
+   Postfix ended last time;
+4. lays the file down where there was nothing in 2, and postsuper succeeded.
+
+In every other case, and wherever something is not understood, Postfix does it all by itself, and says what it finds, as
+it would without this step. Nothing here ends in an error. At LOG_LEVEL=debug the reason is logged.
+
+Known limits: Postfix in ``MAIL_CONFIG`` always starts with its own checks. ``postfix-script`` may learn new checks; those
+here are of Postfix 3.7 and 3.10 (tests/container/test_quick_start.py holds them against the real one).
+"""
+
+from __future__ import annotations
+
+import fcntl
+import grp
+import os
+import pwd
+from pathlib import Path
+from stat import S_ISFIFO, S_ISLNK, S_ISREG, S_ISSOCK
+from typing import TYPE_CHECKING
+
+from dms_relay.container.installation import INSTALLATION, Installation, differs, directories
+from dms_relay.container.settings import cool, has_chroot
+from dms_relay.errors import RelayError
+from dms_relay.log import log_of
+from dms_relay.postfix import background, main_cf
+from dms_relay.postfix.programs import Postfix
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+#: Read, and taken away, by ``postfix start`` (postfix-script).
+NAME = "quick-start"
+#: Bits of a mode that let a group or everybody write.
+_OTHERS_WRITE = 0o022
+#: What postqueue(1) and postdrop(1) need: set-gid, and executable for all.
+_SET_GID = 0o2111
+#: Directories of the queue in which everything belongs to the queue's owner (postfix-script, check-warn). Not
+#: maildrop, where each user's mail is that user's.
+_OWNED = (
+    "active",
+    "bounce",
+    "corrupt",
+    "defer",
+    "deferred",
+    "flush",
+    "hold",
+    "incoming",
+    "private",
+    "public",
+    "saved",
+    "trace",
+)
+#: What a chroot has in the queue directory; Postfix compares it with the machine's own.
+_CHROOT = ("bin", "etc", "lib", "sbin", "usr")
+#: Names with which Debian's configure-instance.sh refuses to start.
+_REFUSED = frozenset({"debian.org", "ubuntu.com"})
+
+
+class _DoubtError(Exception):
+    """Postfix's own start may have something to do, or to say."""
+
+
+def run(environ: Mapping[str, str]) -> int:
+    """Take the step. It never fails."""
+    reason = prepare(INSTALLATION, environ)
+    if environ.get("LOG_LEVEL", "").lower() in {"debug", "trace"}:
+        log = log_of(environ)
+        log.debug(
+            f"Postfix starts with its own checks: {reason}" if reason else "Postfix starts without its own checks"
+        )
+    return os.EX_OK
+
+
+def prepare(installation: Installation, environ: Mapping[str, str]) -> str:
+    """Have Postfix leave its checks out where they would find nothing. Return why not; empty where it does."""
+    file = installation.queue_directory / NAME
+    try:
+        file.unlink(missing_ok=True)
+        if environ.get("MAIL_CONFIG", "") not in {"", str(installation.config_directory)}:
+            return "MAIL_CONFIG is set"
+        check(installation)
+        file.touch(mode=0o600)
+    except (_DoubtError, RelayError, OSError, ValueError, KeyError) as error:
+        return str(error) or type(error).__name__
+    return ""
+
+
+def check(installation: Installation) -> None:
+    """Do what Postfix's start would do, and raise an error where that is more than a look at what is right.
+
+    Any of ``_DoubtError``, ``RelayError``, ``OSError``, ``ValueError`` and ``KeyError`` (a user that is not there).
+    """
+    postfix = Postfix(installation.config_directory)
+    cool(postfix)
+    _check_configuration(installation, postfix)
+    _check_not_running(installation)
+    owner, group = pwd.getpwnam(installation.mail_owner).pw_uid, grp.getgrnam(installation.setgid_group).gr_gid
+    _check_directories(installation)
+    _check_programs(installation, group)
+    # postconf warns of parameters that it does not know, as the start does; what it prints is of no interest.
+    warner = background.begin(installation.command_directory / "postconf", postfix.directory, data_to_nowhere=True)
+    repairer = background.begin(installation.command_directory / "postsuper", postfix.directory)
+    try:
+        _check_trees(installation, owner)
+    finally:
+        background.end(warner)
+        repaired = background.end(repairer)
+    if repaired != 0:
+        raise _DoubtError("postsuper failed")
+
+
+def _check_configuration(installation: Installation, postfix: Postfix) -> None:
+    values = main_cf.values(postfix.read_main_cf())
+    master = postfix.read_master_cf()
+    if name := differs(installation, values):
+        raise _DoubtError(f"main.cf sets {name}")
+    if values.get("myorigin", "$myhostname") != "$myhostname" or values.get("myhostname", "").lower() in _REFUSED:
+        raise _DoubtError("Postfix may refuse myorigin")
+    if has_chroot(master):
+        raise _DoubtError("a service runs in the chroot")
+    if values.get("maillog_file") and not any(
+        line.split()[:2] == ["postlog", "unix-dgram"] for line in master.splitlines()
+    ):
+        raise _DoubtError("there is no service postlog")
+
+
+def _check_not_running(installation: Installation) -> None:
+    """Leave a queue alone on which Postfix runs, in another container perhaps: master(8) holds a lock on this file."""
+    try:
+        descriptor = os.open(installation.queue_directory / "pid/master.pid", os.O_RDONLY)
+    except FileNotFoundError:
+        return
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    finally:
+        os.close(descriptor)
+
+
+def _check_directories(installation: Installation) -> None:
+    for directory in directories(installation):
+        status = directory.path.lstat()
+        if not directory.path.is_dir() or S_ISLNK(status.st_mode):
+            raise _DoubtError(f"{directory.path} is not a directory")
+        if status.st_uid != pwd.getpwnam(directory.owner).pw_uid:
+            raise _DoubtError(f"{directory.path} has another owner")
+        if directory.group and status.st_gid != grp.getgrnam(directory.group).gr_gid:
+            raise _DoubtError(f"{directory.path} has another group")
+        if directory.owner == "root":
+            _require(directory.path, status, 0)
+
+
+def _check_programs(installation: Installation, group: int) -> None:
+    for name in ("postqueue", "postdrop"):
+        status = (installation.command_directory / name).lstat()
+        if status.st_gid != group or status.st_mode & _SET_GID != _SET_GID:
+            raise _DoubtError(f"{name} is not set-gid")
+    sendmail = Path("/usr/sbin/sendmail"), Path("/usr/lib/sendmail")
+    if all(path.is_file() for path in sendmail) and not sendmail[0].samefile(sendmail[1]):
+        raise _DoubtError("there are two sendmail programs")
+
+
+def _check_trees(installation: Installation, owner: int) -> None:
+    queue = installation.queue_directory
+    own = {installation.config_directory, installation.meta_directory}
+    own |= {installation.daemon_directory, installation.shlib_directory}
+    for path, status in _walk(path for path in own if own.isdisjoint(path.parents)):
+        _require(path, status, 0)
+    for path, status in _walk([installation.data_directory]):
+        _require(path, status, owner)
+    for path, status in _walk(queue / name for name in _OWNED):
+        if status.st_uid != owner and not S_ISFIFO(status.st_mode) and not S_ISSOCK(status.st_mode):
+            raise _DoubtError(f"{path} has another owner")
+        if S_ISREG(status.st_mode) and path.startswith(f"{queue}/corrupt/"):
+            raise _DoubtError("there is a damaged message")
+    if found := [name for name in _CHROOT if (queue / name).exists()]:
+        raise _DoubtError(f"{queue / found[0]} is for a chroot")
+
+
+def _require(path: str | Path, status: os.stat_result, owner: int) -> None:
+    """Raise an error unless a file or directory belongs to ``owner``, who alone may write it, and is no link."""
+    # Debian's Postfix 3.7 has this one link, and leaves it out by its name.
+    if S_ISLNK(status.st_mode) and not str(path).endswith("/makedefs.out"):
+        raise _DoubtError(f"{path} is a link")
+    if status.st_uid != owner:
+        raise _DoubtError(f"{path} has another owner")
+    if status.st_mode & _OTHERS_WRITE and not S_ISLNK(status.st_mode):
+        raise _DoubtError(f"{path} can be written by others")
+
+
+def _walk(tops: Iterable[Path]) -> Iterator[tuple[str, os.stat_result]]:
+    """Yield directories and all that is in them, in no order. Strings: a queue may hold a hundred thousand files."""
+    left = []
+    for top in tops:
+        yield str(top), top.lstat()
+        left.append(str(top))
+    while left:
+        with os.scandir(left.pop()) as entries:
+            for entry in entries:
+                yield entry.path, entry.stat(follow_symlinks=False)
+                if entry.is_dir(follow_symlinks=False):
+                    left.append(entry.path)
