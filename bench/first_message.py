@@ -1,26 +1,51 @@
-"""From ``postfix start`` to the first relayed message: with files that we have just written, with old ones, with hot ones.
+"""How soon mail goes out: from ``postfix start``, or from the start of a container, to the first relayed message.
 
-Hot is what anybody else's files are who writes them before Postfix starts: their time is now, and Postfix waits for them to
-cool down.
+Two questions, each asked in turn so that what else the machine does meets all kinds alike:
+
+``measure``: what the age of Postfix's files costs. Files that we have just written, old ones, hot ones. Hot is what anybody
+else's files are who writes them before Postfix starts: their time is now, and Postfix waits for them to cool down.
+
+``measure_starts``: what our entrypoint costs, against Postfix alone on the files that it has written (``starts.py``), in a
+container without an engine (``room.py``), and in the image that BENCH_IMAGE names.
+
+``python -m bench.first_message`` prints the second, alone.
 """
 
 from __future__ import annotations
 
+import json
 import os
+import subprocess
+import sys
 import time
+from pathlib import Path
 from statistics import median
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from testbed import SUBMISSION, Inputs, Testbed
+import trustme
+
+from bench.room import Room
+from bench.runtime import ROOT, Runtime
+from testbed import SUBMISSION, Inputs, Testbed, why_unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from testbed import Postfix, Relay
 
 #: Starts of each kind, one after the other in turn.
 ROUNDS = 7
+#: Starts of each kind in a container.
+ROUNDS_CONTAINER = 11
+STARTS = Path(__file__).with_name("starts.py")
+#: What ``starts.py`` measures.
+KINDS = {
+    "plain": "postfix start-fg alone, the same files",
+    "first": "the entrypoint, first boot",
+    "restart": "the entrypoint, restart",
+    "kill": "the entrypoint, after a kill",
+}
 SENDER, RECIPIENT = "someone@managed.test", "anyone@world.test"
 
 
@@ -79,3 +104,69 @@ def measure(inputs: Path) -> dict[str, float]:
     """Return the seconds of each kind, on a stage of its own."""
     with Testbed() as testbed:
         return FirstMessage(testbed, inputs).measure()
+
+
+def measure_starts(runtime: Runtime, directory: Path) -> dict[str, dict[str, float]]:
+    """Return the median seconds to the greeting and to the message, for each of ``KINDS``, without an engine."""
+    room = Room(directory)
+    room.add(ROOT / "docker-entrypoint.sh", "/docker-entrypoint.sh")
+    for hook in (ROOT / "entrypoint.d").iterdir():
+        room.add(hook, f"/docker-entrypoint.d/{hook.name}")
+    room.add(STARTS, "/starts.py")
+    room.add(write_certificate(directory), "/certificate.pem")
+    python = str(Path(sys.executable).resolve())
+    command = [python, "-I", "/starts.py", "/docker-entrypoint.sh", "/certificate.pem", str(ROUNDS_CONTAINER)]
+    return medians(room.run(runtime.directory, *command))
+
+
+def measure_image(engine: str, image: str, directory: Path) -> dict[str, dict[str, float]]:
+    """Return the same, of an image."""
+    mounts = [f"--volume={STARTS}:/starts.py:ro", f"--volume={write_certificate(directory)}:/certificate.pem:ro"]
+    command = ["python3", "-I", "/starts.py", "docker-entrypoint.sh", "/certificate.pem", str(ROUNDS_CONTAINER)]
+    run = [engine, "run", "--rm", "--no-healthcheck", "--network=none", *mounts, image, *command]
+    return medians(subprocess.run(run, check=True, stdout=subprocess.PIPE, text=True).stdout)
+
+
+def write_certificate(directory: Path) -> Path:
+    """Write certificate and key of the relay into one file."""
+    path = directory / "certificate.pem"
+    trustme.CA().issue_cert("relay.test").private_key_and_cert_chain_pem.write_to_path(str(path))
+    return path
+
+
+def medians(said: str) -> dict[str, dict[str, float]]:
+    """Read what ``starts.py`` says."""
+    found = json.loads(said.splitlines()[-1])
+    return {kind: {name: median(row[name] for row in rows) for name in rows[0]} for kind, rows in found.items()}
+
+
+def print_starts(where: str, found: dict[str, dict[str, float]]) -> None:
+    """Print the table of one place."""
+    print(f"{f'from the start of {where} to':44}{'220, ms':>10}{'message':>10}{'over plain':>12}")
+    for kind, text in KINDS.items():
+        greeting, message = (found[kind][name] * 1000 for name in ("greeting", "message"))
+        ratio = message / (found["plain"]["message"] * 1000)
+        print(f"  {text:42}{greeting:10.0f}{message:10.0f}{ratio:12.2f}")
+
+
+def report(runtime: Runtime, directory: Path) -> None:
+    """Measure and print the starts of a container, here and in the image that BENCH_IMAGE names."""
+    print_starts("a container", measure_starts(runtime, directory))
+    if image := os.environ.get("BENCH_IMAGE"):
+        engine = os.environ.get("CONTAINER_ENGINE", "docker")
+        print_starts("the image", measure_image(engine, image, directory))
+
+
+def main() -> int:
+    """Measure and print."""
+    if reason := why_unavailable():
+        sys.stderr.write(f"not measured: {reason}\n")
+        return os.EX_UNAVAILABLE
+    with TemporaryDirectory(prefix="dms-relay-bench-") as name:
+        Path(name).chmod(0o755)
+        report(Runtime(Path(name)), Path(name))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

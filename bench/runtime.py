@@ -24,6 +24,8 @@ class Runtime:
         pip("wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(wheels), str(ROOT))
         self._pip("install", "--no-deps", "--no-index", *map(str, wheels.glob("*.whl")))
         run(str(self.python), "-m", "compileall", "-q", "-f", str(self.directory / "lib"))
+        # As docker/build-package.sh does; it is used where the directory is mounted as /opt/dms-relay.
+        run("install", "-m", "755", str(ROOT / "docker/boot"), str(self.directory / "bin/boot"))
 
     @property
     def python(self) -> Path:

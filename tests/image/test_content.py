@@ -87,8 +87,8 @@ def test_no_package_that_is_not_needed(sandbox: Container, python: str, package:
 def test_everything_is_compiled(sandbox: Container) -> None:
     """Each module of ours and of our dependencies has its compiled file: without, each start would cost 300 ms more."""
     assert sandbox.execute(PYTHON, "-I", "-c", NOT_COMPILED) == ""
-    assert "dms_relay/__pycache__/container.cpython-" in sandbox.execute(
-        "find", "/opt/dms-relay/lib", "-name", "container.*"
+    assert "dms_relay/container/__pycache__/boot.cpython-" in sandbox.execute(
+        "find", "/opt/dms-relay/lib", "-name", "boot.*"
     )
 
 
@@ -113,16 +113,27 @@ def test_the_owner_of_the_queue_has_a_fixed_number(sandbox: Container) -> None:
 
 def test_modes_in_the_image(sandbox: Container) -> None:
     """What runs at the start belongs to root, and nobody else may write it."""
-    said = sandbox.execute(
-        "sh", "-c", "stat -c '%a %U %n' /usr/local/bin/docker-entrypoint.sh /usr/local/bin/setup /docker-entrypoint.d/*"
-    )
+    programs = "/opt/dms-relay/bin/boot /usr/local/bin/docker-entrypoint.sh /usr/local/bin/setup"
+    said = sandbox.execute("sh", "-c", f"stat -c '%a %U %n' {programs} /docker-entrypoint.d/*")
     expected = [
+        "/opt/dms-relay/bin/boot",
         "/usr/local/bin/docker-entrypoint.sh",
         "/usr/local/bin/setup",
         "/docker-entrypoint.d/10-postfix",
         "/docker-entrypoint.d/20-relay",
     ]
     assert said.splitlines() == [f"755 root {name}" for name in expected]
+
+
+def test_nothing_runs_in_the_chroot(sandbox: Container) -> None:
+    """No service of the image's master.cf runs in the chroot, so that a start has nothing to change in it."""
+    assert set(sandbox.execute("postconf", "-hF", "*/*/chroot").split()) == {"n"}
+
+
+def test_the_queue_is_ready(sandbox: Container) -> None:
+    """A new volume begins with the queue's directories, and with nothing in them that came from the build."""
+    assert "deferred" in sandbox.execute("ls", "/var/spool/postfix").split()
+    assert sandbox.execute("find", "/var/spool/postfix", "!", "-type", "d") == ""
 
 
 def test_the_build_gets_only_what_it_needs() -> None:

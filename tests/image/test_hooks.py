@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.image.engine import wait_for
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -47,6 +49,55 @@ def test_hooks_run_in_byte_order(start: Starter, hooks: Hooks) -> None:
     assert [line for line in lines if line.startswith("hook ")] == said
     # 10-postfix has its place too: after 05-first, before 100-second ("-" is before "0").
     assert "is set up" in lines[1]
+
+
+def test_a_hook_between_ours(start: Starter, hooks: Hooks) -> None:
+    """A hook between ours sees what 10-postfix has done and not yet what 20-relay does, and 20-relay sees what it did."""
+    hooks.add(
+        "15-mine",
+        "echo now: $(postconf -h mydestination relayhost); echo RELAY_USER=mine > /tmp/docker-mailserver/relay.env",
+    )
+    options = ["--tmpfs=/tmp/docker-mailserver", *hooks.options]
+    container = start.ready(*options, DEFAULT_RELAY_HOST="[relay.test]:587", RELAY_PASSWORD="secret")
+    assert "now:" in container.log().splitlines()
+    assert "mine:secret" in container.execute("cat", "/etc/postfix/sasl_passwd")
+    assert container.execute("postconf", "-h", "relayhost") == "[relay.test]:587\n"
+
+
+def test_a_hook_in_the_place_of_ours(start: Starter, hooks: Hooks) -> None:
+    """A hook of the operator's that covers one of ours runs in its place, and the other one stays."""
+    hooks.add("20-relay", "echo mine runs")
+    container = start.ready(*hooks.options, DEFAULT_RELAY_HOST="[relay.test]:587")
+    assert "mine runs" in container.log().splitlines()
+    assert container.execute("postconf", "-h", "relayhost", "mydestination").strip() == ""
+
+
+def test_our_hooks_are_taken_out(start: Starter, hooks: Hooks) -> None:
+    """Where one of ours is covered by what is no executable file, it is skipped, and the other one runs."""
+    hooks.add("10-postfix", "", mode=0o644)
+    container = start(*hooks.options, DEFAULT_RELAY_HOST="[relay.test]:587")
+    # Without 10-postfix, Postfix does not log to where the engine sees it.
+    wait_for(lambda: "starting the Postfix mail system" in container.log(), "the start")
+    assert f"notice: {HOOKS}/10-postfix is skipped: it is not an executable file" in container.log()
+    assert container.execute("postconf", "-h", "relayhost") == "[relay.test]:587\n"
+
+
+def test_ours_by_hand(start: Starter) -> None:
+    """A hook of ours is a program of its own, which a person can run."""
+    container = start.ready(DEFAULT_RELAY_HOST="[relay.test]:587")
+    assert container.execute(f"{HOOKS}/20-relay").endswith("nothing to do\n")
+
+
+def test_a_process_of_ours_that_is_killed(start: Starter, hooks: Hooks) -> None:
+    """Where our hooks do not come to their own end, the start stops, and the last line names what ran."""
+    hooks.add("../boot", "kill -KILL $$")
+    hooks.options = [option.replace(f"{HOOKS}/../boot", "/opt/dms-relay/bin/boot") for option in hooks.options]
+    container = start(*hooks.options)
+    assert container.wait_until_ended() == 137
+    assert container.log().splitlines()[-1] == (
+        f"docker-entrypoint: error: one of the hooks {HOOKS}/10-postfix {HOOKS}/20-relay quick-start failed "
+        "with exit code 137, so Postfix is not started"
+    )
 
 
 def test_a_hook_is_executed_not_sourced(start: Starter, hooks: Hooks) -> None:
