@@ -1,5 +1,7 @@
 """Starts Postfix again and again, and prints the seconds to its greeting and to the first relayed message, as JSON.
 
+Beside them the seconds of processor time, of all processes, until that message; they depend less on what else runs.
+
     python3 starts.py ENTRYPOINT CERTIFICATE ROUNDS
 
 Process 1 of a container, of the image or of ``room.py``, with Postfix and dms_relay in their places; needs nothing but the
@@ -11,6 +13,7 @@ has written (``plain``). The relay is here too: it demands TLS, with CERTIFICATE
 import contextlib
 import json
 import os
+import resource
 import shutil
 import signal
 import socket
@@ -115,6 +118,7 @@ def send() -> float:
 def start(command: list[str], relay: Relay) -> tuple[subprocess.Popen[bytes], dict[str, float]]:
     """Start, and return the process and the seconds."""
     relay.received.clear()
+    used = processor()
     with LOG.open("wb") as log:
         begin = time.perf_counter()
         process = subprocess.Popen(command, env=SETTINGS, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
@@ -125,7 +129,21 @@ def start(command: list[str], relay: Relay) -> tuple[subprocess.Popen[bytes], di
         except (OSError, RuntimeError):
             sys.stderr.write(LOG.read_text())
             raise
-        return process, {"greeting": greeted - begin, "message": time.perf_counter() - begin}
+        message = time.perf_counter()
+        return process, {"greeting": greeted - begin, "message": message - begin, "processor": processor() - used}
+
+
+def processor() -> float:
+    """Return the seconds of processor time that all processes but this one have used, those that have ended included."""
+    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+    seconds = ended.ru_utime + ended.ru_stime
+    for path in Path("/proc").glob("[0-9]*"):
+        if path.name != "1":
+            with contextlib.suppress(OSError):
+                seconds += int((path / "schedstat").read_text().split()[0]) / 1e9
+                waited_for = (path / "stat").read_text().rpartition(")")[2].split()[13:15]
+                seconds += sum(map(int, waited_for)) / os.sysconf("SC_CLK_TCK")
+    return seconds
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:
