@@ -182,8 +182,17 @@ def _check_trees(installation: Installation, owner: int) -> None:
             raise _DoubtError(f"{path} has another owner")
         if S_ISREG(status.st_mode) and path.startswith(f"{queue}/corrupt/"):
             raise _DoubtError("there is a damaged message")
-    if found := [name for name in _CHROOT if (queue / name).exists()]:
-        raise _DoubtError(f"{queue / found[0]} is for a chroot")
+    _check_chroot(queue)
+
+
+def _check_chroot(queue: Path) -> None:
+    """Compare what Debian 12 has for a chroot in the queue directory with the machine itself, as Postfix does."""
+    for path, status in _walk(queue / name for name in _CHROOT if (queue / name).is_dir()):
+        if S_ISLNK(status.st_mode) or status.st_uid != 0:
+            raise _DoubtError(f"{path} has another owner, or is a link")
+        own = Path("/", Path(path).relative_to(queue))
+        if S_ISREG(status.st_mode) and own.is_file() and own.read_bytes() != Path(path).read_bytes():
+            raise _DoubtError(f"{path} and {own} differ")
 
 
 def _require(path: str | Path, status: os.stat_result, owner: int) -> None:

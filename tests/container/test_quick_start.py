@@ -145,6 +145,7 @@ WRONG: dict[str, Callable[[Private], object]] = {
     "a table that others may write": lambda p: put(p.postfix.config / "one", "root", 0o620),
     "a link out of the configuration": lambda p: (p.postfix.config / "one").symlink_to("/etc/hosts"),
     "a file for a chroot": lambda p: put(p.queue / "etc" / "hosts", "root"),
+    "a chroot that is not root's": lambda p: put(p.queue / "usr" / "x", "postfix"),
     "no master.cf": lambda p: (p.postfix.config / "master.cf").unlink(),
     "no service postlog": without_postlog,
     "a relative path": lambda p: set_main_cf(p, "manpage_directory = man"),
@@ -154,6 +155,9 @@ WRONG: dict[str, Callable[[Private], object]] = {
 RIGHT: dict[str, Callable[[Private], object]] = {
     "as it is": lambda _: None,
     "a disk of its own": lambda p: (p.queue / "lost+found").mkdir(0o700),
+    "an empty chroot": lambda p: (p.queue / "usr").mkdir(),
+    "a chroot with the machine's own file": lambda p: shutil.copytree("/etc/default", p.queue / "etc" / "default"),
+    "a chroot with a file that the machine has not": lambda p: put(p.queue / "etc" / "nowhere", "root"),
     "a FIFO": lambda p: os.mkfifo(p.queue / "public" / "pickup"),
     "mail of a user": lambda p: put_message(p.queue / "maildrop", "nobody"),
     "a file in the queue directory": lambda p: put(p.queue / "notes", "nobody"),
