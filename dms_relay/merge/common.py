@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 _LIKENESS = 0.85
 #: Distinct nexthops up to which one is looked for that a key may mean: it takes up to 10 us for each of them.
 _NEAR_MAX = 200
+#: Unused keys for which one is looked for: the search takes up to 2 ms for each of them.
+_NEAR_KEYS_MAX = 1000
 
 
 def login_keys(lists: Iterable[NexthopList]) -> Iterator[str]:
@@ -71,6 +73,21 @@ def _difference(key: str, nexthop: str) -> str:
     return " and ".join(what for what, is_so in differs.items() if is_so)
 
 
+class _Known(NamedTuple):
+    """The lookup keys of senders, and the first login of each key."""
+
+    senders: frozenset[str]
+    logins: dict[str, LoginEntry]
+
+    @classmethod
+    def of(cls, inputs: Inputs) -> _Known:
+        """Collect both."""
+        routes = inputs.relaymap.routes if inputs.relaymap else ()
+        senders = [*(route.key for route in routes), *(f"@{domain.name}" for domain in inputs.domains)]
+        logins = {entry.key.casefold(): entry for entry in reversed(inputs.logins or ())}
+        return cls(frozenset(map(str.casefold, senders)), logins)
+
+
 class Merger:
     """Applies the rules one by one and collects the warnings."""
 
@@ -79,6 +96,9 @@ class Merger:
         self.inputs = inputs
         self.relaymap = inputs.relaymap or Relaymap()
         self.warnings: list[Problem] = []
+        #: What unused keys are compared with, from the first of them on.
+        self._known: _Known | None = None
+        self._unused = 0
 
     def unique_routes(self) -> dict[str, Route]:
         """Return the mapping of each key that comes first."""
@@ -174,19 +194,18 @@ class Merger:
         """Warn of a login whose key is no nexthop of ours, and name the one that may be meant."""
         text = "no relay that is set here has this key, so the login is not used"
         remedy = "write the key exactly as the nexthop, brackets and port included"
-        senders = (
-            *(route.key for route in self.relaymap.routes),
-            *(f"@{domain.name}" for domain in self.inputs.domains),
-        )
-        if f"@{entry.key}".casefold() in map(str.casefold, senders):
+        self._known = known = self._known or _Known.of(self.inputs)
+        self._unused += 1
+        if f"@{entry.key}".casefold() in known.senders:
             remedy = f"write @{entry.key}, if the senders of that domain are meant"
-        elif len(nexthops) <= _NEAR_MAX and (near := nearest(entry.key, nexthops)):
+        elif self._is_searched(nexthops) and (near := nearest(entry.key, nexthops)):
             text, remedy = f"{text}; {near.nexthop} differs in {near.what}", f"write {near.nexthop} as the key"
-            if other := next(
-                (e for e in self.inputs.logins or () if e.key.casefold() == near.nexthop.casefold()), None
-            ):
+            if other := known.logins.get(near.nexthop.casefold()):
                 text, remedy = f"{text}, and has the login of {other.origin}", "take the line away, or that one"
         self.warn(entry.origin, text, remedy, "login-without-relay")
+
+    def _is_searched(self, nexthops: Sequence[str]) -> bool:
+        return len(nexthops) <= _NEAR_MAX and self._unused <= _NEAR_KEYS_MAX
 
     def dropped(self, what: str, origin: Origin, first: Origin, rule: str = "given-twice") -> None:
         """Warn of what is dropped for what comes first."""
