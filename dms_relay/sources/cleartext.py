@@ -1,0 +1,28 @@
+"""What is said of a relay whose level of TLS does not protect the login that is used there. Pure.
+
+Both read and merge find such relays: ``relay.yaml`` may give the login, or another input beside it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dms_relay.model import Problem
+from dms_relay.model.relays import CLEARTEXT_LEVELS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from dms_relay.model import Origin
+    from dms_relay.model.relays import Relay
+
+#: How to say, in ``relay.yaml``, that it is meant.
+ALLOW = "write allow_cleartext_login: true"
+
+
+def cleartext_login(relay: Relay, origin: Origin, otherwise: str = ALLOW) -> Iterator[Problem]:
+    """Yield the error for a relay with a login, where its level lets that travel in the clear and nobody allows it."""
+    tls = relay.tls
+    if tls.level in CLEARTEXT_LEVELS and not tls.allow_cleartext_login:
+        text = f"level {tls.level} does not protect the login at relay {relay.name}"
+        yield Problem(origin, text, f"choose secure or encrypt, or {otherwise}", rule="cleartext-login")
