@@ -19,7 +19,7 @@ from dms_relay.postfix.main_cf import is_yes
 from dms_relay.postfix.nexthop import SyntaxProblem, parse_nexthops
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from dms_relay.model import LoginEntry, Origin
     from dms_relay.model.configuration import RelayConfig
@@ -49,8 +49,8 @@ class Assignment:
 
 def assignments(config: RelayConfig) -> tuple[Assignment, ...]:
     """Return every use, once, senders in the order of their routes, everybody else last."""
-    found = _of_transports(config.transports) if config.transports else _Maps(config).assignments()
-    return tuple(dict.fromkeys(found))
+    # Each differs from the others in sender, recipient or nexthop: these are keys of tables, and members of one list.
+    return tuple(_of_transports(config.transports) if config.transports else _Maps(config).assignments())
 
 
 def sender_keys(sender: str) -> tuple[str, ...]:
@@ -107,39 +107,40 @@ def _nexthops(text: str) -> NexthopList | None:
 
 
 def _of_transports(transports: Transports) -> Iterator[Assignment]:
-    services = {service.relay.name: service for service in transports.services}
+    services = {service.relay.name: _Service(service) for service in transports.services}
     ways = {route.key.casefold(): route for route in transports.senders}
-    own = [entry.key.casefold() for service in transports.services for entry in service.sender_logins]
+    own = [key for service in services.values() for key in service.by_sender]
     for sender in dict.fromkeys([*ways, *own]):
         route = next((ways[key] for key in sender_keys(sender) if key in ways), None)
         relay, origin = (route.relay, route.origin) if route else transports.default or (None, None)
         if relay is None:
             yield Assignment(sender, "", "", "", None, None, origin)
         else:
-            yield from _at(
-                services[relay],
-                sender,
-                "",
-                origin,
-                ignores_sender_logins=route is not None and route.ignores_sender_logins,
-            )
+            ignores_sender_logins = route is not None and route.ignores_sender_logins
+            yield from services[relay].at(sender, "", origin, ignores_sender_logins=ignores_sender_logins)
     for recipient in transports.recipients:
         if recipient.relay is not None:
-            yield from _at(services[recipient.relay], "", recipient.key, recipient.origin)
+            yield from services[recipient.relay].at("", recipient.key, recipient.origin)
     name, origin = transports.default or (None, None)
     if name is not None:
         for sender in ("",) if NULL_SENDER in ways else (NULL_SENDER, ""):
-            yield from _at(services[name], sender, "", origin)
+            yield from services[name].at(sender, "", origin)
 
 
-def _at(
-    service: RelayService, sender: str, recipient: str, origin: Origin | None, *, ignores_sender_logins: bool = False
-) -> Iterator[Assignment]:
-    senders: Iterable[LoginEntry] = () if ignores_sender_logins else service.sender_logins
-    by_sender = {entry.key.casefold(): entry for entry in senders}
-    by_nexthop = {entry.key.casefold(): entry for entry in service.logins}
-    own = next((by_sender[key] for key in sender_keys(sender) if key in by_sender), None)
-    relay = service.relay
-    for member in relay.nexthops.members:
-        entry = own or by_nexthop.get(member.casefold())
-        yield Assignment(sender, recipient, relay.name, member, relay.tls, entry, origin)
+class _Service:
+    """A relay's service, with its logins by lookup key."""
+
+    def __init__(self, service: RelayService) -> None:
+        self.relay = service.relay
+        self.by_sender = {entry.key.casefold(): entry for entry in service.sender_logins}
+        self.by_nexthop = {entry.key.casefold(): entry for entry in service.logins}
+
+    def at(
+        self, sender: str, recipient: str, origin: Origin | None, *, ignores_sender_logins: bool = False
+    ) -> Iterator[Assignment]:
+        keys = () if ignores_sender_logins else sender_keys(sender)
+        own = next((self.by_sender[key] for key in keys if key in self.by_sender), None)
+        relay = self.relay
+        for member in relay.nexthops.members:
+            entry = own or self.by_nexthop.get(member.casefold())
+            yield Assignment(sender, recipient, relay.name, member, relay.tls, entry, origin)

@@ -83,7 +83,7 @@ class PostfixFindings:
 class CheckContext:
     """The inputs, and what follows from them. ``domains`` are the managed domains; ``user_file`` is all of postfix-main.cf.
 
-    ``machine`` is ``None`` where there is no Postfix.
+    ``machine`` is ``None`` where there is no Postfix. ``file_relays`` are the names of the relays of relay.yaml.
     """
 
     paths: Paths
@@ -94,6 +94,7 @@ class CheckContext:
     domains: tuple[Domain, ...]
     user_file: dict[str, str] = field(default_factory=dict, repr=False)
     machine: PostfixFindings | None = None
+    file_relays: frozenset[str] = frozenset()
 
     @property
     def routing(self) -> str:
@@ -123,7 +124,7 @@ class CheckContext:
 
     def is_of_file(self, use: Assignment) -> bool:
         """Return True if a relay is defined in relay.yaml."""
-        return any(relay.name == use.relay for relay in (self.inputs.file.relays if self.inputs.file else ()))
+        return use.relay in self.file_relays
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +151,8 @@ def examine(paths: Paths, environ: Mapping[str, str]) -> Examined:
     domains = inputs.domains or read_domains(paths, [])
     user_file = main_cf.values(read_text(paths.config_dir / USER_FILE, USER_FILE, []) or "")
     used = assignments(config) if config.enabled else ()
-    context = CheckContext(paths, inputs, config, wanted, used, domains, user_file, machine)
+    names = frozenset(relay.name for relay in inputs.file.relays) if inputs.file else frozenset()
+    context = CheckContext(paths, inputs, config, wanted, used, domains, user_file, machine, names)
     return Examined(inputs, context, tuple(found))
 
 

@@ -73,6 +73,7 @@ class Tables:
         """Take who asks Postfix, and the tables that are to come."""
         self._postfix = postfix
         self._texts = texts or {}
+        self._parsed: dict[str, dict[str, str]] = {}
 
     def find(self, parameter: str, tables: str, keys: Iterable[Key]) -> Match | None:
         """Return the entry of the first key that is found: each key in all tables, before the next key (maps.c)."""
@@ -114,9 +115,15 @@ class Tables:
             pairs = (_unbraced(pair).partition("=") for pair in main_cf.split(_unbraced(name)))
             return {key.strip().casefold(): value.strip() for key, _, value in pairs}
         if kind == "texthash" and name in self._texts:
-            lines = (line.partition("\t") for line in self._texts[name].split("\n"))
-            return {key.casefold(): value for key, _, value in lines}
+            return self._text(name)
         return None
+
+    def _text(self, name: str) -> dict[str, str]:
+        """Return the entries of a table that is to come: split once, however many addresses are looked up."""
+        if name not in self._parsed:
+            lines = (line.partition("\t") for line in self._texts[name].split("\n"))
+            self._parsed[name] = {key.casefold(): value for key, _, value in lines}
+        return self._parsed[name]
 
 
 def _is_whole(table: str) -> bool:
