@@ -72,14 +72,14 @@ class _Maps:
             nexthops = _nexthops(own["relayhost"].value)
             self.default = (nexthops, own["relayhost"].origin) if nexthops else None
         routes = () if "sender_dependent_relayhost_maps" in own else config.routes
-        self.routes = {route.key.casefold(): route for route in reversed(routes)}
+        self.routes = {route.key.casefold(): route for route in routes}
         logins = () if "smtp_sasl_password_maps" in own else config.logins or ()
         self.by_key = {entry.key.casefold(): entry for entry in reversed(logins)}
         is_by_sender = is_yes(own[_BY_SENDER].value) if _BY_SENDER in own else config.login_file
         self.by_sender = {key: entry for key, entry in self.by_key.items() if "@" in key and is_by_sender}
 
     def assignments(self) -> Iterator[Assignment]:
-        senders = dict.fromkeys([*reversed(self.routes), *reversed(self.by_sender)])
+        senders = dict.fromkeys([*self.routes, *reversed(self.by_sender)])
         if self.default:
             senders |= {NULL_SENDER: None, "": None}
         for sender in senders:

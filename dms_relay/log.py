@@ -36,6 +36,10 @@ class Log:
         self._stream = stream
         self._emit: Callable[..., object] | None = None
 
+    def shows(self, level: str) -> bool:
+        """Return True if events of a level are written: what has very many need not make them in vain."""
+        return level in self._shown
+
     def problems(self, problems: Iterable[Problem]) -> None:
         """Write warnings first, errors last, a line each."""
         for problem in sorted(problems, key=lambda problem: problem.is_error):

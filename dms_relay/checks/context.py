@@ -31,8 +31,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from dms_relay.assignments import Assignment
-    from dms_relay.model import Domain, Paths, PostfixConfig
+    from dms_relay.model import Paths, PostfixConfig
     from dms_relay.model.configuration import Inputs, RelayConfig
+    from dms_relay.model.senders import ManagedDomains
     from dms_relay.plan import Plan
 
 #: The parameters that are read: Postfix's version, its own domains, and what verifies certificates.
@@ -91,7 +92,7 @@ class CheckContext:
     config: RelayConfig
     wanted: PostfixConfig
     assignments: tuple[Assignment, ...]
-    domains: tuple[Domain, ...]
+    domains: ManagedDomains
     user_file: dict[str, str] = field(default_factory=dict, repr=False)
     machine: PostfixFindings | None = None
     file_relays: frozenset[str] = frozenset()

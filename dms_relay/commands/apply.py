@@ -55,15 +55,15 @@ def _report(config: RelayConfig, wanted: PostfixConfig, log: Log) -> None:
     """Say which relays are used and for whom, one event each."""
     if config.default and "relayhost" not in config.user_parameters:
         log.info("default relay", nexthop=config.default[0].text, origin=str(config.default[1]))
-    for nexthop, senders in Counter(route.nexthops.text for route in config.routes).items():
+    for nexthop, senders in config.routes.counts().items():
         log.info("senders mapped", nexthop=nexthop, senders=senders)
-    for route in config.routes:
+    for route in config.routes if log.shows("trace") else ():
         log.trace("sender mapped", sender=route.key, nexthop=route.nexthops.text, origin=str(route.origin))
     if config.transports:
         _report_transports(config.transports, log)
     for domain in config.opted_out:
         log.info("domain opted out", domain=domain.name, origin=str(domain.origin))
-    for entry in config.logins or ():
+    for entry in (config.logins or ()) if log.shows("debug") else ():
         log.debug("login", key=entry.key, username=entry.login.shown_username, origin=str(entry.origin))
     for name in wanted.parameters.keys() & config.user_parameters.keys():
         origin = str(config.user_parameters[name].origin)
@@ -78,7 +78,7 @@ def _report_transports(transports: Transports, log: Log) -> None:
         log.info("senders mapped", relay=relay, senders=senders)
     for relay, recipients in Counter(route.relay or DIRECT for route in transports.recipients).items():
         log.info("recipients mapped", relay=relay, recipients=recipients)
-    for service in transports.services:
+    for service in transports.services if log.shows("debug") else ():
         for entry in (*service.logins, *service.sender_logins):
             username, origin = entry.login.shown_username, str(entry.origin)
             log.debug("login", relay=service.relay.name, key=entry.key, username=username, origin=origin)

@@ -10,7 +10,7 @@ from dms_relay.postfix.nexthop import host_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from dms_relay.model import Domain, NexthopList, Route
+    from dms_relay.model import NexthopList, Route
     from dms_relay.model.configuration import Inputs
 
 #: Likeness (difflib, 0 to 1) from which a host counts as a slip of another: one or two letters in ten.
@@ -74,7 +74,7 @@ def _difference(key: str, nexthop: str) -> str:
 
 
 class _Known(NamedTuple):
-    """The lookup keys of senders, and the first login of each key."""
+    """The lookup keys of senders that are mapped, and the first login of each key."""
 
     senders: frozenset[str]
     logins: dict[str, LoginEntry]
@@ -83,9 +83,8 @@ class _Known(NamedTuple):
     def of(cls, inputs: Inputs) -> _Known:
         """Collect both."""
         routes = inputs.relaymap.routes if inputs.relaymap else ()
-        senders = [*(route.key for route in routes), *(f"@{domain.name}" for domain in inputs.domains)]
         logins = {entry.key.casefold(): entry for entry in reversed(inputs.logins or ())}
-        return cls(frozenset(map(str.casefold, senders)), logins)
+        return cls(frozenset(route.key.casefold() for route in routes), logins)
 
 
 class Merger:
@@ -109,13 +108,14 @@ class Merger:
                 self.dropped(f"mapping of {route.key}", route.origin, first.origin)
         return routes
 
-    def is_mapped(self, domain: Domain, mapped: dict[str, Route]) -> bool:
-        """Return True if a managed domain has a mapping."""
-        route = mapped.get(f"@{domain.name}".casefold())
-        if route and route.key != f"@{domain.name}":
-            text = f"domain {domain.name} is mapped at {route.origin} as {route.key}; that mapping stands for both"
-            self.warn(domain.origin, text, "write the domain in one spelling", "two-spellings")
-        return route is not None
+    def warn_of_two_spellings(self, mapped: dict[str, Route]) -> None:
+        """Warn of each managed domain that is mapped in another spelling."""
+        domains = self.inputs.domains
+        for key, route in mapped.items():
+            name = domains.name(key[1:]) if key.startswith("@") else None
+            if name is not None and route.key != f"@{name}":
+                text = f"domain {name} is mapped at {route.origin} as {route.key}; that mapping stands for both"
+                self.warn(domains.origin(key[1:]), text, "write the domain in one spelling", "two-spellings")
 
     def warn_of_no_domains(self, origin: Origin) -> None:
         """Warn where RELAY_HOST serves nobody."""
@@ -156,7 +156,7 @@ class Merger:
         keys = [entry.key for entry in self.inputs.logins or ()] + [route.key for route in self.relaymap.routes]
         named = {key.casefold() for key in (*keys, *(f"@{domain.name}" for domain in self.relaymap.opt_outs))}
         domains = self.inputs.domains
-        return bool(domains) and all(f"@{domain.name}".casefold() in named for domain in domains)
+        return bool(domains) and all(f"@{key}" in named for key in domains.lookup_keys())
 
     def unique_logins(self, entries: Iterable[LoginEntry]) -> Iterable[LoginEntry]:
         """Return the login of each key that comes first."""
@@ -196,7 +196,8 @@ class Merger:
         remedy = "write the key exactly as the nexthop, brackets and port included"
         self._known = known = self._known or _Known.of(self.inputs)
         self._unused += 1
-        if f"@{entry.key}".casefold() in known.senders:
+        domain = entry.key.casefold()
+        if f"@{domain}" in known.senders or domain in self.inputs.domains:
             remedy = f"write @{entry.key}, if the senders of that domain are meant"
         elif self._is_searched(nexthops) and (near := nearest(entry.key, nexthops)):
             text, remedy = f"{text}; {near.nexthop} differs in {near.what}", f"write {near.nexthop} as the key"

@@ -8,15 +8,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dms_relay.merge.common import Merger, login_keys
-from dms_relay.model import AS_DEFAULT, IMPLICIT_TLS_PORTS, NULL_SENDER, Origin, Route
+from dms_relay.model import AS_DEFAULT, IMPLICIT_TLS_PORTS, NULL_SENDER, Origin
 from dms_relay.model.configuration import RelayConfig
+from dms_relay.model.senders import Routes
 from dms_relay.postfix.main_cf import is_yes
 from dms_relay.postfix.nexthop import host_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
-    from dms_relay.model import Domain, LoginEntry, NexthopList
+    from dms_relay.model import Domain, LoginEntry, NexthopList, Route
 
 #: Where the operator's own value stands, the tables in use are not ours.
 _TABLE_PARAMETERS = frozenset({"sender_dependent_relayhost_maps", "smtp_sasl_password_maps"})
@@ -38,6 +39,12 @@ def _is_other(nexthops: NexthopList, usual: NexthopList) -> bool:
     return any(host_of(member).casefold() not in hosts for member in nexthops.members)
 
 
+def _has_relay(routes: Routes, *keys: str) -> bool:
+    """Return True if one of the keys has a route that is more than that of all others."""
+    found = (routes.get(key) for key in keys)
+    return any(route is not None and route.nexthops.text.upper() != AS_DEFAULT for route in found)
+
+
 class MapsMerger(Merger):
     """Merges for ``RELAY_ROUTING=maps``."""
 
@@ -50,10 +57,10 @@ class MapsMerger(Merger):
             return RelayConfig()
         mapped = self.unique_routes()
         opted_out = self._opted_out(mapped)
-        routes = (*mapped.values(), *self._relay_host_routes(mapped, opted_out))
+        routes = self._routes(mapped, opted_out)
         logins = self._logins()
         self._warn_of_logins_without_relay(routes)
-        self._warn_of_logins_at_other_relays(routes)
+        self._warn_of_logins_at_other_relays(mapped, routes)
         self._warn_of_implicit_tls(routes)
         return RelayConfig(
             enabled=True,
@@ -85,16 +92,13 @@ class MapsMerger(Merger):
                 opted_out.setdefault(domain.name.casefold(), domain)
         return opted_out
 
-    def _relay_host_routes(self, mapped: dict[str, Route], opted_out: dict[str, Domain]) -> list[Route]:
+    def _routes(self, mapped: dict[str, Route], opted_out: dict[str, Domain]) -> Routes:
         if self.inputs.relay is None:
-            return []
-        nexthops, origin = self.inputs.relay
-        self.warn_of_no_domains(origin)
-        return [
-            Route(f"@{domain.name}", nexthops, origin)
-            for domain in self.inputs.domains
-            if domain.name.casefold() not in opted_out and not self.is_mapped(domain, mapped)
-        ]
+            return Routes(mapped)
+        self.warn_of_no_domains(self.inputs.relay[1])
+        self.warn_of_two_spellings(mapped)
+        own = frozenset((*opted_out, *(key[1:] for key in mapped if key.startswith("@"))))
+        return Routes(mapped, self.inputs.relay, self.inputs.domains, own)
 
     # Rule 4: logins.
 
@@ -116,29 +120,28 @@ class MapsMerger(Merger):
 
     # Warnings about logins that go nowhere, or anywhere.
 
-    def _warn_of_logins_without_relay(self, routes: Iterable[Route]) -> None:
+    def _warn_of_logins_without_relay(self, routes: Routes) -> None:
         """Warn of each login of the file that no relay of ours will ever see (a key that is not exactly its nexthop)."""
         if not self.inputs.user_parameters.keys().isdisjoint(_TABLE_PARAMETERS):
             return
         default = self._default_nexthops()
-        nexthops = default.union(login_keys(route.nexthops for route in routes))
+        nexthops = default.union(login_keys(found for found, _ in routes.nexthops()))
         if self.inputs.relay:
             nexthops.update(login_keys([self.inputs.relay[0]]))
         members = tuple(dict.fromkeys(self._members(routes)))
-        senders = {route.key.casefold() for route in routes if route.nexthops.text.upper() != AS_DEFAULT}
         for entry in self.inputs.logins or ():
             key = entry.key.casefold()
             _, at, domain = key.rpartition("@")
             if not at and domain not in nexthops:
                 self.warn_of_unused_key(entry, members)
-            elif at and not default and self._is_by_sender() and senders.isdisjoint({key, f"@{domain}"}):
+            elif at and not default and self._is_by_sender() and not _has_relay(routes, key, f"@{domain}"):
                 text = "no relay is set here for this sender, so its login goes to whatever server takes the mail"
                 remedy = f"map the sender in postfix-relaymap.cf, or set {_SWITCH}"
                 self.warn(entry.origin, text, remedy, "login-for-strangers")
 
-    def _members(self, routes: Iterable[Route]) -> Iterator[str]:
+    def _members(self, routes: Routes) -> Iterator[str]:
         """Yield each nexthop that a login can be meant for."""
-        found = [self.inputs.default, self.inputs.relay, *((route.nexthops, route.origin) for route in routes)]
+        found = [self.inputs.default, self.inputs.relay, *routes.nexthops()]
         for nexthops, _ in filter(None, found):
             yield from nexthops.members
 
@@ -147,26 +150,27 @@ class MapsMerger(Merger):
         own = self.inputs.user_parameters
         return all(is_yes(own[name].value) for name in _BY_SENDER if name in own)
 
-    def _warn_of_logins_at_other_relays(self, routes: Iterable[Route]) -> None:
+    def _warn_of_logins_at_other_relays(self, mapped: dict[str, Route], routes: Routes) -> None:
         """Warn of each login by domain that Postfix offers to the relay of one of its addresses, or to a stranger."""
         if not (self._is_by_sender() and self.inputs.user_parameters.keys().isdisjoint(_TABLE_PARAMETERS)):
             return
         entries = {entry.key.casefold(): entry for entry in reversed(self.inputs.logins or ())}
-        by_key = {route.key.casefold(): route for route in routes}
-        for key, route in by_key.items():
+        # The domains that RELAY_HOST serves have no address above which a login could stand.
+        for key, route in mapped.items():
             domain = f"@{key.rpartition('@')[2]}"
             entry = entries.get(domain)
             if entry is None or key in {domain, NULL_SENDER} or key in entries:
                 continue
-            usual = by_key[domain].nexthops if domain in by_key else self.inputs.default and self.inputs.default[0]
+            above = routes.get(domain)
+            usual = above.nexthops if above else self.inputs.default and self.inputs.default[0]
             if usual and _is_other(route.nexthops, usual):
                 text = f"the login of {entry.key} ({entry.origin}) is offered to {route.nexthops.text} as well"
                 remedy = f"give {route.key} a login of its own, or set {_SWITCH}"
                 self.warn(route.origin, text, remedy, "login-at-other-relay")
 
-    def _warn_of_implicit_tls(self, routes: Iterable[Route]) -> None:
+    def _warn_of_implicit_tls(self, routes: Routes) -> None:
         """Warn of each relay on the port of implicit TLS, once: Postfix would wait for a greeting that never comes."""
-        found = [(route.nexthops, route.origin) for route in routes]
+        found = list(routes.nexthops())
         if self.inputs.default and "relayhost" not in self.inputs.user_parameters:
             found.insert(0, self.inputs.default)
         seen: set[str] = set()

@@ -98,10 +98,10 @@ class _Collector(Merger):
             return
         nexthops, origin = self.inputs.relay
         self.warn_of_no_domains(origin)
-        for domain in self.inputs.domains:
-            key = f"@{domain.name}"
-            if key.casefold() not in routes:
-                routes[key.casefold()] = SenderRoute(key, self.relays.at(nexthops, origin), origin)
+        for folded, name in self.inputs.domains.items():
+            key = f"@{folded}"
+            if key not in routes:
+                routes[key] = SenderRoute(f"@{name}", self.relays.at(nexthops, origin), origin)
 
     def _second(self, first: SenderRoute, second: SenderRoute) -> SenderRoute:
         """Drop the second route of a sender; its login stays where it is one of the same relay."""

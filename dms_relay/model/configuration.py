@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from dms_relay.model import MAPS
+from dms_relay.model.senders import ManagedDomains, Routes
 
 if TYPE_CHECKING:
     from dms_relay.model import (
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
         Origin,
         Problem,
         Relaymap,
-        Route,
         Setting,
         UserParameter,
     )
@@ -36,7 +36,7 @@ class Inputs:
     password: Setting | None = None
     relaymap: Relaymap | None = None
     logins: tuple[LoginEntry, ...] | None = None
-    domains: tuple[Domain, ...] = ()
+    domains: ManagedDomains = field(default_factory=ManagedDomains)
     user_parameters: dict[str, UserParameter] = field(default_factory=dict)
     is_user_file_last: bool = False
     routing: str = MAPS
@@ -56,7 +56,7 @@ class RelayConfig:
 
     enabled: bool = False
     default: tuple[NexthopList, Origin] | None = None
-    routes: tuple[Route, ...] = ()
+    routes: Routes = field(default_factory=Routes)
     opted_out: tuple[Domain, ...] = ()
     logins: tuple[LoginEntry, ...] | None = None
     login_file: bool = False

@@ -6,6 +6,7 @@ configuration always gives the same bytes.
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from dms_relay.model import PARAMETERS, RELAYHOST_MAP, SASL_PASSWD, PostfixConfig
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from dms_relay.model import Paths
     from dms_relay.model.configuration import RelayConfig
 
+#: Lines of a table that are joined at once.
+_LINES_AT_ONCE = 4096
+
 
 def render(config: RelayConfig, paths: Paths) -> PostfixConfig:
     """Make tables and parameters. Where the operator's ``postfix-main.cf`` sets one of them, that value stands."""
@@ -25,7 +29,7 @@ def render(config: RelayConfig, paths: Paths) -> PostfixConfig:
         from dms_relay.render.transports import render_transports  # noqa: PLC0415 -- only where this way is taken
 
         return render_transports(config, config.transports, paths)
-    tables = {RELAYHOST_MAP: _table((route.key, route.nexthops.text) for route in config.routes)}
+    tables = {RELAYHOST_MAP: _table(config.routes.lines())}
     parameters = {"sender_dependent_relayhost_maps": f"texthash:{paths.table(RELAYHOST_MAP)}"}
     if config.default:
         parameters["relayhost"] = config.default[0].text
@@ -50,4 +54,6 @@ def _login_parameters(config: RelayConfig, paths: Paths) -> dict[str, str]:
 
 
 def _table(entries: Iterable[tuple[str, str]]) -> str:
-    return "".join(f"{key}\t{value}\n" for key, value in entries)
+    """Return the text, joined a piece at a time: a list of all lines takes twice as much as the text."""
+    lines = (f"{key}\t{value}\n" for key, value in entries)
+    return "".join(iter(lambda: "".join(islice(lines, _LINES_AT_ONCE)), ""))

@@ -20,6 +20,7 @@ from dms_relay.model import (
     sort_problems,
 )
 from dms_relay.model.configuration import Inputs
+from dms_relay.model.senders import ManagedDomains
 from dms_relay.sources.managed_domains import read_domains
 from dms_relay.sources.postfix_main import read_user_parameters
 from dms_relay.sources.relaymap import read_relaymap
@@ -61,7 +62,8 @@ def _inputs(paths: Paths, environ: Mapping[str, str], problems: list[Problem]) -
     file = _relay_yaml(paths, settings, problems)
     if not (settings.default or settings.relay or paths.config_dir.is_dir()):
         problems.append(_no_directory(paths))
-    domains = read_domains(paths, problems) if settings.wants_domains or (file and file.recipients) else ()
+    is_needed = settings.wants_domains or (file and file.recipients)
+    domains = read_domains(paths, problems) if is_needed else ManagedDomains()
     if file:
         from dms_relay.sources.relay_yaml.checks import check_file  # noqa: PLC0415 -- only where the file is there
 

@@ -14,9 +14,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dms_relay.model import Domain, Origin, Problem
+from dms_relay.model import Origin, Problem
+from dms_relay.model.senders import ManagedDomains
 from dms_relay.postfix.nexthop import SyntaxProblem, check_domain
-from dms_relay.sources.text import TRIM, lines_of, read_text, split_entry
+from dms_relay.sources.text import TRIM, numbered_lines, read_text, split_entry
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,14 +30,13 @@ ACCOUNTS = "postfix-accounts.cf"
 VIRTUAL = "postfix-virtual.cf"
 
 
-def read_domains(paths: Paths, problems: list[Problem]) -> tuple[Domain, ...]:
+def read_domains(paths: Paths, problems: list[Problem]) -> ManagedDomains:
     """Return each managed domain once, spelled as where it stands first."""
     domains = _Domains(problems)
-    if domains.read(paths.vhost, VHOST, _whole_line, is_list=True):
-        return domains.all()
-    domains.read(paths.config_dir / ACCOUNTS, ACCOUNTS, _account_domain)
-    domains.read(paths.config_dir / VIRTUAL, VIRTUAL, _alias_domain)
-    return domains.all()
+    if not domains.read(paths.vhost, VHOST, _whole_line, is_list=True):
+        domains.read(paths.config_dir / ACCOUNTS, ACCOUNTS, _account_domain)
+        domains.read(paths.config_dir / VIRTUAL, VIRTUAL, _alias_domain)
+    return domains.found
 
 
 def _whole_line(line: str) -> str:
@@ -44,7 +44,8 @@ def _whole_line(line: str) -> str:
 
 
 def _account_domain(line: str) -> str:
-    return line.partition("|")[0].rpartition("@")[2] if "@" in line.partition("|")[0] else ""
+    _, at, domain = line.partition("|")[0].rpartition("@")
+    return domain if at else ""
 
 
 def _alias_domain(line: str) -> str:
@@ -57,35 +58,32 @@ class _Domains:
 
     def __init__(self, problems: list[Problem]) -> None:
         self.problems = problems
-        self.found: dict[str, Domain] = {}
-
-    def all(self) -> tuple[Domain, ...]:
-        return tuple(self.found.values())
+        self.found = ManagedDomains()
 
     def read(self, path: Path, name: str, domain_of: Callable[[str], str], *, is_list: bool = False) -> bool:
         """Read one file; ``is_list`` says that a domain should stand there once. Say whether the file is there."""
         text = read_text(path, name, self.problems)
         if text is None:
             return False
-        for line in lines_of(text):
-            if domain := domain_of(line.text).strip(TRIM):
-                self._add(domain, Origin(name, line.number), is_list=is_list)
+        self.found.begin(name)
+        for number, line in numbered_lines(text):
+            if domain := domain_of(line).strip(TRIM):
+                key = domain.casefold()
+                if (first := self.found.name(key)) is None:
+                    self._add(key, domain, name, number)
+                elif is_list or first != domain:
+                    self._again(key, domain, Origin(name, number))
         return True
 
-    def _add(self, domain: str, origin: Origin, *, is_list: bool) -> None:
-        key = domain.casefold()
-        first = self.found.get(key)
-        if first is None:
-            self._add_new(key, domain, origin)
-        elif is_list or first.name != domain:
-            text = f"domain {domain} stands at {first.origin} already; this one is dropped"
-            self.problems.append(Problem(origin, text, "name it once, in one spelling", is_error=False))
-
-    def _add_new(self, key: str, domain: str, origin: Origin) -> None:
+    def _add(self, key: str, domain: str, source: str, line: int) -> None:
         try:
-            check_domain(domain, show=origin.source != ACCOUNTS)
+            check_domain(domain, show=source != ACCOUNTS)
         except SyntaxProblem as problem:
             text = f"{problem.text}, so nothing is relayed for it"
-            self.problems.append(Problem(origin, text, problem.remedy, is_error=False))
+            self.problems.append(Problem(Origin(source, line), text, problem.remedy, is_error=False))
         else:
-            self.found[key] = Domain(domain, origin)
+            self.found.add(key, domain, line)
+
+    def _again(self, key: str, domain: str, origin: Origin) -> None:
+        text = f"domain {domain} stands at {self.found.origin(key)} already; this one is dropped"
+        self.problems.append(Problem(origin, text, "name it once, in one spelling", is_error=False))

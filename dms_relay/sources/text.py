@@ -32,6 +32,8 @@ _FIELDS = re.compile(r"[ \t]+")
 _TRIM_BYTES = TRIM.encode()
 #: Octets in a sender key: local part, @ and domain (RFC 5321, section 4.5.3.1).
 KEY_MAX = 64 + 1 + 255
+#: Characters of a text that are split into lines at once.
+_PIECE = 1 << 16
 _UNSAFE_IN_KEY = re.compile(r"[\x00-\x20\x7f\"\\]")
 
 
@@ -137,10 +139,27 @@ def wrong_in(line: bytes) -> tuple[str, str] | None:
 
 def lines_of(text: str) -> Iterator[Line]:
     """Yield the lines that count: neither blank nor, from the first non-blank on, a comment."""
-    for number, raw in enumerate(text.split("\n"), 1):
+    for number, raw in enumerate(_raw_lines(text), 1):
         line = raw.strip(TRIM)
         if line and line[0] != "#":
             yield Line(number, line, indented=raw[0] in TRIM)
+
+
+def numbered_lines(text: str) -> Iterator[tuple[int, str]]:
+    """Yield number and text of the lines that count, in files whose lines may be indented."""
+    for number, raw in enumerate(_raw_lines(text), 1):
+        line = raw.strip(TRIM)
+        if line and line[0] != "#":
+            yield number, line
+
+
+def _raw_lines(text: str) -> Iterator[str]:
+    """Yield the lines of a text, split a piece at a time: a list of all of them takes more than the text."""
+    start = 0
+    while 0 <= start < len(text):
+        end = text.find("\n", start + _PIECE)
+        yield from text[start : end if end >= 0 else None].split("\n")
+        start = end + 1 if end >= 0 else -1
 
 
 def read_entries(path: Path, name: str, problems: list[Problem], entry: Callable[[str, str, Origin], None]) -> bool:

@@ -8,23 +8,22 @@ from dms_relay.model import Problem
 from dms_relay.sources.cleartext import cleartext_login
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
-    from dms_relay.model import Domain
     from dms_relay.model.relays import RelayFile
+    from dms_relay.model.senders import ManagedDomains
 
 
-def check_file(file: RelayFile, domains: Iterable[Domain]) -> Iterator[Problem]:
+def check_file(file: RelayFile, domains: ManagedDomains) -> Iterator[Problem]:
     """Yield what is wrong: a login that its relay's level does not protect, a recipient of this server's own."""
     yield from _cleartext_logins(file)
-    managed = {domain.name.casefold(): domain for domain in domains} if file.recipients else {}
-    below = _below(managed) if any(recipient.key.startswith(".") for recipient in file.recipients) else {}
+    below = _below(domains) if any(recipient.key.startswith(".") for recipient in file.recipients) else {}
     for recipient in file.recipients:
         name = recipient.key.casefold().rpartition("@")[2]
-        if found := below.get(name) if name.startswith(".") else managed.get(name):
-            text = (
-                f"{found.name} is a domain of this server ({found.origin}): its mail would leave, and not arrive here"
-            )
+        key = below.get(name, "") if name.startswith(".") else name
+        if found := domains.name(key):
+            place = domains.origin(key)
+            text = f"{found} is a domain of this server ({place}): its mail would leave, and not arrive here"
             yield Problem(recipient.origin, text, "take the line away", rule="recipient-is-local")
 
 
@@ -35,11 +34,12 @@ def _cleartext_logins(file: RelayFile) -> Iterator[Problem]:
             yield from cleartext_login(relay, relay.origin)
 
 
-def _below(managed: dict[str, Domain]) -> dict[str, Domain]:
-    """Return the first managed domain below each ``.domain``."""
-    found: dict[str, Domain] = {}
-    for name, domain in managed.items():
-        labels = name.split(".")
-        for number in range(1, len(labels)):
-            found.setdefault(f".{'.'.join(labels[number:])}", domain)
+def _below(domains: ManagedDomains) -> dict[str, str]:
+    """Return the lookup key of the first managed domain below each ``.domain``."""
+    found: dict[str, str] = {}
+    for key in domains.lookup_keys():
+        at = key.find(".")
+        while at >= 0:
+            found.setdefault(key[at:], key)
+            at = key.find(".", at + 1)
     return found
