@@ -100,7 +100,8 @@ def plan(wanted: PostfixConfig, found: Found) -> Plan:
     state = found.state
     wanted = replace(wanted, parameters=wanted.parameters | _with_prepended_maps(wanted, found), prepended_maps={})
     names = dict.fromkeys((*TABLES, *sorted({*wanted.tables, *state.tables})))
-    tables = tuple(table for name in names if (table := _table_change(name, wanted, found)))
+    files = {name: _file(name, wanted, found) for name in wanted.tables}
+    tables = tuple(table for name in names if (table := _table_change(name, files.get(name), found)))
     changes = [change for name in PARAMETERS if (change := _parameter_change(name, wanted, found))]
     warnings = [_left(name, found) for name in state.parameters if _is_left(name, wanted, found)]
     if found.is_public:
@@ -114,7 +115,7 @@ def plan(wanted: PostfixConfig, found: Found) -> Plan:
         intent,
         final,
         tuple(warnings),
-        {name: _file(name, wanted, found) for name in wanted.tables},
+        files,
         {name: service(overrides, found, _old(name, found)) for name, overrides in wanted.services.items()},
     )
 
@@ -287,12 +288,11 @@ def _file(name: str, wanted: PostfixConfig, found: Found) -> TableFile:
     return TableFile(wanted.tables[name].encode(), TABLE_MODE, *found.owner)
 
 
-def _table_change(name: str, wanted: PostfixConfig, found: Found) -> TableChange | None:
+def _table_change(name: str, new: TableFile | None, found: Found) -> TableChange | None:
+    """Return the change of a table that is wanted, or goes back to what was there before us."""
     old = found.tables.get(name)
-    if name in wanted.tables:
-        new: TableFile | None = _file(name, wanted, found)
-    elif name in found.state.tables:
+    if new is None and name in found.state.tables:
         new = found.state.tables[name]
-    else:
+    elif new is None:
         return None
     return TableChange(name, old, new) if old != new else None
