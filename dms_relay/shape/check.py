@@ -10,7 +10,7 @@ where it could be a part of one: in a login, and between braces, where a comma e
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dms_relay.postfix.nexthop import SyntaxProblem, quote
 from dms_relay.shape import Complaint, Either, Flag, Items, Keys, LocatedValue, Number, Position, Table, Text
@@ -18,13 +18,10 @@ from dms_relay.shape import Complaint, Either, Flag, Items, Keys, LocatedValue, 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from yaml.nodes import Node
-
     from dms_relay.shape import Shape
 
-_TAG = "tag:yaml.org,2002:"
 #: What YAML 1.1 takes a text without quotes for (yaml.org/type).
-_KINDS = {
+KINDS = {
     "str": "a text",
     "bool": "a truth value",
     "int": "a number",
@@ -44,27 +41,39 @@ _PLAIN_KEY = re.compile("[a-z_-]{1,32}", re.IGNORECASE)
 _LIKENESS = 0.6
 
 
+class Node(NamedTuple):
+    """What YAML has at a place.
+
+    ``kind`` is one of those that YAML's tags name (``str``, ``map``, …), or nothing where another tag was written.
+    ``value`` is a scalar's text, a list's nodes, or a mapping's pairs of nodes, to be gone through once and in their order.
+    ``end`` is where a scalar without quotes ends; ``None`` where it is no such.
+    """
+
+    kind: str
+    value: Any
+    place: Position
+    end: Position | None = None
+    is_scalar: bool = False
+    is_flow: bool = False
+
+
 def check(shape: Shape, node: Node, text: str) -> tuple[LocatedValue, list[Complaint]]:
     """Return what stands in a node of a file's text, and all that is wrong with it, once where an alias repeats it."""
     checker = _Checker(text)
     return checker.found(shape, node), list(dict.fromkeys(checker.complaints))
 
 
-def place_of(mark: Any) -> Position:  # noqa: ANN401 -- PyYAML's, of two kinds
-    """Return the place of a mark, which counts from 0."""
-    return Position(mark.line + 1, mark.column + 1)
-
-
 class _Checker:
     """Collects complaints; where something is wrong, the value is an empty one."""
 
     def __init__(self, text: str) -> None:
-        self.lines = _LINE_END.split(text)
+        self.text = text
+        self.lines: list[str] = []
         self.complaints: list[Complaint] = []
 
     def found(self, shape: Shape, node: Node) -> LocatedValue:
         if isinstance(shape, Either):
-            return self.found(shape.keys if _kind(node) == "map" else shape.text, node)
+            return self.found(shape.keys if node.kind == "map" else shape.text, node)
         value: Any = None
         match shape:
             case Text():
@@ -79,24 +88,23 @@ class _Checker:
                 value = self._keys(shape, node)
             case Table():
                 value = self._table(shape, node)
-        return LocatedValue(value, place_of(node.start_mark))
+        return LocatedValue(value, node.place)
 
     def _complain(self, node: Node, text: str, remedy: str) -> None:
-        self.complaints.append(Complaint(place_of(node.start_mark), text, remedy))
+        self.complaints.append(Complaint(node.place, text, remedy))
 
     def _is(self, kinds: set[str], shape: Shape, node: Node, remedy: str) -> bool:
         """Return True if a node is of one of these kinds; said where it is not."""
-        kind = _kind(node)
+        kind = node.kind
         if kind in kinds:
             return True
         if not kind:
-            is_scalar = getattr(node, "id", "") == "scalar"
-            remedy = f"{remedy}; in quotes where it begins with !" if is_scalar else "take the tag away"
+            remedy = f"{remedy}; in quotes where it begins with !" if node.is_scalar else "take the tag away"
             self._complain(node, "a YAML tag", remedy)
         elif kind == "null":
             self._complain(node, "there is no value", remedy)
         elif kind in {"seq", "map"} or not isinstance(shape, (Text, Number, Flag)):
-            self._complain(node, f"{_KINDS[kind]} in place of {shape.what}", remedy)
+            self._complain(node, f"{KINDS[kind]} in place of {shape.what}", remedy)
         else:
             self._complain_of_scalar(shape, node, kind)
         return False
@@ -104,7 +112,7 @@ class _Checker:
     def _complain_of_scalar(self, shape: Text | Number | Flag, node: Node, kind: str) -> None:
         is_free = isinstance(shape, Text) and not shape.choices
         shown = "" if isinstance(shape, Text) and shape.is_secret else quote(str(node.value)).strip()
-        taken = "" if isinstance(shape, Number) and kind == "float" else f" {_KINDS[kind]} to YAML,"
+        taken = "" if isinstance(shape, Number) and kind == "float" else f" {KINDS[kind]} to YAML,"
         remedy = "put it in quotes" if is_free else f"write {shape.what}"
         remedy += ", without quotes" if kind == "str" else ""
         self._complain(node, f"{shown or 'the value'} is{taken} not {shape.what}", remedy)
@@ -112,7 +120,7 @@ class _Checker:
     # Scalars.
 
     def _text(self, shape: Text, node: Node) -> str:
-        if not self._is({"str"}, shape, node, f"write {shape.what}"):
+        if node.kind != "str" and not self._is({"str"}, shape, node, f"write {shape.what}"):
             return ""
         value = str(node.value)
         if shape.is_literal and self._has_comment(node):
@@ -126,10 +134,10 @@ class _Checker:
 
     def _has_comment(self, node: Node) -> bool:
         """Return True if a comment stands behind a text without quotes, which may have been meant as a part of it."""
-        if getattr(node, "style", None):
+        if node.end is None:
             return False
-        line = self.lines[node.end_mark.line]
-        return line[node.end_mark.column :].lstrip(" \t").startswith("#")
+        self.lines = self.lines or _LINE_END.split(self.text)
+        return self.lines[node.end.line - 1][node.end.column - 1 :].lstrip(" \t").startswith("#")
 
     def _number(self, shape: Number, node: Node) -> int:
         if not self._is({"int"}, shape, node, f"write {shape.what}"):
@@ -153,7 +161,7 @@ class _Checker:
     # Lists and mappings.
 
     def _items(self, shape: Items, node: Node) -> list[LocatedValue]:
-        if shape.or_one and _kind(node) not in {"seq", "map"}:
+        if shape.or_one and node.kind not in {"seq", "map"}:
             found = self.found(shape.item, node)
             return [found] if found.value else []
         if not self._is({"seq"}, shape, node, "write [first, second]"):
@@ -176,7 +184,7 @@ class _Checker:
             else:
                 nodes[name] = key
                 values[name] = self.found(shape.keys[name], value)
-        if _kind(node) == "map":
+        if node.kind == "map":
             self._beside(shape, nodes)
             self._missing(shape, node, nodes.keys() | meant)
         return values
@@ -185,8 +193,8 @@ class _Checker:
         if not self._is({"map"}, shape, node, shape.remedy):
             return
         for key, value in node.value:
-            if _kind(key) in {"seq", "map"}:
-                self._complain(key, f"{_KINDS[_kind(key)]} in place of a key", "write a key and its value: key: value")
+            if key.kind in {"seq", "map"}:
+                self._complain(key, f"{KINDS[key.kind]} in place of a key", "write a key and its value: key: value")
             else:
                 yield key, value
 
@@ -194,20 +202,20 @@ class _Checker:
         """Complain of a key, and give the one that it may be a slip of."""
         from difflib import get_close_matches  # noqa: PLC0415 -- 11 ms, and only for what is wrong
 
-        if _kind(key) == "merge":
+        if key.kind == "merge":
             self._complain(key, "merge keys are not taken", "write the keys out, or use an alias for a whole value")
             return ""
         known = get_close_matches(str(key.value), shape.keys, n=1, cutoff=_LIKENESS)
-        is_flow = bool(getattr(node, "flow_style", None))
+        is_flow = node.is_flow
         is_plain = _PLAIN_KEY.fullmatch(str(key.value)) and not shape.is_secret and not is_flow
         remedy = f"write {known[0]}" if known else f"known are {', '.join(shape.keys)}"
-        if is_flow and _kind(value) == "null":
+        if is_flow and value.kind == "null":
             remedy = f"{remedy}; a value with a comma in it goes in quotes"
         self._complain(key, f'unknown key "{key.value}"' if is_plain else "unknown key", remedy)
         return known[0] if known else ""
 
     def _twice(self, key: Node, first: Node) -> None:
-        place = place_of(first.start_mark)
+        place = first.place
         text = f"the key stands at {place.line}:{place.column} already"
         self._complain(key, text, "keep one of the two: YAML would drop the first without a word")
 
@@ -238,13 +246,6 @@ class _Checker:
                 first[folded] = key
                 values[name.value] = (name, found)
         return values
-
-
-def _kind(node: Node) -> str:
-    """Return the kind of a node as YAML's tags call it (``str``, ``map``, …); nothing where another tag was written."""
-    kind = str(node.tag).removeprefix(_TAG)
-    is_known = kind in _KINDS and (kind in {"seq", "map"}) == (getattr(node, "id", "") != "scalar")
-    return kind if is_known and node.tag.startswith(_TAG) else ""
 
 
 def _check_text(shape: Text, value: str) -> None:

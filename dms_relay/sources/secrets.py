@@ -95,11 +95,11 @@ class _Places:
 def _read_yaml(paths: Paths) -> LocatedValue | None:
     from dms_relay.shape.check import check  # noqa: PLC0415 -- 60 ms with YAML, and only where the file is there
     from dms_relay.sources.relay_yaml.keys import RELAY_FILE  # noqa: PLC0415 -- the same
-    from dms_relay.sources.relay_yaml.node import compose  # noqa: PLC0415 -- the same
+    from dms_relay.sources.relay_yaml.node import read_node  # noqa: PLC0415 -- the same
 
     text = read_text(paths.config_dir / RELAY_YAML, RELAY_YAML, []) or ""
-    node = compose(text)
-    return None if isinstance(node, Complaint) else check(RELAY_FILE, node, text)[0]
+    found = read_node(text, lambda node: check(RELAY_FILE, node, text)[0])
+    return None if isinstance(found, Complaint) else found
 
 
 def _logins(found: LocatedValue | None) -> Iterator[LocatedValue]:

@@ -15,7 +15,7 @@ from dms_relay.postfix.nexthop import SyntaxProblem
 from dms_relay.shape import Complaint, LocatedValue
 from dms_relay.shape.check import check
 from dms_relay.sources.relay_yaml.keys import RELAY_FILE
-from dms_relay.sources.relay_yaml.node import compose
+from dms_relay.sources.relay_yaml.node import read_node
 from dms_relay.sources.relay_yaml.tls import hosts_of, tls_of
 from dms_relay.sources.sasl_password import check_login_part
 from dms_relay.sources.text import read_text
@@ -42,11 +42,11 @@ def read_relay_yaml(paths: Paths, lookup: Lookup, problems: list[Problem]) -> Re
 
 
 def _file(text: str, lookup: Lookup, problems: list[Problem]) -> RelayFile:
-    node = compose(text)
-    if isinstance(node, Complaint):
-        problems.append(_problem(node))
+    read = read_node(text, lambda node: check(RELAY_FILE, node, text))
+    if isinstance(read, Complaint):
+        problems.append(_problem(read))
         return RelayFile()
-    found, complaints = check(RELAY_FILE, node, text)
+    found, complaints = read
     problems.extend(map(_problem, complaints))
     return _Reader(found, lookup, problems, is_sound=not complaints).file()
 
