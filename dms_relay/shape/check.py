@@ -46,13 +46,13 @@ class Node(NamedTuple):
 
     ``kind`` is one of those that YAML's tags name (``str``, ``map``, …), or nothing where another tag was written.
     ``value`` is a scalar's text, a list's nodes, or a mapping's pairs of nodes, to be gone through once and in their order.
-    ``end`` is where a scalar without quotes ends; ``None`` where it is no such.
+    ``end`` is the mark where a scalar without quotes ends (counted from 0); ``None`` where it is no such.
     """
 
     kind: str
     value: Any
     place: Position
-    end: Position | None = None
+    end: Any = None
     is_scalar: bool = False
     is_flow: bool = False
 
@@ -137,7 +137,8 @@ class _Checker:
         if node.end is None:
             return False
         self.lines = self.lines or _LINE_END.split(self.text)
-        return self.lines[node.end.line - 1][node.end.column - 1 :].lstrip(" \t").startswith("#")
+        line = self.lines[node.end.line]
+        return line[node.end.column :].lstrip(" \t").startswith("#")
 
     def _number(self, shape: Number, node: Node) -> int:
         if not self._is({"int"}, shape, node, f"write {shape.what}"):

@@ -34,6 +34,8 @@ _TRIM_BYTES = TRIM.encode()
 KEY_MAX = 64 + 1 + 255
 #: Characters of a text that are split into lines at once.
 _PIECE = 1 << 16
+#: Nearly every sender key: of the rest, more than its domain is looked at.
+_PLAIN_KEY = re.compile(r"[a-z0-9_.+-]*@[a-z0-9.-]+", re.IGNORECASE | re.ASCII)
 _UNSAFE_IN_KEY = re.compile(r"[\x00-\x20\x7f\"\\]")
 
 
@@ -198,12 +200,17 @@ def check_sender_key(key: str) -> None:
     A table cannot carry a key with quotes, backslashes or blanks unchanged (postmap(1)), so these are refused. The key is
     not quoted in the message: it may be a login that lost its key, or stands in front of a host as in a URL.
     """
+    if not _PLAIN_KEY.fullmatch(key) or len(key) > KEY_MAX:
+        _check_odd_key(key)
+    check_domain(key.rpartition("@")[2], "domain in the key", show=False)
+
+
+def _check_odd_key(key: str) -> None:
     refuse_odd_blanks(key)
     if _UNSAFE_IN_KEY.search(key):
         raise SyntaxProblem("the key holds a quote, a backslash or a control character", "write @domain or user@domain")
     if len(key.encode()) > KEY_MAX:
         raise SyntaxProblem(f"the key is longer than {KEY_MAX} octets", "write @domain or user@domain")
-    local, _, domain = key.rpartition("@")
+    local = key.rpartition("@")[0]
     if "@" in local or ":" in local:
         raise SyntaxProblem("the key is no address", "write @domain or user@domain")
-    check_domain(domain, "domain in the key", show=False)

@@ -21,6 +21,8 @@ from dms_relay.sources.sasl_password import check_login_part
 from dms_relay.sources.text import read_text
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from dms_relay.model import Paths
     from dms_relay.sources.environment import Lookup
 
@@ -68,23 +70,28 @@ class _Reader:
 
     def file(self) -> RelayFile:
         """Return the file's content."""
-        tables = {name: self._table(name) for name in ("relays", "senders", "recipients")}
-        self.names = {name.value for name, _ in tables["relays"]}
-        relays = [self._relay(name, relay) for name, relay in tables["relays"]]
+        named = list(self._table("relays"))
+        self.names = {name.value for name, _ in named}
+        relays = [self._relay(name, relay) for name, relay in named]
         default = self.found.get("default")
         return RelayFile(
             relays=tuple(relay for relay in relays if relay),
             default=(self._route(default), self._origin(default)) if default and default.value else None,
-            senders=tuple(self._sender(key, value) for key, value in tables["senders"]),
+            senders=tuple(self._sender(key, value) for key, value in self._table("senders")),
             recipients=tuple(
                 Recipient(key.value.removeprefix("@"), self._route(value), self._origin(key))
-                for key, value in tables["recipients"]
+                for key, value in self._table("recipients")
             ),
         )
 
-    def _table(self, name: str) -> list[tuple[LocatedValue, LocatedValue]]:
+    def _table(self, name: str) -> Iterator[tuple[LocatedValue, LocatedValue]]:
+        """Yield the pairs of a table, which can be had once: what was read of a large one goes while its values come."""
         table = self.found.get(name)
-        return list(table.value.values()) if table else []
+        pairs = list(reversed(table.value.values())) if table else []
+        if table:
+            table.value.clear()
+        while pairs:
+            yield pairs.pop()
 
     def _origin(self, found: LocatedValue) -> Origin:
         return Origin(NAME, *found.place)

@@ -89,7 +89,7 @@ class Composer:
                 if pattern.match(event.value):
                     kind = _known(tag, is_scalar=True)
                     break
-        end = None if event.style else place_of(event.end_mark)
+        end = None if event.style else event.end_mark
         return Node(kind, event.value, place_of(event.start_mark), end, is_scalar=True)
 
     def _collection(self, event: Any, *, is_kept: bool) -> Node:  # noqa: ANN401 -- the same
