@@ -14,13 +14,13 @@ run completes the work:
 from __future__ import annotations
 
 from contextlib import nullcontext
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from dms_relay import files
 from dms_relay.errors import BusyError
 from dms_relay.log import NO_LOG
 from dms_relay.model import RELAY_DIRECTORY, SASL_PASSWD
+from dms_relay.model.values import replace
 from dms_relay.plan.found import find
 from dms_relay.plan.phases import one_phase, phases
 from dms_relay.plan.state import State, dump

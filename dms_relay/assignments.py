@@ -10,11 +10,11 @@ is no use of them. A nexthop without brackets is taken as its own host: its MX h
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dms_relay.merge.common import lookup_keys
 from dms_relay.model import AS_DEFAULT, NULL_SENDER, NexthopList
+from dms_relay.model.values import frozen
 from dms_relay.postfix.main_cf import is_yes
 from dms_relay.postfix.nexthop import SyntaxProblem, parse_nexthops
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _BY_SENDER = "smtp_sender_dependent_authentication"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Assignment:
     """Mail of a sender, or to a recipient, at one host of a relay, and the login that is offered there.
 

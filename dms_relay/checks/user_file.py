@@ -7,12 +7,12 @@ Known limits: the contents of the operator's own lookup tables are not examined.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from dms_relay.checks.rules import Finding
 from dms_relay.model import MAPS, RELAYHOST_MAP, SASL_PASSWD
 from dms_relay.model.relays import CLEARTEXT_LEVELS
+from dms_relay.model.values import replace
 from dms_relay.postfix.main_cf import is_yes
 from dms_relay.render import render
 

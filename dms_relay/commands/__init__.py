@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from dms_relay.model.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from dms_relay.model import Paths
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Context:
     """What every command gets: the paths, the environment, and the streams for data and for log lines."""
 

@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dms_relay.merge import merge
 from dms_relay.merge.common import lookup_keys
 from dms_relay.model import AS_DEFAULT, DIRECT, NULL_SENDER, NexthopList, Route
+from dms_relay.model.values import frozen
 from dms_relay.postfix.nexthop import SyntaxProblem
 from dms_relay.sources import read
 
@@ -44,7 +44,7 @@ _LOOKUPS = (
 _TITLES = ("SENDER", "RELAY", "LOGIN", "ORIGIN")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Row:
     """One sender. ``relay`` is ``None`` where none is set; ``logins`` are user names, one for each relay that has one."""
 

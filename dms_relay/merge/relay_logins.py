@@ -10,11 +10,11 @@ several hosts, no entry can say so, and the sender goes by a service that does n
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dms_relay.merge.common import Merger, lookup_keys
 from dms_relay.model import LoginEntry
+from dms_relay.model.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from dms_relay.model.relays import Relay
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RelayLogins:
     """For each relay by name, its logins by nexthop, and by the lookup key of a sender.
 

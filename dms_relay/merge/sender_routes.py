@@ -6,13 +6,13 @@ environment. Each distinct nexthop of the environment and the ``.cf`` files beco
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from dms_relay.merge.common import Merger
 from dms_relay.merge.named_relays import NamedRelays
 from dms_relay.model import AS_DEFAULT
 from dms_relay.model.relays import RelayFile
+from dms_relay.model.values import field, frozen, replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from dms_relay.model.relays import Relay, Sender
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SenderRoute:
     """The relay of a sender. ``is_cf``: a ``.cf`` file names it. ``login`` is the sender's own, of ``relay.yaml``."""
 
@@ -40,7 +40,7 @@ class SenderRoute:
         return f"@{domain}" if local else None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Routes:
     """Every relay, in the order in which the inputs name them; the route of each sender, by lookup key; the default."""
 

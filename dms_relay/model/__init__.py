@@ -5,9 +5,10 @@ Everything an operator said carries its ``Origin``. A ``Login`` never shows its 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from dms_relay.model.values import field, frozen, frozen_ordered
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -64,7 +65,7 @@ PROTECTION_PARAMETERS = (
 PARAMETERS = ROUTE_PARAMETERS + PROTECTION_PARAMETERS
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Paths:
     """Where the inputs are read and where Postfix's configuration stands, both absolute."""
 
@@ -101,7 +102,7 @@ class Paths:
         return self.postfix_dir / name
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@frozen_ordered
 class Origin:
     """Where a value came from: ``env RELAY_HOST``, ``postfix-relaymap.cf:3``, ``relay.yaml:4:11``.
 
@@ -117,7 +118,7 @@ class Origin:
         return ":".join([self.source, *(str(number) for number in (self.line, self.column) if number)])
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Problem:
     """What is wrong with an input, and what to write instead. ``text`` and ``remedy`` never hold a secret.
 
@@ -141,7 +142,7 @@ def sort_problems(problems: Iterable[Problem]) -> tuple[Problem, ...]:
     return tuple(sorted(problems, key=lambda problem: (problem.origin, problem.text)))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Setting:
     """The value of one of the environment variables. ``value`` may be a password, so it is not shown."""
 
@@ -149,7 +150,7 @@ class Setting:
     origin: Origin
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@frozen
 class Login:
     """A SASL user name and password."""
 
@@ -171,7 +172,7 @@ class Login:
         return f"{self.username}:{self.password}"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NexthopList:
     """One nexthop or several, tried in order (Postfix 3.5 and later).
 
@@ -183,7 +184,7 @@ class NexthopList:
     members: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Route:
     """One line of ``relayhost_map``: a sender key (``@domain``, ``user@domain``, ``<>``) and its nexthops."""
 
@@ -192,7 +193,7 @@ class Route:
     origin: Origin
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LoginEntry:
     """One line of ``sasl_passwd``: a sender key or a nexthop, and the login."""
 
@@ -201,7 +202,7 @@ class LoginEntry:
     origin: Origin
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Domain:
     """A mail domain with the place that names it: managed by this server, or opted out of ``RELAY_HOST``."""
 
@@ -209,7 +210,7 @@ class Domain:
     origin: Origin
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Relaymap:
     """``postfix-relaymap.cf``: its mappings and its opt-outs, in order."""
 
@@ -217,7 +218,7 @@ class Relaymap:
     opt_outs: tuple[Domain, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class UserParameter:
     """A parameter that the operator sets in ``postfix-main.cf``. A value can hold a login, so it is not shown."""
 
@@ -225,7 +226,7 @@ class UserParameter:
     origin: Origin
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PostfixConfig:
     """What Postfix is to have: table name to its whole text, parameter name to its value. A login may stand in both.
 

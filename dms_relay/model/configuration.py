@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from dms_relay.model import MAPS
 from dms_relay.model.senders import ManagedDomains, Routes
+from dms_relay.model.values import field, frozen
 
 if TYPE_CHECKING:
     from dms_relay.model import (
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from dms_relay.model.relays import RelayFile, Transports
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Inputs:
     """All that was read. A file that is not there is ``None``, one that is there may be empty.
 
@@ -45,7 +45,7 @@ class Inputs:
     problems: tuple[Problem, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RelayConfig:
     """What the operator wants, with every conflict resolved.
 

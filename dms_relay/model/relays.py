@@ -6,8 +6,9 @@ relay is ``None``, mail goes directly to the recipient's own server.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from dms_relay.model.values import frozen
 
 if TYPE_CHECKING:
     from dms_relay.model import Login, LoginEntry, NexthopList, Origin
@@ -18,7 +19,7 @@ CLEARTEXT_LEVELS = frozenset({"none", "may", "dane"})
 DEFAULT_ENV_LEVEL = "encrypt"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Tls:
     """What a relay demands of TLS. ``ca_file`` ``None`` means the system's authorities."""
 
@@ -30,7 +31,7 @@ class Tls:
     allow_cleartext_login: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Relay:
     """A relay: its hosts, tried in their order, and the login that everybody uses there who has none of his own."""
 
@@ -42,7 +43,7 @@ class Relay:
     login_origin: Origin | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Sender:
     """A sender key (``@domain``, ``user@domain``, ``<>``), its relay, and its own login there."""
 
@@ -53,7 +54,7 @@ class Sender:
     login_origin: Origin | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Recipient:
     """A recipient key (``domain``, ``user@domain``) and its relay."""
 
@@ -62,7 +63,7 @@ class Recipient:
     origin: Origin
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RelayFile:
     """``relay.yaml``. ``default`` is ``None`` where the file does not say it, else a relay (or ``None``) and its place."""
 
@@ -72,7 +73,7 @@ class RelayFile:
     recipients: tuple[Recipient, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RelayService:
     """A relay with all logins that may be offered there: by nexthop, and by sender for those that have their own.
 
@@ -86,7 +87,7 @@ class RelayService:
     ignores_sender_logins: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TransportRoute:
     """Which way mail of a sender, or to a recipient, goes.
 
@@ -99,7 +100,7 @@ class TransportRoute:
     ignores_sender_logins: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Transports:
     """What is wanted, with every conflict resolved."""
 

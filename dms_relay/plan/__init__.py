@@ -8,7 +8,6 @@ us. Raises ``InputError`` where a service of master.cf has the name of one of ou
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from dms_relay.errors import InputError
@@ -23,6 +22,7 @@ from dms_relay.model import (
     Origin,
     Problem,
 )
+from dms_relay.model.values import field, frozen, replace
 from dms_relay.plan.state import ManagedParameter, State, TableFile
 from dms_relay.postfix import master_cf
 from dms_relay.postfix.main_cf import may_hold_login
@@ -40,7 +40,7 @@ _PREPENDED = frozenset(TRANSPORT_PARAMETERS) - {"default_transport"}
 _OURS = re.compile(rf"(?:^|(?<=[, \t]))texthash:\S*/(?:{SENDER_TRANSPORT}|{RECIPIENT_TRANSPORT})(?:[, \t]+|$)")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TableChange:
     """A table before and after; ``None`` is no file."""
 
@@ -49,7 +49,7 @@ class TableChange:
     new: TableFile | None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ParameterChange:
     """A parameter before and after; ``None`` is not set. ``put_back``: it goes to what it was before us."""
 
@@ -59,7 +59,7 @@ class ParameterChange:
     put_back: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ServiceChange:
     """A service of master.cf before and after; ``None`` is no service. What others override in ours is kept."""
 
@@ -68,7 +68,7 @@ class ServiceChange:
     new: master_cf.Service | None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Plan:
     """Every change from what was found to what is wanted, and what to remember before and after."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import stat
-from dataclasses import dataclass, field
 from errno import EACCES
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 from dms_relay.errors import WriteError
 from dms_relay.files import temporary_name
 from dms_relay.model import PARAMETERS, RELAY_DIRECTORY, TABLES
+from dms_relay.model.values import field, frozen
 from dms_relay.plan.state import State, TableFile, load
 from dms_relay.postfix import main_cf, master_cf
 from dms_relay.postfix.programs import Postfix
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 AS_ROOT = "run as root"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Found:
     """What was found.
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from dms_relay.model.values import field, frozen
 from dms_relay.plan import ParameterChange, ServiceChange, TableChange
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 DEFAULT = "default_transport"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Phase:
     """Changes that may be made together. ``is_read`` says that Postfix has to read them.
 
@@ -44,7 +44,7 @@ class Phase:
         return not (self.tables or self.parameters or self.services)
 
 
-@dataclass(slots=True)
+@frozen
 class Snapshot:
     """What stands at one moment; ``None`` is not there."""
 

@@ -8,11 +8,11 @@ stood in main.cf or in a table before us, so it is 0600, beside the tables.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
 from typing import Any
 
 from dms_relay.errors import WriteError
 from dms_relay.model import PARAMETERS, TRANSPORT_PARAMETERS
+from dms_relay.model.values import field, frozen
 
 #: Version of the file's format: what the first one cannot say makes it the second, so that a dms-relay of before refuses it.
 FIRST_VERSION, VERSION = 1, 2
@@ -21,7 +21,7 @@ FIRST_PARAMETERS = frozenset(PARAMETERS) - frozenset(TRANSPORT_PARAMETERS)
 _MOVE_AWAY = "move the file away; what is set stays set"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TableFile:
     """A table as a file: its octets, its permission bits and its owner. Of a link, ``content`` is where it points."""
 
@@ -32,7 +32,7 @@ class TableFile:
     is_link: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ManagedParameter:
     """A parameter of ours: its value ``before`` us (``None``: not set) and the values that we gave it."""
 
@@ -40,7 +40,7 @@ class ManagedParameter:
     values: tuple[str, ...] = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class State:
     """All that is remembered. ``reload_due`` says that a running Postfix has not yet been told of a change.
 

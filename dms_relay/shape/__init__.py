@@ -5,8 +5,9 @@ Only values stand here. ``shape_check.py`` holds a file against them, ``shape_sc
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+from dms_relay.model.values import field, frozen
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,7 +32,7 @@ class LocatedValue(NamedTuple):
         return found
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Text:
     """A text. ``check`` raises ``SyntaxProblem``; ``pattern`` says the same to an editor, as far as a pattern can.
 
@@ -48,7 +49,7 @@ class Text:
     is_literal: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Number:
     """A whole number, written in decimal digits."""
 
@@ -58,7 +59,7 @@ class Number:
     maximum: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Flag:
     """``true`` or ``false``."""
 
@@ -66,7 +67,7 @@ class Flag:
     what: str = "true or false"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Items:
     """A list of texts; ``or_one`` says that one text may stand without a list."""
 
@@ -80,7 +81,7 @@ class Items:
         return f"a list, each {self.item.what}"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Keys:
     """A mapping with known keys. ``remedy`` is what to write in place of anything else.
 
@@ -96,7 +97,7 @@ class Keys:
     is_secret: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Table:
     """A mapping from names of the operator's choice to values of one shape. ``fold``: how two names count as the same."""
 
@@ -108,7 +109,7 @@ class Table:
     fold: Callable[[str], str] = field(default=str.casefold)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Either:
     """A text, or a mapping with known keys."""
 

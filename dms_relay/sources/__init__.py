@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from contextlib import nullcontext
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +20,7 @@ from dms_relay.model import (
 )
 from dms_relay.model.configuration import Inputs
 from dms_relay.model.senders import ManagedDomains
+from dms_relay.model.values import replace
 from dms_relay.sources.managed_domains import read_domains
 from dms_relay.sources.postfix_main import read_user_parameters
 from dms_relay.sources.relaymap import read_relaymap

@@ -8,10 +8,10 @@ environment and these files at each run, writes nothing. What is wrong becomes a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dms_relay.model import ROUTINGS, TLS_LEVELS, NexthopList, Origin, Problem, Setting
+from dms_relay.model.values import frozen
 from dms_relay.postfix.nexthop import SyntaxProblem, check_port, parse_nexthops, parse_relay_host
 from dms_relay.sources.environment import Lookup, report_near_misses, settings_of
 from dms_relay.sources.relay_env import read_relay_env
@@ -30,7 +30,7 @@ ENV_TLS_LEVELS = tuple(level for level in TLS_LEVELS if level != "fingerprint")
 _LINKS = ("tcp://", "udp://", "sctp://")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Settings:
     """The settings, checked. ``wants_domains`` says that ``RELAY_HOST`` is set, even where it is wrong.
 

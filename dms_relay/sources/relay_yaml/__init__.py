@@ -6,11 +6,11 @@ nothing. What is wrong becomes a ``Problem`` with line and column, all at once; 
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from dms_relay.model import DIRECT, NULL_SENDER, RELAY_YAML, Login, NexthopList, Origin, Problem, Setting
 from dms_relay.model.relays import Recipient, Relay, RelayFile, Sender
+from dms_relay.model.values import replace
 from dms_relay.postfix.nexthop import SyntaxProblem
 from dms_relay.shape import Complaint, LocatedValue
 from dms_relay.shape.check import check
