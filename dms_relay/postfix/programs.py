@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess  # the one place where programs are started
 import time
 from contextlib import suppress
 from errno import EACCES, EBUSY, ENOENT
@@ -31,6 +30,8 @@ from dms_relay.postfix.processes import children, command, takes_mail
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+
+    from dms_relay.postfix.child import Ended
 
 #: Seconds after which a Postfix program counts as failed. ``postfix reload`` takes a fraction of one.
 PROGRAM_TIMEOUT = 60
@@ -235,25 +236,19 @@ class Postfix:
             raise _failed(name, arguments, done)
         return done.stdout.decode("utf-8", "surrogateescape"), warned
 
-    def _run(self, name: str, *arguments: str, feed: bytes = b"", fine: int = 0) -> subprocess.CompletedProcess[bytes]:
+    def _run(self, name: str, *arguments: str, feed: bytes = b"", fine: int = 0) -> Ended:
         """Run a program, without the settings of ours in its environment: it has no business with them.
 
         ``postconf`` inherits the lock (``files.lock``): where we are killed while it works, the next run waits for it,
         and does not make a plan from a main.cf that is about to change. ``fine`` is an exit code that is no failure.
         """
+        from dms_relay.postfix import child  # noqa: PLC0415 -- a run that has nothing to do needs no program
+
         command = [self._program(name), "-c", str(self.directory), *arguments]
         environ = {key: os.environ[key] for key in ("PATH", "TZ") if key in os.environ}
         try:
-            done = subprocess.run(
-                command,
-                env=environ,
-                input=feed,
-                capture_output=True,
-                check=False,
-                timeout=PROGRAM_TIMEOUT,
-                close_fds=name != "postconf",
-            )
-        except (OSError, subprocess.TimeoutExpired) as error:
+            done = child.run(command, environ, feed, PROGRAM_TIMEOUT, inherits=name == "postconf")
+        except (OSError, child.TimeoutExpired) as error:
             called = " ".join((name, *arguments[:1]))
             text, errno = f"{called} cannot be run: {type(error).__name__}", getattr(error, "errno", None)
             raise PostfixError(text, "run it by hand", errno=errno, program=name) from None
@@ -262,7 +257,7 @@ class Postfix:
         return done
 
 
-def _failed(name: str, arguments: Sequence[str], done: subprocess.CompletedProcess[bytes]) -> PostfixError:
+def _failed(name: str, arguments: Sequence[str], done: Ended) -> PostfixError:
     reason = _reason(done.stderr.decode("utf-8", "replace"))
     # A program tells its system error in words only.
     errno = next((number for number in (EACCES, EBUSY) if os.strerror(number) in reason), None)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -293,12 +292,12 @@ def test_no_login_is_an_argument(ready: Sandbox, monkeypatch: pytest.MonkeyPatch
     """No password stands in the arguments of a program, which every process can read."""
     started: list[str] = []
 
-    def spied(command: list[str], **options: Any) -> subprocess.CompletedProcess[bytes]:  # noqa: ANN401 -- passed on
+    def spied(path: str, command: list[str], *others: Any, **options: Any) -> int:  # noqa: ANN401 -- passed on
         started.extend(command)
-        return original(command, **options)
+        return original(path, command, *others, **options)
 
-    original = subprocess.run
-    monkeypatch.setattr(subprocess, "run", spied)
+    original = os.posix_spawn
+    monkeypatch.setattr(os, "posix_spawn", spied)
     ready.write_main_cf(
         ready.main_cf.read_text() + f"smtp_sasl_auth_enable = yes\nsmtp_sasl_password_maps = static:own:{SECRET}\n"
     )

@@ -12,7 +12,6 @@ from __future__ import annotations
 import builtins
 import os
 import signal
-import subprocess
 import sys
 from typing import Any
 
@@ -29,7 +28,7 @@ EVENTS = frozenset(
         "os.chmod",
         "os.chown",
         "os.utime",
-        "subprocess.Popen",
+        "os.posix_spawn",
     }
 )
 
@@ -41,6 +40,7 @@ class Killer:
         """Take the number of the operation, counted from 1, that is not to happen any more."""
         self.left = number
         self.fsync, self.open = os.fsync, builtins.open
+        self.posix_spawn, self.waitpid = os.posix_spawn, os.waitpid
 
     def tick(self) -> None:
         """Count one operation."""
@@ -58,6 +58,19 @@ class Killer:
         """Count an fsync, which the interpreter does not report."""
         self.tick()
         self.fsync(descriptor)
+
+    def spawn(self, *arguments: Any, **options: Any) -> int:  # noqa: ANN401 -- passed on
+        """Start a program, and count that it runs."""
+        number = self.posix_spawn(*arguments, **options)
+        self.tick()
+        return number
+
+    def wait(self, number: int, options: int) -> tuple[int, int]:
+        """Look for the end of a program, and count it."""
+        ended = self.waitpid(number, options)
+        if ended[0]:
+            self.tick()
+        return ended
 
     def open_halting(self, file: Any, mode: str = "r", *arguments: Any, **options: Any) -> Any:  # noqa: ANN401
         """Open a file whose writes are counted."""
@@ -96,23 +109,6 @@ class Halting:
         return len(content)
 
 
-class Program(subprocess.Popen[Any]):
-    """A program that counts when it has been started and when it has ended."""
-
-    killer: Killer
-
-    def __init__(self, *arguments: Any, **options: Any) -> None:  # noqa: ANN401
-        """Start it."""
-        super().__init__(*arguments, **options)
-        self.killer.tick()
-
-    def communicate(self, *arguments: Any, **options: Any) -> Any:  # noqa: ANN401
-        """Wait for its end."""
-        said = super().communicate(*arguments, **options)
-        self.killer.tick()
-        return said
-
-
 def main() -> None:
     """Be the program."""
     from dms_relay import cli  # noqa: PLC0415 -- what importing opens does not count
@@ -121,10 +117,10 @@ def main() -> None:
     postfix._RELOAD_GRACE = 0  # noqa: SLF001 -- no mail is on its way here
     sys.dont_write_bytecode = True
     killer = Killer(int(sys.argv.pop(1)))
-    Program.killer = killer
     os.fsync = killer.sync  # type: ignore[assignment]
     builtins.open = killer.open_halting
-    subprocess.Popen = Program  # type: ignore[misc]
+    os.posix_spawn = killer.spawn
+    os.waitpid = killer.wait
     sys.addaudithook(killer.hook)
     cli.run()
 

@@ -1,0 +1,161 @@
+"""Runs a program and returns what it says: for ``programs``, the only caller.
+
+``subprocess`` does the same; its import, with all that it imports, costs a start 4 ms. The program gets the environment and
+the standard input that it is given, and no descriptor of ours unless its caller says so. Raises ``OSError`` where it cannot
+be started, and ``TimeoutExpired`` where it does not end in time: then it is killed and waited for, as where we are
+interrupted.
+
+Known limits: what the program itself has started is not killed, and is waited for as long as it holds standard output or
+standard error; where SIGCHLD is ignored, as a parent may have left it, the exit code is lost and counts as 0.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import select
+import signal
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from dms_relay.model.values import frozen
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+#: Octets that are read at once: what a pipe holds (pipe(7)).
+_CHUNK = 65536
+#: The first descriptor that is no standard stream. Ours can be lower, where we were started without one of these.
+_FIRST = 3
+#: Where the descriptors of this process are listed (proc(5)).
+_DESCRIPTORS = "/proc/self/fd"
+#: What Python ignores and a program must not; subprocess puts back the same.
+_SIGNALS = (signal.SIGPIPE, signal.SIGXFSZ)
+#: Seconds between two looks at a program that has closed its output and has not ended yet.
+_INTERVAL = 0.001
+
+
+class TimeoutExpired(Exception):  # noqa: N818 -- its name is shown to operators
+    """A program did not end in time."""
+
+
+@frozen
+class Ended:
+    """What came of a program: its exit code, or minus the signal that killed it, and what it said."""
+
+    returncode: int
+    stdout: bytes
+    stderr: bytes
+
+
+def run(
+    command: list[str], environ: Mapping[str, str], feed: bytes, timeout: float, *, inherits: bool = False
+) -> Ended:
+    """Run a program, named by its path, for ``timeout`` seconds at most; with ``inherits`` it gets our descriptors."""
+    deadline = time.monotonic() + timeout
+    pipes = [_pipe(), _pipe(), _pipe()]
+    stdin, stdout, stderr = pipes[0][1], pipes[1][0], pipes[2][0]
+    theirs = pipes[0][0], pipes[1][1], pipes[2][1]
+    with _Open([stdin, stdout, stderr]) as ours:
+        with _Open([*theirs]):
+            pid = _spawn(command, environ, theirs, [] if inherits else _inheritable())
+        try:
+            said = _exchange(ours, stdin, feed, deadline)
+            return Ended(_wait(pid, deadline), bytes(said[stdout]), bytes(said[stderr]))
+        except BaseException:
+            _kill(pid)
+            raise
+
+
+class _Open:
+    """Descriptors that are open, and are closed at the end."""
+
+    def __init__(self, descriptors: list[int]) -> None:
+        self.descriptors = descriptors
+
+    def __enter__(self) -> _Open:  # noqa: PYI034
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for descriptor in self.descriptors:
+            os.close(descriptor)
+
+    def close(self, descriptor: int) -> None:
+        self.descriptors.remove(descriptor)
+        os.close(descriptor)
+
+
+def _pipe() -> tuple[int, int]:
+    """Make a pipe of descriptors that no program's standard stream can have."""
+    ends = os.pipe()
+    with _Open([*ends]):
+        read, write = (fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, _FIRST) for end in ends)
+    return read, write
+
+
+def _inheritable() -> list[int]:
+    """Return our descriptors that a program would get, among them the lock (``files.lock``)."""
+    found = []
+    for name in os.listdir(_DESCRIPTORS):  # noqa: PTH208 -- numbers, not paths
+        with suppress(OSError):  # the listing itself
+            if int(name) >= _FIRST and os.get_inheritable(int(name)):
+                found.append(int(name))
+    return found
+
+
+def _spawn(command: list[str], environ: Mapping[str, str], streams: Sequence[int], closed: Sequence[int]) -> int:
+    actions: list[tuple[int, ...]] = [(os.POSIX_SPAWN_DUP2, end, number) for number, end in enumerate(streams)]
+    actions += [(os.POSIX_SPAWN_CLOSE, descriptor) for descriptor in closed]
+    return os.posix_spawn(command[0], command, environ, file_actions=actions, setsigdef=_SIGNALS)
+
+
+def _exchange(ours: _Open, stdin: int, feed: bytes, deadline: float) -> dict[int, bytearray]:
+    """Feed a program, and read what it says until it has closed its output; each stream is closed when it has ended."""
+    said = {descriptor: bytearray() for descriptor in ours.descriptors}
+    left = memoryview(feed)
+    poll = select.poll()
+    for descriptor in ours.descriptors:
+        poll.register(descriptor, select.POLLOUT if descriptor == stdin else select.POLLIN)
+    while ours.descriptors:
+        ready = poll.poll(max(0, deadline - time.monotonic()) * 1000)
+        if not ready:
+            raise TimeoutExpired
+        for descriptor, _ in ready:
+            if descriptor == stdin:
+                left = left[_written(stdin, left) :]
+                is_over = not left
+            else:
+                said[descriptor] += (chunk := os.read(descriptor, _CHUNK))
+                is_over = not chunk
+            if is_over:
+                poll.unregister(descriptor)
+                ours.close(descriptor)
+    return said
+
+
+def _written(stdin: int, left: memoryview) -> int:
+    """Write as much as never waits; a program that reads no more has read all."""
+    try:
+        return os.write(stdin, left[: select.PIPE_BUF])
+    except BrokenPipeError:
+        return len(left)
+
+
+def _wait(pid: int, deadline: float) -> int:
+    with suppress(ChildProcessError):
+        while True:
+            ended, status = os.waitpid(pid, os.WNOHANG)
+            if ended:
+                return os.waitstatus_to_exitcode(status)
+            if time.monotonic() > deadline:
+                raise TimeoutExpired
+            time.sleep(_INTERVAL)
+    return 0
+
+
+def _kill(pid: int) -> None:
+    """End a program that has not been waited for yet."""
+    with suppress(ProcessLookupError, ChildProcessError):
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
