@@ -15,15 +15,17 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dms_relay.arguments import parse
 from dms_relay.commands import Context
+from dms_relay.deferral import defer
 from dms_relay.errors import InputError, RelayError, UsageError
 from dms_relay.log import log_of
 from dms_relay.model import Paths
+from dms_relay.plain import parse_plain
 
 if TYPE_CHECKING:
-    import argparse
+    from argparse import Namespace
     from collections.abc import Mapping, Sequence
+    from types import SimpleNamespace
 
 #: What Postfix can take in the name of a table: no blank or comma (they separate tables), no $ (it would be expanded).
 _DIRECTORY = re.compile(r"/[\w./+@:~=-]*", re.ASCII)
@@ -31,7 +33,7 @@ _DIRECTORY = re.compile(r"/[\w./+@:~=-]*", re.ASCII)
 
 def main(argv: Sequence[str], environ: Mapping[str, str], prog: str = "dms-relay") -> int:
     """Run one command and return its exit code. ``argv`` is without the program's name."""
-    arguments = parse(argv, prog)
+    arguments = parse_plain(argv) or _parse(argv, prog)
     log = log_of(environ, arguments.log_level, arguments.log_format)
     try:
         context = Context(_paths(arguments, environ), environ, log, sys.stdout or io.StringIO())
@@ -44,14 +46,20 @@ def main(argv: Sequence[str], environ: Mapping[str, str], prog: str = "dms-relay
         return error.exit_code
 
 
-def _command(arguments: argparse.Namespace, context: Context) -> int:
+def _parse(argv: Sequence[str], prog: str) -> Namespace:
+    from dms_relay.arguments import parse  # noqa: PLC0415 -- a boot does without argparse
+
+    return parse(argv, prog)
+
+
+def _command(arguments: Namespace | SimpleNamespace, context: Context) -> int:
     from importlib import import_module  # noqa: PLC0415 -- only the command that is asked for is loaded
 
     module = import_module(f"dms_relay.commands.{arguments.command.replace('-', '_')}")
     return int(module.run(arguments, context))
 
 
-def _paths(arguments: argparse.Namespace, environ: Mapping[str, str]) -> Paths:
+def _paths(arguments: Namespace | SimpleNamespace, environ: Mapping[str, str]) -> Paths:
     config_dir = Path(arguments.config_dir).absolute() if arguments.config_dir else Paths().config_dir
     if arguments.config_dir and not config_dir.is_dir():
         raise _NoDirectoryError(f"--config-dir: {config_dir} is not a directory -- name the directory with the inputs")
@@ -76,6 +84,8 @@ def run(prog: str = "dms-relay") -> None:
     saves a quarter of its time (``make bench``). Nothing here leaves work to the interpreter's end.
     """
     gc.disable()
+    if parse_plain(sys.argv[1:]):
+        defer()
     if isinstance(sys.stdout, io.TextIOWrapper):
         # What a terminal's character set lacks is shown as an escape, and is no reason to fail.
         sys.stdout.reconfigure(errors="backslashreplace")

@@ -2,7 +2,7 @@
 
 For a person (console), for a program (JSON, one object a line), or as docker-mailserver does (dms).
 The levels are the five of docker-mailserver: error, warn, info, debug, trace. structlog is imported with the first line
-that is shown (60 ms with all that it imports), so a run that has nothing to say does not pay for it.
+that is shown, so a run that has nothing to say does not pay for it; ``deferral`` spares a boot what no line needs of it.
 """
 
 from __future__ import annotations
@@ -10,10 +10,11 @@ from __future__ import annotations
 import sys
 from contextlib import suppress
 from io import StringIO
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
+    from typing import TextIO
 
     from dms_relay.model import Problem
 
@@ -114,7 +115,6 @@ NO_LOG = _NoLog()
 
 
 def _emitter(style: str, stream: TextIO) -> Callable[..., object]:
-    _spare_asyncio()
     import structlog  # noqa: PLC0415 -- see the module's docstring
 
     time = structlog.processors.TimeStamper(fmt="iso", utc=True)
@@ -139,26 +139,3 @@ def _as_dms(_logger: object, _method: str, event: MutableMapping[str, object]) -
     shown = {name: repr(value) if _NEEDS_QUOTES.intersection(str(value)) else value for name, value in event.items()}
     fields = "".join(f" {name}={value}" for name, value in sorted(shown.items()))
     return f"{time} {level:{_DMS_LEVEL_WIDTH}} dms-relay: {text}{fields}"
-
-
-def _spare_asyncio() -> None:
-    """Spare the import of asyncio, a quarter of structlog's (``make bench``), which only its ``a…`` methods use.
-
-    structlog gets a module that imports the real asyncio when it is asked for anything.
-    """
-    if "asyncio" in sys.modules or "structlog" in sys.modules:
-        return
-    from types import ModuleType  # noqa: PLC0415 -- only where structlog is imported
-
-    class Deferred(ModuleType):
-        def __getattr__(self, name: str) -> object:
-            sys.modules.pop("asyncio", None)
-            import asyncio  # noqa: PLC0415 -- the point of it
-
-            return getattr(asyncio, name)
-
-    sys.modules["asyncio"] = Deferred("asyncio")
-    try:
-        import structlog  # noqa: F401, PLC0415 -- imported for its place in sys.modules
-    finally:
-        del sys.modules["asyncio"]

@@ -1,0 +1,43 @@
+"""The command line of a boot, read without argparse, which takes 4 ms: ``dms-relay [OPTION VALUE]… apply [--no-reload]``.
+
+All else, and what may be wrong, is left to ``arguments``, which reads what is read here in the same way
+(``tests/test_plain.py``).
+"""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import TYPE_CHECKING
+
+from dms_relay.apply import LOCK_TIMEOUT
+from dms_relay.log import FORMATS, LEVELS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+#: Options of the program, each with the values that it may have; any value where none are named.
+_OPTIONS: dict[str, tuple[str, ...]] = {
+    "--config-dir": (),
+    "--postfix-dir": (),
+    "--log-level": LEVELS,
+    "--log-format": FORMATS,
+}
+_ENDINGS = (["apply"], ["apply", "--no-reload"])
+
+
+def parse_plain(argv: Sequence[str]) -> SimpleNamespace | None:
+    """Return the arguments of a plain ``apply``, named as argparse names them; ``None`` for any other command line."""
+    options: dict[str, str | None] = {_name(option): None for option in _OPTIONS}
+    words = list(argv)
+    while words[2:] and words[0] in _OPTIONS:
+        option, value, *words = words
+        if value.startswith("-") or value not in (_OPTIONS[option] or (value,)):
+            return None
+        options[_name(option)] = value
+    if words not in _ENDINGS:
+        return None
+    return SimpleNamespace(**options, command="apply", reload=words == ["apply"], lock_timeout=LOCK_TIMEOUT)
+
+
+def _name(option: str) -> str:
+    return option[2:].replace("-", "_")
