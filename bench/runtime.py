@@ -26,6 +26,7 @@ class Runtime:
         run(str(self.python), "-m", "compileall", "-q", "-f", str(self.directory / "lib"))
         # As docker/build-package.sh does; it is used where the directory is mounted as /opt/dms-relay.
         run("install", "-m", "755", str(ROOT / "docker/boot"), str(self.directory / "bin/boot"))
+        run(str(self.python), "-I", "-m", "dms_relay.bundle")
 
     @property
     def python(self) -> Path:

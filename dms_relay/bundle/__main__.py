@@ -1,0 +1,158 @@
+"""``python -m dms_relay.bundle [NAME=MODULE:FUNCTION…]``: write the bundle, and launchers in the place of pip's scripts.
+
+Run it with the interpreter of the environment that the package is installed in, when all files are where they will stay,
+and again after each installation; without it all works as well, more slowly. The bundle goes beside the package's compiled
+files, each launcher into the directory of pip's scripts: ``dms-relay=dms_relay.cli:run`` where none is named.
+
+A launcher starts Python without ``site``, of which an environment of its own needs nothing, and without garbage collection,
+of which a short run needs none. Where there is no bundle, or another interpreter's, modules are imported as ever.
+Exit codes: 0 written; 73 a file cannot be written.
+
+Known limits: ``.pth`` files have no effect on the command, so an editable installation needs pip's script; where a script's
+first line cannot name the interpreter, pip's script stays.
+"""
+
+from __future__ import annotations
+
+import marshal
+import os
+import pkgutil
+import sys
+import sysconfig
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, cast
+
+import dms_relay
+from dms_relay.bundle import finder
+from dms_relay.deferral import defer
+from dms_relay.errors import RelayError
+from dms_relay.files import replace
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from importlib.machinery import ModuleSpec
+    from types import CodeType
+
+#: What a boot may import: these and what they import; and of our packages, all modules.
+_MODULES = (
+    "dms_relay.cli",
+    "dms_relay.commands.apply",
+    "dms_relay.container",
+    "dms_relay.mask",
+    "structlog",
+    "yaml",
+    "dotenv.parser",
+)
+_PACKAGES = ("files", "merge", "model", "plan", "postfix", "render", "shape", "sources")
+_LAUNCHERS = ("dms-relay=dms_relay.cli:run",)
+#: Octets of a script's first line that each Linux reads (binfmt_script; 127 with the line end before Linux 5.1).
+_FIRST_LINE = 126
+#: Octets of the number that says how long the bundle's head is.
+_LENGTH = 8
+#: Where the bundle lies: who takes compiled files away takes it too.
+_BUNDLE = Path(dms_relay.__file__).with_name("__pycache__") / f"boot.{sys.implementation.cache_tag}.bundle"
+
+_LAUNCHER = """\
+#!{python} -IS
+# Written by "python -m dms_relay.bundle", which says what this does.
+import gc
+
+gc.disable()
+
+import marshal
+import sys
+
+sys.path[:0] = {paths}
+try:
+    with open({bundle!r}, "rb") as file:
+        content = memoryview(file.read())
+    version = sys.version.encode()
+    if content[: len(version)] == version:
+        begin = len(version) + {length}
+        end = begin + int.from_bytes(content[len(version) : begin], "little")
+        code, table = marshal.loads(content[begin:end])
+        exec(code, finder := {{"__name__": "dms_relay.bundle.finder"}})
+        sys.meta_path.insert(-1, finder["BundleFinder"](table, content[end:]))
+except (OSError, ValueError, EOFError, TypeError):
+    pass  # there is none, or half of one
+
+from {module} import {function}
+
+{function}()
+"""
+
+
+class _Loader(Protocol):
+    """A loader of source files (importlib.abc.InspectLoader)."""
+
+    def get_code(self, fullname: str) -> CodeType: ...
+
+
+def main(launchers: Sequence[str]) -> int:
+    """Write the bundle and the launchers, and say where."""
+    try:
+        _BUNDLE.parent.mkdir(exist_ok=True)
+        _write(_BUNDLE, bundle(), 0o644)
+        for launcher in launchers:
+            name, _, called = launcher.partition("=")
+            if text := launcher_text(*called.split(":")):
+                _write(Path(sysconfig.get_path("scripts")) / name, text.encode(), 0o755)
+    except (OSError, RelayError) as error:
+        sys.stderr.write(f"the bundle is not written: {error} -- run this as the owner of the environment\n")
+        return os.EX_CANTCREAT
+    return os.EX_OK
+
+
+def _write(path: Path, content: bytes, mode: int) -> None:
+    replace(path, content, mode, (os.geteuid(), os.getegid()))
+    print(path)  # noqa: T201 -- what it is for
+
+
+def launcher_text(module: str, function: str) -> str | None:
+    """Return a launcher of a function; ``None`` where a script's first line cannot name the interpreter."""
+    if len(f"#!{sys.executable} -IS") > _FIRST_LINE or any(character.isspace() for character in sys.executable):
+        sys.stderr.write(f"a script cannot name {sys.executable} -- pip's scripts stay\n")
+        return None
+    paths = list(dict.fromkeys(sysconfig.get_path(kind) for kind in ("purelib", "platlib")))
+    return _LAUNCHER.format(
+        python=sys.executable, paths=paths, bundle=str(_BUNDLE), length=_LENGTH, module=module, function=function
+    )
+
+
+def bundle() -> bytes:
+    """Return the bundle: version of the interpreter, length of the head, head (the finder's code, the table), all codes."""
+    table: dict[str, finder.Entry] = {}
+    codes = bytearray()
+    for name, spec in _boot_modules():
+        source = str(spec.origin)
+        if key := finder.size_and_time(source):
+            table[name] = (source, *key, spec.submodule_search_locations is not None, len(codes))
+            codes += marshal.dumps(_code(spec))
+    head = marshal.dumps((_code(finder.__spec__), table))
+    return sys.version.encode() + len(head).to_bytes(_LENGTH, "little") + head + codes
+
+
+def _code(spec: ModuleSpec | None) -> CodeType:
+    assert spec is not None  # noqa: S101 -- each imported module has one
+    return cast("_Loader", spec.loader).get_code(spec.name)
+
+
+def _boot_modules() -> Iterator[tuple[str, ModuleSpec]]:
+    """Import what a boot may import, and return all modules that Python reads from a source file for it."""
+    defer()
+    for name in _MODULES:
+        import_module(name)
+    for package in _PACKAGES:
+        for module in pkgutil.walk_packages(
+            [str(Path(dms_relay.__file__).with_name(package))], f"dms_relay.{package}."
+        ):
+            import_module(module.name)
+    for name in sorted(sys.modules):
+        spec = getattr(sys.modules[name], "__spec__", None)
+        if spec and name == spec.name and spec.has_location and str(spec.origin).endswith(".py"):
+            yield name, spec
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:] or _LAUNCHERS))

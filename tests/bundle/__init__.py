@@ -1,0 +1,1 @@
+"""The byte code of a boot in one file, and the launcher."""

@@ -1,0 +1,159 @@
+"""The bundle of a boot's byte code, in a real installation: it is used, it is never stale, and nothing depends on it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bench.runtime import Runtime
+from tests.support.sandbox import Sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ENV = {"DEFAULT_RELAY_HOST": "[relay.test]:587", "RELAY_USER": "user", "RELAY_PASSWORD": "s3cret"}
+#: Run by a launcher of its own: where modules come from, and a constant of one.
+PROBE = """
+import sys
+
+def run():
+    from dms_relay import apply, cli
+    from dms_relay.apply import LOCK_TIMEOUT
+    import structlog.dev
+    for name in ("dms_relay", "dms_relay.cli", "dms_relay.apply", "structlog.dev", "re"):
+        print(name, type(sys.modules[name].__loader__).__name__)
+    print(LOCK_TIMEOUT)
+"""
+
+
+class Installation:
+    """The package as it is installed, with its launcher and its bundle."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        """Find what is there, and add the probe."""
+        self.runtime = runtime
+        [self.bundle] = runtime.directory.rglob("boot.*.bundle")
+        self.package = self.bundle.parents[1]
+        (self.package.parent / "probe.py").write_text(PROBE)
+        self.build("dms-relay=dms_relay.cli:run", "probe=probe:run")
+
+    def build(self, *launchers: str) -> list[str]:
+        """Write the bundle and return the files that were written."""
+        command = [str(self.runtime.python), "-I", "-m", "dms_relay.bundle", *launchers]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+
+    def probe(self) -> dict[str, str]:
+        """Return by module what loads it, and the constant."""
+        done = subprocess.run([self.runtime.command.with_name("probe")], capture_output=True, text=True, check=True)
+        lines = done.stdout.splitlines()
+        return dict(line.split() for line in lines[:-1]) | {"constant": lines[-1]}
+
+    def run(self, sandbox: Sandbox, *command: str) -> subprocess.CompletedProcess[str]:
+        """Run the command."""
+        words = [str(self.runtime.command), *sandbox.arguments(*command)]
+        environ = ENV | {"PATH": os.environ["PATH"]}
+        return subprocess.run(words, env=environ, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Installation:
+    """Return an installation, made once."""
+    return Installation(Runtime(tmp_path_factory.mktemp("installed")))
+
+
+@pytest.fixture
+def installation(installed: Installation) -> Iterator[Installation]:
+    """Return the installation, and put back what a test changes."""
+    kept = installed.bundle.read_bytes()
+    yield installed
+    installed.bundle.write_bytes(kept)
+
+
+def test_it_is_used(installation: Installation) -> None:
+    """Our modules, structlog and the standard library come out of the bundle."""
+    found = installation.probe()
+    assert found.pop("constant") == "30.0"
+    assert set(found.values()) == {"BundleFinder"}
+
+
+@pytest.mark.parametrize("command", ["apply", "plan", "show", "--help", "nonsense"])
+def test_the_command_is_the_same(installation: Installation, sandbox: Sandbox, command: str) -> None:
+    """Each command says and does what it does without: those of a boot, others, and wrong ones."""
+    outcomes = []
+    for _ in range(2):
+        done = installation.run(sandbox, command)
+        lines = [line.partition("Z ")[2] or line for line in done.stderr.splitlines()]
+        # postconf(1) adds parameters in an order of its own.
+        files = {name: sorted(content.splitlines()) for name, (content, *_) in sandbox.snapshot().items()}
+        outcomes.append((done.returncode, done.stdout, lines, files))
+        installation.bundle.unlink(missing_ok=True)
+        shutil.rmtree(sandbox.config_dir.parent)
+        sandbox = Sandbox(sandbox.config_dir.parent)
+    assert outcomes[0] == outcomes[1]
+
+
+def test_a_source_that_has_changed(installation: Installation) -> None:
+    """What is newer than the bundle counts: that module is imported as ever, all others from the bundle."""
+    source = installation.package / "apply.py"
+    text, status = source.read_text(), source.stat()
+    try:
+        source.write_text(f"{text}\nLOCK_TIMEOUT = 7.0\n")
+        found = installation.probe()
+        assert (found["dms_relay.apply"], found["constant"]) == ("SourceFileLoader", "7.0")
+        assert found["dms_relay.cli"] == "BundleFinder"
+        installation.build()
+        found = installation.probe()
+        assert (found["dms_relay.apply"], found["constant"]) == ("BundleFinder", "7.0")
+    finally:
+        source.write_text(text)
+        os.utime(source, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+BROKEN = {
+    "missing": None,
+    "empty": b"",
+    "of another interpreter": b"3.12.0 (main, Oct  7 2024, 00:00:00) [GCC 12.2.0]" + b"\0" * 100,
+    "half of one": 0.001,
+    "noise": b"\xff" * 4096,
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_bundle_that_cannot_be_used(installation: Installation, name: str) -> None:
+    """Without a word, all is imported as ever."""
+    broken = BROKEN[name]
+    content = installation.bundle.read_bytes()
+    installation.bundle.unlink()
+    if isinstance(broken, float):
+        installation.bundle.write_bytes(content[: int(len(content) * broken)])
+    elif isinstance(broken, bytes):
+        installation.bundle.write_bytes(broken)
+    found = installation.probe()
+    assert found.pop("constant") == "30.0"
+    assert "BundleFinder" not in found.values()
+
+
+def test_what_is_written(installation: Installation) -> None:
+    """The bundle can be read by all and written by its owner; the launcher replaces pip's script of that name."""
+    written = installation.build()
+    assert written == [str(installation.bundle), str(installation.runtime.command)]
+    assert installation.bundle.stat().st_mode & 0o777 == 0o644
+    assert installation.runtime.command.stat().st_mode & 0o777 == 0o755
+    assert installation.runtime.command.read_text().startswith(f"#!{installation.runtime.python} -IS\n")
+
+
+def test_a_boot_reads_no_compiled_file(installation: Installation, sandbox: Sandbox) -> None:
+    """All that a boot imports is in the bundle: with no other byte code and no right to write any, it works as well."""
+    compiled = [path for path in installation.package.parent.rglob("*.pyc") if "__pycache__" in path.parts]
+    hidden = [path.rename(f"{path}.hidden") for path in compiled]
+    try:
+        assert installation.run(sandbox, "apply").returncode == 0
+        assert [path for path in installation.package.rglob("*.pyc") if path.exists()] == []
+    finally:
+        for path in hidden:
+            path.rename(Path(str(path).removesuffix(".hidden")))
