@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from dms_relay.model import Login, LoginEntry, Origin, Problem, Relaymap
+from dms_relay.model.values import frozen
 from dms_relay.postfix.nexthop import host_of
 
 if TYPE_CHECKING:
@@ -37,7 +38,8 @@ def lookup_keys(nexthop: str) -> list[str]:
     return [host_of(nexthop).casefold()] * nexthop.startswith("[") + [nexthop.casefold()]
 
 
-class Near(NamedTuple):
+@frozen
+class Near:
     """A nexthop that a key may mean, and what differs."""
 
     nexthop: str

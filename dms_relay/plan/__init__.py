@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 TABLE_MODE = 0o600
 #: Parameters that hold a list of lookup tables, of which one is ours.
 _PREPENDED = frozenset(TRANSPORT_PARAMETERS) - {"default_transport"}
-_OURS = re.compile(rf"(?:^|(?<=[, \t]))texthash:\S*/(?:{SENDER_TRANSPORT}|{RECIPIENT_TRANSPORT})(?:[, \t]+|$)")
+_OURS = rf"(?:^|(?<=[, \t]))texthash:\S*/(?:{SENDER_TRANSPORT}|{RECIPIENT_TRANSPORT})(?:[, \t]+|$)"
 
 
 @frozen
@@ -233,7 +233,7 @@ def _with_prepended_maps(wanted: PostfixConfig, found: Found) -> dict[str, str]:
 
 def _without_ours(value: str) -> str:
     """Return a list of lookup tables without ours; what separates the others stays."""
-    return _OURS.sub("", value).strip(", ")
+    return re.sub(_OURS, "", value).strip(", ")
 
 
 def _before(name: str, found: Found) -> str | None:

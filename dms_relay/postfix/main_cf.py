@@ -10,7 +10,9 @@ it (the line end goes, the blanks stay).
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from dms_relay.model.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,7 +28,8 @@ _NAME = re.compile(r"\$[({]?(myhostname|mydomain)[)}]?")
 _PLAIN_TABLES = re.compile(r"((texthash|hash|btree|lmdb|cdb|dbm|sdbm|regexp|pcre):/[\w./+@=-]+[, ]*)*")
 
 
-class Logical(NamedTuple):
+@frozen
+class Logical:
     """One logical line, its lines joined: the lines it takes, counted from 0, end excluded."""
 
     first: int
@@ -34,7 +37,8 @@ class Logical(NamedTuple):
     text: str
 
 
-class MainCfEntry(NamedTuple):
+@frozen
+class MainCfEntry:
     """One logical line: the lines it takes, counted from 0, end excluded, and the name and value where it is a setting.
 
     Comments between a line and its continuation are inside ``first`` to ``end``; those after it are not.

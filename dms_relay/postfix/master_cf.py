@@ -9,9 +9,10 @@ Known limits: services that are not called ``relay-…`` are read, never changed
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from dms_relay.model import RELAY_DIRECTORY, SASL_PASSWD
+from dms_relay.model.values import frozen
 from dms_relay.postfix.main_cf import clear, logical_lines
 
 if TYPE_CHECKING:
@@ -46,7 +47,8 @@ OVERRIDES = frozenset(
 _FIELDS = 8
 #: A value in braces may hold braces, as ``inline:{ {key = value} }`` does.
 _BRACED = r"(?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*?"
-_OVERRIDE = re.compile(rf"-o\s*(?:\{{\s*([\w.-]+)\s*=\s*({_BRACED})\s*\}}|([\w.-]+)=(\S*))")
+#: Compiled when it is needed, as ``re`` does for a text.
+_OVERRIDE = rf"-o\s*(?:\{{\s*([\w.-]+)\s*=\s*({_BRACED})\s*\}}|([\w.-]+)=(\S*))"
 
 
 def login_table(service: str) -> str:
@@ -59,7 +61,8 @@ def is_login_table(table: str) -> bool:
     return table == SASL_PASSWD or table.endswith(".sasl")
 
 
-class Service(NamedTuple):
+@frozen
+class Service:
     """One smtp(8) service: whether it runs in the chroot (``y``, ``n``, ``-``), and what it overrides, in order."""
 
     chroot: str
@@ -71,7 +74,8 @@ class Service(NamedTuple):
         return "\n".join([head, *(f"  -o {parameter}={value}" for parameter, value in self.overrides)])
 
 
-class MasterCfEntry(NamedTuple):
+@frozen
+class MasterCfEntry:
     """A service as it stands there. ``service`` is ``None`` where it is none of the kind that we make."""
 
     line: int
@@ -108,7 +112,7 @@ def overriding(text: str, parameter: str) -> dict[str, str]:
 
 
 def _overrides(arguments: str) -> tuple[tuple[str, str], ...]:
-    return tuple((m[1] or m[3], m[2] if m[1] else m[4]) for m in _OVERRIDE.finditer(arguments))
+    return tuple((m[1] or m[3], m[2] if m[1] else m[4]) for m in re.finditer(_OVERRIDE, arguments))
 
 
 def edit(text: str, changes: Mapping[str, Service | None]) -> str:
@@ -136,4 +140,4 @@ def _service(fields: list[str]) -> Service | None:
     if (private, unpriv, wakeup, maxproc, command) != ("-", "-", "-", "-", "smtp"):
         return None
     arguments = fields[_FIELDS] if len(fields) > _FIELDS else ""
-    return None if _OVERRIDE.sub("", arguments).strip() else Service(chroot, _overrides(arguments))
+    return None if re.sub(_OVERRIDE, "", arguments).strip() else Service(chroot, _overrides(arguments))

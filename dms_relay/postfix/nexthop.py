@@ -11,9 +11,10 @@ has no such file. Labels may hold any letter or digit of any script, and ``_``, 
 from __future__ import annotations
 
 import re
-from typing import NamedTuple, NoReturn
+from typing import NoReturn
 
 from dms_relay.model import NexthopList
+from dms_relay.model.values import frozen
 
 #: Names for a port, RFC 6335 (IANA registry), all that carry SMTP.
 SERVICES = frozenset({"smtp", "submission", "submissions", "smtps", "ssmtp"})
@@ -256,7 +257,8 @@ def _is_in_name(character: str) -> bool:
     return character in "-_" or character in _JOINERS or character.isalnum() or category(character) in {"Mn", "Mc"}
 
 
-class NexthopWords(NamedTuple):
+@frozen
+class NexthopWords:
     """What to write instead, in the words of where a host and its port are given."""
 
     port_in_host: str

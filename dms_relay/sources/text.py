@@ -12,10 +12,11 @@ import os
 import re
 import stat
 from errno import EACCES, EINVAL, EISDIR
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from dms_relay.files.in_place import is_cut_short, kept_name
 from dms_relay.model import Origin, Problem
+from dms_relay.model.values import frozen
 from dms_relay.postfix.nexthop import SyntaxProblem, check_domain, refuse_odd_blanks
 
 if TYPE_CHECKING:
@@ -39,7 +40,8 @@ _PLAIN_KEY = re.compile(r"[a-z0-9_.+-]*@[a-z0-9.-]+", re.IGNORECASE | re.ASCII)
 _UNSAFE_IN_KEY = re.compile(r"[\x00-\x20\x7f\"\\]")
 
 
-class Line(NamedTuple):
+@frozen
+class Line:
     """One line that counts: its number from 1, its text trimmed, and whether it was indented."""
 
     number: int

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dms_relay.checks.logins import listed
-from dms_relay.merge.common import nearest
+from dms_relay.merge.common import Near, nearest
 
 SET = ("[smtp.a.test]:587", "mail.b.test:2525", "[192.0.2.1]", "[2001:db8::1]:587")
 
@@ -25,7 +25,7 @@ SET = ("[smtp.a.test]:587", "mail.b.test:2525", "[192.0.2.1]", "[2001:db8::1]:58
 )
 def test_nearest(key: str, nexthop: str, what: str) -> None:
     """Of the same host, brackets or port differ; else a letter or two of the host."""
-    assert nearest(key, SET) == (nexthop, what)
+    assert nearest(key, SET) == Near(nexthop, what)
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ def test_nothing_is_near(key: str) -> None:
 
 def test_the_nearest_of_the_same_host() -> None:
     """Where a host stands there twice, the one that differs in less is named."""
-    assert nearest("r.test:587", ("[r.test]:25", "[r.test]:587")) == ("[r.test]:587", "its brackets")
+    assert nearest("r.test:587", ("[r.test]:25", "[r.test]:587")) == Near("[r.test]:587", "its brackets")
 
 
 @pytest.mark.parametrize(
