@@ -65,15 +65,12 @@ import sys
 
 sys.path[:0] = {paths}
 try:
-    with open({bundle!r}, "rb") as file:
-        content = memoryview(file.read())
+    file = open({bundle!r}, "rb", 0)
     version = sys.version.encode()
-    if content[: len(version)] == version:
-        begin = len(version) + {length}
-        end = begin + int.from_bytes(content[len(version) : begin], "little")
-        code, table = marshal.loads(content[begin:end])
+    if file.read(len(version)) == version:
+        code, table = marshal.loads(file.read(int.from_bytes(file.read({length}), "little")))
         exec(code, finder := {{"__name__": "dms_relay.bundle.finder"}})
-        sys.meta_path.insert(-1, finder["BundleFinder"](table, content[end:]))
+        finder["install"](file, table)
 except (OSError, ValueError, EOFError, TypeError):
     pass  # there is none, or half of one
 
@@ -127,8 +124,9 @@ def bundle() -> bytes:
     for name, spec in _boot_modules():
         source = str(spec.origin)
         if key := finder.size_and_time(source):
-            table[name] = (source, *key, spec.submodule_search_locations is not None, len(codes))
-            codes += marshal.dumps(_code(spec))
+            code = marshal.dumps(_code(spec))
+            table[name] = (source, *key, spec.submodule_search_locations is not None, len(codes), len(code))
+            codes += code
     head = marshal.dumps((_code(finder.__spec__), table))
     return sys.version.encode() + len(head).to_bytes(_LENGTH, "little") + head + codes
 

@@ -9,30 +9,33 @@ from __future__ import annotations
 
 import marshal
 import os
+import sys
 from importlib.machinery import ModuleSpec
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from io import FileIO
     from types import ModuleType
 
-    #: A module: source file, its size and time, whether it is a package, and where its code begins among all codes.
-    Entry = tuple[str, int, int, bool, int]
+    #: A module: source file, its size and time, whether it is a package; where its code begins among all, and its length.
+    Entry = tuple[str, int, int, bool, int, int]
 
 
 class BundleFinder:
     """Finds and loads modules, as importlib has it (``importlib.abc.MetaPathFinder``, ``Loader``)."""
 
-    def __init__(self, table: Mapping[str, Entry], codes: memoryview) -> None:
-        """Take what the bundle holds."""
+    def __init__(self, file: FileIO, table: Mapping[str, Entry], begin: int) -> None:
+        """Take the bundle, what it holds, and where the codes begin in it."""
+        self._file = file
         self._table = table
-        self._codes = codes
+        self._begin = begin
 
     def find_spec(self, name: str, _path: object = None, _target: object = None) -> ModuleSpec | None:
         """Return how a module is imported; ``None`` where it is not in the bundle, or its source has changed."""
         if name not in self._table:
             return None
-        source, size, mtime, is_package, _ = self._table[name]
+        source, size, mtime, is_package, *_ = self._table[name]
         if size_and_time(source) != (size, mtime):
             return None
         spec = ModuleSpec(name, self, origin=source, is_package=is_package)  # type: ignore[arg-type]
@@ -46,7 +49,14 @@ class BundleFinder:
 
     def exec_module(self, module: ModuleType) -> None:
         """Run the code of a module."""
-        exec(marshal.loads(self._codes[self._table[module.__name__][-1] :]), module.__dict__)  # noqa: S102, S302 -- ours
+        *_, offset, length = self._table[module.__name__]
+        self._file.seek(self._begin + offset)
+        exec(marshal.loads(self._file.read(length)), module.__dict__)  # noqa: S102, S302 -- as Python does a .pyc file
+
+
+def install(file: FileIO, table: Mapping[str, Entry]) -> None:
+    """Import from a bundle, which has been read up to its codes and stays open, from now on."""
+    sys.meta_path.insert(-1, BundleFinder(file, table, file.tell()))
 
 
 def size_and_time(source: str) -> tuple[int, int] | None:
