@@ -68,7 +68,7 @@ class _Run:
         self.plan = plan
         self.paths = paths
         self.log = log
-        self.postfix = Postfix(paths.postfix_dir)
+        self.postfix = Postfix(paths.postfix_dir, meanwhile=log.release)
         self.remembered = plan.found.state
 
     def run(self, *, reload: bool) -> bool:

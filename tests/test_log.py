@@ -9,7 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import redirect_stderr, redirect_stdout, suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -156,6 +156,27 @@ def called(*arguments: str) -> tuple[object, str, str]:
     with redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as ended:
         main(arguments, {})
     return ended.value.code, out.getvalue(), err.getvalue()
+
+
+@pytest.mark.parametrize("ends", ["released", "at the end", "by an error"])
+def test_lines_that_are_held(ends: str) -> None:
+    """They come in their order, before what follows, however that ends; and nothing is held afterwards."""
+    stream = io.StringIO()
+    lines = Log("info", "json", stream)
+    with suppress(ZeroDivisionError), lines.hold():
+        lines.info("one", field=1)
+        lines.warn("two")
+        lines.debug("not shown")
+        assert stream.getvalue() == ""
+        if ends == "released":
+            lines.release()
+            assert len(stream.getvalue().splitlines()) == 2
+        elif ends == "by an error":
+            raise ZeroDivisionError
+        lines.info("three")
+    lines.info("four")
+    events = [json.loads(line)["event"] for line in stream.getvalue().splitlines()]
+    assert events == [event for event in ("one", "two", "three", "four") if event != "three" or ends != "by an error"]
 
 
 #: A line as docker-mailserver's own ``_log`` writes it: time as ``date --rfc-3339=seconds`` has it, level, program, text.

@@ -39,7 +39,7 @@ def apply_inputs(context: Context, *, reload: bool = True, lock_timeout: float =
     """Read, merge, render, plan and apply under one lock, and say what was done."""
     if not context.paths.postfix_dir.is_dir():
         Postfix(context.paths.postfix_dir).read_main_cf()  # raises, and says what to do
-    with files.lock(context.paths.postfix_dir, lock_timeout):
+    with files.lock(context.paths.postfix_dir, lock_timeout), context.log.hold():
         config = merge(read(context.paths, context.environ))
         wanted = render(config, context.paths)
         changes = plan(wanted, find(context.paths))

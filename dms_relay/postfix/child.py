@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 from dms_relay.model.values import frozen
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 #: Octets that are read at once: what a pipe holds (pipe(7)).
 _CHUNK = 65536
@@ -49,10 +49,19 @@ class Ended:
     stderr: bytes
 
 
-def run(
-    command: list[str], environ: Mapping[str, str], feed: bytes, timeout: float, *, inherits: bool = False
+def run(  # noqa: PLR0913 -- what a program gets, by name where it is rare
+    command: list[str],
+    environ: Mapping[str, str],
+    feed: bytes,
+    timeout: float,
+    *,
+    inherits: bool = False,
+    meanwhile: Callable[[], object] = lambda: None,
 ) -> Ended:
-    """Run a program, named by its path, for ``timeout`` seconds at most; with ``inherits`` it gets our descriptors."""
+    """Run a program, named by its path, for ``timeout`` seconds at most.
+
+    With ``inherits`` it gets our descriptors. ``meanwhile`` is called when it has begun, before its end is waited for.
+    """
     deadline = time.monotonic() + timeout
     pipes = [_pipe(), _pipe(), _pipe()]
     stdin, stdout, stderr = pipes[0][1], pipes[1][0], pipes[2][0]
@@ -61,6 +70,7 @@ def run(
         with _Open([*theirs]):
             pid = _spawn(command, environ, theirs, [] if inherits else _inheritable())
         try:
+            meanwhile()
             said = _exchange(ours, stdin, feed, deadline)
             return Ended(_wait(pid, deadline), bytes(said[stdout]), bytes(said[stderr]))
         except BaseException:

@@ -54,9 +54,10 @@ _QUOTED = re.compile(r'"[^"]*"')
 class Postfix:
     """One Postfix instance, named by its configuration directory."""
 
-    def __init__(self, directory: Path) -> None:
-        """Take the directory that ``postfix -c`` takes."""
+    def __init__(self, directory: Path, *, meanwhile: Callable[[], object] = lambda: None) -> None:
+        """Take the directory that ``postfix -c`` takes, and what to do while a program works."""
         self.directory = directory
+        self._meanwhile = meanwhile
         self.main_cf = directory / "main.cf"
         #: Where ``postconf`` writes main.cf, locked by flock(2), before it renames it (edit_file.c).
         self.temporary = directory / "main.cf.tmp"
@@ -247,7 +248,14 @@ class Postfix:
         command = [self._program(name), "-c", str(self.directory), *arguments]
         environ = {key: os.environ[key] for key in ("PATH", "TZ") if key in os.environ}
         try:
-            done = child.run(command, environ, feed, PROGRAM_TIMEOUT, inherits=name == "postconf")
+            done = child.run(
+                command,
+                environ,
+                feed,
+                PROGRAM_TIMEOUT,
+                inherits=name == "postconf",
+                meanwhile=self._meanwhile,
+            )
         except (OSError, child.TimeoutExpired) as error:
             called = " ".join((name, *arguments[:1]))
             text, errno = f"{called} cannot be run: {type(error).__name__}", getattr(error, "errno", None)

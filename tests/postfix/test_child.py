@@ -145,3 +145,18 @@ def test_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(KeyboardInterrupt):
         run("exec sleep 60")
     assert children() == before
+
+
+def test_meanwhile(tmp_path: Path) -> None:
+    """What is to be done meanwhile is done while the program works, and what it raises ends the program."""
+    before = children()
+    done = child.run(["/bin/cat"], ENVIRON, b"fed", PATIENCE, meanwhile=(tmp_path / "worked").touch)
+    assert (done.stdout, (tmp_path / "worked").exists()) == (b"fed", True)
+
+    def fail() -> None:
+        assert len(children()) == len(before) + 1
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        child.run(["/bin/sleep", "60"], ENVIRON, b"", PATIENCE, meanwhile=fail)
+    assert children() == before
