@@ -1,24 +1,30 @@
-"""What a boot costs: ``apply`` against the floor, a bare interpreter and one ``postconf -e``."""
+"""What a boot costs: ``python -m bench.boot``, as ratios of one run.
+
+``apply`` stands against the floor, which is a bare interpreter and one ``postconf -e``; against the package as it was before
+(``BENCH_BEFORE``, a revision); and against docker-mailserver's relay.sh, where ``BENCH_RELAY_SH`` names a copy.
+"""
 
 from __future__ import annotations
 
 import os
+import resource
 import shutil
 import subprocess
+import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 from statistics import median
-from tempfile import mkdtemp
+from tempfile import TemporaryDirectory, mkdtemp
 from typing import TYPE_CHECKING
 
+from bench import relay_sh
+from bench.runtime import BEFORE, Runtime, before
 from demo.page import LOGINS, RELAYMAP
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from bench.runtime import Runtime
 
 #: Runs of each kind, one after the other in turn, so that what else the machine does meets all kinds alike.
 ROUNDS = 21
@@ -26,6 +32,16 @@ ROUNDS = 21
 ROUNDS_LARGE = 5
 LARGE = 100_000
 MAIN_CF = "compatibility_level = 3.6\nmyhostname = mail.example.test\nrelayhost =\nsmtp_tls_security_level = may\n"
+MASTER_CF = "smtp unix - - n - - smtp\n"
+#: The page's example, said in the other way; without the domain that opts out, which would need no relay.
+RELAY_YAML = """\
+version: 1
+relays:
+  mailgun: {host: smtp.mailgun.org, port: 587, login: {username: mailgun-user, password_env: SECRET}}
+  sendgrid: {host: smtp.sendgrid.net, port: 2525, login: {username: sendgrid-user, password_env: SECRET}}
+  service: {host: smtp.relay-service.com, port: 587, login: {username: user, password_env: SECRET}}
+senders: {domain1.com: mailgun, domain2.com: sendgrid, domain3.com: service}
+"""
 PEAK = Path(__file__).with_name("peak.py")
 
 
@@ -39,14 +55,17 @@ class Kind:
     prepare: Callable[[], object] = lambda: None
     rounds: int = ROUNDS
     seconds: list[float] = field(default_factory=list)
+    cpu: list[float] = field(default_factory=list)
     peak: float = 0.0
 
     def run(self) -> None:
-        """Run it once and take the time."""
+        """Run it once and take the time, by the clock and of the processors."""
         self.prepare()
-        begin = time.perf_counter()
+        used, begin = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
         done = subprocess.run(self.command, env=self.env, capture_output=True, stdin=subprocess.DEVNULL, check=False)
         self.seconds.append(time.perf_counter() - begin)
+        now = resource.getrusage(resource.RUSAGE_CHILDREN)
+        self.cpu.append(now.ru_utime + now.ru_stime - used.ru_utime - used.ru_stime)
         if done.returncode:
             raise RuntimeError(f"{self.name}: exit code {done.returncode}: {done.stderr.decode()}")
 
@@ -66,6 +85,7 @@ class Machine:
         directory = Path(mkdtemp(dir=root))
         self.config, self.postfix = directory / "config", directory / "postfix"
         self.config.mkdir()
+        self.postfix.mkdir()
         (self.config / "postfix-relaymap.cf").write_text(RELAYMAP)
         (self.config / "postfix-sasl-password.cf").write_text(LOGINS)
         accounts = "".join(f"someone@domain{number}.com|{{SHA512-CRYPT}}x\n" for number in range(1, domains + 1))
@@ -73,9 +93,10 @@ class Machine:
 
     def first_boot(self, age: int = 3600) -> None:
         """Have Postfix's configuration as it is before the first boot, ``age`` seconds old."""
-        shutil.rmtree(self.postfix, ignore_errors=True)
-        self.postfix.mkdir()
+        for path in self.postfix.iterdir():
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
         (self.postfix / "main.cf").write_text(MAIN_CF)
+        (self.postfix / "master.cf").write_text(MASTER_CF)
         then = time.time() - age
         os.utime(self.postfix / "main.cf", (then, then))
 
@@ -83,27 +104,58 @@ class Machine:
 class Boot:
     """All kinds of runs, each on a machine of its own."""
 
-    def __init__(self, runtime: Runtime, root: Path) -> None:
+    def __init__(self, root: Path, runtime: Runtime, old: Runtime | None) -> None:
         """Prepare them."""
-        self.runtime = runtime
         self.root = root
+        self.runtime = runtime
         bare = Machine(root, 0)
         bare.first_boot()
         postconf = ["postconf", "-c", str(bare.postfix), "-e", "relayhost = [relay.example.test]:587"]
         self.floor = [Kind("python -c pass", [str(runtime.python), "-c", "pass"]), Kind("postconf -e", postconf)]
         self.example = self._first_boot("apply, the page's example", 3)
+        self.relay_sh = self._relay_sh() if relay_sh.script() else None
+        self.others = [*([self.relay_sh] if self.relay_sh else []), *(self._before(old) if old else [])]
         self.kinds = [
             self.example,
+            self._first_boot("  LOG_LEVEL=warn", 3, LOG_LEVEL="warn"),
+            self._first_boot("  RELAY_ROUTING=transports", 3, RELAY_ROUTING="transports"),
+            self._with_relay_yaml("  relay.yaml"),
+            *self._again(),
+            self._hot("  main.cf written a moment ago"),
             self._first_boot("  10 managed domains", 10),
             self._first_boot("  1,000 managed domains", 1000),
             self._first_boot("  100,000 managed domains", LARGE, ROUNDS_LARGE),
-            self._hot("  main.cf written a moment ago"),
-            *self._again(),
         ]
 
-    def _first_boot(self, name: str, domains: int, rounds: int = ROUNDS) -> Kind:
+    def _first_boot(self, name: str, domains: int, rounds: int = ROUNDS, **env: str) -> Kind:
         machine = Machine(self.root, domains)
-        return Kind(name, self._apply(machine), settings(), machine.first_boot, rounds)
+        return Kind(name, self._apply(machine), settings() | env, machine.first_boot, rounds)
+
+    def _before(self, old: Runtime) -> list[Kind]:
+        first, again = Machine(self.root, 3), Machine(self.root, 3)
+        again.first_boot()
+        command = self._apply(again, old)
+        subprocess.run(command, env=settings(), capture_output=True, check=True)
+        name = f"before ({os.environ.get('BENCH_BEFORE', BEFORE)})"
+        return [
+            Kind(name, self._apply(first, old), settings(), first.first_boot),
+            Kind("  again, nothing to do", command, settings()),
+        ]
+
+    def _relay_sh(self) -> Kind:
+        machine = Machine(self.root, 3)
+        command = relay_sh.command(self.root, relay_sh.script() or Path())
+        relay_sh.mount(machine.config, machine.postfix, self.root)
+        machine.postfix = relay_sh.POSTFIX
+        return Kind("relay.sh", command, settings(), machine.first_boot)
+
+    def _with_relay_yaml(self, name: str) -> Kind:
+        machine = Machine(self.root, 3)
+        for path in machine.config.glob("postfix-[rs]*"):
+            path.unlink()
+        (machine.config / "relay.yaml").write_text(RELAY_YAML)
+        env = {"PATH": os.environ["PATH"], "SECRET": "password"}
+        return Kind(name, self._apply(machine), env, machine.first_boot)
 
     def _hot(self, name: str) -> Kind:
         machine = Machine(self.root, 3)
@@ -124,19 +176,13 @@ class Boot:
         kind.prepare = alternate
         return [Kind("  again, nothing to do", self._apply(nothing), settings()), kind]
 
-    def _apply(self, machine: Machine) -> list[str]:
-        return [
-            str(self.runtime.command),
-            "--config-dir",
-            str(machine.config),
-            "--postfix-dir",
-            str(machine.postfix),
-            "apply",
-        ]
+    def _apply(self, machine: Machine, runtime: Runtime | None = None) -> list[str]:
+        directories = ["--config-dir", str(machine.config), "--postfix-dir", str(machine.postfix)]
+        return [str((runtime or self.runtime).command), *directories, "apply"]
 
     def measure(self) -> None:
         """Run them all, and once more for the memory."""
-        order = [*self.floor, *self.kinds]
+        order = [*self.floor, *self.others, *self.kinds]
         for number in range(ROUNDS):
             # Another order each time: what a run leaves behind, such as a full cache, meets all that may come after it.
             Random(number).shuffle(order)  # noqa: S311 -- no secret
@@ -160,3 +206,31 @@ def settings() -> dict[str, str]:
         "RELAY_PASSWORD": "password",
     }
     return {"PATH": os.environ["PATH"], **relay}
+
+
+def main(root: Path) -> int:
+    """Measure and print."""
+    if relay_sh.script():
+        relay_sh.enter(root)
+    sys.stderr.write("making virtual environments with what users have\n")
+    boot = Boot(root, Runtime(root / "now"), before(root / "before"))
+    boot.measure()
+    floor, example = boot.floor_seconds(), median(boot.example.seconds)
+    halves = ", ".join(f"{kind.name} {median(kind.seconds) * 1000:.1f} ms" for kind in boot.floor)
+    print(f"floor: {floor * 1000:.1f} ms ({halves})\n")
+    print(f"{'':32}{'ms':>8}{'CPU ms':>8}{'floors':>8}{'examples':>10}{'relay.sh':>10}{'CPU':>6}{'MiB':>6}")
+    for kind in (*boot.others, *boot.kinds):
+        seconds, cpu = median(kind.seconds), median(kind.cpu)
+        row = f"{seconds * 1000:8.1f}{cpu * 1000:8.1f}{seconds / floor:8.2f}{seconds / example:10.2f}"
+        if boot.relay_sh:
+            row += f"{seconds / median(boot.relay_sh.seconds):10.2f}{cpu / median(boot.relay_sh.cpu):6.2f}"
+        print(f"{kind.name:32}{row:50}{f'{kind.peak:6.0f}' if kind.peak else ''}")
+    return 0
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 1:
+        sys.exit(main(Path(sys.argv[1])))
+    with TemporaryDirectory(prefix="dms-relay-bench-") as name:
+        Path(name).chmod(0o755)
+        sys.exit(subprocess.run([sys.executable, "-m", "bench.boot", name], check=False).returncode)

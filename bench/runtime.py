@@ -1,32 +1,37 @@
-"""The package as the image has it: in a virtual environment with its locked dependencies and nothing else, compiled.
+"""The package as users have it: in a virtual environment with its locked dependencies and nothing else, compiled, bundled.
 
 Not the environment that runs the benchmark: with the developers' tools in it, structlog would import rich and colorama.
 """
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
+#: The last revision before the start was made faster.
+BEFORE = "9ff11db"
 
 
 class Runtime:
     """A virtual environment that holds what the package needs at run time."""
 
-    def __init__(self, directory: Path) -> None:
-        """Make it in ``directory``."""
+    def __init__(self, directory: Path, source: Path = ROOT) -> None:
+        """Make it in ``directory``, of the package that stands in ``source``."""
         self.directory = directory / "venv"
         run(sys.executable, "-m", "venv", "--without-pip", str(self.directory))
-        self._pip("install", "--require-hashes", "-r", str(ROOT / "requirements.lock"))
+        self._pip("install", "--require-hashes", "-r", str(source / "requirements.lock"))
         wheels = directory / "wheels"
-        pip("wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(wheels), str(ROOT))
+        pip("wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(wheels), str(source))
         self._pip("install", "--no-deps", "--no-index", *map(str, wheels.glob("*.whl")))
         run(str(self.python), "-m", "compileall", "-q", "-f", str(self.directory / "lib"))
         # As docker/build-package.sh does; it is used where the directory is mounted as /opt/dms-relay.
-        run("install", "-m", "755", str(ROOT / "docker/boot"), str(self.directory / "bin/boot"))
-        run(str(self.python), "-I", "-m", "dms_relay.bundle")
+        if (source / "docker/boot").exists():
+            run("install", "-m", "755", str(source / "docker/boot"), str(self.directory / "bin/boot"))
+        if (source / "dms_relay/bundle").exists():
+            run(str(self.python), "-I", "-m", "dms_relay.bundle")
 
     @property
     def python(self) -> Path:
@@ -49,4 +54,16 @@ def pip(*arguments: str) -> None:
 
 def run(*command: str) -> None:
     """Run a program; raises CalledProcessError where it fails, with what it said on standard error."""
-    subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
+    subprocess.run(command, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+
+
+def before(directory: Path) -> Runtime | None:
+    """Return the package at the revision that ``BENCH_BEFORE`` names; ``None`` where the repository does not have it."""
+    revision = os.environ.get("BENCH_BEFORE", BEFORE)
+    archive = subprocess.run(["git", "-C", str(ROOT), "archive", revision], capture_output=True, check=False)
+    if archive.returncode:
+        return None
+    source = directory / "source"
+    source.mkdir(parents=True)
+    subprocess.run(["tar", "-x", "-C", str(source)], input=archive.stdout, check=True)
+    return Runtime(directory, source)

@@ -75,7 +75,8 @@ def _difference(key: str, nexthop: str) -> str:
     return " and ".join(what for what, is_so in differs.items() if is_so)
 
 
-class _Known(NamedTuple):
+@frozen
+class _Known:
     """The lookup keys of senders that are mapped, and the first login of each key."""
 
     senders: frozenset[str]
