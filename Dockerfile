@@ -19,7 +19,7 @@ COPY --chmod=755 docker/build-package.sh /src/
 RUN /src/build-package.sh tools
 COPY requirements.lock requirements-dev.lock /src/
 RUN /src/build-package.sh dependencies
-COPY pyproject.toml README.md LICENSE docker/boot /src/
+COPY pyproject.toml README.md LICENSE /src/
 COPY dms_relay /src/dms_relay
 RUN /src/build-package.sh package
 

@@ -15,6 +15,10 @@ ROOT = Path(__file__).parents[1]
 BEFORE = "9ff11db"
 
 
+#: The programs that the image has.
+LAUNCHERS = ("dms-relay=dms_relay.cli:run", "boot=dms_relay.container.boot:run")
+
+
 class Runtime:
     """A virtual environment that holds what the package needs at run time."""
 
@@ -27,11 +31,9 @@ class Runtime:
         pip("wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(wheels), str(source))
         self._pip("install", "--no-deps", "--no-index", *map(str, wheels.glob("*.whl")))
         run(str(self.python), "-m", "compileall", "-q", "-f", str(self.directory / "lib"))
-        # As docker/build-package.sh does; it is used where the directory is mounted as /opt/dms-relay.
-        if (source / "docker/boot").exists():
-            run("install", "-m", "755", str(source / "docker/boot"), str(self.directory / "bin/boot"))
         if (source / "dms_relay/bundle").exists():
-            run(str(self.python), "-I", "-m", "dms_relay.bundle")
+            # As docker/build-package.sh does; boot is used where the directory is mounted as /opt/dms-relay.
+            run(str(self.python), "-I", "-m", "dms_relay.bundle", *LAUNCHERS)
 
     @property
     def python(self) -> Path:

@@ -37,9 +37,8 @@ package() {
   /build/bin/pip wheel --no-build-isolation --no-deps --wheel-dir /wheels .
   into_environment --no-deps --no-compile --no-index /wheels/*.whl
   "$ENVIRONMENT/bin/python" -m compileall -q -f --invalidation-mode unchecked-hash "$ENVIRONMENT/lib"
-  # How the interpreter is started stands in two files alone: bin/dms-relay, and bin/boot of the container's start, which
-  # docker-mailserver's image has no use for.
-  [ ! -f boot ] || install -m 755 boot "$ENVIRONMENT/bin/boot"
+  # The byte code of a boot in one file, and the programs that use it: bin/boot is the container's start.
+  "$ENVIRONMENT/bin/python" -I -m dms_relay.bundle dms-relay=dms_relay.cli:run boot=dms_relay.container.boot:run
 }
 
 case ${1-} in

@@ -38,13 +38,12 @@ if TYPE_CHECKING:
 _MODULES = (
     "dms_relay.cli",
     "dms_relay.commands.apply",
-    "dms_relay.container",
     "dms_relay.mask",
     "structlog",
     "yaml",
     "dotenv.parser",
 )
-_PACKAGES = ("files", "merge", "model", "plan", "postfix", "render", "shape", "sources")
+_PACKAGES = ("container", "files", "merge", "model", "plan", "postfix", "render", "shape", "sources")
 _LAUNCHERS = ("dms-relay=dms_relay.cli:run",)
 #: Octets of a script's first line that each Linux reads (binfmt_script; 127 with the line end before Linux 5.1).
 _FIRST_LINE = 126

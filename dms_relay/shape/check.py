@@ -137,7 +137,7 @@ class _Checker:
         if node.end is None:
             return False
         self.lines = self.lines or _LINE_END.split(self.text)
-        line = self.lines[node.end.line]
+        line: str = self.lines[node.end.line]
         return line[node.end.column :].lstrip(" \t").startswith("#")
 
     def _number(self, shape: Number, node: Node) -> int:
