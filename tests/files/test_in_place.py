@@ -162,7 +162,7 @@ def test_a_file_of_somebody_else() -> None:
         path.chmod(0o666)
         before = path.stat()
         code = (
-            "import os, sys; from dms_relay import cli; from dms_relay.commands import add_auth; import structlog\n"
+            "import os, sys, structlog; from dms_relay import arguments, cli; from dms_relay.commands import add_auth\n"
             "os.setgroups([]); os.setgid(65534); os.setuid(65534); sys.exit(cli.main(sys.argv[1:], {}))"
         )
         done = subprocess.run([sys.executable, "-c", code, *sandbox.arguments(*EDIT)], cwd=ROOT, check=False)
