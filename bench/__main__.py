@@ -1,4 +1,4 @@
-"""Prints what it costs: ``python -m bench``. Each part is a program of its own, ``python -m bench.PART``, and measures in one run.
+"""Prints what it costs: ``python -m bench``. Each part is a program of its own, ``python -m bench.PART``.
 
 Exit codes: 0 measured, whatever came of it; 69 no Postfix; else that of the first part that failed.
 """
@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 
-#: What is measured: a boot; from the container's start to the first message; how the cost grows; what big tables cost Postfix.
+#: A boot; from the container's start to the first message; how the cost grows; what big tables cost Postfix.
 PARTS = ("boot", "first_message", "growth", "tables")
 
 
