@@ -73,6 +73,10 @@ RULES = {
     "service-name-taken": Rule(ERROR, "a service of master.cf has the name of one of ours"),
     "postfix-too-old": Rule(ERROR, "Postfix is older than a feature in use"),
     "sasl-mechanisms-missing": Rule(ERROR, "Postfix has no way to log in: libsasl2-modules is missing"),
+    "table-type-missing": Rule(ERROR, "RELAY_TABLES names a type of table that this Postfix has not"),
+    "big-table-not-indexed": Rule(
+        NOTE, "a big table is loaded by each process of Postfix, which has no indexed tables"
+    ),
     "no-authorities": Rule(ERROR, "certificates are to be checked, and no authority is known"),
 }
 

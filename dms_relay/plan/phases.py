@@ -26,6 +26,7 @@ In the same way, where logins by sender go out of main.cf, direct mail goes by a
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from dms_relay.model import (
@@ -36,10 +37,12 @@ from dms_relay.model import (
     SASL_PASSWD,
     SENDER_TRANSPORT,
 )
-from dms_relay.plan import TABLE_MODE, interim_name
+from dms_relay.plan import TABLE_MODE
+from dms_relay.plan.interim import interim_name
 from dms_relay.plan.snapshots import DEFAULT, Phase, Snapshot, difference, end, start
 from dms_relay.plan.state import TableFile
 from dms_relay.postfix.master_cf import PREFIX, Service, login_table
+from dms_relay.postfix.table_types import PACKAGES, index_name, split_index
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,36 +63,32 @@ def phases(plan: Plan) -> tuple[Phase, ...]:
     return tuple(phase for phase in found if not phase.is_empty)
 
 
-def one_phase(plan: Plan) -> tuple[Phase, ...]:
-    """Return all changes at once: for a Postfix that does not run and knows nothing of ours yet."""
-    whole = Phase("set up", plan.tables, plan.parameters, plan.services)
-    return () if whole.is_empty else (whole,)
-
-
 class _Order:
     """Finds what is to stand at the end of each phase."""
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
+        self.start = start(plan)
         self.end = end(plan)
         #: Services that get another name for a while, by their name in the end.
         self.interim = {name: interim_name(name) for name in self._moved()}
         self.is_direct_kept_apart = self._has_logins_to_keep_from_direct_mail()
         if self.is_direct_kept_apart:
             self.interim[_SMTP] = interim_name(f"{PREFIX}{DIRECT}")
+        self.indexes = list(self._all_indexes())
 
     def snapshots(self) -> Iterator[tuple[str, Snapshot]]:
         """Yield each phase's name and what stands at its end."""
-        snapshot = start(self.plan)
+        snapshot = self.start.copy()
         self._protect(snapshot)
-        yield "protect", snapshot.copy()
+        yield "protect", self._with_indexes(snapshot)
         self._route(snapshot, is_interim=True)
-        yield "route", snapshot.copy()
+        yield "route", self._with_indexes(snapshot)
         if self.interim:
             self._settle(snapshot)
-            yield "settle", snapshot.copy()
+            yield "settle", self._with_indexes(snapshot)
             self._route(snapshot, is_interim=False)
-            yield "return", snapshot.copy()
+            yield "return", self._with_indexes(snapshot)
         kept = {name: table for name, table in snapshot.tables.items() if not self.end.tables.get(name)}
         yield "release", Snapshot(kept | self._wanted_tables(), self.end.parameters, self.end.services)
         yield "clear", self.end
@@ -112,12 +111,45 @@ class _Order:
         is_ours = given is not None and value in given.values and _LOGINS not in self.plan.final.parameters
         return is_ours and bool(self.plan.final.services or self.plan.final.tables.keys() & _TRANSPORT_TABLES)
 
+    # Indexes.
+
+    def _with_indexes(self, snapshot: Snapshot) -> Snapshot:
+        """Return a copy in which each index is of the text that stands beside it, for as long as somebody may look there.
+
+        Those that were there before are kept until the end: the smtp(8) processes of before open no other. A new one comes
+        with the first text that is ours.
+        """
+        for name in self.indexes:
+            table, index = split_index(name)
+            text = snapshot.tables.get(table)
+            if text and (self._is_index(self.start, name) or self._is_ours(table, text)):
+                snapshot.tables[name] = replace(text, index=index)
+        return snapshot.copy()
+
+    def _is_ours(self, table: str, text: TableFile) -> bool:
+        old = self.start.tables.get(table)
+        return text != old or old == self.end.tables.get(table)
+
+    def _is_index(self, snapshot: Snapshot, name: str) -> bool:
+        found = snapshot.tables.get(name)
+        return found is not None and found.index != ""
+
+    def _all_indexes(self) -> Iterator[str]:
+        """Name each index that is ours before or after, or in between."""
+        for name in dict.fromkeys((*self.start.tables, *self.end.tables)):
+            if self._is_index(self.start, name) or self._is_index(self.end, name):
+                yield name
+        for name, interim in self.interim.items():
+            for kind in PACKAGES:
+                if self._is_index(self.end, index_name(login_table(name), kind)):
+                    yield index_name(login_table(interim), kind)
+
     # The phases.
 
     def _protect(self, snapshot: Snapshot) -> None:
         moved = {login_table(name) for name in self.interim}
         for change in self.plan.tables:
-            if change.name not in _ROUTE_TABLES and change.name not in moved and change.new:
+            if change.new and change.name not in _ROUTE_TABLES | moved and not split_index(change.name)[1]:
                 snapshot.tables[change.name] = self._interim_logins(change)
         for service in self.plan.services:
             if service.new and service.name not in self.interim:

@@ -107,3 +107,9 @@ def difference(plan: Plan, name: str, old: Snapshot, new: Snapshot) -> Phase:
             if old.services.get(n) != new.services.get(n)
         ),
     )
+
+
+def one_phase(plan: Plan) -> tuple[Phase, ...]:
+    """Return all changes at once: for a Postfix that does not run and knows nothing of ours yet."""
+    whole = Phase("set up", plan.tables, plan.parameters, plan.services)
+    return () if whole.is_empty else (whole,)

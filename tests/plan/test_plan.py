@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from dms_relay.model import PostfixConfig
 from dms_relay.plan import plan
 from dms_relay.plan.found import Found
-from dms_relay.plan.phases import one_phase, phases
+from dms_relay.plan.phases import phases
+from dms_relay.plan.snapshots import one_phase
 from dms_relay.plan.state import ManagedParameter, State, TableFile
 
 if TYPE_CHECKING:
