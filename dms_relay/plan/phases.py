@@ -117,18 +117,22 @@ class _Order:
         """Return a copy in which each index is of the text that stands beside it, for as long as somebody may look there.
 
         Those that were there before are kept until the end: the smtp(8) processes of before open no other. A new one comes
-        with the first text that is ours.
+        with the first text that is ours. What was there before us, and is put back, is no text to make an index of.
         """
         for name in self.indexes:
             table, index = split_index(name)
             text = snapshot.tables.get(table)
-            if text and (self._is_index(self.start, name) or self._is_ours(table, text)):
-                snapshot.tables[name] = replace(text, index=index)
+            if text and (self._is_index(self.start, name) or self._is_new(table, text)):
+                if not self._is_put_back(table, text):
+                    snapshot.tables[name] = replace(text, index=index)
         return snapshot.copy()
 
-    def _is_ours(self, table: str, text: TableFile) -> bool:
+    def _is_new(self, table: str, text: TableFile) -> bool:
         old = self.start.tables.get(table)
         return text != old or old == self.end.tables.get(table)
+
+    def _is_put_back(self, table: str, text: TableFile) -> bool:
+        return table not in self.plan.wanted_tables and text == self.end.tables.get(table)
 
     def _is_index(self, snapshot: Snapshot, name: str) -> bool:
         found = snapshot.tables.get(name)
@@ -139,15 +143,16 @@ class _Order:
         for name in dict.fromkeys((*self.start.tables, *self.end.tables)):
             if self._is_index(self.start, name) or self._is_index(self.end, name):
                 yield name
-        for name, interim in self.interim.items():
+        for name in self.interim.keys() - {_SMTP}:
             for kind in PACKAGES:
                 if self._is_index(self.end, index_name(login_table(name), kind)):
-                    yield index_name(login_table(interim), kind)
+                    yield index_name(login_table(self.interim[name]), kind)
 
     # The phases.
 
     def _protect(self, snapshot: Snapshot) -> None:
-        moved = {login_table(name) for name in self.interim}
+        # Not of Postfix's own smtp: a relay may have that name as well, and the table.
+        moved = {login_table(name) for name in self.interim if name != _SMTP}
         for change in self.plan.tables:
             if change.new and change.name not in _ROUTE_TABLES | moved and not split_index(change.name)[1]:
                 snapshot.tables[change.name] = self._interim_logins(change)

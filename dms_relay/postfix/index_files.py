@@ -35,14 +35,15 @@ def build(directory: Path, table_type: str, text: bytes, path: Path, rights: tup
     workshop = directory / WORKSHOP
     files.remove_directory(workshop)
     files.make_directory(workshop, _DIRECTORY_MODE)
-    main_cf = Postfix(directory).read_main_cf()
-    _write_main_cf(workshop, main_cf, directory)
-    source = workshop / _SOURCE
-    files.write_private(source, text)
-    Postfix(workshop).build(f"{table_type}:{source}")
-    mode, *owner = rights
-    files.put_in_place(workshop / index_name(_SOURCE, table_type), path, mode, (owner[0], owner[1]))
-    files.remove_directory(workshop)
+    try:
+        _write_main_cf(workshop, Postfix(directory).read_main_cf(), directory)
+        source = workshop / _SOURCE
+        files.write_private(source, text)
+        Postfix(workshop).build(f"{table_type}:{source}")
+        mode, uid, gid = rights
+        files.put_in_place(workshop / index_name(_SOURCE, table_type), path, mode, (uid, gid))
+    finally:
+        files.remove_directory(workshop)
 
 
 def table_types(directory: Path, directories: Mapping[str, str]) -> tuple[list[str], list[Path]]:
