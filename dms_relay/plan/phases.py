@@ -122,9 +122,10 @@ class _Order:
         for name in self.indexes:
             table, index = split_index(name)
             text = snapshot.tables.get(table)
-            if text and (self._is_index(self.start, name) or self._is_new(table, text)):
-                if not self._is_put_back(table, text):
-                    snapshot.tables[name] = replace(text, index=index)
+            if text is None or self._is_put_back(table, text):
+                continue
+            if self._is_index(self.start, name) or self._is_new(table, text):
+                snapshot.tables[name] = replace(text, index=index)
         return snapshot.copy()
 
     def _is_new(self, table: str, text: TableFile) -> bool:
