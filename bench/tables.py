@@ -53,7 +53,7 @@ class Kind:
         self.name, self.keys, self.relay = name, keys, relay
         self.random = Random(SEED)  # noqa: S311 -- which sender is next
         self.postfix: Postfix = testbed.postfix(start=False)
-        inputs.apply(self.postfix)
+        apply(inputs, self.postfix)
         self.postfix.start()
         self.rates: list[float] = []
         self.cpu: list[float] = []
@@ -82,6 +82,13 @@ class Kind:
                 )
             )
         self.relay.wait_for(expected, 120)
+
+
+def apply(inputs: Inputs, postfix: Postfix) -> None:
+    """Run ``dms-relay apply``, however long that takes."""
+    directories = ["--config-dir", str(inputs.directory), "--postfix-dir", str(postfix.config)]
+    command = [sys.executable, "-m", "dms_relay", "--log-level", "error", *directories, "apply"]
+    subprocess.run(command, env=os.environ | inputs.settings, check=True, stdout=subprocess.DEVNULL)
 
 
 def cpu_seconds(postfix: Postfix) -> float:
@@ -114,7 +121,7 @@ def measure(keys: int) -> tuple[Kind, list[Kind]]:
         relay = testbed.relay("relay.test", SUBMISSION)
 
         def kind(name_: str, count: int, **env: str) -> Kind:
-            inputs = Inputs(Path(name) / "config", DEFAULT_RELAY_HOST=relay.nexthop, LOG_LEVEL="error", **env)
+            inputs = Inputs(Path(name) / "config", DEFAULT_RELAY_HOST=relay.nexthop, **env)
             inputs.write(LOGINS, login_table(count))
             return Kind(name_, testbed, relay, inputs, count)
 
