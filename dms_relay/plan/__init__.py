@@ -22,7 +22,7 @@ from dms_relay.model import (
     Origin,
     Problem,
 )
-from dms_relay.plan.state import ManagedParameter, State, TableFile
+from dms_relay.plan.state import ManagedParameter, State, TableFile, octets
 from dms_relay.postfix import master_cf
 from dms_relay.postfix.main_cf import may_hold_login
 from dms_relay.postfix.table_types import INDEXED_FROM, split_index, with_indexes
@@ -278,7 +278,7 @@ def _files(wanted: PostfixConfig, found: Found) -> dict[str, TableFile]:
     files: dict[str, TableFile] = {}
     for name, text in wanted.tables.items():
         table, index = split_index(name)
-        content = files[table].content if index else text.encode()
+        content = files[table].content if index else octets(text, found.tables.get(name))
         files[name] = TableFile(content, TABLE_MODE, *found.owner, index=index)
     return files
 

@@ -17,6 +17,8 @@ from dms_relay.postfix.table_types import TypesAnswer, split_index
 
 #: Version of the file's format: what an older one cannot say makes it a newer, so that a dms-relay of before refuses it.
 VERSIONS = FIRST_VERSION, SERVICES_VERSION, INDEXES_VERSION = 1, 2, 3
+#: Characters that are compared at once.
+PART = 1 << 20
 #: What a file of the first version can speak of.
 FIRST_PARAMETERS = frozenset(PARAMETERS) - frozenset(TRANSPORT_PARAMETERS)
 
@@ -34,6 +36,19 @@ class TableFile:
     gid: int
     is_link: bool = False
     index: str = ""
+
+
+def octets(text: str, found: TableFile | None) -> bytes:
+    """Return a text as octets: those that were found, where they are the same, so that a big table is not there twice."""
+    if found:
+        place = 0
+        for part in (text[at : at + PART].encode() for at in range(0, len(text), PART)):
+            if found.content[place : place + len(part)] != part:
+                return text.encode()
+            place += len(part)
+        if place == len(found.content):
+            return found.content
+    return text.encode()
 
 
 @dataclass(frozen=True, slots=True)
