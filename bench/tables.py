@@ -158,6 +158,7 @@ def print_builds(sizes: Iterable[int]) -> None:
             found: dict[str, list[float]] = {kind: [] for kind in TYPES[:2]}
             for _ in range(BUILDS):
                 for kind, builds in found.items():
+                    text.with_name(f"table.{kind}").unlink(missing_ok=True)
                     builds.append(cpu_of("postmap", "-c", name, f"{kind}:{text}"))
             for kind, builds in found.items():
                 size = text.with_name(f"table.{kind}").stat().st_blocks * 512
