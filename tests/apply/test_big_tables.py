@@ -273,3 +273,22 @@ def test_maps_of_others_keep_their_place(sandbox: Sandbox) -> None:
         assert logins_of_a in (sandbox.postfix_dir / "master.cf").read_text()
     apply(sandbox, State())
     assert parameter(sandbox, "transport_maps") == "hash:/x/one"
+
+
+@pytest.mark.parametrize("place", ["environment", "secret", "relay.env"])
+def test_where_the_setting_stands(sandbox: Sandbox, place: str) -> None:
+    """RELAY_TABLES is read from where every setting is read, in any letter case."""
+    prepare(sandbox, BASE_MAIN_CF)
+    secret = sandbox.write("tables", "LMDB\n")
+    places = {"environment": {"RELAY_TABLES": " Lmdb"}, "secret": {"RELAY_TABLES__FILE": str(secret)}, "relay.env": {}}
+    if place == "relay.env":
+        sandbox.write("relay.env", "RELAY_TABLES=lmdb\n")
+    sandbox.apply(**ON, **places[place])
+    assert parameter(sandbox, "sender_dependent_relayhost_maps") == "lmdb:HERE/relayhost_map"
+
+
+def test_a_type_that_we_do_not_write(sandbox: Sandbox) -> None:
+    """Any other type is an error that names those that can be."""
+    result = sandbox.run("apply", env=ON | {"RELAY_TABLES": "hash"})
+    assert result.code == os.EX_CONFIG
+    assert "env RELAY_TABLES: the value is not known -- write one of texthash, cdb, lmdb" in result.err

@@ -12,16 +12,19 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 
+from dms_relay.postfix.table_types import WORKSHOP
 from tests.apply.test_big_tables import STATES, maps
 from tests.apply.test_transports_convergence import State, apply, first_boot
 from tests.apply.test_transports_killed import _check_modes, _restore, _run_killed
 from tests.support.machine import machine_of, prepare
 from tests.support.sandbox import BASE_MAIN_CF, Sandbox
-from tests.support.scene import programs_with, running_master
+from tests.support.scene import ROOT, programs_with, running_master, wait_until
 from tests.support.table_types import make_old, require_indexes
 
 if TYPE_CHECKING:
@@ -82,3 +85,25 @@ def test_killed_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: 
                 assert machine_of(sandbox) == machine
     assert number > OPERATIONS_MIN
     assert machine_of(sandbox) == expected[0][1]
+
+
+def test_orphaned_postmap_is_waited_for(tmp_path: Path) -> None:
+    """Where a run is killed while postmap works, the next one waits for it, and is not taken its directory away."""
+    require_indexes()
+    sandbox, begun = Sandbox(tmp_path / "box"), tmp_path / "begun"
+    prepare(sandbox, BASE_MAIN_CF)
+    new = maps(4, RELAY_TABLES="cdb")
+    for name, text in new.files.items():
+        sandbox.write(name, text)
+    script = f'touch {begun}\nsleep 0.7\nexec {shutil.which("postmap")} "$@"'
+    environ = {"PATH": f"{programs_with(tmp_path, postmap=script)}:{os.environ['PATH']}", **new.env}
+    command = [sys.executable, "-m", "dms_relay", *sandbox.arguments("--log-level", "error", "apply")]
+    with subprocess.Popen(command, cwd=ROOT, env=environ) as run:
+        wait_until(begun.exists)
+        run.kill()
+    assert (sandbox.postfix_dir / WORKSHOP).is_dir()
+    apply(sandbox, new)
+    expected = first_boot(new, BASE_MAIN_CF)
+    assert machine_of(sandbox) == expected
+    time.sleep(1)
+    assert machine_of(sandbox) == expected

@@ -104,7 +104,7 @@ def test_apply_is_due(ready: Sandbox) -> None:
 
 @pytest.mark.parametrize("kind", ["cdb", "lmdb"])
 def test_indexed_tables(ready: Sandbox, kind: str) -> None:
-    """A table with an index is looked up as any other, with the same places: before ``apply`` in what is to come, and after."""
+    """A table with an index is looked up as any other, with the same places: before ``apply`` and after."""
     require_indexes()
     expected = filled(MAILGUN, ready).replace("texthash:", f"{kind}:").splitlines()
     said = explain(ready, "anna@domain1.com", "someone@gmail.com", RELAY_TABLES=kind).splitlines()
