@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs Postfix, and what it needs to log in, through apt where they are missing, as root or by sudo.
+# Installs Postfix, and what it needs to log in and for big tables, through apt where they are missing, as root or by sudo.
 # Says nothing where they are there.
 #
 # The package would start a mail server that listens to the network. Ours does
@@ -11,12 +11,15 @@ set -eu
 PATH="$PATH:/usr/sbin:/sbin"
 policy=/usr/sbin/policy-rc.d
 
-# Without libsasl2-modules, which Postfix only recommends, it cannot log in anywhere.
+# Without libsasl2-modules, which Postfix only recommends, it cannot log in anywhere; cdb and lmdb are packages of their own.
+packages="postfix libsasl2-modules postfix-cdb postfix-lmdb"
 is_complete() {
     command -v postfix >/dev/null || return 1
     command -v dpkg-query >/dev/null || return 0
-    status=$(dpkg-query -W -f '${Status}' libsasl2-modules 2>/dev/null) || return 1
-    [ "$status" = "install ok installed" ]
+    for package in $packages; do
+        status=$(dpkg-query -W -f '${Status}' "$package" 2>/dev/null) || return 1
+        [ "$status" = "install ok installed" ] || return 1
+    done
 }
 is_complete && exit 0
 
@@ -55,8 +58,10 @@ quietly() {
     }
 }
 
-echo "Installing Postfix (apt-get install postfix libsasl2-modules)" >&2
+echo "Installing Postfix (apt-get install $packages)" >&2
 export DEBIAN_FRONTEND=noninteractive
 echo 'postfix postfix/main_mailer_type select Local only' | debconf-set-selections
 quietly apt-get update -q
-quietly apt-get install -q -y --no-install-recommends postfix libsasl2-modules
+# Several words.
+# shellcheck disable=SC2086
+quietly apt-get install -q -y --no-install-recommends $packages

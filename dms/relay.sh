@@ -40,7 +40,7 @@ function __dms_relay_apply() {
 function __dms_relay_run() {
   local level=${LOG_LEVEL:-info} name file environ=()
   if declare -F _get_log_level_or_default >/dev/null; then level=$(_get_log_level_or_default); fi
-  for name in DEFAULT_RELAY_HOST RELAY_HOST RELAY_PORT RELAY_USER RELAY_PASSWORD RELAY_ROUTING RELAY_TLS_LEVEL; do
+  for name in DEFAULT_RELAY_HOST RELAY_HOST RELAY_PORT RELAY_USER RELAY_PASSWORD RELAY_ROUTING RELAY_TLS_LEVEL RELAY_TABLES; do
     file=${name}__FILE
     if [[ -n ${!file:-} ]] && ! grep -qz "^${name}=." "/proc/$$/environ"; then environ+=("--unset=${name}"); fi
   done

@@ -21,13 +21,15 @@ from dms_relay.errors import BusyError
 from dms_relay.log import NO_LOG
 from dms_relay.model import RELAY_DIRECTORY, SASL_PASSWD
 from dms_relay.model.values import replace
-from dms_relay.plan.found import find
-from dms_relay.plan.phases import one_phase, phases
+from dms_relay.plan.found import find, stamp
+from dms_relay.plan.snapshots import one_phase
 from dms_relay.plan.state import State, dump
 from dms_relay.postfix.master_cf import PREFIX
 from dms_relay.postfix.programs import Postfix
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from dms_relay.log import Log
     from dms_relay.model import Paths
     from dms_relay.plan import ParameterChange, Plan
@@ -61,6 +63,12 @@ def apply(  # noqa: PLR0913 -- what a caller may choose, each by name
         return _Run(plan, paths, log).run(reload=reload)
 
 
+def _phases(plan: Plan) -> tuple[Phase, ...]:
+    from dms_relay.plan.phases import phases  # noqa: PLC0415 -- not at a first boot
+
+    return phases(plan)
+
+
 class _Run:
     """One run, under the lock."""
 
@@ -70,6 +78,8 @@ class _Run:
         self.log = log
         self.postfix = Postfix(paths.postfix_dir, meanwhile=log.release)
         self.remembered = plan.found.state
+        #: The indexes that were made.
+        self.built: set[str] = set()
 
     def run(self, *, reload: bool) -> bool:
         self._remove_leftovers()
@@ -77,7 +87,7 @@ class _Run:
         if plan.is_empty and plan.found.state == plan.final:
             return False
         files.require_writable(self.paths.postfix_dir)
-        if plan.parameters:
+        if plan.parameters or any(table.new and table.new.index for table in plan.tables):
             self.postfix.require()
         if plan.services:
             self.postfix.read_master_cf()
@@ -85,7 +95,7 @@ class _Run:
         stays_due = plan.found.state.reload_due and not reload
         is_due = master is not None and (not plan.is_empty or plan.found.state.reload_due)
         self._carry_out(master, is_due=is_due or stays_due)
-        self._remember(replace(plan.final, reload_due=stays_due))
+        self._remember(replace(plan.final, reload_due=stays_due, indexes=plan.final.indexes | self._stamps()))
         return is_due or not plan.is_empty
 
     def _carry_out(self, master: int | None, *, is_due: bool) -> None:
@@ -94,7 +104,7 @@ class _Run:
             self._remember(replace(plan.intent, reload_due=is_due))
         at_once = master is None and plan.is_first
         is_reload_left = is_due
-        for phase in one_phase(plan) if at_once else phases(plan):
+        for phase in one_phase(plan) if at_once else _phases(plan):
             if is_reload_left and not phase.is_read:
                 self._reload(master)
                 is_reload_left = False
@@ -123,11 +133,20 @@ class _Run:
         path = self.paths.table(name)
         if path.parent != self.paths.postfix_dir:
             files.make_directory(path.parent, _DIRECTORY_MODE)
-        if table.is_link:
+        if table.index:
+            self._build(name, path, table)
+        elif table.is_link:
             files.link(path, table.content)
         else:
             files.replace(path, table.content, table.mode, (table.uid, table.gid))
-        self.log.info("table written", table=str(path), entries=table.content.count(b"\n"))
+        event = "index written" if table.index else "table written"
+        self.log.info(event, table=str(path), entries=table.content.count(b"\n"))
+
+    def _build(self, name: str, path: Path, table: TableFile) -> None:
+        from dms_relay.postfix.index_files import build  # noqa: PLC0415 -- only where a table is big
+
+        self.built.add(name)
+        build(self.paths.postfix_dir, table.index, table.content, path, (table.mode, table.uid, table.gid))
 
     def _edit_services(self, phase: Phase) -> None:
         if phase.services:
@@ -167,6 +186,10 @@ class _Run:
             files.remove(self.paths.state)
         else:
             files.replace(self.paths.state, dump(state), _STATE_MODE, self.plan.found.owner)
+
+    def _stamps(self) -> dict[str, str]:
+        """Return how the indexes look that this run has made, and that are to stay."""
+        return {name: stamp(self.paths, name) for name in self.plan.wanted_tables if name in self.built}
 
     def _remove_leftovers(self) -> None:
         for path in self.plan.found.leftovers:

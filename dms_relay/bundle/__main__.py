@@ -144,7 +144,8 @@ def _boot_modules() -> Iterator[tuple[str, ModuleSpec]]:
         for module in pkgutil.walk_packages(
             [str(Path(dms_relay.__file__).with_name(package))], f"dms_relay.{package}."
         ):
-            import_module(module.name)
+            if not module.name.endswith(".__main__"):  # a program
+                import_module(module.name)
     for name in sorted(sys.modules):
         spec = getattr(sys.modules[name], "__spec__", None)
         if spec and name == spec.name and spec.has_location and str(spec.origin).endswith(".py"):

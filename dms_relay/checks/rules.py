@@ -73,6 +73,10 @@ RULES = {
     "service-name-taken": Rule(ERROR, "a service of master.cf has the name of a managed service"),
     "postfix-too-old": Rule(ERROR, "Postfix is too old for a feature that is used"),
     "sasl-mechanisms-missing": Rule(ERROR, "Postfix cannot log in: libsasl2-modules is missing"),
+    "table-type-missing": Rule(ERROR, "RELAY_TABLES names a table type that this Postfix does not have"),
+    "big-table-not-indexed": Rule(
+        NOTE, "every Postfix process loads a big table, because there is no indexed table type"
+    ),
     "no-authorities": Rule(ERROR, "certificates must be verified, but no certificate authority is configured"),
 }
 

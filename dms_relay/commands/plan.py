@@ -11,6 +11,7 @@ from dms_relay.model import PARAMETERS
 from dms_relay.plan import plan
 from dms_relay.plan.found import find
 from dms_relay.postfix.master_cf import is_login_table
+from dms_relay.postfix.table_types import split_index
 from dms_relay.render import render
 from dms_relay.sources import read
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from dms_relay.plan import Plan, TableChange
     from dms_relay.plan.state import TableFile
 
+LINE_END = b"\n"
 #: What ``plan --exit-code`` returns where there is something to change, as ``diff`` and ``git diff --exit-code`` do.
 EXIT_CHANGES = 1
 
@@ -32,7 +34,9 @@ def run(arguments: Namespace, context: Context) -> int:
     changes = plan(render(config, context.paths), find(context.paths))
     context.log.problems((*config.warnings, *changes.warnings))
     for table in changes.tables:
-        context.say(*_table_diff(str(context.paths.table(table.name)), table))
+        is_index = split_index(table.name)[1]
+        diff = _index_diff if is_index else _table_diff
+        context.say(*diff(str(context.paths.table(table.name)), table))
     context.say(*_service_diff(str(context.paths.master_cf), changes))
     context.say(*_parameter_diff(str(context.paths.main_cf), changes))
     if changes.is_empty:
@@ -49,6 +53,18 @@ def _table_diff(path: str, change: TableChange) -> Iterator[str]:
         yield f"# {path}: blanks and line ends alone differ"
     if change.old and change.new and _rights(change.old) != _rights(change.new):
         yield f"# {path}: {_rights(change.old)} becomes {_rights(change.new)}"
+
+
+def _index_diff(path: str, change: TableChange) -> Iterator[str]:
+    """Say what becomes of the index of a table: its entries are those that stand in the table."""
+    if change.new is None:
+        yield f"# {path}: goes; the table has no index of this type any more"
+    elif not change.new.index:
+        yield f"# {path}: becomes what was there before"
+    elif change.old is None:
+        yield f"# {path}: index of {change.new.content.count(LINE_END)} keys is made"
+    else:
+        yield f"# {path}: index of {change.new.content.count(LINE_END)} keys is made again"
 
 
 def _text(table: TableFile | None) -> str:

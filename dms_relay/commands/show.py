@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from dms_relay.mask import mask_parameter
 from dms_relay.merge import merge
 from dms_relay.model import DIRECT, MAPS, MASK, TRANSPORTS
+from dms_relay.plan.indexes import as_planned
 from dms_relay.render import render
 from dms_relay.sources import read
 
@@ -96,7 +97,7 @@ def _transports_text(document: dict[str, Any]) -> Iterator[str]:
 
 
 def _parameters(config: RelayConfig, paths: Paths) -> Iterator[tuple[str, dict[str, str]]]:
-    wanted = render(config, paths)
+    wanted = as_planned(render(config, paths), paths)
     for name, value in (*wanted.parameters.items(), *wanted.prepended_maps.items()):
         user = config.user_parameters.get(name)
         origin = str(user.origin) if user else "dms-relay"

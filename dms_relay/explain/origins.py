@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from dms_relay.model import RECIPIENT_TRANSPORT, RELAYHOST_MAP, SASL_PASSWD, SENDER_TRANSPORT
 from dms_relay.postfix.master_cf import PREFIX, login_table
+from dms_relay.postfix.table_types import TABLE_TYPES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from dms_relay.model import Origin, Paths, PostfixConfig
     from dms_relay.model.configuration import RelayConfig
     from dms_relay.model.relays import Transports
-
-_TYPE = "texthash:"
 
 
 class Origins:
@@ -29,7 +28,7 @@ class Origins:
         self._config = config
         self._wanted = wanted
         self._entries = {
-            (f"{_TYPE}{paths.table(table)}", key.casefold(), value): origin
+            (str(paths.table(table)), key.casefold(), value): origin
             for table, origins in _tables(config)
             for key, value in _lines(wanted.tables.get(table, ""))
             if (origin := origins.get(key.casefold()))
@@ -37,7 +36,8 @@ class Origins:
 
     def of_match(self, match: Match) -> Origin | None:
         """Return the origin of an entry that was found in a table."""
-        return self._entries.get((match.table, match.key.casefold(), match.value))
+        kind, _, path = match.table.partition(":")
+        return self._entries.get((path, match.key.casefold(), match.value)) if kind in TABLE_TYPES else None
 
     def of_parameter(self, name: str, value: str) -> Origin | None:
         """Return the origin of a parameter's value."""

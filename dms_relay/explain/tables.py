@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from dms_relay.errors import PostfixError
 from dms_relay.model import MASK
 from dms_relay.postfix import main_cf
+from dms_relay.postfix.table_types import TABLE_TYPES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -73,7 +74,7 @@ class Tables:
         """Take who asks Postfix, and the tables that are to come."""
         self._postfix = postfix
         self._texts = texts or {}
-        self._parsed: dict[str, dict[str, str]] = {}
+        self._read: dict[str, dict[str, str]] = {}
 
     def find(self, parameter: str, tables: str, keys: Iterable[Key]) -> Match | None:
         """Return the entry of the first key that is found: each key in all tables, before the next key (maps.c)."""
@@ -114,16 +115,14 @@ class Tables:
         if kind == "inline":
             pairs = (_unbraced(pair).partition("=") for pair in main_cf.split(_unbraced(name)))
             return {key.strip().casefold(): value.strip() for key, _, value in pairs}
-        if kind == "texthash" and name in self._texts:
-            return self._text(name)
-        return None
+        return self._to_come(name) if kind in TABLE_TYPES and name in self._texts else None
 
-    def _text(self, name: str) -> dict[str, str]:
-        """Return the entries of a table that is to come: split once, however many addresses are looked up."""
-        if name not in self._parsed:
+    def _to_come(self, name: str) -> dict[str, str]:
+        """Return a table that is to come, whatever its type is to be: an index is of the same text."""
+        if name not in self._read:
             lines = (line.partition("\t") for line in self._texts[name].split("\n"))
-            self._parsed[name] = {key.casefold(): value for key, _, value in lines}
-        return self._parsed[name]
+            self._read[name] = {key.casefold(): value for key, _, value in lines}
+        return self._read[name]
 
 
 def _is_whole(table: str) -> bool:

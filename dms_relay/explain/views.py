@@ -61,6 +61,7 @@ def view_after(postfix: Postfix, now: View, changes: Plan, paths: Paths) -> View
         change.name: defaults.get(change.name, "") if change.new is None else change.new
         for change in changes.parameters
     }
-    texts = {str(paths.table(name)): table.content.decode() for name, table in changes.wanted_tables.items()}
+    tables = changes.wanted_tables.items()
+    texts = {str(paths.table(name)): table.content.decode() for name, table in tables if not table.index}
     services = {change.name: change.new for change in changes.services}
     return View(now.values.with_changes(wanted), Tables(postfix, texts), master_cf.edit(now.master, services))

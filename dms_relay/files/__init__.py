@@ -111,6 +111,35 @@ def set_back(path: Path | int, age: float = MTIME_BACK) -> None:
     os.utime(path, (then, then))
 
 
+def write_private(path: Path, content: bytes) -> None:
+    """Write a new file that only we may read, for a program to take up; it need not survive a loss of power."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        with open(descriptor, "wb", closefd=True) as file:  # noqa: PTH123 -- a descriptor, not a path
+            file.write(content)
+            file.flush()
+            set_back(descriptor)
+    except OSError as error:
+        raise cannot_write(path, error) from error
+
+
+def put_in_place(made: Path, path: Path, mode: int, owner: tuple[int, int]) -> None:
+    """Put a file that a program has made in place of ``path``, as ``replace`` does."""
+    try:
+        descriptor = os.open(made, os.O_RDONLY | os.O_NOFOLLOW)
+        try:
+            _give(descriptor, owner)
+            os.fchmod(descriptor, mode)
+            set_back(descriptor)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        made.rename(path)
+    except OSError as error:
+        raise cannot_write(path, error) from error
+    _sync_parent(path)
+
+
 def remove(path: Path) -> None:
     """Take a file away; fine where there is none."""
     try:
@@ -137,6 +166,19 @@ def remove_empty_directory(path: Path) -> None:
         path.rmdir()
 
 
+def remove_directory(path: Path) -> None:
+    """Take a directory of ours away, with the files in it; fine where it is not there, or is something else."""
+    try:
+        if path.is_dir() and not path.is_symlink():
+            for file in path.iterdir():
+                file.unlink()
+            path.rmdir()
+        else:
+            path.unlink(missing_ok=True)
+    except OSError as error:
+        raise cannot_write(path, error) from error
+
+
 def _sync_parent(path: Path) -> None:
     """Have a name that was made or taken away on the disk. Some file systems of the network cannot be told to."""
     try:
@@ -148,7 +190,13 @@ def _sync_parent(path: Path) -> None:
 
 
 def remove_leftover(path: Path) -> bool:
-    """Take a temporary file away, unless somebody works on it, who then holds a flock(2) on it; say whether it is gone."""
+    """Take a temporary file away, unless somebody works on it, who then holds a flock(2) on it; say whether it is gone.
+
+    A directory is ours alone.
+    """
+    if path.is_dir():
+        remove_directory(path)
+        return True
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:  # a link, or nobody's: not opened, let alone followed

@@ -28,7 +28,7 @@ def merge(inputs: Inputs) -> RelayConfig:
     problems = sort_problems([*inputs.problems, *merger.warnings, *found])
     if any(problem.is_error for problem in problems):
         raise InputError(problems)
-    return replace(config, warnings=problems)
+    return replace(config, table_type=inputs.table_type, warnings=problems)
 
 
 def _orphans(inputs: Inputs) -> list[Problem]:

@@ -232,9 +232,14 @@ class PostfixConfig:
 
     A parameter in ``prepended_maps`` keeps the lookup tables that are there, with this one in front of them. ``services``
     are smtp(8) services of master.cf, by name, each with the parameters that it overrides.
+
+    Tables are ``texthash:`` here. ``references`` has the parameters whose value begins with a table of ours, and that table:
+    where it is to have another type, so is what names it. ``table_type`` is ``RELAY_TABLES``.
     """
 
     tables: dict[str, str] = field(default_factory=dict, repr=False)
     parameters: dict[str, str] = field(default_factory=dict, repr=False)
     prepended_maps: dict[str, str] = field(default_factory=dict)
     services: dict[str, dict[str, str]] = field(default_factory=dict)
+    references: dict[str, str] = field(default_factory=dict)
+    table_type: Setting | None = None

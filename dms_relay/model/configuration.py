@@ -41,6 +41,7 @@ class Inputs:
     is_user_file_last: bool = False
     routing: str = MAPS
     tls_level: Setting | None = None
+    table_type: Setting | None = None
     file: RelayFile | None = None
     problems: tuple[Problem, ...] = ()
 
@@ -62,4 +63,5 @@ class RelayConfig:
     login_file: bool = False
     user_parameters: dict[str, UserParameter] = field(default_factory=dict)
     transports: Transports | None = None
+    table_type: Setting | None = None
     warnings: tuple[Problem, ...] = ()

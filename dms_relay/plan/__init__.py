@@ -2,7 +2,8 @@
 
 What was there before us is kept in the ``State`` that goes with the plan: ``intent`` is recorded before the first change,
 ``final`` after the last. A parameter that only gets a lookup table of ours in front keeps what others put there, also after
-us. Raises ``InputError`` where a service of master.cf has the name of one of ours and is not ours.
+us. Raises ``InputError`` where a service of master.cf has the name of one of ours and is not ours (``interim.py``), or a
+route takes mail away that is to arrive here (``recipients.py``), or a table cannot have its type (``indexes.py``).
 """
 
 from __future__ import annotations
@@ -10,12 +11,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from dms_relay.errors import InputError
 from dms_relay.model import (
     DIRECT,
     PARAMETERS,
     RECIPIENT_TRANSPORT,
-    RELAY_YAML,
     SENDER_TRANSPORT,
     TABLES,
     TRANSPORT_PARAMETERS,
@@ -23,21 +22,24 @@ from dms_relay.model import (
     Problem,
 )
 from dms_relay.model.values import field, frozen, replace
-from dms_relay.plan.state import ManagedParameter, State, TableFile
+from dms_relay.plan.state import ManagedParameter, State, TableFile, octets
 from dms_relay.postfix import master_cf
 from dms_relay.postfix.main_cf import may_hold_login
+from dms_relay.postfix.table_types import INDEXED_FROM, split_index, with_indexes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from dms_relay.model import PostfixConfig
     from dms_relay.plan.found import Found
+    from dms_relay.plan.indexes import Choice
 
 #: Permission bits of each table: a login stands in one, and the other says whom the server writes to.
 TABLE_MODE = 0o600
 #: Parameters that hold a list of lookup tables, of which one is ours.
 _PREPENDED = frozenset(TRANSPORT_PARAMETERS) - {"default_transport"}
-_OURS = rf"(?:^|(?<=[, \t]))texthash:\S*/(?:{SENDER_TRANSPORT}|{RECIPIENT_TRANSPORT})(?:[, \t]+|$)"
+_TRANSPORT_TABLES = frozenset({SENDER_TRANSPORT, RECIPIENT_TRANSPORT})
+_OURS = rf"(?:^|(?<=[, \t]))[a-z]+:\S*/(?:{SENDER_TRANSPORT}|{RECIPIENT_TRANSPORT})(?:[, \t]+|$)"
 
 
 @frozen
@@ -95,18 +97,21 @@ class Plan:
 
 def plan(wanted: PostfixConfig, found: Found) -> Plan:
     """Compare what is wanted with what was found."""
-    _refuse_foreign_services(wanted, found)
-    _refuse_local_recipients(wanted, found)
+    _refuse(wanted, found)
     state = found.state
+    wanted, indexing, answer = _with_indexes(wanted, found)
     wanted = replace(wanted, parameters=wanted.parameters | _with_prepended_maps(wanted, found), prepended_maps={})
-    names = dict.fromkeys((*TABLES, *sorted({*wanted.tables, *state.tables})))
-    files = {name: _file(name, wanted, found) for name in wanted.tables}
+    names = dict.fromkeys((*with_indexes(TABLES), *sorted({*wanted.tables, *state.tables})))
+    files = _files(wanted, found)
     tables = tuple(table for name in names if (table := _table_change(name, files.get(name), found)))
     changes = [change for name in PARAMETERS if (change := _parameter_change(name, wanted, found))]
-    warnings = [_left(name, found) for name in state.parameters if _is_left(name, wanted, found)]
+    warnings = [*indexing, *(_left(name, found) for name in state.parameters if _is_left(name, wanted, found))]
     if found.is_public:
         warnings += [_public(name) for name, value in wanted.parameters.items() if may_hold_login(name, value)]
     intent, final = _memories(wanted, found, changes)
+    if answer:
+        kept = {name: stamp for name, stamp in state.indexes.items() if found.tables.get(name) == files.get(name)}
+        intent, final = replace(intent, indexes=kept, types=answer), replace(final, indexes=kept, types=answer)
     return Plan(
         found,
         tables,
@@ -118,6 +123,24 @@ def plan(wanted: PostfixConfig, found: Found) -> Plan:
         files,
         {name: service(overrides, found, _old(name, found)) for name, overrides in wanted.services.items()},
     )
+
+
+def _refuse(wanted: PostfixConfig, found: Found) -> None:
+    if wanted.services or not wanted.tables.keys().isdisjoint(_TRANSPORT_TABLES):
+        from dms_relay.plan.interim import refuse_foreign_services  # noqa: PLC0415 -- not where mail goes by maps
+        from dms_relay.plan.recipients import refuse_local_recipients  # noqa: PLC0415 -- the same
+
+        refuse_foreign_services(wanted, found)
+        refuse_local_recipients(wanted, found)
+
+
+def _with_indexes(wanted: PostfixConfig, found: Found) -> Choice | tuple[PostfixConfig, tuple[()], None]:
+    """Return what is wanted with the indexes of big tables, warnings, and which types Postfix has where that matters."""
+    if not wanted.table_type and all(text.count("\n") < INDEXED_FROM for text in wanted.tables.values()):
+        return wanted, (), None
+    from dms_relay.plan.indexes import choose, is_due  # noqa: PLC0415 -- only where a table is big
+
+    return choose(wanted, found) if is_due(wanted) else (wanted, (), None)
 
 
 def _memories(wanted: PostfixConfig, found: Found, changes: list[ParameterChange]) -> tuple[State, State]:
@@ -133,11 +156,20 @@ def _memories(wanted: PostfixConfig, found: Found, changes: list[ParameterChange
         name: ManagedParameter(before[name], tuple(dict.fromkeys((*_standing(name, found), wanted.parameters[name]))))
         for name in before
     }
-    interim = frozenset(_interim_names(wanted))
+    interim, interim_tables = _interim(wanted)
     if interim:
         given.update(_interim_default(given, changes, found))
-    spare = {name: found.tables.get(name) for name in map(master_cf.login_table, interim) if name not in state.tables}
+    spare = {name: found.tables.get(name) for name in interim_tables if name not in state.tables}
     return State(state.parameters | given, state.tables | spare | kept, services=state.services | ours | interim), final
+
+
+def _interim(wanted: PostfixConfig) -> tuple[frozenset[str], tuple[str, ...]]:
+    """Return the services and the tables that may be there for a while: none where mail finds its way by maps."""
+    if not wanted.services and wanted.tables.keys().isdisjoint(_TRANSPORT_TABLES):
+        return frozenset(), ()
+    from dms_relay.plan.interim import interim_names, interim_tables  # noqa: PLC0415 -- not where mail goes by maps
+
+    return frozenset(interim_names(wanted)), tuple(interim_tables(wanted))
 
 
 # Services.
@@ -147,57 +179,14 @@ def _interim_default(
     given: dict[str, ManagedParameter], changes: list[ParameterChange], found: Found
 ) -> Iterator[tuple[str, ManagedParameter]]:
     """Remember what ``default_transport`` may be for a while (``phases.py``): it is ours as well."""
+    from dms_relay.plan.interim import interim_name  # noqa: PLC0415 -- not where mail goes by maps
+
     name = "default_transport"
     end = next((change.new for change in changes if change.name == name), found.parameters.get(name)) or "smtp"
     transport, colon, nexthop = end.partition(":")
     service = f"{master_cf.PREFIX}{DIRECT}" if transport == "smtp" else transport
     ours = given.get(name) or ManagedParameter(_before(name, found), _standing(name, found))
     yield name, ManagedParameter(ours.before, (*ours.values, f"{interim_name(service)}{colon}{nexthop}"))
-
-
-def interim_name(service: str) -> str:
-    """Name a service that takes the place of another for a while; no relay can be called so."""
-    return f"{service}_new"
-
-
-def _interim_names(wanted: PostfixConfig) -> list[str]:
-    """Name every service that may be there for a while (``phases.py``): none where mail finds its way by maps."""
-    if not wanted.services and wanted.tables.keys().isdisjoint({SENDER_TRANSPORT, RECIPIENT_TRANSPORT}):
-        return []
-    return [interim_name(name) for name in (*wanted.services, f"{master_cf.PREFIX}{DIRECT}")]
-
-
-def _refuse_foreign_services(wanted: PostfixConfig, found: Found) -> None:
-    problems = [
-        Problem(
-            Origin("master.cf", found.services[name].line),
-            f"a service {name} is there that is not ours",
-            "give the relay another name, or take the service away",
-            rule="service-name-taken",
-        )
-        for name in (*wanted.services, *_interim_names(wanted))
-        if name in found.services and name not in found.state.services
-    ]
-    if problems:
-        raise InputError(problems)
-
-
-def _refuse_local_recipients(wanted: PostfixConfig, found: Found) -> None:
-    """Refuse routes that would take mail away that is to arrive here; the managed domains have been looked at before."""
-    keys = (line.partition("\t")[0].casefold() for line in wanted.tables.get(RECIPIENT_TRANSPORT, "").splitlines())
-    problems = [
-        Problem(
-            Origin(RELAY_YAML),
-            f"recipient {key}: {domain} is local to this server ({parameter} in main.cf): its mail would leave",
-            "take the line away, or the domain from main.cf",
-            rule="recipient-is-local",
-        )
-        for key in keys
-        for domain, parameter in found.local.items()
-        if (domain.endswith(key) if key.startswith(".") else key.rpartition("@")[2] == domain)
-    ]
-    if problems:
-        raise InputError(problems)
 
 
 def _service_changes(wanted: PostfixConfig, found: Found) -> Iterator[ServiceChange]:
@@ -284,8 +273,14 @@ def _public(name: str) -> Problem:
     return Problem(Origin("postfix-main.cf"), text, remedy, is_error=False, rule="login-in-main-cf")
 
 
-def _file(name: str, wanted: PostfixConfig, found: Found) -> TableFile:
-    return TableFile(wanted.tables[name].encode(), TABLE_MODE, *found.owner)
+def _files(wanted: PostfixConfig, found: Found) -> dict[str, TableFile]:
+    """Return each wanted table as a file; an index is of the same octets as its table."""
+    files: dict[str, TableFile] = {}
+    for name, text in wanted.tables.items():
+        table, index = split_index(name)
+        content = files[table].content if index else octets(text, found.tables.get(name))
+        files[name] = TableFile(content, TABLE_MODE, *found.owner, index=index)
+    return files
 
 
 def _table_change(name: str, new: TableFile | None, found: Found) -> TableChange | None:

@@ -15,9 +15,11 @@ from dms_relay.model.values import field, frozen
 from dms_relay.plan.state import State, TableFile, load
 from dms_relay.postfix import main_cf, master_cf
 from dms_relay.postfix.programs import Postfix
+from dms_relay.postfix.table_types import WORKSHOP, TableTypes, split_index, with_indexes
 
 if TYPE_CHECKING:
     from dms_relay.model import Paths
+    from dms_relay.postfix.table_types import TypesAnswer
 
 #: What to do where this user may not read something.
 AS_ROOT = "run as root"
@@ -29,7 +31,8 @@ class Found:
 
     ``owner`` is who is to own what we write; ``leftovers`` are files of a run that was killed; ``is_public`` says that
     every user may read main.cf. ``services`` are those of master.cf that are called as ours are, ``chroot`` is what that
-    field says of ``smtp``. ``local`` are the domains that main.cf names as its own, each with the parameter.
+    field says of ``smtp``. ``local`` are the domains that main.cf names as its own, each with the parameter. ``types`` can
+    be asked for the table types that Postfix has.
     """
 
     parameters: dict[str, str] = field(default_factory=dict, repr=False)
@@ -41,6 +44,7 @@ class Found:
     services: dict[str, master_cf.MasterCfEntry] = field(default_factory=dict)
     chroot: str = "n"
     local: dict[str, str] = field(default_factory=dict)
+    types: TableTypes = field(default_factory=TableTypes)
 
 
 def find(paths: Paths) -> Found:
@@ -48,26 +52,64 @@ def find(paths: Paths) -> Found:
     postfix = Postfix(paths.postfix_dir)
     parameters = main_cf.values(postfix.read_main_cf())
     state_file = _read(paths.state)
-    names = (*TABLES, *_relay_tables(paths))
-    tables = {name: table for name in names if (table := _read(paths.table(name)))}
-    written = [paths.state, paths.main_cf, paths.master_cf, *map(paths.table, TABLES)]
+    state = load(state_file.content if state_file else None, str(paths.state))
+    written = [paths.state, paths.main_cf, paths.master_cf, *map(paths.table, with_indexes(TABLES))]
     temporary = [
         postfix.temporary,
+        paths.postfix_dir / WORKSHOP,
         *map(temporary_name, written),
         *paths.relay_directory.glob(temporary_name(Path("*")).name),
     ]
     services = postfix.read_master_cf() if paths.master_cf.exists() else ""
     return Found(
         parameters={name: parameters[name] for name in PARAMETERS if name in parameters},
-        tables=tables,
-        state=load(state_file.content if state_file else None, str(paths.state)),
+        tables=_tables(paths, state),
+        state=state,
         owner=(os.geteuid(), os.getegid()),
         leftovers=tuple(path for path in temporary if os.path.lexists(path)),
         services=master_cf.services(services),
         chroot=master_cf.chroot(services),
         local=main_cf.local_domains(parameters),
         is_public=bool(paths.main_cf.stat().st_mode & stat.S_IROTH),
+        types=TableTypes(lambda: _ask_types(postfix, parameters, state.types)),
     )
+
+
+def _tables(paths: Paths, state: State) -> dict[str, TableFile]:
+    """Return each table, and each index as what it is made of, where that is known."""
+    tables: dict[str, TableFile] = {}
+    for name in (*with_indexes(TABLES), *_relay_tables(paths)):
+        source, index = split_index(name)
+        text = tables.get(source)
+        if index and text and name in state.indexes and state.indexes[name] == stamp(paths, name):
+            # As it was made by us: what it is made of is the text beside it, and both have the same rights.
+            tables[name] = TableFile(text.content, text.mode, text.uid, text.gid, index=index)
+        elif table := _read(paths.table(name)):
+            tables[name] = table
+    return tables
+
+
+def stamp(paths: Paths, name: str) -> str:
+    """Return how an index and the text that it is made of look: whoever writes to one of them changes that.
+
+    No digest, which would be a secret, and would have to be made of the whole at each run. ctime cannot be set back.
+    """
+    return " ".join(file_stamp(paths.table(part)) for part in (split_index(name)[0], name))
+
+
+def file_stamp(path: Path) -> str:
+    """Return how a file looks: rights, size, times of the last write and of any change; empty where there is none."""
+    try:
+        seen = path.lstat()
+    except OSError:
+        return ""
+    return f"{seen.st_mode:o}:{seen.st_uid}:{seen.st_gid}:{seen.st_size}:{seen.st_mtime_ns}:{seen.st_ctime_ns}"
+
+
+def _ask_types(postfix: Postfix, parameters: dict[str, str], known: TypesAnswer | None) -> TypesAnswer:
+    from dms_relay.plan.indexes import ask_types  # noqa: PLC0415 -- only where a table is big
+
+    return ask_types(postfix, parameters, known)
 
 
 def _relay_tables(paths: Paths) -> list[str]:

@@ -36,13 +36,15 @@ from dms_relay.model import (
     SASL_PASSWD,
     SENDER_TRANSPORT,
 )
-from dms_relay.plan import TABLE_MODE, interim_name
+from dms_relay.plan import TABLE_MODE
+from dms_relay.plan.interim import interim_name
 from dms_relay.plan.snapshots import DEFAULT, Phase, Snapshot, difference, end, start
 from dms_relay.plan.state import TableFile
 from dms_relay.postfix.master_cf import PREFIX, Service, login_table
+from dms_relay.postfix.table_types import PACKAGES, index_name, split_index
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from dms_relay.plan import Plan, TableChange
 
@@ -54,48 +56,41 @@ _LOGINS = "smtp_sasl_password_maps"
 
 def phases(plan: Plan) -> tuple[Phase, ...]:
     """Order the changes; a phase without a change is left out."""
-    snapshots = list(_Order(plan).snapshots())
-    steps = zip([start(plan), *(snapshot for _, snapshot in snapshots)], snapshots, strict=False)
-    found = (difference(plan, name, old, new) for old, (name, new) in steps)
+    order = _Order(plan)
+    snapshots = list(order.snapshots())
+    olds = [order.start, *(snapshot for _, snapshot in snapshots)]
+    found = (difference(plan, name, old, new) for old, (name, new) in zip(olds, snapshots, strict=False))
     return tuple(phase for phase in found if not phase.is_empty)
 
 
-def one_phase(plan: Plan) -> tuple[Phase, ...]:
-    """Return all changes at once: for a Postfix that does not run and knows nothing of ours yet."""
-    whole = Phase("set up", plan.tables, plan.parameters, plan.services)
-    return () if whole.is_empty else (whole,)
-
-
 class _Order:
-    """Finds what is to stand at the end of each phase."""
+    """What a plan goes from and to. Each phase is a function of the snapshot before it, and returns the one after it."""
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
+        self.start = start(plan)
         self.end = end(plan)
         #: Services that get another name for a while, by their name in the end.
         self.interim = {name: interim_name(name) for name in self._moved()}
         self.is_direct_kept_apart = self._has_logins_to_keep_from_direct_mail()
-        if self.is_direct_kept_apart:
-            self.interim[_SMTP] = interim_name(f"{PREFIX}{DIRECT}")
+        #: The same with Postfix's own, where direct mail is kept apart.
+        direct = {_SMTP: interim_name(f"{PREFIX}{DIRECT}")} if self.is_direct_kept_apart else {}
+        self.detours = self.interim | direct
+        self.indexes = list(self._all_indexes())
 
     def snapshots(self) -> Iterator[tuple[str, Snapshot]]:
         """Yield each phase's name and what stands at its end."""
-        snapshot = start(self.plan)
-        self._protect(snapshot)
-        yield "protect", snapshot.copy()
-        self._route(snapshot, is_interim=True)
-        yield "route", snapshot.copy()
-        if self.interim:
-            self._settle(snapshot)
-            yield "settle", snapshot.copy()
-            self._route(snapshot, is_interim=False)
-            yield "return", snapshot.copy()
-        kept = {name: table for name, table in snapshot.tables.items() if not self.end.tables.get(name)}
-        yield "release", Snapshot(kept | self._wanted_tables(), self.end.parameters, self.end.services)
+        last = self._protected(self.start)
+        yield "protect", last
+        last = self._routed(last, self.detours)
+        yield "route", last
+        if self.detours:
+            last = self._settled(last)
+            yield "settle", last
+            last = self._routed(last, {})
+            yield "return", last
+        yield "release", self._released(last)
         yield "clear", self.end
-
-    def _wanted_tables(self) -> dict[str, TableFile | None]:
-        return {name: table for name, table in self.end.tables.items() if table}
 
     # What is needed.
 
@@ -112,37 +107,83 @@ class _Order:
         is_ours = given is not None and value in given.values and _LOGINS not in self.plan.final.parameters
         return is_ours and bool(self.plan.final.services or self.plan.final.tables.keys() & _TRANSPORT_TABLES)
 
+    def _all_indexes(self) -> Iterator[str]:
+        """Name each index that is ours before or after, or in between."""
+        for name in dict.fromkeys((*self.start.tables, *self.end.tables)):
+            if _is_index(self.start, name) or _is_index(self.end, name):
+                yield name
+        for name, interim in self.interim.items():
+            for kind in PACKAGES:
+                if _is_index(self.end, index_name(login_table(name), kind)):
+                    yield index_name(login_table(interim), kind)
+
     # The phases.
 
-    def _protect(self, snapshot: Snapshot) -> None:
-        moved = {login_table(name) for name in self.interim}
-        for change in self.plan.tables:
-            if change.name not in _ROUTE_TABLES and change.name not in moved and change.new:
-                snapshot.tables[change.name] = self._interim_logins(change)
-        for service in self.plan.services:
-            if service.new and service.name not in self.interim:
-                snapshot.services[service.name] = service.new
-        for parameter in self.plan.parameters:
-            if parameter.name not in ROUTE_PARAMETERS and not parameter.put_back:
-                snapshot.parameters[parameter.name] = parameter.new
-        for name, interim in self.interim.items():
-            self._add_interim(snapshot, name, interim)
+    def _protected(self, old: Snapshot) -> Snapshot:
+        """Return what stands when logins, TLS and services of the new routes are there, and those of the old still are."""
+        # Services that come under another name first; their tables with them.
+        spared = {*_ROUTE_TABLES, *map(login_table, self.interim)}
+        texts = (change for change in self.plan.tables if change.new and not split_index(change.name)[1])
+        logins = {change.name: self._interim_logins(change) for change in texts if change.name not in spared}
+        interim: dict[str, TableFile | None] = {
+            login_table(self.interim[n]): table for n, table in self._login_tables()
+        }
+        added = {change.name: change.new for change in self.plan.services if change.new}
+        detours = {interim: self._detour(name, interim) for name, interim in self.detours.items()}
+        services = {name: service for name, service in added.items() if name not in self.interim} | detours
+        parameters = {
+            parameter.name: parameter.new
+            for parameter in self.plan.parameters
+            if parameter.name not in ROUTE_PARAMETERS and not parameter.put_back
+        }
+        return self._with_indexes(old.after({**logins, **interim}, parameters, services))
 
-    def _add_interim(self, snapshot: Snapshot, name: str, interim: str) -> None:
+    def _routed(self, old: Snapshot, detours: Mapping[str, str]) -> Snapshot:
+        """Return what stands when the routes are new; ``detours`` has the services that go by another name."""
+        found = {name: self.end.tables.get(name) for name in _ROUTE_TABLES}
+        tables = {
+            name: _translated_table(table, detours) if detours and name in _TRANSPORT_TABLES else table
+            for name, table in found.items()
+            if table
+        }
+        parameters = {change.name: change.new for change in self.plan.parameters if change.name in ROUTE_PARAMETERS}
+        if self.detours:
+            parameters[DEFAULT] = _translated(self.end.parameters[DEFAULT], detours)
+        return self._with_indexes(old.after(tables, parameters))
+
+    def _settled(self, old: Snapshot) -> Snapshot:
+        """Return what stands when the services that no mail goes by now are new."""
+        services = {name: self.plan.wanted_services[name] for name in self.interim}
+        tables: dict[str, TableFile | None] = {login_table(name): table for name, table in self._login_tables()}
+        parameters: dict[str, str | None] = {}
+        if self.is_direct_kept_apart:
+            parameters = {c.name: c.new for c in self.plan.parameters if c.name not in ROUTE_PARAMETERS}
+            if table := self.end.tables.get(SASL_PASSWD):
+                tables[SASL_PASSWD] = table
+        return self._with_indexes(old.after(tables, parameters, services))
+
+    def _released(self, old: Snapshot) -> Snapshot:
+        """Return what stands when all is as it is wanted, but for the files that Postfix may still open."""
+        kept = {name: table for name, table in old.tables.items() if not self.end.tables.get(name)}
+        wanted = {name: table for name, table in self.end.tables.items() if table}
+        return Snapshot({**kept, **wanted}, self.end.parameters, self.end.services)
+
+    # Services that go by another name.
+
+    def _login_tables(self) -> Iterator[tuple[str, TableFile]]:
+        """Yield each of these services, and its new login table."""
+        for name in self.interim:
+            if table := self.plan.wanted_tables.get(login_table(name)):
+                yield name, table
+
+    def _detour(self, name: str, interim: str) -> Service:
+        """Make the service that takes the place of another, with a login table of its own."""
         if name == _SMTP:
-            snapshot.services[interim] = self._direct()
-            return
+            return self._direct()
         wanted = self.plan.wanted_services[name]
-        table = self.plan.wanted_tables.get(login_table(name))
-        snapshot.services[interim] = Service(
-            wanted.chroot,
-            tuple(
-                (n, value.replace(login_table(name), login_table(interim)) if n == _LOGINS else value)
-                for n, value in wanted.overrides
-            ),
-        )
-        if table:
-            snapshot.tables[login_table(interim)] = table
+        tables = login_table(name), login_table(interim)
+        overrides = ((n, value.replace(*tables) if n == _LOGINS else value) for n, value in wanted.overrides)
+        return Service(wanted.chroot, tuple(overrides))
 
     def _direct(self) -> Service:
         """Make a service for direct mail that knows no logins, and has the TLS level that main.cf will have."""
@@ -155,42 +196,7 @@ class _Order:
         )
         return Service(self.plan.found.chroot, overrides)
 
-    def _route(self, snapshot: Snapshot, *, is_interim: bool) -> None:
-        for name in _ROUTE_TABLES:
-            if table := self.end.tables.get(name):
-                snapshot.tables[name] = self._translated_table(table) if is_interim and name != RELAYHOST_MAP else table
-        for change in self.plan.parameters:
-            if change.name in ROUTE_PARAMETERS:
-                snapshot.parameters[change.name] = change.new
-        if self.interim:
-            default = self.end.parameters[DEFAULT]
-            snapshot.parameters[DEFAULT] = self._translated(default) if is_interim else default
-
-    def _translated_table(self, table: TableFile) -> TableFile:
-        lines = []
-        for line in table.content.decode().splitlines(keepends=True):
-            key, tab, value = line.partition("\t")
-            lines.append(f"{key}{tab}{self._translated(value)}")
-        return TableFile("".join(lines).encode(), table.mode, table.uid, table.gid)
-
-    def _translated(self, route: str | None) -> str | None:
-        """Return a route by the service's name of the moment; where none is set, mail goes directly."""
-        if route is None:
-            return self.interim.get(_SMTP)
-        name, colon, nexthop = route.partition(":")
-        return f"{self.interim.get(name, name)}{colon}{nexthop}"
-
-    def _settle(self, snapshot: Snapshot) -> None:
-        for name in self.interim.keys() - {_SMTP}:
-            snapshot.services[name] = self.plan.wanted_services[name]
-            if table := self.end.tables.get(login_table(name)):
-                snapshot.tables[login_table(name)] = table
-        if self.is_direct_kept_apart:
-            for parameter in self.plan.parameters:
-                if parameter.name not in ROUTE_PARAMETERS:
-                    snapshot.parameters[parameter.name] = parameter.new
-            if table := self.end.tables.get(SASL_PASSWD):
-                snapshot.tables[SASL_PASSWD] = table
+    # Tables that are right for old and new.
 
     def _interim_logins(self, change: TableChange) -> TableFile | None:
         """Return a login table for the time in which old and new routes are in use: the new one, and the logins of the old.
@@ -204,6 +210,50 @@ class _Order:
         old = change.old.content if change.old and is_ours else b""
         content = change.new.content + _other_lines(old, change.new.content, by_sender=change.name != SASL_PASSWD)
         return TableFile(content, TABLE_MODE, change.new.uid, change.new.gid)
+
+    def _with_indexes(self, snapshot: Snapshot) -> Snapshot:
+        """Return it with each index of the text that stands beside it, for as long as somebody may look there.
+
+        Those that were there before are kept until the end: the smtp(8) processes of before open no other. A new one comes
+        with the first text that is ours. What was there before us, and is put back, is no text to make an index of.
+        """
+        indexes: dict[str, TableFile | None] = {}
+        for name in self.indexes:
+            table, index = split_index(name)
+            text = snapshot.tables.get(table)
+            if text is None or self._is_put_back(table, text):
+                continue
+            if _is_index(self.start, name) or self._is_new(table, text):
+                indexes[name] = TableFile(text.content, text.mode, text.uid, text.gid, index=index)
+        return snapshot.after(indexes)
+
+    def _is_new(self, table: str, text: TableFile) -> bool:
+        old = self.start.tables.get(table)
+        return text != old or old == self.end.tables.get(table)
+
+    def _is_put_back(self, table: str, text: TableFile) -> bool:
+        return table not in self.plan.wanted_tables and text == self.end.tables.get(table)
+
+
+def _is_index(snapshot: Snapshot, name: str) -> bool:
+    found = snapshot.tables.get(name)
+    return found is not None and found.index != ""
+
+
+def _translated_table(table: TableFile, detours: Mapping[str, str]) -> TableFile:
+    lines = []
+    for line in table.content.decode().splitlines(keepends=True):
+        key, tab, value = line.partition("\t")
+        lines.append(f"{key}{tab}{_translated(value, detours)}")
+    return TableFile("".join(lines).encode(), table.mode, table.uid, table.gid)
+
+
+def _translated(route: str | None, detours: Mapping[str, str]) -> str | None:
+    """Return a route by the service's name of the moment; where none is set, mail goes directly."""
+    if route is None:
+        return detours.get(_SMTP)
+    name, colon, nexthop = route.partition(":")
+    return f"{detours.get(name, name)}{colon}{nexthop}"
 
 
 def _nexthops(plan: Plan, *, is_new: bool) -> defaultdict[str, set[str]]:

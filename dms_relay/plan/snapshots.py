@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 from dms_relay.model.values import field, frozen
 from dms_relay.plan import ParameterChange, ServiceChange, TableChange
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from dms_relay.plan import Plan
     from dms_relay.plan.state import TableFile
     from dms_relay.postfix.master_cf import Service
 
 #: Looked at also where it does not change: routes in it may get another name for a while.
 DEFAULT = "default_transport"
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 @frozen
@@ -52,9 +56,14 @@ class Snapshot:
     parameters: dict[str, str | None] = field(default_factory=dict)
     services: dict[str, Service | None] = field(default_factory=dict)
 
-    def copy(self) -> Snapshot:
-        """Return one that can be changed."""
-        return Snapshot(dict(self.tables), dict(self.parameters), dict(self.services))
+    def after(
+        self,
+        tables: Mapping[str, TableFile | None] = _NOTHING,
+        parameters: Mapping[str, str | None] = _NOTHING,
+        services: Mapping[str, Service | None] = _NOTHING,
+    ) -> Snapshot:
+        """Return what stands after these changes."""
+        return Snapshot({**self.tables, **tables}, {**self.parameters, **parameters}, {**self.services, **services})
 
 
 def start(plan: Plan) -> Snapshot:
@@ -107,3 +116,9 @@ def difference(plan: Plan, name: str, old: Snapshot, new: Snapshot) -> Phase:
             if old.services.get(n) != new.services.get(n)
         ),
     )
+
+
+def one_phase(plan: Plan) -> tuple[Phase, ...]:
+    """Return all changes at once: for a Postfix that does not run and knows nothing of ours yet."""
+    whole = Phase("set up", plan.tables, plan.parameters, plan.services)
+    return () if whole.is_empty else (whole,)

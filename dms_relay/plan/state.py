@@ -13,9 +13,12 @@ from typing import Any
 from dms_relay.errors import WriteError
 from dms_relay.model import PARAMETERS, TRANSPORT_PARAMETERS
 from dms_relay.model.values import field, frozen
+from dms_relay.postfix.table_types import TypesAnswer, split_index
 
-#: Version of the file's format: what the first one cannot say makes it the second, so that a dms-relay of before refuses it.
-FIRST_VERSION, VERSION = 1, 2
+#: Version of the file's format: what an older one cannot say makes it a newer, so that a dms-relay of before refuses it.
+VERSIONS = FIRST_VERSION, SERVICES_VERSION, INDEXES_VERSION = 1, 2, 3
+#: Characters that are compared at once.
+PART = 1 << 20
 #: What a file of the first version can speak of.
 FIRST_PARAMETERS = frozenset(PARAMETERS) - frozenset(TRANSPORT_PARAMETERS)
 _MOVE_AWAY = "move the file away; what is set stays set"
@@ -23,13 +26,30 @@ _MOVE_AWAY = "move the file away; what is set stays set"
 
 @frozen
 class TableFile:
-    """A table as a file: its octets, its permission bits and its owner. Of a link, ``content`` is where it points."""
+    """A table as a file: its octets, its permission bits and its owner. Of a link, ``content`` is where it points.
+
+    Of an index that postmap(1) makes, ``content`` is the text that it is made of, and ``index`` its type.
+    """
 
     content: bytes = field(repr=False)
     mode: int
     uid: int
     gid: int
     is_link: bool = False
+    index: str = ""
+
+
+def octets(text: str, found: TableFile | None) -> bytes:
+    """Return a text as octets: those that were found, where they are the same, so that a big table is not there twice."""
+    if found:
+        place = 0
+        for part in (text[at : at + PART].encode() for at in range(0, len(text), PART)):
+            if found.content[place : place + len(part)] != part:
+                return text.encode()
+            place += len(part)
+        if place == len(found.content):
+            return found.content
+    return text.encode()
 
 
 @frozen
@@ -44,13 +64,17 @@ class ManagedParameter:
 class State:
     """All that is remembered. ``reload_due`` says that a running Postfix has not yet been told of a change.
 
-    ``services`` are those of master.cf that we made: there was none of that name before.
+    ``services`` are those of master.cf that we made: there was none of that name before. ``indexes`` says how each index
+    and its text looked when it had been made (``found.stamp``): what looks otherwise was changed since. ``types`` is what
+    Postfix said of its table types, where that mattered.
     """
 
     parameters: dict[str, ManagedParameter] = field(default_factory=dict)
     tables: dict[str, TableFile | None] = field(default_factory=dict)
     reload_due: bool = False
     services: frozenset[str] = frozenset()
+    indexes: dict[str, str] = field(default_factory=dict)
+    types: TypesAnswer | None = None
 
     @property
     def is_empty(self) -> bool:
@@ -61,14 +85,27 @@ class State:
 def dump(state: State) -> bytes:
     """Return the file's content."""
     services = {"services": sorted(state.services)} if state.services else {}
+    indexes = {"indexes": state.indexes, "types": state.types and state.types._asdict()} if _is_newest(state) else {}
     document = {
-        "version": VERSION if services or not state.parameters.keys() <= FIRST_PARAMETERS else FIRST_VERSION,
+        "version": _version(state),
         **services,
+        **indexes,
         "reload_due": state.reload_due,
         "parameters": {n: {"before": g.before, "values": list(g.values)} for n, g in state.parameters.items()},
         "tables": {name: _dump_table(table) for name, table in state.tables.items()},
     }
     return (json.dumps(document, indent=1, sort_keys=True) + "\n").encode("ascii")
+
+
+def _version(state: State) -> int:
+    if _is_newest(state):
+        return INDEXES_VERSION
+    is_first = not state.services and state.parameters.keys() <= FIRST_PARAMETERS
+    return FIRST_VERSION if is_first else SERVICES_VERSION
+
+
+def _is_newest(state: State) -> bool:
+    return bool(state.indexes or state.types or any(split_index(name)[1] for name in state.tables))
 
 
 def _dump_table(table: TableFile | None) -> dict[str, Any] | None:
@@ -84,7 +121,7 @@ def load(data: bytes | None, name: str) -> State:
         return State()
     try:
         document = json.loads(data)
-        if document["version"] not in {FIRST_VERSION, VERSION}:
+        if document["version"] not in VERSIONS:
             raise WriteError(f"{name} is of another version of dms-relay", f"use that one, or {_MOVE_AWAY}")
         return _load(document)
     except (ValueError, KeyError, TypeError, AttributeError):
@@ -97,7 +134,15 @@ def _load(document: Any) -> State:  # noqa: ANN401 -- whatever JSON holds
         tables={name: _load_table(table) for name, table in document["tables"].items()},
         reload_due=bool(document["reload_due"]),
         services=frozenset(map(str, document.get("services", ()))),
+        indexes={str(name): str(stamp) for name, stamp in document.get("indexes", {}).items()},
+        types=_load_types(document.get("types")),
     )
+
+
+def _load_types(types: dict[str, Any] | None) -> TypesAnswer | None:
+    if types is None:
+        return None
+    return TypesAnswer(tuple(map(str, types["names"])), {str(n): str(s) for n, s in types["files"].items()})
 
 
 def _load_table(table: dict[str, Any] | None) -> TableFile | None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from dms_relay.model import RELAY_DIRECTORY, SASL_PASSWD
 from dms_relay.model.values import frozen
 from dms_relay.postfix.main_cf import clear, logical_lines
+from dms_relay.postfix.table_types import split_index
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -57,7 +58,8 @@ def login_table(service: str) -> str:
 
 
 def is_login_table(table: str) -> bool:
-    """Return True if logins stand in a table of ours."""
+    """Return True if logins stand in a table of ours, or in its index."""
+    table, _ = split_index(table)
     return table == SASL_PASSWD or table.endswith(".sasl")
 
 

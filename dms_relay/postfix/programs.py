@@ -48,6 +48,8 @@ _POSTCONF_MODE = 0o644
 #: What ``postmap -q`` exits with where nothing is found, and what it says of a key that stands twice (dict_thash.c).
 _NOT_FOUND = 1
 _TWICE = "duplicate entry"
+#: Programs that may write.
+_WRITING = frozenset({"postconf", "postmap"})
 _QUOTED = re.compile(r'"[^"]*"')
 
 
@@ -219,6 +221,14 @@ class Postfix:
         # A password may hold what splitlines takes for a line end.
         return dict(line.split("\t", 1) for line in said.split("\n") if "\t" in line)
 
+    def table_types(self) -> list[str]:
+        """Return the types of lookup tables that this Postfix has."""
+        return self._ask("postconf", "-m")[0].split()
+
+    def build(self, table: str) -> None:
+        """Make the index of a table, ``type:path``, beside its text. What is wrong with the text is not shown."""
+        self._run("postmap", table)
+
     def _program(self, name: str) -> str:
         path = _which(name)
         if path is None:
@@ -240,8 +250,8 @@ class Postfix:
     def _run(self, name: str, *arguments: str, feed: bytes = b"", fine: int = 0) -> Ended:
         """Run a program, without the settings of ours in its environment: it has no business with them.
 
-        ``postconf`` inherits the lock (``files.lock``): where we are killed while it works, the next run waits for it,
-        and does not make a plan from a main.cf that is about to change. ``fine`` is an exit code that is no failure.
+        What writes inherits the lock (``files.lock``): where we are killed while ``postconf`` works, the next run waits for
+        it, and does not make a plan from a main.cf that is about to change. ``fine`` is an exit code that is no failure.
         """
         from dms_relay.postfix import child  # noqa: PLC0415 -- a run that has nothing to do needs no program
 
@@ -253,7 +263,7 @@ class Postfix:
                 environ,
                 feed,
                 PROGRAM_TIMEOUT,
-                inherits=name == "postconf",
+                inherits=name in _WRITING,
                 meanwhile=self._meanwhile,
             )
         except (OSError, child.TimeoutExpired) as error:

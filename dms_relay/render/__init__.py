@@ -1,7 +1,7 @@
 """From ``RelayConfig`` to what Postfix is to have: the text of each table and the value of each parameter. Pure.
 
 A table is ``texthash:`` (DATABASE_README): one ``key value`` line each, in the order of the configuration. The same
-configuration always gives the same bytes.
+configuration always gives the same bytes. A big one gets another type by ``plan``, which knows what Postfix has.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 #: Lines of a table that are joined at once.
 _LINES_AT_ONCE = 4096
+#: The parameters that name our tables.
+_NAMES = {"sender_dependent_relayhost_maps": RELAYHOST_MAP, "smtp_sasl_password_maps": SASL_PASSWD}
 
 
 def render(config: RelayConfig, paths: Paths) -> PostfixConfig:
@@ -38,7 +40,12 @@ def render(config: RelayConfig, paths: Paths) -> PostfixConfig:
         parameters |= _login_parameters(config, paths)
     for name in parameters.keys() & config.user_parameters.keys():
         parameters[name] = config.user_parameters[name].value
-    return PostfixConfig(tables, {name: parameters[name] for name in PARAMETERS if name in parameters})
+    return PostfixConfig(
+        tables,
+        {name: parameters[name] for name in PARAMETERS if name in parameters},
+        references={n: t for n, t in _NAMES.items() if t in tables and n not in config.user_parameters},
+        table_type=config.table_type,
+    )
 
 
 def _login_parameters(config: RelayConfig, paths: Paths) -> dict[str, str]:

@@ -43,16 +43,20 @@ def render_transports(config: RelayConfig, transports: Transports, paths: Paths)
         renderer.add(service)
     renderer.add_routes()
     parameters, prepended_maps = renderer.parameters, renderer.prepended_maps
+    references = {name: _PREPENDED[name] for name in prepended_maps}
     for name in _PREPENDED.keys() & config.user_parameters.keys():
         value = config.user_parameters[name].value
         if _PREPENDED[name] in value:
             # The operator's value names our table, which is then to be there.
             parameters[name] = value
+            references.pop(name, None)
             renderer.tables.setdefault(_PREPENDED[name], "")
         elif name in prepended_maps:
             parameters[name] = f"{prepended_maps[name]}, {value}".rstrip(", ")
         prepended_maps.pop(name, None)
-    return PostfixConfig(renderer.tables, parameters, prepended_maps, renderer.services)
+    return PostfixConfig(
+        renderer.tables, parameters, prepended_maps, renderer.services, references, table_type=config.table_type
+    )
 
 
 class _Renderer:

@@ -80,6 +80,7 @@ def _inputs(paths: Paths, environ: Mapping[str, str], problems: list[Problem]) -
         is_user_file_last=DMS_START.exists(),
         routing=_routing(settings, file, problems),
         tls_level=settings.tls_level,
+        table_type=settings.table_type,
         file=file,
     )
 

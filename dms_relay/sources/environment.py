@@ -24,6 +24,7 @@ NAMES = (
     "RELAY_PASSWORD",
     "RELAY_ROUTING",
     "RELAY_TLS_LEVEL",
+    "RELAY_TABLES",
 )
 #: How a variable says that it names a file: DMS's way first, then that of other images.
 FILE_SUFFIXES = ("__FILE", "_FILE")

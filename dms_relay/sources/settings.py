@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from dms_relay.model import ROUTINGS, TLS_LEVELS, NexthopList, Origin, Problem, Setting
 from dms_relay.model.values import frozen
 from dms_relay.postfix.nexthop import SyntaxProblem, check_port, parse_nexthops, parse_relay_host
+from dms_relay.postfix.table_types import TABLE_TYPES
 from dms_relay.sources.environment import Lookup, report_near_misses, settings_of
 from dms_relay.sources.relay_env import read_relay_env
 from dms_relay.sources.sasl_password import check_login_part
@@ -44,6 +45,7 @@ class Settings:
     wants_domains: bool
     routing: Setting | None
     tls_level: Setting | None
+    table_type: Setting | None
     lookup: Lookup
 
 
@@ -64,6 +66,7 @@ def read_settings(paths: Paths, environ: Mapping[str, str], problems: list[Probl
         wants_domains=host is not None,
         routing=reader.word(lookup.find("RELAY_ROUTING"), ROUTINGS),
         tls_level=reader.word(lookup.find("RELAY_TLS_LEVEL"), ENV_TLS_LEVELS),
+        table_type=reader.word(lookup.find("RELAY_TABLES"), TABLE_TYPES),
         lookup=lookup,
     )
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from dms_relay.checks.context import examine
 from dms_relay.checks.machine import SASL_DIRECTORIES, check_machine
 from dms_relay.model import Paths
+from dms_relay.postfix.table_types import INDEXED_FROM
 from tests.checks.given import (
     DEFAULT,
     HOST,
@@ -26,6 +27,7 @@ from tests.checks.given import (
 )
 from tests.support.machine import MASTER_CF
 from tests.support.sandbox import BASE_MAIN_CF
+from tests.support.table_types import offer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -47,6 +49,17 @@ def applied(change: Callable[[Sandbox], object], after: Mapping[str, str] = FULL
         sandbox.apply(**FULL)
         change(sandbox)
         return findings(sandbox, after)
+
+    return run
+
+
+def with_types(env: Mapping[str, str], logins: int, *types: str) -> Run:
+    """Return what is found where there are so many logins, and Postfix has these indexed types of tables."""
+
+    def run(sandbox: Sandbox) -> Iterable[Finding]:
+        offer(sandbox, sandbox.postfix_dir / "meta", *types)
+        write(sandbox, {LOGINS: "".join(f"@d{n}.test u:{SECRET}\n" for n in range(logins))})
+        return findings(sandbox, {**DEFAULT, **env})
 
     return run
 
@@ -286,6 +299,27 @@ CASES = (
         "env RELAY_USER, env RELAY_PASSWORD",
         "arch/sasl2",
         mechanisms(sasl_type="dovecot"),
+    ),
+    Case(
+        "table-type-missing",
+        with_types({"RELAY_TABLES": "cdb"}, 2, "lmdb"),
+        "env RELAY_TABLES",
+        "no tables of type cdb",
+        with_types({"RELAY_TABLES": "cdb"}, 2, "cdb"),
+    ),
+    Case(
+        "big-table-not-indexed",
+        with_types({}, INDEXED_FROM),
+        "sasl_passwd",
+        "it has no indexed tables",
+        with_types({}, INDEXED_FROM - 1),
+    ),
+    Case(
+        "big-table-not-indexed",
+        with_types({}, INDEXED_FROM),
+        "sasl_passwd",
+        "10000 keys",
+        with_types({}, INDEXED_FROM, "lmdb"),
     ),
     Case(
         "no-authorities",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.support.scene import programs_with
+from tests.support.table_types import require_indexes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -98,6 +99,17 @@ def test_apply_is_due(ready: Sandbox) -> None:
     at = said.index("apply is due; after dms-relay apply:")
     assert said[1] == "  goes directly, by smtp to the MX hosts of gmail.com"
     assert said[at + 1 :] == filled(MAILGUN, ready).splitlines()[1:]
+
+
+@pytest.mark.parametrize("kind", ["cdb", "lmdb"])
+def test_indexed_tables(ready: Sandbox, kind: str) -> None:
+    """A table with an index is looked up as any other, with the same places: before ``apply`` and after."""
+    require_indexes()
+    expected = filled(MAILGUN, ready).replace("texthash:", f"{kind}:").splitlines()
+    said = explain(ready, "anna@domain1.com", "someone@gmail.com", RELAY_TABLES=kind).splitlines()
+    assert said[said.index("apply is due; after dms-relay apply:") + 1 :] == expected[1:]
+    ready.apply(**ENV, RELAY_TABLES=kind)
+    assert explain(ready, "anna@domain1.com", "someone@gmail.com", RELAY_TABLES=kind).splitlines() == expected
 
 
 def test_same_way_after_apply(ready: Sandbox) -> None:

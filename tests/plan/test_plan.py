@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from dms_relay.model import PostfixConfig
 from dms_relay.plan import plan
 from dms_relay.plan.found import Found
-from dms_relay.plan.phases import one_phase, phases
-from dms_relay.plan.state import ManagedParameter, State, TableFile
+from dms_relay.plan.phases import phases
+from dms_relay.plan.snapshots import one_phase
+from dms_relay.plan.state import PART, ManagedParameter, State, TableFile, octets
 
 if TYPE_CHECKING:
     from dms_relay.plan.snapshots import Phase
@@ -96,3 +97,13 @@ def test_nothing_to_do_has_no_phase() -> None:
     found = in_use()
     wanted = PostfixConfig({name: table.content.decode() for name, table in found.tables.items()}, OLD)
     assert phases(plan(wanted, found)) == ()
+
+
+def test_a_table_that_is_right_is_not_there_twice() -> None:
+    """Octets that were found are taken where they are those that are wanted, whatever stands at the border of two parts."""
+    for text in ("", "x", "ü" * (PART - 1) + "😀ä", "ü" * PART, "ab" * PART):
+        found = TableFile(text.encode(), 0o600, 0, 0)
+        assert octets(text, found) is found.content
+        for other in (text + "x", text[:-1] + "y", "z" + text[1:]):
+            assert octets(other, found) == other.encode()
+    assert octets("x", None) == b"x"

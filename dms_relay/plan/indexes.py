@@ -1,0 +1,119 @@
+"""Which of the wanted tables are indexed, and by which type. Only where one is big, or RELAY_TABLES names a type.
+
+Reads nothing but what ``Found.types`` answers: postconf(1) is asked only where no answer is remembered, or Postfix has been
+changed since. Raises ``InputError`` where RELAY_TABLES names a type that this Postfix has not.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from dms_relay.errors import InputError, RelayError
+from dms_relay.model import Origin, PostfixConfig, Problem
+from dms_relay.plan.found import file_stamp, find
+from dms_relay.postfix.index_files import table_types
+from dms_relay.postfix.master_cf import login_table
+from dms_relay.postfix.table_types import INDEXED_FROM, PACKAGES, TEXTHASH, TypesAnswer, index_name, retyped
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from dms_relay.model import Paths, Setting
+    from dms_relay.plan.found import Found
+    from dms_relay.postfix.programs import Postfix
+
+#: Parameters of main.cf by which Postfix finds the types that are no part of it (postconf(5)).
+_DIRECTORIES = ("meta_directory", "shlib_directory")
+#: The parameter of a service that names its login table.
+_LOGINS = "smtp_sasl_password_maps"
+
+
+class Choice(NamedTuple):
+    """What is wanted, with its indexes among the tables; warnings; and what Postfix said, where it was asked."""
+
+    wanted: PostfixConfig
+    warnings: tuple[Problem, ...] = ()
+    answer: TypesAnswer | None = None
+
+
+def is_due(wanted: PostfixConfig) -> bool:
+    """Return True if a table is to be indexed, should Postfix be able to."""
+    return bool(_tables(wanted))
+
+
+def choose(wanted: PostfixConfig, found: Found) -> Choice:
+    """Give each big table an index, and name it by that type."""
+    tables, setting, answer = _tables(wanted), wanted.table_type, found.types.answer
+    if setting and setting.value not in answer.names:
+        raise InputError([_missing(setting)])
+    table_type = setting.value if setting else next(iter(answer.names), "")
+    if not table_type:
+        return Choice(wanted, (_without_index(tables, wanted),), answer)
+    return Choice(_indexed(wanted, dict.fromkeys(tables, table_type)), answer=answer)
+
+
+def as_planned(wanted: PostfixConfig, paths: Paths) -> PostfixConfig:
+    """Return what is wanted with the types that ``plan`` would choose; as it is where there is no Postfix to ask."""
+    try:
+        return choose(wanted, find(paths)).wanted if is_due(wanted) else wanted
+    except RelayError:
+        return wanted
+
+
+def _tables(wanted: PostfixConfig) -> list[str]:
+    """Name the tables to index: those that something of ours names, and that are big; with RELAY_TABLES, all of those."""
+    setting = wanted.table_type
+    if setting and setting.value == TEXTHASH:
+        return []
+    named = {*wanted.references.values(), *map(login_table, wanted.services)}
+    texts = wanted.tables.items()
+    return [table for table, text in texts if table in named and (setting or text.count("\n") >= INDEXED_FROM)]
+
+
+def _indexed(wanted: PostfixConfig, types: Mapping[str, str]) -> PostfixConfig:
+    def with_type(values: Mapping[str, str]) -> dict[str, str]:
+        names = ((name, value, types.get(wanted.references.get(name, ""))) for name, value in values.items())
+        return {name: retyped(value, kind) if kind else value for name, value, kind in names}
+
+    services = {name: _service(overrides, types.get(login_table(name))) for name, overrides in wanted.services.items()}
+    indexes = {index_name(table, kind): wanted.tables[table] for table, kind in types.items()}
+    return PostfixConfig(
+        wanted.tables | indexes,
+        with_type(wanted.parameters),
+        with_type(wanted.prepended_maps),
+        services,
+        wanted.references,
+        wanted.table_type,
+    )
+
+
+def _service(overrides: dict[str, str], table_type: str | None) -> dict[str, str]:
+    return overrides | {_LOGINS: retyped(overrides[_LOGINS], table_type)} if table_type else overrides
+
+
+def _missing(setting: Setting) -> Problem:
+    text = f"this Postfix has no tables of type {setting.value}"
+    remedy = f"install {PACKAGES[setting.value]} (Debian's name for it), or take the setting away"
+    return Problem(setting.origin, text, remedy, rule="table-type-missing")
+
+
+def _without_index(tables: list[str], wanted: PostfixConfig) -> Problem:
+    table = max(tables, key=lambda name: wanted.tables[name].count("\n"))
+    text = f"{wanted.tables[table].count(chr(10))} keys, which each process of Postfix loads: it has no indexed tables"
+    remedy = f"install {' or '.join(PACKAGES.values())} (Debian's names for them)"
+    return Problem(Origin(table), text, remedy, is_error=False, rule="big-table-not-indexed")
+
+
+def ask_types(postfix: Postfix, parameters: Mapping[str, str], known: TypesAnswer | None) -> TypesAnswer:
+    """Ask Postfix for the indexed types that it has, unless what is known was said of the same Postfix."""
+    directories = {name: parameters.get(name, "") for name in _DIRECTORIES}
+    if known and known.files == {name: _look(name, directories) for name in known.files}:
+        return known
+    names, paths = table_types(postfix.directory, directories)
+    files = {name: _look(name, directories) for name in (*_DIRECTORIES, *map(str, paths))}
+    return TypesAnswer(tuple(name for name in PACKAGES if name in names), files)
+
+
+def _look(name: str, directories: Mapping[str, str]) -> str:
+    return directories[name] if name in _DIRECTORIES else file_stamp(Path(name))

@@ -1,0 +1,53 @@
+"""Services of ours that are there for a while, in place of others whose hosts change (``phases.py``). Pure.
+
+Raises ``InputError`` where a service of master.cf has the name of one of ours and is not ours.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dms_relay.errors import InputError
+from dms_relay.model import DIRECT, Origin, Problem
+from dms_relay.postfix.master_cf import PREFIX, login_table
+from dms_relay.postfix.table_types import PACKAGES, index_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from dms_relay.model import PostfixConfig
+    from dms_relay.plan.found import Found
+
+
+def interim_name(service: str) -> str:
+    """Name a service that takes the place of another for a while; no relay can be called so."""
+    return f"{service}_new"
+
+
+def interim_names(wanted: PostfixConfig) -> list[str]:
+    """Name every service that may be there for a while (``phases.py``)."""
+    return [interim_name(name) for name in (*wanted.services, f"{PREFIX}{DIRECT}")]
+
+
+def interim_tables(wanted: PostfixConfig) -> Iterator[str]:
+    """Name each table that these services may have for a while: indexed as the one whose place it takes."""
+    yield from map(login_table, interim_names(wanted))
+    for name in wanted.services:
+        table, interim = login_table(name), login_table(interim_name(name))
+        yield from (index_name(interim, kind) for kind in PACKAGES if index_name(table, kind) in wanted.tables)
+
+
+def refuse_foreign_services(wanted: PostfixConfig, found: Found) -> None:
+    """Refuse to begin where a service of somebody else has the name of one of ours."""
+    problems = [
+        Problem(
+            Origin("master.cf", found.services[name].line),
+            f"a service {name} is there that is not ours",
+            "give the relay another name, or take the service away",
+            rule="service-name-taken",
+        )
+        for name in (*wanted.services, *interim_names(wanted))
+        if name in found.services and name not in found.state.services
+    ]
+    if problems:
+        raise InputError(problems)

@@ -1,0 +1,41 @@
+"""Refuses recipient routes for domains whose mail is to arrive at this server. Pure; only where there are such routes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dms_relay.errors import InputError
+from dms_relay.model import RECIPIENT_TRANSPORT, RELAY_YAML, Origin, Problem
+
+if TYPE_CHECKING:
+    from dms_relay.model import PostfixConfig
+    from dms_relay.plan.found import Found
+
+
+def refuse_local_recipients(wanted: PostfixConfig, found: Found) -> None:
+    """Refuse routes that would take mail away that is to arrive here; the managed domains have been looked at before."""
+    by_key = _local_by_key(found.local)
+    keys = (line.partition("\t")[0].casefold() for line in wanted.tables.get(RECIPIENT_TRANSPORT, "").splitlines())
+    problems = [
+        Problem(
+            Origin(RELAY_YAML),
+            f"recipient {key}: {domain} is local to this server ({found.local[domain]} in main.cf): its mail would leave",
+            "take the line away, or the domain from main.cf",
+            rule="recipient-is-local",
+        )
+        for key in keys
+        for domain in by_key.get(key if key.startswith(".") else key.rpartition("@")[2], ())
+    ]
+    if problems:
+        raise InputError(problems)
+
+
+def _local_by_key(local: dict[str, str]) -> dict[str, list[str]]:
+    """Return the local domains that a recipient's key takes away: a domain's own, and those of its parents (``.parent``)."""
+    found: dict[str, list[str]] = {}
+    for domain in local:
+        labels = domain.split(".")
+        parents = ("." + ".".join(labels[number:]) for number in range(1, len(labels)))
+        for key in (domain, *parents):
+            found.setdefault(key, []).append(domain)
+    return found

@@ -1,0 +1,74 @@
+"""Makes the indexes of lookup tables with postmap(1), and asks Postfix which types it has.
+
+An index is made in a private directory beside main.cf, of a text that only we may read, and put in place by rename when it
+is on the disk. postmap itself makes ``cdb:`` under another name, but does not sync it, and ``lmdb:`` in place (seen): killed
+halfway, a table of half the logins would be left, or one that cannot be opened.
+
+That directory is Postfix's configuration directory for the time: with a copy of main.cf that is dated back, since Postfix's
+programs wait for up to 2 s for one that was written a moment ago, as main.cf often is when a container boots. Raises
+``PostfixError`` where a program is missing or fails, ``WriteError`` where the directory cannot be written to.
+
+Known limits: in ``lmdb:`` a key has 511 octets at most (lmdb.h, MDB_MAXKEYSIZE); our inputs' keys have 320 (``KEY_MAX``).
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dms_relay import files
+from dms_relay.postfix.programs import Postfix
+from dms_relay.postfix.table_types import WORKSHOP, index_name
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_DIRECTORY_MODE = 0o700
+#: What a text is called while its index is made.
+_SOURCE = "table"
+_CONFIG_DIRECTORY = re.compile(r"\$(?:config_directory\b|[({]config_directory[)}])")
+
+
+def build(directory: Path, table_type: str, text: bytes, path: Path, rights: tuple[int, int, int]) -> None:
+    """Put the index of ``text`` in place of ``path``; ``rights`` are its mode, owner and group."""
+    workshop = directory / WORKSHOP
+    files.remove_directory(workshop)
+    files.make_directory(workshop, _DIRECTORY_MODE)
+    try:
+        _write_main_cf(workshop, Postfix(directory).read_main_cf(), directory)
+        source = workshop / _SOURCE
+        files.write_private(source, text)
+        Postfix(workshop).build(f"{table_type}:{source}")
+        mode, uid, gid = rights
+        files.put_in_place(workshop / index_name(_SOURCE, table_type), path, mode, (uid, gid))
+    finally:
+        files.remove_directory(workshop)
+
+
+def table_types(directory: Path, directories: Mapping[str, str]) -> tuple[list[str], list[Path]]:
+    """Return the types of lookup tables that Postfix has, and the paths of what that follows from.
+
+    ``directories`` are ``meta_directory`` and ``shlib_directory`` as main.cf sets them; empty is not set.
+    """
+    from shutil import which  # noqa: PLC0415 -- only where a table is big
+    from tempfile import TemporaryDirectory  # noqa: PLC0415 -- the same
+
+    with TemporaryDirectory(prefix="dms-relay-") as name:
+        set_ones = {parameter: value for parameter, value in directories.items() if value}
+        _write_main_cf(Path(name), "".join(f"{n} = {value}\n" for n, value in set_ones.items()), directory)
+        postfix = Postfix(Path(name))
+        types, places = postfix.table_types(), postfix.expanded(*directories)
+    lists = Path(places["meta_directory"])
+    return types, [
+        Path(which("postconf") or ""),
+        lists / "dynamicmaps.cf",
+        lists / "dynamicmaps.cf.d",
+        Path(places["shlib_directory"]),
+    ]
+
+
+def _write_main_cf(workshop: Path, text: str, directory: Path) -> None:
+    """Write the main.cf of a directory whose ``$config_directory`` is another."""
+    content = _CONFIG_DIRECTORY.sub(lambda _: str(directory), text)
+    files.write_private(workshop / "main.cf", content.encode("utf-8", "surrogateescape"))
