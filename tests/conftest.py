@@ -11,7 +11,7 @@ import pytest
 from tests.support.sandbox import Sandbox
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -57,6 +57,12 @@ def _own_files() -> dict[Path, int]:
 
 @pytest.fixture(autouse=True)
 def _no_settings_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Take away what the machine's own environment sets."""
-    for name in ("MAIL_CONFIG", "LOG_LEVEL", "LOG_FORMAT", "RELAY_HOST", "DEFAULT_RELAY_HOST"):
-        monkeypatch.delenv(name, raising=False)
+    """Take away what the machine's own environment sets: a test says itself what is set."""
+    for name in own_settings(os.environ):
+        monkeypatch.delenv(name)
+
+
+def own_settings(names: Iterable[str]) -> list[str]:
+    """Return those of some names of variables that the command reads, or warns of because they look like one of its own."""
+    others = {"MAIL_CONFIG", "LOG_LEVEL", "LOG_FORMAT"}
+    return [name for name in names if name in others or name.startswith(("RELAY", "DEFAULT_RELAY"))]

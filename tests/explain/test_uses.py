@@ -22,6 +22,8 @@ from tests.running.leaks import RECIPIENTS, SENDERS, SERVERS, Config, configs, w
 if TYPE_CHECKING:
     from tests.support.sandbox import Sandbox
 
+DIRECTLY = ""
+"""The nexthop of a use where mail goes without a relay."""
 EXAMPLES = 15
 """Configurations for each way of routing; each takes a tenth of a second."""
 
@@ -34,7 +36,7 @@ def relays() -> dict[str, Relay]:
 
 @pytest.mark.parametrize("routing", ["maps", "transports", "yaml"])
 def test_uses_are_what_postfix_finds(sandbox: Sandbox, relays: dict[str, Relay], routing: str) -> None:
-    """No message reaches a nexthop with a login that is not among the uses: ``check`` and ``test`` go by these."""
+    """No mail is offered a login that is not among the uses, at a nexthop or directly: ``check`` and ``test`` rely on it."""
     (sandbox.postfix_dir / "master.cf").write_text(MASTER_CF)
     inputs = Inputs(sandbox.config_dir)
     slow = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
@@ -49,10 +51,13 @@ def test_uses_are_what_postfix_finds(sandbox: Sandbox, relays: dict[str, Relay],
         assert sandbox.run("--log-level", "error", "apply", env=inputs.settings).code == 0
         found = merge(read(Paths(sandbox.config_dir, sandbox.postfix_dir), inputs.settings))
         known = {(use.nexthop, use.entry.login.username if use.entry else None) for use in assignments(found)}
+        known.add((DIRECTLY, None))  # nobody is named who goes directly and has no login
         view = view_now(Postfix(sandbox.postfix_dir))
         for address, recipient in ((sender, RECIPIENTS[0]), (other, RECIPIENTS[2])):
             way = way_document(view, None, "" if address == "<>" else address, recipient)
-            at = {(hop["nexthop"], hop["login"] and hop["login"]["username"]) for hop in way["hops"]}
-            assert way["is_direct"] or at <= known
+            nexthops = [DIRECTLY if way["is_direct"] else hop["nexthop"] for hop in way["hops"]]
+            users = [hop["login"] and hop["login"]["username"] for hop in way["hops"]]
+            assert nexthops
+            assert set(zip(nexthops, users, strict=True)) <= known
 
     check()

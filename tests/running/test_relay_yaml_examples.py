@@ -1,7 +1,7 @@
 """Each example of docs/relay-yaml.md, and examples/relay.yaml, tried: on a real Postfix, with relays of the names it has.
 
-Each example is used as it is, except for what no testbed can have: the authority that signs the certificates is added where one
-is asked, passwords lie in files of the test, and a fingerprint is that of the relay that is there.
+Each example is used as it is, except for what no testbed can have: the authority that signs the certificates is added where
+one is asked, passwords lie in files of the test, and a fingerprint is that of the relay that is there.
 """
 
 import re
