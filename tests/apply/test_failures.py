@@ -26,11 +26,11 @@ DISK = 256 * 1024
 PAGE = os.sysconf("SC_PAGE_SIZE")
 
 OLD: Env = {"DEFAULT_RELAY_HOST": "[d.test]:587", "RELAY_USER": "user", "RELAY_PASSWORD": "s3cret-1"}
-NEW: Env = {"RELAY_HOST": "r.test"}
+NEW: Env = {**OLD, "RELAY_HOST": "r.test", "RELAY_PASSWORD": "s3cret-2"}
 OFF: Env = {}
 TRANSITIONS = {
     "off to on": Transition(OFF, OLD),
-    "on to other": Transition(OLD, NEW | OLD),
+    "on to other": Transition(OLD, NEW),
     "on to off": Transition(OLD, OFF, f"{BASE_MAIN_CF}smtp_sasl_password_maps = static:user:s3cret-own\n"),
 }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
 from dms_relay.assignments import assignments
@@ -27,6 +27,12 @@ DIRECTLY = ""
 EXAMPLES = 15
 """Configurations for each way of routing; each takes a tenth of a second."""
 
+PHASES = [Phase.explicit, Phase.generate]
+DIRECT_WITH_LOGIN = Config(
+    ("a",), logins=frozenset(), default=None, routes={}, own=frozenset(), stray=frozenset({"@d1.test"})
+)
+"""With maps, a stranger is offered this login: mail of the domain goes directly, and Postfix finds the login by sender."""
+
 
 @pytest.fixture(scope="module")
 def relays() -> dict[str, Relay]:
@@ -41,7 +47,8 @@ def test_uses_are_what_postfix_finds(sandbox: Sandbox, relays: dict[str, Relay],
     inputs = Inputs(sandbox.config_dir)
     slow = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
 
-    @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=slow, database=None, phases=[Phase.generate])
+    @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=slow, database=None, phases=PHASES)
+    @example(config=DIRECT_WITH_LOGIN, sender=SENDERS[0], other=SENDERS[0])
     @given(config=configs(is_cf=routing != "yaml"), sender=st.sampled_from(SENDERS), other=st.sampled_from(SENDERS))
     def check(config: Config, sender: str, other: str) -> None:
         if routing == "yaml":
