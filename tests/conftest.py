@@ -13,6 +13,8 @@ from tests.support.sandbox import Sandbox
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+pytest_plugins = ["tests.support.costs", "tests.support.progress"]
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Give each process of pytest-xdist (``--dist worksteal``) its share of the long tests, and these first.
