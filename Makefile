@@ -1,11 +1,15 @@
 # One command each: what it needs is set up first. See CONTRIBUTING.md.
-.PHONY: help demo test lint generated bench image image-dms clean system
+.PHONY: help demo test soak lint generated bench image image-dms clean system
 .DELETE_ON_ERROR:
 
 PYTHON ?= python3
 ENGINE ?= docker
 # Tests wait a lot, for Postfix and for containers: one process more than there are processors keeps these busy.
 WORKERS ?= $(shell n=$$(nproc); echo $$((n < 4 ? n + 1 : 4)))
+# What the random tests draw from: nothing is a new number in each run, which the summary names.
+SEED ?=
+# How much of what it is there for `make soak` does: 0.1 is a tenth.
+SOAK ?= 1
 VENV := .venv
 BIN := $(VENV)/bin
 
@@ -29,7 +33,10 @@ demo: system $(VENV)/.ready ## the main job on this machine: a private Postfix, 
 
 test: $(VENV)/.ready ## all tests: unit, recorded runs, properties, a real Postfix, the image
 	@demo/setup.sh || { test -z "$$CI" && echo "make: the tests that need Postfix are skipped" >&2; }
-	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal
+	@SEED=$(SEED) $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal
+
+soak: system $(VENV)/.ready ## the random tests and those of load and kills, with many times the examples (SOAK=0.1: a tenth)
+	@SEED=$(SEED) SOAK=$(SOAK) $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal -vv -m soak
 
 lint: $(VENV)/.ready ## ruff, mypy, import-linter, shellcheck, hadolint, yamllint
 	$(BIN)/ruff check .

@@ -1,7 +1,8 @@
 """Killed between any two operations that touch the machine: nothing is half done for good, and nothing is lost.
 
-A run is killed at its first operation, another one at its second, and so on (``tests/support/killer.py``). After each kill,
-runs with the same inputs, with others, and with none must end as a first boot with these would.
+A run is killed at one of its operations (``tests/support/killer.py``): in a soak at each of them, otherwise at each third,
+beginning with one that is drawn. After each kill, runs with the same inputs, with others, and with none must end as a first
+boot with these would.
 """
 
 from __future__ import annotations
@@ -13,11 +14,13 @@ import signal
 import subprocess
 import sys
 import time
+from itertools import count
 from typing import TYPE_CHECKING
 
 import pytest
 
 from dms_relay.model import PARAMETERS
+from tests.support.amounts import Figures, amount
 from tests.support.sandbox import BASE_MAIN_CF
 from tests.support.scene import (
     ROOT,
@@ -33,8 +36,11 @@ from tests.support.scene import (
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from random import Random
 
 LOGINS = (b"s3cret-1", b"s3cret-2", b"s3cret-3", b"s3cret-own")
+#: Operations from one that is tried to the next.
+STEP = amount(3, 1)
 #: Fewer operations than any run of these has would mean that they are not counted.
 OPERATIONS_MIN = 15
 
@@ -98,20 +104,19 @@ class Expected:
             assert (plan.code, plan.out) == (0, "")
 
 
-@pytest.mark.long
+@pytest.mark.soak
 @pytest.mark.parametrize("name", TRANSITIONS)
-def test_killed_anywhere(tmp_path: Path, name: str) -> None:
+def test_killed_anywhere(tmp_path: Path, drawn: Random, figures: Figures, name: str) -> None:
     """After a kill each file is old or new; the next run, with the same inputs, others or none, does all of its work."""
     scene = Scene(tmp_path, TRANSITIONS[name])
     expected = Expected(scene)
-    number = 0
-    while True:
-        number += 1
+    for number in count(drawn.randint(1, STEP), STEP):
         scene.restore("start")
         if scene.run_killed(number) != -signal.SIGKILL:
             break
         expected.check_old_or_new()
         expected.check_next_runs()
+        figures(1, "kills at one operation: the next runs do all of the work")
     assert number > OPERATIONS_MIN
     assert scene.outcome() == expected.after[0][1]
 
@@ -151,9 +156,11 @@ def test_orphaned_postconf_is_waited_for(tmp_path: Path) -> None:
 RUNNING = {"on to other": (DEFAULT, OTHER), "on to off": (OTHER, OFF)}
 
 
-@pytest.mark.long
+@pytest.mark.soak
 @pytest.mark.parametrize("name", RUNNING)
-def test_running_postfix_learns_of_every_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_running_postfix_learns_of_every_change(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, drawn: Random, figures: Figures, name: str
+) -> None:
     """After a kill, the next run tells a running Postfix of all that has changed, be it with the inputs of before."""
     old, new = RUNNING[name]
     scene = Scene(tmp_path, Transition(old, new, f"{BASE_MAIN_CF}queue_directory = {tmp_path}\n"))
@@ -163,10 +170,8 @@ def test_running_postfix_learns_of_every_change(tmp_path: Path, monkeypatch: pyt
     programs = programs_with(tmp_path, postfix=copy)
     monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
     monkeypatch.setattr("dms_relay.postfix.programs._RELOAD_GRACE", 0)
-    number = 0
     with running_master(tmp_path, scene.sandbox.postfix_dir):
-        while True:
-            number += 1
+        for number in count(drawn.randint(1, STEP), STEP):
             scene.restore("start")
             subprocess.run(["sh", "-c", copy], check=True)
             if scene.run_killed(number) != -signal.SIGKILL:
@@ -179,4 +184,5 @@ def test_running_postfix_learns_of_every_change(tmp_path: Path, monkeypatch: pyt
                 shutil.copytree(tmp_path / f"loaded-{number}", loaded)
                 scene.apply(env)
                 assert read_by_postfix(loaded) == read_by_postfix(scene.sandbox.postfix_dir)
+            figures(1, "kills at one operation beside a Postfix that runs: it learns of every change")
     assert number > 2 * OPERATIONS_MIN

@@ -1,6 +1,6 @@
 """Whatever was wanted before, services, tables and parameters end where a first boot with today's inputs would.
 
-Maps and transports in any order: ``CONVERGENCE_EXAMPLES`` sets the number of sequences (200 if not set).
+Maps and transports in any order; the sequences are drawn at random.
 """
 
 from __future__ import annotations
@@ -18,10 +18,12 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.support.amounts import Figures, amount
 from tests.support.machine import MASTER_CF, Machine, machine_of, prepare
 from tests.support.sandbox import BASE_MAIN_CF, Sandbox
 
-EXAMPLES = int(os.environ.get("CONVERGENCE_EXAMPLES", "200"))
+#: Sequences in all.
+EXAMPLES = amount(60, 1000)
 MEMORY = Path("/dev/shm")  # noqa: S108 -- a fresh directory in it
 NAMES = ("relay.yaml", "postfix-relaymap.cf", "postfix-sasl-password.cf", "postfix-main.cf")
 BASES = {
@@ -104,10 +106,15 @@ def first_boot(state: State, base: str) -> Machine:
 
 
 @pytest.mark.long
+@pytest.mark.soak
 @pytest.mark.parametrize("base", BASES)
-@settings(max_examples=EXAMPLES // 2, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(
+    max_examples=max(1, EXAMPLES // len(BASES)),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
 @given(states=st.lists(STATES, min_size=2, max_size=5))
-def test_any_sequence_ends_as_a_first_boot(base: str, states: list[State]) -> None:
+def test_any_sequence_ends_as_a_first_boot(figures: Figures, base: str, states: list[State]) -> None:
     """All is as a first boot makes it; a second run has nothing to do; without inputs nothing of ours is left."""
     with tempfile.TemporaryDirectory(dir=MEMORY) as directory:
         sandbox = Sandbox(Path(directory))
@@ -121,6 +128,7 @@ def test_any_sequence_ends_as_a_first_boot(base: str, states: list[State]) -> No
         assert machine_of(sandbox) == before
         assert (sandbox.postfix_dir / "master.cf").read_text() == MASTER_CF
         assert sorted(path.name for path in sandbox.postfix_dir.iterdir()) == ["main.cf", "master.cf"]
+    figures(1, "sequences of inputs with maps and transports: each ends as a first boot")
 
 
 def test_what_others_put_beside_our_table_stays(sandbox: Sandbox) -> None:

@@ -1,11 +1,7 @@
-"""What `explain` says is what happens: random configurations, random settings of an operator, and what arrives where.
-
-`EXPLAIN_EXAMPLES` is the number of configurations (500 in all if not set).
-"""
+"""What `explain` says is what happens: random configurations, random settings of an operator, and what arrives where."""
 
 import io
 import json
-import os
 import shutil
 from contextlib import redirect_stdout
 from dataclasses import dataclass
@@ -23,8 +19,10 @@ from testbed.inputs import LOGINS, RELAYMAP
 from testbed.layout import write_old
 from tests.running.leaks import SERVERS, Config, configs, write_cf, write_yaml
 from tests.running.operators import DOWN, MORE_RECIPIENTS, MORE_SENDERS, Operator, operators, services
+from tests.support.amounts import Figures, amount
 
-EXAMPLES = int(os.environ.get("EXPLAIN_EXAMPLES", "500"))
+EXAMPLES = amount(160, 3000)
+"""Configurations in all."""
 OFF = "off"
 """No inputs at all: what the operator set is all that there is."""
 ROUTINGS = ("maps", "transports", "yaml", OFF)
@@ -115,8 +113,9 @@ def scene(testbed: Testbed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.mark.long
+@pytest.mark.soak
 @pytest.mark.parametrize("routing", ROUTINGS)
-def test_it_is_what_happens(scene: Scene, routing: str) -> None:
+def test_it_is_what_happens(scene: Scene, figures: Figures, routing: str) -> None:
     """Each message arrives at the first server of those named that listens, with the login and the TLS that are named."""
     checked = 0
     slow = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture, HealthCheck.data_too_large]
@@ -141,9 +140,11 @@ def test_it_is_what_happens(scene: Scene, routing: str) -> None:
         if _can_arrive(scene, way):
             _check(scene, way, scene.deliver(*message))
             checked += 1
+        figures(1, "random configurations: explain says what happens to a message")
 
     check()
-    assert checked > EXAMPLES // len(ROUTINGS) * 2 // 3
+    # Of each three messages, two and more can arrive; of a few that are drawn at random, it may be less.
+    assert checked > EXAMPLES // len(ROUTINGS) // 2
 
 
 def _can_arrive(scene: Scene, way: dict[str, Any]) -> bool:

@@ -23,6 +23,7 @@ from tests.invalid_inputs import (
     relay_yaml_structure,
 )
 from tests.sources.test_wrong_inputs import HEADLINE, UNREADABLE, everything, prepare
+from tests.support.amounts import Figures, amount
 from tests.support.console import said
 
 if TYPE_CHECKING:
@@ -222,9 +223,10 @@ edits = st.lists(
 )
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@pytest.mark.soak
+@settings(max_examples=amount(150, 5000), deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.sampled_from(RIGHT), edits)
-def test_slips(sandbox: Sandbox, text: str, slips: list[tuple[float, int, str]]) -> None:
+def test_slips(sandbox: Sandbox, figures: Figures, text: str, slips: list[tuple[float, int, str]]) -> None:
     """Whatever slips into a file that was right: done, or 78 with errors; and no message shows any part of a password."""
     for where, gone, new in slips:
         at = int(where * len(text))
@@ -235,3 +237,4 @@ def test_slips(sandbox: Sandbox, text: str, slips: list[tuple[float, int, str]])
     assert result.code in {os.EX_OK, os.EX_CONFIG}
     if result.code == os.EX_CONFIG:
         assert "QZ" not in result.err + result.out
+    figures(1, "slips in relay.yaml: done or refused, and no password is shown")
