@@ -13,7 +13,6 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from dms_relay.cli import main
-from dms_relay.postfix.programs import Postfix as Door
 from testbed import SMTPS, STRANGER, Inputs, Postfix, Received, Relay, Testbed
 from testbed.inputs import LOGINS, RELAYMAP
 from testbed.layout import write_old
@@ -76,10 +75,7 @@ class Scene:
     def apply(self) -> None:
         """Make Postfix have the inputs, with no process of before left."""
         assert self.main("apply", "--no-reload")[0] == 0
-        door = Door(self.postfix.config)
-        master = door.master_pid()
-        assert master is not None
-        door.reload(master, is_awaited=lambda _: True)
+        self.postfix.renew()
 
     def deliver(self, sender: str, recipient: str) -> Received:
         """Send a message, and give what arrived."""
@@ -98,9 +94,8 @@ class Scene:
 
 
 @pytest.fixture
-def scene(testbed: Testbed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scene:
+def scene(testbed: Testbed, tmp_path: Path) -> Scene:
     """Return the servers, and a Postfix that knows them."""
-    monkeypatch.setattr("dms_relay.postfix.programs._RELOAD_GRACE", 0)
     relays = {name: testbed.relay(name, STRANGER) for name in SERVERS}
     first, *others = STRANGERS
     relays[first] = testbed.world(first, STRANGER)

@@ -11,7 +11,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dms_relay.cli import main
-from dms_relay.postfix.programs import Postfix as Door
 from testbed import STRANGER, Inputs, Postfix, Received, Relay, Testbed
 from tests.running.leaks import MESSAGES, SERVERS, STRANGERS, Config, configs, is_own, messages, write_cf, write_yaml
 from tests.support.amounts import Figures, amount
@@ -41,11 +40,7 @@ class Scene:
         arguments = ["--log-level", "error", "--config-dir", str(self.inputs.directory)]
         arguments += ["--postfix-dir", str(self.postfix.config), "apply", "--no-reload"]
         assert main(arguments, self.inputs.settings) == 0
-        door = Door(self.postfix.config)
-        master = door.master_pid()
-        assert master is not None
-        # No process of before may take the first message: it would go by the configuration of before.
-        door.reload(master, is_awaited=lambda _: True)
+        self.postfix.renew()
         pairs = messages(seed)
         for number, (sender, recipient) in enumerate(pairs):
             self.postfix.send(sender, [recipient], str(number))
@@ -61,9 +56,8 @@ class Scene:
 
 
 @pytest.fixture
-def scene(testbed: Testbed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scene:
+def scene(testbed: Testbed, tmp_path: Path) -> Scene:
     """Return the servers, and a Postfix that knows them."""
-    monkeypatch.setattr("dms_relay.postfix.programs._RELOAD_GRACE", 0)
     relays = {name: testbed.relay(name, STRANGER) for name in SERVERS}
     first, second = STRANGERS
     port = testbed.world(first, STRANGER).port
