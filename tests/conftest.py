@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 pytest_plugins = ["tests.support.amounts", "tests.support.costs", "tests.support.progress"]
+
+
+def pytest_configure() -> None:
+    """Let what tests start be interrupted: a shell's job in the background ignores SIGINT, and its children inherit that."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
