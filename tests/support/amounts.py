@@ -54,6 +54,13 @@ def pytest_configure() -> None:
     settings.load_profile("drawn")
 
 
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Say the seed at once, where the run is shown: a run that is cut short has no summary."""
+    terminal = session.config.pluginmanager.get_plugin("terminalreporter")
+    if terminal is not None and not hasattr(session.config, "workerinput"):
+        terminal.write_line(_seed_line())
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Have hypothesis draw from the test's seed, unless ``--hypothesis-seed`` tells another."""
@@ -111,7 +118,11 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             _add(report, counts, seconds)
     for what, count in counts.items():
         terminalreporter.write_line(f"{count:>9,} {what} ({seconds[what]} s)")
-    terminalreporter.write_line(f"drawn from SEED={os.environ[SEED]}")
+    terminalreporter.write_line(_seed_line())
+
+
+def _seed_line() -> str:
+    return f"drawn from SEED={os.environ[SEED]}"
 
 
 def _add(report: pytest.TestReport, counts: Counter[str], seconds: Counter[str]) -> None:
