@@ -9,7 +9,6 @@ import os
 import shutil
 import tempfile
 import time
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +18,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.support.amounts import Figures, amount
-from tests.support.machine import MASTER_CF, Machine, machine_of, prepare
+from tests.support.machine import MASTER_CF, machine_of, prepare
 from tests.support.sandbox import BASE_MAIN_CF, Sandbox
+from tests.support.states import MAPS, MEMORY, SWITCHED, State, apply, first_boot
 
 #: Sequences in all.
 EXAMPLES = amount(60, 1000)
-MEMORY = Path("/dev/shm")  # noqa: S108 -- a fresh directory in it
-NAMES = ("relay.yaml", "postfix-relaymap.cf", "postfix-sasl-password.cf", "postfix-main.cf")
 BASES = {
     "plain": BASE_MAIN_CF,
     "others' routes": BASE_MAIN_CF
@@ -34,22 +32,6 @@ BASES = {
 }
 
 
-@dataclass(frozen=True)
-class State:
-    """What an operator wants at one moment."""
-
-    env: dict[str, str] = field(default_factory=dict)
-    files: dict[str, str] = field(default_factory=dict)
-
-
-MAPS = State(
-    {"DEFAULT_RELAY_HOST": "[d.test]:587", "RELAY_USER": "u", "RELAY_PASSWORD": "s3cret"},
-    {
-        "postfix-relaymap.cf": "@one.test [one.relay]:587\n@out.test\n",
-        "postfix-sasl-password.cf": "@one.test o:s3cret\n",
-    },
-)
-SWITCHED = State(MAPS.env | {"RELAY_ROUTING": "transports"}, MAPS.files)
 USER = State(SWITCHED.env, MAPS.files | {"postfix-main.cf": "sender_dependent_default_transport_maps = hash:/user\n"})
 
 
@@ -83,26 +65,6 @@ def _relays(draw: st.DrawFn) -> dict[str, Any]:
 
 
 STATES = st.one_of(yamls(), yamls(), st.sampled_from([MAPS, SWITCHED, USER, State()]))
-
-
-def apply(sandbox: Sandbox, state: State) -> str:
-    """Have the machine as is wanted."""
-    for name in NAMES:
-        path = sandbox.config_dir / name
-        if name in state.files:
-            path.write_text(state.files[name])
-        else:
-            path.unlink(missing_ok=True)
-    return sandbox.apply(**state.env, LOG_LEVEL="error").out
-
-
-def first_boot(state: State, base: str) -> Machine:
-    """Return what a first boot makes."""
-    with tempfile.TemporaryDirectory(dir=MEMORY) as directory:
-        sandbox = Sandbox(Path(directory))
-        prepare(sandbox, base)
-        apply(sandbox, state)
-        return machine_of(sandbox)
 
 
 @pytest.mark.long

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.apply.test_transports_convergence import MAPS, State, apply, first_boot
 from tests.support.amounts import Figures, amount
 from tests.support.machine import machine_of, prepare
 from tests.support.sandbox import BASE_MAIN_CF, Sandbox
 from tests.support.scene import programs_with, run_to_its_end, running_master
+from tests.support.states import MAPS, State, apply, first_boot
 
 if TYPE_CHECKING:
     from pathlib import Path

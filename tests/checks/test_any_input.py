@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 from dms_relay.checks.rules import RULES
-from tests.sources.test_any_input import FILES, SECRET, contents, environments
 from tests.support.amounts import Figures, amount
+from tests.support.any_input import FILES, SECRET, contents, environments
 
 if TYPE_CHECKING:
     from tests.support.sandbox import Sandbox

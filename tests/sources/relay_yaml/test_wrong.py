@@ -22,7 +22,7 @@ from tests.invalid_inputs import (
     relay_yaml_routes,
     relay_yaml_structure,
 )
-from tests.sources.test_wrong_inputs import HEADLINE, UNREADABLE, everything, prepare
+from tests.invalid_inputs.tried import HEADLINE, UNREADABLE, everything, prepare
 from tests.support.amounts import Figures, amount
 from tests.support.console import said
 
