@@ -42,8 +42,8 @@ _POLL = 0.02
 """Seconds between two looks at the queue."""
 _FLUSH = 1.0
 """Seconds between two flushes while waiting."""
-_BY_CONFIGURATION = frozenset({"qmgr", "trivial-rewrite", "smtp"})
-"""Daemons that decide where a message goes, or take it there; none of them stays when it has nothing to do."""
+_BY_CONFIGURATION = frozenset({"qmgr", "trivial-rewrite", "smtp", "master"})
+"""Daemons that decide where a message goes, or take it there; `master` is one that is about to become a daemon."""
 _SCAN_INCOMING = b"I"
 """What qmgr(8) takes for a call to look at the incoming queue."""
 _QUEUES = ("maildrop", "incoming", "active", "deferred", "active", "hold")
@@ -178,9 +178,11 @@ class Postfix:
         master = self._master()
         if master is None:
             raise PostfixError("renew: there is no master daemon")
-        old = [process for process in processes.children(master) if processes.name(process) in _BY_CONFIGURATION]
+        old = processes.children(master)
         os.kill(master, signal.SIGHUP)
-        left = processes.wait_until_none(lambda: [number for number in old if processes.name(number)], _PATIENCE)
+        left = processes.wait_until_none(
+            lambda: [number for number in old if processes.name(number) in _BY_CONFIGURATION], _PATIENCE
+        )
         if left:
             raise PostfixError(f"renew: processes that do not end: {left}")
         with socket.socket(socket.AF_UNIX) as queue_manager:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from dms_relay.model import PARAMETERS
-from tests.support.amounts import Figures, amount
+from tests.support.amounts import Figures, step
 from tests.support.sandbox import BASE_MAIN_CF
 from tests.support.scene import (
     ROOT,
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 LOGINS = (b"s3cret-1", b"s3cret-2", b"s3cret-3", b"s3cret-own")
 #: Operations from one that is tried to the next.
-STEP = amount(3, 1)
+STEP = step(3)
 #: Fewer operations than any run of these has would mean that they are not counted.
 OPERATIONS_MIN = 15
 

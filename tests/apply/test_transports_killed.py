@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.amounts import Figures, amount
+from tests.support.amounts import Figures, step
 from tests.support.machine import machine_of, prepare
 from tests.support.sandbox import BASE_MAIN_CF, Sandbox
 from tests.support.scene import programs_with, run_to_its_end, running_master
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from random import Random
 
 #: Operations from one that is tried to the next.
-STEP = amount(6, 1)
+STEP = step(6)
 #: Fewer operations than any of these runs has would mean that they are not counted.
 OPERATIONS_MIN = 40
 _TEXT = """\

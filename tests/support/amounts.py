@@ -41,6 +41,12 @@ def amount(few: int, soak: int) -> int:
     return max(1, round(soak * float(factor))) if factor else few
 
 
+def step(otherwise: int) -> int:
+    """Return how far it is from one thing that a test tries to the next: ``otherwise``, or in a soak 1 by its factor."""
+    factor = os.environ.get(SOAK)
+    return max(1, round(1 / float(factor))) if factor else otherwise
+
+
 def seed_of(name: str) -> int:
     """Return the seed of a test, which depends on that of the run and on the test's name alone."""
     return int.from_bytes(hashlib.sha256(f"{os.environ[SEED]} {name}".encode()).digest()[:8])
