@@ -116,7 +116,7 @@ def test_it_is_what_happens(scene: Scene, figures: Figures, routing: str) -> Non
     slow = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture, HealthCheck.data_too_large]
 
     @settings(
-        max_examples=EXAMPLES // len(ROUTINGS),
+        max_examples=max(1, EXAMPLES // len(ROUTINGS)),
         deadline=None,
         suppress_health_check=slow,
         database=None,
