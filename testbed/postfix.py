@@ -16,6 +16,7 @@ the instance is left (a KILL of the calling program excepted).
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -41,6 +42,10 @@ _POLL = 0.02
 """Seconds between two looks at the queue."""
 _FLUSH = 1.0
 """Seconds between two flushes while waiting."""
+_BY_CONFIGURATION = frozenset({"qmgr", "trivial-rewrite", "smtp", "master"})
+"""Daemons that decide where a message goes, or take it there; `master` is one that is about to become a daemon."""
+_SCAN_INCOMING = b"I"
+"""What qmgr(8) takes for a call to look at the incoming queue."""
 _QUEUES = ("maildrop", "incoming", "active", "deferred", "active", "hold")
 """In an order that a message cannot pass unseen on its way from one to the next."""
 
@@ -162,6 +167,27 @@ class Postfix:
     def reload(self) -> None:
         """Make the daemons read their configuration again."""
         self.command("postfix", "reload")
+
+    def renew(self) -> None:
+        """Have the daemons read their configuration again; return when none is left that routes or delivers by the old one.
+
+        What `postfix reload` does without its eleven programs, for whoever tries many configurations. No mail may be on its
+        way: the queue's files are not looked after. At last a queue manager is called for, since the old one may have taken
+        up the call that master(8) makes for the next one.
+        """
+        master = self._master()
+        if master is None:
+            raise PostfixError("renew: there is no master daemon")
+        old = processes.children(master)
+        os.kill(master, signal.SIGHUP)
+        left = processes.wait_until_none(
+            lambda: [number for number in old if processes.name(number) in _BY_CONFIGURATION], _PATIENCE
+        )
+        if left:
+            raise PostfixError(f"renew: processes that do not end: {left}")
+        with socket.socket(socket.AF_UNIX) as queue_manager:
+            queue_manager.connect(str(self.layout.queue / "public" / "qmgr"))
+            queue_manager.send(_SCAN_INCOMING)
 
     def running(self) -> bool:
         """Tell whether the master daemon is there."""

@@ -26,6 +26,25 @@ def in_group(group: int | None) -> list[int]:
     return [] if group is None else [process for process in _all() if _group(process) == group]
 
 
+def children(process: int | None) -> list[int]:
+    """Return the ids of the processes that a process has started and that have not ended."""
+    try:
+        found = Path(f"/proc/{process}/task/{process}/children").read_text().split()
+    except OSError:  # it ended meanwhile
+        return []
+    return [int(child) for child in found if name(int(child))]
+
+
+def name(process: int) -> str:
+    """Return the name of a process's program; empty where it has ended."""
+    try:
+        state = Path(f"/proc/{process}/stat").read_text()
+    except OSError:
+        return ""
+    ended = state.rpartition(")")[2].split()[0] in _ENDED
+    return "" if ended else state.partition("(")[2].rpartition(")")[0]
+
+
 def working_in(directory: Path) -> list[int]:
     """Return the ids of the processes whose working directory is at or under `directory`."""
     top = str(directory.resolve())

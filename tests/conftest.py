@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,15 @@ import pytest
 from tests.support.sandbox import Sandbox
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
+
+pytest_plugins = ["tests.support.amounts", "tests.support.costs", "tests.support.progress"]
+
+
+def pytest_configure() -> None:
+    """Let what tests start be interrupted: a shell's job in the background ignores SIGINT, and its children inherit that."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -57,6 +66,12 @@ def _own_files() -> dict[Path, int]:
 
 @pytest.fixture(autouse=True)
 def _no_settings_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Take away what the machine's own environment sets."""
-    for name in ("MAIL_CONFIG", "LOG_LEVEL", "LOG_FORMAT", "RELAY_HOST", "DEFAULT_RELAY_HOST"):
-        monkeypatch.delenv(name, raising=False)
+    """Take away what the machine's own environment sets: a test says itself what is set."""
+    for name in own_settings(os.environ):
+        monkeypatch.delenv(name)
+
+
+def own_settings(names: Iterable[str]) -> list[str]:
+    """Return those of some names of variables that the command reads, or warns of because they look like one of its own."""
+    others = {"MAIL_CONFIG", "LOG_LEVEL", "LOG_FORMAT"}
+    return [name for name in names if name in others or name.startswith(("RELAY", "DEFAULT_RELAY"))]

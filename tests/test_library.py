@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pkgutil
 import subprocess
 import sys
 from pathlib import Path
@@ -69,9 +70,34 @@ def test_a_plan_is_refused_once_the_machine_has_changed(sandbox: Sandbox) -> Non
     assert sandbox.snapshot() == before
 
 
-def test_the_public_names_are_there() -> None:
-    """What the package says it offers, it has, and it is typed."""
-    assert all(hasattr(dms_relay, name) for name in dms_relay.__all__)
+def test_every_public_name_is_exported_and_nothing_else() -> None:
+    """``from dms_relay import *`` gives the names of ``__all__``; what else the package holds is private or a submodule."""
+    exported: dict[str, object] = {}
+    exec("from dms_relay import *", exported)  # noqa: S102 -- the import that a user writes
+    assert exported.keys() - {"__builtins__"} == set(dms_relay.__all__)
+    submodules = {module.name for module in pkgutil.iter_modules(dms_relay.__path__)}
+    public = {name for name in vars(dms_relay) if not name.startswith("_")}
+    assert public - submodules - {"annotations"} <= set(dms_relay.__all__)  # ``from __future__ import annotations``
+
+
+def test_no_submodule_takes_the_place_of_a_public_name() -> None:
+    """Whatever else is imported, in whichever order, ``dms_relay.apply`` stays the function and not the module."""
+    code = (
+        "import importlib, inspect, pkgutil, sys\n"
+        "import dms_relay\n"
+        "names = [module.name for module in pkgutil.walk_packages(dms_relay.__path__, 'dms_relay.')]\n"
+        "for name in sorted(names, reverse=sys.argv[1] == 'last first'):\n"
+        "    if not name.endswith(('__main__', 'setup_relay')):\n"  # these two are programs
+        "        importlib.import_module(name)\n"
+        "print(*[name for name in dms_relay.__all__ if inspect.ismodule(getattr(dms_relay, name))])"
+    )
+    for order in ("first first", "last first"):
+        done = subprocess.run([sys.executable, "-c", code, order], capture_output=True, text=True, check=True)
+        assert done.stdout == "\n", order
+
+
+def test_the_package_is_typed() -> None:
+    """Its annotations count for whoever uses it (PEP 561)."""
     assert (Path(dms_relay.__file__).parent / "py.typed").exists()
 
 

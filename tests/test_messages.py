@@ -13,18 +13,21 @@ import pytest
 
 from dms_relay.cli import main
 from tests.support.console import of_level, said
-from tests.support.sandbox import Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tests.support.sandbox import Sandbox
+
 
 def test_a_configuration_directory_that_is_not_there(sandbox: Sandbox) -> None:
-    """Where nothing is set, a mount that was forgotten is said: mail would go out directly, without a word."""
+    """A configuration directory that the command line names has to be there, whatever else is set: exit code 66."""
     sandbox.config_dir.rmdir()
-    result = Sandbox.run(sandbox, "show", env={})
-    assert result.code == os.EX_NOINPUT  # named on the command line, it has to be there
-    assert "is not a directory -- name the directory with the inputs" in result.err
+    for env in ({}, {"DEFAULT_RELAY_HOST": "[r.test]:587"}):
+        result = sandbox.run("show", env=env)
+        assert (result.code, result.out) == (os.EX_NOINPUT, "")
+        error = f"--config-dir: {sandbox.config_dir} is not a directory -- name the directory with the inputs"
+        assert said(result) == [("error", error)]
 
 
 def test_a_forgotten_mount(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,6 @@
 """Whatever the inputs were before, the machine ends where a first boot with today's inputs would.
 
-The sequences are drawn at random, a thousand in all; ``CONVERGENCE_EXAMPLES`` sets another number.
+The sequences are drawn at random.
 """
 
 from __future__ import annotations
@@ -19,12 +19,19 @@ from hypothesis import strategies as st
 
 from dms_relay.model import PARAMETERS, TABLES
 from dms_relay.postfix import main_cf
+from tests.support.amounts import Figures, amount
 from tests.support.sandbox import BASE_MAIN_CF, Result, Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-EXAMPLES = int(os.environ.get("CONVERGENCE_EXAMPLES", "1000"))
+#: Sequences in all.
+EXAMPLES = amount(200, 1000)
+PROPERTY = settings(
+    max_examples=max(1, EXAMPLES // 5),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
 #: Files in memory need no disk to be written to; what is on the disk after a crash is another test's business.
 MEMORY = Path("/dev/shm")  # noqa: S108 -- a fresh directory in it
 SECRETS = "SECRETS"
@@ -259,16 +266,20 @@ def untouched(machine: Machine) -> Outcome:
 
 
 @pytest.mark.long
+@pytest.mark.soak
 @pytest.mark.parametrize("base", BASES)
-@settings(max_examples=max(1, EXAMPLES // len(BASES)), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@PROPERTY
 @given(
     machine=machines(),
-    first=st.lists(changes(), min_size=2, max_size=12),
-    steps=st.lists(st.lists(changes(), min_size=1, max_size=6), max_size=4),
+    steps=st.builds(
+        lambda first, others: [first, *others],
+        st.lists(changes(), min_size=2, max_size=12),
+        st.lists(st.lists(changes(), min_size=1, max_size=6), max_size=4),
+    ),
     wrong=st.sampled_from(WRONG),
 )
 def test_any_sequence_ends_as_a_first_boot(
-    base: str, machine: Machine, first: list[Change], steps: list[list[Change]], wrong: Change
+    figures: Figures, base: str, machine: Machine, steps: list[list[Change]], wrong: Change
 ) -> None:
     """After any sequence of input changes, each applied, tables and parameters are those of a first boot.
 
@@ -278,10 +289,11 @@ def test_any_sequence_ends_as_a_first_boot(
     machine, inputs = replace(machine, main_cf=BASES[base]), Inputs()
     with memory_box() as sandbox:
         machine.put(sandbox)
-        for step in [first, *steps]:
+        for step in steps:
             inputs = inputs.after(*step)
             assert apply(sandbox, inputs).code == 0
         check_wrong_inputs(sandbox, inputs.after(wrong))
         check_first_boot(sandbox, machine, inputs)
         check_second_run(sandbox, inputs)
         check_all_put_back(sandbox, machine)
+    figures(1, "sequences of inputs with maps: each ends as a first boot")

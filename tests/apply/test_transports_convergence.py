@@ -1,6 +1,6 @@
 """Whatever was wanted before, services, tables and parameters end where a first boot with today's inputs would.
 
-Maps and transports in any order: ``CONVERGENCE_EXAMPLES`` sets the number of sequences (200 if not set).
+Maps and transports in any order; the sequences are drawn at random.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ import os
 import shutil
 import tempfile
 import time
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +17,13 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.support.machine import MASTER_CF, Machine, machine_of, prepare
+from tests.support.amounts import Figures, amount
+from tests.support.machine import MASTER_CF, machine_of, prepare
 from tests.support.sandbox import BASE_MAIN_CF, Sandbox
+from tests.support.states import MAPS, MEMORY, SWITCHED, State, apply, first_boot
 
-EXAMPLES = int(os.environ.get("CONVERGENCE_EXAMPLES", "200"))
-MEMORY = Path("/dev/shm")  # noqa: S108 -- a fresh directory in it
-NAMES = ("relay.yaml", "postfix-relaymap.cf", "postfix-sasl-password.cf", "postfix-main.cf")
+#: Sequences in all.
+EXAMPLES = amount(60, 1000)
 BASES = {
     "plain": BASE_MAIN_CF,
     "others' routes": BASE_MAIN_CF
@@ -32,22 +32,6 @@ BASES = {
 }
 
 
-@dataclass(frozen=True)
-class State:
-    """What an operator wants at one moment."""
-
-    env: dict[str, str] = field(default_factory=dict)
-    files: dict[str, str] = field(default_factory=dict)
-
-
-MAPS = State(
-    {"DEFAULT_RELAY_HOST": "[d.test]:587", "RELAY_USER": "u", "RELAY_PASSWORD": "s3cret"},
-    {
-        "postfix-relaymap.cf": "@one.test [one.relay]:587\n@out.test\n",
-        "postfix-sasl-password.cf": "@one.test o:s3cret\n",
-    },
-)
-SWITCHED = State(MAPS.env | {"RELAY_ROUTING": "transports"}, MAPS.files)
 USER = State(SWITCHED.env, MAPS.files | {"postfix-main.cf": "sender_dependent_default_transport_maps = hash:/user\n"})
 
 
@@ -83,31 +67,16 @@ def _relays(draw: st.DrawFn) -> dict[str, Any]:
 STATES = st.one_of(yamls(), yamls(), st.sampled_from([MAPS, SWITCHED, USER, State()]))
 
 
-def apply(sandbox: Sandbox, state: State) -> str:
-    """Have the machine as is wanted."""
-    for name in NAMES:
-        path = sandbox.config_dir / name
-        if name in state.files:
-            path.write_text(state.files[name])
-        else:
-            path.unlink(missing_ok=True)
-    return sandbox.apply(**state.env, LOG_LEVEL="error").out
-
-
-def first_boot(state: State, base: str) -> Machine:
-    """Return what a first boot makes."""
-    with tempfile.TemporaryDirectory(dir=MEMORY) as directory:
-        sandbox = Sandbox(Path(directory))
-        prepare(sandbox, base)
-        apply(sandbox, state)
-        return machine_of(sandbox)
-
-
 @pytest.mark.long
+@pytest.mark.soak
 @pytest.mark.parametrize("base", BASES)
-@settings(max_examples=EXAMPLES // 2, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(
+    max_examples=max(1, EXAMPLES // len(BASES)),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
 @given(states=st.lists(STATES, min_size=2, max_size=5))
-def test_any_sequence_ends_as_a_first_boot(base: str, states: list[State]) -> None:
+def test_any_sequence_ends_as_a_first_boot(figures: Figures, base: str, states: list[State]) -> None:
     """All is as a first boot makes it; a second run has nothing to do; without inputs nothing of ours is left."""
     with tempfile.TemporaryDirectory(dir=MEMORY) as directory:
         sandbox = Sandbox(Path(directory))
@@ -121,6 +90,7 @@ def test_any_sequence_ends_as_a_first_boot(base: str, states: list[State]) -> No
         assert machine_of(sandbox) == before
         assert (sandbox.postfix_dir / "master.cf").read_text() == MASTER_CF
         assert sorted(path.name for path in sandbox.postfix_dir.iterdir()) == ["main.cf", "master.cf"]
+    figures(1, "sequences of inputs with maps and transports: each ends as a first boot")
 
 
 def test_what_others_put_beside_our_table_stays(sandbox: Sandbox) -> None:

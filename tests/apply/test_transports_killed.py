@@ -1,7 +1,8 @@
 """Killed anywhere while relays with a transport of their own change: the next run ends as a first boot would.
 
-A run is killed at its fifth operation that touches the machine, another at its ninth, and so on
-(``tests/support/killer.py``); after each kill, runs with the same inputs, with others, and with none are tried.
+A run is killed at one of its operations that touch the machine (``tests/support/killer.py``): in a soak at each of them,
+otherwise at each sixth, beginning with one that is drawn. After each kill, runs with the same inputs, with others, and with
+none are tried.
 """
 
 from __future__ import annotations
@@ -10,19 +11,23 @@ import os
 import shutil
 import signal
 import sys
+from itertools import count
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.apply.test_transports_convergence import MAPS, State, apply, first_boot
+from tests.support.amounts import Figures, step
 from tests.support.machine import machine_of, prepare
 from tests.support.sandbox import BASE_MAIN_CF, Sandbox
 from tests.support.scene import programs_with, run_to_its_end, running_master
+from tests.support.states import MAPS, State, apply, first_boot
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from random import Random
 
-STEP = 4
+#: Operations from one that is tried to the next.
+STEP = step(6)
 #: Fewer operations than any of these runs has would mean that they are not counted.
 OPERATIONS_MIN = 40
 _TEXT = """\
@@ -68,9 +73,11 @@ def _check_modes(sandbox: Sandbox) -> None:
             assert path.stat().st_mode & 0o777 == 0o600
 
 
-@pytest.mark.long
+@pytest.mark.soak
 @pytest.mark.parametrize("name", TRANSITIONS)
-def test_killed_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_killed_anywhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, drawn: Random, figures: Figures, name: str
+) -> None:
     """With a Postfix that runs, so that every phase is gone through: the next run does all that is left."""
     old, new = TRANSITIONS[name]
     monkeypatch.setenv("PATH", f"{programs_with(tmp_path, postfix='exit 0')}:{os.environ['PATH']}")
@@ -82,9 +89,7 @@ def test_killed_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: 
     with running_master(tmp_path, sandbox.postfix_dir):
         apply(sandbox, old)
         shutil.copytree(sandbox.postfix_dir, start)
-        number = 1
-        while True:
-            number += STEP
+        for number in count(drawn.randint(1, STEP), STEP):
             _restore(sandbox, start)
             if _run_killed(sandbox, number, new) != -signal.SIGKILL:
                 break
@@ -95,6 +100,7 @@ def test_killed_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: 
                 _restore(sandbox, killed)
                 apply(sandbox, state)
                 assert machine_of(sandbox) == machine
+            figures(1, "kills at one operation while services change: the next runs do all of the work")
     assert number > OPERATIONS_MIN
     assert machine_of(sandbox) == expected[0][1]
 

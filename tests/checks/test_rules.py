@@ -11,7 +11,8 @@ import pytest
 
 import dms_relay
 from dms_relay.checks import secrets
-from dms_relay.checks.rules import RULES, SEVERITIES
+from dms_relay.checks.rules import RULES, SEVERITIES, Finding
+from dms_relay.model import Origin
 from tests.checks import input_cases, machine_cases, secret_cases, user_file_cases, way_cases
 from tests.checks.given import SECRET, Case
 from tests.support.sandbox import Sandbox
@@ -27,25 +28,53 @@ _MAKERS = frozenset({"Finding", "Problem", "_Verdict", "_problem", "dropped", "w
 
 @pytest.mark.parametrize("case", CASES, ids=[f"{case.rule}-{case.origin}" for case in CASES])
 def test_rule(sandbox: Sandbox, tmp_path: Path, case: Case) -> None:
-    """It fires once, at the place that it is about, in these words; and not where all is as it should be."""
-    found = [finding for finding in case.fires(sandbox) if finding.rule == case.rule]
+    """It fires once, at the place that it is about, in these words; and not where all is as it should be.
+
+    Whatever else is found beside it can be shown as well.
+    """
+    shown = list(case.fires(sandbox))
+    found = [finding for finding in shown if finding.rule == case.rule]
     assert [str(finding.origin).replace(str(tmp_path), "HERE") for finding in found] == [case.origin]
     assert case.text in found[0].text
+    assert [fault for finding in shown for fault in faults(finding)] == []
     other = Sandbox(tmp_path / "silent")
     assert case.rule not in [finding.rule for finding in case.silent(other)]
 
 
-@pytest.mark.parametrize("case", CASES, ids=[f"{case.rule}-{case.origin}" for case in CASES])
-def test_every_finding_can_be_shown(sandbox: Sandbox, case: Case) -> None:
-    """Each is of a rule that is known, is one sentence and one remedy of one line, and holds no password."""
-    for finding in case.fires(sandbox):
-        line = f"{finding.text} -- {finding.remedy}"
-        assert finding.severity in SEVERITIES
-        assert finding.text
-        assert finding.remedy
-        assert "\n" not in line
-        assert not finding.text.endswith(".")
-        assert SECRET not in line + str(finding.origin)
+def faults(finding: Finding) -> list[str]:
+    """Say what is wrong with how a finding is worded: it is of one line, ``text -- remedy``, and holds no password."""
+    line = f"{finding.origin}: {finding.text} -- {finding.remedy}"
+    sentences = (finding.text, finding.remedy)
+    wrong = {
+        "a severity of its own": finding.severity not in SEVERITIES,
+        "an empty sentence": not all(sentences),
+        "blanks around a sentence": any(sentence != sentence.strip() for sentence in sentences),
+        "a full stop": any(sentence.endswith(".") for sentence in sentences),
+        "more than one line": not line.isprintable(),
+        "a password": SECRET in line,
+    }
+    return [f"{fault}: {line!r}" for fault, is_so in wrong.items() if is_so]
+
+
+@pytest.mark.parametrize(
+    ("fault", "text", "remedy"),
+    [
+        ("an empty sentence", "", "set it"),
+        ("an empty sentence", "it is wrong", ""),
+        ("blanks around a sentence", "it is wrong", " set it"),
+        ("a full stop", "it is wrong.", "set it"),
+        ("a full stop", "it is wrong", "set it."),
+        ("more than one line", "it is\nwrong", "set it"),
+        ("a password", f"it is {SECRET}", "set it"),
+        ("a password", "it is wrong", f"set {SECRET}"),
+    ],
+)
+def test_each_fault_is_seen(fault: str, text: str, remedy: str) -> None:
+    """What holds every finding to its form sees each way to break it, and nothing in one that is right."""
+    rule = next(iter(RULES))
+    (seen,) = faults(Finding(rule, Origin("relay.yaml"), text, remedy))
+    assert seen.startswith(f"{fault}: ")
+    assert faults(Finding(rule, Origin("relay.yaml"), "it is wrong", "set it")) == []
 
 
 def test_every_rule_has_cases() -> None:

@@ -1,4 +1,4 @@
-"""Ten thousand random edits: random files, random commands, random passwords, against a model of its own.
+"""Random edits: random files, random commands, random passwords, against a model of its own.
 
 What an edit does not concern stays to the octet, in its place; and Postfix reads back what was asked.
 """
@@ -12,13 +12,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.support.amounts import Figures, amount
+
 if TYPE_CHECKING:
     from tests.support.sandbox import Sandbox
 
 RELAYMAP = "postfix-relaymap.cf"
 LOGINS = "postfix-sasl-password.cf"
-#: Edits of one example, examples of one share, and shares, which run in parallel: ten thousand edits in all.
-EDITS, EXAMPLES, SHARES = 10, 250, 4
+#: Edits of one example, examples of one share, and shares, which run in parallel: ten thousand edits in a soak.
+EDITS, EXAMPLES, SHARES = 10, amount(50, 250), 4
 PROPERTY = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 
 #: What is typed for a sender or a relay, and its key; and all spellings of a key that may stand in a file.
@@ -177,9 +179,9 @@ def can_be_carried(edit: Edit) -> bool:
     )
 
 
-@pytest.mark.long
+@pytest.mark.soak
 @pytest.mark.parametrize("_share", range(SHARES))
-def test_random_edits(sandbox: Sandbox, _share: int) -> None:
+def test_random_edits(sandbox: Sandbox, figures: Figures, _share: int) -> None:
     """Each edit changes its own key's lines and no others, or is refused; at the end Postfix has all that was asked for."""
 
     @PROPERTY
@@ -193,6 +195,7 @@ def test_random_edits(sandbox: Sandbox, _share: int) -> None:
                 asked[edit.name][same(edit.key)] = edit
         if relaymap[1] and login_file[1]:
             read_back(sandbox, asked)
+        figures(len(commands), "random edits: each changes its own lines, and Postfix reads them back")
 
     run()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
 from dms_relay.assignments import assignments
@@ -22,8 +22,16 @@ from tests.running.leaks import RECIPIENTS, SENDERS, SERVERS, Config, configs, w
 if TYPE_CHECKING:
     from tests.support.sandbox import Sandbox
 
+DIRECTLY = ""
+"""The nexthop of a use where mail goes without a relay."""
 EXAMPLES = 15
 """Configurations for each way of routing; each takes a tenth of a second."""
+
+PHASES = [Phase.explicit, Phase.generate]
+DIRECT_WITH_LOGIN = Config(
+    ("a",), logins=frozenset(), default=None, routes={}, own=frozenset(), stray=frozenset({"@d1.test"})
+)
+"""With maps, a stranger is offered this login: mail of the domain goes directly, and Postfix finds the login by sender."""
 
 
 @pytest.fixture(scope="module")
@@ -34,12 +42,13 @@ def relays() -> dict[str, Relay]:
 
 @pytest.mark.parametrize("routing", ["maps", "transports", "yaml"])
 def test_uses_are_what_postfix_finds(sandbox: Sandbox, relays: dict[str, Relay], routing: str) -> None:
-    """No message reaches a nexthop with a login that is not among the uses: ``check`` and ``test`` go by these."""
+    """No mail is offered a login that is not among the uses, at a nexthop or directly: ``check`` and ``test`` rely on it."""
     (sandbox.postfix_dir / "master.cf").write_text(MASTER_CF)
     inputs = Inputs(sandbox.config_dir)
     slow = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
 
-    @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=slow, database=None, phases=[Phase.generate])
+    @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=slow, database=None, phases=PHASES)
+    @example(config=DIRECT_WITH_LOGIN, sender=SENDERS[0], other=SENDERS[0])
     @given(config=configs(is_cf=routing != "yaml"), sender=st.sampled_from(SENDERS), other=st.sampled_from(SENDERS))
     def check(config: Config, sender: str, other: str) -> None:
         if routing == "yaml":
@@ -49,10 +58,13 @@ def test_uses_are_what_postfix_finds(sandbox: Sandbox, relays: dict[str, Relay],
         assert sandbox.run("--log-level", "error", "apply", env=inputs.settings).code == 0
         found = merge(read(Paths(sandbox.config_dir, sandbox.postfix_dir), inputs.settings))
         known = {(use.nexthop, use.entry.login.username if use.entry else None) for use in assignments(found)}
+        known.add((DIRECTLY, None))  # nobody is named who goes directly and has no login
         view = view_now(Postfix(sandbox.postfix_dir))
         for address, recipient in ((sender, RECIPIENTS[0]), (other, RECIPIENTS[2])):
             way = route_document(view, None, "" if address == "<>" else address, recipient)
-            at = {(hop["nexthop"], hop["login"] and hop["login"]["username"]) for hop in way["hops"]}
-            assert way["is_direct"] or at <= known
+            nexthops = [DIRECTLY if way["is_direct"] else hop["nexthop"] for hop in way["hops"]]
+            users = [hop["login"] and hop["login"]["username"] for hop in way["hops"]]
+            assert nexthops
+            assert set(zip(nexthops, users, strict=True)) <= known
 
     check()

@@ -26,6 +26,8 @@ ROOT = Path(__file__).resolve().parents[2]
 #: Seconds for one call of the engine, and for a build from nothing.
 CALL_TIMEOUT = 60
 BUILD_TIMEOUT = 600
+#: Seconds for which it is remembered what a test run has built.
+NOTES_KEPT = 86_400
 #: Seconds until what a test waits for must have come; and between two looks: at first, and at most. A look through the
 #: engine costs 0.1 s of processor time, which containers that start need, too.
 PATIENCE = 60.0
@@ -60,14 +62,22 @@ class Engine(NamedTuple):
         return done.stdout
 
     def build(self, *options: str, context: Path = ROOT, tag: str = "dms-relay:test") -> str:
-        """Build an image, with options of ``build``, and give its number.
+        """Build an image, with options of ``build``, and give its number; one image at a time.
 
-        One at a time; what is built already is not built again.
+        Of several processes of one test run, the first builds it, and the others take what it has built.
         """
+        with _build_lock(tag) as built:
+            if number := built.read_text("ascii"):
+                return number
+            number = self._build(*options, context=context, tag=tag)
+            built.write_text(number, "ascii")
+            return number
+
+    def _build(self, *options: str, context: Path, tag: str) -> str:
         environ = {"BUILDAH_FORMAT": "docker", **os.environ}
         if config := environ.get("IMAGE_BUILD_CONTAINERS_CONF"):
             environ["CONTAINERS_CONF"] = config
-        with tempfile.TemporaryDirectory() as directory, _build_lock():
+        with tempfile.TemporaryDirectory() as directory:
             number = Path(directory, "number")
             done = subprocess.run(
                 [self.program, "build", *options, "--tag", tag, "--iidfile", str(number), str(context)],
@@ -105,12 +115,28 @@ class Engine(NamedTuple):
 
 
 @contextmanager
-def _build_lock() -> Iterator[None]:
-    """Keep several test processes from building the same image at once."""
-    path = Path(tempfile.gettempdir(), f"dms-relay-image-{os.getuid()}.lock")
-    with path.open("w") as file:
+def _build_lock(tag: str) -> Iterator[Path]:
+    """Keep other processes from building; yield the file with the number of what this run has built under a tag, or nothing.
+
+    Without pytest-xdist a run is one process. The builds of other runs wait as well: they use the same tags.
+    """
+    temporary, user = Path(tempfile.gettempdir()), os.getuid()
+    with (temporary / f"dms-relay-image-{user}.lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+        run = os.environ.get("PYTEST_XDIST_TESTRUNUID", f"{os.getpid()}")
+        directory = temporary / f"dms-relay-image-{user}"
+        directory.mkdir(mode=0o700, exist_ok=True)
+        _forget_other_runs(directory, run)
+        built = directory / f"{run}-{tag.replace(':', '-')}"
+        built.touch()
+        yield built
+
+
+def _forget_other_runs(directory: Path, run: str) -> None:
+    """Remove what other runs have noted, more than a day ago."""
+    for path in directory.iterdir():
+        if not path.name.startswith(f"{run}-") and time.time() - path.stat().st_mtime > NOTES_KEPT:
+            path.unlink()
 
 
 def find_engine() -> Engine | None:

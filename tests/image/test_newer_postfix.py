@@ -73,7 +73,7 @@ def test_transports_on_the_newer_postfix(engine: Engine, start_tests: Starter) -
         *mounts,
         command=("-euc", COMMAND),
         REQUIRE_POSTFIX_TESTS="1",
-        EXPLAIN_EXAMPLES="12",
+        SOAK="0.004",
         PYTHONPYCACHEPREFIX="/tmp/pycache",  # noqa: S108 -- in a container
     )
     assert exit_code(engine, container) == 0

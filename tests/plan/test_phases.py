@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from dms_relay import Paths, find, merge, plan, read, render
 from dms_relay.plan.phases import phases
-from tests.apply.test_transports_convergence import MAPS, State, apply
 from tests.support.machine import prepare
 from tests.support.sandbox import BASE_MAIN_CF, Sandbox
+from tests.support.states import MAPS, State, apply
 
 if TYPE_CHECKING:
     from dms_relay.plan.snapshots import Phase

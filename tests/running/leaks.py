@@ -48,11 +48,16 @@ class Config:
 
     def relay_for(self, sender: str, recipient: str) -> str | None:
         """Return the relay of a message: the recipient's before the sender's."""
-        keys = (recipient, recipient.rpartition("@")[2])
-        return next((self.recipients[k] for k in keys if k in self.recipients), self.way_of(sender))
+        return next((self.recipients[k] for k in self._routes_to(recipient)), self.way_of(sender))
 
-    def logins_for(self, sender: str, relay: str, server: str, *, is_cf: bool) -> set[str | None]:
+    def _routes_to(self, recipient: str) -> list[str]:
+        """Return the recipient keys that have a route for a recipient, the one that counts first."""
+        return [key for key in (recipient, recipient.rpartition("@")[2]) if key in self.recipients]
+
+    def logins_for(self, sender: str, recipient: str, server: str, *, is_cf: bool) -> set[str | None]:
         """Return the login of a message at a server of its relay: one, but where the rule leaves it open."""
+        relay = self.relay_for(sender, recipient)
+        assert relay
         at_relay = f"{server if is_cf else relay}/relay" if self._has_login(relay, server, is_cf=is_cf) else None
         own = [key for key in chain(sender) if key in self.own | self.stray and self.way_of(key) == relay]
         if sender == NULL or not own:
@@ -61,8 +66,9 @@ class Config:
         if is_cf or named in own:
             return {self.username(own[0])}
         # A sender that is named and has no login of its own uses the relay's, also where its domain has one. At a relay
-        # that has none, and only where a recipient's route leads there, Postfix uses the domain's.
-        return {at_relay} if at_relay or self.way_of(sender) == relay else {None, self.username(own[0])}
+        # that has none, and only where a recipient's route leads there, Postfix uses the domain's: the sender's own route
+        # may lead there as well.
+        return {at_relay} if at_relay or not self._routes_to(recipient) else {None, self.username(own[0])}
 
     def _has_login(self, relay: str, server: str, *, is_cf: bool) -> bool:
         return any(server in name for name in self.logins) if is_cf else relay in self.logins

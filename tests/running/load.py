@@ -1,17 +1,17 @@
 """Mail that keeps flowing while `apply` goes back and forth between configurations, and what became of it."""
 
-import os
 import threading
 import time
 from collections import Counter
 from typing import NamedTuple
 
-import pytest
-
 from testbed import Inputs, Mode, Postfix, Testbed
+from tests.support.amounts import Figures, amount
 
-RUNS = int(os.environ.get("LOAD_RUNS", "6"))
-MESSAGES = int(os.environ.get("LOAD_MESSAGES", "600"))
+RUNS = amount(6, 30)
+"""Runs of `apply`."""
+MESSAGES = amount(600, 2000)
+"""Messages that pass meanwhile, at least."""
 BATCH = 20
 """Messages of one sender that are handed in together."""
 PAUSE = 0.05
@@ -109,16 +109,13 @@ def run_load(  # noqa: PLR0913 -- each by its name
     return Outcome(testbed, load.ids, postfix.statuses(), last - first, seconds, runs, bounced)
 
 
-def say(capsys: pytest.CaptureFixture[str], name: str, outcome: Outcome) -> None:
-    """Print the figures, also where the test passes."""
-    with capsys.disabled():
-        print(f"\n{name}: {outcome.summary()}")
-
-
-def check(outcome: Outcome, at_least: int = MESSAGES) -> None:
+def check(outcome: Outcome, figures: Figures, at_least: int = MESSAGES) -> None:
     """Every message arrived, once, over TLS, and with a login; nothing was sent back."""
+    figures(len(outcome.ids), "messages while apply goes back and forth: each arrives once, with its own login")
+    figures(outcome.runs, "runs of apply while messages pass")
     received = outcome.testbed.ledger.received()
-    assert outcome.handed_in_between >= at_least
+    assert outcome.handed_in_between >= at_least, outcome.summary()
     arrived, handed_in = Counter(r.message_id for r in received), Counter(outcome.ids)
-    assert (handed_in - arrived, arrived - handed_in, outcome.bounced) == (Counter(), Counter(), [])
-    assert [r for r in received if r.tls is None or r.login is None] == []
+    found = {"lost": handed_in - arrived, "arrived twice": arrived - handed_in, "bounced": outcome.bounced}
+    assert not any(found.values()), f"{found}; {outcome.summary()}"
+    assert [r for r in received if r.tls is None or r.login is None] == [], outcome.summary()

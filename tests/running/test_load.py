@@ -13,7 +13,8 @@ import pytest
 
 from testbed import Inputs, Postfix, Testbed
 from testbed.inputs import LOGINS, RELAYMAP
-from tests.running.load import SLOW, check, run_load, say
+from tests.running.load import SLOW, check, run_load
+from tests.support.amounts import Figures
 
 
 @pytest.fixture
@@ -46,21 +47,28 @@ def _configuration(testbed: Testbed, directory: Path, default: str, other: str) 
 
 
 @pytest.mark.long
+@pytest.mark.soak
 def test_logins_by_nexthop(
-    testbed: Testbed, postfix: Postfix, configurations: tuple[Inputs, Inputs], capsys: pytest.CaptureFixture[str]
+    testbed: Testbed,
+    postfix: Postfix,
+    configurations: tuple[Inputs, Inputs],
+    figures: Figures,
 ) -> None:
     """Every message arrives exactly once, none without TLS, and no relay is offered the login of another."""
     for inputs, name in zip(configurations, "cd", strict=True):
         inputs.write(LOGINS, f"{testbed.relays[name].nexthop} user-{name}:pw\n")
     outcome = run_load(testbed, postfix, *configurations)
-    say(capsys, "logins by nexthop", outcome)
-    check(outcome)
+    check(outcome, figures)
     assert outcome.crossings == []
 
 
 @pytest.mark.long
+@pytest.mark.soak
 def test_logins_by_sender(
-    testbed: Testbed, postfix: Postfix, configurations: tuple[Inputs, Inputs], capsys: pytest.CaptureFixture[str]
+    testbed: Testbed,
+    postfix: Postfix,
+    configurations: tuple[Inputs, Inputs],
+    figures: Figures,
 ) -> None:
     """Every message arrives exactly once over TLS; a login by sender may cross in that moment, one by nexthop does not."""
     for inputs, first, second in zip(configurations, "ab", "cd", strict=True):
@@ -70,6 +78,5 @@ def test_logins_by_sender(
             f"vip@box.test by-sender-{first}:pw\n",
         )
     outcome = run_load(testbed, postfix, *configurations)
-    say(capsys, "logins by sender", outcome)
-    check(outcome)
+    check(outcome, figures)
     assert [user for _, user in outcome.crossings if not user.startswith("by-sender-")] == []

@@ -12,10 +12,9 @@ import pytest
 
 from testbed import Inputs, Postfix, Testbed
 from testbed.inputs import LOGINS, RELAYMAP
-from tests.running.load import SLOW, check, run_load, say
+from tests.running.load import SLOW, check, run_load
+from tests.support.amounts import Figures
 
-RUNS = 6
-MESSAGES = 600
 _RELAY = """\
   {name}:
     host: {host}
@@ -64,23 +63,20 @@ def _two(testbed: Testbed) -> str:
 
 
 @pytest.mark.long
-def test_no_login_crosses(
-    testbed: Testbed, postfix: Postfix, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+@pytest.mark.soak
+def test_no_login_crosses(testbed: Testbed, postfix: Postfix, tmp_path: Path, figures: Figures) -> None:
     """Every message arrives exactly once, none without TLS, and no relay is ever offered the login of another."""
     one, two = Inputs(tmp_path / "one"), Inputs(tmp_path / "two")
     one.write("relay.yaml", _one(testbed))
     two.write("relay.yaml", _two(testbed))
-    outcome = run_load(testbed, postfix, one, two, runs=RUNS, messages=MESSAGES)
-    say(capsys, "transports", outcome)
-    check(outcome, MESSAGES)
+    outcome = run_load(testbed, postfix, one, two)
+    check(outcome, figures)
     assert outcome.crossings == []
 
 
 @pytest.mark.long
-def test_from_maps_to_transports_and_back(
-    testbed: Testbed, postfix: Postfix, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+@pytest.mark.soak
+def test_from_maps_to_transports_and_back(testbed: Testbed, postfix: Postfix, tmp_path: Path, figures: Figures) -> None:
     """The way of routing changes while mail passes: every message arrives exactly once, and no login by nexthop crosses."""
     (postfix.config / "vhost").write_text("managed.test\n")
     b, d = testbed.relays["b"], testbed.relays["d"]
@@ -88,7 +84,6 @@ def test_from_maps_to_transports_and_back(
     maps.write(RELAYMAP, f"@mapped.test {d.nexthop}\n@managed.test {d.nexthop}\n")
     maps.write(LOGINS, f"{b.nexthop} user-b:pw\n{d.nexthop} user-d:pw\n")
     transports.write("relay.yaml", _one(testbed))
-    outcome = run_load(testbed, postfix, maps, transports, runs=RUNS, messages=MESSAGES)
-    say(capsys, "maps and transports", outcome)
-    check(outcome, MESSAGES)
+    outcome = run_load(testbed, postfix, maps, transports)
+    check(outcome, figures)
     assert outcome.crossings == []

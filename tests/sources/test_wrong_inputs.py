@@ -8,58 +8,20 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.invalid_inputs import SECRET, SECRETS, Content, Odd, Wrong, files, logins, nexthops, settings
+from tests.invalid_inputs import SECRET, Wrong, files, logins, nexthops, settings
+from tests.invalid_inputs.tried import HEADLINE, UNREADABLE, everything, prepare
 from tests.support.console import said
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.support.sandbox import Sandbox
 
 NOT_VALID = "is not valid, so nothing is relayed for it -- use letters, digits, hyphens and dots only"
 CASES = (*nexthops.CASES, *logins.CASES, *settings.CASES, *files.CASES)
-HEADLINE = ("error", "wrong inputs, nothing was changed")
-UNREADABLE = ("error", "an input cannot be read, nothing was changed")
 
 
-def put(path: Path, content: Content) -> None:
-    """Make what a case says stands there."""
-    path.parent.mkdir(exist_ok=True)
-    if content is Odd.DIRECTORY:
-        path.mkdir()
-    elif content is Odd.BROKEN_LINK:
-        path.symlink_to("nowhere")
-    elif content is Odd.LINK_LOOP:
-        path.symlink_to(path.name)
-    elif not isinstance(content, Odd):
-        path.write_bytes(content.encode() if isinstance(content, str) else content)
-
-
-def prepare(sandbox: Sandbox, case: Wrong) -> dict[str, str]:
-    """Make the files of a case and give its environment, which has a login unless the case says otherwise."""
-    for name, content in case.files.items():
-        put((sandbox.postfix_dir if name == "vhost" else sandbox.config_dir) / name, content)
-    secrets = sandbox.config_dir.parent / "secrets"
-    for name, content in case.secrets.items():
-        put(secrets / name, content)
-    env = {"RELAY_USER": "user", "RELAY_PASSWORD": SECRET, "LOG_LEVEL": "trace", **case.env}
-    return {name: value.replace(SECRETS, str(secrets)) for name, value in env.items()}
-
-
-def everything(root: Path) -> list[tuple[str, int, int, bytes]]:
-    """Return each file and directory with mode, time of change and content."""
-    found = []
-    for path in sorted(root.rglob("*")):
-        status = path.lstat()
-        content = path.read_bytes() if path.is_file() else b""
-        found.append((str(path), status.st_mode, status.st_mtime_ns, content))
-    return found
-
-
-def test_there_are_many_and_each_has_a_name_of_its_own() -> None:
-    """Sixty wrong inputs at least, told apart by their names."""
+def test_each_case_has_a_name_of_its_own() -> None:
+    """Whoever reads of a failure finds the case by its name."""
     names = Counter((case.name, tuple(case.files)) for case in CASES)
-    assert len(CASES) >= 60
     assert [name for name, count in names.items() if count > 1] == []
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
-from dms_relay.model import TABLES
+from dms_relay.model import SASL_PASSWD, TABLES
 from dms_relay.postfix import main_cf
 from tests.support.sandbox import BASE_MAIN_CF, Sandbox
 
@@ -125,6 +125,21 @@ class Scene:
         arguments = self.sandbox.arguments("--log-level", "error", "apply")
         command = [sys.executable, "-m", "tests.support.killer", str(number), *arguments]
         return run_to_its_end(command, {"PATH": os.environ["PATH"], **(env or self.transition.new)})
+
+
+def may_stand(name: str, content: bytes | None, old: bytes | None, new: bytes | None) -> bool:
+    """Return True if a table is the old or the new one, to the octet, or what the phase between them needs.
+
+    That is said of ``sasl_passwd`` alone, while old and new routes are in use: all of the new one, then each login by
+    nexthop of the old one whose key the new one has not.
+    """
+    if content in (old, new):
+        return True
+    if name != SASL_PASSWD or old is None or new is None:
+        return False
+    keys = {line.partition(b"\t")[0] for line in new.splitlines()}
+    pairs = ((line.partition(b"\t")[0], line) for line in old.splitlines(keepends=True))
+    return content == new + b"".join(line for key, line in pairs if key not in keys and b"@" not in key)
 
 
 def needs_root(reason: str) -> NoReturn:

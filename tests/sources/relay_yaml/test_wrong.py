@@ -22,7 +22,8 @@ from tests.invalid_inputs import (
     relay_yaml_routes,
     relay_yaml_structure,
 )
-from tests.sources.test_wrong_inputs import HEADLINE, UNREADABLE, everything, prepare
+from tests.invalid_inputs.tried import HEADLINE, UNREADABLE, everything, prepare
+from tests.support.amounts import Figures, amount
 from tests.support.console import said
 
 if TYPE_CHECKING:
@@ -49,10 +50,9 @@ def shows_a_secret(result: Result) -> bool:
     return any(part in result.out + result.err for part in PARTS)
 
 
-def test_there_are_many_and_each_has_a_name_of_its_own() -> None:
-    """A hundred wrong files at least, told apart by their names."""
+def test_each_case_has_a_name_of_its_own() -> None:
+    """Whoever reads of a failure finds the case by its name."""
     names = Counter(case.name for case in CASES)
-    assert len(CASES) >= 100
     assert [name for name, count in names.items() if count > 1] == []
 
 
@@ -82,7 +82,7 @@ def test_wrong_files_where_relays_are_set_up(sandbox: Sandbox) -> None:
     for case in alone:
         assert sandbox.run("apply", env=env_of(sandbox, case)).code == case.code
         assert sandbox.snapshot() == snapshot
-    assert len(alone) >= 100
+    assert alone
 
 
 @pytest.mark.parametrize("odd", [Odd.DIRECTORY, Odd.BROKEN_LINK, Odd.LINK_LOOP])
@@ -223,9 +223,10 @@ edits = st.lists(
 )
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@pytest.mark.soak
+@settings(max_examples=amount(150, 5000), deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.sampled_from(RIGHT), edits)
-def test_slips(sandbox: Sandbox, text: str, slips: list[tuple[float, int, str]]) -> None:
+def test_slips(sandbox: Sandbox, figures: Figures, text: str, slips: list[tuple[float, int, str]]) -> None:
     """Whatever slips into a file that was right: done, or 78 with errors; and no message shows any part of a password."""
     for where, gone, new in slips:
         at = int(where * len(text))
@@ -236,3 +237,4 @@ def test_slips(sandbox: Sandbox, text: str, slips: list[tuple[float, int, str]])
     assert result.code in {os.EX_OK, os.EX_CONFIG}
     if result.code == os.EX_CONFIG:
         assert "QZ" not in result.err + result.out
+    figures(1, "slips in relay.yaml: done or refused, and no password is shown")
