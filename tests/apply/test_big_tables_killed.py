@@ -20,7 +20,7 @@ import pytest
 
 from dms_relay.postfix.table_types import WORKSHOP
 from tests.apply.test_big_tables import STATES, maps
-from tests.apply.test_transports_convergence import State, apply, first_boot
+from tests.support.states import State, apply, first_boot
 from tests.apply.test_transports_killed import _check_modes, _restore, _run_killed
 from tests.support.machine import machine_of, prepare
 from tests.support.sandbox import BASE_MAIN_CF, Sandbox

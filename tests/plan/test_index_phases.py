@@ -9,7 +9,7 @@ import pytest
 
 from dms_relay.postfix.table_types import split_index
 from tests.apply.test_big_tables import STATES, maps
-from tests.apply.test_transports_convergence import State, apply
+from tests.support.states import State, apply
 from tests.plan.test_phases import phases_to, text
 from tests.support.machine import prepare
 from tests.support.sandbox import BASE_MAIN_CF, Sandbox

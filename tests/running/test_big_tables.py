@@ -9,6 +9,7 @@ import pytest
 from testbed import SUBMISSION
 from testbed.inputs import LOGINS, RELAYMAP
 from tests.running.load import SLOW, check, run_load
+from tests.support.amounts import Figures
 from tests.support.table_types import require_indexes
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def test_what_a_running_client_sees(testbed: Testbed, inputs: Inputs, kind: str)
 
 @pytest.mark.long
 @pytest.mark.parametrize("kinds", [("texthash", "cdb"), ("cdb", "lmdb"), ("cdb", "cdb")])
-def test_under_load(testbed: Testbed, inputs: Inputs, kinds: tuple[str, str]) -> None:
+def test_under_load(testbed: Testbed, inputs: Inputs, kinds: tuple[str, str], figures: Figures) -> None:
     """From one type to another, with other relays and other logins, while mail flows: each message arrives, with a login."""
     for name in "abcd":
         testbed.relay(name, SLOW)
@@ -89,5 +90,5 @@ def test_under_load(testbed: Testbed, inputs: Inputs, kinds: tuple[str, str]) ->
         one.write(LOGINS, f"{second.nexthop} user-{other}:pw\n")
         configurations.append(one)
     outcome = run_load(testbed, postfix, configurations[0], configurations[1])
-    check(outcome)
+    check(outcome, figures)
     assert outcome.crossings == []
