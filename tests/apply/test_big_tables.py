@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from dms_relay.postfix.table_types import INDEXED_FROM, PACKAGES
-from tests.support.states import State, apply, first_boot
 from tests.support.machine import machine_of, prepare
 from tests.support.sandbox import BASE_MAIN_CF, Sandbox
+from tests.support.states import State, apply, first_boot
 from tests.support.table_types import offer, require_indexes
 
 if TYPE_CHECKING:

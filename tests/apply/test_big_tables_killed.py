@@ -20,11 +20,11 @@ import pytest
 
 from dms_relay.postfix.table_types import WORKSHOP
 from tests.apply.test_big_tables import STATES, maps
-from tests.support.states import State, apply, first_boot
 from tests.apply.test_transports_killed import _check_modes, _restore, _run_killed
 from tests.support.machine import machine_of, prepare
 from tests.support.sandbox import BASE_MAIN_CF, Sandbox
 from tests.support.scene import ROOT, programs_with, running_master, wait_until
+from tests.support.states import State, apply, first_boot
 from tests.support.table_types import make_old, require_indexes
 
 if TYPE_CHECKING:

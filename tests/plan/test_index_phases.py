@@ -9,10 +9,10 @@ import pytest
 
 from dms_relay.postfix.table_types import split_index
 from tests.apply.test_big_tables import STATES, maps
-from tests.support.states import State, apply
 from tests.plan.test_phases import phases_to, text
 from tests.support.machine import prepare
 from tests.support.sandbox import BASE_MAIN_CF, Sandbox
+from tests.support.states import State, apply
 from tests.support.table_types import require_indexes
 
 if TYPE_CHECKING:

@@ -9,11 +9,11 @@ import pytest
 from testbed import SUBMISSION
 from testbed.inputs import LOGINS, RELAYMAP
 from tests.running.load import SLOW, check, run_load
-from tests.support.amounts import Figures
 from tests.support.table_types import require_indexes
 
 if TYPE_CHECKING:
     from testbed import Inputs, Testbed
+    from tests.support.amounts import Figures
 
 SENDER, RECIPIENT = "me@one.test", ["friend@world.test"]
 
