@@ -8,7 +8,9 @@ from __future__ import annotations
 import socket
 import struct
 from ipaddress import ip_interface
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from dms_relay.model.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,7 +28,8 @@ _MESSAGE, _ADDRESS, _ATTRIBUTE = struct.Struct("=IHHII"), struct.Struct("=BBBBI"
 _ANSWER_MAX = 1 << 16
 
 
-class InterfaceAddress(NamedTuple):
+@frozen
+class InterfaceAddress:
     """One address of a network interface, with its network."""
 
     interface: str

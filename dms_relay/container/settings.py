@@ -23,7 +23,7 @@ from errno import EBUSY
 from ipaddress import IPv4Network, ip_network
 from pathlib import Path
 from stat import S_IMODE
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from dms_relay import files
 from dms_relay.apply import LOCK_TIMEOUT
@@ -31,6 +31,7 @@ from dms_relay.errors import InputError, PostfixError, RelayError, WriteError
 from dms_relay.interfaces import IPV4, IPV6, InterfaceAddress, addresses
 from dms_relay.log import log_of
 from dms_relay.model import Origin, Paths, Problem, sort_problems
+from dms_relay.model.values import frozen
 from dms_relay.postfix import main_cf
 from dms_relay.postfix.nexthop import is_domain
 from dms_relay.postfix.programs import Postfix
@@ -62,7 +63,8 @@ HOT = 2
 CHROOT_COLUMN = 4
 
 
-class ContainerHost(NamedTuple):
+@frozen
+class ContainerHost:
     """What the container is: its host name and the addresses of its interfaces, loopback and link-local ones left out."""
 
     hostname: str

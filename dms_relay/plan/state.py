@@ -85,7 +85,7 @@ class State:
 def dump(state: State) -> bytes:
     """Return the file's content."""
     services = {"services": sorted(state.services)} if state.services else {}
-    indexes = {"indexes": state.indexes, "types": state.types and state.types._asdict()} if _is_newest(state) else {}
+    indexes = {"indexes": state.indexes, "types": _types(state)} if _is_newest(state) else {}
     document = {
         "version": _version(state),
         **services,
@@ -102,6 +102,10 @@ def _version(state: State) -> int:
         return INDEXES_VERSION
     is_first = not state.services and state.parameters.keys() <= FIRST_PARAMETERS
     return FIRST_VERSION if is_first else SERVICES_VERSION
+
+
+def _types(state: State) -> dict[str, Any] | None:
+    return {"names": state.types.names, "files": state.types.files} if state.types else None
 
 
 def _is_newest(state: State) -> bool:

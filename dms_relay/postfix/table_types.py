@@ -10,7 +10,9 @@ take keys without case, as ``texthash:`` does. docs/rules.md, "Big tables", has 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from dms_relay.model.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -26,7 +28,8 @@ INDEXED_FROM = 10_000
 WORKSHOP = ".dms-relay.index"
 
 
-class TypesAnswer(NamedTuple):
+@frozen
+class TypesAnswer:
     """The indexed table types that Postfix has, and how what that follows from looked when it was asked, by path."""
 
     names: tuple[str, ...]
