@@ -49,7 +49,7 @@ RUN groupadd --system --gid 901 postfix; \
     useradd --system --uid 901 --gid 901 --home-dir /var/spool/postfix --no-create-home --shell /usr/sbin/nologin postfix; \
     apt-get update; \
     DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends \
-        ca-certificates libsasl2-modules postfix; \
+        ca-certificates libsasl2-modules postfix postfix-cdb postfix-lmdb; \
     rm -rf /var/lib/apt/lists/* /var/cache/debconf/*-old /var/log/apt /var/log/dpkg.log; \
     # Nothing runs in the chroot, so Debian need not fill it at each start.
     echo SYNC_CHROOT= >> /etc/default/postfix; \

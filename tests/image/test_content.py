@@ -92,6 +92,18 @@ def test_everything_is_compiled(sandbox: Container) -> None:
     )
 
 
+@pytest.mark.parametrize("program", ["dms-relay", "boot"])
+def test_a_start_reads_the_bundle(sandbox: Container, program: str) -> None:
+    """What a start imports comes out of the bundle: sources and times are still those that it was made of."""
+    script = (
+        f"exec(open('/opt/dms-relay/bin/{program}').read().rpartition('from dms_relay')[0]); "
+        "import structlog, sys, dms_relay.container.boot, dms_relay.commands.apply; "
+        "names = [n for n in sys.modules if n.startswith(('dms_relay', 'structlog'))]; "
+        "print({type(sys.modules[n].__spec__.loader).__name__ for n in names})"
+    )
+    assert sandbox.execute(PYTHON, "-IS", "-c", script) == "{'BundleFinder'}\n"
+
+
 def test_no_cache_is_left(sandbox: Container) -> None:
     """Neither pip nor apt has left what it downloaded."""
     for directory in ("/root/.cache", "/var/lib/apt/lists", "/var/cache/apt/archives", "/src", "/build", "/wheels"):
