@@ -76,5 +76,5 @@ def test_test(container: Container, relay: Relay, config_dir: Path) -> None:
     container.execute("dms-relay", "test", "--send-to", "someone@elsewhere.test")
     assert relay.wait_for_mail("postmaster@example.test")["login"] == ["user", "secret"]
     write(config_dir, RELAYMAP.replace("relay.test", "nowhere.test"), LOGINS)
-    with pytest.raises(EngineError, match=r"exit code 1\n(?s:.*)nowhere\.test is not in the DNS"):
+    with pytest.raises(EngineError, match=r"exit code 1\n(?s:.*)nowhere\.test does not exist in the DNS"):
         container.execute("dms-relay", "test")
