@@ -212,6 +212,15 @@ def remove_leftover(path: Path) -> bool:
     return True
 
 
+def stamp(path: Path) -> str:
+    """Return how a file looks: rights, size, times of the last write and of any change; empty where there is none."""
+    try:
+        seen = path.lstat()
+    except OSError:
+        return ""
+    return f"{seen.st_mode:o}:{seen.st_uid}:{seen.st_gid}:{seen.st_size}:{seen.st_mtime_ns}:{seen.st_ctime_ns}"
+
+
 def sync_directory(path: Path) -> None:
     """Have the directory's entries on the disk."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)

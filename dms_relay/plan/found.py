@@ -8,8 +8,8 @@ from errno import EACCES
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dms_relay import files
 from dms_relay.errors import WriteError
-from dms_relay.files import temporary_name
 from dms_relay.model import PARAMETERS, RELAY_DIRECTORY, TABLES
 from dms_relay.model.values import field, frozen
 from dms_relay.plan.state import State, TableFile, load
@@ -57,8 +57,8 @@ def find(paths: Paths) -> Found:
     temporary = [
         postfix.temporary,
         paths.postfix_dir / WORKSHOP,
-        *map(temporary_name, written),
-        *paths.relay_directory.glob(temporary_name(Path("*")).name),
+        *map(files.temporary_name, written),
+        *paths.relay_directory.glob(files.temporary_name(Path("*")).name),
     ]
     services = postfix.read_master_cf() if paths.master_cf.exists() else ""
     return Found(
@@ -94,20 +94,11 @@ def stamp(paths: Paths, name: str) -> str:
 
     No digest, which would be a secret, and would have to be made of the whole at each run. ctime cannot be set back.
     """
-    return " ".join(file_stamp(paths.table(part)) for part in (split_index(name)[0], name))
-
-
-def file_stamp(path: Path) -> str:
-    """Return how a file looks: rights, size, times of the last write and of any change; empty where there is none."""
-    try:
-        seen = path.lstat()
-    except OSError:
-        return ""
-    return f"{seen.st_mode:o}:{seen.st_uid}:{seen.st_gid}:{seen.st_size}:{seen.st_mtime_ns}:{seen.st_ctime_ns}"
+    return " ".join(files.stamp(paths.table(part)) for part in (split_index(name)[0], name))
 
 
 def _ask_types(postfix: Postfix, parameters: dict[str, str], known: TypesAnswer | None) -> TypesAnswer:
-    from dms_relay.plan.indexes import ask_types  # noqa: PLC0415 -- only where a table is big
+    from dms_relay.postfix.index_files import ask_types  # noqa: PLC0415 -- only where a table is big
 
     return ask_types(postfix, parameters, known)
 

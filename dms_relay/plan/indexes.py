@@ -6,13 +6,11 @@ changed since. Raises ``InputError`` where RELAY_TABLES names a type that this P
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from dms_relay.errors import InputError, RelayError
 from dms_relay.model import Origin, PostfixConfig, Problem
-from dms_relay.plan.found import file_stamp, find
-from dms_relay.postfix.index_files import table_types
+from dms_relay.plan.found import find
 from dms_relay.postfix.master_cf import login_table
 from dms_relay.postfix.table_types import INDEXED_FROM, PACKAGES, TEXTHASH, TypesAnswer, index_name, retyped
 
@@ -21,10 +19,7 @@ if TYPE_CHECKING:
 
     from dms_relay.model import Paths, Setting
     from dms_relay.plan.found import Found
-    from dms_relay.postfix.programs import Postfix
 
-#: Parameters of main.cf by which Postfix finds the types that are no part of it (postconf(5)).
-_DIRECTORIES = ("meta_directory", "shlib_directory")
 #: The parameter of a service that names its login table.
 _LOGINS = "smtp_sasl_password_maps"
 
@@ -103,17 +98,3 @@ def _without_index(tables: list[str], wanted: PostfixConfig) -> Problem:
     text = f"{wanted.tables[table].count(chr(10))} keys, which each process of Postfix loads: it has no indexed tables"
     remedy = f"install {' or '.join(PACKAGES.values())} (Debian's names for them)"
     return Problem(Origin(table), text, remedy, is_error=False, rule="big-table-not-indexed")
-
-
-def ask_types(postfix: Postfix, parameters: Mapping[str, str], known: TypesAnswer | None) -> TypesAnswer:
-    """Ask Postfix for the indexed types that it has, unless what is known was said of the same Postfix."""
-    directories = {name: parameters.get(name, "") for name in _DIRECTORIES}
-    if known and known.files == {name: _look(name, directories) for name in known.files}:
-        return known
-    names, paths = table_types(postfix.directory, directories)
-    files = {name: _look(name, directories) for name in (*_DIRECTORIES, *map(str, paths))}
-    return TypesAnswer(tuple(name for name in PACKAGES if name in names), files)
-
-
-def _look(name: str, directories: Mapping[str, str]) -> str:
-    return directories[name] if name in _DIRECTORIES else file_stamp(Path(name))

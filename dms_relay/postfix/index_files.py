@@ -19,12 +19,14 @@ from typing import TYPE_CHECKING
 
 from dms_relay import files
 from dms_relay.postfix.programs import Postfix
-from dms_relay.postfix.table_types import WORKSHOP, index_name
+from dms_relay.postfix.table_types import PACKAGES, WORKSHOP, TypesAnswer, index_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _DIRECTORY_MODE = 0o700
+#: Parameters of main.cf by which Postfix finds the types that are no part of it (postconf(5)).
+_DIRECTORIES = ("meta_directory", "shlib_directory")
 #: What a text is called while its index is made.
 _SOURCE = "table"
 _CONFIG_DIRECTORY = re.compile(r"\$(?:config_directory\b|[({]config_directory[)}])")
@@ -44,6 +46,20 @@ def build(directory: Path, table_type: str, text: bytes, path: Path, rights: tup
         files.put_in_place(workshop / index_name(_SOURCE, table_type), path, mode, (uid, gid))
     finally:
         files.remove_directory(workshop)
+
+
+def ask_types(postfix: Postfix, parameters: Mapping[str, str], known: TypesAnswer | None) -> TypesAnswer:
+    """Ask Postfix for the indexed types that it has, unless what is known was said of the same Postfix."""
+    directories = {name: parameters.get(name, "") for name in _DIRECTORIES}
+    if known and known.files == {name: _look(name, directories) for name in known.files}:
+        return known
+    names, paths = table_types(postfix.directory, directories)
+    files = {name: _look(name, directories) for name in (*_DIRECTORIES, *map(str, paths))}
+    return TypesAnswer(tuple(name for name in PACKAGES if name in names), files)
+
+
+def _look(name: str, directories: Mapping[str, str]) -> str:
+    return directories[name] if name in _DIRECTORIES else files.stamp(Path(name))
 
 
 def table_types(directory: Path, directories: Mapping[str, str]) -> tuple[list[str], list[Path]]:
