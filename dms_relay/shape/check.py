@@ -218,13 +218,13 @@ class _Checker:
     def _twice(self, key: Node, first: Node) -> None:
         place = first.place
         text = f"the key stands at {place.line}:{place.column} already"
-        self._complain(key, text, "keep one of the two: YAML would drop the first without a word")
+        self._complain(key, text, "keep only one of them: YAML would silently drop the first")
 
     def _beside(self, shape: Keys, nodes: dict[str, Node]) -> None:
         for names in shape.one_of:
             first, *others = [name for name in nodes if name in names] or [""]
             for name in others:
-                self._complain(nodes[name], f"{name} beside {first}", "keep one of the two")
+                self._complain(nodes[name], f"{name} beside {first}", "keep only one of them")
 
     def _missing(self, shape: Keys, node: Node, there: set[str]) -> None:
         for names in (*((name,) for name in shape.required), *shape.one_of):

@@ -69,10 +69,10 @@ class Lookup:
         files = [setting for setting in files if setting.value]
         if plain and plain.value:
             for setting in files:
-                self._warn(setting.origin, f"has no effect: {name} itself is set", "keep one of the two")
+                self._warn(setting.origin, f"has no effect: {name} itself is set", "keep only one of them")
             return self._checked(plain)
         for extra in files[1:]:
-            self._warn(extra.origin, f"has no effect: {name}__FILE is set", "keep one of the two")
+            self._warn(extra.origin, f"has no effect: {name}__FILE is set", "keep only one of them")
         return self.from_file(files[0]) if files else None
 
     def _checked(self, setting: Setting) -> Setting | None:

@@ -246,7 +246,7 @@ CASES = (
         "implicit-tls-port",
         main_cf("smtp_tls_wrappermode = no\n", {}, {"DEFAULT_RELAY_HOST": "[r.test]:465"}, LOGIN),
         "env DEFAULT_RELAY_HOST",
-        "from the first octet",
+        "needs implicit TLS",
         # Somebody told all of Postfix to speak so.
         main_cf("smtp_tls_wrappermode = yes\n", {}, {"DEFAULT_RELAY_HOST": "[r.test]:465"}, LOGIN),
     ),

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 FULL = {**DEFAULT, **LOGIN}
 TEXT = """\
 error    login-for-strangers  postfix-sasl-password.cf:2
-         no relay is set here for this sender, so its login goes to whatever server takes the mail -- \
+         this sender has no relay, so its login is offered to every server that receives the mail -- \
 map the sender in postfix-relaymap.cf, or set RELAY_ROUTING=transports
 warning  login-without-relay  postfix-sasl-password.cf:1
-         no relay that is set here has this key, so the login is not used; [h.test]:25 differs in its port -- \
+         no relay has this lookup key, so the login is not used; [h.test]:25 differs in its port -- \
 write [h.test]:25 as the key
 note     secret-in-environment  env RELAY_PASSWORD
          the password is in the environment, which more people and programs can read than a file -- \

@@ -94,7 +94,7 @@ def test_a_relay_where_a_sender_is_meant(sandbox: Sandbox, nexthop: str, remedy:
 @pytest.mark.parametrize("port", ["465", "smtps"])
 def test_implicit_tls(sandbox: Sandbox, port: str) -> None:
     """Where routes stand in maps, Postfix does not speak it, and a warning says so; with transports it does."""
-    text = f"[r.test]:{port} speaks TLS from the first octet, which Postfix does not do here"
+    text = f"[r.test]:{port} needs implicit TLS, which RELAY_ROUTING=maps does not support"
     result = sandbox.run("add-domain", "a.test", "r.test", port)
     assert result.code == 0
     assert of_level(result, "warn")[-1].startswith(f"postfix-relaymap.cf:1: {text}")

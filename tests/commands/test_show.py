@@ -70,7 +70,7 @@ def test_show(sandbox: Sandbox) -> None:
     assert squeezed(result.out) == squeezed(TEXT.format(relayhost_map=sandbox.postfix_dir / "relayhost_map"))
     assert result.code == 0
     assert [text.partition(" -- ")[0] for text in of_level(result, "warn")] == [
-        "postfix-relaymap.cf:3: the opt-out of @b.test has no effect: its mail goes to DEFAULT_RELAY_HOST all the same"
+        "postfix-relaymap.cf:3: the opt-out of @b.test has no effect: its mail still goes to DEFAULT_RELAY_HOST"
     ]
     assert SECRET not in result.out
     assert sandbox.snapshot() == before
@@ -123,8 +123,8 @@ def test_show_json(sandbox: Sandbox) -> None:
             },
             {
                 "origin": "postfix-relaymap.cf:3",
-                "text": "the opt-out of @b.test has no effect: its mail goes to DEFAULT_RELAY_HOST all the same",
-                "remedy": "set RELAY_ROUTING=transports, where it goes directly",
+                "text": "the opt-out of @b.test has no effect: its mail still goes to DEFAULT_RELAY_HOST",
+                "remedy": "set RELAY_ROUTING=transports, which sends it directly",
             },
         ],
     }

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 RELAYMAP = "postfix-relaymap.cf"
 LOGINS = "postfix-sasl-password.cf"
 LOGIN = {"RELAY_USER": "user", "RELAY_PASSWORD": "s3cret"}
-KEEP = "keep one of the two"
+KEEP = "keep only one of them"
 WRONG = ("error", "wrong inputs, nothing was changed")
 
 
@@ -37,8 +37,8 @@ def test_same_key_twice_in_the_relaymap(sandbox: Sandbox) -> None:
     result = sandbox.apply(**LOGIN, DEFAULT_RELAY_HOST="d.test")
     assert sandbox.table("relayhost_map") == {"@a.test": "[one.test]:587", "@b.test": "[b.test]"}
     assert of_level(result, "warn") == [
-        f"{RELAYMAP}:3: this mapping of @A.test is dropped: {RELAYMAP}:1 comes first -- keep one of the two",
-        f"{RELAYMAP}:4: this mapping of @a.test is dropped: {RELAYMAP}:1 comes first -- keep one of the two",
+        f"{RELAYMAP}:3: this mapping of @A.test is ignored, because {RELAYMAP}:1 comes first -- keep only one of them",
+        f"{RELAYMAP}:4: this mapping of @a.test is ignored, because {RELAYMAP}:1 comes first -- keep only one of them",
     ]
 
 
@@ -49,8 +49,8 @@ def test_same_key_twice_in_the_logins(sandbox: Sandbox) -> None:
     result = sandbox.apply()
     assert sandbox.table("sasl_passwd") == {"@a.test": "one:1", "[r.test]:587": "two:2"}
     assert of_level(result, "warn") == [
-        f"{LOGINS}:3: this login for [R.test]:587 is dropped: {LOGINS}:2 comes first -- keep one of the two",
-        f"{LOGINS}:4: this login for @A.TEST is dropped: {LOGINS}:1 comes first -- keep one of the two",
+        f"{LOGINS}:3: this login for [R.test]:587 is ignored, because {LOGINS}:2 comes first -- keep only one of them",
+        f"{LOGINS}:4: this login for @A.TEST is ignored, because {LOGINS}:1 comes first -- keep only one of them",
     ]
 
 
@@ -60,8 +60,11 @@ def test_same_key_in_the_environment_and_in_the_file(sandbox: Sandbox) -> None:
     result = sandbox.apply(**LOGIN, RELAY_USER__FILE="/unused", DEFAULT_RELAY_HOST="[r.test]:587")
     assert sandbox.table("sasl_passwd") == {"[r.test]:587": "file:1"}
     assert of_level(result, "warn") == [
-        f"env RELAY_USER, env RELAY_PASSWORD: this login for [r.test]:587 is dropped: {LOGINS}:1 comes first -- {KEEP}",
-        "env RELAY_USER__FILE: has no effect: RELAY_USER itself is set -- keep one of the two",
+        (
+            "env RELAY_USER, env RELAY_PASSWORD: this login for [r.test]:587 is ignored, "
+            f"because {LOGINS}:1 comes first -- {KEEP}"
+        ),
+        "env RELAY_USER__FILE: has no effect: RELAY_USER itself is set -- keep only one of them",
     ]
 
 
@@ -73,8 +76,8 @@ def test_same_key_mapped_and_managed_in_another_spelling(sandbox: Sandbox) -> No
     assert sandbox.table("relayhost_map") == {"@example.com": "[map.test]:587", "@other.test": "[r.test]:25"}
     assert of_level(result, "warn") == [
         (
-            f"vhost:2: domain example.com is mapped at {RELAYMAP}:1 as @Example.com; that mapping stands for both -- "
-            "write the domain in one spelling"
+            f"vhost:2: domain example.com is mapped at {RELAYMAP}:1 as @Example.com; "
+            "that mapping applies to both spellings -- write the domain in one spelling"
         )
     ]
 

@@ -12,10 +12,9 @@ HOST_COLON = (
     "write the host alone; its port goes in port:, a login in login:"
 )
 ONE_PORT = (
-    "port 465 beside another: TLS from the first octet is a matter of the whole relay -- "
-    "write two relays, or tls: {mode: implicit}"
+    "port 465 and another port: implicit TLS applies to a whole relay -- write two relays, or tls: {mode: implicit}"
 )
-ADDRESS = "for an address: no certificate can pass it -- write the host's name"
+ADDRESS = "needs a host name: no certificate matches an address -- write the host's name"
 OR_MATCH = ", or tls: {match: the name in the certificate}, or fingerprints"
 DIRECTORY = (
     "the file it names cannot be read: Is a directory -- "
@@ -25,7 +24,7 @@ PATH = (
     "not the absolute path of a file, or one with characters that main.cf cannot take -- "
     "write a path of letters, digits and /._+@:~=-"
 )
-FIRST_OCTET = "TLS from the first octet, as at port 465, cannot be at level"
+FIRST_OCTET = "implicit TLS (port 465) is not possible at level"
 STRONGER = " -- write level: encrypt or a stronger one, or tls: {mode: starttls}"
 NOT_PROTECTED = (
     "does not protect the login at relay r -- choose secure or encrypt, or write allow_cleartext_login: true"
@@ -68,7 +67,7 @@ HOSTS = (
         "4:5: there is no value -- write host: below its name, and what else there is to say",
     ),
     relay("no host", "{port: 25}", "4:6: host or hosts is missing -- write host: a host name or address"),
-    relay("host beside hosts", "{host: a.test, hosts: [b.test]}", "4:21: hosts beside host -- keep one of the two"),
+    relay("host beside hosts", "{host: a.test, hosts: [b.test]}", "4:21: hosts beside host -- keep only one of them"),
     relay(
         "a port in the host",
         '{host: "r.test:587"}',
@@ -179,7 +178,7 @@ TLS = (
     relay(
         "match beside fingerprints",
         '{host: a.test, tls: {match: b.test, fingerprints: "' + SHA256 + '"}}',
-        "4:34: match is not looked at, at level fingerprint -- keep one of the two",
+        "4:34: match is not looked at, at level fingerprint -- keep only one of them",
     ),
     relay(
         "names that no certificate has",

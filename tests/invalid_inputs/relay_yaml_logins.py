@@ -134,8 +134,8 @@ LOGINS = (
     login(
         "two passwords",
         "{username: u, password: s3cret-P4ss, password_env: E, password_file: /x}",
-        "6:49: password_env beside password -- keep one of the two",
-        "6:66: password_file beside password -- keep one of the two",
+        "6:49: password_env beside password -- keep only one of them",
+        "6:66: password_file beside password -- keep only one of them",
     ),
     login(
         "unknown keys",
@@ -151,7 +151,7 @@ LOGINS = (
     login(
         "login: a key twice",
         "{username: u, username: v, password: s3cret-P4ss}",
-        "6:26: the key stands at 6:13 already -- keep one of the two: YAML would drop the first without a word",
+        "6:26: the key stands at 6:13 already -- keep only one of them: YAML would silently drop the first",
     ),
     login(
         "a colon in the user name",

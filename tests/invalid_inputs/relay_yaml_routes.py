@@ -7,13 +7,13 @@ from tests.invalid_inputs.relay_yaml_kinds import text, who
 HASH = "the key begins with #, which begins a comment in Postfix's table -- use another address"
 STAR = "* is not a pattern here -- write the domain alone"
 LEAVES = "its mail would leave, and not arrive here -- take the line away"
-TWICE = "already -- keep one of the two: YAML would drop the first without a word"
+TWICE = "already -- keep only one of them: YAML would silently drop the first"
 NO_SUCH_RELAY = "no relay of this name is there -- write"
 WRITE_ADDRESS = "write @domain or user@domain"
 NOT_A_DOMAIN = "is not valid -- use letters, digits, hyphens and dots only"
 LEVEL_WORDS = "the value is not known -- write one of secure, verify, dane-only, dane, encrypt, may, none"
-SAY_IN_FILE = " -- choose secure or encrypt, or say it in relay.yaml"
-UNUSED = "nobody uses relay r -- name it as default, or for a sender"
+SAY_IN_FILE = " -- choose secure or encrypt, or permit it in relay.yaml"
+UNUSED = "relay r is not used -- make it the default, add it to a sender, or remove it"
 DOT = "a dot before a domain means all below it for recipients only -- name each domain"
 
 ROUTES = (
@@ -173,14 +173,14 @@ SETTINGS = (
     who(
         "level may with port 465",
         "senders: {a.test: r}\n",
-        "env RELAY_TLS_LEVEL: [e.test]:465: TLS from the first octet (port 465) cannot be at level may -- "
+        "env RELAY_TLS_LEVEL: [e.test]:465: implicit TLS (port 465) is not possible at level may -- "
         "set RELAY_TLS_LEVEL=encrypt, or write relay.yaml",
         env={"RELAY_TLS_LEVEL": "may", "DEFAULT_RELAY_HOST": "[e.test]:465"},
     ),
     who(
         "level secure with an address",
         "senders: {a.test: r}\n",
-        "env DEFAULT_RELAY_HOST: [192.0.2.1]:25: level secure for an address, which no certificate can pass -- "
+        "env DEFAULT_RELAY_HOST: [192.0.2.1]:25: level secure needs a host name: no certificate matches an address -- "
         "name the host, or write relay.yaml with tls: {match: …}",
         env={"RELAY_TLS_LEVEL": "secure", "DEFAULT_RELAY_HOST": "[192.0.2.1]:25"},
     ),

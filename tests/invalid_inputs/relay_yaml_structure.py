@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.invalid_inputs.relay_yaml_kinds import relay, text
 
-TWICE = "already -- keep one of the two: YAML would drop the first without a word"
+TWICE = "already -- keep only one of them: YAML would silently drop the first"
 NO_HOST = "not a host name or address -- put it in quotes"
 RELAY_KEYS = "known are host, hosts, port, mx, login, tls"
 NAME = "the name of a relay holds something else than a-z, 0-9 and - -- write one such as mailgun-eu"

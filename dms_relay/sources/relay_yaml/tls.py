@@ -120,7 +120,7 @@ def _is_implicit(relay: LocatedValue, mode: LocatedValue | None, hosts: Sequence
         return bool(mode.value == IMPLICIT)
     are_implicit = {host.port in IMPLICIT_TLS_PORTS for host in hosts}
     if len(are_implicit) > 1:
-        text = "port 465 beside another: TLS from the first octet is a matter of the whole relay"
+        text = "port 465 and another port: implicit TLS applies to a whole relay"
         complain(relay, text, f"write two relays, or tls: {{mode: {IMPLICIT}}}")
     return True in are_implicit
 
@@ -174,7 +174,7 @@ class _TlsReader:
     def check(self, tls: Tls, hosts: Sequence[Host], *, is_sound: bool) -> None:
         """Complain of what does not fit together."""
         if tls.implicit and tls.level in CLEARTEXT_LEVELS:
-            text = f"TLS from the first octet, as at port 465, cannot be at level {tls.level}"
+            text = f"implicit TLS (port 465) is not possible at level {tls.level}"
             remedy = "write level: encrypt or a stronger one, or tls: {mode: starttls}"
             self.complain(self.found.get("level") or self.found, text, remedy)
         self._check_fingerprints(tls, is_sound=is_sound)
@@ -191,7 +191,7 @@ class _TlsReader:
 
     def _check_match(self, tls: Tls) -> None:
         if tls.match and tls.level not in AUTHORITY_LEVELS:
-            remedy = "keep one of the two" if tls.fingerprints else "write level: secure, or take it away"
+            remedy = "keep only one of them" if tls.fingerprints else "write level: secure, or take it away"
             self.complain(self.found.value["match"], f"match is not looked at, at level {tls.level}", remedy)
 
     def _check_addresses(self, tls: Tls, hosts: Sequence[Host]) -> None:
@@ -201,7 +201,7 @@ class _TlsReader:
             remedy = f"{remedy}, or tls: {{match: the name in the certificate}}, or fingerprints"
         for host in hosts:
             if is_named and is_address(host.name):
-                text = f"level {tls.level} for an address: no certificate can pass it"
+                text = f"level {tls.level} needs a host name: no certificate matches an address"
                 self.complain(host.place, text, remedy)
 
 

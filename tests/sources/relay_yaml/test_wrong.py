@@ -175,7 +175,7 @@ def test_all_at_once_and_sorted(sandbox: Sandbox) -> None:
                     "write one of secure, verify, dane-only, dane, fingerprint, encrypt, may, none"
                 ),
                 "5:10: no relay of this name is there -- write a or b or direct, or add it to relays",
-                "8:3: the key stands at 7:3 already -- keep one of the two: YAML would drop the first without a word",
+                "8:3: the key stands at 7:3 already -- keep only one of them: YAML would silently drop the first",
                 "9:11: no relay of this name is there -- write a or b or direct, or add it to relays",
                 "11:3: * is no recipient -- write default: for all other mail",
             )
