@@ -42,8 +42,8 @@ def temporary_name(path: Path) -> Path:
 def require_writable(directory: Path) -> None:
     """Raise ``WriteError`` where nothing can be written to ``directory``, so that nothing is begun."""
     if not os.access(directory, os.W_OK):
-        text = "cannot be written to -- nothing was changed; run as root, or mount it writable"
-        raise WriteError(f"{directory} {text}")
+        text = f"{directory} is not writable, so nothing was changed"
+        raise WriteError(text, "run as root, or mount it without :ro")
 
 
 def replace(path: Path, content: bytes, mode: int, owner: tuple[int, int] | None, *, age: float = MTIME_BACK) -> None:
@@ -75,12 +75,12 @@ def _put(path: Path, make: Callable[[Path], None]) -> None:
 
 def cannot_write(path: Path, error: OSError) -> WriteError:
     """Say that ``path`` cannot be written, why, and what to do. The system's error is the cause of the one to raise."""
-    remedy = "free or mend the place, then run again"
+    remedy = "free space or repair the file system, then run again"
     if error.errno == EROFS:
         remedy = "mount it without :ro, or edit it where it comes from"
     elif error.errno in {EACCES, EPERM}:
         remedy = "run as root"
-    return WriteError(f"{path} cannot be written: {error.strerror} -- the old one is untouched; {remedy}")
+    return WriteError(f"{path} cannot be written, and is unchanged: {error.strerror}", remedy, errno=error.errno)
 
 
 def _write(path: Path, content: bytes, mode: int, owner: tuple[int, int] | None, age: float) -> None:
@@ -186,7 +186,7 @@ def _sync_parent(path: Path) -> None:
     except OSError as error:
         if error.errno not in {EINVAL, ENOTSUP}:
             text = f"{path} is changed, but a loss of power may bring the old one back: {error.strerror}"
-            raise WriteError(f"{text} -- mend the disk, then run again") from error
+            raise WriteError(text, "repair the disk, then run again", errno=error.errno) from error
 
 
 def remove_leftover(path: Path) -> bool:
@@ -231,16 +231,14 @@ def lock(directory: Path, timeout: float) -> Iterator[None]:
     try:
         descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     except OSError as error:
-        raise WriteError(f"{directory} cannot be opened: {error.strerror} -- run as root") from None
+        raise WriteError(f"{directory} cannot be opened: {error.strerror}", "run as root", errno=error.errno) from None
     try:
         os.set_inheritable(descriptor, True)
         if not _wait_for_lock(descriptor, fcntl.LOCK_EX, timeout):
-            raise BusyError(
-                f"another dms-relay works on {directory} and does not finish -- wait for it, then run again"
-            )
+            raise BusyError(f"another dms-relay holds the lock of {directory}", "wait until it ends, then run again")
         yield
     except _CannotLockError as error:
-        raise WriteError(f"{directory} cannot be locked: {error} -- put it on a file system with flock(2)") from None
+        raise WriteError(f"{directory} cannot be locked: {error}", "put it on a file system with flock(2)") from None
     finally:
         os.close(descriptor)
 

@@ -87,9 +87,11 @@ def test_a_file_that_is_mounted_read_only(sandbox: Sandbox, tmp_path: Path) -> N
     with mounted(outside, sandbox.write(LOGINS, ""), "ro"):
         result = sandbox.run(*EDIT)
         assert names(sandbox) == [LOGINS]
-    remedy = "the old one is untouched; mount it without :ro, or edit it where it comes from"
+    remedy = "mount it without :ro, or edit it where it comes from"
     path = sandbox.config_dir / LOGINS
-    assert of_level(result, "error") == [f"{path} cannot be written: Read-only file system -- {remedy}"]
+    assert of_level(result, "error") == [
+        f"{path} cannot be written, and is unchanged: Read-only file system -- {remedy}"
+    ]
     assert result.code == os.EX_CANTCREAT
     assert outside.read_text() == OLD
 
@@ -145,7 +147,7 @@ def test_a_device_is_not_written_to(sandbox: Sandbox) -> None:
     """``/dev/null`` that is mounted over the file, to hide it, takes everything and keeps nothing."""
     with mounted(Path("/dev/null"), sandbox.write(LOGINS, "")):
         result = sandbox.run(*EDIT)
-    assert "is not a file, so nothing can be written to it" in of_level(result, "error")[0]
+    assert "is not a file -- remove it, or mount a file there" in of_level(result, "error")[0]
     assert result.code == os.EX_CANTCREAT
 
 
@@ -189,7 +191,7 @@ def test_the_room_ends_while_it_is_written(
     monkeypatch.setattr(in_place, "_write", fail)
     result = sandbox.run(*EDIT)
     assert of_level(result, "error")[0].startswith(
-        f"{sandbox.config_dir}/{LOGINS} cannot be written: {os.strerror(failure)}"
+        f"{sandbox.config_dir}/{LOGINS} cannot be written, and is unchanged: {os.strerror(failure)}"
     )
     assert result.code == os.EX_CANTCREAT
     assert single.read_text() == OLD
@@ -206,7 +208,7 @@ def test_nor_can_the_old_text_be_written_back(sandbox: Sandbox, single: Path, mo
     monkeypatch.setattr(in_place, "_write", fail)
     result = sandbox.run(*EDIT)
     kept = sandbox.config_dir / KEPT
-    remedy = f"its old text stands in {kept}; free or mend the place, then run again"
+    remedy = f"its old content is in {kept}; free space or repair the file system, then run again"
     path = sandbox.config_dir / LOGINS
     assert of_level(result, "error") == [f"{path} is half written: Input/output error -- {remedy}"]
     monkeypatch.undo()
