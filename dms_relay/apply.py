@@ -59,7 +59,7 @@ def apply(  # noqa: PLR0913 -- what a caller may choose, each by name
     """
     with nullcontext() if locked else files.lock(paths.postfix_dir, lock_timeout):
         if not locked and find(paths) != plan.found:
-            raise BusyError("the machine has changed since the plan was made -- make a new plan")
+            raise BusyError("Postfix's configuration has changed since the plan was made", "make a new plan")
         return _Run(plan, paths, log).run(reload=reload)
 
 
@@ -164,7 +164,7 @@ class _Run:
     def _log_parameter(self, parameter: ParameterChange) -> None:
         from dms_relay.mask import mask_parameter  # noqa: PLC0415 -- only where there is something to show
 
-        event = "parameter put back" if parameter.put_back else "parameter set"
+        event = "parameter restored" if parameter.put_back else "parameter set"
         value = "(not set)" if parameter.new is None else mask_parameter(parameter.name, parameter.new)
         self.log.info(event, parameter=parameter.name, value=value)
 
@@ -194,4 +194,4 @@ class _Run:
     def _remove_leftovers(self) -> None:
         for path in self.plan.found.leftovers:
             if files.remove_leftover(path):
-                self.log.info("left-over file of a run that was cut short is removed", file=str(path))
+                self.log.info("file of an interrupted run removed", file=str(path))

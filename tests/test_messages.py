@@ -135,7 +135,7 @@ def test_what_may_never_end_is_no_file(sandbox: Sandbox, kind: str) -> None:
             "env RELAY_PASSWORD__FILE: the file it names cannot be read: it is not a file -- "
             "mount the file, or take the variable away"
         ),
-        "postfix-relaymap.cf: cannot be read: it is not a file -- mend the file, or take it away",
+        "postfix-relaymap.cf: cannot be read: it is not a file -- repair the file, or remove it",
     ]
 
 
@@ -150,8 +150,8 @@ def test_a_login_in_a_main_cf_that_everyone_reads(sandbox: Sandbox) -> None:
     """A login of the operator's postfix-main.cf goes into main.cf as it is; where everyone can read that, it is said."""
     sandbox.write("postfix-main.cf", "smtp_sasl_password_maps = static:u:s3cret\n")
     warning = (
-        "postfix-main.cf: smtp_sasl_password_maps can hold a login, and every user of this machine can read main.cf -- "
-        "write the login into postfix-sasl-password.cf"
+        "postfix-main.cf: smtp_sasl_password_maps can hold a login, and every user can read main.cf -- "
+        "add the login to postfix-sasl-password.cf"
     )
     env = {"DEFAULT_RELAY_HOST": "[r.test]", "RELAY_USER": "u", "RELAY_PASSWORD": "p"}
     assert of_level(sandbox.run("apply", env=env), "warn") == [warning]

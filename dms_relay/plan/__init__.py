@@ -262,14 +262,14 @@ def _is_left(name: str, wanted: PostfixConfig, found: Found) -> bool:
 
 def _left(name: str, found: Found) -> Problem:
     given = found.state.parameters[name]
-    remedy = f"look at it: before us, it was {'set' if given.before is not None else 'not set'}"
-    text = f"{name} was changed by someone else, so it is left as it is"
+    remedy = f"check it: before dms-relay it was {'set' if given.before is not None else 'not set'}"
+    text = f"{name} was changed since the last apply, so it is not restored"
     return Problem(Origin("main.cf"), text, remedy, is_error=False, rule="parameter-left")
 
 
 def _public(name: str) -> Problem:
-    text = f"{name} can hold a login, and every user of this machine can read main.cf"
-    remedy = "write the login into postfix-sasl-password.cf"
+    text = f"{name} can hold a login, and every user can read main.cf"
+    remedy = "add the login to postfix-sasl-password.cf"
     return Problem(Origin("postfix-main.cf"), text, remedy, is_error=False, rule="login-in-main-cf")
 
 

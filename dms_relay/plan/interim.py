@@ -42,8 +42,8 @@ def refuse_foreign_services(wanted: PostfixConfig, found: Found) -> None:
     problems = [
         Problem(
             Origin("master.cf", found.services[name].line),
-            f"a service {name} is there that is not ours",
-            "give the relay another name, or take the service away",
+            f"master.cf has a service {name} that dms-relay does not manage",
+            "rename the relay, or remove the service",
             rule="service-name-taken",
         )
         for name in (*wanted.services, *interim_names(wanted))

@@ -21,7 +21,7 @@ VERSIONS = FIRST_VERSION, SERVICES_VERSION, INDEXES_VERSION = 1, 2, 3
 PART = 1 << 20
 #: What a file of the first version can speak of.
 FIRST_PARAMETERS = frozenset(PARAMETERS) - frozenset(TRANSPORT_PARAMETERS)
-_MOVE_AWAY = "move the file away; what is set stays set"
+_MOVE_AWAY = "move the file away; Postfix keeps its present settings"
 
 
 @frozen
@@ -122,10 +122,12 @@ def load(data: bytes | None, name: str) -> State:
     try:
         document = json.loads(data)
         if document["version"] not in VERSIONS:
-            raise WriteError(f"{name} is of another version of dms-relay", f"use that one, or {_MOVE_AWAY}")
+            raise WriteError(
+                f"{name} was written by another version of dms-relay", f"use that version, or {_MOVE_AWAY}"
+            )
         return _load(document)
     except (ValueError, KeyError, TypeError, AttributeError):
-        raise WriteError(f"{name} is damaged: what Postfix had before cannot be known", _MOVE_AWAY) from None
+        raise WriteError(f"{name} is damaged, so the previous settings of Postfix are not known", _MOVE_AWAY) from None
 
 
 def _load(document: Any) -> State:  # noqa: ANN401 -- whatever JSON holds

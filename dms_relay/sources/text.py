@@ -51,7 +51,7 @@ class Line:
 
 def read_bytes(path: Path, name: str, problems: list[Problem]) -> bytes | None:
     """Return a file's content, ``None`` where there is no such file; where it cannot be read, a problem and ``b""``."""
-    remedy = "mend the file, or take it away"
+    remedy = "repair the file, or remove it"
     try:
         return read_file(path)
     except FileNotFoundError:

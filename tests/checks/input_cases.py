@@ -373,7 +373,7 @@ CASES = (
         "recipient-is-local",
         given({YAML: f"{USED}recipients: {{localhost: r}}\n"}),
         YAML,
-        "localhost is local to this server",
+        "localhost is a local domain",
         given({YAML: f"{USED}recipients: {{x.localhost: r}}\n"}),
     ),
 )

@@ -250,6 +250,6 @@ def test_parameter_of_postfix_main_cf(sandbox: Sandbox) -> None:
     assert (found["smtp_tls_security_level"], found["relayhost"]) == ("may", "[r.test]:587")
     assert found["myhostname"] == "mail.example.test"
     origin = "parameter=smtp_tls_security_level origin=postfix-main.cf:3"
-    text = "the value of postfix-main.cf stands in place of ours"
+    text = "postfix-main.cf overrides a managed parameter"
     assert any(line.startswith(text) and set(origin.split()) <= set(line.split()) for line in of_level(result, "info"))
     assert sandbox.run("plan", env={**RELAY, **LOGIN}).out == ""

@@ -95,7 +95,7 @@ def test_a_file_that_cannot_be_read(sandbox: Sandbox, odd: Odd) -> None:
     }
     env = prepare(sandbox, Wrong("odd", (), {"RELAY_USER": "", "RELAY_PASSWORD": ""}, {NAME: odd}))
     result = sandbox.run("apply", env=env)
-    assert said(result) == [UNREADABLE, ("error", f"{NAME}: {reasons[odd]} -- mend the file, or take it away")]
+    assert said(result) == [UNREADABLE, ("error", f"{NAME}: {reasons[odd]} -- repair the file, or remove it")]
     assert result.code == os.EX_NOINPUT
 
 
