@@ -84,7 +84,7 @@ def _take(step: Step, environ: Mapping[str, str]) -> int:
 
         with suppress(OSError, ValueError, AttributeError):
             traceback.print_exc()
-            sys.stderr.write("dms-relay: this is a bug of ours -- please report it with the lines above\n")
+            sys.stderr.write("dms-relay: this is a bug in dms-relay -- please report it with the lines above\n")
         return os.EX_SOFTWARE
     finally:
         _flush()
