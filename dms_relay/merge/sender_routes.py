@@ -35,7 +35,7 @@ class SenderRoute:
 
     @property
     def domain_key(self) -> str | None:
-        """The lookup key of the address's domain; ``None`` where the key is no address."""
+        """The lookup key of the address's domain; ``None`` where the key is not an address."""
         local, _, domain = self.key.casefold().rpartition("@")
         return f"@{domain}" if local else None
 

@@ -143,7 +143,11 @@ class Postfix:
         try:
             files.set_back(self.main_cf)
         except OSError as error:
-            raise WriteError(f"{self.main_cf}: its time cannot be set: {error.strerror}", errno=error.errno) from None
+            raise WriteError(
+                f"the modification time of {self.main_cf} cannot be set: {error.strerror}",
+                "run as root",
+                errno=error.errno,
+            ) from None
 
     def master_pid(self) -> int | None:
         """Return the process number of the master daemon of this instance; ``None`` where it does not run."""
@@ -216,7 +220,7 @@ class Postfix:
         feed = "".join(f"{key}\n" for key in keys).encode("utf-8", "surrogateescape")
         said, warned = self._ask("postmap", "-q", "-", table, feed=feed, none=_NOT_FOUND)
         if _TWICE in warned:
-            text = "a key stands twice in it, so Postfix refuses the whole table and defers all mail"
+            text = "a lookup key is in the table twice, so Postfix refuses the whole table and defers all mail"
             raise PostfixError(text, "remove one of the two lines", program="postmap")
         # A password may hold what splitlines takes for a line end.
         return dict(line.split("\t", 1) for line in said.split("\n") if "\t" in line)
@@ -232,7 +236,7 @@ class Postfix:
     def _program(self, name: str) -> str:
         path = _which(name)
         if path is None:
-            remedy = "install Postfix; its directory, often /usr/sbin, must stand in PATH"
+            remedy = "install Postfix, or add its directory, often /usr/sbin, to PATH"
             raise PostfixError(f"{name} is not found", remedy, errno=ENOENT, program=name)
         return path
 
@@ -280,7 +284,7 @@ def _failed(name: str, arguments: Sequence[str], done: Ended) -> PostfixError:
     # A program tells its system error in words only.
     errno = next((number for number in (EACCES, EBUSY) if os.strerror(number) in reason), None)
     called = " ".join((name, *arguments[:1]))
-    text = f"{called} failed with exit code {done.returncode}: {reason or 'no reason given'}"
+    text = f"{called} failed with exit code {done.returncode}: {reason or 'without a message'}"
     remedy = "mount the directory, not the single file" if errno == EBUSY else ""
     return PostfixError(text, remedy, errno=errno, program=name, program_code=done.returncode, reason=reason)
 

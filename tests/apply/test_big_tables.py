@@ -291,4 +291,4 @@ def test_a_type_that_we_do_not_write(sandbox: Sandbox) -> None:
     """Any other type is an error that names those that can be."""
     result = sandbox.run("apply", env=ON | {"RELAY_TABLES": "hash"})
     assert result.code == os.EX_CONFIG
-    assert "env RELAY_TABLES: the value is not known -- write one of texthash, cdb, lmdb" in result.err
+    assert "env RELAY_TABLES: the value is not one of those allowed -- write one of texthash, cdb, lmdb" in result.err

@@ -119,7 +119,7 @@ def test_a_missing_input(sandbox: Sandbox) -> None:
     """Where all that is wrong is a file that cannot be read, the exit code says that."""
     result = sandbox.run("check", env={"RELAY_USER__FILE": "/nowhere"})
     assert result.code == os.EX_NOINPUT
-    assert "env RELAY_USER__FILE\n         the file it names cannot be read" in result.out
+    assert "env RELAY_USER__FILE\n         the file that it names cannot be read" in result.out
     assert result.out.endswith(f"(looked at {sandbox.config_dir}, not Postfix itself)\n")
 
 

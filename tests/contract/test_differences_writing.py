@@ -30,7 +30,7 @@ def test_empty_secret_file(sandbox: Sandbox) -> None:
             "env DEFAULT_RELAY_HOST: no login is set: relays are used without a login, at the TLS level of main.cf -- "
             "set RELAY_USER and RELAY_PASSWORD, or write postfix-sasl-password.cf"
         ),
-        "env RELAY_PASSWORD__FILE: the file it names is empty, so nothing is set -- write the value into the file",
+        "env RELAY_PASSWORD__FILE: the file that it names is empty, so nothing is set -- write the value into the file",
         "env RELAY_USER: RELAY_USER has no effect without RELAY_PASSWORD -- set RELAY_PASSWORD",
     ]
 
@@ -42,7 +42,7 @@ def test_two_spellings_of_a_secret_file(sandbox: Sandbox) -> None:
     result = sandbox.apply(**RELAY, **env)
     assert sandbox.table("sasl_passwd") == {"[r.test]:587": "user:one"}
     assert of_level(result, "warn") == [
-        "env RELAY_PASSWORD_FILE: has no effect: RELAY_PASSWORD__FILE is set -- keep only one of them"
+        "env RELAY_PASSWORD_FILE: has no effect, because RELAY_PASSWORD__FILE is set -- keep only one of them"
     ]
 
 

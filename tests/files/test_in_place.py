@@ -214,8 +214,8 @@ def test_nor_can_the_old_text_be_written_back(sandbox: Sandbox, single: Path, mo
     monkeypatch.undo()
     assert (kept.read_text(), stat.S_IMODE(kept.stat().st_mode)) == (OLD, 0o600)
     refused = sandbox.run("plan")
-    text = "an edit was cut short, so it may be half written"
-    assert f"{LOGINS}: {text} -- make that edit again, or put {kept} back in its place" in of_level(refused, "error")
+    text = "an edit was interrupted, so the file may be incomplete"
+    assert f"{LOGINS}: {text} -- repeat that edit, or put {kept} back in its place" in of_level(refused, "error")
     assert refused.code == os.EX_CONFIG
     again = sandbox.run(*EDIT)
     assert of_level(again, "warn")[1] == f"{LOGINS}: an interrupted edit was undone -- repeat it if you still need it"

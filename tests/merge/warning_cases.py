@@ -21,10 +21,10 @@ NO_RELAY = (
 )
 NO_DOMAIN = "RELAY_HOST is not used: there is no managed domain --"
 ADD = "or add an account to postfix-accounts.cf"
-BOM = "begins with a byte order mark, which is ignored -- save it as UTF-8 without"
-PATTERN = "* is not a pattern here -- write"
+BOM = "begins with a byte order mark, which is ignored -- save it as UTF-8 without one"
+PATTERN = "* is not a wildcard here -- write"
 OPT_OUT = "the opt-out of @a.test has no effect"
-QUOTE = "is taken for a comment -- put the value in quotes if it belongs to it"
+QUOTE = "is read as a comment -- put the value in quotes if that text is part of it"
 SPELLING = "that mapping applies to both spellings -- write the domain in one spelling"
 NO_KEY = (
     "no relay has this lookup key, so the login is not used -- "
@@ -105,7 +105,7 @@ CASES = (
         "a domain twice in vhost",
         {**LOGIN, "RELAY_HOST": "r.test"},
         {"vhost": "a.test\nA.test\n"},
-        ["vhost:2: domain A.test stands at vhost:1 already; this one is dropped -- name it once, in one spelling"],
+        ["vhost:2: domain A.test is already at vhost:1, so this line is ignored -- name it once, in one spelling"],
     ),
     Case(
         "two spellings in accounts and aliases",
@@ -116,7 +116,7 @@ CASES = (
         },
         [
             (
-                "postfix-virtual.cf:1: domain A.test stands at postfix-accounts.cf:1 already; this one is dropped -- "
+                "postfix-virtual.cf:1: domain A.test is already at postfix-accounts.cf:1, so this line is ignored -- "
                 "name it once, in one spelling"
             )
         ],
@@ -126,37 +126,37 @@ CASES = (
         "a value and a file",
         {**FULL, "RELAY_USER__FILE": "/nowhere"},
         {},
-        [f"env RELAY_USER__FILE: has no effect: RELAY_USER itself is set -- {KEEP_ONE}"],
+        [f"env RELAY_USER__FILE: has no effect, because RELAY_USER is set -- {KEEP_ONE}"],
     ),
     Case(
         "a value and two files",
         {**FULL, "RELAY_USER__FILE": "/x", "RELAY_USER_FILE": "/x"},
         {},
         [
-            f"env RELAY_USER_FILE: has no effect: RELAY_USER itself is set -- {KEEP_ONE}",
-            f"env RELAY_USER__FILE: has no effect: RELAY_USER itself is set -- {KEEP_ONE}",
+            f"env RELAY_USER_FILE: has no effect, because RELAY_USER is set -- {KEEP_ONE}",
+            f"env RELAY_USER__FILE: has no effect, because RELAY_USER is set -- {KEEP_ONE}",
         ],
     ),
     Case(
         "a setting twice in relay.env",
         LOGIN,
         {"relay.env": "DEFAULT_RELAY_HOST=a.test\n\n# x\nexport DEFAULT_RELAY_HOST = 'b.test'\n"},
-        [f"relay.env:4: DEFAULT_RELAY_HOST is set at relay.env:1 already; the last one counts -- {KEEP_ONE}"],
+        [f"relay.env:4: DEFAULT_RELAY_HOST is already set at relay.env:1; the last one is used -- {KEEP_ONE}"],
     ),
     Case(
         "a comment that may belong to a password",
         DEFAULT,
         {"relay.env": "RELAY_USER=user # a\nRELAY_PASSWORD = s3cret #b\n"},
         [
-            f"relay.env:1: what follows # in RELAY_USER {QUOTE}",
-            f"relay.env:2: what follows # in RELAY_PASSWORD {QUOTE}",
+            f"relay.env:1: the text after # in RELAY_USER {QUOTE}",
+            f"relay.env:2: the text after # in RELAY_PASSWORD {QUOTE}",
         ],
     ),
     Case(
         "a port without a host",
         {**FULL, "RELAY_PORT": "587"},
         {},
-        ["env RELAY_PORT: RELAY_PORT has no effect without RELAY_HOST -- set RELAY_HOST, or take it away"],
+        ["env RELAY_PORT: RELAY_PORT has no effect without RELAY_HOST -- set RELAY_HOST, or remove RELAY_PORT"],
     ),
     Case("no login for a default relay", DEFAULT, {}, [f"env DEFAULT_RELAY_HOST: {NO_LOGIN}"]),
     Case("no login for RELAY_HOST", {"RELAY_HOST": "r.test"}, {"vhost": "a.test"}, [f"env RELAY_HOST: {NO_LOGIN}"]),
@@ -370,12 +370,12 @@ CASES = (
         "a level",
         {**FULL, "LOG_LEVEL": "loud"},
         {},
-        ["env LOG_LEVEL: is not a level, so info is used -- set one of error, warn, info, debug, trace"],
+        ["env LOG_LEVEL: the value is not a level, so info is used -- set one of error, warn, info, debug, trace"],
     ),
     Case(
         "a format",
         {**FULL, "LOG_FORMAT": "xml"},
         {},
-        ["env LOG_FORMAT: is not a format, so console is used -- set one of console, json, dms"],
+        ["env LOG_FORMAT: the value is not a format, so console is used -- set one of console, json, dms"],
     ),
 )

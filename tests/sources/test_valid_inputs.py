@@ -126,7 +126,7 @@ def test_strongest_source_first(sandbox: Sandbox) -> None:
     result = sandbox.apply(**RELAY, RELAY_USER="", RELAY_PASSWORD="")
     assert sandbox.table("sasl_passwd") == {"[r.test]:587": "from-env-file:from-env-file"}
     assert of_level(result, "warn") == [
-        "relay.env:3: has no effect: RELAY_PASSWORD itself is set -- keep only one of them"
+        "relay.env:3: has no effect, because RELAY_PASSWORD is set -- keep only one of them"
     ]
     sandbox.apply(**RELAY, RELAY_USER="user", RELAY_PASSWORD__FILE=str(path))
     assert sandbox.table("sasl_passwd") == {"[r.test]:587": "user:from-file"}
