@@ -2,9 +2,9 @@
 
 A file is replaced by rename: a reader sees the old one or the new one, never half; after a crash too, since the content is
 on the disk before the name is. The temporary file has a fixed name, so that a run that was killed leaves at most one, and
-the next one takes it away. Only the holder of the lock may write. ``in_place.py`` has what rename cannot do.
+the next one removes it. Only the holder of the lock may write. ``in_place.py`` has what rename cannot do.
 
-Raises ``WriteError`` where a target cannot be written (the old one is then untouched) and ``BusyError`` where the lock is
+Raises ``WriteError`` where a target cannot be written (the file is then unchanged) and ``BusyError`` where the lock is
 not to be had in time.
 """
 
@@ -141,7 +141,7 @@ def put_in_place(made: Path, path: Path, mode: int, owner: tuple[int, int]) -> N
 
 
 def remove(path: Path) -> None:
-    """Take a file away; fine where there is none."""
+    """Remove a file, if it exists."""
     try:
         path.unlink(missing_ok=True)
     except OSError as error:
@@ -161,13 +161,13 @@ def make_directory(path: Path, mode: int) -> None:
 
 
 def remove_empty_directory(path: Path) -> None:
-    """Take a directory away where nothing is in it; fine where it is not there, or holds something."""
+    """Remove a directory, if it exists and is empty."""
     with suppress(OSError):
         path.rmdir()
 
 
 def remove_directory(path: Path) -> None:
-    """Take a directory of ours away, with the files in it; fine where it is not there, or is something else."""
+    """Remove a managed directory, if it exists, with the files in it; or what else has its name."""
     try:
         if path.is_dir() and not path.is_symlink():
             for file in path.iterdir():
@@ -190,7 +190,7 @@ def _sync_parent(path: Path) -> None:
 
 
 def remove_leftover(path: Path) -> bool:
-    """Take a temporary file away, unless somebody works on it, who then holds a flock(2) on it; say whether it is gone.
+    """Remove a temporary file, unless another process holds its flock(2); return True if it is gone.
 
     A directory is ours alone.
     """

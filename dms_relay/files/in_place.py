@@ -44,7 +44,7 @@ def _target(path: Path) -> Path:
 
 
 def is_cut_short(path: Path) -> bool:
-    """Return True if an in-place write was cut short: the file begins as the new text and ends as the old."""
+    """Return True if an in-place write was interrupted: the file begins as the new text and ends as the old."""
     try:
         old, new = kept_name(path).read_bytes(), kept_name(path, _NEW).read_bytes()
         content = path.read_bytes()
@@ -55,7 +55,7 @@ def is_cut_short(path: Path) -> bool:
 
 
 def recover(path: Path) -> bool:
-    """Write back the text from before a writing that was cut short; say whether there was one."""
+    """Restore the previous text after an interrupted write; return True if there was one."""
     was_cut_short = is_cut_short(path)
     if was_cut_short:
         _write_back(path, kept_name(path).read_bytes())
@@ -64,7 +64,7 @@ def recover(path: Path) -> bool:
 
 
 def _forget(path: Path) -> None:
-    """Take the kept texts away, the old one first: without it, the new one means nothing."""
+    """Remove the kept texts, the old one first: without it, the new one means nothing."""
     for kept in (kept_name(path), kept_name(path, _NEW)):
         if os.path.lexists(kept):
             files.remove(kept)

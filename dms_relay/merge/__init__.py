@@ -32,7 +32,7 @@ def merge(inputs: Inputs) -> RelayConfig:
 
 
 def _orphans(inputs: Inputs) -> list[Problem]:
-    """Refuse what names a table of ours that is not there without transports: Postfix would defer all mail."""
+    """Reject a line that names a managed table that does not exist without transports: Postfix would defer all mail."""
     missing = ", which does not exist with these inputs"
     remedy = "remove that table from the line, or set up relays with RELAY_ROUTING=transports"
     return [

@@ -196,7 +196,7 @@ class Merger:
         self.dropped(f"login {which}", entry.origin, first.origin, rule)
 
     def warn_of_unused_key(self, entry: LoginEntry, nexthops: Sequence[str]) -> None:
-        """Warn of a login whose key is no nexthop of ours, and name the one that may be meant."""
+        """Warn of a login whose key is not the nexthop of a relay, and name the one that may be meant."""
         text = "no relay has this lookup key, so the login is not used"
         remedy = "write the key exactly like the nexthop, with brackets and port"
         self._known = known = self._known or _Known.of(self.inputs)

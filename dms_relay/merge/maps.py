@@ -34,7 +34,7 @@ _NO_EFFECT = "opt-out-without-effect"
 
 
 def _is_other(nexthops: NexthopList, usual: NexthopList) -> bool:
-    """Return True if a host is among the nexthops that is not where the login is used anyway."""
+    """Return True if ``nexthops`` has a host that is not in ``usual``."""
     hosts = {host_of(member).casefold() for member in usual.members}
     return any(host_of(member).casefold() not in hosts for member in nexthops.members)
 
@@ -121,7 +121,7 @@ class MapsMerger(Merger):
     # Warnings about logins that go nowhere, or anywhere.
 
     def _warn_of_logins_without_relay(self, routes: Routes) -> None:
-        """Warn of each login of the file that no relay of ours will ever see (a key that is not exactly its nexthop)."""
+        """Warn of each login of the file that no relay will ever receive (a key that is not exactly its nexthop)."""
         if not self.inputs.user_parameters.keys().isdisjoint(_TABLE_PARAMETERS):
             return
         default = self._default_nexthops()
@@ -183,7 +183,7 @@ class MapsMerger(Merger):
                     self.warn(origin, f"{text}: no mail can leave through it", remedy, "implicit-tls-port")
 
     def _default_nexthops(self) -> set[str]:
-        """Return the nexthops that serve every sender: the operator's own ``relayhost`` stands in place of ours."""
+        """Return the nexthops that serve every sender: the operator's own ``relayhost`` overrides the managed one."""
         if own := self.inputs.user_parameters.get("relayhost"):
             return set(own.value.replace(",", " ").casefold().split())
         return set(login_keys([self.inputs.default[0]])) if self.inputs.default else set()

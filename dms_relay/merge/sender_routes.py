@@ -93,7 +93,7 @@ class _Collector(Merger):
         return routes
 
     def _add_managed(self, routes: dict[str, SenderRoute]) -> None:
-        """Send the managed domains that are left to ``RELAY_HOST``, which is no relay of ours where none is left."""
+        """Send the managed domains that are left to ``RELAY_HOST``, which does not become a relay if none is left."""
         if not self.inputs.relay:
             return
         nexthops, origin = self.inputs.relay

@@ -1,6 +1,6 @@
 """What the operator sets in ``postfix-main.cf`` beside relays that have a transport of their own. Pure.
 
-docker-mailserver writes that file into main.cf after us, at the first boot; our own image does not write it.
+docker-mailserver writes that file to main.cf after dms-relay, at the first boot; the project's own image does not.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _RULE = "user-file-conflict"
 def check_user_parameters(
     inputs: Inputs, default: tuple[str | None, Origin] | None, *, has_senders: bool
 ) -> Iterator[Problem]:
-    """Refuse what would send mail another way than relays and routes say."""
+    """Reject parameters that would override the relays and routes."""
     for name in ("relayhost", "sender_dependent_relayhost_maps"):
         own = inputs.user_parameters.get(name)
         if own and own.value:
@@ -38,7 +38,7 @@ def check_user_parameters(
 
 
 def _check_prepended_maps(inputs: Inputs, *, has_senders: bool) -> Iterator[Problem]:
-    """Refuse, in docker-mailserver, what it would write over the parameter that names our table."""
+    """Reject, in docker-mailserver, a line that would overwrite the parameter with a managed table."""
     tables = {
         "sender_dependent_default_transport_maps": (SENDER_TRANSPORT, has_senders),
         "transport_maps": (RECIPIENT_TRANSPORT, bool(inputs.file and inputs.file.recipients)),

@@ -2,7 +2,7 @@
 
 What was there before us is kept in the ``State`` that goes with the plan: ``intent`` is recorded before the first change,
 ``final`` after the last. A parameter that only gets a lookup table of ours in front keeps what others put there, also after
-us. Raises ``InputError`` where a service of master.cf has the name of one of ours and is not ours (``interim.py``), or a
+us. Raises ``InputError`` where master.cf has an unmanaged service with the name of a managed one (``interim.py``), or a
 route takes mail away that is to arrive here (``recipients.py``), or a table cannot have its type (``indexes.py``).
 """
 
@@ -91,7 +91,7 @@ class Plan:
 
     @property
     def is_first(self) -> bool:
-        """Return True if nothing of ours is in use yet."""
+        """Return True if dms-relay manages nothing yet."""
         return self.found.state.is_empty
 
 
@@ -212,7 +212,7 @@ def service(overrides: dict[str, str], found: Found, old: master_cf.Service | No
 
 
 def _with_prepended_maps(wanted: PostfixConfig, found: Found) -> dict[str, str]:
-    """Return each parameter that gets a table of ours in front of what is there."""
+    """Return each parameter that gets a managed table before the present ones."""
     values = {}
     for name, table in wanted.prepended_maps.items():
         rest = _without_ours(_before(name, found) or "")

@@ -15,7 +15,7 @@ from dms_relay.model import PARAMETERS, TRANSPORT_PARAMETERS
 from dms_relay.model.values import field, frozen
 from dms_relay.postfix.table_types import TypesAnswer, split_index
 
-#: Version of the file's format: what an older one cannot say makes it a newer, so that a dms-relay of before refuses it.
+#: Version of the file's format: what an older one cannot say makes it a newer, so that a previous dms-relay refuses it.
 VERSIONS = FIRST_VERSION, SERVICES_VERSION, INDEXES_VERSION = 1, 2, 3
 #: Characters that are compared at once.
 PART = 1 << 20
@@ -54,7 +54,7 @@ def octets(text: str, found: TableFile | None) -> bytes:
 
 @frozen
 class ManagedParameter:
-    """A parameter of ours: its value ``before`` us (``None``: not set) and the values that we gave it."""
+    """A managed parameter: its value ``before`` dms-relay (``None``: not set) and the values that we gave it."""
 
     before: str | None = field(repr=False)
     values: tuple[str, ...] = field(repr=False)

@@ -35,10 +35,10 @@ if TYPE_CHECKING:
 
 #: Seconds after which a Postfix program counts as failed. ``postfix reload`` takes a fraction of one.
 PROGRAM_TIMEOUT = 60
-#: Seconds to wait at most for the processes of before a reload to end; those of smtp(8) may be in a long delivery.
+#: Seconds to wait at most for the previous processes to end after a reload; those of smtp(8) may be in a long delivery.
 RELOAD_TIMEOUT = 10
 _RELOAD_INTERVAL = 0.02
-#: Seconds after that. smtp(8) processes of before may live on for 2 s (seen; median 0.03), but take no new message; what
+#: Seconds after that. previous smtp(8) processes may live on for 2 s (seen; median 0.03), but take no new message; what
 #: must not be is one reload on the heels of another, which can cost them their connection to tlsmgr(8) (seen at 0.04).
 _RELOAD_GRACE = 0.2
 #: Where Postfix keeps its queue unless main.cf says otherwise (postconf -d, Debian and upstream).
@@ -91,7 +91,7 @@ class Postfix:
         self._run("postconf", "-F", *settings)
 
     def edit_master_cf(self, changes: Mapping[str, master_cf.Service | None]) -> None:
-        """Change services of ours, or take them out; mode and owner of master.cf stay as they are."""
+        """Change managed services, or remove them; mode and owner of master.cf stay the same."""
         path = self.directory / "master.cf"
         text = master_cf.edit(self.read_master_cf(), changes)
         status = path.stat()
@@ -176,7 +176,7 @@ class Postfix:
         return Path(told[0] if told else "/etc/postfix").resolve() == self.directory.resolve()
 
     def reload(self, master: int, *, is_awaited: Callable[[str], bool] | None = None) -> None:
-        """Have the running Postfix read its configuration again, and wait until no process of before takes mail on.
+        """Have the running Postfix read its configuration again, and wait until no previous process accepts mail.
 
         ``is_awaited`` says of a service of smtp(8) whether its processes are waited for as well, on a busy server for 2 s
         (seen). One that has ended a delivery may look at its socket before it sees that it should end, and take one more

@@ -72,7 +72,7 @@ def policy_keys(nexthop: str) -> tuple[str, ...]:
 def level_for_all(get: Callable[[str], str]) -> str:
     """Return the level where no policy counts; ``get`` gives a parameter.
 
-    An empty ``smtp_tls_security_level`` leaves it to the parameters of before Postfix 2.3 (postconf(5)).
+    An empty ``smtp_tls_security_level`` leaves it to the older parameters, from before Postfix 2.3 (postconf(5)).
     """
     if level := get("smtp_tls_security_level"):
         return level.lower()

@@ -173,7 +173,7 @@ def _by_word(word: str, *, is_default: bool) -> Iterator[str]:
 
 
 def _slips(name: str) -> list[str]:
-    """Return the name of ours that differs by a letter or two."""
+    """Return the setting whose name differs by a letter or two."""
     letters = set(name)
     near = [right for right in OURS if abs(len(name) - len(right)) <= 1]
     close = [right for right in near if len(letters.symmetric_difference(right)) <= _OTHER_LETTERS]
