@@ -228,5 +228,5 @@ def test_parameter_that_was_put_back_by_hand(sandbox: Sandbox) -> None:
     sandbox.apply(**ON)
     sandbox.write_main_cf(sandbox.main_cf.read_text("ascii").replace("[d.test]:587", ""))
     result = sandbox.apply()
-    assert "someone else" not in result.err
+    assert "was changed since" not in result.err
     assert sandbox.postconf_n()["relayhost"] == ""

@@ -320,7 +320,7 @@ def test_a_directory_that_cannot_be_synced(
     result = sandbox.run(*EDIT)
     assert result.code == code
     assert (sandbox.config_dir / LOGINS).read_text() == NEW
-    assert "untouched" not in result.err
+    assert "is unchanged" not in result.err
 
 
 def test_the_old_text_put_back_by_hand(sandbox: Sandbox) -> None:

@@ -115,7 +115,7 @@ def test_login_keyed_by_the_host_of_a_relay(sandbox: Sandbox) -> None:
     sandbox.write("postfix-sasl-password.cf", "r.test u:1\nS.test u:2\n")
     result = sandbox.apply(DEFAULT_RELAY_HOST="[r.test]:587", RELAY_HOST="s.test")
     assert "the login is not used" not in result.err
-    assert "gets no login" not in result.err
+    assert "has no login" not in result.err
 
 
 def test_strongest_source_first(sandbox: Sandbox) -> None:
