@@ -238,7 +238,7 @@ def test_an_edit_by_hand_after_a_kill(sandbox: Sandbox, text: str) -> None:
     keep(sandbox, OLD, NEW)
     assert sandbox.run("plan").code == 0
     result = sandbox.run("add-auth", "c.test", "user", "x", "--no-apply")
-    assert "taken back" not in result.err
+    assert "an interrupted edit was undone" not in result.err
     assert (sandbox.config_dir / LOGINS).read_text() == f"{text}@c.test  user:x\n"
     assert names(sandbox) == [RELAYMAP, LOGINS]
 
@@ -330,7 +330,7 @@ def test_the_old_text_put_back_by_hand(sandbox: Sandbox) -> None:
     keep(sandbox, OLD, NEW)
     assert sandbox.run("plan").code == 0
     result = sandbox.run(*EDIT)
-    assert "taken back" not in result.err
+    assert "an interrupted edit was undone" not in result.err
     assert names(sandbox) == [RELAYMAP, LOGINS]
 
 
