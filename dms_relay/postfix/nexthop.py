@@ -190,9 +190,7 @@ def check_host(text: str) -> None:
         raise SyntaxProblem("the host name is missing", "write the relay's host name")
     if ":" in text:
         if not is_ipv6(text):
-            raise SyntaxProblem(
-                "the host contains a colon, but is not an IPv6 address", "write a host name or an address"
-            )
+            raise SyntaxProblem("the host contains a colon, but is not an IPv6 address", "write a host name or address")
     elif _IPV4_LIKE.fullmatch(text):
         _check_ipv4(text)
     else:

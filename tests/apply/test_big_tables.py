@@ -127,7 +127,9 @@ def test_the_types_that_postfix_has(sandbox: Sandbox, tmp_path: Path, types: tup
     result = sandbox.apply(**ON)
     used = types[0] if types else "texthash"
     assert parameter(sandbox, "smtp_sasl_password_maps") == f"{used}:HERE/sasl_passwd"
-    text = f"sasl_passwd: {INDEXED_FROM} keys, which every Postfix process loads: this Postfix has no indexed tables -- "
+    text = (
+        f"sasl_passwd: {INDEXED_FROM} keys, which every Postfix process loads: this Postfix has no indexed tables -- "
+    )
     assert (f"{text}install postfix-cdb or postfix-lmdb (Debian's names for them)" in result.err) == (not types)
 
 

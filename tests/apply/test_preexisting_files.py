@@ -215,7 +215,9 @@ def test_parameter_that_someone_else_changed(sandbox: Sandbox, base: str, was: s
     sandbox.apply(**ON)
     sandbox.write_main_cf(sandbox.main_cf.read_text("ascii").replace("[d.test]:587", "[mine.test]"))
     result = sandbox.apply()
-    text = f"relayhost was changed since the last apply, so it is not restored -- check it: before dms-relay it was {was}"
+    text = (
+        f"relayhost was changed since the last apply, so it is not restored -- check it: before dms-relay it was {was}"
+    )
     assert f"main.cf: {text}" in result.err
     assert sandbox.postconf_n()["relayhost"] == "[mine.test]"
     assert "smtp_sasl_auth_enable" not in sandbox.postconf_n()

@@ -141,8 +141,14 @@ def test_standard_input(sandbox: Sandbox, end: bytes) -> None:
     [
         (b"", "standard input is empty -- with docker exec, add -i"),
         (b"\n", "PASSWORD: the password is empty"),
-        (f"{SECRET}\n\n".encode(), "PASSWORD: the password contains a line end or a NUL, which a lookup table cannot hold"),
-        (f"{SECRET}\0".encode(), "PASSWORD: the password contains a line end or a NUL, which a lookup table cannot hold"),
+        (
+            f"{SECRET}\n\n".encode(),
+            "PASSWORD: the password contains a line end or a NUL, which a lookup table cannot hold",
+        ),
+        (
+            f"{SECRET}\0".encode(),
+            "PASSWORD: the password contains a line end or a NUL, which a lookup table cannot hold",
+        ),
         (f"{SECRET}\xff".encode("latin-1"), "PASSWORD: it is not UTF-8 -- write it in UTF-8"),
         (f" {SECRET}".encode(), "PASSWORD: the password begins or ends with a space, which a lookup table cannot hold"),
         (

@@ -120,7 +120,7 @@ HOSTS = (
     relaymap(
         "not an IPv6 address",
         "@a.test [2001:db8::g]:25\n",
-        "1: the host contains a colon, but is not an IPv6 address -- write a host name or an address",
+        "1: the host contains a colon, but is not an IPv6 address -- write a host name or address",
     ),
     relaymap(
         "a number too large",
