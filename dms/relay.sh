@@ -20,7 +20,7 @@ function _setup_relayhost() {
 function _process_relayhost_configs() {
   _log 'debug' 'Updating Postfix Relay Hosts'
   __dms_relay_apply && return 0
-  _log 'error' 'The relays stay as before this change: mend what the lines above name; if it is not taken up: setup relay apply'
+  _log 'error' 'The relays were not changed: fix what the lines above name; if the change is not noticed, run setup relay apply'
   return 0
 }
 

@@ -4,9 +4,9 @@ Writes the tables and the state file in Postfix's configuration directory, and m
 ``WriteError``, ``PostfixError`` or ``BusyError``; at any point, killed or refused, each file is old or new, and the next
 run completes the work:
 
-    killed after            what stands                          what the next run does
+    killed after            what is there                        what the next run does
     intent recorded         machine old, memory of both          all of it
-    some tables, settings   each old or new, memory of both      the rest; "put back" knows both values as ours
+    some tables, settings   each old or new, memory of both      the rest; "restored" knows both values as managed
     all but final           machine new, memory of both          forgets the old values
     reload                  machine new, reload not done         reloads
 """
@@ -51,7 +51,7 @@ def apply(  # noqa: PLR0913 -- what a caller may choose, each by name
     locked: bool = False,
     lock_timeout: float = LOCK_TIMEOUT,
 ) -> bool:
-    """Make the machine match the plan; say whether anything changed.
+    """Make Postfix match the plan; return True if anything changed.
 
     ``reload``: reload Postfix where it runs and something changed. ``locked``: the caller holds ``files.lock`` on
     ``paths.postfix_dir`` since before the plan was made. Otherwise the lock is taken here, for up to ``lock_timeout``
@@ -59,7 +59,7 @@ def apply(  # noqa: PLR0913 -- what a caller may choose, each by name
     """
     with nullcontext() if locked else files.lock(paths.postfix_dir, lock_timeout):
         if not locked and find(paths) != plan.found:
-            raise BusyError("the machine has changed since the plan was made -- make a new plan")
+            raise BusyError("Postfix's configuration has changed since the plan was made", "make a new plan")
         return _Run(plan, paths, log).run(reload=reload)
 
 
@@ -164,7 +164,7 @@ class _Run:
     def _log_parameter(self, parameter: ParameterChange) -> None:
         from dms_relay.mask import mask_parameter  # noqa: PLC0415 -- only where there is something to show
 
-        event = "parameter put back" if parameter.put_back else "parameter set"
+        event = "parameter restored" if parameter.put_back else "parameter set"
         value = "(not set)" if parameter.new is None else mask_parameter(parameter.name, parameter.new)
         self.log.info(event, parameter=parameter.name, value=value)
 
@@ -174,7 +174,7 @@ class _Run:
             self.log.info("Postfix reloaded")
 
     def _has_logins(self, service: str) -> bool:
-        """Return True if logins of ours are, or were, in the tables that a service of smtp(8) reads."""
+        """Return True if managed logins are, or were, in the tables that a service of smtp(8) reads."""
         tables = self.plan.found.state.tables.keys() | self.plan.final.tables.keys()
         return service.startswith(PREFIX) or (service == "smtp" and SASL_PASSWD in tables)
 
@@ -194,4 +194,4 @@ class _Run:
     def _remove_leftovers(self) -> None:
         for path in self.plan.found.leftovers:
             if files.remove_leftover(path):
-                self.log.info("left-over file of a run that was cut short is removed", file=str(path))
+                self.log.info("file of an interrupted run removed", file=str(path))

@@ -34,10 +34,10 @@ _SECRET_OPTIONS = ("--password-stdin", "--no-apply", "--help", "-h")
 _HIDDEN = "complete"
 #: What an option looks like, and hardly a password; and what is said where a word is not shown.
 _OPTION_LIKE = re.compile(r"--[a-z]+(-[a-z]+)*")
-_NOT_SHOWN = "a word too many, or a mistyped option"
+_NOT_SHOWN = "an extra word, or a mistyped option"
 _QUOTE = (
-    "a word too many, which is not shown, or a mistyped option; put a password with blanks in quotes, "
-    "or give it by --password-stdin"
+    "an extra word, which is not shown, or a mistyped option; put a password with spaces in quotes, "
+    "or use --password-stdin"
 )
 #: Likeness (difflib, 0 to 1) from which a word counts as a slip of an option.
 _LIKENESS = 0.7
@@ -45,8 +45,8 @@ _EPILOG = """\
 exit codes:
   0   done, or nothing to do     66  an input cannot be read
   1   explain, check, test:      69  a Postfix program is missing or failed
-      something is wrong;        70  a bug of ours, with a traceback
-      plan --exit-code:          73  a file cannot be written; the old one is untouched
+      something is wrong;        70  a bug in dms-relay, with a traceback
+      plan --exit-code:          73  a file cannot be written, and is unchanged
       there are changes          75  another run holds the lock
   2   usage, a wrong argument    78  the inputs are wrong; Postfix is as before
 """
@@ -63,7 +63,7 @@ def parse(argv: Sequence[str], prog: str) -> argparse.Namespace:
     if unknown:
         names = _names(unknown, may_hold_password=_SECRET in argv)
         not_shown = _QUOTE if _SECRET in argv else _NOT_SHOWN
-        hint = "; it stands before the command" if _OPTIONS.intersection(names) else ""
+        hint = "; write it before the command" if _OPTIONS.intersection(names) else ""
         top.error(f"unrecognized arguments: {' '.join(names) or not_shown}{hint}")
     return arguments
 
@@ -213,21 +213,21 @@ def _add_editing(commands: _Commands) -> None:
     auth.add_argument("domain", metavar="DOMAIN", help=f"{_DOMAIN}; or a relay as in its route: [smtp.example.com]:587")
     auth.add_argument("username", metavar="USERNAME", help="the user name that the relay gave you")
     auth.add_argument(
-        "password", metavar="PASSWORD", nargs="?", help="stands in the shell's history: better leave it out"
+        "password", metavar="PASSWORD", nargs="?", help="visible in the shell's history; better leave it out"
     )
     auth.add_argument("--password-stdin", action="store_true", help="read the password from standard input")
     excluded = commands.add_edit("exclude-domain", "exclude a domain from RELAY_HOST")
     excluded.add_argument("domain", metavar="DOMAIN", help="a domain, with or without a leading @")
-    removed = commands.add_edit("remove-domain", "take back what add-domain or exclude-domain said of a sender")
+    removed = commands.add_edit("remove-domain", "remove a sender with its relay or opt-out")
     removed.add_argument("domain", metavar="DOMAIN", help=_DOMAIN)
-    removed = commands.add_edit("remove-auth", "take the login of a sender, or at a relay, away")
+    removed = commands.add_edit("remove-auth", "remove the login of a sender or of a relay")
     removed.add_argument("domain", metavar="DOMAIN", help=f"{_DOMAIN}; or a relay: [smtp.example.com]:587")
 
 
 def _add_asking(commands: _Commands) -> None:
     explain = commands.add(
         "explain",
-        "explain which way a message takes, and why",
+        "explain the route of a message, and why",
         "It says what Postfix does as it is configured now, and whether apply is due.",
     )
     explain.add_argument("sender", metavar="SENDER", help="the envelope sender: user@example.com, or <>")
@@ -237,14 +237,14 @@ def _add_asking(commands: _Commands) -> None:
     explain.add_argument("--json", action="store_true", help="as one JSON object")
     check = commands.add(
         "check",
-        "say what is wrong with the inputs and with Postfix, and how to mend it",
+        "say what is wrong with the inputs and with Postfix, and how to fix it",
         "Exits with 1 where there is an error, and with 78 where the inputs cannot be used.",
     )
     check.add_argument("--strict", action="store_true", help="warnings count as errors do")
     check.add_argument("--json", action="store_true", help="as one JSON object")
     test = commands.add(
         "test",
-        "try each relay with each login that is used there, without sending mail",
+        "test each relay with each login that is used there, without sending mail",
         "Exits with 1 where one of them fails.",
     )
     test.add_argument("relay", metavar="RELAY", nargs="*", help="a relay's name or nexthop; without one, all of them")

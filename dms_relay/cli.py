@@ -62,12 +62,11 @@ def _command(arguments: Namespace | SimpleNamespace, context: Context) -> int:
 def _paths(arguments: Namespace | SimpleNamespace, environ: Mapping[str, str]) -> Paths:
     config_dir = Path(arguments.config_dir).absolute() if arguments.config_dir else Paths().config_dir
     if arguments.config_dir and not config_dir.is_dir():
-        raise _NoDirectoryError(f"--config-dir: {config_dir} is not a directory -- name the directory with the inputs")
+        remedy = "name the directory that contains the inputs"
+        raise _NoDirectoryError(f"--config-dir: {config_dir} is not a directory", remedy)
     postfix_dir = Path(arguments.postfix_dir or environ.get("MAIL_CONFIG") or Paths().postfix_dir).absolute()
     if not _DIRECTORY.fullmatch(str(postfix_dir)):
-        raise UsageError(
-            f"Postfix cannot use tables in {postfix_dir} -- its path may hold letters, digits and ._/+@:~=- only"
-        )
+        raise UsageError(f"Postfix cannot use tables in {postfix_dir}", "use a path of letters, digits and ._/+@:~=-")
     return Paths(config_dir, postfix_dir)
 
 
@@ -112,5 +111,5 @@ def _code(prog: str) -> int:
 
         with suppress(OSError, ValueError, AttributeError):
             traceback.print_exc()
-            sys.stderr.write("dms-relay: this is a bug of ours -- please report it with the lines above\n")
+            sys.stderr.write("dms-relay: this is a bug in dms-relay -- please report it with the lines above\n")
         return os.EX_SOFTWARE

@@ -120,9 +120,9 @@ def log_of(environ: Mapping[str, str], level: str | None = None, style: str | No
         style or (told_style if told_style in FORMATS else "console"),
     )
     if told_level and told_level not in LEVELS:
-        log.warn(f"env LOG_LEVEL: is not a level, so info is used -- set one of {', '.join(LEVELS)}")
+        log.warn(f"env LOG_LEVEL: the value is not a level, so info is used -- set one of {', '.join(LEVELS)}")
     if told_style and told_style not in FORMATS:
-        log.warn(f"env LOG_FORMAT: is not a format, so console is used -- set one of {', '.join(FORMATS)}")
+        log.warn(f"env LOG_FORMAT: the value is not a format, so console is used -- set one of {', '.join(FORMATS)}")
     return log
 
 

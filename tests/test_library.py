@@ -66,7 +66,7 @@ def test_a_plan_is_refused_once_the_machine_has_changed(sandbox: Sandbox) -> Non
     before = sandbox.snapshot()
     with pytest.raises(BusyError) as caught:
         apply(changes, paths)
-    assert str(caught.value) == "the machine has changed since the plan was made -- make a new plan"
+    assert str(caught.value) == "Postfix's configuration has changed since the plan was made -- make a new plan"
     assert sandbox.snapshot() == before
 
 

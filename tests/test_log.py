@@ -267,7 +267,7 @@ def test_a_configuration_directory_that_is_missing(sandbox: Sandbox) -> None:
     """A directory that is named on the command line must be there: exit code 66."""
     sandbox.config_dir.rmdir()
     result = sandbox.run("apply", env=ENV)
-    text = f"--config-dir: {sandbox.config_dir} is not a directory -- name the directory with the inputs"
+    text = f"--config-dir: {sandbox.config_dir} is not a directory -- name the directory that contains the inputs"
     assert said(result) == [("error", text)]
     assert result.code == os.EX_NOINPUT
 

@@ -26,7 +26,7 @@ def test_a_configuration_directory_that_is_not_there(sandbox: Sandbox) -> None:
     for env in ({}, {"DEFAULT_RELAY_HOST": "[r.test]:587"}):
         result = sandbox.run("show", env=env)
         assert (result.code, result.out) == (os.EX_NOINPUT, "")
-        error = f"--config-dir: {sandbox.config_dir} is not a directory -- name the directory with the inputs"
+        error = f"--config-dir: {sandbox.config_dir} is not a directory -- name the directory that contains the inputs"
         assert said(result) == [("error", error)]
 
 
@@ -35,7 +35,7 @@ def test_a_forgotten_mount(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) ->
     missing = sandbox.config_dir / "nowhere"
     monkeypatch.setattr("dms_relay.model.Paths.__init__.__defaults__", (missing, sandbox.postfix_dir))
     monkeypatch.setattr(sandbox, "arguments", lambda *command: list(command))
-    text = "there is no such directory, and no relay is set: mail goes out directly"
+    text = "the directory does not exist, and no relay is set, so mail goes directly"
     expected = [f"{missing}: {text} -- mount the directory there, or set DEFAULT_RELAY_HOST"]
     assert of_level(sandbox.run("apply"), "warn") == expected
     env = {"DEFAULT_RELAY_HOST": "[r.test]:587", "RELAY_USER": "u", "RELAY_PASSWORD": "p"}
@@ -107,7 +107,7 @@ def test_an_empty_plan(sandbox: Sandbox) -> None:
 def test_quotes_around_a_value(sandbox: Sandbox, name: str, sign: str) -> None:
     """An env file of docker keeps quotes as a part of the value; the message says so."""
     result = sandbox.run("apply", env={name: f"{sign}r.test{sign}"})
-    assert of_level(result, "error")[-1] == f"env {name}: the value stands in quotes -- take the quotes away"
+    assert of_level(result, "error")[-1] == f"env {name}: the value has quotes around it -- remove the quotes"
 
 
 def test_an_option_in_the_wrong_place(capsys: pytest.CaptureFixture[str]) -> None:
@@ -116,7 +116,7 @@ def test_an_option_in_the_wrong_place(capsys: pytest.CaptureFixture[str]) -> Non
         main(["plan", "--config-dir", "s3cret"], {})
     assert caught.value.code == 2
     error = capsys.readouterr().err
-    assert error.endswith("unrecognized arguments: --config-dir; it stands before the command\n")
+    assert error.endswith("unrecognized arguments: --config-dir; write it before the command\n")
     assert "s3cret" not in error
 
 
@@ -132,10 +132,10 @@ def test_what_may_never_end_is_no_file(sandbox: Sandbox, kind: str) -> None:
     assert result.code == os.EX_NOINPUT
     assert of_level(result, "error")[1:] == [
         (
-            "env RELAY_PASSWORD__FILE: the file it names cannot be read: it is not a file -- "
-            "mount the file, or take the variable away"
+            "env RELAY_PASSWORD__FILE: the file that it names cannot be read: it is not a file -- "
+            "mount the file, or remove the variable"
         ),
-        "postfix-relaymap.cf: cannot be read: it is not a file -- mend the file, or take it away",
+        "postfix-relaymap.cf: cannot be read: it is not a file -- repair the file, or remove it",
     ]
 
 
@@ -150,8 +150,8 @@ def test_a_login_in_a_main_cf_that_everyone_reads(sandbox: Sandbox) -> None:
     """A login of the operator's postfix-main.cf goes into main.cf as it is; where everyone can read that, it is said."""
     sandbox.write("postfix-main.cf", "smtp_sasl_password_maps = static:u:s3cret\n")
     warning = (
-        "postfix-main.cf: smtp_sasl_password_maps can hold a login, and every user of this machine can read main.cf -- "
-        "write the login into postfix-sasl-password.cf"
+        "postfix-main.cf: smtp_sasl_password_maps can hold a login, and every user can read main.cf -- "
+        "add the login to postfix-sasl-password.cf"
     )
     env = {"DEFAULT_RELAY_HOST": "[r.test]", "RELAY_USER": "u", "RELAY_PASSWORD": "p"}
     assert of_level(sandbox.run("apply", env=env), "warn") == [warning]

@@ -67,7 +67,7 @@ def _report(config: RelayConfig, wanted: PostfixConfig, log: Log) -> None:
         log.debug("login", key=entry.key, username=entry.login.shown_username, origin=str(entry.origin))
     for name in wanted.parameters.keys() & config.user_parameters.keys():
         origin = str(config.user_parameters[name].origin)
-        log.info("the value of postfix-main.cf stands in place of ours", parameter=name, origin=origin)
+        log.info("postfix-main.cf overrides a managed parameter", parameter=name, origin=origin)
 
 
 def _report_transports(transports: Transports, log: Log) -> None:
@@ -88,7 +88,7 @@ def _summary(config: RelayConfig, changes: Plan) -> str:
     tables, parameters = _count(len(changes.tables), "table"), _count(len(changes.parameters), "parameter")
     services = f"{_count(len(changes.services), 'service')}, " if changes.services else ""
     counts = f"{services}{tables} and {parameters} changed"
-    return f"applied: {counts}" if config.enabled else f"no relay is set: {counts}, put back to what was before"
+    return f"applied: {counts}" if config.enabled else f"no relay is set: {counts}, previous values restored"
 
 
 def _count(number: int, what: str) -> str:

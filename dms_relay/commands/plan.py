@@ -50,7 +50,7 @@ def _table_diff(path: str, change: TableChange) -> Iterator[str]:
     diff = list(_diff(path, lines, is_new=change.old is None, is_gone=change.new is None))
     yield from diff
     if old != new and not diff:
-        yield f"# {path}: blanks and line ends alone differ"
+        yield f"# {path}: only spaces and line ends differ"
     if change.old and change.new and _rights(change.old) != _rights(change.new):
         yield f"# {path}: {_rights(change.old)} becomes {_rights(change.new)}"
 
@@ -58,13 +58,13 @@ def _table_diff(path: str, change: TableChange) -> Iterator[str]:
 def _index_diff(path: str, change: TableChange) -> Iterator[str]:
     """Say what becomes of the index of a table: its entries are those that stand in the table."""
     if change.new is None:
-        yield f"# {path}: goes; the table has no index of this type any more"
+        yield f"# {path}: removed; the table no longer has an index of this type"
     elif not change.new.index:
-        yield f"# {path}: becomes what was there before"
+        yield f"# {path}: the previous file is restored"
     elif change.old is None:
-        yield f"# {path}: index of {change.new.content.count(LINE_END)} keys is made"
+        yield f"# {path}: index of {change.new.content.count(LINE_END)} keys is built"
     else:
-        yield f"# {path}: index of {change.new.content.count(LINE_END)} keys is made again"
+        yield f"# {path}: index of {change.new.content.count(LINE_END)} keys is rebuilt"
 
 
 def _text(table: TableFile | None) -> str:

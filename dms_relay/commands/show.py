@@ -108,7 +108,7 @@ def _parameters(config: RelayConfig, paths: Paths) -> Iterator[tuple[str, dict[s
 
 def _text(config: RelayConfig, paths: Paths) -> Iterator[str]:
     if not config.enabled:
-        yield "no relay is set: mail leaves as Postfix is configured without us"
+        yield "no relay is set: Postfix keeps its own configuration"
         return
     document = _document(config, paths)
     if config.transports:
@@ -116,7 +116,7 @@ def _text(config: RelayConfig, paths: Paths) -> Iterator[str]:
     yield from _block("relays by sender", ((r["sender"], r["nexthop"], r["origin"]) for r in document["routes"]))
     if (default := document["relayhost"]) and not config.transports:
         yield from _block("every other sender", [("*", default["value"] or "no relay", default["origin"])])
-    opted_out = ((f"@{d['domain']}", "not by RELAY_HOST", d["origin"]) for d in document["opted_out"])
+    opted_out = ((f"@{d['domain']}", "not through RELAY_HOST", d["origin"]) for d in document["opted_out"])
     yield from _block("opted out", opted_out)
     logins = document["logins"] or []
     yield from _block("logins", ((e["key"], f"{e['username']}:{e['password']}", e["origin"]) for e in logins))

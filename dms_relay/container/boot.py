@@ -76,7 +76,7 @@ def _name(hook: str) -> str:
 
 
 def _take(step: Step, environ: Mapping[str, str]) -> int:
-    """Take a step. Where it fails by a bug of ours, say so, with the place, in an exit code of its own."""
+    """Take a step. Report a bug in dms-relay with its place, and its own exit code."""
     try:
         return step(environ)
     except Exception:  # noqa: BLE001 -- see above
@@ -84,7 +84,7 @@ def _take(step: Step, environ: Mapping[str, str]) -> int:
 
         with suppress(OSError, ValueError, AttributeError):
             traceback.print_exc()
-            sys.stderr.write("dms-relay: this is a bug of ours -- please report it with the lines above\n")
+            sys.stderr.write("dms-relay: this is a bug in dms-relay -- please report it with the lines above\n")
         return os.EX_SOFTWARE
     finally:
         _flush()

@@ -158,7 +158,7 @@ def _permitted(value: str, machine: ContainerHost, interface: str) -> Iterable[N
             return (DOCKER_NETWORK,)
         case "connected-networks":
             return (address.value.network for address in machine.addresses)
-    raise _WrongError(f'"{_printable(value)}" is not known', f"write one of {', '.join(PERMITS)}")
+    raise _WrongError(f'"{_printable(value)}" is not one of those allowed', f"write one of {', '.join(PERMITS)}")
 
 
 def _hosts(machine: ContainerHost, interface: str) -> list[Network]:
@@ -204,9 +204,9 @@ def _write(postfix: Postfix, changes: Mapping[str, str]) -> None:
     try:
         files.replace(postfix.main_cf, text.encode("utf-8", "surrogateescape"), S_IMODE(status.st_mode), owner)
     except WriteError as error:
-        if isinstance(error.__cause__, OSError) and error.__cause__.errno == EBUSY:
+        if error.errno == EBUSY:
             text = f"{postfix.main_cf} cannot be replaced: {os.strerror(EBUSY)}"
-            raise PostfixError(f"{text} -- mount the directory, not the single file") from None
+            raise PostfixError(text, "mount the directory, not the single file", errno=EBUSY) from None
         raise
 
 

@@ -2,9 +2,9 @@
 
 A file is replaced by rename: a reader sees the old one or the new one, never half; after a crash too, since the content is
 on the disk before the name is. The temporary file has a fixed name, so that a run that was killed leaves at most one, and
-the next one takes it away. Only the holder of the lock may write. ``in_place.py`` has what rename cannot do.
+the next one removes it. Only the holder of the lock may write. ``in_place.py`` has what rename cannot do.
 
-Raises ``WriteError`` where a target cannot be written (the old one is then untouched) and ``BusyError`` where the lock is
+Raises ``WriteError`` where a target cannot be written (the file is then unchanged) and ``BusyError`` where the lock is
 not to be had in time.
 """
 
@@ -42,8 +42,8 @@ def temporary_name(path: Path) -> Path:
 def require_writable(directory: Path) -> None:
     """Raise ``WriteError`` where nothing can be written to ``directory``, so that nothing is begun."""
     if not os.access(directory, os.W_OK):
-        text = "cannot be written to -- nothing was changed; run as root, or mount it writable"
-        raise WriteError(f"{directory} {text}")
+        text = f"{directory} is not writable, so nothing was changed"
+        raise WriteError(text, "run as root, or mount it without :ro")
 
 
 def replace(path: Path, content: bytes, mode: int, owner: tuple[int, int] | None, *, age: float = MTIME_BACK) -> None:
@@ -75,12 +75,12 @@ def _put(path: Path, make: Callable[[Path], None]) -> None:
 
 def cannot_write(path: Path, error: OSError) -> WriteError:
     """Say that ``path`` cannot be written, why, and what to do. The system's error is the cause of the one to raise."""
-    remedy = "free or mend the place, then run again"
+    remedy = "free space or repair the file system, then run again"
     if error.errno == EROFS:
         remedy = "mount it without :ro, or edit it where it comes from"
     elif error.errno in {EACCES, EPERM}:
         remedy = "run as root"
-    return WriteError(f"{path} cannot be written: {error.strerror} -- the old one is untouched; {remedy}")
+    return WriteError(f"{path} cannot be written, and is unchanged: {error.strerror}", remedy, errno=error.errno)
 
 
 def _write(path: Path, content: bytes, mode: int, owner: tuple[int, int] | None, age: float) -> None:
@@ -141,7 +141,7 @@ def put_in_place(made: Path, path: Path, mode: int, owner: tuple[int, int]) -> N
 
 
 def remove(path: Path) -> None:
-    """Take a file away; fine where there is none."""
+    """Remove a file, if it exists."""
     try:
         path.unlink(missing_ok=True)
     except OSError as error:
@@ -161,13 +161,13 @@ def make_directory(path: Path, mode: int) -> None:
 
 
 def remove_empty_directory(path: Path) -> None:
-    """Take a directory away where nothing is in it; fine where it is not there, or holds something."""
+    """Remove a directory, if it exists and is empty."""
     with suppress(OSError):
         path.rmdir()
 
 
 def remove_directory(path: Path) -> None:
-    """Take a directory of ours away, with the files in it; fine where it is not there, or is something else."""
+    """Remove a managed directory, if it exists, with the files in it; or what else has its name."""
     try:
         if path.is_dir() and not path.is_symlink():
             for file in path.iterdir():
@@ -186,11 +186,11 @@ def _sync_parent(path: Path) -> None:
     except OSError as error:
         if error.errno not in {EINVAL, ENOTSUP}:
             text = f"{path} is changed, but a loss of power may bring the old one back: {error.strerror}"
-            raise WriteError(f"{text} -- mend the disk, then run again") from error
+            raise WriteError(text, "repair the disk, then run again", errno=error.errno) from error
 
 
 def remove_leftover(path: Path) -> bool:
-    """Take a temporary file away, unless somebody works on it, who then holds a flock(2) on it; say whether it is gone.
+    """Remove a temporary file, unless another process holds its flock(2); return True if it is gone.
 
     A directory is ours alone.
     """
@@ -240,16 +240,14 @@ def lock(directory: Path, timeout: float) -> Iterator[None]:
     try:
         descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     except OSError as error:
-        raise WriteError(f"{directory} cannot be opened: {error.strerror} -- run as root") from None
+        raise WriteError(f"{directory} cannot be opened: {error.strerror}", "run as root", errno=error.errno) from None
     try:
         os.set_inheritable(descriptor, True)
         if not _wait_for_lock(descriptor, fcntl.LOCK_EX, timeout):
-            raise BusyError(
-                f"another dms-relay works on {directory} and does not finish -- wait for it, then run again"
-            )
+            raise BusyError(f"another dms-relay holds the lock of {directory}", "wait until it ends, then run again")
         yield
     except _CannotLockError as error:
-        raise WriteError(f"{directory} cannot be locked: {error} -- put it on a file system with flock(2)") from None
+        raise WriteError(f"{directory} cannot be locked: {error}", "put it on a file system with flock(2)") from None
     finally:
         os.close(descriptor)
 

@@ -44,7 +44,7 @@ def _target(path: Path) -> Path:
 
 
 def is_cut_short(path: Path) -> bool:
-    """Return True if an in-place write was cut short: the file begins as the new text and ends as the old."""
+    """Return True if an in-place write was interrupted: the file begins as the new text and ends as the old."""
     try:
         old, new = kept_name(path).read_bytes(), kept_name(path, _NEW).read_bytes()
         content = path.read_bytes()
@@ -55,7 +55,7 @@ def is_cut_short(path: Path) -> bool:
 
 
 def recover(path: Path) -> bool:
-    """Write back the text from before a writing that was cut short; say whether there was one."""
+    """Restore the previous text after an interrupted write; return True if there was one."""
     was_cut_short = is_cut_short(path)
     if was_cut_short:
         _write_back(path, kept_name(path).read_bytes())
@@ -64,7 +64,7 @@ def recover(path: Path) -> bool:
 
 
 def _forget(path: Path) -> None:
-    """Take the kept texts away, the old one first: without it, the new one means nothing."""
+    """Remove the kept texts, the old one first: without it, the new one means nothing."""
     for kept in (kept_name(path), kept_name(path, _NEW)):
         if os.path.lexists(kept):
             files.remove(kept)
@@ -75,9 +75,7 @@ def rewrite(path: Path, content: bytes) -> None:
     target = _target(path)
     status = target.stat()
     if not S_ISREG(status.st_mode):
-        raise WriteError(
-            f"{path} is not a file, so nothing can be written to it -- take it away, or mount a file there"
-        )
+        raise WriteError(f"{path} is not a file", "remove it, or mount a file there")
     if not _is_ours_to_give(status):
         _overwrite(target, content)
         return
@@ -85,7 +83,7 @@ def rewrite(path: Path, content: bytes) -> None:
         files.replace(target, content, S_IMODE(status.st_mode), (status.st_uid, status.st_gid), age=0)
     except WriteError as error:
         # EPERM: root in a container that may not give files away (CAP_CHOWN).
-        if not isinstance(error.__cause__, OSError) or error.__cause__.errno not in {EBUSY, EPERM}:
+        if error.errno not in {EBUSY, EPERM}:
             raise
         _overwrite(target, content)
 
@@ -122,8 +120,8 @@ def _write_back(path: Path, old: bytes) -> None:
     try:
         _write(path, old)
     except OSError as error:
-        remedy = f"its old text stands in {kept_name(path)}; free or mend the place, then run again"
-        raise WriteError(f"{path} is half written: {error.strerror} -- {remedy}") from error
+        remedy = f"its old content is in {kept_name(path)}; free space or repair the file system, then run again"
+        raise WriteError(f"{path} is half written: {error.strerror}", remedy, errno=error.errno) from error
 
 
 def _write(path: Path, content: bytes) -> None:

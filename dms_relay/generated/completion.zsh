@@ -13,18 +13,18 @@ _shtab_dms_relay_commands() {
     add-auth:'set the login of a sender, or at a relay'
     add-domain:'send the mail of a sender through a relay'
     apply:'make Postfix match the inputs, and reload it where it runs'
-    check:'say what is wrong with the inputs and with Postfix, and how to mend it'
+    check:'say what is wrong with the inputs and with Postfix, and how to fix it'
     completion:'print the completion for a shell'
     exclude-domain:'exclude a domain from RELAY_HOST'
-    explain:'explain which way a message takes, and why'
+    explain:'explain the route of a message, and why'
     list:'list senders, their relays and their logins, without passwords'
     man:'print the manual page, for man -l -'
     plan:'show what apply would change, as a diff; writes nothing'
-    remove-auth:'take the login of a sender, or at a relay, away'
-    remove-domain:'take back what add-domain or exclude-domain said of a sender'
+    remove-auth:'remove the login of a sender or of a relay'
+    remove-domain:'remove a sender with its relay or opt-out'
     schema:'print the JSON Schema of relay.yaml, for editors'
     show:'show the merged configuration, each value with its origin'
-    test:'try each relay with each login that is used there, without sending mail'
+    test:'test each relay with each login that is used there, without sending mail'
   )
   _describe 'dms-relay commands' _commands
 }
@@ -47,7 +47,7 @@ _shtab_dms_relay_add_auth_options=(
   "--password-stdin[read the password from standard input]"
   ":a domain or an address, with or without a leading \@\: example.com, boss\@example.com\; or a relay as in its route\: \[smtp.example.com\]\:587:_dms_relay_domains_and_logins"
   ":the user name that the relay gave you:"
-  ":stands in the shell\'s history\: better leave it out:"
+  ":visible in the shell\'s history\; better leave it out:"
 )
 
 # guard to ensure default positional specs are added only once per session

@@ -32,10 +32,11 @@ def merge(inputs: Inputs) -> RelayConfig:
 
 
 def _orphans(inputs: Inputs) -> list[Problem]:
-    """Refuse what names a table of ours that is not there without transports: Postfix would defer all mail."""
-    remedy = "take that table out of the line, or have relays with RELAY_ROUTING=transports"
+    """Reject a line that names a managed table that does not exist without transports: Postfix would defer all mail."""
+    missing = ", which does not exist with these inputs"
+    remedy = "remove that table from the line, or set up relays with RELAY_ROUTING=transports"
     return [
-        Problem(own.origin, f"{name} names {table}, which is not there now", remedy, rule="user-file-conflict")
+        Problem(own.origin, f"{name} names {table}{missing}", remedy, rule="user-file-conflict")
         for name, own in inputs.user_parameters.items()
         for table in (SENDER_TRANSPORT, RECIPIENT_TRANSPORT)
         if table in own.value

@@ -117,14 +117,16 @@ class Merger:
         for key, route in mapped.items():
             name = domains.name(key[1:]) if key.startswith("@") else None
             if name is not None and route.key != f"@{name}":
-                text = f"domain {name} is mapped at {route.origin} as {route.key}; that mapping stands for both"
+                text = (
+                    f"domain {name} is mapped at {route.origin} as {route.key}; that mapping applies to both spellings"
+                )
                 self.warn(domains.origin(key[1:]), text, "write the domain in one spelling", "two-spellings")
 
     def warn_of_no_domains(self, origin: Origin) -> None:
         """Warn where RELAY_HOST serves nobody."""
         if not self.inputs.domains:
-            text = "RELAY_HOST relays nothing: no managed domain is known"
-            remedy = "take RELAY_HOST away" if self.inputs.default else "set DEFAULT_RELAY_HOST"
+            text = "RELAY_HOST is not used: there is no managed domain"
+            remedy = "remove RELAY_HOST" if self.inputs.default else "set DEFAULT_RELAY_HOST"
             self.warn(origin, text, f"{remedy}, or add an account to postfix-accounts.cf", "no-managed-domain")
 
     def env_login(self) -> list[LoginEntry] | None:
@@ -134,7 +136,7 @@ class Merger:
             return None
         relay = self.inputs.default or self.inputs.relay
         if relay is None:
-            text = "RELAY_USER and RELAY_PASSWORD have no effect: there is no default relay to use them at"
+            text = "RELAY_USER and RELAY_PASSWORD have no effect: there is no default relay"
             self.warn(username.origin, text, "set DEFAULT_RELAY_HOST or RELAY_HOST", "login-without-relay")
             return []
         self.warn_of_second_relay()
@@ -150,8 +152,8 @@ class Merger:
         known = {member.casefold() for member in default[0].members}
         known.update(entry.key.casefold() for entry in self.inputs.logins or ())
         if known.isdisjoint(login_keys([relay[0]])) and not self._have_own_login():
-            text = f"{relay[0].text} gets no login: RELAY_USER is the login at DEFAULT_RELAY_HOST only"
-            remedy = f"write {relay[0].text} and its login into postfix-sasl-password.cf"
+            text = f"{relay[0].text} has no login: RELAY_USER applies only to DEFAULT_RELAY_HOST"
+            remedy = f"add {relay[0].text} and its login to postfix-sasl-password.cf"
             self.warn(relay[1], text, remedy, "relay-without-login")
 
     def _have_own_login(self) -> bool:
@@ -183,7 +185,7 @@ class Merger:
         if self.inputs.username and self.inputs.password:
             origins.append(self.inputs.username.origin)
         for origin in origins:
-            text = "a login is set, but no relay to use it at: nothing is configured"
+            text = "a login is set, but no relay, so nothing is configured"
             remedy = "set DEFAULT_RELAY_HOST or RELAY_HOST, or write postfix-relaymap.cf"
             self.warn(origin, text, remedy, "login-without-relay")
 
@@ -194,18 +196,18 @@ class Merger:
         self.dropped(f"login {which}", entry.origin, first.origin, rule)
 
     def warn_of_unused_key(self, entry: LoginEntry, nexthops: Sequence[str]) -> None:
-        """Warn of a login whose key is no nexthop of ours, and name the one that may be meant."""
-        text = "no relay that is set here has this key, so the login is not used"
-        remedy = "write the key exactly as the nexthop, brackets and port included"
+        """Warn of a login whose key is not the nexthop of a relay, and name the one that may be meant."""
+        text = "no relay has this lookup key, so the login is not used"
+        remedy = "write the key exactly like the nexthop, with brackets and port"
         self._known = known = self._known or _Known.of(self.inputs)
         self._unused += 1
         domain = entry.key.casefold()
         if f"@{domain}" in known.senders or domain in self.inputs.domains:
-            remedy = f"write @{entry.key}, if the senders of that domain are meant"
+            remedy = f"write @{entry.key} if you mean the senders of that domain"
         elif self._is_searched(nexthops) and (near := nearest(entry.key, nexthops)):
             text, remedy = f"{text}; {near.nexthop} differs in {near.what}", f"write {near.nexthop} as the key"
             if other := known.logins.get(near.nexthop.casefold()):
-                text, remedy = f"{text}, and has the login of {other.origin}", "take the line away, or that one"
+                text, remedy = f"{text}, and already has the login of {other.origin}", "remove one of the two lines"
         self.warn(entry.origin, text, remedy, "login-without-relay")
 
     def _is_searched(self, nexthops: Sequence[str]) -> bool:
@@ -213,7 +215,7 @@ class Merger:
 
     def dropped(self, what: str, origin: Origin, first: Origin, rule: str = "given-twice") -> None:
         """Warn of what is dropped for what comes first."""
-        self.warn(origin, f"this {what} is dropped: {first} comes first", "keep one of the two", rule)
+        self.warn(origin, f"this {what} is ignored, because {first} comes first", "keep only one of them", rule)
 
     def warn(self, origin: Origin, text: str, remedy: str, rule: str) -> None:
         """Take note of a warning; ``rule`` is its identifier (docs/checks.md)."""

@@ -34,7 +34,7 @@ _NO_EFFECT = "opt-out-without-effect"
 
 
 def _is_other(nexthops: NexthopList, usual: NexthopList) -> bool:
-    """Return True if a host is among the nexthops that is not where the login is used anyway."""
+    """Return True if ``nexthops`` has a host that is not in ``usual``."""
     hosts = {host_of(member).casefold() for member in usual.members}
     return any(host_of(member).casefold() not in hosts for member in nexthops.members)
 
@@ -79,15 +79,15 @@ class MapsMerger(Merger):
         for domain in self.relaymap.opt_outs:
             if route := mapped.get(f"@{domain.name}".casefold()):
                 text = f"the opt-out of @{domain.name} has no effect: {route.origin} maps it"
-                self.warn(domain.origin, text, "keep one of the two lines", _NO_EFFECT)
+                self.warn(domain.origin, text, "keep only one of the two lines", _NO_EFFECT)
             elif self.inputs.default and "relayhost" not in self.inputs.user_parameters:
-                text = f"the opt-out of @{domain.name} has no effect: its mail goes to DEFAULT_RELAY_HOST all the same"
-                self.warn(domain.origin, text, f"set {_SWITCH}, where it goes directly", _NO_EFFECT)
+                text = f"the opt-out of @{domain.name} has no effect: its mail still goes to DEFAULT_RELAY_HOST"
+                self.warn(domain.origin, text, f"set {_SWITCH}, which sends it directly", _NO_EFFECT)
                 if self.inputs.relay:
                     opted_out.setdefault(domain.name.casefold(), domain)
             elif self.inputs.relay is None:
                 text = f"the opt-out of @{domain.name} has no effect without RELAY_HOST"
-                self.warn(domain.origin, text, "take the line away, or set RELAY_HOST", _NO_EFFECT)
+                self.warn(domain.origin, text, "remove the line, or set RELAY_HOST", _NO_EFFECT)
             else:
                 opted_out.setdefault(domain.name.casefold(), domain)
         return opted_out
@@ -109,7 +109,7 @@ class MapsMerger(Merger):
             if not inputs.user_parameters.keys().isdisjoint(_PROTECTION):
                 return None
             origin = next(self._relay_origins())
-            text = "no login is set: relays are used without one, and TLS is as main.cf has it"
+            text = "no login is set: relays are used without a login, at the TLS level of main.cf"
             self.warn(origin, text, "set RELAY_USER and RELAY_PASSWORD, or write postfix-sasl-password.cf", "no-login")
             return None
         return tuple(self.unique_logins([*(inputs.logins or ()), *(env_login or ())]))
@@ -121,7 +121,7 @@ class MapsMerger(Merger):
     # Warnings about logins that go nowhere, or anywhere.
 
     def _warn_of_logins_without_relay(self, routes: Routes) -> None:
-        """Warn of each login of the file that no relay of ours will ever see (a key that is not exactly its nexthop)."""
+        """Warn of each login of the file that no relay will ever receive (a key that is not exactly its nexthop)."""
         if not self.inputs.user_parameters.keys().isdisjoint(_TABLE_PARAMETERS):
             return
         default = self._default_nexthops()
@@ -135,7 +135,7 @@ class MapsMerger(Merger):
             if not at and domain not in nexthops:
                 self.warn_of_unused_key(entry, members)
             elif at and not default and self._is_by_sender() and not _has_relay(routes, key, f"@{domain}"):
-                text = "no relay is set here for this sender, so its login goes to whatever server takes the mail"
+                text = "this sender has no relay, so its login is offered to every server that receives the mail"
                 remedy = f"map the sender in postfix-relaymap.cf, or set {_SWITCH}"
                 self.warn(entry.origin, text, remedy, "login-for-strangers")
 
@@ -164,8 +164,8 @@ class MapsMerger(Merger):
             above = routes.get(domain)
             usual = above.nexthops if above else self.inputs.default and self.inputs.default[0]
             if usual and _is_other(route.nexthops, usual):
-                text = f"the login of {entry.key} ({entry.origin}) is offered to {route.nexthops.text} as well"
-                remedy = f"give {route.key} a login of its own, or set {_SWITCH}"
+                text = f"the login of {entry.key} ({entry.origin}) is also offered to {route.nexthops.text}"
+                remedy = f"give {route.key} its own login, or set {_SWITCH}"
                 self.warn(route.origin, text, remedy, "login-at-other-relay")
 
     def _warn_of_implicit_tls(self, routes: Routes) -> None:
@@ -178,12 +178,12 @@ class MapsMerger(Merger):
             for member in nexthops.members:
                 if member.rpartition(":")[2] in IMPLICIT_TLS_PORTS and member not in seen:
                     seen.add(member)
-                    text = f"{member} speaks TLS from the first octet, which Postfix does not do here: no mail leaves by it"
+                    text = f"{member} needs implicit TLS, which RELAY_ROUTING=maps does not support"
                     remedy = f"use the relay's port for STARTTLS, often 587, or set {_SWITCH}"
-                    self.warn(origin, text, remedy, "implicit-tls-port")
+                    self.warn(origin, f"{text}: no mail can leave through it", remedy, "implicit-tls-port")
 
     def _default_nexthops(self) -> set[str]:
-        """Return the nexthops that serve every sender: the operator's own ``relayhost`` stands in place of ours."""
+        """Return the nexthops that serve every sender: the operator's own ``relayhost`` overrides the managed one."""
         if own := self.inputs.user_parameters.get("relayhost"):
             return set(own.value.replace(",", " ").casefold().split())
         return set(login_keys([self.inputs.default[0]])) if self.inputs.default else set()

@@ -35,7 +35,7 @@ class SenderRoute:
 
     @property
     def domain_key(self) -> str | None:
-        """The lookup key of the address's domain; ``None`` where the key is no address."""
+        """The lookup key of the address's domain; ``None`` where the key is not an address."""
         local, _, domain = self.key.casefold().rpartition("@")
         return f"@{domain}" if local else None
 
@@ -93,7 +93,7 @@ class _Collector(Merger):
         return routes
 
     def _add_managed(self, routes: dict[str, SenderRoute]) -> None:
-        """Send the managed domains that are left to ``RELAY_HOST``, which is no relay of ours where none is left."""
+        """Send the managed domains that are left to ``RELAY_HOST``, which does not become a relay if none is left."""
         if not self.inputs.relay:
             return
         nexthops, origin = self.inputs.relay
@@ -105,7 +105,7 @@ class _Collector(Merger):
 
     def _second(self, first: SenderRoute, second: SenderRoute) -> SenderRoute:
         """Drop the second route of a sender; its login stays where it is one of the same relay."""
-        self.dropped(f"way of {second.key}", second.origin, first.origin)
+        self.dropped(f"route of {second.key}", second.origin, first.origin)
         if second.login and second.relay == first.relay:
             return replace(first, login=second.login, login_origin=second.login_origin)
         return first
@@ -124,7 +124,7 @@ class _Collector(Merger):
             key = f"@{domain.name}"
             if route := mapped.get(key.casefold()):
                 text = f"the opt-out of {key} has no effect: {route.origin} maps it"
-                self.warn(domain.origin, text, "keep one of the two lines", "opt-out-without-effect")
+                self.warn(domain.origin, text, "keep only one of the two lines", "opt-out-without-effect")
             elif key.casefold() not in seen:
                 seen.add(key.casefold())
                 yield SenderRoute(key, None, domain.origin, is_cf=True)

@@ -52,8 +52,8 @@ class TransportsMerger(Merger):
         used.add(routes.default[0] if routes.default else None)
         for relay in file.relays:
             if relay.name not in used:
-                remedy = "name it as default, or for a sender"
-                self.warn(relay.origin, f"nobody uses relay {relay.name}", remedy, "unused-relay")
+                remedy = "make it the default, add it to a sender, or remove it"
+                self.warn(relay.origin, f"relay {relay.name} is not used", remedy, "unused-relay")
 
     def _warn_of_unused_nexthops(self, routes: Routes, logins: RelayLogins) -> None:
         """Warn of each login of a ``.cf`` file or the environment whose key is the nexthop of no relay."""
@@ -67,8 +67,8 @@ class TransportsMerger(Merger):
         """Warn of each login of a sender whose mail no relay takes."""
         for entry in logins.by_sender.values():
             if routes.relay_of(entry.key) is None:
-                text = "no relay is set here for this sender, so its login is not used"
-                self.warn(entry.origin, text, "map the sender, or take the login away", "login-without-relay")
+                text = "this sender has no relay, so its login is not used"
+                self.warn(entry.origin, text, "map the sender, or remove the login", "login-without-relay")
 
 
 def _transports(inputs: Inputs, routes: Routes, logins: RelayLogins) -> Transports:
@@ -102,4 +102,4 @@ def _cleartext_logins(inputs: Inputs, transports: Transports) -> Iterator[Proble
             yield from cleartext_login(relay, relay.origin)
         else:
             origin = inputs.tls_level.origin if inputs.tls_level else relay.origin
-            yield from cleartext_login(relay, origin, "say it in relay.yaml")
+            yield from cleartext_login(relay, origin, "permit it in relay.yaml")

@@ -1,6 +1,6 @@
 """What the operator sets in ``postfix-main.cf`` beside relays that have a transport of their own. Pure.
 
-docker-mailserver writes that file into main.cf after us, at the first boot; our own image does not write it.
+docker-mailserver writes that file to main.cf after dms-relay, at the first boot; the project's own image does not.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ _RULE = "user-file-conflict"
 def check_user_parameters(
     inputs: Inputs, default: tuple[str | None, Origin] | None, *, has_senders: bool
 ) -> Iterator[Problem]:
-    """Refuse what would send mail another way than relays and routes say."""
+    """Reject parameters that would override the relays and routes."""
     for name in ("relayhost", "sender_dependent_relayhost_maps"):
         own = inputs.user_parameters.get(name)
         if own and own.value:
-            text = f"{name} would take mail that is to go directly, and RELAY_ROUTING=transports needs it empty"
-            remedy = "take the line away, and say in relay.yaml where that mail goes"
+            text = f"{name} would relay mail that must go directly, and RELAY_ROUTING=transports needs it empty"
+            remedy = "remove the line, and set the route of that mail in relay.yaml"
             yield Problem(own.origin, text, remedy, rule=_RULE)
     own = inputs.user_parameters.get("default_transport")
     if own and default and own.value.partition(":")[0] != (f"relay-{default[0]}" if default[0] else "smtp"):
-        whose = f"of relay {default[0]}" if default[0] else f"that goes {DIRECT}"
-        text = f"default_transport would take the mail {whose}, the default of {default[1]}"
-        yield Problem(own.origin, text, "keep one of the two", rule=_RULE)
+        whose = f"relay {default[0]}" if default[0] else f"the {DIRECT} route"
+        text = f"default_transport would override {whose}, the default of {default[1]}"
+        yield Problem(own.origin, text, "keep only one of them", rule=_RULE)
     if inputs.is_user_file_last:
         yield from _check_prepended_maps(inputs, has_senders=has_senders)
 
 
 def _check_prepended_maps(inputs: Inputs, *, has_senders: bool) -> Iterator[Problem]:
-    """Refuse, in docker-mailserver, what it would write over the parameter that names our table."""
+    """Reject, in docker-mailserver, a line that would overwrite the parameter with a managed table."""
     tables = {
         "sender_dependent_default_transport_maps": (SENDER_TRANSPORT, has_senders),
         "transport_maps": (RECIPIENT_TRANSPORT, bool(inputs.file and inputs.file.recipients)),
@@ -47,5 +47,5 @@ def _check_prepended_maps(inputs: Inputs, *, has_senders: bool) -> Iterator[Prob
         own = inputs.user_parameters.get(name)
         if own and is_needed and table not in own.value:
             line = f"{name} = texthash:$config_directory/{table}, {own.value}".rstrip(", ")
-            text = f"{name} is put into main.cf after us, so our routes would be gone"
+            text = f"docker-mailserver writes {name} to main.cf after this, so the managed routes would be lost"
             yield Problem(own.origin, text, f"write {line}", rule=_RULE)

@@ -233,7 +233,7 @@ class PostfixConfig:
     A parameter in ``prepended_maps`` keeps the lookup tables that are there, with this one in front of them. ``services``
     are smtp(8) services of master.cf, by name, each with the parameters that it overrides.
 
-    Tables are ``texthash:`` here. ``references`` has the parameters whose value begins with a table of ours, and that table:
+    Tables are ``texthash:`` here. ``references`` has the parameters whose value begins with a managed table, and that table:
     where it is to have another type, so is what names it. ``table_type`` is ``RELAY_TABLES``.
     """
 

@@ -37,7 +37,7 @@ class _Field:
 
 
 def field(*, default: Any = _NONE, default_factory: Callable[[], object] | None = None, repr: bool = True) -> Any:  # noqa: A002, ANN401 -- as dataclasses has it
-    """Say what makes the default of a field, for each value anew, and whether ``repr`` shows the field."""
+    """Say what makes the default of a field, once for each value, and whether ``repr`` shows the field."""
     return _Field(default, default_factory, is_shown=repr)
 
 

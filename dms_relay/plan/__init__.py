@@ -2,7 +2,7 @@
 
 What was there before us is kept in the ``State`` that goes with the plan: ``intent`` is recorded before the first change,
 ``final`` after the last. A parameter that only gets a lookup table of ours in front keeps what others put there, also after
-us. Raises ``InputError`` where a service of master.cf has the name of one of ours and is not ours (``interim.py``), or a
+us. Raises ``InputError`` where master.cf has an unmanaged service with the name of a managed one (``interim.py``), or a
 route takes mail away that is to arrive here (``recipients.py``), or a table cannot have its type (``indexes.py``).
 """
 
@@ -91,7 +91,7 @@ class Plan:
 
     @property
     def is_first(self) -> bool:
-        """Return True if nothing of ours is in use yet."""
+        """Return True if dms-relay manages nothing yet."""
         return self.found.state.is_empty
 
 
@@ -212,7 +212,7 @@ def service(overrides: dict[str, str], found: Found, old: master_cf.Service | No
 
 
 def _with_prepended_maps(wanted: PostfixConfig, found: Found) -> dict[str, str]:
-    """Return each parameter that gets a table of ours in front of what is there."""
+    """Return each parameter that gets a managed table before the present ones."""
     values = {}
     for name, table in wanted.prepended_maps.items():
         rest = _without_ours(_before(name, found) or "")
@@ -262,14 +262,14 @@ def _is_left(name: str, wanted: PostfixConfig, found: Found) -> bool:
 
 def _left(name: str, found: Found) -> Problem:
     given = found.state.parameters[name]
-    remedy = f"look at it: before us, it was {'set' if given.before is not None else 'not set'}"
-    text = f"{name} was changed by someone else, so it is left as it is"
+    remedy = f"check it: before dms-relay it was {'set' if given.before is not None else 'not set'}"
+    text = f"{name} was changed since the last apply, so it is not restored"
     return Problem(Origin("main.cf"), text, remedy, is_error=False, rule="parameter-left")
 
 
 def _public(name: str) -> Problem:
-    text = f"{name} can hold a login, and every user of this machine can read main.cf"
-    remedy = "write the login into postfix-sasl-password.cf"
+    text = f"{name} can hold a login, and every user can read main.cf"
+    remedy = "add the login to postfix-sasl-password.cf"
     return Problem(Origin("postfix-main.cf"), text, remedy, is_error=False, rule="login-in-main-cf")
 
 

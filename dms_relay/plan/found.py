@@ -107,7 +107,7 @@ def _relay_tables(paths: Paths) -> list[str]:
     """Name each file in the directory of tables; a link there is one as well."""
     directory = paths.relay_directory
     if directory.is_symlink() or (directory.exists() and not directory.is_dir()):
-        raise WriteError(f"{directory} is not a directory", "take it away")
+        raise WriteError(f"{directory} is not a directory", "remove it")
     found = directory.iterdir() if directory.is_dir() else ()
     return sorted(f"{RELAY_DIRECTORY}/{path.name}" for path in found if not path.name.startswith("."))
 
@@ -118,11 +118,11 @@ def _read(path: Path) -> TableFile | None:
         status = path.lstat()
         is_link = stat.S_ISLNK(status.st_mode)
         if not is_link and not stat.S_ISREG(status.st_mode):
-            raise WriteError(f"{path} is not a file", "take it away")
+            raise WriteError(f"{path} is not a file", "remove it")
         content = os.fsencode(path.readlink()) if is_link else path.read_bytes()
     except FileNotFoundError:
         return None
     except OSError as error:
-        remedy = AS_ROOT if error.errno == EACCES else "mend the file, or take it away"
+        remedy = AS_ROOT if error.errno == EACCES else "repair the file, or remove it"
         raise WriteError(f"{path} cannot be read: {error.strerror}", remedy, errno=error.errno) from None
     return TableFile(content, stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid, is_link)

@@ -89,12 +89,13 @@ def _service(overrides: dict[str, str], table_type: str | None) -> dict[str, str
 
 def _missing(setting: Setting) -> Problem:
     text = f"this Postfix has no tables of type {setting.value}"
-    remedy = f"install {PACKAGES[setting.value]} (Debian's name for it), or take the setting away"
+    remedy = f"install {PACKAGES[setting.value]} (Debian's name for it), or remove the setting"
     return Problem(setting.origin, text, remedy, rule="table-type-missing")
 
 
 def _without_index(tables: list[str], wanted: PostfixConfig) -> Problem:
     table = max(tables, key=lambda name: wanted.tables[name].count("\n"))
-    text = f"{wanted.tables[table].count(chr(10))} keys, which each process of Postfix loads: it has no indexed tables"
+    keys = wanted.tables[table].count("\n")
+    text = f"{keys} keys, which every Postfix process loads: this Postfix has no indexed tables"
     remedy = f"install {' or '.join(PACKAGES.values())} (Debian's names for them)"
     return Problem(Origin(table), text, remedy, is_error=False, rule="big-table-not-indexed")

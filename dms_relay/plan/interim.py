@@ -1,6 +1,6 @@
-"""Services of ours that are there for a while, in place of others whose hosts change (``phases.py``). Pure.
+"""Interim services, which replace others for a while whose hosts change (``phases.py``). Pure.
 
-Raises ``InputError`` where a service of master.cf has the name of one of ours and is not ours.
+Raises ``InputError`` where master.cf has an unmanaged service with the name of a managed one.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ def interim_tables(wanted: PostfixConfig) -> Iterator[str]:
 
 
 def refuse_foreign_services(wanted: PostfixConfig, found: Found) -> None:
-    """Refuse to begin where a service of somebody else has the name of one of ours."""
+    """Reject a plan if an unmanaged service has the name of a managed one."""
     problems = [
         Problem(
             Origin("master.cf", found.services[name].line),
-            f"a service {name} is there that is not ours",
-            "give the relay another name, or take the service away",
+            f"master.cf has a service {name} that dms-relay does not manage",
+            "rename the relay, or remove the service",
             rule="service-name-taken",
         )
         for name in (*wanted.services, *interim_names(wanted))

@@ -17,7 +17,7 @@ sender's new relay. A password cannot be taken back, a message that was refused 
 A service of a relay never serves two sets of hosts at once: a message on its way to the old ones would meet the logins of
 the new. Where the hosts of a relay change, the new ones come under another name first (``relay-NAME_new``):
 
-    protect   the service relay-NAME_new          settle   relay-NAME is made anew; no mail goes there now
+    protect   the service relay-NAME_new          settle   relay-NAME is rebuilt; no mail goes there now
     route     to relay-NAME_new                   return   the routes name relay-NAME again, then release
 
 In the same way, where logins by sender go out of main.cf, direct mail goes by a service that has none until they are gone.
@@ -95,13 +95,13 @@ class _Order:
     # What is needed.
 
     def _moved(self) -> list[str]:
-        """Name each service of ours whose hosts change while mail may be on its way to them."""
+        """Name each managed service whose hosts change while mail may be on its way to them."""
         old, new = _nexthops(self.plan, is_new=False), _nexthops(self.plan, is_new=True)
         ours = self.plan.found.state.services & self.plan.final.services
         return sorted(name for name in ours if old[name] - new[name])
 
     def _has_logins_to_keep_from_direct_mail(self) -> bool:
-        """Return True if logins of ours leave main.cf while mail that went by a relay begins to go directly."""
+        """Return True if managed logins leave main.cf while mail of a relay begins to go directly."""
         given = self.plan.found.state.parameters.get(_LOGINS)
         value = self.plan.found.parameters.get(_LOGINS)
         is_ours = given is not None and value in given.values and _LOGINS not in self.plan.final.parameters

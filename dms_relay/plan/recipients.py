@@ -19,8 +19,8 @@ def refuse_local_recipients(wanted: PostfixConfig, found: Found) -> None:
     problems = [
         Problem(
             Origin(RELAY_YAML),
-            f"recipient {key}: {domain} is local to this server ({found.local[domain]} in main.cf): its mail would leave",
-            "take the line away, or the domain from main.cf",
+            f"recipient {key}: {domain} is a local domain ({found.local[domain]} in main.cf), so its mail must not leave",
+            "remove the line, or remove the domain from main.cf",
             rule="recipient-is-local",
         )
         for key in keys

@@ -34,7 +34,7 @@ class Phase:
 
     @property
     def is_awaited(self) -> bool:
-        """Return True if what comes next relies on it that no smtp(8) process has the logins of before any more."""
+        """Return True if smtp(8) processes with the previous logins must exit before the next phase."""
         return self.name in {"protect", "settle"}
 
     @property
@@ -119,6 +119,6 @@ def difference(plan: Plan, name: str, old: Snapshot, new: Snapshot) -> Phase:
 
 
 def one_phase(plan: Plan) -> tuple[Phase, ...]:
-    """Return all changes at once: for a Postfix that does not run and knows nothing of ours yet."""
+    """Return all changes at once: for a Postfix that does not run and has nothing managed yet."""
     whole = Phase("set up", plan.tables, plan.parameters, plan.services)
     return () if whole.is_empty else (whole,)

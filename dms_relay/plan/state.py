@@ -15,13 +15,13 @@ from dms_relay.model import PARAMETERS, TRANSPORT_PARAMETERS
 from dms_relay.model.values import field, frozen
 from dms_relay.postfix.table_types import TypesAnswer, split_index
 
-#: Version of the file's format: what an older one cannot say makes it a newer, so that a dms-relay of before refuses it.
+#: Version of the file's format: what an older one cannot say makes it a newer, so that a previous dms-relay refuses it.
 VERSIONS = FIRST_VERSION, SERVICES_VERSION, INDEXES_VERSION = 1, 2, 3
 #: Characters that are compared at once.
 PART = 1 << 20
 #: What a file of the first version can speak of.
 FIRST_PARAMETERS = frozenset(PARAMETERS) - frozenset(TRANSPORT_PARAMETERS)
-_MOVE_AWAY = "move the file away; what is set stays set"
+_MOVE_AWAY = "move the file away; Postfix keeps its present settings"
 
 
 @frozen
@@ -54,7 +54,7 @@ def octets(text: str, found: TableFile | None) -> bytes:
 
 @frozen
 class ManagedParameter:
-    """A parameter of ours: its value ``before`` us (``None``: not set) and the values that we gave it."""
+    """A managed parameter: its value ``before`` dms-relay (``None``: not set) and the values that we gave it."""
 
     before: str | None = field(repr=False)
     values: tuple[str, ...] = field(repr=False)
@@ -126,10 +126,12 @@ def load(data: bytes | None, name: str) -> State:
     try:
         document = json.loads(data)
         if document["version"] not in VERSIONS:
-            raise WriteError(f"{name} is of another version of dms-relay", f"use that one, or {_MOVE_AWAY}")
+            raise WriteError(
+                f"{name} was written by another version of dms-relay", f"use that version, or {_MOVE_AWAY}"
+            )
         return _load(document)
     except (ValueError, KeyError, TypeError, AttributeError):
-        raise WriteError(f"{name} is damaged: what Postfix had before cannot be known", _MOVE_AWAY) from None
+        raise WriteError(f"{name} is damaged, so the previous settings of Postfix are not known", _MOVE_AWAY) from None
 
 
 def _load(document: Any) -> State:  # noqa: ANN401 -- whatever JSON holds

@@ -26,7 +26,8 @@ def begin(program: Path, config: Path, *, data_to_nowhere: bool = False) -> int:
     try:
         return os.posix_spawn(program, [str(program), "-c", str(config)], environ, file_actions=actions)
     except OSError as error:
-        raise PostfixError(f"{program} cannot be run: {error.strerror} -- install Postfix") from None
+        text = f"{program} cannot be run: {error.strerror}"
+        raise PostfixError(text, "install Postfix", errno=error.errno) from None
 
 
 def end(number: int) -> int:

@@ -1,4 +1,4 @@
-"""The text of Postfix's master.cf: finds the services of ours, and changes them. Pure; every other octet is kept.
+"""The text of Postfix's master.cf: finds the managed services, and changes them. Pure; every other octet is kept.
 
 Syntax (master(5)): a logical line holds the fields ``name type private unpriv chroot wakeup maxproc command``; ``-o
 name=value`` or ``-o { name = value }`` overrides a parameter of main.cf for this service.
@@ -19,9 +19,9 @@ from dms_relay.postfix.table_types import split_index
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-#: How each service of ours begins.
+#: How the name of each managed service begins.
 PREFIX = "relay-"
-#: What a service of ours overrides, some of it at some levels of TLS only. All else in it is somebody else's.
+#: What a managed service overrides, some of it at some levels of TLS only. All else in it is somebody else's.
 OVERRIDES = frozenset(
     {
         "syslog_name",
@@ -53,12 +53,12 @@ _OVERRIDE = rf"-o\s*(?:\{{\s*([\w.-]+)\s*=\s*({_BRACED})\s*\}}|([\w.-]+)=(\S*))"
 
 
 def login_table(service: str) -> str:
-    """Name the password table of a service of ours."""
+    """Name the password table of a managed service."""
     return f"{RELAY_DIRECTORY}/{service.removeprefix(PREFIX)}.sasl"
 
 
 def is_login_table(table: str) -> bool:
-    """Return True if logins stand in a table of ours, or in its index."""
+    """Return True if a managed table, or its index, contains logins."""
     table, _ = split_index(table)
     return table == SASL_PASSWD or table.endswith(".sasl")
 

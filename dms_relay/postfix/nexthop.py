@@ -60,13 +60,13 @@ def quote(text: str) -> str:
 def refuse_quotes(text: str) -> None:
     """Raise ``SyntaxProblem`` where quotes were taken for a part of the value, as ``docker --env-file`` does."""
     if text[:1] in {'"', "'"} and text[-1:] == text[:1]:
-        raise SyntaxProblem("the value stands in quotes", "take the quotes away")
+        raise SyntaxProblem("the value has quotes around it", "remove the quotes")
 
 
 def refuse_odd_blanks(text: str) -> None:
     """Raise ``SyntaxProblem`` where a character looks like a blank and is none, as text copied from a web page has."""
     if _ODD_BLANK.search(text):
-        raise SyntaxProblem("a no-break space or the like", "type a plain blank in its place")
+        raise SyntaxProblem("the text contains a no-break space or the like", "type a plain space instead")
 
 
 def parse_nexthops(text: str) -> NexthopList:
@@ -79,7 +79,7 @@ def parse_nexthops(text: str) -> NexthopList:
     refuse_quotes(text)
     words = text.replace(",", " ").split()
     if any(word.startswith("#") for word in words):
-        raise SyntaxProblem("a comment beside the nexthop", "comments stand on a line of their own")
+        raise SyntaxProblem("a comment follows the nexthop", "write comments on separate lines")
     members: list[str] = []
     for part in text.split(","):
         members.extend(_members(part.split()))
@@ -94,10 +94,10 @@ def _members(words: list[str]) -> list[str]:
         raise SyntaxProblem("a nexthop is missing before or after a comma", "write [host1]:587, [host2]:587")
     for word in words[1:]:
         if _PORT.fullmatch(word):
-            raise SyntaxProblem("a port after a blank", "write a colon before the port: [host]:port")
+            raise SyntaxProblem("the port follows a space", "write a colon before the port: [host]:port")
         if not _LOOKS_LIKE_NEXTHOP.fullmatch(word):
             raise SyntaxProblem(
-                "text after the nexthop", "comments stand on a line of their own; a comma separates nexthops"
+                "text after the nexthop", "write comments on separate lines; separate nexthops with commas"
             )
     return words
 
@@ -110,7 +110,7 @@ def check_nexthop(text: str) -> None:
     if port is not None and not is_port(port):
         if port.isascii() and port.isdigit():
             check_port(port)
-        raise SyntaxProblem("what follows the colon is no port", _LOGIN_ELSEWHERE)
+        raise SyntaxProblem("the text after the colon is not a port", _LOGIN_ELSEWHERE)
     check_host(host)
 
 
@@ -118,13 +118,13 @@ def _split(text: str) -> tuple[str, str | None]:
     if "://" in text:
         raise SyntaxProblem("the nexthop is a URL", "write [host]:port")
     if "@" in text:
-        raise SyntaxProblem("the nexthop holds an @", _LOGIN_ELSEWHERE)
+        raise SyntaxProblem("the nexthop contains an @", _LOGIN_ELSEWHERE)
     if text.startswith("["):
         return _split_bracketed(text)
     if "]" in text and "[" not in text:
         _refuse_missing_bracket(text, "opening", *text.split("]", 1))
     if ":[" in text:
-        raise SyntaxProblem("a transport stands before the nexthop", "write the nexthop alone: [host]:port")
+        raise SyntaxProblem("there is a transport before the nexthop", "write only the nexthop: [host]:port")
     if is_ipv6(text):
         raise SyntaxProblem(f'IPv6 address "{text}" has no brackets', "write [address]:port")
     host, colon, port = text.partition(":")
@@ -190,7 +190,7 @@ def check_host(text: str) -> None:
         raise SyntaxProblem("the host name is missing", "write the relay's host name")
     if ":" in text:
         if not is_ipv6(text):
-            raise SyntaxProblem("the host holds a colon and is not an IPv6 address", "write a host name or an address")
+            raise SyntaxProblem("the host contains a colon, but is not an IPv6 address", "write a host name or address")
     elif _IPV4_LIKE.fullmatch(text):
         _check_ipv4(text)
     else:
@@ -240,7 +240,7 @@ def check_domain(text: str, what: str = "domain", *, show: bool = True) -> None:
     if len(text.encode("utf-8", "surrogateescape")) > NAME_MAX:
         raise SyntaxProblem(f"the {what} is longer than {NAME_MAX} octets", f"write a {what}")
     if text.endswith("."):
-        raise SyntaxProblem(f"{what}{shown} ends in a dot", "write it without")
+        raise SyntaxProblem(f"{what}{shown} ends in a dot", "remove the dot")
     if not all(map(_is_label, text.split("."))):
         raise SyntaxProblem(f"{what}{shown} is not valid", "use letters, digits, hyphens and dots only")
 
@@ -269,7 +269,7 @@ class NexthopWords:
 #: For the two environment variables.
 _SETTINGS = NexthopWords(
     port_in_host="set RELAY_HOST={host} and RELAY_PORT={port}",
-    not_alone="write the host name alone; its port goes in RELAY_PORT",
+    not_alone="write only the host name; its port goes in RELAY_PORT",
     too_many="name one here; a list of nexthops goes in DEFAULT_RELAY_HOST",
 )
 
@@ -295,5 +295,5 @@ def _refuse_port_in_host(name: str, words: NexthopWords) -> NoReturn:
     if bare.startswith("[") and bare.endswith("]"):
         bare = bare[1:-1]
     if is_host(bare) and is_port(number):
-        raise SyntaxProblem(f'host "{name}" has a port in it', words.port_in_host.format(host=bare, port=number))
-    raise SyntaxProblem("the host holds a colon and is not an IPv6 address", words.not_alone)
+        raise SyntaxProblem(f'host "{name}" contains a port', words.port_in_host.format(host=bare, port=number))
+    raise SyntaxProblem("the host contains a colon, but is not an IPv6 address", words.not_alone)

@@ -35,10 +35,10 @@ if TYPE_CHECKING:
 
 #: Seconds after which a Postfix program counts as failed. ``postfix reload`` takes a fraction of one.
 PROGRAM_TIMEOUT = 60
-#: Seconds to wait at most for the processes of before a reload to end; those of smtp(8) may be in a long delivery.
+#: Seconds to wait at most for the previous processes to end after a reload; those of smtp(8) may be in a long delivery.
 RELOAD_TIMEOUT = 10
 _RELOAD_INTERVAL = 0.02
-#: Seconds after that. smtp(8) processes of before may live on for 2 s (seen; median 0.03), but take no new message; what
+#: Seconds after that. previous smtp(8) processes may live on for 2 s (seen; median 0.03), but take no new message; what
 #: must not be is one reload on the heels of another, which can cost them their connection to tlsmgr(8) (seen at 0.04).
 _RELOAD_GRACE = 0.2
 #: Where Postfix keeps its queue unless main.cf says otherwise (postconf -d, Debian and upstream).
@@ -91,7 +91,7 @@ class Postfix:
         self._run("postconf", "-F", *settings)
 
     def edit_master_cf(self, changes: Mapping[str, master_cf.Service | None]) -> None:
-        """Change services of ours, or take them out; mode and owner of master.cf stay as they are."""
+        """Change managed services, or remove them; mode and owner of master.cf stay the same."""
         path = self.directory / "master.cf"
         text = master_cf.edit(self.read_master_cf(), changes)
         status = path.stat()
@@ -143,7 +143,11 @@ class Postfix:
         try:
             files.set_back(self.main_cf)
         except OSError as error:
-            raise WriteError(f"{self.main_cf}: its time cannot be set: {error.strerror}", errno=error.errno) from None
+            raise WriteError(
+                f"the modification time of {self.main_cf} cannot be set: {error.strerror}",
+                "run as root",
+                errno=error.errno,
+            ) from None
 
     def master_pid(self) -> int | None:
         """Return the process number of the master daemon of this instance; ``None`` where it does not run."""
@@ -172,7 +176,7 @@ class Postfix:
         return Path(told[0] if told else "/etc/postfix").resolve() == self.directory.resolve()
 
     def reload(self, master: int, *, is_awaited: Callable[[str], bool] | None = None) -> None:
-        """Have the running Postfix read its configuration again, and wait until no process of before takes mail on.
+        """Have the running Postfix read its configuration again, and wait until no previous process accepts mail.
 
         ``is_awaited`` says of a service of smtp(8) whether its processes are waited for as well, on a busy server for 2 s
         (seen). One that has ended a delivery may look at its socket before it sees that it should end, and take one more
@@ -216,7 +220,7 @@ class Postfix:
         feed = "".join(f"{key}\n" for key in keys).encode("utf-8", "surrogateescape")
         said, warned = self._ask("postmap", "-q", "-", table, feed=feed, none=_NOT_FOUND)
         if _TWICE in warned:
-            text = "a key stands twice in it, so Postfix refuses the whole table and defers all mail"
+            text = "a lookup key is in the table twice, so Postfix refuses the whole table and defers all mail"
             raise PostfixError(text, "remove one of the two lines", program="postmap")
         # A password may hold what splitlines takes for a line end.
         return dict(line.split("\t", 1) for line in said.split("\n") if "\t" in line)
@@ -232,7 +236,7 @@ class Postfix:
     def _program(self, name: str) -> str:
         path = _which(name)
         if path is None:
-            remedy = "install Postfix; its directory, often /usr/sbin, must stand in PATH"
+            remedy = "install Postfix, or add its directory, often /usr/sbin, to PATH"
             raise PostfixError(f"{name} is not found", remedy, errno=ENOENT, program=name)
         return path
 
@@ -280,7 +284,7 @@ def _failed(name: str, arguments: Sequence[str], done: Ended) -> PostfixError:
     # A program tells its system error in words only.
     errno = next((number for number in (EACCES, EBUSY) if os.strerror(number) in reason), None)
     called = " ".join((name, *arguments[:1]))
-    text = f"{called} failed with exit code {done.returncode}: {reason or 'no reason given'}"
+    text = f"{called} failed with exit code {done.returncode}: {reason or 'without a message'}"
     remedy = "mount the directory, not the single file" if errno == EBUSY else ""
     return PostfixError(text, remedy, errno=errno, program=name, program_code=done.returncode, reason=reason)
 

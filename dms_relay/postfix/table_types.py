@@ -80,5 +80,5 @@ def with_indexes(tables: Iterable[str]) -> list[str]:
 
 
 def retyped(value: str, table_type: str) -> str:
-    """Return a list of lookup tables whose first one, a texthash of ours, has another type."""
+    """Return a list of lookup tables whose first one, a managed texthash, has another type."""
     return table_type + value.removeprefix(TEXTHASH)

@@ -40,7 +40,7 @@ def parse_policy(text: str) -> Policy:
     pairs = [word.strip("{}").partition("=") for word in words]
     attributes = tuple((name.strip().lower(), value.strip()) for name, _, value in pairs)
     if level not in TLS_LEVELS:
-        return Policy(level, attributes, f'the policy\'s level "{level}" is no level of TLS')
+        return Policy(level, attributes, f'the policy\'s level "{level}" is not a TLS level')
     if level == "none":
         return Policy(level)
     return Policy(
@@ -53,7 +53,7 @@ def _trouble(level: str, name: str, attributes: tuple[tuple[str, str], ...]) -> 
     if name not in _ATTRIBUTES:
         return f'the policy\'s attribute "{name}" is unknown'
     if _ATTRIBUTES[name] and len(values) > 1:
-        return f'the policy\'s attribute "{name}" stands twice'
+        return f'the policy\'s attribute "{name}" is there twice'
     if "" in values and name in {"ciphers", "match", "tafile"}:
         return f'the policy\'s attribute "{name}" has no value'
     if (name == "match" and level not in _MATCHING) or (name == "tafile" and level not in AUTHORITY_LEVELS):
@@ -72,7 +72,7 @@ def policy_keys(nexthop: str) -> tuple[str, ...]:
 def level_for_all(get: Callable[[str], str]) -> str:
     """Return the level where no policy counts; ``get`` gives a parameter.
 
-    An empty ``smtp_tls_security_level`` leaves it to the parameters of before Postfix 2.3 (postconf(5)).
+    An empty ``smtp_tls_security_level`` leaves it to the older parameters, from before Postfix 2.3 (postconf(5)).
     """
     if level := get("smtp_tls_security_level"):
         return level.lower()

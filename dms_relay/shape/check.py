@@ -99,12 +99,12 @@ class _Checker:
         if kind in kinds:
             return True
         if not kind:
-            remedy = f"{remedy}; in quotes where it begins with !" if node.is_scalar else "take the tag away"
+            remedy = f"{remedy}; in quotes where it begins with !" if node.is_scalar else "remove the tag"
             self._complain(node, "a YAML tag", remedy)
         elif kind == "null":
             self._complain(node, "there is no value", remedy)
         elif kind in {"seq", "map"} or not isinstance(shape, (Text, Number, Flag)):
-            self._complain(node, f"{KINDS[kind]} in place of {shape.what}", remedy)
+            self._complain(node, f"{KINDS[kind]} instead of {shape.what}", remedy)
         else:
             self._complain_of_scalar(shape, node, kind)
         return False
@@ -124,7 +124,7 @@ class _Checker:
             return ""
         value = str(node.value)
         if shape.is_literal and self._has_comment(node):
-            self._complain(node, "what follows # is a comment to YAML, and no part of it", "put the value in quotes")
+            self._complain(node, "YAML reads the text after # as a comment", "put the value in quotes")
         try:
             _check_text(shape, value)
         except SyntaxProblem as problem:
@@ -168,7 +168,7 @@ class _Checker:
         if not self._is({"seq"}, shape, node, "write [first, second]"):
             return []
         if not node.value:
-            self._complain(node, "an empty list", "take it away, or fill it")
+            self._complain(node, "an empty list", "remove it, or fill it")
         items = (self.found(shape.item, item) for item in node.value)
         return [item for item in items if item.value]
 
@@ -195,7 +195,7 @@ class _Checker:
             return
         for key, value in node.value:
             if key.kind in {"seq", "map"}:
-                self._complain(key, f"{KINDS[key.kind]} in place of a key", "write a key and its value: key: value")
+                self._complain(key, f"{KINDS[key.kind]} where a key must be", "write a key and its value: key: value")
             else:
                 yield key, value
 
@@ -204,7 +204,7 @@ class _Checker:
         from difflib import get_close_matches  # noqa: PLC0415 -- 11 ms, and only for what is wrong
 
         if key.kind == "merge":
-            self._complain(key, "merge keys are not taken", "write the keys out, or use an alias for a whole value")
+            self._complain(key, "merge keys are not supported", "write the keys out, or use an alias for a whole value")
             return ""
         known = get_close_matches(str(key.value), shape.keys, n=1, cutoff=_LIKENESS)
         is_flow = node.is_flow
@@ -217,14 +217,14 @@ class _Checker:
 
     def _twice(self, key: Node, first: Node) -> None:
         place = first.place
-        text = f"the key stands at {place.line}:{place.column} already"
-        self._complain(key, text, "keep one of the two: YAML would drop the first without a word")
+        text = f"the key is already at {place.line}:{place.column}"
+        self._complain(key, text, "keep only one of them: YAML would silently drop the first")
 
     def _beside(self, shape: Keys, nodes: dict[str, Node]) -> None:
         for names in shape.one_of:
             first, *others = [name for name in nodes if name in names] or [""]
             for name in others:
-                self._complain(nodes[name], f"{name} beside {first}", "keep one of the two")
+                self._complain(nodes[name], f"{name} together with {first}", "keep only one of them")
 
     def _missing(self, shape: Keys, node: Node, there: set[str]) -> None:
         for names in (*((name,) for name in shape.required), *shape.one_of):
@@ -253,6 +253,6 @@ def _check_text(shape: Text, value: str) -> None:
     if not value:
         raise SyntaxProblem("there is no value", f"write {shape.what}")
     if shape.choices and value not in shape.choices:
-        raise SyntaxProblem(f"{quote(value).strip() or 'the value'} is not known", f"write {shape.what}")
+        raise SyntaxProblem(f"{quote(value).strip() or 'the value'} is not one of those allowed", f"write {shape.what}")
     if shape.check:
         shape.check(value)

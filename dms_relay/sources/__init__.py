@@ -97,8 +97,8 @@ def _routing(settings: Settings, file: RelayFile | None, problems: list[Problem]
     """Return what ``RELAY_ROUTING`` says; ``relay.yaml`` implies transports."""
     routing = settings.routing
     if routing and routing.value == MAPS and file is not None:
-        text = "there is a relay.yaml, which maps cannot carry"
-        problems.append(Problem(routing.origin, text, f"take RELAY_ROUTING={MAPS} away, or relay.yaml"))
+        text = "there is a relay.yaml, which needs RELAY_ROUTING=transports"
+        problems.append(Problem(routing.origin, text, f"remove RELAY_ROUTING={MAPS}, or remove relay.yaml"))
     found = routing.value if routing else MAPS if file is None else TRANSPORTS
     if settings.tls_level:
         _check_tls_level(settings.tls_level, found, problems)
@@ -110,7 +110,7 @@ def _check_tls_level(level: Setting, routing: str, problems: list[Problem]) -> N
         text, remedy = f"RELAY_TLS_LEVEL has no effect with RELAY_ROUTING={MAPS}", f"set RELAY_ROUTING={TRANSPORTS}"
         problems.append(Problem(level.origin, text, remedy, is_error=False, rule="setting-without-effect"))
     elif level.value in AUTHORITY_LEVELS and not Path(SYSTEM_AUTHORITIES).is_file():
-        text = f"no authority is known: {SYSTEM_AUTHORITIES} is not there"
+        text = f"no certificate authority is configured: {SYSTEM_AUTHORITIES} does not exist"
         problems.append(Problem(level.origin, text, "install ca-certificates", rule="no-authorities"))
 
 
@@ -123,5 +123,5 @@ def nexthops_of(inputs: Inputs) -> tuple[str, ...]:
 
 
 def _no_directory(paths: Paths) -> Problem:
-    text = "there is no such directory, and no relay is set: mail goes out directly"
+    text = "the directory does not exist, and no relay is set, so mail goes directly"
     return Problem(Origin(str(paths.config_dir)), text, "mount the directory there, or set DEFAULT_RELAY_HOST", False)

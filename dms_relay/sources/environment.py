@@ -33,7 +33,7 @@ OURS = tuple(name + suffix for name in NAMES for suffix in ("", *FILE_SUFFIXES))
 #: Octets. Secrets of Docker and Swarm end at 500 KB (docs.docker.com, Manage sensitive data); no login is a tenth of it.
 SECRET_MAX = 65536
 
-_MOUNT = "mount the file, or take the variable away"
+_MOUNT = "mount the file, or remove the variable"
 
 _NEAR_MISS = re.compile(r"(?:SMTP|POSTFIX|DMS|MAIL)?(DEFAULT)?RELAY(?:HOST)?([A-Z]*?)(FILE)?")
 _MEANT = {
@@ -69,17 +69,17 @@ class Lookup:
         files = [setting for setting in files if setting.value]
         if plain and plain.value:
             for setting in files:
-                self._warn(setting.origin, f"has no effect: {name} itself is set", "keep one of the two")
+                self._warn(setting.origin, f"has no effect, because {name} is set", "keep only one of them")
             return self._checked(plain)
         for extra in files[1:]:
-            self._warn(extra.origin, f"has no effect: {name}__FILE is set", "keep one of the two")
+            self._warn(extra.origin, f"has no effect, because {name}__FILE is set", "keep only one of them")
         return self.from_file(files[0]) if files else None
 
     def _checked(self, setting: Setting) -> Setting | None:
         try:
             setting.value.encode()
         except UnicodeEncodeError:
-            self._problems.append(Problem(setting.origin, "the value is not UTF-8", "set it in UTF-8"))
+            self._problems.append(Problem(setting.origin, "the value is not UTF-8", "write it in UTF-8"))
             return None
         return setting
 
@@ -91,19 +91,21 @@ class Lookup:
         try:
             value = data.decode()
         except UnicodeDecodeError:
-            self._problems.append(Problem(setting.origin, "the file it names is not UTF-8", "save the file as UTF-8"))
+            self._problems.append(
+                Problem(setting.origin, "the file that it names is not UTF-8", "save the file as UTF-8")
+            )
             return None
         return self._file_value(value, setting.origin)
 
     def _file_value(self, text: str, origin: Origin) -> Setting | None:
         if text.startswith("\ufeff"):
             self._problems.append(
-                Problem(origin, "the file it names begins with a byte order mark", "save it as UTF-8 without")
+                Problem(origin, "the file that it names begins with a byte order mark", "save it as UTF-8 without one")
             )
             return None
         value = without_line_end(text)
         if not value:
-            self._warn(origin, "the file it names is empty, so nothing is set", "write the value into the file")
+            self._warn(origin, "the file that it names is empty, so nothing is set", "write the value into the file")
             return None
         return Setting(value, origin)
 
@@ -127,7 +129,7 @@ class Lookup:
         return data
 
     def _unreadable(self, setting: Setting, reason: str, remedy: str) -> None:
-        text = f"the file it names cannot be read: {reason}"
+        text = f"the file that it names cannot be read: {reason}"
         self._problems.append(Problem(setting.origin, text, remedy, is_missing=True))
 
     def _warn(self, origin: Origin, text: str, remedy: str) -> None:
@@ -171,7 +173,7 @@ def _by_word(word: str, *, is_default: bool) -> Iterator[str]:
 
 
 def _slips(name: str) -> list[str]:
-    """Return the name of ours that differs by a letter or two."""
+    """Return the setting whose name differs by a letter or two."""
     letters = set(name)
     near = [right for right in OURS if abs(len(name) - len(right)) <= 1]
     close = [right for right in near if len(letters.symmetric_difference(right)) <= _OTHER_LETTERS]

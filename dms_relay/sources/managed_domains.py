@@ -79,11 +79,11 @@ class _Domains:
         try:
             check_domain(domain, show=source != ACCOUNTS)
         except SyntaxProblem as problem:
-            text = f"{problem.text}, so nothing is relayed for it"
+            text = f"{problem.text}, so no mail is relayed for it"
             self.problems.append(Problem(Origin(source, line), text, problem.remedy, is_error=False))
         else:
             self.found.add(key, domain, line)
 
     def _again(self, key: str, domain: str, origin: Origin) -> None:
-        text = f"domain {domain} stands at {self.found.origin(key)} already; this one is dropped"
+        text = f"domain {domain} is already at {self.found.origin(key)}, so this line is ignored"
         self.problems.append(Problem(origin, text, "name it once, in one spelling", is_error=False))

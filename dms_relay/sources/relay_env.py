@@ -45,11 +45,11 @@ def _add(binding: Binding, settings: dict[str, Setting], problems: list[Problem]
         problems.append(Problem(origin, "the line sets no value", "write NAME=value"))
     elif binding.key is not None and binding.value is not None:
         if binding.key in settings:
-            text = f"{binding.key} is set at {settings[binding.key].origin} already; the last one counts"
-            problems.append(Problem(origin, text, "keep one of the two", is_error=False))
+            text = f"{binding.key} is already set at {settings[binding.key].origin}; the last one is used"
+            problems.append(Problem(origin, text, "keep only one of them", is_error=False))
         if binding.key in _LOGIN and _COMMENT.match(binding.original.string.partition("=")[2]):
-            text = f"what follows # in {binding.key} is taken for a comment"
-            problems.append(Problem(origin, text, "put the value in quotes if it belongs to it", is_error=False))
+            text = f"the text after # in {binding.key} is read as a comment"
+            problems.append(Problem(origin, text, "put the value in quotes if that text is part of it", is_error=False))
         settings[binding.key] = Setting(binding.value, origin)
 
 

@@ -49,7 +49,7 @@ class _Reader:
     def _route(self, key: str, value: str, origin: Origin) -> None:
         self.routes.append(Route(key, parse_nexthops(value), origin))
         if key.startswith("*@"):
-            self._warn(origin, "* is not a pattern here", f"write {key[1:]} for every sender of the domain")
+            self._warn(origin, "* is not a wildcard here", f"write {key[1:]} for every sender of the domain")
 
     def _warn(self, origin: Origin, text: str, remedy: str) -> None:
         self.problems.append(Problem(origin, text, remedy, is_error=False))

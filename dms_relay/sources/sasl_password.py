@@ -33,7 +33,7 @@ def read_logins(paths: Paths, problems: list[Problem]) -> tuple[LoginEntry, ...]
         if not login.password:
             warn(origin, "the password is empty", "write user:password after the key")
         if key.startswith("*@"):
-            warn(origin, "* is not a pattern here", "write @domain for every sender of the domain")
+            warn(origin, "* is not a wildcard here", "write @domain for every sender of the domain")
 
     def warn(origin: Origin, text: str, remedy: str) -> None:
         problems.append(Problem(origin, text, remedy, is_error=False))
@@ -45,7 +45,7 @@ def read_logins(paths: Paths, problems: list[Problem]) -> tuple[LoginEntry, ...]
 def check_login_key(key: str, value: str) -> None:
     """Raise ``SyntaxProblem`` unless ``key`` is a sender key or a nexthop that has a login beside it."""
     if not value:
-        raise SyntaxProblem("the line holds one field only", "write a key and a login: @domain user:password")
+        raise SyntaxProblem("the line has only one field", "write a key and a login: @domain user:password")
     if "@" in key:
         check_sender_key(key)
         return
@@ -81,12 +81,12 @@ def check_login_part(value: str, *, is_username: bool) -> None:
     what = "user name" if is_username else "password"
     if any(character in value for character in "\r\n\0"):
         raise SyntaxProblem(
-            f"the {what} holds a line end or a NUL", "Postfix's table cannot carry it: use another login"
+            f"the {what} contains a line end or a NUL, which a lookup table cannot hold", "use another login"
         )
     if value[0] in " \t\v\f" or value[-1] in " \t\v\f":
         raise SyntaxProblem(
-            f"the {what} begins or ends with a blank", "take the blank off; Postfix's table cannot carry it"
+            f"the {what} begins or ends with a space, which a lookup table cannot hold", "remove the space"
         )
     if is_username and ":" in value:
-        raise SyntaxProblem("the user name holds a colon", "Postfix ends it at the first colon: use another login")
+        raise SyntaxProblem("the user name contains a colon, where Postfix ends it", "use another login")
     check_login_length(value, "")

@@ -107,7 +107,7 @@ class _Reader:
         """
         if port is None or port.value == DEFAULT_PORT:
             return
-        text, remedy = "RELAY_PORT has no effect without RELAY_HOST", "set RELAY_HOST, or take it away"
+        text, remedy = "RELAY_PORT has no effect without RELAY_HOST", "set RELAY_HOST, or remove RELAY_PORT"
         self.problems.append(Problem(port.origin, text, remedy, is_error=False, rule="setting-without-effect"))
         if not port.value.startswith(_LINKS):
             self._port(port)
@@ -126,7 +126,8 @@ class _Reader:
         value = setting.value.strip(" \t").lower()
         if value in words:
             return Setting(value, setting.origin)
-        self.problems.append(Problem(setting.origin, "the value is not known", f"write one of {', '.join(words)}"))
+        text = "the value is not one of those allowed"
+        self.problems.append(Problem(setting.origin, text, f"write one of {', '.join(words)}"))
         return None
 
     def login_part(self, setting: Setting | None, *, is_username: bool) -> Setting | None:
@@ -139,7 +140,7 @@ class _Reader:
 def _plain(value: str) -> str:
     text = value.strip(" \t")
     if any(character < " " and character != "\t" for character in text):
-        raise SyntaxProblem("the value holds a line end or a control character", "write one line")
+        raise SyntaxProblem("the value contains a line end or a control character", "write one line")
     return text
 
 

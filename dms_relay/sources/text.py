@@ -51,13 +51,13 @@ class Line:
 
 def read_bytes(path: Path, name: str, problems: list[Problem]) -> bytes | None:
     """Return a file's content, ``None`` where there is no such file; where it cannot be read, a problem and ``b""``."""
-    remedy = "mend the file, or take it away"
+    remedy = "repair the file, or remove it"
     try:
         return read_file(path)
     except FileNotFoundError:
         if not path.is_symlink():
             return None
-        reason = "is a link to a file that is not there"
+        reason = "is a link to a file that does not exist"
     except IsADirectoryError:
         reason = "is a directory: a file that is mounted must be there before the container is made"
     except OSError as error:
@@ -107,7 +107,9 @@ def read_text(path: Path, name: str, problems: list[Problem]) -> str | None:
     if data.startswith(UTF8_BOM):
         data = data[len(UTF8_BOM) :]
         problems.append(
-            Problem(Origin(name), "begins with a byte order mark, which is ignored", "save it as UTF-8 without", False)
+            Problem(
+                Origin(name), "begins with a byte order mark, which is ignored", "save it as UTF-8 without one", False
+            )
         )
     return _decode(data, name, problems)
 
@@ -133,11 +135,11 @@ def _decode_lines(data: bytes, name: str, problems: list[Problem]) -> str:
 def wrong_in(line: bytes) -> tuple[str, str] | None:
     """Say why a line cannot be text, and what to do."""
     if b"\0" in line:
-        return "holds a NUL byte", "take it out; the file must be plain text"
+        return "contains a NUL byte", "save it as plain text"
     if line.decode(errors="replace").encode() != line:
         return "is not UTF-8", "save the file as UTF-8"
     if b"\r" in line.strip(_TRIM_BYTES):
-        return "holds a carriage return in the middle", "save the file with line ends of Unix (LF) or Windows (CRLF)"
+        return "contains a carriage return in the middle", "save the file with line ends of Unix (LF) or Windows (CRLF)"
     return None
 
 
@@ -176,8 +178,8 @@ def read_entries(path: Path, name: str, problems: list[Problem], entry: Callable
     if text is None:
         return False
     if is_cut_short(path):
-        remedy = f"make that edit again, or put {kept_name(path)} back in its place"
-        problems.append(Problem(Origin(name), "an edit was cut short, so it may be half written", remedy))
+        remedy = f"repeat that edit, or put {kept_name(path)} back in its place"
+        problems.append(Problem(Origin(name), "an edit was interrupted, so the file may be incomplete", remedy))
     for line in lines_of(text):
         origin = Origin(name, line.number)
         if line.indented:
@@ -210,9 +212,11 @@ def check_sender_key(key: str) -> None:
 def _check_odd_key(key: str) -> None:
     refuse_odd_blanks(key)
     if _UNSAFE_IN_KEY.search(key):
-        raise SyntaxProblem("the key holds a quote, a backslash or a control character", "write @domain or user@domain")
+        raise SyntaxProblem(
+            "the key contains a quote, a backslash or a control character", "write @domain or user@domain"
+        )
     if len(key.encode()) > KEY_MAX:
         raise SyntaxProblem(f"the key is longer than {KEY_MAX} octets", "write @domain or user@domain")
     local = key.rpartition("@")[0]
     if "@" in local or ":" in local:
-        raise SyntaxProblem("the key is no address", "write @domain or user@domain")
+        raise SyntaxProblem("the key is not an address", "write @domain or user@domain")

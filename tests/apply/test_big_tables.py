@@ -127,7 +127,9 @@ def test_the_types_that_postfix_has(sandbox: Sandbox, tmp_path: Path, types: tup
     result = sandbox.apply(**ON)
     used = types[0] if types else "texthash"
     assert parameter(sandbox, "smtp_sasl_password_maps") == f"{used}:HERE/sasl_passwd"
-    text = f"sasl_passwd: {INDEXED_FROM} keys, which each process of Postfix loads: it has no indexed tables -- "
+    text = (
+        f"sasl_passwd: {INDEXED_FROM} keys, which every Postfix process loads: this Postfix has no indexed tables -- "
+    )
     assert (f"{text}install postfix-cdb or postfix-lmdb (Debian's names for them)" in result.err) == (not types)
 
 
@@ -244,7 +246,7 @@ def test_no_password_is_shown(sandbox: Sandbox, command: str) -> None:
     result = sandbox.run("--log-level", "trace", command, env=ON | {"RELAY_TABLES": CDB})
     assert "s3cret" not in result.out + result.err
     if command == "plan":
-        assert f"# {sandbox.postfix_dir}/sasl_passwd.cdb: index of 3 keys is made again\n" in result.out
+        assert f"# {sandbox.postfix_dir}/sasl_passwd.cdb: index of 3 keys is rebuilt\n" in result.out
         assert "+@d2.test\tu2:********\n" in result.out
     if command == "show":
         assert f"cdb:{sandbox.postfix_dir}/sasl_passwd" in result.out
@@ -291,4 +293,4 @@ def test_a_type_that_we_do_not_write(sandbox: Sandbox) -> None:
     """Any other type is an error that names those that can be."""
     result = sandbox.run("apply", env=ON | {"RELAY_TABLES": "hash"})
     assert result.code == os.EX_CONFIG
-    assert "env RELAY_TABLES: the value is not known -- write one of texthash, cdb, lmdb" in result.err
+    assert "env RELAY_TABLES: the value is not one of those allowed -- write one of texthash, cdb, lmdb" in result.err

@@ -136,9 +136,9 @@ def test_full_disk_message(disk: Disk) -> None:
     disk.fill(0)
     result = run(scene.sandbox, OLD)
     state = scene.sandbox.postfix_dir / "dms-relay.state.json"
-    remedy = "the old one is untouched; free or mend the place, then run again"
+    remedy = "free space or repair the file system, then run again"
     assert result.code == os.EX_CANTCREAT
-    assert f"{state} cannot be written: No space left on device -- {remedy}" in result.err
+    assert f"{state} cannot be written, and is unchanged: No space left on device -- {remedy}" in result.err
     assert scene.sandbox.snapshot() == before
 
 
@@ -152,8 +152,8 @@ def test_read_only_file_system(disk: Disk, transition: Transition) -> None:
     disk.remount("rw")
     assert nothing.code == 0
     assert refused.code == os.EX_CANTCREAT
-    remedy = "nothing was changed; run as root, or mount it writable"
-    assert f"{scene.sandbox.postfix_dir} cannot be written to -- {remedy}" in refused.err
+    remedy = "run as root, or mount it without :ro"
+    assert f"{scene.sandbox.postfix_dir} is not writable, so nothing was changed -- {remedy}" in refused.err
     assert scene.sandbox.snapshot() == before
     repair.check_next_run()
 
@@ -215,7 +215,7 @@ def test_lock_held_by_another_run(sandbox: Sandbox) -> None:
         holder.stdout.readline()
         result = sandbox.run("apply", "--lock-timeout", "0.2", env=OLD)
         holder.kill()
-    text = f"another dms-relay works on {sandbox.postfix_dir} and does not finish -- wait for it, then run again"
+    text = f"another dms-relay holds the lock of {sandbox.postfix_dir} -- wait until it ends, then run again"
     assert result.code == os.EX_TEMPFAIL
     assert text in result.err
     assert sandbox.snapshot() == before

@@ -42,7 +42,8 @@ def test_damaged_state(sandbox: Sandbox, name: str, env: Env) -> None:
     (sandbox.postfix_dir / STATE).write_bytes(DAMAGED[name])
     before = sandbox.snapshot()
     result = sandbox.run("apply", env=env)
-    text = "is damaged: what Postfix had before cannot be known -- move the file away; what is set stays set"
+    text = "is damaged, so the previous settings of Postfix are not known -- "
+    text += "move the file away; Postfix keeps its present settings"
     assert result.code == os.EX_CANTCREAT
     assert f"{sandbox.postfix_dir / STATE} {text}" in result.err
     assert sandbox.snapshot() == before
@@ -57,7 +58,8 @@ def test_state_of_another_version(sandbox: Sandbox) -> None:
     (sandbox.postfix_dir / STATE).write_text(json.dumps(document | {"version": 4}), "ascii")
     before = sandbox.snapshot()
     result = sandbox.run("apply", env={})
-    text = "is of another version of dms-relay -- use that one, or move the file away; what is set stays set"
+    text = "was written by another version of dms-relay -- "
+    text += "use that version, or move the file away; Postfix keeps its present settings"
     assert result.code == os.EX_CANTCREAT
     assert f"{sandbox.postfix_dir / STATE} {text}" in result.err
     assert sandbox.snapshot() == before
@@ -86,7 +88,7 @@ def test_directory_in_place_of_a_file(sandbox: Sandbox, name: str) -> None:
     before = sandbox.snapshot()
     result = sandbox.run("apply", env=ON)
     assert result.code == os.EX_CANTCREAT
-    assert f"{sandbox.postfix_dir / name} is not a file -- take it away" in result.err
+    assert f"{sandbox.postfix_dir / name} is not a file -- remove it" in result.err
     assert sandbox.snapshot() == before
 
 
@@ -95,7 +97,7 @@ def test_pipe_in_place_of_a_table(sandbox: Sandbox) -> None:
     os.mkfifo(sandbox.postfix_dir / "sasl_passwd")
     result = sandbox.run("apply", env=ON)
     assert result.code == os.EX_CANTCREAT
-    assert f"{sandbox.postfix_dir / 'sasl_passwd'} is not a file -- take it away" in result.err
+    assert f"{sandbox.postfix_dir / 'sasl_passwd'} is not a file -- remove it" in result.err
 
 
 @pytest.mark.parametrize("name", ["sasl_passwd", "relayhost_map"])
@@ -213,7 +215,9 @@ def test_parameter_that_someone_else_changed(sandbox: Sandbox, base: str, was: s
     sandbox.apply(**ON)
     sandbox.write_main_cf(sandbox.main_cf.read_text("ascii").replace("[d.test]:587", "[mine.test]"))
     result = sandbox.apply()
-    text = f"relayhost was changed by someone else, so it is left as it is -- look at it: before us, it was {was}"
+    text = (
+        f"relayhost was changed since the last apply, so it is not restored -- check it: before dms-relay it was {was}"
+    )
     assert f"main.cf: {text}" in result.err
     assert sandbox.postconf_n()["relayhost"] == "[mine.test]"
     assert "smtp_sasl_auth_enable" not in sandbox.postconf_n()
@@ -226,5 +230,5 @@ def test_parameter_that_was_put_back_by_hand(sandbox: Sandbox) -> None:
     sandbox.apply(**ON)
     sandbox.write_main_cf(sandbox.main_cf.read_text("ascii").replace("[d.test]:587", ""))
     result = sandbox.apply()
-    assert "someone else" not in result.err
+    assert "was changed since" not in result.err
     assert sandbox.postconf_n()["relayhost"] == ""

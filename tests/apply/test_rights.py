@@ -122,7 +122,7 @@ def test_user_who_may_not_write(common_box: Sandbox) -> None:
     """Who may not write to the directory changes nothing there, and is told so."""
     before = common_box.snapshot()
     done = run_as_nobody(common_box, ON)
-    text = "cannot be written to -- nothing was changed; run as root, or mount it writable"
+    text = "is not writable, so nothing was changed -- run as root, or mount it without :ro"
     assert done.returncode == os.EX_CANTCREAT
     assert f"{common_box.postfix_dir} {text}" in done.stderr
     assert common_box.snapshot() == before

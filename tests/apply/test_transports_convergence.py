@@ -130,9 +130,9 @@ def test_a_service_that_is_not_ours_is_refused(sandbox: Sandbox) -> None:
     before = sandbox.snapshot()
     for command in ("plan", "apply"):
         result = sandbox.run(command)
-        remedy = "give the relay another name, or take the service away"
+        remedy = "rename the relay, or remove the service"
         assert result.code == os.EX_CONFIG
-        assert f"master.cf:8: a service relay-r is there that is not ours -- {remedy}" in result.err
+        assert f"master.cf:8: master.cf has a service relay-r that dms-relay does not manage -- {remedy}" in result.err
         assert sandbox.snapshot() == before
 
 
@@ -154,9 +154,9 @@ def test_a_recipient_that_is_local(sandbox: Sandbox, recipient: str, domain: str
     )
     before = sandbox.snapshot()
     result = sandbox.run("apply")
-    text = f"recipient {recipient.lower()}: {domain} is local to this server ({parameter} in main.cf): its mail would leave"
+    text = f"recipient {recipient.lower()}: {domain} is a local domain ({parameter} in main.cf), so its mail must not leave"
     assert result.code == os.EX_CONFIG
-    assert f"relay.yaml: {text} -- take the line away, or the domain from main.cf" in result.err
+    assert f"relay.yaml: {text} -- remove the line, or remove the domain from main.cf" in result.err
     assert sandbox.snapshot() == before
 
 

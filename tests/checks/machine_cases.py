@@ -183,7 +183,7 @@ CASES = (
         "parameter-left",
         applied(edited("[r.test]:587", "[own.test]"), {}),
         "main.cf",
-        "relayhost was changed by someone else",
+        "relayhost was changed since the last apply",
         applied(nothing, {}),
     ),
     Case("table-changed", applied(_to_0644), "sasl_passwd", "it has mode 0644", applied(nothing)),
@@ -246,7 +246,7 @@ CASES = (
         "implicit-tls-port",
         main_cf("smtp_tls_wrappermode = no\n", {}, {"DEFAULT_RELAY_HOST": "[r.test]:465"}, LOGIN),
         "env DEFAULT_RELAY_HOST",
-        "from the first octet",
+        "needs implicit TLS",
         # Somebody told all of Postfix to speak so.
         main_cf("smtp_tls_wrappermode = yes\n", {}, {"DEFAULT_RELAY_HOST": "[r.test]:465"}, LOGIN),
     ),
@@ -254,7 +254,7 @@ CASES = (
         "service-name-taken",
         master_cf("relay-r-test-587 unix - - n - - smtp\n"),
         "master.cf:8",
-        "a service relay-r-test-587 is there that is not ours",
+        "master.cf has a service relay-r-test-587 that dms-relay does not manage",
         master_cf("relay-own unix - - n - - smtp\n"),
     ),
     Case(
@@ -311,7 +311,7 @@ CASES = (
         "big-table-not-indexed",
         with_types({}, INDEXED_FROM),
         "sasl_passwd",
-        "it has no indexed tables",
+        "this Postfix has no indexed tables",
         with_types({}, INDEXED_FROM - 1),
     ),
     Case(

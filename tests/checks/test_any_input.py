@@ -50,4 +50,4 @@ def test_any_input(
 
 
 def _is_replaced(text: str) -> bool:
-    return "gets no login" in text or text.startswith("no login is set") or "from the first octet" in text
+    return "has no login: RELAY_USER" in text or text.startswith("no login is set") or "needs implicit TLS" in text

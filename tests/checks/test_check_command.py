@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 FULL = {**DEFAULT, **LOGIN}
 TEXT = """\
 error    login-for-strangers  postfix-sasl-password.cf:2
-         no relay is set here for this sender, so its login goes to whatever server takes the mail -- \
+         this sender has no relay, so its login is offered to every server that receives the mail -- \
 map the sender in postfix-relaymap.cf, or set RELAY_ROUTING=transports
 warning  login-without-relay  postfix-sasl-password.cf:1
-         no relay that is set here has this key, so the login is not used; [h.test]:25 differs in its port -- \
+         no relay has this lookup key, so the login is not used; [h.test]:25 differs in its port -- \
 write [h.test]:25 as the key
 note     secret-in-environment  env RELAY_PASSWORD
          the password is in the environment, which more people and programs can read than a file -- \
@@ -119,7 +119,7 @@ def test_a_missing_input(sandbox: Sandbox) -> None:
     """Where all that is wrong is a file that cannot be read, the exit code says that."""
     result = sandbox.run("check", env={"RELAY_USER__FILE": "/nowhere"})
     assert result.code == os.EX_NOINPUT
-    assert "env RELAY_USER__FILE\n         the file it names cannot be read" in result.out
+    assert "env RELAY_USER__FILE\n         the file that it names cannot be read" in result.out
     assert result.out.endswith(f"(looked at {sandbox.config_dir}, not Postfix itself)\n")
 
 

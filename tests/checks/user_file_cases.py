@@ -135,7 +135,7 @@ CASES = (
         "user-file-conflict",
         given(_main("transport_maps = texthash:/etc/postfix/relay.d/recipient_transport"), DEFAULT, LOGIN),
         f"{MAIN}:1",
-        "which is not there now",
+        "which does not exist with these inputs",
         given(_main("transport_maps = texthash:/etc/postfix/own"), DEFAULT, LOGIN),
     ),
 )

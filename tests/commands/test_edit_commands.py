@@ -94,7 +94,7 @@ def test_a_relay_where_a_sender_is_meant(sandbox: Sandbox, nexthop: str, remedy:
 @pytest.mark.parametrize("port", ["465", "smtps"])
 def test_implicit_tls(sandbox: Sandbox, port: str) -> None:
     """Where routes stand in maps, Postfix does not speak it, and a warning says so; with transports it does."""
-    text = f"[r.test]:{port} speaks TLS from the first octet, which Postfix does not do here"
+    text = f"[r.test]:{port} needs implicit TLS, which RELAY_ROUTING=maps does not support"
     result = sandbox.run("add-domain", "a.test", "r.test", port)
     assert result.code == 0
     assert of_level(result, "warn")[-1].startswith(f"postfix-relaymap.cf:1: {text}")
@@ -142,14 +142,14 @@ WRONG = [
         ("add-domain", "a*b.com", "h:25", "0"),
         [
             "DOMAIN: domain is not valid -- use letters, digits, hyphens and dots only",
-            'HOST: host "h:25" has a port in it -- write the port as a separate argument: h 25',
+            'HOST: host "h:25" contains a port -- write the port as a separate argument: h 25',
             'PORT: port "0" is not a number from 1 to 65535 -- write the relay\'s port, such as 587',
         ],
     ),
     (("exclude-domain", "u@a.test"), ["DOMAIN: only a domain can opt out -- write a domain: example.com"]),
     (
         ("add-auth", "a.test", "user:x", SECRET),
-        ["USERNAME: the user name holds a colon -- Postfix ends it at the first colon: use another login"],
+        ["USERNAME: the user name contains a colon, where Postfix ends it -- use another login"],
     ),
     (
         ("add-auth", "a.test", "", SECRET),
@@ -161,11 +161,11 @@ WRONG = [
     ),
     (
         ("add-auth", "a.test", "user", f"{SECRET}\n@b.test x:y"),
-        ["PASSWORD: the password holds a line end or a NUL -- Postfix's table cannot carry it: use another login"],
+        ["PASSWORD: the password contains a line end or a NUL, which a lookup table cannot hold -- use another login"],
     ),
     (
         ("add-auth", "a.test", "user", f"{SECRET} "),
-        ["PASSWORD: the password begins or ends with a blank -- take the blank off; Postfix's table cannot carry it"],
+        ["PASSWORD: the password begins or ends with a space, which a lookup table cannot hold -- remove the space"],
     ),
     (("add-auth", "a.test", "user", f"{SECRET}\udcff"), ["PASSWORD: it is not UTF-8 -- write it in UTF-8"]),
     (
@@ -267,7 +267,7 @@ def test_a_failing_apply_is_said_beside_the_edit(
     assert result.out == f"{RELAYMAP}: @a.test goes through [r.test]:25\n"
     assert of_level(result, "error") == [
         f"{RELAYMAP} was changed, but Postfix was not: fix this, then run dms-relay apply",
-        "postconf -e failed with exit code 1: no reason given",
+        "postconf -e failed with exit code 1: without a message",
     ]
     assert result.code == os.EX_UNAVAILABLE
 
@@ -280,7 +280,7 @@ def test_a_file_that_cannot_be_edited(sandbox: Sandbox) -> None:
         ("error", "wrong inputs, nothing was changed"),
         (
             "error",
-            f"{RELAYMAP}: line 1 holds a carriage return in the middle -- {UNIX}",
+            f"{RELAYMAP}: line 1 contains a carriage return in the middle -- {UNIX}",
         ),
     ]
     assert (result.code, result.out) == (os.EX_CONFIG, "")

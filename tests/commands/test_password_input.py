@@ -141,10 +141,16 @@ def test_standard_input(sandbox: Sandbox, end: bytes) -> None:
     [
         (b"", "standard input is empty -- with docker exec, add -i"),
         (b"\n", "PASSWORD: the password is empty"),
-        (f"{SECRET}\n\n".encode(), "PASSWORD: the password holds a line end or a NUL"),
-        (f"{SECRET}\0".encode(), "PASSWORD: the password holds a line end or a NUL"),
+        (
+            f"{SECRET}\n\n".encode(),
+            "PASSWORD: the password contains a line end or a NUL, which a lookup table cannot hold",
+        ),
+        (
+            f"{SECRET}\0".encode(),
+            "PASSWORD: the password contains a line end or a NUL, which a lookup table cannot hold",
+        ),
         (f"{SECRET}\xff".encode("latin-1"), "PASSWORD: it is not UTF-8 -- write it in UTF-8"),
-        (f" {SECRET}".encode(), "PASSWORD: the password begins or ends with a blank"),
+        (f" {SECRET}".encode(), "PASSWORD: the password begins or ends with a space, which a lookup table cannot hold"),
         (
             SECRET.encode() * 10_000,
             "the password on standard input is longer than 65536 octets -- send only the password",
@@ -207,7 +213,7 @@ def test_a_word_too_many(sandbox: Sandbox, words: list[str]) -> None:
     """A password with a blank that nobody quoted is refused, and no word of it is shown."""
     done = subprocess.run(command(sandbox, *words), capture_output=True, text=True, check=False)
     assert (done.returncode, stored(sandbox)) == (2, None)
-    assert "error: unrecognized arguments: a word too many, which is not shown" in done.stderr
+    assert "error: unrecognized arguments: an extra word, which is not shown" in done.stderr
     assert SECRET not in done.stderr
 
 
@@ -246,7 +252,7 @@ def test_a_byte_order_mark_on_standard_input(sandbox: Sandbox) -> None:
     """It is no part of a password: refused, as in a secret's file."""
     done = piped(sandbox, b"\xef\xbb\xbf" + SECRET.encode(), "a.test", "user", "--password-stdin")
     assert (done.returncode, stored(sandbox)) == (2, None)
-    assert b"begins with a byte order mark -- save it as UTF-8 without" in done.stderr
+    assert b"begins with a byte order mark -- save it as UTF-8 without one" in done.stderr
 
 
 def test_not_utf_8_at_the_prompt(sandbox: Sandbox) -> None:

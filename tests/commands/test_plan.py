@@ -133,7 +133,7 @@ def test_blanks_alone_differ(sandbox: Sandbox) -> None:
     path = sandbox.postfix_dir / "sasl_passwd"
     path.write_text(path.read_text().replace("\t", "  ").rstrip())
     result = sandbox.run("plan", "--exit-code", env=ENV)
-    assert (result.code, result.out) == (1, f"# {path}: blanks and line ends alone differ\n")
+    assert (result.code, result.out) == (1, f"# {path}: only spaces and line ends differ\n")
 
 
 def test_rights_alone_differ(sandbox: Sandbox) -> None:

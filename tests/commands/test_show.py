@@ -35,7 +35,7 @@ relays by sender:
 every other sender:
   *  [default.test]:587  env DEFAULT_RELAY_HOST
 opted out:
-  @b.test  not by RELAY_HOST  postfix-relaymap.cf:3
+  @b.test  not through RELAY_HOST  postfix-relaymap.cf:3
 logins:
   @a.test             a:********     postfix-sasl-password.cf:1
   [relay.test]:2525   ü:********     postfix-sasl-password.cf:2
@@ -70,7 +70,7 @@ def test_show(sandbox: Sandbox) -> None:
     assert squeezed(result.out) == squeezed(TEXT.format(relayhost_map=sandbox.postfix_dir / "relayhost_map"))
     assert result.code == 0
     assert [text.partition(" -- ")[0] for text in of_level(result, "warn")] == [
-        "postfix-relaymap.cf:3: the opt-out of @b.test has no effect: its mail goes to DEFAULT_RELAY_HOST all the same"
+        "postfix-relaymap.cf:3: the opt-out of @b.test has no effect: its mail still goes to DEFAULT_RELAY_HOST"
     ]
     assert SECRET not in result.out
     assert sandbox.snapshot() == before
@@ -123,8 +123,8 @@ def test_show_json(sandbox: Sandbox) -> None:
             },
             {
                 "origin": "postfix-relaymap.cf:3",
-                "text": "the opt-out of @b.test has no effect: its mail goes to DEFAULT_RELAY_HOST all the same",
-                "remedy": "set RELAY_ROUTING=transports, where it goes directly",
+                "text": "the opt-out of @b.test has no effect: its mail still goes to DEFAULT_RELAY_HOST",
+                "remedy": "set RELAY_ROUTING=transports, which sends it directly",
             },
         ],
     }
@@ -136,7 +136,7 @@ def test_show_json(sandbox: Sandbox) -> None:
 
 def test_show_where_nothing_is_set(sandbox: Sandbox) -> None:
     """Without a relay there is nothing to show but that."""
-    assert sandbox.run("show").out == "no relay is set: mail leaves as Postfix is configured without us\n"
+    assert sandbox.run("show").out == "no relay is set: Postfix keeps its own configuration\n"
     assert json.loads(sandbox.run("show", "--json").out) == {
         "enabled": False,
         "routing": "maps",

@@ -105,7 +105,10 @@ def test_other_values_are_errors(value: str) -> None:
     """Any other value is an error that names it, in one line, and those that are known."""
     shown = value.replace("\n", "\\n")
     assert errors({"PERMIT_DOCKER": value}) == [
-        f'env PERMIT_DOCKER: "{shown}" is not known -- write one of none, container, host, network, connected-networks',
+        (
+            f'env PERMIT_DOCKER: "{shown}" is not one of those allowed -- '
+            "write one of none, container, host, network, connected-networks"
+        ),
     ]
 
 
@@ -297,7 +300,7 @@ def spy(directory: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
 def test_a_failing_postconf(postfix: Postfix, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A postconf that fails, for main.cf or for master.cf, ends in exit code 69."""
     spy(tmp_path, monkeypatch, 'case $3 in -F) exit 3;; esac; exec /usr/sbin/postconf "$@"')
-    with pytest.raises(PostfixError, match=r"^postconf -F failed with exit code 3: no reason given$") as caught:
+    with pytest.raises(PostfixError, match=r"^postconf -F failed with exit code 3: without a message$") as caught:
         settings.set_up(postfix, parameters({}, ONE))
     assert caught.value.exit_code == os.EX_UNAVAILABLE
 

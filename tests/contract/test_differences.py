@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 RELAYMAP = "postfix-relaymap.cf"
 LOGINS = "postfix-sasl-password.cf"
 LOGIN = {"RELAY_USER": "user", "RELAY_PASSWORD": "s3cret"}
-KEEP = "keep one of the two"
+KEEP = "keep only one of them"
 WRONG = ("error", "wrong inputs, nothing was changed")
 
 
@@ -37,8 +37,8 @@ def test_same_key_twice_in_the_relaymap(sandbox: Sandbox) -> None:
     result = sandbox.apply(**LOGIN, DEFAULT_RELAY_HOST="d.test")
     assert sandbox.table("relayhost_map") == {"@a.test": "[one.test]:587", "@b.test": "[b.test]"}
     assert of_level(result, "warn") == [
-        f"{RELAYMAP}:3: this mapping of @A.test is dropped: {RELAYMAP}:1 comes first -- keep one of the two",
-        f"{RELAYMAP}:4: this mapping of @a.test is dropped: {RELAYMAP}:1 comes first -- keep one of the two",
+        f"{RELAYMAP}:3: this mapping of @A.test is ignored, because {RELAYMAP}:1 comes first -- keep only one of them",
+        f"{RELAYMAP}:4: this mapping of @a.test is ignored, because {RELAYMAP}:1 comes first -- keep only one of them",
     ]
 
 
@@ -49,8 +49,8 @@ def test_same_key_twice_in_the_logins(sandbox: Sandbox) -> None:
     result = sandbox.apply()
     assert sandbox.table("sasl_passwd") == {"@a.test": "one:1", "[r.test]:587": "two:2"}
     assert of_level(result, "warn") == [
-        f"{LOGINS}:3: this login for [R.test]:587 is dropped: {LOGINS}:2 comes first -- keep one of the two",
-        f"{LOGINS}:4: this login for @A.TEST is dropped: {LOGINS}:1 comes first -- keep one of the two",
+        f"{LOGINS}:3: this login for [R.test]:587 is ignored, because {LOGINS}:2 comes first -- keep only one of them",
+        f"{LOGINS}:4: this login for @A.TEST is ignored, because {LOGINS}:1 comes first -- keep only one of them",
     ]
 
 
@@ -60,8 +60,11 @@ def test_same_key_in_the_environment_and_in_the_file(sandbox: Sandbox) -> None:
     result = sandbox.apply(**LOGIN, RELAY_USER__FILE="/unused", DEFAULT_RELAY_HOST="[r.test]:587")
     assert sandbox.table("sasl_passwd") == {"[r.test]:587": "file:1"}
     assert of_level(result, "warn") == [
-        f"env RELAY_USER, env RELAY_PASSWORD: this login for [r.test]:587 is dropped: {LOGINS}:1 comes first -- {KEEP}",
-        "env RELAY_USER__FILE: has no effect: RELAY_USER itself is set -- keep one of the two",
+        (
+            "env RELAY_USER, env RELAY_PASSWORD: this login for [r.test]:587 is ignored, "
+            f"because {LOGINS}:1 comes first -- {KEEP}"
+        ),
+        "env RELAY_USER__FILE: has no effect, because RELAY_USER is set -- keep only one of them",
     ]
 
 
@@ -73,8 +76,8 @@ def test_same_key_mapped_and_managed_in_another_spelling(sandbox: Sandbox) -> No
     assert sandbox.table("relayhost_map") == {"@example.com": "[map.test]:587", "@other.test": "[r.test]:25"}
     assert of_level(result, "warn") == [
         (
-            f"vhost:2: domain example.com is mapped at {RELAYMAP}:1 as @Example.com; that mapping stands for both -- "
-            "write the domain in one spelling"
+            f"vhost:2: domain example.com is mapped at {RELAYMAP}:1 as @Example.com; "
+            "that mapping applies to both spellings -- write the domain in one spelling"
         )
     ]
 
@@ -135,7 +138,7 @@ def test_brackets_around_relay_host(sandbox: Sandbox) -> None:
 @pytest.mark.parametrize("value", ["smtp.example.com:587", "[smtp.example.com]:587"])
 def test_port_in_relay_host(sandbox: Sandbox, value: str) -> None:
     """A port in ``RELAY_HOST`` is an error that says where to put it."""
-    error = f'env RELAY_HOST: host "{value}" has a port in it -- set RELAY_HOST=smtp.example.com and RELAY_PORT=587'
+    error = f'env RELAY_HOST: host "{value}" contains a port -- set RELAY_HOST=smtp.example.com and RELAY_PORT=587'
     assert refused(sandbox.run("apply", env={"RELAY_HOST": value}), error)
 
 
@@ -150,7 +153,7 @@ def test_relay_port_that_is_no_port(sandbox: Sandbox, value: str, shown: str) ->
 def test_comment_after_the_nexthop(sandbox: Sandbox, value: str) -> None:
     """A comment behind the key or the nexthop is an error that says where comments stand."""
     sandbox.write(RELAYMAP, f"@a.test {value}\n")
-    error = f"{RELAYMAP}:1: a comment beside the nexthop -- comments stand on a line of their own"
+    error = f"{RELAYMAP}:1: a comment follows the nexthop -- write comments on separate lines"
     assert refused(sandbox.run("apply"), error)
 
 
@@ -158,7 +161,7 @@ def test_comment_after_the_nexthop(sandbox: Sandbox, value: str) -> None:
 def test_text_after_the_nexthop(sandbox: Sandbox, value: str) -> None:
     """After a blank alone, only what has brackets or a port is a further nexthop."""
     sandbox.write(RELAYMAP, f"@a.test {value}\n")
-    text = "text after the nexthop -- comments stand on a line of their own; a comma separates nexthops"
+    text = "text after the nexthop -- write comments on separate lines; separate nexthops with commas"
     assert refused(sandbox.run("apply"), f"{RELAYMAP}:1: {text}")
 
 
@@ -191,7 +194,7 @@ def test_password_that_no_table_can_carry(sandbox: Sandbox, password: str, sourc
 def test_colon_in_a_user_name(sandbox: Sandbox) -> None:
     """A colon in ``RELAY_USER`` is an error; in the file, the first colon ends the user name, as for Postfix."""
     sandbox.write(LOGINS, "[r.test] user:s3:cret\n")
-    error = "env RELAY_USER: the user name holds a colon -- Postfix ends it at the first colon: use another login"
+    error = "env RELAY_USER: the user name contains a colon, where Postfix ends it -- use another login"
     env = {"DEFAULT_RELAY_HOST": "[r.test]", "RELAY_PASSWORD": "s3cret"}
     assert refused(sandbox.run("apply", env={**env, "RELAY_USER": "us:er"}), error)
     sandbox.apply(DEFAULT_RELAY_HOST="[r.test]")
@@ -213,7 +216,7 @@ def test_login_without_a_colon_and_login_key_alone(sandbox: Sandbox) -> None:
     assert refused(
         sandbox.run("apply"),
         f"{LOGINS}:1: the login has no colon -- write user:password after the key",
-        f"{LOGINS}:2: the line holds one field only -- write a key and a login: @domain user:password",
+        f"{LOGINS}:2: the line has only one field -- write a key and a login: @domain user:password",
     )
 
 

@@ -27,10 +27,10 @@ def test_empty_secret_file(sandbox: Sandbox) -> None:
     assert sandbox.table("sasl_passwd") is None
     assert of_level(result, "warn") == [
         (
-            "env DEFAULT_RELAY_HOST: no login is set: relays are used without one, and TLS is as main.cf has it -- "
+            "env DEFAULT_RELAY_HOST: no login is set: relays are used without a login, at the TLS level of main.cf -- "
             "set RELAY_USER and RELAY_PASSWORD, or write postfix-sasl-password.cf"
         ),
-        "env RELAY_PASSWORD__FILE: the file it names is empty, so nothing is set -- write the value into the file",
+        "env RELAY_PASSWORD__FILE: the file that it names is empty, so nothing is set -- write the value into the file",
         "env RELAY_USER: RELAY_USER has no effect without RELAY_PASSWORD -- set RELAY_PASSWORD",
     ]
 
@@ -42,7 +42,7 @@ def test_two_spellings_of_a_secret_file(sandbox: Sandbox) -> None:
     result = sandbox.apply(**RELAY, **env)
     assert sandbox.table("sasl_passwd") == {"[r.test]:587": "user:one"}
     assert of_level(result, "warn") == [
-        "env RELAY_PASSWORD_FILE: has no effect: RELAY_PASSWORD__FILE is set -- keep one of the two"
+        "env RELAY_PASSWORD_FILE: has no effect, because RELAY_PASSWORD__FILE is set -- keep only one of them"
     ]
 
 
@@ -63,8 +63,8 @@ def test_login_without_a_relay(sandbox: Sandbox) -> None:
     assert sandbox.snapshot() == before
     remedy = "set DEFAULT_RELAY_HOST or RELAY_HOST, or write postfix-relaymap.cf"
     assert of_level(result, "warn") == [
-        f"env RELAY_USER: a login is set, but no relay to use it at: nothing is configured -- {remedy}",
-        f"{LOGINS}:2: a login is set, but no relay to use it at: nothing is configured -- {remedy}",
+        f"env RELAY_USER: a login is set, but no relay, so nothing is configured -- {remedy}",
+        f"{LOGINS}:2: a login is set, but no relay, so nothing is configured -- {remedy}",
     ]
     assert result.out == "nothing to do: no relay is set\n"
 
@@ -76,7 +76,7 @@ def test_login_of_the_environment_without_a_default_relay(sandbox: Sandbox) -> N
     assert sandbox.table("sasl_passwd") == {}
     assert of_level(result, "warn") == [
         (
-            "env RELAY_USER: RELAY_USER and RELAY_PASSWORD have no effect: there is no default relay to use them at -- "
+            "env RELAY_USER: RELAY_USER and RELAY_PASSWORD have no effect: there is no default relay -- "
             "set DEFAULT_RELAY_HOST or RELAY_HOST"
         )
     ]
@@ -97,11 +97,11 @@ def test_login_of_the_file_that_no_relay_will_ask_for(sandbox: Sandbox) -> None:
     }
     assert of_level(result, "warn") == [
         (
-            f"{LOGINS}:1: no relay that is set here has this key, so the login is not used; "
-            f"[r.test]:587 differs in its brackets, and has the login of {LOGINS}:2 -- take the line away, or that one"
+            f"{LOGINS}:1: no relay has this lookup key, so the login is not used; "
+            f"[r.test]:587 differs in its brackets, and already has the login of {LOGINS}:2 -- remove one of the two lines"
         ),
         *(
-            f"{LOGINS}:{line}: no relay is set here for this sender, so its login goes to whatever server takes the mail -- "
+            f"{LOGINS}:{line}: this sender has no relay, so its login is offered to every server that receives the mail -- "
             "map the sender in postfix-relaymap.cf, or set RELAY_ROUTING=transports"
             for line in (5, 6)
         ),
@@ -145,7 +145,7 @@ def test_relay_host_without_a_managed_domain(sandbox: Sandbox) -> None:
     assert sandbox.table("relayhost_map") == {}
     assert of_level(result, "warn") == [
         (
-            "env RELAY_HOST: RELAY_HOST relays nothing: no managed domain is known -- "
+            "env RELAY_HOST: RELAY_HOST is not used: there is no managed domain -- "
             "set DEFAULT_RELAY_HOST, or add an account to postfix-accounts.cf"
         )
     ]
@@ -250,6 +250,6 @@ def test_parameter_of_postfix_main_cf(sandbox: Sandbox) -> None:
     assert (found["smtp_tls_security_level"], found["relayhost"]) == ("may", "[r.test]:587")
     assert found["myhostname"] == "mail.example.test"
     origin = "parameter=smtp_tls_security_level origin=postfix-main.cf:3"
-    text = "the value of postfix-main.cf stands in place of ours"
+    text = "postfix-main.cf overrides a managed parameter"
     assert any(line.startswith(text) and set(origin.split()) <= set(line.split()) for line in of_level(result, "info"))
     assert sandbox.run("plan", env={**RELAY, **LOGIN}).out == ""

@@ -37,7 +37,7 @@ def test_a_wrong_edit_changes_nothing(boot: Boot, relays: Relays, config: Path) 
     said = server.change(MAP, "@example.test [relay.test:587\n")
     assert len([line for line in said.splitlines() if not line.startswith("postfix/")]) == 3
     assert f'{MAP}:1: nexthop "[relay.test:587" has no closing bracket -- write [relay.test]:587' in said
-    assert "The relays stay as before this change" in said
+    assert "The relays were not changed: fix what the lines above name" in said
     assert server.state()["State"]["Running"]
     assert relays.taker(server, "example.test") == "mine at other.test"
     assert "ERROR" not in server.change(MAP, "@example.test [relay.test]:587\n")

@@ -118,5 +118,5 @@ def test_carriage_returns_alone_as_line_ends(key: str) -> None:
     for value in ("u:p", None):
         with pytest.raises(SyntaxProblem) as caught:
             remove_entry(content, key) if value is None else set_entry(content, key, value)
-        assert caught.value.text == "line 2 holds a carriage return in the middle"
+        assert caught.value.text == "line 2 contains a carriage return in the middle"
     assert set_entry(content, "@c.test", "u:p") == content + b"\n@c.test  u:p\n"

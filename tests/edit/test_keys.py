@@ -47,13 +47,13 @@ def test_sender(typed: str, key: str) -> None:
         ("user@", f"the domain is missing -- {WORDS}"),
         ("a*b.com", f"domain is not valid -- {LETTERS}"),
         ("a..b", f'domain "a..b" is not valid -- {LETTERS}'),
-        ("example.com.", 'domain "example.com." ends in a dot -- write it without'),
+        ("example.com.", 'domain "example.com." ends in a dot -- remove the dot'),
         ("exa mple.com", f"domain is not valid -- {LETTERS}"),
-        ("example.com\n@b.com", "a no-break space or the like -- type a plain blank in its place"),
-        ("a@b@example.com", "the key is no address -- write @domain or user@domain"),
+        ("example.com\n@b.com", "the text contains a no-break space or the like -- type a plain space instead"),
+        ("a@b@example.com", "the key is not an address -- write @domain or user@domain"),
         (
             '"a b"@example.com',
-            "the key holds a quote, a backslash or a control character -- write @domain or user@domain",
+            "the key contains a quote, a backslash or a control character -- write @domain or user@domain",
         ),
         ("#u@a.test", "a line that begins with # is a comment -- use another address: a table cannot hold this one"),
         ("*@example.com", "* is not a wildcard here -- write example.com for every sender of the domain"),
@@ -135,15 +135,18 @@ def test_relay(host: str, port: str, nexthop: str) -> None:
 @pytest.mark.parametrize(
     ("host", "message"),
     [
-        ("h.test:25", 'host "h.test:25" has a port in it -- write the port as a separate argument: h.test 25'),
-        ("[h.test]:25", 'host "[h.test]:25" has a port in it -- write the port as a separate argument: h.test 25'),
+        ("h.test:25", 'host "h.test:25" contains a port -- write the port as a separate argument: h.test 25'),
+        ("[h.test]:25", 'host "[h.test]:25" contains a port -- write the port as a separate argument: h.test 25'),
         (
             "a.test, b.test",
             "more than one host name -- write only one host; add a list of nexthops to postfix-relaymap.cf by hand",
         ),
         (
             "a:b",
-            "the host holds a colon and is not an IPv6 address -- write only the host name; the port is a separate argument",
+            (
+                "the host contains a colon, but is not an IPv6 address -- "
+                "write only the host name; the port is a separate argument"
+            ),
         ),
         ("", "the host name is missing -- write the relay's host name"),
     ],

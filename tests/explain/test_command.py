@@ -181,7 +181,7 @@ WAYS = {
     "moved": ("relocated_maps = inline:{{someone@gmail.com=b@c.test}}", "5.1.6 User has moved to b@c.test"),
     "alias": ("virtual_alias_domains = gmail.com", "5.1.1 User unknown in virtual alias table"),
     "no table": ("transport_maps = texthash:/no/such", "transport_maps: texthash:/no/such: postmap -q failed"),
-    "twice": ("transport_maps = texthash:{dir}/twice", "a key stands twice in it, so Postfix refuses the whole table"),
+    "twice": ("transport_maps = texthash:{dir}/twice", "a lookup key is in the table twice, so Postfix refuses"),
     "no list": ("relay_domains = /no/such/file", "/no/such/file cannot be read: No such file or directory"),
     "deferred": (
         "defer_transports = local, smtp",
@@ -199,7 +199,7 @@ WAYS = {
         'the policy\'s attribute "match" is not for level encrypt',
     ),
     "attribute": ("smtp_tls_policy_maps = static:{{secure foo=bar}}", 'the policy\'s attribute "foo" is unknown'),
-    "two": ("smtp_tls_policy_maps = static:{{may ciphers=high ciphers=low}}", '"ciphers" stands twice'),
+    "two": ("smtp_tls_policy_maps = static:{{may ciphers=high ciphers=low}}", '"ciphers" is there twice'),
     "no value": ("smtp_tls_policy_maps = static:{{secure match=}}", '"match" has no value'),
     "fingerprint": ("smtp_tls_policy_maps = static:fingerprint", "level fingerprint without a fingerprint"),
     "weak": ("smtp_tls_wrappermode = yes", "implicit TLS (smtp_tls_wrappermode) needs level encrypt"),

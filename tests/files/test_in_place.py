@@ -87,9 +87,11 @@ def test_a_file_that_is_mounted_read_only(sandbox: Sandbox, tmp_path: Path) -> N
     with mounted(outside, sandbox.write(LOGINS, ""), "ro"):
         result = sandbox.run(*EDIT)
         assert names(sandbox) == [LOGINS]
-    remedy = "the old one is untouched; mount it without :ro, or edit it where it comes from"
+    remedy = "mount it without :ro, or edit it where it comes from"
     path = sandbox.config_dir / LOGINS
-    assert of_level(result, "error") == [f"{path} cannot be written: Read-only file system -- {remedy}"]
+    assert of_level(result, "error") == [
+        f"{path} cannot be written, and is unchanged: Read-only file system -- {remedy}"
+    ]
     assert result.code == os.EX_CANTCREAT
     assert outside.read_text() == OLD
 
@@ -145,7 +147,7 @@ def test_a_device_is_not_written_to(sandbox: Sandbox) -> None:
     """``/dev/null`` that is mounted over the file, to hide it, takes everything and keeps nothing."""
     with mounted(Path("/dev/null"), sandbox.write(LOGINS, "")):
         result = sandbox.run(*EDIT)
-    assert "is not a file, so nothing can be written to it" in of_level(result, "error")[0]
+    assert "is not a file -- remove it, or mount a file there" in of_level(result, "error")[0]
     assert result.code == os.EX_CANTCREAT
 
 
@@ -189,7 +191,7 @@ def test_the_room_ends_while_it_is_written(
     monkeypatch.setattr(in_place, "_write", fail)
     result = sandbox.run(*EDIT)
     assert of_level(result, "error")[0].startswith(
-        f"{sandbox.config_dir}/{LOGINS} cannot be written: {os.strerror(failure)}"
+        f"{sandbox.config_dir}/{LOGINS} cannot be written, and is unchanged: {os.strerror(failure)}"
     )
     assert result.code == os.EX_CANTCREAT
     assert single.read_text() == OLD
@@ -206,14 +208,14 @@ def test_nor_can_the_old_text_be_written_back(sandbox: Sandbox, single: Path, mo
     monkeypatch.setattr(in_place, "_write", fail)
     result = sandbox.run(*EDIT)
     kept = sandbox.config_dir / KEPT
-    remedy = f"its old text stands in {kept}; free or mend the place, then run again"
+    remedy = f"its old content is in {kept}; free space or repair the file system, then run again"
     path = sandbox.config_dir / LOGINS
     assert of_level(result, "error") == [f"{path} is half written: Input/output error -- {remedy}"]
     monkeypatch.undo()
     assert (kept.read_text(), stat.S_IMODE(kept.stat().st_mode)) == (OLD, 0o600)
     refused = sandbox.run("plan")
-    text = "an edit was cut short, so it may be half written"
-    assert f"{LOGINS}: {text} -- make that edit again, or put {kept} back in its place" in of_level(refused, "error")
+    text = "an edit was interrupted, so the file may be incomplete"
+    assert f"{LOGINS}: {text} -- repeat that edit, or put {kept} back in its place" in of_level(refused, "error")
     assert refused.code == os.EX_CONFIG
     again = sandbox.run(*EDIT)
     assert of_level(again, "warn")[1] == f"{LOGINS}: an interrupted edit was undone -- repeat it if you still need it"
@@ -236,7 +238,7 @@ def test_an_edit_by_hand_after_a_kill(sandbox: Sandbox, text: str) -> None:
     keep(sandbox, OLD, NEW)
     assert sandbox.run("plan").code == 0
     result = sandbox.run("add-auth", "c.test", "user", "x", "--no-apply")
-    assert "taken back" not in result.err
+    assert "an interrupted edit was undone" not in result.err
     assert (sandbox.config_dir / LOGINS).read_text() == f"{text}@c.test  user:x\n"
     assert names(sandbox) == [RELAYMAP, LOGINS]
 
@@ -318,7 +320,7 @@ def test_a_directory_that_cannot_be_synced(
     result = sandbox.run(*EDIT)
     assert result.code == code
     assert (sandbox.config_dir / LOGINS).read_text() == NEW
-    assert "untouched" not in result.err
+    assert "is unchanged" not in result.err
 
 
 def test_the_old_text_put_back_by_hand(sandbox: Sandbox) -> None:
@@ -328,7 +330,7 @@ def test_the_old_text_put_back_by_hand(sandbox: Sandbox) -> None:
     keep(sandbox, OLD, NEW)
     assert sandbox.run("plan").code == 0
     result = sandbox.run(*EDIT)
-    assert "taken back" not in result.err
+    assert "an interrupted edit was undone" not in result.err
     assert names(sandbox) == [RELAYMAP, LOGINS]
 
 

@@ -116,7 +116,8 @@ def test_an_unknown_value_stops_the_start(start: Starter) -> None:
     assert container.wait_until_ended() == 78
     log = container.log()
     assert (
-        'env PERMIT_DOCKER: "everyone" is not known -- write one of none, container, host, network, connected-networks'
+        'env PERMIT_DOCKER: "everyone" is not one of those allowed -- '
+        "write one of none, container, host, network, connected-networks"
     ) in log
     assert 'env POSTFIX_MYHOSTNAME: "-mail.example.com" is not a host name' in log
     assert "the hook /docker-entrypoint.d/10-postfix failed with exit code 78" in log.splitlines()[-1]

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 from tests.invalid_inputs import SECRET, Odd, Wrong, in_file
 
-MEND = "mend the file, or take it away"
+MEND = "repair the file, or remove it"
 IS_DIRECTORY = f" is a directory: a file that is mounted must be there before the container is made -- {MEND}"
-CR = "holds a carriage return in the middle -- save the file with line ends of Unix (LF) or Windows (CRLF)"
+CR = "contains a carriage return in the middle -- save the file with line ends of Unix (LF) or Windows (CRLF)"
 RELAY = "r.test"
 NAMES = (
     "postfix-relaymap.cf",
@@ -30,7 +30,7 @@ def unreadable(file: str) -> tuple[Wrong, ...]:
             file,
             "a broken link",
             Odd.BROKEN_LINK,
-            f" is a link to a file that is not there -- {MEND}",
+            f" is a link to a file that does not exist -- {MEND}",
             RELAY_HOST=RELAY,
         ),
         in_file(
@@ -52,7 +52,7 @@ def no_text(file: str) -> tuple[Wrong, ...]:
             file,
             "a NUL",
             f"# {SECRET}\n#\0\n",
-            "2: holds a NUL byte -- take it out; the file must be plain text",
+            "2: contains a NUL byte -- save it as plain text",
             RELAY_HOST=RELAY,
         ),
         in_file(

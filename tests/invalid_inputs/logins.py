@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from tests.invalid_inputs import SECRET, SECRETS, Wrong, in_file, login_file, setting
 
-ONE_FIELD = "the line holds one field only -- write a key and a login: @domain user:password"
+ONE_FIELD = "the line has only one field -- write a key and a login: @domain user:password"
 NO_KEY = "the key is neither @domain, user@domain nor a nexthop -- write the key first, then user:password"
-NO_ADDRESS = "the key is no address -- write @domain or user@domain"
-UNSAFE = "the key holds a quote, a backslash or a control character -- write @domain or user@domain"
+NO_ADDRESS = "the key is not an address -- write @domain or user@domain"
+UNSAFE = "the key contains a quote, a backslash or a control character -- write @domain or user@domain"
 LIST = "the key is a list -- write one line for each nexthop, with its login"
-LINE_END = "holds a line end or a NUL -- Postfix's table cannot carry it: use another login"
-BLANK = "begins or ends with a blank -- take the blank off; Postfix's table cannot carry it"
-COLON = "the user name holds a colon -- Postfix ends it at the first colon: use another login"
+LINE_END = "contains a line end or a NUL, which a lookup table cannot hold -- use another login"
+BLANK = "begins or ends with a space, which a lookup table cannot hold -- remove the space"
+COLON = "the user name contains a colon, where Postfix ends it -- use another login"
 TOO_LONG = "the login is longer than 9214 octets -- use the login that the relay gave you"
 LONG = SECRET * 1000
 
@@ -50,11 +50,9 @@ IN_THE_FILE = (
     login_file(
         "CR alone as line end",
         f"@a.test user:{SECRET}\r@b.test user:{SECRET}\r",
-        "1: holds a carriage return in the middle -- save the file with line ends of Unix (LF) or Windows (CRLF)",
+        "1: contains a carriage return in the middle -- save the file with line ends of Unix (LF) or Windows (CRLF)",
     ),
-    login_file(
-        "a NUL", f"@a.test user:{SECRET}\0\n", "1: holds a NUL byte -- take it out; the file must be plain text"
-    ),
+    login_file("a NUL", f"@a.test user:{SECRET}\0\n", "1: contains a NUL byte -- save it as plain text"),
     login_file("Latin-1", f"@a.test user:ü{SECRET}\n".encode("latin-1"), "1: is not UTF-8 -- save the file as UTF-8"),
 )
 
@@ -77,7 +75,7 @@ IN_THE_ENVIRONMENT = (
     setting("a password of blanks", f"env RELAY_PASSWORD: the password {BLANK}", RELAY_PASSWORD="  "),
     setting(
         "a password that is not UTF-8",
-        "env RELAY_PASSWORD: the value is not UTF-8 -- set it in UTF-8",
+        "env RELAY_PASSWORD: the value is not UTF-8 -- write it in UTF-8",
         RELAY_PASSWORD=f"{SECRET}\udcfc",
     ),
     setting("a password of many kilobytes", f"env RELAY_PASSWORD: {TOO_LONG}", RELAY_PASSWORD=LONG),

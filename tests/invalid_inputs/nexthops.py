@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from tests.invalid_inputs import SECRET, relaymap, setting
 
-COMMENT = "a comment beside the nexthop -- comments stand on a line of their own"
-TEXT = "text after the nexthop -- comments stand on a line of their own; a comma separates nexthops"
+COMMENT = "a comment follows the nexthop -- write comments on separate lines"
+TEXT = "text after the nexthop -- write comments on separate lines; separate nexthops with commas"
 LOGIN = "write [host]:port; a login goes in postfix-sasl-password.cf"
-NO_PORT = f"what follows the colon is no port -- {LOGIN}"
-AT = f"the nexthop holds an @ -- {LOGIN}"
-ODD_BLANK = "a no-break space or the like -- type a plain blank in its place"
+NO_PORT = f"the text after the colon is not a port -- {LOGIN}"
+AT = f"the nexthop contains an @ -- {LOGIN}"
+ODD_BLANK = "the text contains a no-break space or the like -- type a plain space instead"
 NOT_VALID = "is not valid -- use letters, digits, hyphens and dots only"
 
 COMMENTS = (
@@ -24,7 +24,7 @@ COMMENTS = (
     relaymap(
         "the port after a blank",
         "@a.test smtp.test 587\n",
-        "1: a port after a blank -- write a colon before the port: [host]:port",
+        "1: the port follows a space -- write a colon before the port: [host]:port",
     ),
     setting("DEFAULT_RELAY_HOST with a comment", f"env DEFAULT_RELAY_HOST: {COMMENT}", DEFAULT_RELAY_HOST="r.test # x"),
 )
@@ -53,7 +53,7 @@ BRACKETS = (
     relaymap(
         "a transport",
         "@a.test smtp:[r.test]:587\n",
-        "1: a transport stands before the nexthop -- write the nexthop alone: [host]:port",
+        "1: there is a transport before the nexthop -- write only the nexthop: [host]:port",
     ),
     relaymap("a URL", "@a.test smtp://r.test:587\n", "1: the nexthop is a URL -- write [host]:port"),
     setting(
@@ -120,7 +120,7 @@ HOSTS = (
     relaymap(
         "not an IPv6 address",
         "@a.test [2001:db8::g]:25\n",
-        "1: the host holds a colon and is not an IPv6 address -- write a host name or an address",
+        "1: the host contains a colon, but is not an IPv6 address -- write a host name or address",
     ),
     relaymap(
         "a number too large",
@@ -134,14 +134,14 @@ HOSTS = (
     ),
     relaymap("a hyphen first", "@a.test -r.test\n", f'1: host name "-r.test" {NOT_VALID}'),
     relaymap("two dots", "@a.test [r..test]:25\n", f'1: host name "r..test" {NOT_VALID}'),
-    relaymap("a dot at the end", "@a.test r.test.:25\n", '1: host name "r.test." ends in a dot -- write it without'),
+    relaymap("a dot at the end", "@a.test r.test.:25\n", '1: host name "r.test." ends in a dot -- remove the dot'),
     relaymap("a label of 64", f"@a.test {'x' * 64}.test\n", f'1: host name "{"x" * 64}.test" {NOT_VALID}'),
     relaymap(
         "a megabyte", f"@a.test {'x' * 2**20}\n", "1: the host name is longer than 255 octets -- write a host name"
     ),
     relaymap("a megabyte of colons", f"@a.test {':' * 2**20}g\n", f"1: {NO_PORT}"),
     relaymap("a slash", "@a.test r.test/25\n", f"1: host name {NOT_VALID}"),
-    relaymap("quotes", '@a.test "[r.test]:25"\n', "1: the value stands in quotes -- take the quotes away"),
+    relaymap("quotes", '@a.test "[r.test]:25"\n', "1: the value has quotes around it -- remove the quotes"),
     relaymap("a no-break space after the key", "@a.test\u00a0[r.test]:587\n", f"1: {ODD_BLANK}"),
     relaymap("a no-break space between nexthops", "@a.test [a.test]:587\u00a0[b.test]:587\n", f"1: {ODD_BLANK}"),
     relaymap("a zero-width space", "@a.test r.test\u200b:587\n", f"1: {ODD_BLANK}"),
@@ -154,32 +154,32 @@ HOSTS = (
 )
 
 KEYS = (
-    relaymap("an opt-out with two @", "@@a.test\n", "1: the key is no address -- write @domain or user@domain"),
+    relaymap("an opt-out with two @", "@@a.test\n", "1: the key is not an address -- write @domain or user@domain"),
     relaymap("a key with a bad domain", "@a_.-test [r.test]\n", f"1: domain in the key {NOT_VALID}"),
     relaymap("an @ alone", "@ [r.test]\n", f"1: domain in the key {NOT_VALID}"),
     relaymap("a pattern as the domain", "@*.a.test [r.test]\n", f"1: domain in the key {NOT_VALID}"),
     relaymap(
-        "a dot at the end of the key", "@a.test. [r.test]\n", "1: domain in the key ends in a dot -- write it without"
+        "a dot at the end of the key", "@a.test. [r.test]\n", "1: domain in the key ends in a dot -- remove the dot"
     ),
     relaymap(
         "a quoted key",
         '"some one"@a.test [r.test]\n',
-        "1: the key holds a quote, a backslash or a control character -- write @domain or user@domain",
+        "1: the key contains a quote, a backslash or a control character -- write @domain or user@domain",
     ),
     relaymap(
         "a quote in the key",
         'o"b@a.test [r.test]\n',
-        "1: the key holds a quote, a backslash or a control character -- write @domain or user@domain",
+        "1: the key contains a quote, a backslash or a control character -- write @domain or user@domain",
     ),
     relaymap(
         "a backslash in the key",
         "o\\b@a.test [r.test]\n",
-        "1: the key holds a quote, a backslash or a control character -- write @domain or user@domain",
+        "1: the key contains a quote, a backslash or a control character -- write @domain or user@domain",
     ),
     relaymap(
         "a login as the key",
         f"user:{SECRET}@r.test [r.test]\n",
-        "1: the key is no address -- write @domain or user@domain",
+        "1: the key is not an address -- write @domain or user@domain",
     ),
     relaymap(
         "a megabyte before the @",

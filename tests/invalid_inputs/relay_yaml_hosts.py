@@ -8,24 +8,24 @@ from tests.invalid_inputs.relay_yaml_kinds import relay, text
 
 SHA256 = ":".join(["AB"] * 32)
 HOST_COLON = (
-    "the host holds a colon and is not an IPv6 address -- "
-    "write the host alone; its port goes in port:, a login in login:"
+    "the host contains a colon, but is not an IPv6 address -- "
+    "write only the host; its port goes in port:, a login in login:"
 )
 ONE_PORT = (
-    "port 465 beside another: TLS from the first octet is a matter of the whole relay -- "
-    "write two relays, or tls: {mode: implicit}"
+    "port 465 and another port: implicit TLS applies to a whole relay -- write two relays, or tls: {mode: implicit}"
 )
-ADDRESS = "for an address: no certificate can pass it -- write the host's name"
+UNKNOWN = "is not one of those allowed -- write"
+ADDRESS = "needs a host name: no certificate matches an address -- write the host's name"
 OR_MATCH = ", or tls: {match: the name in the certificate}, or fingerprints"
 DIRECTORY = (
-    "the file it names cannot be read: Is a directory -- "
+    "the file that it names cannot be read: Is a directory -- "
     "a file that is mounted must be there before the container is made"
 )
 PATH = (
-    "not the absolute path of a file, or one with characters that main.cf cannot take -- "
+    "this is not the absolute path of a file, or it has characters that main.cf cannot hold -- "
     "write a path of letters, digits and /._+@:~=-"
 )
-FIRST_OCTET = "TLS from the first octet, as at port 465, cannot be at level"
+FIRST_OCTET = "implicit TLS (port 465) is not possible at level"
 STRONGER = " -- write level: encrypt or a stronger one, or tls: {mode: starttls}"
 NOT_PROTECTED = (
     "does not protect the login at relay r -- choose secure or encrypt, or write allow_cleartext_login: true"
@@ -45,7 +45,7 @@ HOSTS = (
     relay("port 0587", "{host: r.test, port: 0587}", f'4:27: "0587" is a text to YAML, not {PORT}, without quotes'),
     relay("port 0x1bb", "{host: r.test, port: 0x1bb}", f'4:27: "0x1bb" is not {PORT}'),
     relay("port 4_65", "{host: r.test, port: 4_65}", f'4:27: "4_65" is not {PORT}'),
-    relay("port [25]", "{host: r.test, port: [25]}", f"4:27: a list in place of {PORT}"),
+    relay("port [25]", "{host: r.test, port: [25]}", f"4:27: a list instead of {PORT}"),
     relay("port null", "{host: r.test, port: null}", "4:27: there is no value -- write a number from 1 to 65535"),
     relay(
         "port 99999999999999999999",
@@ -55,12 +55,12 @@ HOSTS = (
     relay(
         "a relay as a text",
         "r.test",
-        "4:6: a text in place of a relay -- write host: below its name, and what else there is to say",
+        "4:6: a text instead of a relay -- write host: below its name, and what else there is to say",
     ),
     relay(
         "a relay as a list",
         "[r.test]",
-        "4:6: a list in place of a relay -- write host: below its name, and what else there is to say",
+        "4:6: a list instead of a relay -- write host: below its name, and what else there is to say",
     ),
     relay(
         "a relay without a value",
@@ -68,16 +68,20 @@ HOSTS = (
         "4:5: there is no value -- write host: below its name, and what else there is to say",
     ),
     relay("no host", "{port: 25}", "4:6: host or hosts is missing -- write host: a host name or address"),
-    relay("host beside hosts", "{host: a.test, hosts: [b.test]}", "4:21: hosts beside host -- keep one of the two"),
+    relay(
+        "host beside hosts",
+        "{host: a.test, hosts: [b.test]}",
+        "4:21: hosts together with host -- keep only one of them",
+    ),
     relay(
         "a port in the host",
         '{host: "r.test:587"}',
-        '4:13: host "r.test:587" has a port in it -- write host: r.test and port: 587',
+        '4:13: host "r.test:587" contains a port -- write host: r.test and port: 587',
     ),
     relay(
         "IPv6 and a port",
         '{host: "[2001:db8::1]:25"}',
-        '4:13: host "[2001:db8::1]:25" has a port in it -- write host: 2001:db8::1 and port: 25',
+        '4:13: host "[2001:db8::1]:25" contains a port -- write host: 2001:db8::1 and port: 25',
     ),
     relay("a login in the host", '{host: "user:s3cret-P4ss"}', f"4:13: {HOST_COLON}"),
     relay("a login, host and port", '{host: "user:s3cret-P4ss@r.test:25"}', f"4:13: {HOST_COLON}"),
@@ -86,24 +90,24 @@ HOSTS = (
     relay(
         "a no-break space",
         '{host: "r.test\\u00a0"}',
-        "4:13: a no-break space or the like -- type a plain blank in its place",
+        "4:13: the text contains a no-break space or the like -- type a plain space instead",
     ),
-    relay("a dot at the end", "{host: r.test.}", '4:13: host name "r.test." ends in a dot -- write it without'),
+    relay("a dot at the end", "{host: r.test.}", '4:13: host name "r.test." ends in a dot -- remove the dot'),
     relay("no host name", "{host: -r.test}", f'4:13: host name "-r.test" {NOT_A_DOMAIN}'),
     relay(
         "hosts as a text",
         "{hosts: a.test}",
-        "4:14: a text in place of a list, each a host, or host:port -- write [first, second]",
+        "4:14: a text instead of a list, each a host, or host:port -- write [first, second]",
     ),
-    relay("hosts as an empty list", "{hosts: []}", "4:14: an empty list -- take it away, or fill it"),
+    relay("hosts as an empty list", "{hosts: []}", "4:14: an empty list -- remove it, or fill it"),
     relay(
         "hosts that cannot be used",
         '{hosts: ["a.test:0", "-b", "user:s3cret-P4ss", "u:s3cret-P4ss@a.test", '
         '"1.2.3", "[a.test", "a.test:", "[::1]25", 12]}',
         '4:15: port "0" is not a number from 1 to 65535 -- write the relay\'s port, such as 587',
         f'4:27: host name "-b" {NOT_A_DOMAIN}',
-        f"4:33: what follows the colon is no port{HOST_PORT}",
-        f"4:53: the nexthop holds an @{HOST_PORT}",
+        f"4:33: the text after the colon is not a port{HOST_PORT}",
+        f"4:53: the nexthop contains an @{HOST_PORT}",
         '4:77: host "1.2.3" is not an IPv4 address -- write four numbers from 0 to 255, or a host name',
         f'4:86: nexthop "[a.test" has no closing bracket{HOST_PORT}',
         f"4:97: the port is missing after the colon{HOST_PORT}",
@@ -114,17 +118,17 @@ HOSTS = (
     relay(
         "mx with an address",
         "{host: 192.0.2.1, mx: true, tls: {level: encrypt}}",
-        "4:13: mx with an address: only a domain has MX hosts -- take mx away",
+        "4:13: mx with an address: only a domain has MX hosts -- remove mx",
     ),
     relay(
         "mx with an IPv6 address",
         '{host: "2001:db8::1", mx: true, tls: {level: encrypt}}',
-        "4:13: mx with an address: only a domain has MX hosts -- take mx away",
+        "4:13: mx with an address: only a domain has MX hosts -- remove mx",
     ),
     relay(
         "mx with brackets",
         '{host: "[a.test]", mx: true}',
-        "4:13: brackets mean no MX lookup, and mx means one -- take the brackets away, or mx",
+        "4:13: brackets forbid an MX lookup, and mx asks for one -- remove the brackets, or mx",
     ),
     relay("mx: yes", "{host: a.test, mx: yes}", '4:25: "yes" is not true or false -- write true or false'),
     relay(
@@ -138,12 +142,22 @@ TLS = (
     relay(
         "tls as a text",
         "{host: a.test, tls: may}",
-        "4:26: a text in place of a mapping of TLS settings -- write level: or another setting below it",
+        "4:26: a text instead of a mapping of TLS settings -- write level: or another setting below it",
     ),
-    relay("an unknown level", "{host: 192.0.2.1, tls: {level: high}}", f'4:37: "high" is not known -- write {LEVELS}'),
-    relay("a level in capitals", "{host: a.test, tls: {level: MAY}}", f'4:34: "MAY" is not known -- write {LEVELS}'),
     relay(
-        "an unknown mode", "{host: a.test, tls: {mode: ssl}}", '4:33: "ssl" is not known -- write implicit or starttls'
+        "an unknown level",
+        "{host: 192.0.2.1, tls: {level: high}}",
+        f'4:37: "high" {UNKNOWN} {LEVELS}',
+    ),
+    relay(
+        "a level in capitals",
+        "{host: a.test, tls: {level: MAY}}",
+        f'4:34: "MAY" {UNKNOWN} {LEVELS}',
+    ),
+    relay(
+        "an unknown mode",
+        "{host: a.test, tls: {mode: ssl}}",
+        f'4:33: "ssl" {UNKNOWN} implicit or starttls',
     ),
     relay(
         "level secure for an address",
@@ -169,17 +183,17 @@ TLS = (
     relay(
         "match at level encrypt",
         "{host: a.test, tls: {level: encrypt, match: b.test}}",
-        "4:50: match is not looked at, at level encrypt -- write level: secure, or take it away",
+        "4:50: level encrypt ignores match -- write level: secure, or remove it",
     ),
     relay(
         "match at level dane",
         "{host: a.test, tls: {level: dane, match: b.test}}",
-        "4:47: match is not looked at, at level dane -- write level: secure, or take it away",
+        "4:47: level dane ignores match -- write level: secure, or remove it",
     ),
     relay(
         "match beside fingerprints",
         '{host: a.test, tls: {match: b.test, fingerprints: "' + SHA256 + '"}}',
-        "4:34: match is not looked at, at level fingerprint -- keep one of the two",
+        "4:34: level fingerprint ignores match -- keep only one of them",
     ),
     relay(
         "names that no certificate has",
@@ -191,22 +205,22 @@ TLS = (
     relay(
         "fingerprints at level verify",
         '{host: a.test, tls: {level: verify, fingerprints: ["' + SHA256 + '"]}}',
-        "4:56: fingerprints are not looked at, at level verify -- write level: fingerprint, or take them away",
+        "4:56: level verify ignores fingerprints -- write level: fingerprint, or remove them",
     ),
     relay(
         "fingerprints at level encrypt",
         '{host: a.test, tls: {level: encrypt, fingerprints: ["' + SHA256 + '"]}}',
-        "4:57: fingerprints are not looked at, at level encrypt -- write level: fingerprint, or take them away",
+        "4:57: level encrypt ignores fingerprints -- write level: fingerprint, or remove them",
     ),
     relay(
         "level fingerprint without",
         "{host: a.test, tls: {level: fingerprint}}",
-        "4:34: level fingerprint without fingerprints -- write fingerprints: [AB:CD:…]",
+        "4:34: level fingerprint needs fingerprints -- write fingerprints: [AB:CD:…]",
     ),
     relay(
         "level fingerprint with an empty list",
         "{host: a.test, tls: {level: fingerprint, fingerprints: []}}",
-        "4:61: an empty list -- take it away, or fill it",
+        "4:61: an empty list -- remove it, or fill it",
     ),
     relay(
         "a SHA-1 fingerprint",
@@ -221,13 +235,13 @@ TLS = (
     relay(
         "a CA file that is not there",
         '{host: a.test, tls: {ca_file: "{secrets}/ca.pem"}}',
-        "4:36: the file it names cannot be read: No such file or directory -- mount the file, or name another",
+        "4:36: the file that it names cannot be read: No such file or directory -- mount the file, or name another",
         code=os.EX_NOINPUT,
     ),
     relay(
         "a CA file without PEM",
         '{host: a.test, tls: {ca_file: "{secrets}/ca.pem"}}',
-        "4:36: the file it names holds no certificate in PEM -- name a file with BEGIN CERTIFICATE in it",
+        "4:36: the file that it names contains no PEM certificate -- name a file with BEGIN CERTIFICATE in it",
         secrets={"ca.pem": "s3cret-P4ss\n"},
     ),
     relay(

@@ -6,13 +6,13 @@ import os
 
 from tests.invalid_inputs.relay_yaml_kinds import block, login, relay, text
 
-NO_FILE = "the file it names cannot be read: No such file or directory -- mount the file, or name another"
+NO_FILE = "the file that it names cannot be read: No such file or directory -- mount the file, or name another"
 DIRECTORY = (
-    "the file it names cannot be read: Is a directory -- "
+    "the file that it names cannot be read: Is a directory -- "
     "a file that is mounted must be there before the container is made"
 )
 PATH = (
-    "not the absolute path of a file, or one with characters that main.cf cannot take -- "
+    "this is not the absolute path of a file, or it has characters that main.cf cannot hold -- "
     "write a path of letters, digits and /._+@:~=-"
 )
 OPEN = "a brace or bracket is not closed before this -- close it; a value that begins with one of these goes in quotes"
@@ -22,9 +22,9 @@ IN_QUOTES = "not the password -- put it in quotes"
 TAG = "a YAML tag -- write the password; in quotes where it begins with !"
 ESCAPE = "a backslash in double quotes begins no escape that YAML knows -- write two of them, or use single quotes"
 CHARACTER = "no value can begin with this character -- put the value in quotes"
-BLANK = "begins or ends with a blank -- take the blank off; Postfix's table cannot carry it"
-LINE_END = "the password holds a line end or a NUL -- Postfix's table cannot carry it: use another login"
-A_LOGIN = "in place of a login -- write username: and password_file: below it"
+BLANK = "begins or ends with a space, which a lookup table cannot hold -- remove the space"
+LINE_END = "the password contains a line end or a NUL, which a lookup table cannot hold -- use another login"
+A_LOGIN = "instead of a login -- write username: and password_file: below it"
 NOT_SET = "the variable it names is not set -- set it, or name another"
 
 PASSWORDS = (
@@ -43,7 +43,7 @@ PASSWORDS = (
     login(
         "password: an undefined alias",
         "{username: u, password: *s3cret-P4ss}",
-        "6:36: what follows * is not the name of an anchor -- put the value in quotes",
+        "6:36: the text after * is not the name of an anchor -- put the value in quotes",
     ),
     login("password: a bad escape", '{username: u, password: "s3cret-P4ss\\q"}', f"6:48: {ESCAPE}"),
     login("password: a bad escape of two", '{username: u, password: "\\xs3cret-P4ss"}', f"6:39: {ESCAPE}"),
@@ -65,17 +65,17 @@ PASSWORDS = (
     login(
         "password: a closed bracket",
         "{username: u, password: [s3cret-P4ss]}",
-        "6:36: a list in place of the password -- write the password",
+        "6:36: a list instead of the password -- write the password",
     ),
     login(
         "password: braces",
         "{username: u, password: {s3cret-P4ss: x}}",
-        "6:36: a mapping in place of the password -- write the password",
+        "6:36: a mapping instead of the password -- write the password",
     ),
     login(
         "password: a brace inside",
         "{username: u, password: s3cret}P4ss}",
-        "6:43: no key where one should be -- mend the indent, or the quotes before it",
+        "6:43: no key where one should be -- correct the indentation, or the quotes before it",
     ),
     login(
         "password: a comma",
@@ -91,18 +91,18 @@ PASSWORDS = (
     block(
         "in a block: a comment",
         "s3cret-P4ss #x",
-        "8:17: what follows # is a comment to YAML, and no part of it -- put the value in quotes",
+        "8:17: YAML reads the text after # as a comment -- put the value in quotes",
     ),
     block(
         "in a block: a colon",
         "s3cret-P4ss: x",
-        "8:28: a colon where no key can stand -- put the value in quotes, or mend the indent",
+        "8:28: a colon where no key can stand -- put the value in quotes, or correct the indentation",
     ),
     block("in a block: a literal", "|\n        s3cret-P4ss", f"8:17: {LINE_END}"),
     block(
         "in a block: a folded text",
         ">s3cret-P4ss",
-        "8:18: YAML cannot read this -- mend the line, or put the value in quotes",
+        "8:18: YAML cannot read this -- correct the line, or put the value in quotes",
     ),
     block(
         "in a block: a list",
@@ -134,8 +134,8 @@ LOGINS = (
     login(
         "two passwords",
         "{username: u, password: s3cret-P4ss, password_env: E, password_file: /x}",
-        "6:49: password_env beside password -- keep one of the two",
-        "6:66: password_file beside password -- keep one of the two",
+        "6:49: password_env together with password -- keep only one of them",
+        "6:66: password_file together with password -- keep only one of them",
     ),
     login(
         "unknown keys",
@@ -151,12 +151,12 @@ LOGINS = (
     login(
         "login: a key twice",
         "{username: u, username: v, password: s3cret-P4ss}",
-        "6:26: the key stands at 6:13 already -- keep one of the two: YAML would drop the first without a word",
+        "6:26: the key is already at 6:13 -- keep only one of them: YAML would silently drop the first",
     ),
     login(
         "a colon in the user name",
         '{username: "u:v", password: s3cret-P4ss}',
-        "6:23: the user name holds a colon -- Postfix ends it at the first colon: use another login",
+        "6:23: the user name contains a colon, where Postfix ends it -- use another login",
     ),
     login(
         "a user name that is a number",
@@ -180,7 +180,7 @@ LOGINS = (
     login(
         "an empty file",
         '{username: u, password_file: "{secrets}/pw"}',
-        "6:41: the file it names is empty -- write the password into it",
+        "6:41: the file that it names is empty -- write the password into it",
         secrets={"pw": "\n"},
     ),
     login("a relative file", "{username: u, password_file: pw}", f"6:41: {PATH}"),
@@ -206,7 +206,7 @@ LOGINS = (
     login(
         "a file in Latin-1",
         '{username: u, password_file: "{secrets}/pw"}',
-        "6:41: the file it names is not UTF-8 -- save the file as UTF-8",
+        "6:41: the file that it names is not UTF-8 -- save the file as UTF-8",
         secrets={"pw": b"s3cret-P4ss\xfc"},
     ),
     login("a variable that is not set", "{username: u, password_env: NOPE}", f"6:40: {NOT_SET}"),
@@ -215,7 +215,7 @@ LOGINS = (
     login(
         "a dollar sign",
         "{username: u, password_env: $SES_PASSWORD}",
-        "6:40: not the name of a variable -- write the name alone, such as SES_PASSWORD",
+        "6:40: not the name of a variable -- write only the name, such as SES_PASSWORD",
     ),
     login(
         "a blank at the end of a variable",
@@ -226,8 +226,8 @@ LOGINS = (
     login(
         "a variable that names no file",
         "{username: u, password_env: E}",
-        "env E__FILE: the file it names cannot be read: No such file or directory -- "
-        "mount the file, or take the variable away",
+        "env E__FILE: the file that it names cannot be read: No such file or directory -- "
+        "mount the file, or remove the variable",
         env={"E__FILE": "{secrets}/pw"},
         code=os.EX_NOINPUT,
     ),
@@ -237,7 +237,7 @@ LOGINS = (
         f"6:40: {NOT_SET}",
         env={"E__FILE": "{secrets}/pw"},
         secrets={"pw": ""},
-        warnings=("env E__FILE: the file it names is empty, so nothing is set -- write the value into the file",),
+        warnings=("env E__FILE: the file that it names is empty, so nothing is set -- write the value into the file",),
     ),
     text(
         "two files that are not there",

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from tests.invalid_inputs.relay_yaml_kinds import relay, text
 
-TWICE = "already -- keep one of the two: YAML would drop the first without a word"
+TWICE = "-- keep only one of them: YAML would silently drop the first"
 NO_HOST = "not a host name or address -- put it in quotes"
 RELAY_KEYS = "known are host, hosts, port, mx, login, tls"
-NAME = "the name of a relay holds something else than a-z, 0-9 and - -- write one such as mailgun-eu"
-EMPTY = " is empty -- write version: 1 and relays, or take the file away"
+NAME = "the name of a relay may contain only a-z, 0-9 and - -- write one such as mailgun-eu"
+EMPTY = " is empty -- write version: 1 and relays, or remove the file"
 NEW_FILE = " -- write version: 1, and relays: with the relays below it"
 LEVELS = "one of secure, verify, dane-only, dane, fingerprint, encrypt, may, none"
 
@@ -19,33 +19,33 @@ YAML = (
     text(
         "two documents",
         "version: 1\n---\nversion: 1\n",
-        "2:1: a second document begins here -- keep one, and take the line --- away",
+        "2:1: a second document begins here -- keep only one, and remove the line ---",
     ),
-    text("a list", "- version: 1\n", f"1:1: a list in place of a mapping{NEW_FILE}"),
-    text("a text", "s3cret-P4ss\n", f"1:1: a text in place of a mapping{NEW_FILE}"),
-    text("a tag", "!relays\nversion: 1\n", "1:1: a YAML tag -- take the tag away"),
+    text("a list", "- version: 1\n", f"1:1: a list instead of a mapping{NEW_FILE}"),
+    text("a text", "s3cret-P4ss\n", f"1:1: a text instead of a mapping{NEW_FILE}"),
+    text("a tag", "!relays\nversion: 1\n", "1:1: a YAML tag -- remove the tag"),
     text(
         "a tab",
         "version: 1\nrelays:\n	r: {host: r.test}\n",
-        "3:1: a tab where YAML wants blanks -- indent with blanks",
+        "3:1: a tab where YAML needs spaces -- indent with spaces",
     ),
     text(
         "an indent",
         "version: 1\n  relays:\n    r: {host: r.test}\n",
-        "2:9: a colon where no key can stand -- put the value in quotes, or mend the indent",
+        "2:9: a colon where no key can stand -- put the value in quotes, or correct the indentation",
     ),
     text(
         "an indent that ends elsewhere",
         "version: 1\nrelays:\n    r:\n        host: r.test\n      port: 587\n",
-        "5:7: no key where one should be -- mend the indent, or the quotes before it",
+        "5:7: no key where one should be -- correct the indentation, or the quotes before it",
     ),
     text(
-        "a control character", "version: 1\n# \x01\n", "2:3: holds a character that YAML does not know -- take it out"
+        "a control character", "version: 1\n# \x01\n", "2:3: contains a character that YAML does not allow -- remove it"
     ),
     text(
         "NUL",
         b"version: 1\nrelays:\n  r:\x00 {host: r.test}\n",
-        "3: holds a NUL byte -- take it out; the file must be plain text",
+        "3: contains a NUL byte -- save it as plain text",
     ),
     text("Latin-1", b"version: 1\n# \xfc\n# s3cret-P4ss\n", "2: is not UTF-8 -- save the file as UTF-8"),
     text(
@@ -54,7 +54,7 @@ YAML = (
     text(
         "line ends of old",
         b"version: 1\rdefault: direct",
-        "1: holds a carriage return in the middle -- save the file with line ends of Unix (LF) or Windows (CRLF)",
+        "1: contains a carriage return in the middle -- save the file with line ends of Unix (LF) or Windows (CRLF)",
     ),
     text(
         "nested too deeply",
@@ -75,12 +75,12 @@ YAML = (
     text(
         "an alias of nothing",
         "version: 1\nrelays: {r: {host: *nowhere}}\n",
-        "2:20: what follows * is not the name of an anchor -- put the value in quotes",
+        "2:20: the text after * is not the name of an anchor -- put the value in quotes",
     ),
     text(
         "a merge key",
         "version: 1\ndefault: a\nrelays:\n  a: &a {host: a.test}\n  b:\n    <<: *a\n    host: b.test\n",
-        "6:5: merge keys are not taken -- write the keys out, or use an alias for a whole value",
+        "6:5: merge keys are not supported -- write the keys out, or use an alias for a whole value",
     ),
     text(
         "what is wrong at an anchor, once",
@@ -91,7 +91,7 @@ YAML = (
             "  b: {host: b.test, login: *l}\n"
         ),
         "3:32: unknown key -- write username",
-        "3:59: the file it names cannot be read: No such file or directory -- mount the file, or name another",
+        "3:59: the file that it names cannot be read: No such file or directory -- mount the file, or name another",
     ),
 )
 
@@ -127,26 +127,26 @@ KEYS = (
         "version: 1\nrelays:\n  r: {host: r.test}\nsenders:\n  a.test:\n    rely: r\n",
         '6:5: unknown key "rely" -- write relay',
     ),
-    text("a key twice", "version: 1\nrelays: {}\nrelays: {}\n", f"3:1: the key stands at 2:1 {TWICE}"),
+    text("a key twice", "version: 1\nrelays: {}\nrelays: {}\n", f"3:1: the key is already at 2:1 {TWICE}"),
     text(
         "a key of a relay twice",
         "version: 1\nrelays:\n  r:\n    host: a.test\n    host: b.test\n",
-        f"5:5: the key stands at 4:5 {TWICE}",
+        f"5:5: the key is already at 4:5 {TWICE}",
     ),
     text(
         "a relay twice",
         "version: 1\nrelays:\n  r: {host: a.test}\n  r: {host: b.test}\n",
-        f"4:3: the key stands at 3:3 {TWICE}",
+        f"4:3: the key is already at 3:3 {TWICE}",
     ),
     text(
         "a list as a key",
         "version: 1\nrelays:\n  ? [a, b]\n  : {host: r.test}\n",
-        "3:5: a list in place of a key -- write a key and its value: key: value",
+        "3:5: a list where a key must be -- write a key and its value: key: value",
     ),
     text(
         "relays as a list",
         "version: 1\nrelays:\n  - r: {host: r.test}\n",
-        "3:3: a list in place of a mapping of relays -- write the name of each relay, and host: below it",
+        "3:3: a list instead of a mapping of relays -- write the name of each relay, and host: below it",
     ),
     text(
         "no relays below it",
@@ -156,13 +156,13 @@ KEYS = (
     text(
         "default as a list",
         "version: 1\ndefault: [r]\n",
-        "2:10: a list in place of the name of a relay, or direct -- write the name of a relay, or direct",
+        "2:10: a list instead of the name of a relay, or direct -- write the name of a relay, or direct",
     ),
     text(
         "senders as a list, recipients as a text",
         "version: 1\nsenders:\n  - a.test: r\nrecipients: r\n",
-        "3:3: a list in place of a mapping of senders -- write sender: relay, each on a line of its own",
-        "4:13: a text in place of a mapping of recipients -- write recipient: relay, each on a line of its own",
+        "3:3: a list instead of a mapping of senders -- write sender: relay, each on a line of its own",
+        "4:13: a text instead of a mapping of recipients -- write recipient: relay, each on a line of its own",
     ),
     text("relay name A", "version: 1\nrelays:\n  A: {host: r.test}\n", f"3:3: {NAME}"),
     text("relay name a_b", "version: 1\nrelays:\n  a_b: {host: r.test}\n", f"3:3: {NAME}"),
@@ -172,7 +172,7 @@ KEYS = (
     text(
         "relay name direct",
         "version: 1\nrelays:\n  direct: {host: r.test}\n",
-        "3:3: direct is not the name of a relay -- choose another: it means the recipient's own server",
+        "3:3: direct is not the name of a relay -- choose another name: direct means the recipient's own server",
     ),
     text(
         "relay name 12",
@@ -212,12 +212,12 @@ TURNED = (
     relay(
         "host: [r.test]",
         "{host: [r.test]}",
-        "4:13: a list in place of a host name or address -- write a host name or address",
+        "4:13: a list instead of a host name or address -- write a host name or address",
     ),
     relay(
         "host: {r.test: 25}",
         "{host: {r.test: 25}}",
-        "4:13: a mapping in place of a host name or address -- write a host name or address",
+        "4:13: a mapping instead of a host name or address -- write a host name or address",
     ),
     relay(
         "host: !host r.test",

@@ -7,9 +7,9 @@ import os
 from tests.invalid_inputs import SECRET, SECRETS, Content, Odd, Wrong, in_file, setting
 
 NOT_THERE = "a file that is mounted must be there before the container is made"
-REMEDY = "mount the file, or take the variable away"
+REMEDY = "mount the file, or remove the variable"
 HOST_COLON = (
-    "the host holds a colon and is not an IPv6 address -- write the host name alone; its port goes in RELAY_PORT"
+    "the host contains a colon, but is not an IPv6 address -- write only the host name; its port goes in RELAY_PORT"
 )
 PORT = "is not a number from 1 to 65535 -- write the relay's port, such as 587"
 MORE_THAN_ONE = "more than one host name -- name one here; a list of nexthops goes in DEFAULT_RELAY_HOST"
@@ -39,22 +39,22 @@ RELAY_HOST = (
     relay_host(
         "a port",
         "smtp.test:587",
-        'host "smtp.test:587" has a port in it -- set RELAY_HOST=smtp.test and RELAY_PORT=587',
+        'host "smtp.test:587" contains a port -- set RELAY_HOST=smtp.test and RELAY_PORT=587',
     ),
     relay_host(
         "brackets and a port",
         "[smtp.test]:587",
-        'host "[smtp.test]:587" has a port in it -- set RELAY_HOST=smtp.test and RELAY_PORT=587',
+        'host "[smtp.test]:587" contains a port -- set RELAY_HOST=smtp.test and RELAY_PORT=587',
     ),
     relay_host(
         "IPv6 and a port",
         "[2001:db8::1]:25",
-        'host "[2001:db8::1]:25" has a port in it -- set RELAY_HOST=2001:db8::1 and RELAY_PORT=25',
+        'host "[2001:db8::1]:25" contains a port -- set RELAY_HOST=2001:db8::1 and RELAY_PORT=25',
     ),
     relay_host(
         "a service",
         "smtp.test:submission",
-        'host "smtp.test:submission" has a port in it -- set RELAY_HOST=smtp.test and RELAY_PORT=submission',
+        'host "smtp.test:submission" contains a port -- set RELAY_HOST=smtp.test and RELAY_PORT=submission',
     ),
     relay_host("a login, host and port", f"user:{SECRET}@smtp.test:587", HOST_COLON),
     relay_host("a login", f"user:{SECRET}", HOST_COLON),
@@ -67,9 +67,9 @@ RELAY_HOST = (
     ),
     relay_host("brackets alone", "[]", "the host name is missing -- write the relay's host name"),
     relay_host("blanks alone", "  ", "the host name is missing -- write the relay's host name"),
-    relay_host("a line end", "smtp.test\n", "the value holds a line end or a control character -- write one line"),
-    relay_host("not UTF-8", "smtp\udcfc.test", "the value is not UTF-8 -- set it in UTF-8"),
-    relay_host("a dot at the end", "smtp.test.", 'host name "smtp.test." ends in a dot -- write it without'),
+    relay_host("a line end", "smtp.test\n", "the value contains a line end or a control character -- write one line"),
+    relay_host("not UTF-8", "smtp\udcfc.test", "the value is not UTF-8 -- write it in UTF-8"),
+    relay_host("a dot at the end", "smtp.test.", 'host name "smtp.test." ends in a dot -- remove the dot'),
 )
 
 RELAY_PORT = (
@@ -85,7 +85,9 @@ RELAY_PORT = (
         "RELAY_PORT alone",
         (f'env RELAY_PORT: port "0" {PORT}',),
         {"RELAY_PORT": "0"},
-        warnings=("env RELAY_PORT: RELAY_PORT has no effect without RELAY_HOST -- set RELAY_HOST, or take it away",),
+        warnings=(
+            "env RELAY_PORT: RELAY_PORT has no effect without RELAY_HOST -- set RELAY_HOST, or remove RELAY_PORT",
+        ),
     ),
 )
 
@@ -102,34 +104,39 @@ DEFAULT_RELAY_HOST = (
     ),
     setting(
         "two lines",
-        "env DEFAULT_RELAY_HOST: the value holds a line end or a control character -- write one line",
+        "env DEFAULT_RELAY_HOST: the value contains a line end or a control character -- write one line",
         DEFAULT_RELAY_HOST="[a.test]:587\n[b.test]:587",
     ),
 )
 
 SECRET_FILES = (
-    secret("missing", None, f"the file it names cannot be read: No such file or directory -- {REMEDY}", os.EX_NOINPUT),
     secret(
-        "a directory", Odd.DIRECTORY, f"the file it names cannot be read: Is a directory -- {NOT_THERE}", os.EX_NOINPUT
+        "missing", None, f"the file that it names cannot be read: No such file or directory -- {REMEDY}", os.EX_NOINPUT
+    ),
+    secret(
+        "a directory",
+        Odd.DIRECTORY,
+        f"the file that it names cannot be read: Is a directory -- {NOT_THERE}",
+        os.EX_NOINPUT,
     ),
     secret(
         "a broken link",
         Odd.BROKEN_LINK,
-        f"the file it names cannot be read: No such file or directory -- {REMEDY}",
+        f"the file that it names cannot be read: No such file or directory -- {REMEDY}",
         os.EX_NOINPUT,
     ),
     secret(
         "too long",
         SECRET * 10_000,
-        f"the file it names cannot be read: longer than 65536 octets -- {REMEDY}",
+        f"the file that it names cannot be read: longer than 65536 octets -- {REMEDY}",
         os.EX_NOINPUT,
     ),
-    secret("Latin-1", f"{SECRET}ü".encode("latin-1"), "the file it names is not UTF-8 -- save the file as UTF-8"),
-    secret("UTF-16", f"{SECRET}\n".encode("utf-16"), "the file it names is not UTF-8 -- save the file as UTF-8"),
+    secret("Latin-1", f"{SECRET}ü".encode("latin-1"), "the file that it names is not UTF-8 -- save the file as UTF-8"),
+    secret("UTF-16", f"{SECRET}\n".encode("utf-16"), "the file that it names is not UTF-8 -- save the file as UTF-8"),
     secret(
         "a byte order mark",
         f"\ufeff{SECRET}\n",
-        "the file it names begins with a byte order mark -- save it as UTF-8 without",
+        "the file that it names begins with a byte order mark -- save it as UTF-8 without one",
     ),
     setting(
         "secret file: the secret itself in place of a path",
@@ -139,7 +146,7 @@ SECRET_FILES = (
     ),
     Wrong(
         "secret file: of a host, with a port in it",
-        ('env RELAY_HOST__FILE: host "smtp.test:587" has a port in it -- set RELAY_HOST=smtp.test and RELAY_PORT=587',),
+        ('env RELAY_HOST__FILE: host "smtp.test:587" contains a port -- set RELAY_HOST=smtp.test and RELAY_PORT=587',),
         {"RELAY_HOST__FILE": f"{SECRETS}/host"},
         secrets={"host": "smtp.test:587\r\n"},
     ),
@@ -153,7 +160,7 @@ RELAY_ENV = (
     in_file("relay.env", "a bad port", "RELAY_HOST=r.test\nRELAY_PORT=70000\n", f'2: port "70000" {PORT}'),
     Wrong(
         "relay.env: a missing secret file",
-        (f"relay.env:1: the file it names cannot be read: No such file or directory -- {REMEDY}",),
+        (f"relay.env:1: the file that it names cannot be read: No such file or directory -- {REMEDY}",),
         {"RELAY_USER": ""},
         {"relay.env": "RELAY_USER__FILE=/nowhere/user\n"},
         code=os.EX_NOINPUT,

@@ -22,7 +22,7 @@ def test_a_sender_in_a_cf_file_and_in_relay_yaml(sandbox: Sandbox) -> None:
     """The ``.cf`` file comes first, in whatever letter case; a warning names both places."""
     result = merged(sandbox, f"{USED}  a.test: s\n", {RELAYMAP: "@A.test [x.test]:25\n"})
     assert result.ways == {"@A.test": "x-test-25", "@used.test": "s"}
-    assert result.warnings == [f"{NAME}:8:3: this way of @a.test is dropped: {RELAYMAP}:1 {KEEP}"]
+    assert result.warnings == [f"{NAME}:8:3: this route of @a.test is ignored, because {RELAYMAP}:1 {KEEP}"]
 
 
 def test_a_sender_in_relay_yaml_and_in_relay_host(sandbox: Sandbox) -> None:
@@ -38,7 +38,7 @@ def test_an_opt_out_in_a_cf_file_and_a_sender_in_relay_yaml(sandbox: Sandbox) ->
     """An opt-out is a way as any other."""
     result = merged(sandbox, f"{USED}  a.test: s\n", {RELAYMAP: "@a.test\n"})
     assert result.ways == {"@a.test": None, "@used.test": "s"}
-    assert result.warnings == [f"{NAME}:8:3: this way of @a.test is dropped: {RELAYMAP}:1 {KEEP}"]
+    assert result.warnings == [f"{NAME}:8:3: this route of @a.test is ignored, because {RELAYMAP}:1 {KEEP}"]
 
 
 def test_two_defaults(sandbox: Sandbox) -> None:
@@ -47,7 +47,7 @@ def test_two_defaults(sandbox: Sandbox) -> None:
         result = merged(sandbox, f"{HEAD}senders: {{a.test: r, b.test: s}}\ndefault: {default}\n", **ENV)
         assert result.transports.default is not None
         assert result.transports.default[0] == relay
-        assert f"env DEFAULT_RELAY_HOST: this default relay is dropped: {NAME}:6:10 {KEEP}" in result.warnings
+        assert f"env DEFAULT_RELAY_HOST: this default relay is ignored, because {NAME}:6:10 {KEEP}" in result.warnings
 
 
 def test_the_default_of_the_environment(sandbox: Sandbox) -> None:
@@ -64,7 +64,7 @@ def test_a_login_by_nexthop_in_a_cf_file(sandbox: Sandbox, key: str) -> None:
     result = merged(sandbox, USED, {LOGINS: f"{key} cf-user:p\n"})
     assert result.logins("r") == {"[r.test]:587": "cf-user"}
     assert result.logins("s") == {}
-    assert result.warnings == [f"{NAME}:3:28: this login at [r.test]:587 is dropped: {LOGINS}:1 {KEEP}"]
+    assert result.warnings == [f"{NAME}:3:28: this login at [r.test]:587 is ignored, because {LOGINS}:1 {KEEP}"]
 
 
 def test_a_login_in_all_three(sandbox: Sandbox) -> None:
@@ -74,13 +74,13 @@ def test_a_login_in_all_three(sandbox: Sandbox) -> None:
     user = "env RELAY_USER, env RELAY_PASSWORD"
     assert result.logins("r") == {"[r.test]:587": "cf-user"}
     assert result.warnings == [
-        f"{user}: this login at [r.test]:587 is dropped: {LOGINS}:1 {KEEP}",
-        f"{NAME}:3:28: this login at [r.test]:587 is dropped: {LOGINS}:1 {KEEP}",
+        f"{user}: this login at [r.test]:587 is ignored, because {LOGINS}:1 {KEEP}",
+        f"{NAME}:3:28: this login at [r.test]:587 is ignored, because {LOGINS}:1 {KEEP}",
     ]
     (sandbox.config_dir / LOGINS).unlink()
     result = merged(sandbox, text, **ENV)
     assert result.logins("r") == {"[r.test]:587": "r-user"}
-    assert result.warnings == [f"{user}: this login at [r.test]:587 is dropped: {NAME}:3:28 {KEEP}"]
+    assert result.warnings == [f"{user}: this login at [r.test]:587 is ignored, because {NAME}:3:28 {KEEP}"]
 
 
 def test_a_login_of_a_sender_in_both(sandbox: Sandbox) -> None:
@@ -88,7 +88,7 @@ def test_a_login_of_a_sender_in_both(sandbox: Sandbox) -> None:
     text = f"{USED}  a.test: {{relay: r, login: {{username: own, password: p}}}}\n"
     result = merged(sandbox, text, {LOGINS: "@a.test cf-user:p\n"})
     assert result.logins("r") == {"@a.test": "cf-user", "[r.test]:587": "r-user"}
-    assert result.warnings == [f"{NAME}:8:29: this login of @a.test is dropped: {LOGINS}:1 {KEEP}"]
+    assert result.warnings == [f"{NAME}:8:29: this login of @a.test is ignored, because {LOGINS}:1 {KEEP}"]
 
 
 def test_a_login_of_a_sender_that_goes_elsewhere(sandbox: Sandbox) -> None:
@@ -113,10 +113,8 @@ def test_a_login_of_a_sender_that_goes_to_the_same_relay(sandbox: Sandbox) -> No
 def test_a_login_without_a_relay(sandbox: Sandbox) -> None:
     """A login of the ``.cf`` file whose key no relay has is not used, and said."""
     result = merged(sandbox, USED, {LOGINS: "[x.test] x:p\n"})
-    remedy = "write the key exactly as the nexthop, brackets and port included"
-    assert result.warnings == [
-        f"{LOGINS}:1: no relay that is set here has this key, so the login is not used -- {remedy}"
-    ]
+    remedy = "write the key exactly like the nexthop, with brackets and port"
+    assert result.warnings == [f"{LOGINS}:1: no relay has this lookup key, so the login is not used -- {remedy}"]
 
 
 # Relays of the environment and the .cf files.
@@ -215,7 +213,7 @@ def test_an_opt_out_of_a_domain_that_is_mapped(sandbox: Sandbox) -> None:
     result = merged(sandbox, USED, {RELAYMAP: "@a.test\n@A.test [r.test]:587\n"})
     assert result.ways["@A.test"] == "r"
     assert result.warnings == [
-        f"{RELAYMAP}:1: the opt-out of @a.test has no effect: {RELAYMAP}:2 maps it -- keep one of the two lines"
+        f"{RELAYMAP}:1: the opt-out of @a.test has no effect: {RELAYMAP}:2 maps it -- keep only one of the two lines"
     ]
 
 
@@ -225,7 +223,7 @@ USES = ("default: s", "senders: {a.test: s}", "senders: {a.test: {relay: s}}", "
 @pytest.mark.parametrize("use", USES)
 def test_relays_that_nobody_uses(sandbox: Sandbox, use: str) -> None:
     """Each is a warning at its name; a default, a sender or a recipient uses one."""
-    warning = "nobody uses relay {} -- name it as default, or for a sender"
+    warning = "relay {} is not used -- make it the default, add it to a sender, or remove it"
     assert merged(sandbox, f"{HEAD}{use}\n").warnings == [f"{NAME}:3:3: {warning.format('r')}"]
     assert merged(sandbox, HEAD).warnings == [
         f"{NAME}:3:3: {warning.format('r')}",

@@ -15,8 +15,8 @@ from tests.support.merged import HEAD, MAIN, NAME, errors, merged
 if TYPE_CHECKING:
     from tests.support.sandbox import Sandbox
 
-WOULD_TAKE = "would take mail that is to go directly, and RELAY_ROUTING=transports needs it empty"
-TAKE_AWAY = "take the line away, and say in relay.yaml where that mail goes"
+WOULD_TAKE = "would relay mail that must go directly, and RELAY_ROUTING=transports needs it empty"
+TAKE_AWAY = "remove the line, and set the route of that mail in relay.yaml"
 PLACES = f"{HEAD}default: r\nsenders: {{a.test: s}}\nrecipients: {{b.test: s}}\n"
 
 
@@ -32,7 +32,7 @@ def test_a_parameter_that_would_take_mail_away(sandbox: Sandbox, name: str) -> N
 def test_a_default_transport_of_the_operator(sandbox: Sandbox) -> None:
     """It is an error beside a default relay, and none where it names that relay's service, or where there is no default."""
     assert errors(sandbox, PLACES, {MAIN: "default_transport = smtp:[x.test]\n"}) == [
-        f"{MAIN}:1: default_transport would take the mail of relay r, the default of {NAME}:5:10 -- keep one of the two"
+        f"{MAIN}:1: default_transport would override relay r, the default of {NAME}:5:10 -- keep only one of them"
     ]
     assert merged(sandbox, PLACES, {MAIN: "default_transport = relay-r:[r.test]:587\n"}).warnings == []
     direct = PLACES.replace("default: r", "default: direct").replace("b.test: s", "b.test: r")
@@ -69,7 +69,10 @@ def test_tables_of_the_operator_in_docker_mailserver(
     front = f"{name} = texthash:$config_directory/{TABLES[name]}"
     for own, wanted in (("texthash:/own", f"{front}, texthash:/own"), ("", front)):
         assert errors(sandbox, PLACES, {MAIN: f"{name} = {own}\n"}) == [
-            f"{MAIN}:1: {name} is put into main.cf after us, so our routes would be gone -- write {wanted}"
+            (
+                f"{MAIN}:1: docker-mailserver writes {name} to main.cf after this, "
+                f"so the managed routes would be lost -- write {wanted}"
+            )
         ]
         assert merged(sandbox, PLACES, {MAIN: f"{wanted}\n"}).warnings == []
     alone = "version: 1\nrelays: {r: {host: r.test}}\ndefault: r\n"

@@ -29,10 +29,10 @@ def test_a_parameter_that_someone_else_changed(sandbox: Sandbox) -> None:
     text = sandbox.main_cf.read_text().replace("encrypt", "secure").replace("[r.test]:587", "[by.hand]:587")
     sandbox.write_main_cf(text)
     result = sandbox.apply()
-    changed = "was changed by someone else, so it is left as it is -- look at it: before us"
+    changed = "was changed since the last apply, so it is not restored -- check it: before dms-relay"
     assert of_level(result, "warn") == [
-        f"main.cf: relayhost {changed}, it was not set",
-        f"main.cf: smtp_tls_security_level {changed}, it was set",
+        f"main.cf: relayhost {changed} it was not set",
+        f"main.cf: smtp_tls_security_level {changed} it was set",
     ]
     assert sandbox.postconf_n()["relayhost"] == "[by.hand]:587"
 

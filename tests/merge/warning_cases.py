@@ -9,37 +9,35 @@ LOGINS = "postfix-sasl-password.cf"
 DEFAULT = {"DEFAULT_RELAY_HOST": "[r.test]:587"}
 LOGIN = {"RELAY_USER": "user", "RELAY_PASSWORD": "s3cret"}
 FULL = {**DEFAULT, **LOGIN}
-KEEP_ONE = "keep one of the two"
+KEEP_ONE = "keep only one of them"
 FIRST = f"comes first -- {KEEP_ONE}"
 NO_LOGIN = (
-    "no login is set: relays are used without one, and TLS is as main.cf has it -- "
+    "no login is set: relays are used without a login, at the TLS level of main.cf -- "
     "set RELAY_USER and RELAY_PASSWORD, or write postfix-sasl-password.cf"
 )
 NO_RELAY = (
-    "a login is set, but no relay to use it at: nothing is configured -- "
+    "a login is set, but no relay, so nothing is configured -- "
     "set DEFAULT_RELAY_HOST or RELAY_HOST, or write postfix-relaymap.cf"
 )
-NO_DOMAIN = "RELAY_HOST relays nothing: no managed domain is known --"
+NO_DOMAIN = "RELAY_HOST is not used: there is no managed domain --"
 ADD = "or add an account to postfix-accounts.cf"
-BOM = "begins with a byte order mark, which is ignored -- save it as UTF-8 without"
-PATTERN = "* is not a pattern here -- write"
+BOM = "begins with a byte order mark, which is ignored -- save it as UTF-8 without one"
+PATTERN = "* is not a wildcard here -- write"
 OPT_OUT = "the opt-out of @a.test has no effect"
-QUOTE = "is taken for a comment -- put the value in quotes if it belongs to it"
-SPELLING = "that mapping stands for both -- write the domain in one spelling"
+QUOTE = "is read as a comment -- put the value in quotes if that text is part of it"
+SPELLING = "that mapping applies to both spellings -- write the domain in one spelling"
 NO_KEY = (
-    "no relay that is set here has this key, so the login is not used -- "
-    "write the key exactly as the nexthop, brackets and port included"
+    "no relay has this lookup key, so the login is not used -- "
+    "write the key exactly like the nexthop, with brackets and port"
 )
-NEAR = "no relay that is set here has this key, so the login is not used; [r.test]:587 differs in"
+NEAR = "no relay has this lookup key, so the login is not used; [r.test]:587 differs in"
 NO_SENDER = (
-    "no relay is set here for this sender, so its login goes to whatever server takes the mail -- "
+    "this sender has no relay, so its login is offered to every server that receives the mail -- "
     "map the sender in postfix-relaymap.cf, or set RELAY_ROUTING=transports"
 )
-ALL_THE_SAME = (
-    "its mail goes to DEFAULT_RELAY_HOST all the same -- set RELAY_ROUTING=transports, where it goes directly"
-)
+ALL_THE_SAME = "its mail still goes to DEFAULT_RELAY_HOST -- set RELAY_ROUTING=transports, which sends it directly"
 IMPLICIT = (
-    "speaks TLS from the first octet, which Postfix does not do here: no mail leaves by it -- "
+    "needs implicit TLS, which RELAY_ROUTING=maps does not support: no mail can leave through it -- "
     "use the relay's port for STARTTLS, often 587, or set RELAY_ROUTING=transports"
 )
 
@@ -107,7 +105,7 @@ CASES = (
         "a domain twice in vhost",
         {**LOGIN, "RELAY_HOST": "r.test"},
         {"vhost": "a.test\nA.test\n"},
-        ["vhost:2: domain A.test stands at vhost:1 already; this one is dropped -- name it once, in one spelling"],
+        ["vhost:2: domain A.test is already at vhost:1, so this line is ignored -- name it once, in one spelling"],
     ),
     Case(
         "two spellings in accounts and aliases",
@@ -118,7 +116,7 @@ CASES = (
         },
         [
             (
-                "postfix-virtual.cf:1: domain A.test stands at postfix-accounts.cf:1 already; this one is dropped -- "
+                "postfix-virtual.cf:1: domain A.test is already at postfix-accounts.cf:1, so this line is ignored -- "
                 "name it once, in one spelling"
             )
         ],
@@ -128,37 +126,37 @@ CASES = (
         "a value and a file",
         {**FULL, "RELAY_USER__FILE": "/nowhere"},
         {},
-        [f"env RELAY_USER__FILE: has no effect: RELAY_USER itself is set -- {KEEP_ONE}"],
+        [f"env RELAY_USER__FILE: has no effect, because RELAY_USER is set -- {KEEP_ONE}"],
     ),
     Case(
         "a value and two files",
         {**FULL, "RELAY_USER__FILE": "/x", "RELAY_USER_FILE": "/x"},
         {},
         [
-            f"env RELAY_USER_FILE: has no effect: RELAY_USER itself is set -- {KEEP_ONE}",
-            f"env RELAY_USER__FILE: has no effect: RELAY_USER itself is set -- {KEEP_ONE}",
+            f"env RELAY_USER_FILE: has no effect, because RELAY_USER is set -- {KEEP_ONE}",
+            f"env RELAY_USER__FILE: has no effect, because RELAY_USER is set -- {KEEP_ONE}",
         ],
     ),
     Case(
         "a setting twice in relay.env",
         LOGIN,
         {"relay.env": "DEFAULT_RELAY_HOST=a.test\n\n# x\nexport DEFAULT_RELAY_HOST = 'b.test'\n"},
-        [f"relay.env:4: DEFAULT_RELAY_HOST is set at relay.env:1 already; the last one counts -- {KEEP_ONE}"],
+        [f"relay.env:4: DEFAULT_RELAY_HOST is already set at relay.env:1; the last one is used -- {KEEP_ONE}"],
     ),
     Case(
         "a comment that may belong to a password",
         DEFAULT,
         {"relay.env": "RELAY_USER=user # a\nRELAY_PASSWORD = s3cret #b\n"},
         [
-            f"relay.env:1: what follows # in RELAY_USER {QUOTE}",
-            f"relay.env:2: what follows # in RELAY_PASSWORD {QUOTE}",
+            f"relay.env:1: the text after # in RELAY_USER {QUOTE}",
+            f"relay.env:2: the text after # in RELAY_PASSWORD {QUOTE}",
         ],
     ),
     Case(
         "a port without a host",
         {**FULL, "RELAY_PORT": "587"},
         {},
-        ["env RELAY_PORT: RELAY_PORT has no effect without RELAY_HOST -- set RELAY_HOST, or take it away"],
+        ["env RELAY_PORT: RELAY_PORT has no effect without RELAY_HOST -- set RELAY_HOST, or remove RELAY_PORT"],
     ),
     Case("no login for a default relay", DEFAULT, {}, [f"env DEFAULT_RELAY_HOST: {NO_LOGIN}"]),
     Case("no login for RELAY_HOST", {"RELAY_HOST": "r.test"}, {"vhost": "a.test"}, [f"env RELAY_HOST: {NO_LOGIN}"]),
@@ -183,7 +181,7 @@ CASES = (
         {RELAYMAP: "@a.test [a.test]\n"},
         [
             (
-                "env RELAY_USER: RELAY_USER and RELAY_PASSWORD have no effect: there is no default relay to use them at -- "
+                "env RELAY_USER: RELAY_USER and RELAY_PASSWORD have no effect: there is no default relay -- "
                 "set DEFAULT_RELAY_HOST or RELAY_HOST"
             )
         ],
@@ -194,8 +192,8 @@ CASES = (
         {"vhost": "a.test"},
         [
             (
-                "env RELAY_HOST: [s.test]:25 gets no login: RELAY_USER is the login at DEFAULT_RELAY_HOST only -- "
-                "write [s.test]:25 and its login into postfix-sasl-password.cf"
+                "env RELAY_HOST: [s.test]:25 has no login: RELAY_USER applies only to DEFAULT_RELAY_HOST -- "
+                "add [s.test]:25 and its login to postfix-sasl-password.cf"
             )
         ],
     ),
@@ -215,32 +213,32 @@ CASES = (
         "no managed domain, with a default relay",
         {**FULL, "RELAY_HOST": "r.test", "RELAY_PORT": "587"},
         {"vhost": "#\n"},
-        [f"env RELAY_HOST: {NO_DOMAIN} take RELAY_HOST away, {ADD}"],
+        [f"env RELAY_HOST: {NO_DOMAIN} remove RELAY_HOST, {ADD}"],
     ),
     # What contradicts itself.
     Case(
         "a mapping twice",
         FULL,
         {RELAYMAP: "@a.test [a.test]\n@A.test [b.test]\n"},
-        [f"{RELAYMAP}:2: this mapping of @A.test is dropped: {RELAYMAP}:1 comes first -- {KEEP_ONE}"],
+        [f"{RELAYMAP}:2: this mapping of @A.test is ignored, because {RELAYMAP}:1 comes first -- {KEEP_ONE}"],
     ),
     Case(
         "a login twice",
         FULL,
         {LOGINS: "@a.test u:1\n@a.test u:1\n"},
-        [f"{LOGINS}:2: this login for @a.test is dropped: {LOGINS}:1 comes first -- {KEEP_ONE}"],
+        [f"{LOGINS}:2: this login for @a.test is ignored, because {LOGINS}:1 comes first -- {KEEP_ONE}"],
     ),
     Case(
         "a login in the file and the environment",
         FULL,
         {LOGINS: "[r.test]:587 u:1\n"},
-        [f"env RELAY_USER, env RELAY_PASSWORD: this login for [r.test]:587 is dropped: {LOGINS}:1 {FIRST}"],
+        [f"env RELAY_USER, env RELAY_PASSWORD: this login for [r.test]:587 is ignored, because {LOGINS}:1 {FIRST}"],
     ),
     Case(
         "an opt-out without RELAY_HOST",
         {},
         {RELAYMAP: "@a.test\n", LOGINS: ""},
-        [f"{RELAYMAP}:1: {OPT_OUT} without RELAY_HOST -- take the line away, or set RELAY_HOST"],
+        [f"{RELAYMAP}:1: {OPT_OUT} without RELAY_HOST -- remove the line, or set RELAY_HOST"],
     ),
     # What maps cannot do right, and transports can.
     Case(
@@ -270,8 +268,8 @@ CASES = (
         {RELAYMAP: "@a.test [a.test]\nme@a.test [b.test]\nyou@a.test [a.test]\n", LOGINS: "@a.test u:1\n"},
         [
             (
-                f"{RELAYMAP}:2: the login of @a.test ({LOGINS}:1) is offered to [b.test] as well -- "
-                "give me@a.test a login of its own, or set RELAY_ROUTING=transports"
+                f"{RELAYMAP}:2: the login of @a.test ({LOGINS}:1) is also offered to [b.test] -- "
+                "give me@a.test its own login, or set RELAY_ROUTING=transports"
             )
         ],
     ),
@@ -281,8 +279,8 @@ CASES = (
         {RELAYMAP: "me@a.test [b.test]\n", LOGINS: "@a.test u:1\n"},
         [
             (
-                f"{RELAYMAP}:1: the login of @a.test ({LOGINS}:1) is offered to [b.test] as well -- "
-                "give me@a.test a login of its own, or set RELAY_ROUTING=transports"
+                f"{RELAYMAP}:1: the login of @a.test ({LOGINS}:1) is also offered to [b.test] -- "
+                "give me@a.test its own login, or set RELAY_ROUTING=transports"
             )
         ],
     ),
@@ -298,7 +296,7 @@ CASES = (
         {**LOGIN, "RELAY_HOST": "r.test"},
         {RELAYMAP: "@a.test\n@A.test [a.test]\n", "vhost": "a.test"},
         [
-            f"{RELAYMAP}:1: {OPT_OUT}: {RELAYMAP}:2 maps it -- keep one of the two lines",
+            f"{RELAYMAP}:1: {OPT_OUT}: {RELAYMAP}:2 maps it -- keep only one of the two lines",
             f"vhost:1: domain a.test is mapped at {RELAYMAP}:2 as @A.test; {SPELLING}",
         ],
     ),
@@ -327,7 +325,7 @@ CASES = (
         "a login whose key is nearly that of a relay which has one",
         {},
         {RELAYMAP: "@a.test [r.test]:587\n", LOGINS: "r.test:587 u:1\n[R.test]:587 u:2\n"},
-        [f"{LOGINS}:1: {NEAR} its brackets, and has the login of {LOGINS}:2 -- take the line away, or that one"],
+        [f"{LOGINS}:1: {NEAR} its brackets, and already has the login of {LOGINS}:2 -- remove one of the two lines"],
     ),
     Case(
         "a login of a domain without its @",
@@ -335,8 +333,8 @@ CASES = (
         {RELAYMAP: "@A.test [s.test]\n", LOGINS: "a.test u:1\n"},
         [
             (
-                f"{LOGINS}:1: no relay that is set here has this key, so the login is not used -- "
-                "write @a.test, if the senders of that domain are meant"
+                f"{LOGINS}:1: no relay has this lookup key, so the login is not used -- "
+                "write @a.test if you mean the senders of that domain"
             ),
         ],
     ),
@@ -372,12 +370,12 @@ CASES = (
         "a level",
         {**FULL, "LOG_LEVEL": "loud"},
         {},
-        ["env LOG_LEVEL: is not a level, so info is used -- set one of error, warn, info, debug, trace"],
+        ["env LOG_LEVEL: the value is not a level, so info is used -- set one of error, warn, info, debug, trace"],
     ),
     Case(
         "a format",
         {**FULL, "LOG_FORMAT": "xml"},
         {},
-        ["env LOG_FORMAT: is not a format, so console is used -- set one of console, json, dms"],
+        ["env LOG_FORMAT: the value is not a format, so console is used -- set one of console, json, dms"],
     ),
 )

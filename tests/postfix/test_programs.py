@@ -31,7 +31,7 @@ def test_postconf_is_missing(sandbox: Sandbox, tmp_path: Path, monkeypatch: pyte
     before = sandbox.snapshot()
     monkeypatch.setenv("PATH", str(tmp_path))
     result = sandbox.run("apply", env=ON)
-    text = "postconf is not found -- install Postfix; its directory, often /usr/sbin, must stand in PATH"
+    text = "postconf is not found -- install Postfix, or add its directory, often /usr/sbin, to PATH"
     assert result.code == os.EX_UNAVAILABLE
     assert text in result.err
     assert sandbox.snapshot() == before
@@ -54,7 +54,7 @@ def test_postconf_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: s
     result = scene.sandbox.run("apply", env={})
     code = -9 if when == "killed" else 1
     assert result.code == os.EX_UNAVAILABLE
-    assert f" failed with exit code {code}: no reason given" in result.err
+    assert f" failed with exit code {code}: without a message" in result.err
     monkeypatch.undo()
     scene.apply({})
     assert scene.outcome() == bare
@@ -97,7 +97,7 @@ def test_reload_that_fails_is_made_up_for(tmp_path: Path, monkeypatch: pytest.Mo
     with running_master(tmp_path, scene.sandbox.postfix_dir):
         failed = scene.sandbox.run("apply", env=ON)
         assert failed.code == os.EX_UNAVAILABLE
-        assert "postfix reload failed with exit code 1: no reason given" in failed.err
+        assert "postfix reload failed with exit code 1: without a message" in failed.err
         (programs / "postfix").write_text(f"#!/bin/sh\n{RELOADS}\n")
         scene.apply(ON)
         scene.save("done")

@@ -292,8 +292,7 @@ TEXTS = {
 }
 #: What the reader may find wrong with a file of the right shape: it takes more than one key, or two names that are the same.
 BEYOND = re.compile(
-    "the key stands at |level |port 465 beside|TLS from the first octet|fingerprints are not|match is not|a login for mail|"
-    "the null sender|mx with"
+    "the key is already at |level |port 465 and|implicit TLS|mail that goes direct|the null sender|mx with"
 )
 
 

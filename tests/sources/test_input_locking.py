@@ -63,6 +63,6 @@ def test_an_edit_does_not_go_without_the_lock(
     monkeypatch.setattr("dms_relay.edit.LOCK_TIMEOUT", 0.1)
     with writer(sandbox, 60, tmp_path / "mark"):
         refused = sandbox.run("add-domain", "a.test", "r.test", "--no-apply")
-    assert said(refused)[-1][1].startswith(f"another dms-relay works on {sandbox.config_dir} and does not finish")
+    assert said(refused)[-1][1].startswith(f"another dms-relay holds the lock of {sandbox.config_dir}")
     assert refused.code == os.EX_TEMPFAIL
     assert list(sandbox.config_dir.iterdir()) == []

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from tests.support.sandbox import Sandbox
 
 SECRET = "s3cret-hash"
-NOT_VALID = "is not valid, so nothing is relayed for it -- use letters, digits, hyphens and dots only"
+NOT_VALID = "is not valid, so no mail is relayed for it -- use letters, digits, hyphens and dots only"
 CASES = {
     "a pattern": ("vhost", "*.b.test", f"domain {NOT_VALID}"),
     "two fields": ("vhost", "a.test OK", f"domain {NOT_VALID}"),
@@ -21,17 +21,17 @@ CASES = {
     "a dot at the end": (
         "vhost",
         "a.test.",
-        'domain "a.test." ends in a dot, so nothing is relayed for it -- write it without',
+        'domain "a.test." ends in a dot, so no mail is relayed for it -- remove the dot',
     ),
     "a no-break space": (
         "vhost",
         "a.test\u00a0",
-        "a no-break space or the like, so nothing is relayed for it -- type a plain blank in its place",
+        "the text contains a no-break space or the like, so no mail is relayed for it -- type a plain space instead",
     ),
     "a megabyte": (
         "vhost",
         "x" * 2**20,
-        "the domain is longer than 255 octets, so nothing is relayed for it -- write a domain",
+        "the domain is longer than 255 octets, so no mail is relayed for it -- write a domain",
     ),
     "no bar before the hash": ("postfix-accounts.cf", f"a@a.test{{SHA512-CRYPT}}${SECRET}", f"domain {NOT_VALID}"),
     "a colon for the bar": ("postfix-accounts.cf", f"a@a.test:{SECRET}", f"domain {NOT_VALID}"),

@@ -114,8 +114,8 @@ def test_login_keyed_by_the_host_of_a_relay(sandbox: Sandbox) -> None:
     """Postfix looks a login up by the relay's host name as well (smtp_sasl_glue.c), so such a key is in use: no warning."""
     sandbox.write("postfix-sasl-password.cf", "r.test u:1\nS.test u:2\n")
     result = sandbox.apply(DEFAULT_RELAY_HOST="[r.test]:587", RELAY_HOST="s.test")
-    assert "is not used" not in result.err
-    assert "gets no login" not in result.err
+    assert "the login is not used" not in result.err
+    assert "has no login" not in result.err
 
 
 def test_strongest_source_first(sandbox: Sandbox) -> None:
@@ -126,7 +126,7 @@ def test_strongest_source_first(sandbox: Sandbox) -> None:
     result = sandbox.apply(**RELAY, RELAY_USER="", RELAY_PASSWORD="")
     assert sandbox.table("sasl_passwd") == {"[r.test]:587": "from-env-file:from-env-file"}
     assert of_level(result, "warn") == [
-        "relay.env:3: has no effect: RELAY_PASSWORD itself is set -- keep one of the two"
+        "relay.env:3: has no effect, because RELAY_PASSWORD is set -- keep only one of them"
     ]
     sandbox.apply(**RELAY, RELAY_USER="user", RELAY_PASSWORD__FILE=str(path))
     assert sandbox.table("sasl_passwd") == {"[r.test]:587": "user:from-file"}

@@ -15,7 +15,7 @@ from tests.support.console import said
 if TYPE_CHECKING:
     from tests.support.sandbox import Sandbox
 
-NOT_VALID = "is not valid, so nothing is relayed for it -- use letters, digits, hyphens and dots only"
+NOT_VALID = "is not valid, so no mail is relayed for it -- use letters, digits, hyphens and dots only"
 CASES = (*nexthops.CASES, *logins.CASES, *settings.CASES, *files.CASES)
 
 
@@ -58,11 +58,11 @@ def test_all_errors_of_all_inputs_come_at_once_sorted_and_last(sandbox: Sandbox)
         ("warn", "postfix-relaymap.cf:2: the line is indented -- begin it in the first column"),
         ("warn", f"vhost:2: domain {NOT_VALID}"),
         HEADLINE,
-        ("error", 'env RELAY_HOST: host "r.test:25" has a port in it -- set RELAY_HOST=r.test and RELAY_PORT=25'),
+        ("error", 'env RELAY_HOST: host "r.test:25" contains a port -- set RELAY_HOST=r.test and RELAY_PORT=25'),
         ("error", f"env RELAY_PASSWORD: the password {logins.BLANK}"),
         (
             "error",
-            f"env RELAY_USER__FILE: the file it names cannot be read: No such file or directory -- {settings.REMEDY}",
+            f"env RELAY_USER__FILE: the file that it names cannot be read: No such file or directory -- {settings.REMEDY}",
         ),
         ("error", 'postfix-relaymap.cf:1: nexthop "[r.test" has no closing bracket -- write [host]:port'),
         ("error", f"postfix-relaymap.cf:3: {nexthops.NO_PORT}"),

@@ -23,7 +23,7 @@ relays:
   s: {host: s.test}
 """
 USED = f"{HEAD}default: r\nsenders:\n  used.test: s\n"
-KEEP = "comes first -- keep one of the two"
+KEEP = "comes first -- keep only one of them"
 ENV = {"DEFAULT_RELAY_HOST": "[r.test]:587", "RELAY_USER": "env-user", "RELAY_PASSWORD": "p"}
 
 

@@ -112,7 +112,7 @@ class _Reader:
             known = [*sorted(self.names), DIRECT]
             near = get_close_matches(name, known, n=1)
             remedy = f"write {near[0]}" if near else f"write {' or '.join(known)}, or add it to relays"
-            self._error(found, "no relay of this name is there", remedy)
+            self._error(found, "there is no relay of this name", remedy)
         return name
 
     def _sender(self, key: LocatedValue, value: LocatedValue) -> Sender:
@@ -123,9 +123,9 @@ class _Reader:
         relay, login = value.get("relay"), value.get("login")
         route = self._route(relay) if relay else None
         if login and relay and relay.value == DIRECT:
-            self._error(login, f"a login for mail that goes {DIRECT}: it would be offered to strangers", "take it away")
+            self._error(login, f"mail that goes {DIRECT} would offer this login to every server", "remove it")
         if login and sender == NULL_SENDER:
-            self._error(login, "the null sender has no login of its own", "it uses the relay's: take this one away")
+            self._error(login, "the null sender cannot have its own login", "remove it: the relay's login applies")
         return Sender(
             sender,
             route,
@@ -155,8 +155,8 @@ class _Reader:
         said = self.problems[before:]
         if setting is None and not any(problem.is_error for problem in said):
             # A warning for a variable, which may be empty; not so for a password.
-            said = [Problem(self._origin(file), "the file it names is empty", "write the password into it")]
-        remedies = (problem.remedy.replace("take the variable away", "name another") for problem in said)
+            said = [Problem(self._origin(file), "the file that it names is empty", "write the password into it")]
+        remedies = (problem.remedy.replace("remove the variable", "name another") for problem in said)
         self.problems[before:] = [
             replace(problem, remedy=remedy) for problem, remedy in zip(said, remedies, strict=True)
         ]

@@ -23,8 +23,8 @@ def check_file(file: RelayFile, domains: ManagedDomains) -> Iterator[Problem]:
         key = below.get(name, "") if name.startswith(".") else name
         if found := domains.name(key):
             place = domains.origin(key)
-            text = f"{found} is a domain of this server ({place}): its mail would leave, and not arrive here"
-            yield Problem(recipient.origin, text, "take the line away", rule="recipient-is-local")
+            text = f"{found} is a domain of this server ({place}), so its mail must not leave"
+            yield Problem(recipient.origin, text, "remove the line", rule="recipient-is-local")
 
 
 def _cleartext_logins(file: RelayFile) -> Iterator[Problem]:

@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 DEPTH_MAX = 16
 _TAG = "tag:yaml.org,2002:"
 _COLLECTIONS = frozenset({"seq", "map"})
-_EMPTY = ("is empty", "write version: 1 and relays, or take the file away")
-_SECOND = ("a second document begins here", "keep one, and take the line --- away")
-_NO_ANCHOR = ("what follows * is not the name of an anchor", "put the value in quotes")
-_ANCHOR_TWICE = ("this anchor is there twice", "give it another name")
+_EMPTY = ("is empty", "write version: 1 and relays, or remove the file")
+_SECOND = ("a second document begins here", "keep only one, and remove the line ---")
+_NO_ANCHOR = ("the text after * is not the name of an anchor", "put the value in quotes")
+_ANCHOR_TWICE = ("the file has this anchor twice", "give it another name")
 _TOO_DEEP = ("nested too deeply", "write it as docs/relay-yaml.md shows")
 
 

@@ -28,12 +28,10 @@ def _check_name(text: str) -> None:
     if len(text) > NAME_MAX:
         raise SyntaxProblem(f"the name of a relay is longer than {NAME_MAX} characters", "write a shorter one")
     if not _NAME.fullmatch(text):
-        raise SyntaxProblem(
-            "the name of a relay holds something else than a-z, 0-9 and -", "write one such as mailgun-eu"
-        )
+        raise SyntaxProblem("the name of a relay may contain only a-z, 0-9 and -", "write one such as mailgun-eu")
     if text == DIRECT:
         raise SyntaxProblem(
-            f"{DIRECT} is not the name of a relay", "choose another: it means the recipient's own server"
+            f"{DIRECT} is not the name of a relay", f"choose another name: {DIRECT} means the recipient's own server"
         )
 
 
@@ -46,17 +44,17 @@ def _check_sender(text: str) -> None:
     if text == NULL_SENDER:
         return
     if text == "*":
-        raise SyntaxProblem("* is no sender", "write default: for every other sender")
+        raise SyntaxProblem("* is not a sender", "write default: for every other sender")
     if text.startswith("@.") or _is_all_below(text):
-        raise SyntaxProblem("a dot before a domain means all below it for recipients only", "name each domain")
+        raise SyntaxProblem("a leading dot (all subdomains) works only for recipients", "name each domain")
     _check_key(text)
 
 
 def _check_recipient(text: str) -> None:
     if text == "*":
-        raise SyntaxProblem("* is no recipient", "write default: for all other mail")
+        raise SyntaxProblem("* is not a recipient", "write default: for all other mail")
     if text == NULL_SENDER:
-        raise SyntaxProblem("<> is a sender, and no recipient", "write it below senders")
+        raise SyntaxProblem("<> is a sender, not a recipient", "write it under senders")
     if _is_all_below(text):
         check_domain(text[1:])
     else:
@@ -66,9 +64,9 @@ def _check_recipient(text: str) -> None:
 def _check_key(text: str) -> None:
     """Raise where Postfix's table cannot carry the key, or it would mean nothing there."""
     if text.startswith("#"):
-        raise SyntaxProblem("the key begins with #, which begins a comment in Postfix's table", "use another address")
+        raise SyntaxProblem("the key begins with #, which begins a comment in a lookup table", "use another address")
     if text.startswith("*@"):
-        raise SyntaxProblem("* is not a pattern here", "write the domain alone")
+        raise SyntaxProblem("* is not a wildcard here", "write only the domain")
     check_sender_key(text if "@" in text else f"@{text}")
 
 
@@ -81,14 +79,14 @@ def _check_host(text: str) -> None:
 def _check_file(text: str) -> None:
     if not _FILE.fullmatch(text):
         raise SyntaxProblem(
-            "not the absolute path of a file, or one with characters that main.cf cannot take",
+            "this is not the absolute path of a file, or it has characters that main.cf cannot hold",
             "write a path of letters, digits and /._+@:~=-",
         )
 
 
 def _check_variable(text: str) -> None:
     if not _VARIABLE.fullmatch(text):
-        raise SyntaxProblem("not the name of a variable", "write the name alone, such as SES_PASSWORD")
+        raise SyntaxProblem("not the name of a variable", "write only the name, such as SES_PASSWORD")
 
 
 def _check_match(text: str) -> None:
@@ -113,7 +111,7 @@ def _check_username(text: str) -> None:
 
 _SECRET_FILE = Text(
     "the absolute path of a file",
-    "A file that holds the password; one line end at its end is taken off.",
+    "A file that contains the password; a final line end is removed.",
     check=_check_file,
     pattern="^/",
     is_secret=True,
@@ -133,7 +131,7 @@ LOGIN = Keys(
         "password_file": _SECRET_FILE,
         "password_env": Text(
             "the name of an environment variable",
-            "A variable that holds the password; NAME__FILE and relay.env work as well.",
+            "A variable that contains the password; NAME__FILE and relay.env work as well.",
             _check_variable,
             pattern="^[A-Za-z_][A-Za-z0-9_]*$",
             is_secret=True,
@@ -155,7 +153,7 @@ TLS = Keys(
         ),
         "mode": Text(
             f"{IMPLICIT} or {STARTTLS}",
-            "implicit: TLS from the first octet, as at port 465. starttls: as at all other ports.",
+            "implicit: TLS from the start, as at port 465. starttls: as at all other ports.",
             choices=TLS_MODES,
         ),
         "ca_file": Text(
@@ -174,7 +172,7 @@ TLS = Keys(
             "SHA-256 fingerprints, one of which the certificate or its public key must have; no authority is asked.",
             or_one=True,
         ),
-        "allow_cleartext_login": Flag("Whether a level that does not protect the password is meant."),
+        "allow_cleartext_login": Flag("Permit a login at a level that does not protect it."),
     },
     "a mapping of TLS settings",
     "write level: or another setting below it",
@@ -191,7 +189,7 @@ RELAY = Keys(
             1,
             PORT_MAX,
         ),
-        "mx": Flag("Whether the host is a domain whose MX hosts are meant."),
+        "mx": Flag("Look up the MX hosts of the host."),
         "login": LOGIN,
         "tls": TLS,
     },

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 Taken = TypeVar("Taken")
 #: Where the fault is that of the text as a whole.
 NOWHERE = Position(0, 0)
-_MEND = "mend the line, or put the value in quotes"
+_MEND = "correct the line, or put the value in quotes"
 _ESCAPE = ("a backslash in double quotes begins no escape that YAML knows", "write two of them, or use single quotes")
 _OPEN = "close it; a value that begins with one of these goes in quotes"
 #: What PyYAML says (how it begins), and what we say instead.
@@ -32,16 +32,16 @@ _WORDS = (
     ("found character", ("no value can begin with this character", "put the value in quotes")),
     (
         "mapping values are not allowed",
-        ("a colon where no key can stand", "put the value in quotes, or mend the indent"),
+        ("a colon where no key can stand", "put the value in quotes, or correct the indentation"),
     ),
     ("block sequence entries are not", ("a list where none can stand", "write it on the next line, or in quotes")),
     ("mapping keys are not allowed", ("a question mark where no key can stand", "put the value in quotes")),
-    ("found undefined tag", ("what follows ! is not a tag", "put the value in quotes")),
+    ("found undefined tag", ("the text after ! is not a tag", "put the value in quotes")),
     ("found unknown escape", _ESCAPE),
     ("did not find expected hexdecimal", _ESCAPE),
     ("found unexpected end of stream", ("a quote is open at the end", "close it")),
     ("did not find expected ',' or", ("a brace or bracket is not closed before this", _OPEN)),
-    ("did not find expected key", ("no key where one should be", "mend the indent, or the quotes before it")),
+    ("did not find expected key", ("no key where one should be", "correct the indentation, or the quotes before it")),
 )
 
 
@@ -50,7 +50,7 @@ def read_node(text: str, take: Callable[[Node], Taken]) -> Taken | Complaint:
     import yaml  # noqa: PLC0415 -- 50 ms, and only where there is such a text
 
     if found := yaml.reader.Reader.NON_PRINTABLE.search(text):
-        return Complaint(_place_at(text, found.start()), "holds a character that YAML does not know", "take it out")
+        return Complaint(_place_at(text, found.start()), "contains a character that YAML does not allow", "remove it")
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
         composer = Composer(yaml.parse(text, Loader=loader), yaml.SafeLoader.yaml_implicit_resolvers)
@@ -71,7 +71,7 @@ def _complaint(error: MarkedYAMLError, text: str) -> Complaint:
     what = str(error.problem or "")
     place = place_of(error.problem_mark) if error.problem_mark else NOWHERE
     if _is_tab(text, place):
-        return Complaint(place, "a tab where YAML wants blanks", "indent with blanks")
+        return Complaint(place, "a tab where YAML needs spaces", "indent with spaces")
     for begin, words in _WORDS:
         if what.startswith(begin):
             return Complaint(place, *words)

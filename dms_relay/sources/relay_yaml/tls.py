@@ -35,7 +35,7 @@ _PEM_MAX = 1 << 22
 _FINGERPRINT = "fingerprint"
 _WORDS = NexthopWords(
     port_in_host="write host: {host} and port: {port}",
-    not_alone="write the host alone; its port goes in port:, a login in login:",
+    not_alone="write only the host; its port goes in port:, a login in login:",
     too_many="write hosts: [first, second]",
 )
 
@@ -93,9 +93,9 @@ def _one_of_several(text: str) -> tuple[str, str]:
 
 def _check_mx(text: str, name: str, *, is_mx: bool) -> None:
     if is_mx and is_address(name):
-        raise SyntaxProblem("mx with an address: only a domain has MX hosts", "take mx away")
+        raise SyntaxProblem("mx with an address: only a domain has MX hosts", "remove mx")
     if is_mx and text.startswith("["):
-        raise SyntaxProblem("brackets mean no MX lookup, and mx means one", "take the brackets away, or mx")
+        raise SyntaxProblem("brackets forbid an MX lookup, and mx asks for one", "remove the brackets, or mx")
 
 
 def tls_of(relay: LocatedValue, hosts: Sequence[Host], complain: Complain, *, is_sound: bool) -> Tls:
@@ -120,7 +120,7 @@ def _is_implicit(relay: LocatedValue, mode: LocatedValue | None, hosts: Sequence
         return bool(mode.value == IMPLICIT)
     are_implicit = {host.port in IMPLICIT_TLS_PORTS for host in hosts}
     if len(are_implicit) > 1:
-        text = "port 465 beside another: TLS from the first octet is a matter of the whole relay"
+        text = "port 465 and another port: implicit TLS applies to a whole relay"
         complain(relay, text, f"write two relays, or tls: {{mode: {IMPLICIT}}}")
     return True in are_implicit
 
@@ -154,7 +154,7 @@ class _TlsReader:
             self._check_pem(ca_file)
             return str(ca_file.value)
         if self.level in AUTHORITY_LEVELS and not ca_file and not Path(SYSTEM_AUTHORITIES).is_file():
-            text = f"no authority is known: {SYSTEM_AUTHORITIES} is not there"
+            text = f"no certificate authority is configured: {SYSTEM_AUTHORITIES} does not exist"
             self.complain(self.found, text, "install ca-certificates, or write tls: {ca_file: …}")
         return None
 
@@ -162,19 +162,21 @@ class _TlsReader:
         try:
             content = read_file(Path(ca_file.value), _PEM_MAX)
         except OSError as error:
-            text = f"the file it names cannot be read: {error.strerror}"
+            text = f"the file that it names cannot be read: {error.strerror}"
             remedy = remedy_for(error, "mount the file, or name another")
             self.complain(ca_file, text, remedy, is_missing=True)
             return
         if _PEM not in content:
             self.complain(
-                ca_file, "the file it names holds no certificate in PEM", "name a file with BEGIN CERTIFICATE in it"
+                ca_file,
+                "the file that it names contains no PEM certificate",
+                "name a file with BEGIN CERTIFICATE in it",
             )
 
     def check(self, tls: Tls, hosts: Sequence[Host], *, is_sound: bool) -> None:
         """Complain of what does not fit together."""
         if tls.implicit and tls.level in CLEARTEXT_LEVELS:
-            text = f"TLS from the first octet, as at port 465, cannot be at level {tls.level}"
+            text = f"implicit TLS (port 465) is not possible at level {tls.level}"
             remedy = "write level: encrypt or a stronger one, or tls: {mode: starttls}"
             self.complain(self.found.get("level") or self.found, text, remedy)
         self._check_fingerprints(tls, is_sound=is_sound)
@@ -184,15 +186,15 @@ class _TlsReader:
     def _check_fingerprints(self, tls: Tls, *, is_sound: bool) -> None:
         if tls.level == _FINGERPRINT and not tls.fingerprints and is_sound:
             level = self.found.get("level") or self.found
-            self.complain(level, "level fingerprint without fingerprints", "write fingerprints: [AB:CD:…]")
+            self.complain(level, "level fingerprint needs fingerprints", "write fingerprints: [AB:CD:…]")
         if tls.fingerprints and tls.level != _FINGERPRINT:
-            text = f"fingerprints are not looked at, at level {tls.level}"
-            self.complain(self.found.value["fingerprints"], text, "write level: fingerprint, or take them away")
+            text = f"level {tls.level} ignores fingerprints"
+            self.complain(self.found.value["fingerprints"], text, "write level: fingerprint, or remove them")
 
     def _check_match(self, tls: Tls) -> None:
         if tls.match and tls.level not in AUTHORITY_LEVELS:
-            remedy = "keep one of the two" if tls.fingerprints else "write level: secure, or take it away"
-            self.complain(self.found.value["match"], f"match is not looked at, at level {tls.level}", remedy)
+            remedy = "keep only one of them" if tls.fingerprints else "write level: secure, or remove it"
+            self.complain(self.found.value["match"], f"level {tls.level} ignores match", remedy)
 
     def _check_addresses(self, tls: Tls, hosts: Sequence[Host]) -> None:
         is_named = tls.level == "dane-only" or (tls.level in AUTHORITY_LEVELS and not tls.match)
@@ -201,7 +203,7 @@ class _TlsReader:
             remedy = f"{remedy}, or tls: {{match: the name in the certificate}}, or fingerprints"
         for host in hosts:
             if is_named and is_address(host.name):
-                text = f"level {tls.level} for an address: no certificate can pass it"
+                text = f"level {tls.level} needs a host name: no certificate matches an address"
                 self.complain(host.place, text, remedy)
 
 

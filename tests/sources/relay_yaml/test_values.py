@@ -377,7 +377,7 @@ def test_a_comment_behind_a_password_after_odd_line_ends(sandbox: Sandbox) -> No
     )
     problems = read(Paths(sandbox.config_dir, sandbox.postfix_dir), {}).problems
     assert [str(problem) for problem in problems] == [
-        f"{NAME}:9:17: what follows # is a comment to YAML, and no part of it -- put the value in quotes"
+        f"{NAME}:9:17: YAML reads the text after # as a comment -- put the value in quotes"
     ]
 
 

@@ -90,12 +90,12 @@ def test_a_file_that_cannot_be_read(sandbox: Sandbox, odd: Odd) -> None:
     """It is missing, exit code 66; nothing is said of what it might hold."""
     reasons = {
         Odd.DIRECTORY: "is a directory: a file that is mounted must be there before the container is made",
-        Odd.BROKEN_LINK: "is a link to a file that is not there",
+        Odd.BROKEN_LINK: "is a link to a file that does not exist",
         Odd.LINK_LOOP: "cannot be read: Too many levels of symbolic links",
     }
     env = prepare(sandbox, Wrong("odd", (), {"RELAY_USER": "", "RELAY_PASSWORD": ""}, {NAME: odd}))
     result = sandbox.run("apply", env=env)
-    assert said(result) == [UNREADABLE, ("error", f"{NAME}: {reasons[odd]} -- mend the file, or take it away")]
+    assert said(result) == [UNREADABLE, ("error", f"{NAME}: {reasons[odd]} -- repair the file, or remove it")]
     assert result.code == os.EX_NOINPUT
 
 
@@ -140,7 +140,7 @@ def test_what_takes_the_whole_file_to_see_comes_with_the_rest(sandbox: Sandbox) 
     assert texts == [
         f"{NAME}:3:3: level may does not protect the login at relay a",
         f"{NAME}:3:21: unknown key",
-        f"{NAME}:7:3: own.test is a domain of this server (vhost:1): its mail would leave, and not arrive here",
+        f"{NAME}:7:3: own.test is a domain of this server (vhost:1), so its mail must not leave",
     ]
 
 
@@ -157,7 +157,7 @@ def test_all_at_once_and_sorted(sandbox: Sandbox) -> None:
     result = sandbox.run("apply", env={"RELAY_ROUTING": "x"})
     assert said(result) == [
         HEADLINE,
-        ("error", "env RELAY_ROUTING: the value is not known -- write one of maps, transports"),
+        ("error", "env RELAY_ROUTING: the value is not one of those allowed -- write one of maps, transports"),
         ("error", 'postfix-relaymap.cf:1: nexthop "[r.test" has no closing bracket -- write [host]:port'),
         *(
             ("error", f"{NAME}:{error}")
@@ -166,18 +166,18 @@ def test_all_at_once_and_sorted(sandbox: Sandbox) -> None:
                 '3:27: "0" is not a number from 1 to 65535 -- write a number from 1 to 65535',
                 "3:30: unknown key -- write port",
                 (
-                    "3:75: the file it names cannot be read: No such file or directory -- "
+                    "3:75: the file that it names cannot be read: No such file or directory -- "
                     "mount the file, or name another"
                 ),
                 '4:23: "12" is a number to YAML, not a host, or host:port -- put it in quotes',
                 (
-                    '4:41: "high" is not known -- '
+                    '4:41: "high" is not one of those allowed -- '
                     "write one of secure, verify, dane-only, dane, fingerprint, encrypt, may, none"
                 ),
-                "5:10: no relay of this name is there -- write a or b or direct, or add it to relays",
-                "8:3: the key stands at 7:3 already -- keep one of the two: YAML would drop the first without a word",
-                "9:11: no relay of this name is there -- write a or b or direct, or add it to relays",
-                "11:3: * is no recipient -- write default: for all other mail",
+                "5:10: there is no relay of this name -- write a or b or direct, or add it to relays",
+                "8:3: the key is already at 7:3 -- keep only one of them: YAML would silently drop the first",
+                "9:11: there is no relay of this name -- write a or b or direct, or add it to relays",
+                "11:3: * is not a recipient -- write default: for all other mail",
             )
         ),
     ]
