@@ -33,7 +33,8 @@ OURS = tuple(name + suffix for name in NAMES for suffix in ("", *FILE_SUFFIXES))
 #: Octets. Secrets of Docker and Swarm end at 500 KB (docs.docker.com, Manage sensitive data); no login is a tenth of it.
 SECRET_MAX = 65536
 
-_MOUNT = "mount the file, or remove the variable"
+#: What to do where a variable names a file that cannot be used, other than to mount the file.
+_OTHERWISE = "remove the variable"
 
 _NEAR_MISS = re.compile(r"(?:SMTP|POSTFIX|DMS|MAIL)?(DEFAULT)?RELAY(?:HOST)?([A-Z]*?)(FILE)?")
 _MEANT = {
@@ -83,9 +84,12 @@ class Lookup:
             return None
         return setting
 
-    def from_file(self, setting: Setting) -> Setting | None:
-        """Return what the file holds that the setting's value names; ``None`` where it holds nothing, or cannot be used."""
-        data = self._read(setting)
+    def from_file(self, setting: Setting, otherwise: str = _OTHERWISE) -> Setting | None:
+        """Return what the file holds that the setting's value names; ``None`` where it holds nothing, or cannot be used.
+
+        ``otherwise`` is what a remedy says beside "mount the file".
+        """
+        data = self._read(setting, f"mount the file, or {otherwise}")
         if data is None:
             return None
         try:
@@ -109,7 +113,7 @@ class Lookup:
             return None
         return Setting(value, origin)
 
-    def _read(self, setting: Setting) -> bytes | None:
+    def _read(self, setting: Setting, remedy: str) -> bytes | None:
         if not setting.value.startswith("/"):
             self._problems.append(
                 Problem(setting.origin, "is not the absolute path of a file", "name a file, such as /run/secrets/relay")
@@ -118,13 +122,13 @@ class Lookup:
         try:
             data = read_file(Path(setting.value), SECRET_MAX + 1)
         except OSError as error:
-            self._unreadable(setting, str(error.strerror), remedy_for(error, _MOUNT))
+            self._unreadable(setting, str(error.strerror), remedy_for(error, remedy))
             return None
         except ValueError:
-            self._unreadable(setting, "not a path", _MOUNT)
+            self._unreadable(setting, "not a path", remedy)
             return None
         if len(data) > SECRET_MAX:
-            self._unreadable(setting, f"longer than {SECRET_MAX} octets", _MOUNT)
+            self._unreadable(setting, f"longer than {SECRET_MAX} octets", remedy)
             return None
         return data
 

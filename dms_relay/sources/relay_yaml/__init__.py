@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from dms_relay.model import DIRECT, NULL_SENDER, RELAY_YAML, Login, NexthopList, Origin, Problem, Setting
 from dms_relay.model.relays import Recipient, Relay, RelayFile, Sender
-from dms_relay.model.values import replace
 from dms_relay.postfix.nexthop import SyntaxProblem
 from dms_relay.shape import Complaint, LocatedValue
 from dms_relay.shape.check import check
@@ -151,15 +150,11 @@ class _Reader:
 
     def _from_file(self, file: LocatedValue) -> Setting | None:
         before = len(self.problems)
-        setting = self.lookup.from_file(Setting(file.value, self._origin(file)))
-        said = self.problems[before:]
-        if setting is None and not any(problem.is_error for problem in said):
+        setting = self.lookup.from_file(Setting(file.value, self._origin(file)), "name another")
+        if setting is None and not any(problem.is_error for problem in self.problems[before:]):
             # A warning for a variable, which may be empty; not so for a password.
-            said = [Problem(self._origin(file), "the file that it names is empty", "write the password into it")]
-        remedies = (problem.remedy.replace("remove the variable", "name another") for problem in said)
-        self.problems[before:] = [
-            replace(problem, remedy=remedy) for problem, remedy in zip(said, remedies, strict=True)
-        ]
+            problem = Problem(self._origin(file), "the file that it names is empty", "write the password into it")
+            self.problems[before:] = [problem]
         return setting
 
     def _from_variable(self, variable: LocatedValue) -> Setting | None:
