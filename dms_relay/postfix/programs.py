@@ -234,7 +234,9 @@ class Postfix:
         self._run("postmap", table)
 
     def _program(self, name: str) -> str:
-        path = _which(name)
+        from dms_relay.postfix.child import which  # noqa: PLC0415 -- see _run
+
+        path = which(name)
         if path is None:
             remedy = "install Postfix, or add its directory, often /usr/sbin, to PATH"
             raise PostfixError(f"{name} is not found", remedy, errno=ENOENT, program=name)
@@ -299,12 +301,3 @@ def _reason(said: str) -> str:
     """Return what a program said, without values: a warning about main.cf shows the whole setting, login and all."""
     lines = (line.strip() for line in said.splitlines() if " warning: " not in line)
     return _QUOTED.sub('"…"', "; ".join(line for line in lines if line))
-
-
-def _which(name: str) -> str | None:
-    """Find a program in PATH; shutil's costs 2 ms to import."""
-    for directory in os.get_exec_path():
-        path = os.path.join(directory, name)  # noqa: PTH118 -- PATH may hold an empty entry
-        if os.access(path, os.X_OK):
-            return path
-    return None
