@@ -58,6 +58,8 @@ def sender_keys(sender: str) -> tuple[str, ...]:
     if sender in {NULL_SENDER, ""}:
         return (sender,)
     folded = sender.casefold()
+    if folded.startswith("@"):
+        return (folded,)
     local, _, domain = folded.rpartition("@")
     return tuple(dict.fromkeys((folded, f"{local.partition('+')[0]}@{domain}", f"@{domain}")))
 
@@ -75,6 +77,8 @@ class _Maps:
         self.routes = {route.key.casefold(): route for route in routes}
         logins = () if "smtp_sasl_password_maps" in own else config.logins or ()
         self.by_key = {entry.key.casefold(): entry for entry in reversed(logins)}
+        #: The login of each nexthop that was looked up.
+        self.at_nexthop: dict[str, LoginEntry | None] = {}
         is_by_sender = is_yes(own[_BY_SENDER].value) if _BY_SENDER in own else config.login_file
         self.by_sender = {key: entry for key, entry in self.by_key.items() if "@" in key and is_by_sender}
 
@@ -95,8 +99,13 @@ class _Maps:
             return
         nexthops, origin = way
         for member in nexthops.members:
-            at_relay = next((self.by_key[key] for key in lookup_keys(member) if key in self.by_key), None)
-            yield Assignment(sender, "", nexthops.text, member, None, own or at_relay, origin)
+            yield Assignment(sender, "", nexthops.text, member, None, own or self._login_at(member), origin)
+
+    def _login_at(self, nexthop: str) -> LoginEntry | None:
+        if nexthop not in self.at_nexthop:
+            found = (self.by_key[key] for key in lookup_keys(nexthop) if key in self.by_key)
+            self.at_nexthop[nexthop] = next(found, None)
+        return self.at_nexthop[nexthop]
 
 
 def _nexthops(text: str) -> NexthopList | None:

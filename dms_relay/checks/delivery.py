@@ -57,9 +57,14 @@ def check_ways(context: CheckContext) -> Iterator[Finding]:
 def _ways(context: CheckContext) -> Iterator[tuple[str, RouteDocument]]:
     """Yield each sender with the route of its mail."""
     view = _view(context)
-    senders = dict.fromkeys(_address(use.sender) for use in context.assignments)
-    for sender in list(senders)[:SENDERS_MAX]:
-        yield sender, route_document(view, None, sender, _RECIPIENT)
+    seen: dict[str, None] = {}
+    for use in context.assignments:
+        if len(seen) == SENDERS_MAX:
+            return
+        sender = _address(use.sender)
+        if sender not in seen:
+            seen[sender] = None
+            yield sender, route_document(view, None, sender, _RECIPIENT)
 
 
 def _view(context: CheckContext) -> View:

@@ -29,7 +29,8 @@ EVERYBODY = "*"
 
 def other_ways(postfix: Postfix, config: RelayConfig, tables: dict[str, str]) -> dict[str, dict[str, str]]:
     """Return the entries of each of ``WAYS`` that name their own nexthop; ``tables`` are its values in main.cf."""
-    keys = {RECIPIENTS: [EVERYBODY], SENDERS: [key for route in config.routes for key in sender_keys(route.key)]}
+    routes = config.routes if tables.get(SENDERS) else ()
+    keys = {RECIPIENTS: [EVERYBODY], SENDERS: [key for route in routes for key in sender_keys(route.key)]}
     return {
         name: {
             key: value for key, value in _entries(postfix, tables.get(name, ""), keys[name]) if value.partition(":")[2]

@@ -130,7 +130,7 @@ def _tables(context: CheckContext, ways: dict[str, dict[str, str]]) -> Iterator[
         text = f"{RECIPIENTS} sends all mail to {value} ({key}), so relayhost and relays by sender have no effect"
         yield Finding("routes-not-used", MAIN_CF, text, remedy)
     entries = {key.casefold(): value for key, value in ways.get(SENDERS, {}).items()}
-    for route in context.config.routes:
+    for route in context.config.routes if entries else ():
         if found := next((entries[key] for key in sender_keys(route.key) if key in entries), None):
             text = f"{SENDERS} sends mail of {route.key} to {found}, so its relay {route.nexthops.text} has no effect"
             yield Finding("routes-not-used", route.origin, text, remedy)

@@ -55,7 +55,7 @@ def _useless(context: CheckContext) -> Iterator[Domain]:
     """Yield each opt-out from ``RELAY_HOST`` of a domain that ``RELAY_HOST`` does not serve."""
     if not context.inputs.relay or context.has_default or context.after("relayhost") or not context.inputs.domains:
         return
-    served = {domain.name.casefold() for domain in context.inputs.domains}
+    served = context.inputs.domains
     opted_out = {origin for _, origin in _direct(context)}
     relaymap = context.inputs.relaymap or Relaymap()
     yield from (d for d in relaymap.opt_outs if d.origin in opted_out and d.name.casefold() not in served)
@@ -111,13 +111,16 @@ def _not_managed(context: CheckContext) -> Iterator[Finding]:
     """Find routes of domains that this server does not manage; silent where the managed domains are not known."""
     if not context.domains or (own := _own_names(context)) is None:
         return
-    managed = {domain.name.casefold() for domain in context.domains} | own
-    above = {parent for name in managed for parent in _with_parents(name)}
     routed: dict[str, Origin] = {}
     for key, origin in _routed(context):
         routed.setdefault(key.casefold().rpartition("@")[2], origin)
     # A subdomain or a parent of a managed domain is hardly a typing error.
-    odd = [name for name in routed if name not in above and managed.isdisjoint(_with_parents(name))]
+    odd = [name for name in routed if not any(n in context.domains or n in own for n in _with_parents(name))]
+    if not odd:
+        return
+    managed = {*context.domains.lookup_keys(), *own}
+    above = {parent for name in managed for parent in _with_parents(name)}
+    odd = [name for name in odd if name not in above]
     for number, domain in enumerate(odd):
         near = nearest_name(domain, managed) if number < _NEAR_MAX else None
         remedy = f"write {near}, if you mean that" if near else "check the spelling, and postfix-accounts.cf"
@@ -148,16 +151,18 @@ def _routed(context: CheckContext) -> Iterator[tuple[str, Origin]]:
     if transports := context.config.transports:
         routes = [(route.key, route.origin) for route in transports.senders if route.relay]
     else:
-        found = context.config.routes
+        found = context.config.routes.mapped()
         routes = [(route.key, route.origin) for route in found if route.nexthops.text.upper() != AS_DEFAULT]
     yield from ((key, origin) for key, origin in routes if "@" in key and origin != own)
 
 
 def _not_relayed(context: CheckContext) -> Iterator[Finding]:
     """Find managed domains without a relay or an opt-out, where others have a relay and no default serves the rest."""
-    named = {key.casefold().rpartition("@")[2] for key, _ in _routed(context)}
     is_elsewhere = context.has_default or context.inputs.relay or context.after("relayhost")
-    if is_elsewhere or not named or _ROUTES in context.inputs.user_parameters:
+    if is_elsewhere or _ROUTES in context.inputs.user_parameters:
+        return
+    named = {key.casefold().rpartition("@")[2] for key, _ in _routed(context)}
+    if not named:
         return
     relaymap = context.inputs.relaymap or Relaymap()
     named.update(domain.name.casefold() for domain in relaymap.opt_outs)

@@ -132,6 +132,10 @@ class Routes:  # noqa: PLW1641 -- what it is made of has no hash
         name = self._domains.name(key[1:])
         return Route(f"@{name}", *self._relay) if name is not None and key[1:] not in self._excluded else None
 
+    def mapped(self) -> Iterator[Route]:
+        """Yield each route that a file maps, without the domains that ``RELAY_HOST`` serves."""
+        yield from self._mapped.values()
+
     def lines(self) -> Iterator[tuple[str, str]]:
         """Yield key and value of each line of the table."""
         served = zip(self._served(), repeat(self._relay[0].text), strict=False) if self._relay else ()
