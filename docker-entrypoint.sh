@@ -27,6 +27,8 @@ readonly BOOT=/opt/dms-relay/bin/boot
 readonly MASTER_LOCK=/var/spool/postfix/pid/master.pid
 # Seconds; `docker stop` itself waits for 10 before it sends KILL to all.
 readonly HOOK_GRACE=0.5
+# Seconds that `postfix stop` has; it takes a fraction of one.
+readonly STOP_GRACE=3
 
 stopping=  # "yes" once TERM or INT has come
 child=     # the process number of what runs now
@@ -59,6 +61,9 @@ end_hook() {
 end_postfix() {
   if [ -e "$MASTER_LOCK" ] && ! flock --shared --nonblock "$MASTER_LOCK" true; then
     postfix stop &
+    # As every program of Postfix, that one waits for a main.cf that something keeps writing; master itself does not.
+    read -r master < "$MASTER_LOCK"
+    (sleep "$STOP_GRACE" && kill -TERM "$master") 2>/dev/null &
   else
     kill -TERM "$child" 2>/dev/null
   fi
