@@ -73,6 +73,7 @@ def test_list(server: Mailserver) -> None:
     assert DEFAULT["RELAY_PASSWORD"] not in said
 
 
+@pytest.mark.usefixtures("relays")
 def test_what_is_asked_when_mail_does_not_go(server: Mailserver) -> None:
     """Check finds nothing that counts, explain shows the way that mail takes here, and test logs in at the relay."""
     assert "error" not in server.execute("setup", "relay", "check")
