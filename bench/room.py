@@ -27,6 +27,8 @@ OF_THE_PACKAGE = ("dynamicmaps.cf", "dynamicmaps.cf.d", "makedefs.out", "postfix
 MAIN_CF = (
     "compatibility_level = 3.6\nmyorigin = $myhostname\nalias_maps =\nalias_database =\nsmtp_tls_security_level = may\n"
 )
+#: What docker/build-package.sh has the interpreter do at last: the bundle, and the programs that use it.
+BUNDLE = ("-I", "-m", "dms_relay.bundle", "dms-relay=dms_relay.cli:run", "boot=dms_relay.container.boot:run")
 #: ioctl(2) of a network interface (linux/sockios.h, linux/if.h).
 SIOCSIFFLAGS, IFF_UP_RUNNING = 0x8914, 0x41
 
@@ -96,6 +98,8 @@ def enter(root: Path, places: Path, runtime: Path, command: list[str]) -> None:
     os.chdir("/")
     subprocess.run(["chown", "postfix", "/var/lib/postfix"], check=True)
     subprocess.run(["postfix", "post-install", "create-missing"], check=True)
+    # A launcher names its interpreter by its path, which is another one here.
+    subprocess.run(["/opt/dms-relay/bin/python", *BUNDLE], check=True, stdout=subprocess.DEVNULL)
     os.execvp(command[0], command)  # noqa: S606 -- no shell on purpose
 
 

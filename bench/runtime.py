@@ -10,13 +10,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+from bench.room import BUNDLE
+
 ROOT = Path(__file__).parents[1]
 #: The last revision before the start was made faster.
 BEFORE = "9ff11db"
-
-
-#: The programs that the image has.
-LAUNCHERS = ("dms-relay=dms_relay.cli:run", "boot=dms_relay.container.boot:run")
 
 
 class Runtime:
@@ -32,8 +30,7 @@ class Runtime:
         self._pip("install", "--no-deps", "--no-index", *map(str, wheels.glob("*.whl")))
         run(str(self.python), "-m", "compileall", "-q", "-f", str(self.directory / "lib"))
         if (source / "dms_relay/bundle").exists():
-            # As docker/build-package.sh does; boot is used where the directory is mounted as /opt/dms-relay.
-            run(str(self.python), "-I", "-m", "dms_relay.bundle", *LAUNCHERS)
+            run(str(self.python), *BUNDLE)
 
     @property
     def python(self) -> Path:
