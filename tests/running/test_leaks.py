@@ -19,7 +19,7 @@ EXAMPLES = amount(160, 2500)
 """Configurations in all."""
 SHARDS = 4
 """Parts of the test that can run side by side."""
-MAPS_EXAMPLES = 60
+MAPS_EXAMPLES = 600
 """Configurations with maps at most; most of them leak."""
 PATIENCE = 60.0
 ROUTED_TWICE = Config(
