@@ -70,7 +70,7 @@ try:
         code, table = marshal.loads(file.read(int.from_bytes(file.read({length}), "little")))
         exec(code, finder := {{"__name__": "dms_relay.bundle.finder"}})
         finder["install"](file, table)
-except (OSError, ValueError, EOFError, TypeError):
+except (OSError, ValueError, EOFError, TypeError, OverflowError, MemoryError):
     pass  # there is none, or half of one
 
 from {module} import {function}

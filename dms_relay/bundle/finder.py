@@ -55,8 +55,10 @@ class BundleFinder:
 
 
 def install(file: FileIO, table: Mapping[str, Entry]) -> None:
-    """Import from a bundle, which has been read up to its codes and stays open, from now on."""
-    sys.meta_path.insert(-1, BundleFinder(file, table, file.tell()))
+    """Import from a bundle from now on, unless it is cut short. It has been read up to its codes, and stays open."""
+    begin = file.tell()
+    if os.fstat(file.fileno()).st_size == begin + sum(length for *_, length in table.values()):
+        sys.meta_path.insert(-1, BundleFinder(file, table, begin))
 
 
 def size_and_time(source: str) -> tuple[int, int] | None:

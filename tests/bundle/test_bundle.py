@@ -118,7 +118,9 @@ BROKEN = {
     "missing": None,
     "empty": b"",
     "of another interpreter": b"3.12.0 (main, Oct  7 2024, 00:00:00) [GCC 12.2.0]" + b"\0" * 100,
-    "half of one": 0.001,
+    "cut in its head": 0.001,
+    "half of one": 0.5,
+    "cut at its end": 0.9999,
     "noise": b"\xff" * 4096,
 }
 
