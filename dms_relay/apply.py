@@ -1,6 +1,6 @@
 """Carries a plan out: lock, remember, write, set, reload. All side effects start here.
 
-Writes the tables and the state file in Postfix's configuration directory, and main.cf through ``postfix.py``. Raises
+Writes the tables and the state file in Postfix's configuration directory, and main.cf through ``postfix``. Raises
 ``WriteError``, ``PostfixError`` or ``BusyError``; at any point, killed or refused, each file is old or new, and the next
 run completes the work:
 
@@ -14,7 +14,6 @@ run completes the work:
 from __future__ import annotations
 
 from contextlib import nullcontext
-from typing import TYPE_CHECKING
 
 from dms_relay import files
 from dms_relay.errors import BusyError
@@ -27,6 +26,7 @@ from dms_relay.plan.state import State, dump
 from dms_relay.postfix.master_cf import PREFIX
 from dms_relay.postfix.programs import Postfix
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -87,8 +87,8 @@ class _Run:
         if plan.is_empty and plan.found.state == plan.final:
             return False
         files.require_writable(self.paths.postfix_dir)
-        if plan.parameters or any(table.new and table.new.index for table in plan.tables):
-            self.postfix.require()
+        if any(table.new and table.new.index for table in plan.tables):
+            self.postfix.require("postmap")
         if plan.services:
             self.postfix.read_master_cf()
         master = self.postfix.master_pid() if reload else None
@@ -155,9 +155,7 @@ class _Run:
             self.log.info("service set" if change.new else "service removed", service=change.name)
 
     def _edit(self, phase: Phase) -> None:
-        settings = {p.name: p.new for p in phase.parameters if p.new is not None}
-        removals = [p.name for p in phase.parameters if p.new is None]
-        self.postfix.edit(settings, removals)
+        self.postfix.edit({parameter.name: parameter.new for parameter in phase.parameters})
         for parameter in phase.parameters:
             self._log_parameter(parameter)
 

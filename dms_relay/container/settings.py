@@ -8,7 +8,7 @@ Each parameter is set, never appended to. What is right already is not written, 
 of a relay is touched.
 
 Wrong values are reported all at once and end in exit code 78, with nothing written; a main.cf that cannot be read in 66;
-a master.cf that cannot be read, a postconf that fails, or a main.cf that cannot be replaced, in 69.
+a master.cf that cannot be read, or a postconf that fails, in 69; a main.cf that cannot be replaced in 73.
 
 Known limits: a network that is connected to a running container counts from its next start on; a link-local IPv6 address
 never counts; a main.cf or master.cf that is itself a mount point cannot be written (it is replaced by rename).
@@ -19,15 +19,12 @@ from __future__ import annotations
 import os
 import socket
 import time
-from errno import EBUSY
 from ipaddress import IPv4Network, ip_network
 from pathlib import Path
-from stat import S_IMODE
-from typing import TYPE_CHECKING
 
 from dms_relay import files
 from dms_relay.apply import LOCK_TIMEOUT
-from dms_relay.errors import InputError, PostfixError, RelayError, WriteError
+from dms_relay.errors import InputError, RelayError
 from dms_relay.interfaces import IPV4, IPV6, InterfaceAddress, addresses
 from dms_relay.log import log_of
 from dms_relay.model import Origin, Paths, Problem, sort_problems
@@ -36,9 +33,12 @@ from dms_relay.postfix import main_cf
 from dms_relay.postfix.nexthop import is_domain
 from dms_relay.postfix.programs import Postfix
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from ipaddress import IPv6Network
+
+    from dms_relay.log_lines import Writer
 
     Network = IPv4Network | IPv6Network
 
@@ -181,9 +181,9 @@ def set_up(postfix: Postfix, wanted: Mapping[str, str]) -> list[str]:
     Raises ``PostfixError``, and ``MissingInputError`` for main.cf.
     """
     found = main_cf.values(postfix.read_main_cf())
-    changes = {name: value for name, value in wanted.items() if found.get(name) != value}
+    changes: dict[str, str | None] = {name: value for name, value in wanted.items() if found.get(name) != value}
     if changes:
-        _write(postfix, changes)
+        postfix.edit(changes)
     if chrooted := has_chroot(postfix.read_master_cf()):
         postfix.edit_services("*/*/chroot = n")
     cool(postfix)
@@ -193,21 +193,7 @@ def set_up(postfix: Postfix, wanted: Mapping[str, str]) -> list[str]:
 def cool(postfix: Postfix) -> None:
     """Have Postfix read main.cf at once, though another hook has written it a moment ago: that hook has ended by now."""
     if time.time() - postfix.main_cf.stat().st_mtime < HOT:
-        postfix.backdate_main_cf()
-
-
-def _write(postfix: Postfix, changes: Mapping[str, str]) -> None:
-    """Set parameters in main.cf, which keeps its mode and its owner: nobody else writes it while the container starts."""
-    text = main_cf.edit(postfix.read_main_cf(), dict(changes))
-    status = postfix.main_cf.stat()
-    owner = (status.st_uid, status.st_gid)
-    try:
-        files.replace(postfix.main_cf, text.encode("utf-8", "surrogateescape"), S_IMODE(status.st_mode), owner)
-    except WriteError as error:
-        if error.errno == EBUSY:
-            text = f"{postfix.main_cf} cannot be replaced: {os.strerror(EBUSY)}"
-            raise PostfixError(text, "mount the directory, not the single file", errno=EBUSY) from None
-        raise
+        files.set_back(postfix.main_cf)
 
 
 def has_chroot(text: str) -> bool:
@@ -216,9 +202,9 @@ def has_chroot(text: str) -> bool:
     return any(service[CHROOT_COLUMN : CHROOT_COLUMN + 1] != ["n"] for service in services)
 
 
-def run(environ: Mapping[str, str]) -> int:
-    """Take the step and return its exit code."""
-    log = log_of(environ)
+def run(environ: Mapping[str, str], writer: Writer | None = None) -> int:
+    """Take the step and return its exit code. ``writer`` writes log lines, where it is there."""
+    log = log_of(environ, writer=writer)
     try:
         wanted = parameters(environ, this_machine())
         directory = Path(environ.get("MAIL_CONFIG") or Paths().postfix_dir)

@@ -14,11 +14,11 @@ import fcntl
 import os
 import time
 from contextlib import contextmanager, suppress
-from errno import EACCES, EINVAL, ENOTSUP, EPERM, EROFS
-from typing import TYPE_CHECKING
+from errno import EACCES, EBUSY, EINVAL, ENOTSUP, EPERM, EROFS
 
 from dms_relay.errors import BusyError, WriteError
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
@@ -37,6 +37,11 @@ _TEMPORARY = ".dms-relay.tmp"
 def temporary_name(path: Path) -> Path:
     """Name the temporary file that ``replace`` uses for ``path``."""
     return path.with_name(f".{path.name}{_TEMPORARY}")
+
+
+def is_temporary_name(name: str) -> bool:
+    """Return True if a file name is one that ``temporary_name`` gives."""
+    return name.startswith(".") and name.endswith(_TEMPORARY)
 
 
 def require_writable(directory: Path) -> None:
@@ -70,7 +75,7 @@ def _put(path: Path, make: Callable[[Path], None]) -> None:
         with suppress(OSError):
             temporary.unlink()
         raise cannot_write(path, error) from error
-    _sync_parent(path)
+    sync_parent(path)
 
 
 def cannot_write(path: Path, error: OSError) -> WriteError:
@@ -80,6 +85,8 @@ def cannot_write(path: Path, error: OSError) -> WriteError:
         remedy = "mount it without :ro, or edit it where it comes from"
     elif error.errno in {EACCES, EPERM}:
         remedy = "run as root"
+    elif error.errno == EBUSY:
+        remedy = "mount the directory, not the single file"
     return WriteError(f"{path} cannot be written, and is unchanged: {error.strerror}", remedy, errno=error.errno)
 
 
@@ -88,7 +95,7 @@ def _write(path: Path, content: bytes, mode: int, owner: tuple[int, int] | None,
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     with open(descriptor, "wb", closefd=True) as file:  # noqa: PTH123 -- a descriptor, not a path
         if owner is not None:
-            _give(descriptor, owner)
+            give(descriptor, owner)
         os.fchmod(descriptor, mode)
         file.write(content)
         file.flush()
@@ -96,7 +103,7 @@ def _write(path: Path, content: bytes, mode: int, owner: tuple[int, int] | None,
         os.fsync(descriptor)
 
 
-def _give(descriptor: int, owner: tuple[int, int]) -> None:
+def give(descriptor: int, owner: tuple[int, int]) -> None:
     """Set the owner. Only root can give a file away (chown(2)): whoever else we are, what we write is ours."""
     try:
         os.fchown(descriptor, *owner)
@@ -128,7 +135,7 @@ def put_in_place(made: Path, path: Path, mode: int, owner: tuple[int, int]) -> N
     try:
         descriptor = os.open(made, os.O_RDONLY | os.O_NOFOLLOW)
         try:
-            _give(descriptor, owner)
+            give(descriptor, owner)
             os.fchmod(descriptor, mode)
             set_back(descriptor)
             os.fsync(descriptor)
@@ -137,7 +144,7 @@ def put_in_place(made: Path, path: Path, mode: int, owner: tuple[int, int]) -> N
         made.rename(path)
     except OSError as error:
         raise cannot_write(path, error) from error
-    _sync_parent(path)
+    sync_parent(path)
 
 
 def remove(path: Path) -> None:
@@ -146,7 +153,7 @@ def remove(path: Path) -> None:
         path.unlink(missing_ok=True)
     except OSError as error:
         raise cannot_write(path, error) from error
-    _sync_parent(path)
+    sync_parent(path)
 
 
 def make_directory(path: Path, mode: int) -> None:
@@ -157,7 +164,7 @@ def make_directory(path: Path, mode: int) -> None:
         return
     except OSError as error:
         raise cannot_write(path, error) from error
-    _sync_parent(path)
+    sync_parent(path)
 
 
 def remove_empty_directory(path: Path) -> None:
@@ -179,7 +186,7 @@ def remove_directory(path: Path) -> None:
         raise cannot_write(path, error) from error
 
 
-def _sync_parent(path: Path) -> None:
+def sync_parent(path: Path) -> None:
     """Have a name that was made or taken away on the disk. Some file systems of the network cannot be told to."""
     try:
         sync_directory(path.parent)

@@ -1,14 +1,10 @@
 """The only door to Postfix's programs, to its processes and to main.cf.
 
-Reads main.cf itself: a Postfix program would wait up to 2 s for one that was written a moment ago. Writes it through
-``postconf -e`` and ``postconf -X``, one call each, but where that would do harm: a value that can hold a login, since
-a program's arguments can be read by every process; a main.cf with a mode or an owner of its own, which ``postconf`` does
-not keep, so that everyone could read what stands in it; and one whose last line has no line end, to which it glues what
-it adds. Raises ``PostfixError`` where a program is missing or fails,
-``WriteError`` where main.cf cannot be read or written.
+Reads and writes main.cf itself: a Postfix program would wait up to 2 s for one that was written a moment ago
+(``main_cf_file`` says more). Raises ``PostfixError`` where a program is missing or fails, ``WriteError`` where main.cf
+cannot be read or written.
 
-Known limits: main.cf is read without the lock that ``postconf -e`` takes, as Postfix's own programs read it; where it is
-written without ``postconf``, what another program changes in that millisecond is lost.
+Known limits: main.cf is read without the lock that ``postconf -e`` takes, as Postfix's own programs read it.
 """
 
 from __future__ import annotations
@@ -20,14 +16,14 @@ from contextlib import suppress
 from errno import EACCES, EBUSY, ENOENT
 from pathlib import Path
 from stat import S_IMODE
-from typing import TYPE_CHECKING
 
 from dms_relay import files
-from dms_relay.errors import MissingInputError, PostfixError, WriteError
+from dms_relay.errors import MissingInputError, PostfixError
 from dms_relay.model import Origin, Problem
-from dms_relay.postfix import main_cf, master_cf
+from dms_relay.postfix import main_cf, main_cf_file, master_cf
 from dms_relay.postfix.processes import children, command, takes_mail
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
@@ -43,8 +39,6 @@ _RELOAD_INTERVAL = 0.02
 _RELOAD_GRACE = 0.2
 #: Where Postfix keeps its queue unless main.cf says otherwise (postconf -d, Debian and upstream).
 _QUEUE_DIRECTORY = "/var/spool/postfix"
-#: Permission bits that ``postconf -e`` and ``-X`` give to main.cf, whatever it had before (seen; postconf_edit.c).
-_POSTCONF_MODE = 0o644
 #: What ``postmap -q`` exits with where nothing is found, and what it says of a key that stands twice (dict_thash.c).
 _NOT_FOUND = 1
 _TWICE = "duplicate entry"
@@ -61,8 +55,7 @@ class Postfix:
         self.directory = directory
         self._meanwhile = meanwhile
         self.main_cf = directory / "main.cf"
-        #: Where ``postconf`` writes main.cf, locked by flock(2), before it renames it (edit_file.c).
-        self.temporary = directory / "main.cf.tmp"
+        self.temporary = main_cf_file.temporary_name(self.main_cf)
 
     def read_main_cf(self) -> str:
         """Return the text of main.cf. Octets that are not UTF-8, and carriage returns, survive a later ``edit``."""
@@ -99,55 +92,14 @@ class Postfix:
             path, text.encode("utf-8", "surrogateescape"), S_IMODE(status.st_mode), (status.st_uid, status.st_gid)
         )
 
-    def require(self) -> None:
-        """Raise ``PostfixError`` unless ``postconf`` is there, so that nothing is begun that cannot be ended."""
-        self._program("postconf")
+    def require(self, program: str) -> None:
+        """Raise ``PostfixError`` unless a program is there, so that nothing is begun that cannot be ended."""
+        self._program(program)
 
-    def edit(self, settings: Mapping[str, str], removals: Sequence[str]) -> None:
-        """Change parameters, all settings first in one call, then all removals."""
-        if not self._suits_postconf():
-            self._edit_here({**settings, **dict.fromkeys(removals)})
-            return
-        public = [f"{name} = {value}" for name, value in settings.items() if not main_cf.may_hold_login(name, value)]
-        private: dict[str, str | None] = {n: value for n, value in settings.items() if main_cf.may_hold_login(n, value)}
-        if public:
-            self._run("postconf", "-e", *public)
-            self.backdate_main_cf()
-        if private:
-            self._edit_here(private)
-        if removals:
-            self._run("postconf", "-X", *removals)
-            self.backdate_main_cf()
-
-    def _suits_postconf(self) -> bool:
-        """Return True if main.cf has the mode and the owner that ``postconf`` would give it, and ends with a line end."""
-        try:
-            status = self.main_cf.stat()
-        except OSError as error:
-            raise WriteError(f"{self.main_cf} cannot be read: {error.strerror}", errno=error.errno) from None
-        rights = (S_IMODE(status.st_mode), status.st_uid, status.st_gid)
-        return rights == (_POSTCONF_MODE, os.geteuid(), os.getegid()) and self.read_main_cf().endswith("\n")
-
-    def _edit_here(self, changes: dict[str, str | None]) -> None:
-        """Set parameters, or take out those whose value is ``None``; mode and owner of main.cf stay as they are."""
-        if not changes:
-            return
-        text = main_cf.edit(self.read_main_cf(), changes)
-        status = self.main_cf.stat()
-        owner = (status.st_uid, status.st_gid)
-        # Who may read main.cf may read the login in it; that was the operator's choice when it was put there.
-        files.replace(self.main_cf, text.encode("utf-8", "surrogateescape"), S_IMODE(status.st_mode), owner)
-
-    def backdate_main_cf(self) -> None:
-        """Set the time of main.cf back: ``postconf`` has put it in place by rename, so there is nothing to wait for."""
-        try:
-            files.set_back(self.main_cf)
-        except OSError as error:
-            raise WriteError(
-                f"the modification time of {self.main_cf} cannot be set: {error.strerror}",
-                "run as root",
-                errno=error.errno,
-            ) from None
+    def edit(self, changes: dict[str, str | None]) -> None:
+        """Set parameters, or take out those whose value is ``None``, in one step."""
+        if changes:
+            main_cf_file.edit(self.main_cf, changes)
 
     def master_pid(self) -> int | None:
         """Return the process number of the master daemon of this instance; ``None`` where it does not run."""

@@ -194,7 +194,7 @@ def test_disk_that_fails_at_any_operation(
         with failing_at(number, monkeypatch):
             code = run(scene.sandbox, transition.new).code
         assert code in {0, os.EX_NOINPUT, os.EX_UNAVAILABLE, os.EX_CANTCREAT}
-        for leftover in scene.sandbox.postfix_dir.glob(".*.tmp"):
+        for leftover in scene.sandbox.postfix_dir.glob("*.tmp"):
             leftover.unlink()  # it could not be removed, as all that follows fails
         repair.check_old_or_new()
         repair.check_next_run()

@@ -133,14 +133,14 @@ def test_killed_twice(tmp_path: Path, step: int) -> None:
         expected.check_next_runs()
 
 
-def test_orphaned_postconf_is_waited_for(tmp_path: Path) -> None:
-    """Where a run is killed while ``postconf`` works, the next run waits for it: otherwise the old value would win."""
+def test_orphaned_postmap_is_waited_for(tmp_path: Path) -> None:
+    """Where a run is killed while ``postmap`` works, the next run waits for it: it would write into what is there then."""
     scene = Scene(tmp_path, TRANSITIONS["off to on"])
     first_boot = scene.first_boot(OTHER)
     programs = programs_with(
-        tmp_path, postconf=f'touch {tmp_path}/begun\nsleep 0.7\nexec {shutil.which("postconf")} "$@"'
+        tmp_path, postmap=f'touch {tmp_path}/begun\nsleep 0.7\nexec {shutil.which("postmap")} "$@"'
     )
-    environ = {"PATH": f"{programs}:{os.environ['PATH']}", **DEFAULT}
+    environ = {"PATH": f"{programs}:{os.environ['PATH']}", "RELAY_TABLES": "cdb", **DEFAULT}
     run = subprocess.Popen(
         [sys.executable, "-m", "dms_relay", *scene.sandbox.arguments("apply")], cwd=ROOT, env=environ
     )

@@ -72,7 +72,7 @@ def test_table_that_was_there_is_put_back(sandbox: Sandbox) -> None:
 #: Becomes another user only when all is imported: that user may not be able to read where Python is.
 AS_NOBODY = f"""
 import contextlib, io, os, sys
-from dms_relay import cli, log, mask
+from dms_relay import cli, deferral, log, mask
 from dms_relay.commands import apply
 log.Log(stream=io.StringIO()).error("imports structlog")
 with contextlib.redirect_stdout(io.StringIO()):

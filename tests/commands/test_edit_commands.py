@@ -262,12 +262,12 @@ def test_a_failing_apply_is_said_beside_the_edit(
     sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where a Postfix program fails, the edit stands, and the message says what is to be done."""
-    monkeypatch.setenv("PATH", f"{programs_with(tmp_path, postconf='exit 1')}:{os.environ['PATH']}")
-    result = sandbox.run("add-domain", "a.test", "r.test")
+    monkeypatch.setenv("PATH", f"{programs_with(tmp_path, postmap='exit 1')}:{os.environ['PATH']}")
+    result = sandbox.run("add-domain", "a.test", "r.test", env={"RELAY_TABLES": "cdb"})
     assert result.out == f"{RELAYMAP}: @a.test goes through [r.test]:25\n"
     assert of_level(result, "error") == [
         f"{RELAYMAP} was changed, but Postfix was not: fix this, then run dms-relay apply",
-        "postconf -e failed with exit code 1: without a message",
+        f"postmap cdb:{sandbox.postfix_dir}/.dms-relay.index/table failed with exit code 1: without a message",
     ]
     assert result.code == os.EX_UNAVAILABLE
 

@@ -7,6 +7,7 @@ import pty
 import subprocess
 import sys
 import time
+from shutil import which
 from typing import TYPE_CHECKING
 
 import pytest
@@ -274,9 +275,8 @@ def test_two_passwords(sandbox: Sandbox) -> None:
 def test_no_program_is_given_it(sandbox: Sandbox, tmp_path: Path) -> None:
     """No program that we start has the password in its arguments or its environment."""
     log = tmp_path / "arguments"
-    real = subprocess.run(["which", "postconf"], capture_output=True, text=True, check=True).stdout.strip()
-    script = f'{{ printf "%s\\n" "$0" "$@"; cat /proc/$$/environ; }} >> {log}\nexec {real} "$@"'
-    programs = programs_with(tmp_path, postconf=script, postfix="exit 1")
+    script = f'{{ printf "%s\\n" "$0" "$@"; cat /proc/$$/environ; }} >> {log}\nexec {which("postmap")} "$@"'
+    programs = programs_with(tmp_path, postmap=script, postfix="exit 1")
     arguments = [
         sys.executable,
         "-m",
@@ -284,9 +284,9 @@ def test_no_program_is_given_it(sandbox: Sandbox, tmp_path: Path) -> None:
         *sandbox.arguments("add-auth", "[r.test]:25", "user", "--password-stdin"),
     ]
     sandbox.write("postfix-relaymap.cf", "@a.test [r.test]:25\n")
-    env = {"PATH": f"{programs}:{os.environ['PATH']}", "RELAY_PASSWORD": SECRET}
+    env = {"PATH": f"{programs}:{os.environ['PATH']}", "RELAY_PASSWORD": SECRET, "RELAY_TABLES": "cdb"}
     subprocess.run(arguments, input=SECRET, text=True, capture_output=True, check=True, env=env)
     assert sandbox.table("sasl_passwd") == {"[r.test]:25": f"user:{SECRET}"}
     said = log.read_bytes()
-    assert b"smtp_sasl_password_maps" in said
+    assert b"programs/postmap\n" in said
     assert SECRET.encode() not in said

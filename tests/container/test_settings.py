@@ -273,7 +273,7 @@ def test_main_cf_keeps_its_mode(postfix: Postfix) -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount")
 def test_a_main_cf_that_is_mounted(postfix: Postfix, sandbox: Sandbox) -> None:
-    """A main.cf that is a mount point cannot be replaced: exit code 69, with what to mount in its place."""
+    """A main.cf that is a mount point cannot be replaced: exit code 73, with what to mount in its place."""
     script = (
         'mount --bind "$1" "$1" && exec "$2" -c "import os, sys\n'
         'from dms_relay.container.settings import run\nsys.exit(run(os.environ))"'
@@ -282,9 +282,9 @@ def test_a_main_cf_that_is_mounted(postfix: Postfix, sandbox: Sandbox) -> None:
     before = sandbox.main_cf.read_text()
     command = ["unshare", "--mount", "sh", "-c", script, "sh", str(postfix.main_cf), sys.executable]
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environ)
-    assert done.returncode == os.EX_UNAVAILABLE, done.stderr
-    text = f"{postfix.main_cf} cannot be replaced: Device or resource busy -- mount the directory, not the single file"
-    assert text in done.stderr
+    assert done.returncode == os.EX_CANTCREAT, done.stderr
+    text = "cannot be written, and is unchanged: Device or resource busy -- mount the directory, not the single file"
+    assert f"{postfix.main_cf} {text}" in done.stderr
     assert sandbox.main_cf.read_text() == before
 
 

@@ -208,7 +208,7 @@ def test_tables_belong_to_whom_they_should(sandbox: Sandbox) -> None:
 
 @pytest.mark.parametrize("domains", [1, 2000])
 def test_cost_does_not_grow_with_the_domains(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, domains: int) -> None:
-    """However many domains are managed, Postfix's programs are called once."""
+    """However many domains are managed, no program of Postfix's is called."""
     sandbox.write("vhost", "".join(f"d{number}.test\n" for number in range(domains)))
     calls: list[str] = []
     spawn = os.posix_spawn
@@ -219,7 +219,7 @@ def test_cost_does_not_grow_with_the_domains(sandbox: Sandbox, monkeypatch: pyte
 
     monkeypatch.setattr(os, "posix_spawn", counted)
     sandbox.apply(**LOGIN, RELAY_HOST="r.test")
-    assert calls == ["postconf"]
+    assert calls == []
 
 
 def test_files_just_written_are_not_hot(sandbox: Sandbox) -> None:
