@@ -8,10 +8,11 @@ could hold one, the text names the line and shows nothing of it.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, ClassVar
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import ClassVar
 
     from dms_relay.model import Problem
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 import socket
 import struct
 from ipaddress import ip_interface
-from typing import TYPE_CHECKING
 
 from dms_relay.model.values import frozen
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from ipaddress import IPv4Interface, IPv6Interface

@@ -2,7 +2,8 @@
 
 For a person (console), for a program (JSON, one object a line), or as docker-mailserver does (dms).
 The levels are the five of docker-mailserver: error, warn, info, debug, trace. structlog is imported with the first line
-that is shown, so a run that has nothing to say does not pay for it; ``deferral`` spares a boot what no line needs of it.
+that is shown, so a run that has nothing to say does not pay for it; ``deferral`` spares a boot what no line needs of it, and
+``log_lines`` has a first boot's lines formatted in a process of their own.
 """
 
 from __future__ import annotations
@@ -10,31 +11,31 @@ from __future__ import annotations
 import sys
 from contextlib import contextmanager, suppress
 from io import StringIO
-from typing import TYPE_CHECKING
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from typing import TextIO
 
+    from dms_relay.log_lines import Writer
     from dms_relay.model import Problem
 
 #: From the one that says least to the one that says most.
 LEVELS = ("error", "warn", "info", "debug", "trace")
 FORMATS = ("console", "json", "dms")
-#: How wide docker-mailserver (since version 14) shows a level: ``2024-07-20 15:24:02+02:00 INFO  start-mailserver.sh: …``.
-_DMS_LEVEL_WIDTH = 5
-#: What would blur where a field ends; a value that holds one of these is quoted, as structlog's console does.
-_NEEDS_QUOTES = frozenset(" \t\r\n=\"'")
 
 
 class Log:
     """Writes events of at least one level. ``level`` is one of ``LEVELS``, ``style`` one of ``FORMATS``."""
 
-    def __init__(self, level: str = "info", style: str = "console", stream: TextIO | None = None) -> None:
-        """Take where to write; standard error where ``stream`` is ``None``."""
+    def __init__(
+        self, level: str = "info", style: str = "console", stream: TextIO | None = None, writer: Writer | None = None
+    ) -> None:
+        """Take where to write; standard error where ``stream`` is ``None``. ``writer`` is a process that writes there."""
         self._shown = LEVELS[: LEVELS.index(level) + 1]
         self._style = style
         self._stream = stream
+        self._writer = writer
         self._emit: Callable[..., object] | None = None
         self._held: list[tuple[str, str, dict[str, object]]] | None = None
 
@@ -44,7 +45,8 @@ class Log:
 
         structlog is then imported while a program of Postfix's works, which takes a seventh of a boot's time.
         """
-        self._held = []
+        if not self._has_writer():
+            self._held = []
         try:
             yield
         finally:
@@ -55,6 +57,14 @@ class Log:
         held, self._held = self._held or [], None
         for line in held:
             self._write(*line)
+
+    def finish(self) -> None:
+        """Wait until every line is written: what others write next comes after them."""
+        if self._writer:
+            self._writer.close()
+
+    def _has_writer(self) -> bool:
+        return self._writer is not None and self._writer.is_open
 
     def shows(self, level: str) -> bool:
         """Return True if events of a level are written: what has very many need not make them in vain."""
@@ -104,11 +114,16 @@ class Log:
         # A log never decides what happens to the machine: a reader that went away, a full disk or a closed descriptor
         # costs the line, not the work.
         with suppress(OSError, ValueError):
+            if self._writer and self._writer.is_open:
+                self._writer.send(self._style, level, event, fields)
+                return
             self._emit = self._emit or _emitter(self._style, self._stream or sys.stderr or StringIO())
             self._emit(event, level=level, **fields)
 
 
-def log_of(environ: Mapping[str, str], level: str | None = None, style: str | None = None) -> Log:
+def log_of(
+    environ: Mapping[str, str], level: str | None = None, style: str | None = None, writer: Writer | None = None
+) -> Log:
     """Make the log that ``LOG_LEVEL`` and ``LOG_FORMAT`` ask for, or the arguments where they are given.
 
     A level or format in the environment that we do not know counts as not set, with a warning.
@@ -118,6 +133,7 @@ def log_of(environ: Mapping[str, str], level: str | None = None, style: str | No
     log = Log(
         level or (told_level if told_level in LEVELS else "info"),
         style or (told_style if told_style in FORMATS else "console"),
+        writer=writer,
     )
     if told_level and told_level not in LEVELS:
         log.warn(f"env LOG_LEVEL: the value is not a level, so info is used -- set one of {', '.join(LEVELS)}")
@@ -137,27 +153,6 @@ NO_LOG = _NoLog()
 
 
 def _emitter(style: str, stream: TextIO) -> Callable[..., object]:
-    import structlog  # noqa: PLC0415 -- see the module's docstring
+    from dms_relay.log_lines import emitter  # noqa: PLC0415 -- only where there is something to say
 
-    time = structlog.processors.TimeStamper(fmt="iso", utc=True)
-    processors: dict[str, list[structlog.typing.Processor]] = {
-        "json": [time, structlog.processors.JSONRenderer()],
-        "console": [time, structlog.dev.ConsoleRenderer(colors=stream.isatty(), pad_event_to=0)],
-        "dms": [_as_dms],
-    }
-    logger = structlog.wrap_logger(
-        structlog.PrintLogger(stream), processors=processors[style], wrapper_class=structlog.BoundLogger
-    )
-    emit: Callable[..., object] = logger.msg
-    return emit
-
-
-def _as_dms(_logger: object, _method: str, event: MutableMapping[str, object]) -> str:
-    """Render an event as docker-mailserver's ``_log`` does; what it has beside its text follows."""
-    from datetime import datetime  # noqa: PLC0415 -- structlog has it loaded by now
-
-    time = datetime.now().astimezone().isoformat(" ", "seconds")
-    level, text = str(event.pop("level")).upper(), str(event.pop("event"))
-    shown = {name: repr(value) if _NEEDS_QUOTES.intersection(str(value)) else value for name, value in event.items()}
-    fields = "".join(f" {name}={value}" for name, value in sorted(shown.items()))
-    return f"{time} {level:{_DMS_LEVEL_WIDTH}} dms-relay: {text}{fields}"
+    return emitter(style, stream)

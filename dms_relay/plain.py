@@ -7,11 +7,11 @@ All else, and what may be wrong, is left to ``arguments``, which reads what is r
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import TYPE_CHECKING
 
 from dms_relay.apply import LOCK_TIMEOUT
 from dms_relay.log import FORMATS, LEVELS
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 

@@ -2,4 +2,4 @@
 
 from dms_relay.cli import run
 
-run("setup relay")
+run(prog="setup relay")

@@ -24,8 +24,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast
 
 import dms_relay
+from dms_relay import log_lines
 from dms_relay.bundle import finder
-from dms_relay.deferral import defer
+from dms_relay.deferral import NAMES, defer
 from dms_relay.errors import RelayError
 from dms_relay.files import replace
 
@@ -60,22 +61,26 @@ import gc
 gc.disable()
 
 import marshal
+import os
 import sys
 
 sys.path[:0] = {paths}
+writer = None
 try:
     file = open({bundle!r}, "rb", 0)
     version = sys.version.encode()
     if file.read(len(version)) == version:
-        code, table = marshal.loads(file.read(int.from_bytes(file.read({length}), "little")))
-        exec(code, finder := {{"__name__": "dms_relay.bundle.finder"}})
-        finder["install"](file, table)
+        finder, table, lines = marshal.loads(file.read(int.from_bytes(file.read({length}), "little")))
+        exec(finder, finder := {{"__name__": "dms_relay.bundle.finder"}})
+        exec(lines, lines := {{"__name__": "dms_relay.log_lines"}})
+        if finder["install"](file, table):
+            writer = lines["start"](sys.argv, os.environ)
 except (OSError, ValueError, EOFError, TypeError, OverflowError, MemoryError):
     pass  # there is none, or half of one
 
 from {module} import {function}
 
-{function}()
+{function}(writer)
 """
 
 
@@ -117,16 +122,20 @@ def launcher_text(module: str, function: str) -> str | None:
 
 
 def bundle() -> bytes:
-    """Return the bundle: version of the interpreter, length of the head, head (the finder's code, the table), all codes."""
+    """Return the bundle: version of the interpreter, length of the head, head, all codes.
+
+    The head has the finder's code, the table of modules, and the code of ``log_lines``.
+    """
     table: dict[str, finder.Entry] = {}
     codes = bytearray()
     for name, spec in _boot_modules():
         source = str(spec.origin)
         if key := finder.size_and_time(source):
             code = marshal.dumps(_code(spec))
-            table[name] = (source, *key, spec.submodule_search_locations is not None, len(codes), len(code))
+            is_package = spec.submodule_search_locations is not None
+            table[name] = (source, *key, is_package, name in NAMES, len(codes), len(code))
             codes += code
-    head = marshal.dumps((_code(finder.__spec__), table))
+    head = marshal.dumps((_code(finder.__spec__), table, _code(log_lines.__spec__)))
     return sys.version.encode() + len(head).to_bytes(_LENGTH, "little") + head + codes
 
 

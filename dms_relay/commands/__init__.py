@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
 from dms_relay.model.values import frozen
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import TextIO
@@ -25,7 +25,8 @@ class Context:
     stdout: TextIO
 
     def say(self, *lines: str) -> None:
-        """Write data, one line each. If the reader is gone, the exit code of the program says so."""
+        """Write data, one line each, after all log lines. If the reader is gone, the exit code of the program says so."""
+        self.log.finish()
         with suppress(OSError, ValueError):
             for line in lines:
                 self.stdout.write(f"{line}\n")

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from typing import TYPE_CHECKING
 
 from dms_relay import files
 from dms_relay.apply import LOCK_TIMEOUT, apply
@@ -19,6 +18,7 @@ from dms_relay.postfix.programs import Postfix
 from dms_relay.render import render
 from dms_relay.sources import read
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
 

@@ -20,27 +20,29 @@ import gc
 import os
 import sys
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    Step = Callable[[Mapping[str, str]], int]
+    from dms_relay.log_lines import Writer
+
+    Step = Callable[[Mapping[str, str], Writer | None], int]
 
 
-def _postfix(environ: Mapping[str, str]) -> int:
+def _postfix(environ: Mapping[str, str], writer: Writer | None) -> int:
     from dms_relay.container import settings  # noqa: PLC0415 -- only what is asked for is loaded
 
-    return settings.run(environ)
+    return settings.run(environ, writer)
 
 
-def _relay(environ: Mapping[str, str]) -> int:
+def _relay(environ: Mapping[str, str], writer: Writer | None) -> int:
     from dms_relay.cli import main as command  # noqa: PLC0415
 
-    return command(["apply"], environ)
+    return command(["apply"], environ, writer=writer)
 
 
-def _quick_start(environ: Mapping[str, str]) -> int:
+def _quick_start(environ: Mapping[str, str], _writer: Writer | None) -> int:
     from dms_relay.container import quick_start  # noqa: PLC0415
 
     return quick_start.run(environ)
@@ -49,7 +51,7 @@ def _quick_start(environ: Mapping[str, str]) -> int:
 STEPS: dict[str, Step] = {"postfix": _postfix, "relay": _relay, "quick-start": _quick_start}
 
 
-def main(argv: Sequence[str], environ: Mapping[str, str]) -> int:
+def main(argv: Sequence[str], environ: Mapping[str, str], writer: Writer | None = None) -> int:
     """Take the steps that the arguments name, and return the exit code of the last one taken."""
     is_start = argv[:1] == ["--start"]
     hooks = list(argv[1:] if is_start else argv) or ["postfix"]
@@ -60,8 +62,10 @@ def main(argv: Sequence[str], environ: Mapping[str, str]) -> int:
         )
         return 2
     for hook in hooks:
-        code = _take(STEPS[_name(hook)], environ)
+        code = _take(STEPS[_name(hook)], environ, writer)
         if code:
+            if writer:
+                writer.close()  # what it was given comes before the line that follows
             if is_start:
                 _name_failed(hook, code)
             return code
@@ -75,13 +79,15 @@ def _name(hook: str) -> str:
     return rest if number.isdigit() else name
 
 
-def _take(step: Step, environ: Mapping[str, str]) -> int:
+def _take(step: Step, environ: Mapping[str, str], writer: Writer | None) -> int:
     """Take a step. Report a bug in dms-relay with its place, and its own exit code."""
     try:
-        return step(environ)
+        return step(environ, writer)
     except Exception:  # noqa: BLE001 -- see above
         import traceback  # noqa: PLC0415 -- only then
 
+        if writer:
+            writer.close()
         with suppress(OSError, ValueError, AttributeError):
             traceback.print_exc()
             sys.stderr.write("dms-relay: this is a bug in dms-relay -- please report it with the lines above\n")
@@ -104,9 +110,11 @@ def _flush() -> None:
             stream.flush()
 
 
-def run() -> None:
+def run(writer: Writer | None = None) -> None:
     """Be the program, and end without taking the interpreter down piece by piece, as ``dms_relay.cli.run`` does."""
     gc.disable()
-    code = main(sys.argv[1:], os.environ)
+    code = main(sys.argv[1:], os.environ, writer)
+    if writer:
+        writer.close()
     _flush()
     os._exit(code)

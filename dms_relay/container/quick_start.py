@@ -26,7 +26,6 @@ import os
 import pwd
 from pathlib import Path
 from stat import S_ISFIFO, S_ISLNK, S_ISREG, S_ISSOCK
-from typing import TYPE_CHECKING
 
 from dms_relay.container.installation import INSTALLATION, Installation, differs, directories
 from dms_relay.container.settings import cool, has_chroot
@@ -35,6 +34,7 @@ from dms_relay.log import log_of
 from dms_relay.postfix import background, main_cf
 from dms_relay.postfix.programs import Postfix
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 

@@ -5,13 +5,12 @@ How mail finds its relay is one of two: ``merge_maps.py`` (docker-mailserver's r
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from dms_relay.errors import InputError, MissingInputError
 from dms_relay.merge.maps import MapsMerger
 from dms_relay.model import RECIPIENT_TRANSPORT, SENDER_TRANSPORT, TRANSPORTS, Problem, sort_problems
 from dms_relay.model.values import replace
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from dms_relay.merge.transports import TransportsMerger
     from dms_relay.model.configuration import Inputs, RelayConfig

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from dms_relay.model import Login, LoginEntry, Origin, Problem, Relaymap
 from dms_relay.model.values import frozen
 from dms_relay.postfix.nexthop import host_of
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 

@@ -5,8 +5,6 @@ Warns of what this way of routing cannot do right, and how to get the other one.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from dms_relay.merge.common import Merger, login_keys
 from dms_relay.model import AS_DEFAULT, IMPLICIT_TLS_PORTS, NULL_SENDER, Origin
 from dms_relay.model.configuration import RelayConfig
@@ -14,6 +12,7 @@ from dms_relay.model.senders import Routes
 from dms_relay.postfix.main_cf import is_yes
 from dms_relay.postfix.nexthop import host_of
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 from zlib import crc32
 
 from dms_relay.model import AUTHORITY_LEVELS, DIRECT, IMPLICIT_TLS_PORTS, Origin, Problem
 from dms_relay.model.relays import CLEARTEXT_LEVELS, DEFAULT_ENV_LEVEL, Relay, Tls
 from dms_relay.postfix.nexthop import host_of, is_address
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 

@@ -10,12 +10,11 @@ several hosts, no entry can say so, and the sender goes by a service that does n
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from dms_relay.merge.common import Merger, lookup_keys
 from dms_relay.model import LoginEntry
 from dms_relay.model.values import frozen
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 

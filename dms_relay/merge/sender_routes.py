@@ -6,14 +6,13 @@ environment. Each distinct nexthop of the environment and the ``.cf`` files beco
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from dms_relay.merge.common import Merger
 from dms_relay.merge.named_relays import NamedRelays
 from dms_relay.model import AS_DEFAULT
 from dms_relay.model.relays import RelayFile
 from dms_relay.model.values import field, frozen, replace
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 

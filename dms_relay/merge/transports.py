@@ -7,8 +7,6 @@ problems that it found: the routes (``sender_routes.py``), the logins (``relay_l
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from dms_relay.merge.common import Merger, lookup_keys
 from dms_relay.merge.relay_logins import assign_logins
 from dms_relay.merge.sender_routes import collect_routes
@@ -17,6 +15,7 @@ from dms_relay.model.configuration import RelayConfig
 from dms_relay.model.relays import RelayFile, RelayService, TransportRoute, Transports
 from dms_relay.sources.cleartext import cleartext_login
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 

@@ -5,10 +5,9 @@ docker-mailserver writes that file to main.cf after dms-relay, at the first boot
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from dms_relay.model import DIRECT, RECIPIENT_TRANSPORT, SENDER_TRANSPORT, Origin, Problem
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 

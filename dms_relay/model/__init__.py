@@ -6,10 +6,10 @@ Everything an operator said carries its ``Origin``. A ``Login`` never shows its 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from dms_relay.model.values import field, frozen, frozen_ordered
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 

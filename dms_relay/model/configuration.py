@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from dms_relay.model import MAPS
 from dms_relay.model.senders import ManagedDomains, Routes
 from dms_relay.model.values import field, frozen
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from dms_relay.model import (
         Domain,

@@ -6,10 +6,9 @@ relay is ``None``, mail goes directly to the recipient's own server.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from dms_relay.model.values import frozen
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from dms_relay.model import Login, LoginEntry, NexthopList, Origin
 

@@ -9,7 +9,6 @@ route takes mail away that is to arrive here (``recipients.py``), or a table can
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from dms_relay.model import (
     DIRECT,
@@ -27,6 +26,7 @@ from dms_relay.postfix import master_cf
 from dms_relay.postfix.main_cf import may_hold_login
 from dms_relay.postfix.table_types import INDEXED_FROM, split_index, with_indexes
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 

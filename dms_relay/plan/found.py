@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import stat
 from errno import EACCES
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 from dms_relay import files
 from dms_relay.errors import WriteError
@@ -17,7 +15,10 @@ from dms_relay.postfix import main_cf, master_cf
 from dms_relay.postfix.programs import Postfix
 from dms_relay.postfix.table_types import WORKSHOP, TableTypes, split_index, with_indexes
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from dms_relay.model import Paths
     from dms_relay.postfix.table_types import TypesAnswer
 
@@ -58,7 +59,7 @@ def find(paths: Paths) -> Found:
         postfix.temporary,
         paths.postfix_dir / WORKSHOP,
         *map(files.temporary_name, written),
-        *paths.relay_directory.glob(files.temporary_name(Path("*")).name),
+        *_temporary_tables(paths),
     ]
     services = postfix.read_master_cf() if paths.master_cf.exists() else ""
     return Found(
@@ -110,6 +111,14 @@ def _relay_tables(paths: Paths) -> list[str]:
         raise WriteError(f"{directory} is not a directory", "remove it")
     found = directory.iterdir() if directory.is_dir() else ()
     return sorted(f"{RELAY_DIRECTORY}/{path.name}" for path in found if not path.name.startswith("."))
+
+
+def _temporary_tables(paths: Paths) -> list[Path]:
+    try:
+        names = os.listdir(paths.relay_directory)  # noqa: PTH208 -- what glob compiles takes longer than all of this
+    except OSError:
+        return []
+    return [paths.relay_directory / name for name in names if files.is_temporary_name(name)]
 
 
 def _read(path: Path) -> TableFile | None:

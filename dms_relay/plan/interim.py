@@ -5,13 +5,12 @@ Raises ``InputError`` where master.cf has an unmanaged service with the name of 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from dms_relay.errors import InputError
 from dms_relay.model import DIRECT, Origin, Problem
 from dms_relay.postfix.master_cf import PREFIX, login_table
 from dms_relay.postfix.table_types import PACKAGES, index_name
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 

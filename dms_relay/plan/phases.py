@@ -26,7 +26,6 @@ In the same way, where logins by sender go out of main.cf, direct mail goes by a
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING
 
 from dms_relay.model import (
     DIRECT,
@@ -43,6 +42,7 @@ from dms_relay.plan.state import TableFile
 from dms_relay.postfix.master_cf import PREFIX, Service, login_table
 from dms_relay.postfix.table_types import PACKAGES, index_name, split_index
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 

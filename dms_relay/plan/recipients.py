@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from dms_relay.errors import InputError
 from dms_relay.model import RECIPIENT_TRANSPORT, RELAY_YAML, Origin, Problem
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from dms_relay.model import PostfixConfig
     from dms_relay.plan.found import Found

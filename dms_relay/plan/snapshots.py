@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
 
 from dms_relay.model.values import field, frozen
 from dms_relay.plan import ParameterChange, ServiceChange, TableChange
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Any
 
     from dms_relay.plan import Plan
     from dms_relay.plan.state import TableFile

@@ -8,12 +8,15 @@ stood in main.cf or in a table before us, so it is 0600, beside the tables.
 from __future__ import annotations
 
 import json
-from typing import Any
 
 from dms_relay.errors import WriteError
 from dms_relay.model import PARAMETERS, TRANSPORT_PARAMETERS
 from dms_relay.model.values import field, frozen
 from dms_relay.postfix.table_types import TypesAnswer, split_index
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 #: Version of the file's format: what an older one cannot say makes it a newer, so that a previous dms-relay refuses it.
 VERSIONS = FIRST_VERSION, SERVICES_VERSION, INDEXES_VERSION = 1, 2, 3

@@ -10,10 +10,10 @@ it (the line end goes, the blanks stay).
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from dms_relay.model.values import frozen
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 

@@ -9,13 +9,13 @@ Known limits: services that are not called ``relay-…`` are read, never changed
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from dms_relay.model import RELAY_DIRECTORY, SASL_PASSWD
 from dms_relay.model.values import frozen
 from dms_relay.postfix.main_cf import clear, logical_lines
 from dms_relay.postfix.table_types import split_index
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 

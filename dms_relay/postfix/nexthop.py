@@ -11,10 +11,13 @@ has no such file. Labels may hold any letter or digit of any script, and ``_``, 
 from __future__ import annotations
 
 import re
-from typing import NoReturn
 
 from dms_relay.model import NexthopList
 from dms_relay.model.values import frozen
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
 
 #: Names for a port, RFC 6335 (IANA registry), all that carry SMTP.
 SERVICES = frozenset({"smtp", "submission", "submissions", "smtps", "ssmtp"})
@@ -36,7 +39,8 @@ _PLAIN_DOMAIN = re.compile(
     r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.ASCII | re.IGNORECASE
 )
 #: What looks like a blank, or like nothing, and is no blank: no-break and zero-width spaces, byte order mark, and others.
-_ODD_BLANK = re.compile(r"[^\S \t]|[\u200b\u200e\u200f\u2060\ufeff]")
+#: Compiled when it is needed, which is rare and takes longer than all other patterns of a boot.
+_ODD_BLANK = r"[^\S \t]|[\u200b\u200e\u200f\u2060\ufeff]"
 #: Zero-width (non-)joiners, which some scripts need inside a word (RFC 5892, appendix A).
 _JOINERS = "\u200c\u200d"
 _LOGIN_ELSEWHERE = "write [host]:port; a login goes in postfix-sasl-password.cf"
@@ -65,7 +69,8 @@ def refuse_quotes(text: str) -> None:
 
 def refuse_odd_blanks(text: str) -> None:
     """Raise ``SyntaxProblem`` where a character looks like a blank and is none, as text copied from a web page has."""
-    if _ODD_BLANK.search(text):
+    is_plain = text.isascii() and text.isprintable()
+    if not is_plain and re.search(_ODD_BLANK, text):
         raise SyntaxProblem("the text contains a no-break space or the like", "type a plain space instead")
 
 

@@ -6,8 +6,8 @@ Known limits: Linux only. A process that ends meanwhile has no name, no service 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 

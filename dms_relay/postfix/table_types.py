@@ -10,10 +10,9 @@ take keys without case, as ``texthash:`` does. docs/rules.md, "Big tables", has 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from dms_relay.model.values import frozen
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 

@@ -7,10 +7,10 @@ configuration always gives the same bytes. A big one gets another type by ``plan
 from __future__ import annotations
 
 from itertools import islice
-from typing import TYPE_CHECKING
 
 from dms_relay.model import PARAMETERS, RELAYHOST_MAP, SASL_PASSWD, PostfixConfig
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 

@@ -9,8 +9,6 @@ Routes are ``transport:nexthop`` (transport(5)); ``smtp:`` means the recipient's
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from dms_relay.model import (
     AUTHORITY_LEVELS,
     RECIPIENT_TRANSPORT,
@@ -20,6 +18,7 @@ from dms_relay.model import (
 )
 from dms_relay.postfix.master_cf import PREFIX, login_table
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 

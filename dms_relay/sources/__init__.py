@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from dms_relay import files
 from dms_relay.model import (
@@ -27,6 +26,7 @@ from dms_relay.sources.relaymap import read_relaymap
 from dms_relay.sources.sasl_password import read_logins
 from dms_relay.sources.settings import read_settings
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 

@@ -12,13 +12,12 @@ Known limits: an account's hash is never looked at, and nothing of its line is s
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from dms_relay.model import Origin, Problem
 from dms_relay.model.senders import ManagedDomains
 from dms_relay.postfix.nexthop import SyntaxProblem, check_domain
 from dms_relay.sources.text import TRIM, numbered_lines, read_text, split_entry
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path

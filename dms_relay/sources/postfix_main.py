@@ -6,12 +6,11 @@ place of ours. Reads that file, writes nothing. A value can hold a login (``stat
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from dms_relay.model import PARAMETERS, Origin, UserParameter
 from dms_relay.postfix import main_cf
 from dms_relay.sources.text import read_text
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from dms_relay.model import Paths, Problem
 

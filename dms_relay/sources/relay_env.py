@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 from io import StringIO
-from typing import TYPE_CHECKING
 
 from dms_relay.model import Origin, Problem, Setting
 from dms_relay.sources.text import read_text
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from dotenv.parser import Binding
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 NAME = "relay.env"
 _LOGIN = frozenset({"RELAY_USER", "RELAY_PASSWORD"})
 #: A comment behind a value without quotes: where the value is a password, it may be a part of it.
-_COMMENT = re.compile(r"[ \t]*[^'\"\s].*\s#")
+_COMMENT = r"[ \t]*[^'\"\s].*\s#"
 
 
 def read_relay_env(paths: Paths, problems: list[Problem]) -> dict[str, Setting]:
@@ -47,7 +47,7 @@ def _add(binding: Binding, settings: dict[str, Setting], problems: list[Problem]
         if binding.key in settings:
             text = f"{binding.key} is already set at {settings[binding.key].origin}; the last one is used"
             problems.append(Problem(origin, text, "keep only one of them", is_error=False))
-        if binding.key in _LOGIN and _COMMENT.match(binding.original.string.partition("=")[2]):
+        if binding.key in _LOGIN and re.match(_COMMENT, binding.original.string.partition("=")[2]):
             text = f"the text after # in {binding.key} is read as a comment"
             problems.append(Problem(origin, text, "put the value in quotes if that text is part of it", is_error=False))
         settings[binding.key] = Setting(binding.value, origin)

@@ -6,12 +6,11 @@ Lines: ``@domain nexthop``, ``user@domain nexthop``, ``<> nexthop`` (the null se
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from dms_relay.model import NULL_SENDER, Domain, Problem, Relaymap, Route
 from dms_relay.postfix.nexthop import parse_nexthops
 from dms_relay.sources.text import check_sender_key, read_entries
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from dms_relay.model import Origin, Paths
 

@@ -7,12 +7,11 @@ the line: a key that is no key may well be a login.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from dms_relay.model import Login, LoginEntry, Problem
 from dms_relay.postfix.nexthop import SyntaxProblem, check_nexthop
 from dms_relay.sources.text import check_sender_key, read_entries
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from dms_relay.model import Origin, Paths
 

@@ -8,8 +8,6 @@ environment and these files at each run, writes nothing. What is wrong becomes a
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from dms_relay.model import ROUTINGS, TLS_LEVELS, NexthopList, Origin, Problem, Setting
 from dms_relay.model.values import frozen
 from dms_relay.postfix.nexthop import SyntaxProblem, check_port, parse_nexthops, parse_relay_host
@@ -18,6 +16,7 @@ from dms_relay.sources.environment import Lookup, report_near_misses, settings_o
 from dms_relay.sources.relay_env import read_relay_env
 from dms_relay.sources.sasl_password import check_login_part
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 

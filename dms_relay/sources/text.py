@@ -12,13 +12,13 @@ import os
 import re
 import stat
 from errno import EACCES, EINVAL, EISDIR
-from typing import TYPE_CHECKING
 
 from dms_relay.files.in_place import is_cut_short, kept_name
 from dms_relay.model import Origin, Problem
 from dms_relay.model.values import frozen
 from dms_relay.postfix.nexthop import SyntaxProblem, check_domain, refuse_odd_blanks
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path

@@ -21,13 +21,24 @@ ENV = {"DEFAULT_RELAY_HOST": "[relay.test]:587", "RELAY_USER": "user", "RELAY_PA
 PROBE = """
 import sys
 
-def run():
+def run(writer):
     from dms_relay import apply, cli
     from dms_relay.apply import LOCK_TIMEOUT
     import structlog.dev
     for name in ("dms_relay", "dms_relay.cli", "dms_relay.apply", "structlog.dev", "re"):
         print(name, type(sys.modules[name].__loader__).__name__)
     print(LOCK_TIMEOUT)
+    if writer:
+        writer.close()
+"""
+#: Run by another one: what a first boot has imported in its own process.
+IMPORTS = """
+import os, sys
+
+def run(writer):
+    from dms_relay.cli import main
+    main(sys.argv[1:], os.environ, writer=writer)
+    print(*sys.modules)
 """
 
 
@@ -40,7 +51,8 @@ class Installation:
         [self.bundle] = runtime.directory.rglob("boot.*.bundle")
         self.package = self.bundle.parents[1]
         (self.package.parent / "probe.py").write_text(PROBE)
-        self.build("dms-relay=dms_relay.cli:run", "probe=probe:run")
+        (self.package.parent / "imports.py").write_text(IMPORTS)
+        self.build("dms-relay=dms_relay.cli:run", "probe=probe:run", "imports=imports:run")
 
     def build(self, *launchers: str) -> list[str]:
         """Write the bundle and return the files that were written."""
@@ -95,6 +107,27 @@ def test_the_command_is_the_same(installation: Installation, sandbox: Sandbox, c
         shutil.rmtree(sandbox.config_dir.parent)
         sandbox = Sandbox(sandbox.config_dir.parent)
     assert outcomes[0] == outcomes[1]
+
+
+def test_what_a_first_boot_does_without(installation: Installation, sandbox: Sandbox) -> None:
+    """Modules that take long to import stay out of the process of a boot; structlog is in the one that writes its lines."""
+    command = [str(installation.runtime.command.with_name("imports")), *sandbox.arguments("apply")]
+    environ = ENV | {"PATH": os.environ["PATH"]}
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, check=True)
+    spared = {
+        "argparse",
+        "dataclasses",
+        "datetime",
+        "dotenv",
+        "logging",
+        "shutil",
+        "structlog",
+        "subprocess",
+        "typing",
+        "yaml",
+    }
+    assert spared.intersection(done.stdout.split()) == set()
+    assert "parameter set" in done.stderr
 
 
 def test_a_source_that_has_changed(installation: Installation) -> None:

@@ -80,7 +80,7 @@ def test_an_unknown_step(environ: dict[str, str], sandbox: Sandbox, capsys: pyte
 def test_a_bug_of_ours(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """An error that nobody thought of ends the start in exit code 70, with the place, and the hook is named."""
 
-    def broken(_: Mapping[str, str]) -> int:
+    def broken(_: Mapping[str, str], __: object) -> int:
         raise ZeroDivisionError
 
     monkeypatch.setitem(boot.STEPS, "relay", broken)

@@ -1,0 +1,144 @@
+"""Formats log lines with structlog: in this process, or in one beside it, so that a boot does not wait for structlog.
+
+structlog's import is a fifth of a boot's time. Where it is foreseen that a boot has something to say, ``start`` forks a
+process first of all, which imports structlog while the boot reads its inputs; each line goes to it through a pipe, and the
+boot waits for it before anything else is written (``Writer.close``). It has no part in the work: where it is killed, lines
+are lost, and where the boot is killed, it writes what it was given and ends.
+
+A launcher (``bundle``) runs this module before it imports the package, so it imports nothing of it. Without a launcher,
+with one processor, or where nothing is foreseen, lines are formatted where they arise.
+"""
+
+import marshal
+import os
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, MutableMapping, Sequence
+    from typing import TextIO
+
+#: How wide docker-mailserver (since version 14) shows a level: ``2024-07-20 15:24:02+02:00 INFO  start-mailserver.sh: …``.
+_DMS_LEVEL_WIDTH = 5
+#: What would blur where a field ends; a value that holds one of these is quoted, as structlog's console does.
+_NEEDS_QUOTES = frozenset(" \t\r\n=\"'")
+#: What a boot says at these levels is worth a process (``log.LEVELS``; "info" where none is set).
+_TALKATIVE = frozenset({"info", "debug", "trace"})
+#: The file that the first run leaves in Postfix's directory (``model.Paths.state``); a later one rarely changes anything.
+_STATE = "dms-relay.state.json"
+#: What marshal takes, and gives back as it was.
+_PLAIN = frozenset({str, int, float, bool, type(None)})
+
+
+def emitter(style: str, stream: "TextIO") -> "Callable[..., object]":
+    """Return what writes one event as a line: ``emit(event, level=…, **fields)``. ``style`` is one of ``log.FORMATS``."""
+    import structlog  # noqa: PLC0415 -- see the module's docstring
+
+    time = structlog.processors.TimeStamper(fmt="iso", utc=True)
+    processors: dict[str, list[structlog.typing.Processor]] = {
+        "json": [time, structlog.processors.JSONRenderer()],
+        "console": [time, structlog.dev.ConsoleRenderer(colors=stream.isatty(), pad_event_to=0)],
+        "dms": [_as_dms],
+    }
+    logger = structlog.wrap_logger(
+        structlog.PrintLogger(stream), processors=processors[style], wrapper_class=structlog.BoundLogger
+    )
+    emit: Callable[..., object] = logger.msg
+    return emit
+
+
+def _as_dms(_logger: object, _method: str, event: "MutableMapping[str, object]") -> str:
+    """Render an event as docker-mailserver's ``_log`` does; what it has beside its text follows."""
+    from datetime import datetime  # noqa: PLC0415 -- structlog has it loaded by now
+
+    time = datetime.now().astimezone().isoformat(" ", "seconds")
+    level, text = str(event.pop("level")).upper(), str(event.pop("event"))
+    shown = {name: repr(value) if _NEEDS_QUOTES.intersection(str(value)) else value for name, value in event.items()}
+    fields = "".join(f" {name}={value}" for name, value in sorted(shown.items()))
+    return f"{time} {level:{_DMS_LEVEL_WIDTH}} dms-relay: {text}{fields}"
+
+
+class Writer:
+    """The process that writes lines, as the boot sees it. ``OSError`` where it is gone."""
+
+    def __init__(self, pid: int, pipe: int) -> None:
+        """Take its number, and the end of the pipe that leads to it."""
+        self._pid = pid
+        self._pipe = pipe
+        self.is_open = True
+
+    def send(self, style: str, level: str, event: str, fields: "Mapping[str, object]") -> None:
+        """Have one event written."""
+        plain = {name: value if type(value) in _PLAIN else str(value) for name, value in fields.items()}
+        left = marshal.dumps((style, level, event, plain))
+        while left:
+            left = left[os.write(self._pipe, left) :]
+
+    def close(self) -> None:
+        """Wait until all is written; no more can be sent."""
+        if self.is_open:
+            self.is_open = False
+            os.close(self._pipe)
+            try:
+                os.waitpid(self._pid, 0)
+            except ChildProcessError:
+                return  # SIGCHLD is ignored: it has ended all the same, and nobody asks how
+
+
+def start(argv: "Sequence[str]", environ: "Mapping[str, str]") -> Writer | None:
+    """Start a process that writes lines; ``None`` where it would not be worth its time, or cannot be had."""
+    if not _is_worth_it(argv, environ):
+        return None
+    import contextlib  # noqa: F401, PLC0415 -- both processes need these two: they are imported once, before the fork
+    import re  # noqa: F401, PLC0415
+
+    theirs, ours = os.pipe()
+    try:
+        pid = os.fork()
+    except OSError:
+        os.close(theirs)
+        os.close(ours)
+        return None
+    if pid == 0:
+        try:
+            os.close(ours)
+            _write_lines(theirs)
+        finally:
+            os._exit(0)
+    os.close(theirs)
+    return Writer(pid, ours)
+
+
+def _is_worth_it(argv: "Sequence[str]", environ: "Mapping[str, str]") -> bool:
+    """Return True if lines are foreseen, and a processor for them: at a first boot, unless it is told to say little."""
+    options = dict(zip(argv[1:], argv[2:], strict=False))  # noqa: RUF007 -- itertools is an import more
+    level = options.get("--log-level") or environ.get("LOG_LEVEL", "").lower() or "info"
+    directory = options.get("--postfix-dir") or environ.get("MAIL_CONFIG") or "/etc/postfix"
+    return (
+        level in _TALKATIVE
+        and any(word == "apply" or word.endswith("-relay") for word in argv[1:])
+        and len(os.sched_getaffinity(0)) > 1
+        and not os.path.exists(f"{directory}/{_STATE}")  # noqa: PTH110 -- pathlib takes 3 ms
+    )
+
+
+def _write_lines(pipe: int) -> None:
+    """Write each event that comes, until no more can come."""
+    import signal  # noqa: PLC0415 -- this process alone needs it
+
+    import structlog  # noqa: F401, PLC0415 -- before the first event is there
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the boot decides when it is over
+    emit = None
+    with open(pipe, "rb") as events:
+        while True:
+            try:
+                style, level, event, fields = marshal.load(events)  # noqa: S302 -- from the process that forked this one
+            except EOFError:
+                return
+            try:
+                emit = emit or emitter(style, sys.stderr)
+                emit(event, level=level, **fields)
+                sys.stderr.flush()
+            except (OSError, ValueError):  # a line that cannot be written, as in ``log``
+                continue

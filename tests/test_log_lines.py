@@ -1,0 +1,183 @@
+"""Log lines that another process writes: the same lines, in their order, and no part in what the run does."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from dms_relay import log_lines
+from dms_relay.log import FORMATS
+from tests.support.scene import wait_until
+
+if TYPE_CHECKING:
+    from tests.support.sandbox import Sandbox
+
+ROOT = Path(__file__).parents[1]
+ON = {"DEFAULT_RELAY_HOST": "[r.test]:587", "RELAY_USER": "user", "RELAY_PASSWORD": "s3cret"}
+#: Runs the command as a launcher does: the process that writes lines is started before the package is imported.
+LAUNCHER = """
+import os, sys
+from importlib.util import module_from_spec, spec_from_file_location
+spec = spec_from_file_location("log_lines", sys.argv.pop(1))
+lines = module_from_spec(spec)
+spec.loader.exec_module(lines)
+{before}
+writer = lines.start(sys.argv, os.environ) if {is_apart} else None
+{after}
+from dms_relay.cli import run
+run(writer)
+"""
+
+
+def launch(
+    sandbox: Sandbox, *options: str, is_apart: bool = True, before: str = "", after: str = "", **env: str
+) -> subprocess.CompletedProcess[str]:
+    """Run ``apply``, with or without a process for its lines."""
+    script = LAUNCHER.format(is_apart=is_apart, before=before, after=after)
+    command = [sys.executable, "-c", script, log_lines.__file__, *sandbox.arguments(*options, "apply")]
+    environ = {"PATH": os.environ["PATH"], **ON, **env}
+    return subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, check=False)
+
+
+def untimed(text: str) -> list[str]:
+    """Return lines without what differs from run to run: the times."""
+    return [line.partition("Z ")[2] or line[25:] for line in text.splitlines()]
+
+
+@pytest.mark.parametrize("style", FORMATS)
+def test_the_same_lines(sandbox: Sandbox, style: str) -> None:
+    """To the octet, but for the time, and all of them, in every format."""
+    before = sandbox.snapshot()
+    found = []
+    for is_apart in (True, False):
+        done = launch(sandbox, "--log-format", style, "--log-level", "trace", is_apart=is_apart)
+        assert done.returncode == 0
+        found.append([sorted(line.split(",")) if style == "json" else line for line in _shown(done.stderr, style)])
+        sandbox.run("apply", env={})
+        assert sandbox.snapshot().keys() == before.keys()
+    assert found[0] == found[1]
+    assert len(found[0]) > 5
+
+
+def _shown(text: str, style: str) -> list[str]:
+    if style != "json":
+        return untimed(text)
+    return [line.partition('"timestamp"')[0] for line in text.splitlines()]
+
+
+def test_lines_come_before_what_is_said(sandbox: Sandbox) -> None:
+    """On one stream, the last line is what the command says: a reader sees it when all else is there."""
+    script = LAUNCHER.format(is_apart=True, before="os.dup2(1, 2)", after="")
+    command = [sys.executable, "-c", script, log_lines.__file__, *sandbox.arguments("apply")]
+    done = subprocess.run(command, cwd=ROOT, env={"PATH": os.environ["PATH"], **ON}, capture_output=True, check=True)
+    lines = done.stdout.decode().splitlines()
+    assert lines[-1].startswith("applied: ")
+    assert len(lines) > 5
+
+
+def test_errors_are_shown(sandbox: Sandbox) -> None:
+    """A run that fails says so through the same process, and ends with its exit code when that has written."""
+    sandbox.write("postfix-relaymap.cf", "@a.test [r.test\n")
+    done = launch(sandbox)
+    assert done.returncode == os.EX_CONFIG
+    assert "wrong inputs, nothing was changed" in done.stderr
+    assert done.stderr.splitlines()[-1].endswith("no closing bracket -- write [host]:port")
+
+
+def test_it_is_killed(sandbox: Sandbox) -> None:
+    """Lines are lost; the run does its work and does not wait for ever."""
+    done = launch(sandbox, after="os.kill(writer._pid, 9)")
+    assert (done.returncode, done.stdout) == (0, "applied: 2 tables and 6 parameters changed\n")
+    assert sandbox.table("sasl_passwd") == {"[r.test]:587": "user:s3cret"}
+
+
+def test_the_run_is_killed(sandbox: Sandbox, tmp_path: Path) -> None:
+    """What was said before is written, and nothing is left running."""
+    after = (
+        "writer.send('console', 'info', 'said', {})\n"
+        "open(sys.argv.pop(), 'w').write(str(writer._pid))\n"
+        "os.kill(os.getpid(), 9)"
+    )
+    script = LAUNCHER.format(is_apart=True, before="", after=after)
+    command = [sys.executable, "-c", script, log_lines.__file__, *sandbox.arguments("apply"), str(tmp_path / "pid")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert untimed(done.stderr) == ["[info     ] said"]
+    pid = (tmp_path / "pid").read_text()
+    wait_until(lambda: not Path(f"/proc/{pid}/root").exists() or " Z " in Path(f"/proc/{pid}/stat").read_text())
+
+
+def test_nobody_reads(sandbox: Sandbox) -> None:
+    """Where standard error is closed, or its reader is gone, the run does its work."""
+    for before in ("os.close(2)", "r, w = os.pipe(); os.dup2(w, 2); os.close(r); os.close(w)"):
+        assert launch(sandbox, before=before).returncode == 0
+        assert sandbox.table("sasl_passwd") == {"[r.test]:587": "user:s3cret"}
+        sandbox.run("apply", env={})
+
+
+def test_an_interrupt_is_the_runs_alone(sandbox: Sandbox) -> None:
+    """Ctrl-C goes to both: the run says how it ended, and the other process writes that."""
+    done = launch(sandbox, after="import time; os.kill(writer._pid, 0); time.sleep(0.5); os.kill(writer._pid, 2)")
+    assert done.returncode == 0
+    assert "parameter set" in done.stderr
+
+
+FORESEEN = {
+    "a first boot": ({}, [], True),
+    "another level": ({"LOG_LEVEL": "DEBUG"}, [], True),
+    "little to say": ({"LOG_LEVEL": "error"}, [], False),
+    "warnings only": ({}, ["--log-level", "warn"], False),
+    "what is said on the command line counts": ({"LOG_LEVEL": "error"}, ["--log-level", "info"], True),
+}
+
+
+@pytest.mark.parametrize("name", FORESEEN)
+def test_when_it_is_worth_it(tmp_path: Path, name: str) -> None:
+    """A process is started where lines are foreseen, and nowhere else."""
+    environ, options, is_worth_it = FORESEEN[name]
+    argv = ["dms-relay", *options, "--postfix-dir", str(tmp_path), "apply"]
+    assert started(argv, environ) == is_worth_it
+
+
+def test_when_it_is_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not for another command, not where a run before has left its state, not with one processor; in a container it is."""
+    environ = {"MAIL_CONFIG": str(tmp_path)}
+    assert started(["boot", "--start", "/docker-entrypoint.d/20-relay"], environ)
+    assert not started(["boot", "--start", "/docker-entrypoint.d/10-postfix"], environ)
+    assert not started(["dms-relay", "plan"], environ)
+    (tmp_path / "dms-relay.state.json").touch()
+    assert not started(["dms-relay", "apply"], environ)
+    (tmp_path / "dms-relay.state.json").unlink()
+    assert started(["dms-relay", "apply"], environ)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0})
+    assert not started(["dms-relay", "apply"], environ)
+
+
+def started(argv: list[str], environ: dict[str, str]) -> bool:
+    """Start it, and end it."""
+    writer = log_lines.start(argv, environ)
+    if writer is None:
+        return False
+    writer.close()
+    writer.close()  # a second time is nothing
+    return True
+
+
+def test_a_value_of_any_kind(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """What cannot go through the pipe as it is goes as its text; what is longer than a pipe goes in pieces."""
+    writer = log_lines.start(["dms-relay", "apply"], {"MAIL_CONFIG": str(tmp_path)})
+    assert writer
+    writer.send("console", "info", "one", {"path": tmp_path, "number": 3, "nothing": None})
+    writer.send("console", "info", "x" * 200_000, {})
+    writer.close()
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        writer.send("console", "info", "late", {})
+    first, second = untimed(capfd.readouterr().err)
+    assert first == f"[info     ] one nothing=None number=3 path={tmp_path}"
+    assert len(second) > 200_000
