@@ -3,7 +3,7 @@
 For a person (console), for a program (JSON, one object a line), or as docker-mailserver does (dms).
 The levels are the five of docker-mailserver: error, warn, info, debug, trace. structlog is imported with the first line
 that is shown, so a run that has nothing to say does not pay for it; ``deferral`` spares a boot what no line needs of it, and
-``log_lines`` has a first boot's lines formatted in a process of their own.
+``log_lines`` has a boot's lines formatted in a process of their own.
 """
 
 from __future__ import annotations

@@ -129,7 +129,7 @@ def test_an_interrupt_is_the_runs_alone(sandbox: Sandbox) -> None:
 
 
 FORESEEN = {
-    "a first boot": ({}, [], True),
+    "as it is": ({}, [], True),
     "another level": ({"LOG_LEVEL": "DEBUG"}, [], True),
     "little to say": ({"LOG_LEVEL": "error"}, [], False),
     "warnings only": ({}, ["--log-level", "warn"], False),
@@ -146,14 +146,11 @@ def test_when_it_is_worth_it(tmp_path: Path, name: str) -> None:
 
 
 def test_when_it_is_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not for another command, not where a run before has left its state, not with one processor; in a container it is."""
+    """Not for another command, and not with one processor; in a container it is."""
     environ = {"MAIL_CONFIG": str(tmp_path)}
     assert started(["boot", "--start", "/docker-entrypoint.d/20-relay"], environ)
     assert not started(["boot", "--start", "/docker-entrypoint.d/10-postfix"], environ)
     assert not started(["dms-relay", "plan"], environ)
-    (tmp_path / "dms-relay.state.json").touch()
-    assert not started(["dms-relay", "apply"], environ)
-    (tmp_path / "dms-relay.state.json").unlink()
     assert started(["dms-relay", "apply"], environ)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0})
     assert not started(["dms-relay", "apply"], environ)
