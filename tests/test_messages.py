@@ -96,6 +96,16 @@ def test_a_memory_that_this_user_may_not_read(sandbox: Sandbox, denied: Callable
     assert result.code == os.EX_CANTCREAT
 
 
+@pytest.mark.parametrize("command", ["apply", "plan"])
+def test_a_main_cf_that_this_user_may_not_read(sandbox: Sandbox, denied: Callable[[str], None], command: str) -> None:
+    """Postfix is there: nobody is told to install it."""
+    denied("/main.cf")
+    result = sandbox.run(command, env={"DEFAULT_RELAY_HOST": "[r.test]"})
+    text = f"{sandbox.main_cf}: cannot be read: Permission denied -- run as root"
+    assert text in of_level(result, "error")
+    assert result.code == os.EX_NOINPUT
+
+
 def test_an_empty_plan(sandbox: Sandbox) -> None:
     """Nothing on standard output, for scripts; a line in the log, for a person."""
     result = sandbox.run("plan")

@@ -63,10 +63,10 @@ class Postfix:
             return self.main_cf.read_bytes().decode("utf-8", "surrogateescape")
         except OSError as error:
             text = f"cannot be read: {error.strerror}"
-            origin = Origin(str(self.main_cf))
-            problem = Problem(
-                origin, text, "install Postfix, or name its directory with --postfix-dir", is_missing=True
-            )
+            remedy = "install Postfix, or name its directory with --postfix-dir"
+            if error.errno == EACCES:
+                remedy = "run as root"
+            problem = Problem(Origin(str(self.main_cf)), text, remedy, is_missing=True)
             raise MissingInputError([problem]) from None
 
     def read_master_cf(self) -> str:
