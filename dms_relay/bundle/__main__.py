@@ -8,8 +8,8 @@ A launcher starts Python without ``site``, of which an environment of its own ne
 of which a short run needs none. Where there is no bundle, or another interpreter's, modules are imported as ever.
 Exit codes: 0 written; 73 a file cannot be written.
 
-Known limits: ``.pth`` files have no effect on the command, so an editable installation needs pip's script; where a script's
-first line cannot name the interpreter, pip's script stays.
+Known limits: ``.pth`` files have no effect on a launcher. So in an editable installation pip's script stays, as it does
+where a script's first line cannot name the interpreter.
 """
 
 from __future__ import annotations
@@ -111,11 +111,14 @@ def _write(path: Path, content: bytes, mode: int) -> None:
 
 
 def launcher_text(module: str, function: str) -> str | None:
-    """Return a launcher of a function; ``None`` where a script's first line cannot name the interpreter."""
+    """Return a launcher of a function; ``None`` where it could not name the interpreter, or not find the package."""
     if len(f"#!{sys.executable} -IS") > _FIRST_LINE or any(character.isspace() for character in sys.executable):
         sys.stderr.write(f"a script cannot name {sys.executable} -- pip's scripts stay\n")
         return None
     paths = list(dict.fromkeys(sysconfig.get_path(kind) for kind in ("purelib", "platlib")))
+    if not any(Path(dms_relay.__file__).is_relative_to(path) for path in paths):
+        sys.stderr.write(f"{dms_relay.__file__} is none of the files of {' and '.join(paths)} -- pip's scripts stay\n")
+        return None
     return _LAUNCHER.format(
         python=sys.executable, paths=paths, bundle=str(_BUNDLE), length=_LENGTH, module=module, function=function
     )

@@ -93,6 +93,24 @@ def test_it_is_used(installation: Installation) -> None:
     assert set(found.values()) == {"BundleFinder"}
 
 
+def test_an_editable_installation(installation: Installation, tmp_path: Path) -> None:
+    """Where the package is not in the environment's own directories, a launcher could not import it: pip's script stays."""
+    environment = tmp_path / "venv"
+    shutil.copytree(installation.runtime.directory, environment, symlinks=True)
+    [package] = environment.glob("lib/python*/site-packages/dms_relay")
+    source = tmp_path / "source"
+    source.mkdir()
+    package.rename(source / "dms_relay")
+    (package.parent / "editable.pth").write_text(f"{source}\n")
+    script = environment / "bin/dms-relay"
+    script.write_text("pip's\n")
+    command = [str(environment / "bin/python"), "-I", "-m", "dms_relay.bundle"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert script.read_text() == "pip's\n"
+    text = f"{source}/dms_relay/__init__.py is none of the files of {package.parent} -- pip's scripts stay\n"
+    assert done.stderr == text
+
+
 @pytest.mark.parametrize("command", ["apply", "plan", "show", "--help", "nonsense"])
 def test_the_command_is_the_same(installation: Installation, sandbox: Sandbox, command: str) -> None:
     """Each command says and does what it does without: those of a boot, others, and wrong ones."""
