@@ -1,11 +1,13 @@
 """Programs of Postfix that run while we go on, with our own standard streams: what they say is said to the operator.
 
 Everything else is run by ``programs``, which waits and listens. Raises ``PostfixError`` where a program cannot be started.
+SIGCHLD is no longer ignored afterwards, where a parent had left it so: the system would keep no exit code.
 """
 
 from __future__ import annotations
 
 import os
+import signal
 from typing import TYPE_CHECKING
 
 from dms_relay.errors import PostfixError
@@ -19,6 +21,8 @@ def begin(program: Path, config: Path, *, data_to_nowhere: bool = False) -> int:
 
     It gets none of the settings in our environment. ``data_to_nowhere``: what it writes to standard output is not wanted.
     """
+    if signal.getsignal(signal.SIGCHLD) == signal.SIG_IGN:
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     environ = {name: os.environ[name] for name in ("PATH", "TZ") if name in os.environ}
     actions = [(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)]
     if data_to_nowhere:

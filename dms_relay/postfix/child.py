@@ -6,7 +6,8 @@ be started, and ``TimeoutExpired`` where it does not end in time: then it is kil
 interrupted.
 
 Known limits: what the program itself has started is not killed, and is waited for as long as it holds standard output or
-standard error; where SIGCHLD is ignored, as a parent may have left it, the exit code is lost and counts as 0.
+standard error. Where SIGCHLD is ignored, as a parent may have left it, the system keeps no exit code: so it is not while a
+program works. Only the main thread can change that; in another one, a lost exit code is an error (``ChildProcessError``).
 """
 
 from __future__ import annotations
@@ -66,7 +67,7 @@ def run(  # noqa: PLR0913 -- what a program gets, by name where it is rare
     pipes = [_pipe(), _pipe(), _pipe()]
     stdin, stdout, stderr = pipes[0][1], pipes[1][0], pipes[2][0]
     theirs = pipes[0][0], pipes[1][1], pipes[2][1]
-    with _Open([stdin, stdout, stderr]) as ours:
+    with _SigchldHeeded(), _Open([stdin, stdout, stderr]) as ours:
         with _Open([*theirs]):
             pid = _spawn(command, environ, theirs, [] if inherits else _inheritable())
         try:
@@ -82,9 +83,25 @@ def which(name: str) -> str | None:
     """Find a program in PATH; shutil's costs 2 ms to import."""
     for directory in os.get_exec_path():
         path = os.path.join(directory, name)  # noqa: PTH118 -- PATH may hold an empty entry
-        if os.access(path, os.X_OK):
+        if os.access(path, os.X_OK) and not os.path.isdir(path):  # noqa: PTH112 -- no pathlib for this
             return path
     return None
+
+
+class _SigchldHeeded:
+    """The time in which the system keeps the exit codes of what we have started."""
+
+    def __enter__(self) -> None:
+        self.is_ignored = signal.getsignal(signal.SIGCHLD) == signal.SIG_IGN
+        self._set(signal.SIG_DFL)
+
+    def __exit__(self, *_: object) -> None:
+        self._set(signal.SIG_IGN)
+
+    def _set(self, what: signal.Handlers) -> None:
+        if self.is_ignored:
+            with suppress(ValueError):  # in a thread
+                signal.signal(signal.SIGCHLD, what)
 
 
 class _Open:
@@ -162,15 +179,13 @@ def _written(stdin: int, left: memoryview) -> int:
 
 
 def _wait(pid: int, deadline: float) -> int:
-    with suppress(ChildProcessError):
-        while True:
-            ended, status = os.waitpid(pid, os.WNOHANG)
-            if ended:
-                return os.waitstatus_to_exitcode(status)
-            if time.monotonic() > deadline:
-                raise TimeoutExpired
-            time.sleep(_INTERVAL)
-    return 0
+    while True:
+        ended, status = os.waitpid(pid, os.WNOHANG)
+        if ended:
+            return os.waitstatus_to_exitcode(status)
+        if time.monotonic() > deadline:
+            raise TimeoutExpired
+        time.sleep(_INTERVAL)
 
 
 def _kill(pid: int) -> None:

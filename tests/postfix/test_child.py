@@ -130,12 +130,43 @@ def test_without_standard_streams(closed: tuple[int, ...]) -> None:
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
 
 
+IGNORED = "import signal; signal.signal(signal.SIGCHLD, signal.SIG_IGN)"
+
+
 def test_sigchld_is_ignored() -> None:
-    """A parent may have left SIGCHLD ignored: a program is run all the same, and waited for."""
-    script = "import signal; signal.signal(signal.SIGCHLD, signal.SIG_IGN)" + WITHOUT_STREAMS.format(
-        root=str(ROOT), closed=()
-    ).replace("exit 3", "exit 0").replace("Ended(3", "Ended(0")
-    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+    """A parent may have left SIGCHLD ignored: a program's exit code is its own, and the signal is ignored again after it."""
+    script = WITHOUT_STREAMS.format(root=str(ROOT), closed=()).replace(
+        "sys.exit(", "assert signal.getsignal(signal.SIGCHLD) == signal.SIG_IGN\nsys.exit("
+    )
+    assert subprocess.run([sys.executable, "-c", IGNORED + script], check=False).returncode == 0
+
+
+IN_A_THREAD = """
+import sys, threading
+sys.path.insert(0, {root!r})
+from dms_relay.postfix import child
+def run():
+    try:
+        child.run(["/bin/sh", "-c", "exit 3"], {{}}, b"", 30.0)
+    except ChildProcessError:
+        print("lost")
+thread = threading.Thread(target=run)
+thread.start()
+thread.join()
+"""
+
+
+def test_sigchld_is_ignored_in_a_thread() -> None:
+    """Where nobody can know the exit code, it is no 0: a program that has failed counts as none that has worked."""
+    command = [sys.executable, "-c", IGNORED + IN_A_THREAD.format(root=str(ROOT))]
+    assert subprocess.run(command, capture_output=True, check=False).stdout == b"lost\n"
+
+
+def test_a_directory_is_no_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A directory of that name in PATH is passed over, as a shell does; after it the program is found."""
+    (tmp_path / "sh").mkdir()
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin")
+    assert child.which("sh") == "/bin/sh"
 
 
 def test_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
