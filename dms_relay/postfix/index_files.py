@@ -14,10 +14,12 @@ Known limits: in ``lmdb:`` a key has 511 octets at most (lmdb.h, MDB_MAXKEYSIZE)
 from __future__ import annotations
 
 import re
+from errno import ENOSPC
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dms_relay import files
+from dms_relay.errors import WriteError
 from dms_relay.postfix.programs import Postfix
 from dms_relay.postfix.table_types import PACKAGES, WORKSHOP, TypesAnswer, index_name
 
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 _DIRECTORY_MODE = 0o700
 #: Parameters of main.cf by which Postfix finds the types that are no part of it (postconf(5)).
 _DIRECTORIES = ("meta_directory", "shlib_directory")
+#: Types of which postmap(1) exits with 0 where the disk is full, and leaves an index without keys (seen with 3.7.11).
+_SILENT = frozenset({"lmdb"})
 #: What a text is called while its index is made.
 _SOURCE = "table"
 _CONFIG_DIRECTORY = re.compile(r"\$(?:config_directory\b|[({]config_directory[)}])")
@@ -42,10 +46,20 @@ def build(directory: Path, table_type: str, text: bytes, path: Path, rights: tup
         source = workshop / _SOURCE
         files.write_private(source, text)
         Postfix(workshop).build(f"{table_type}:{source}")
+        if table_type in _SILENT:
+            _check(Postfix(workshop).count(f"{table_type}:{source}"), text.count(b"\n"), path)
         mode, uid, gid = rights
         files.put_in_place(workshop / index_name(_SOURCE, table_type), path, mode, (uid, gid))
     finally:
         files.remove_directory(workshop)
+
+
+def _check(written: int, wanted: int, path: Path) -> None:
+    if written != wanted:
+        text = (
+            f"{path} cannot be written, and is unchanged: postmap has put {written} of {wanted} keys into the new one"
+        )
+        raise WriteError(text, "free space or repair the file system, then run again", errno=ENOSPC)
 
 
 def ask_types(postfix: Postfix, parameters: Mapping[str, str], known: TypesAnswer | None) -> TypesAnswer:

@@ -185,6 +185,10 @@ class Postfix:
         """Make the index of a table, ``type:path``, beside its text. What is wrong with the text is not shown."""
         self._run("postmap", table)
 
+    def count(self, table: str) -> int:
+        """Return how many keys an index has, of a type that can be listed."""
+        return self._run("postmap", "-s", table).stdout.count(b"\n")
+
     def _program(self, name: str) -> str:
         from dms_relay.postfix.child import which  # noqa: PLC0415 -- see _run
 
