@@ -152,12 +152,11 @@ def test_a_text_that_cannot_be_indexed(sandbox: Sandbox) -> None:
 
 def test_no_password_in_an_argument_list(sandbox: Sandbox) -> None:
     """The table reaches postmap in a file that only its owner may read, in a directory that only he may enter."""
-    with recorded(sandbox, 'echo "$@" >$SEEN; stat -c %a "$2" "$2/table" "$2/main.cf" >>$SEEN') as seen:
+    with recorded(sandbox, 'echo "$@" >>$SEEN; stat -c %a "$2" "$2/table" "$2/main.cf" >>$SEEN') as seen:
         put(sandbox, "@a.test\tu:s3cret\n")
-    arguments, *modes = seen.read_text().splitlines()
-    workshop = sandbox.postfix_dir / WORKSHOP
-    assert arguments == f"-c {workshop} lmdb:{workshop}/table"
-    assert modes == ["700", "600", "600"]
+    modes, workshop = ["700", "600", "600"], sandbox.postfix_dir / WORKSHOP
+    calls = [f"-c {workshop} {called}:{workshop}/table" for called in ("cdb", "lmdb", "-s lmdb")]
+    assert seen.read_text().splitlines() == [line for call in calls for line in (call, *modes)]
 
 
 def test_keys_that_are_compared_without_case(sandbox: Sandbox) -> None:
