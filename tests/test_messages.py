@@ -13,6 +13,7 @@ import pytest
 
 from dms_relay.cli import main
 from tests.support.console import of_level, said
+from tests.support.sandbox import default_paths
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,7 +34,7 @@ def test_a_configuration_directory_that_is_not_there(sandbox: Sandbox) -> None:
 def test_a_forgotten_mount(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """The directory that is read where none is named may be missing; it is a warning where no relay is set."""
     missing = sandbox.config_dir / "nowhere"
-    monkeypatch.setattr("dms_relay.model.Paths.__init__.__defaults__", (missing, sandbox.postfix_dir))
+    default_paths(monkeypatch, missing, sandbox.postfix_dir)
     monkeypatch.setattr(sandbox, "arguments", lambda *command: list(command))
     text = "the directory does not exist, and no relay is set, so mail goes directly"
     expected = [f"{missing}: {text} -- mount the directory there, or set DEFAULT_RELAY_HOST"]

@@ -10,6 +10,7 @@ import pytest
 from dms_relay.cli import main
 from dms_relay.model import Paths
 from tests.support.console import of_level, said
+from tests.support.sandbox import default_paths
 from tests.support.scene import programs_with
 
 if TYPE_CHECKING:
@@ -298,7 +299,7 @@ def test_a_directory_in_place_of_the_file(sandbox: Sandbox) -> None:
 def test_no_configuration_directory(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the default directory is not there, nothing is made in its place: it would be lost with the container."""
     missing = sandbox.config_dir / "nowhere"
-    monkeypatch.setattr("dms_relay.model.Paths.__init__.__defaults__", (missing, sandbox.postfix_dir))
+    default_paths(monkeypatch, missing, sandbox.postfix_dir)
     monkeypatch.setattr(sandbox, "arguments", lambda *command: list(command))
     result = sandbox.run("add-domain", "a.test", "r.test")
     assert said(result) == [
@@ -326,7 +327,7 @@ def test_apply_where_both_are_at_home(
     environ = {"MAIL_CONFIG": str(sandbox.postfix_dir)}
     assert main(["--config-dir", str(sandbox.config_dir), "add-domain", "a.test", "r.test"], environ) == 0
     assert "applied: " in capsys.readouterr().out
-    monkeypatch.setattr("dms_relay.model.Paths.__init__.__defaults__", (sandbox.config_dir, sandbox.postfix_dir))
+    default_paths(monkeypatch, sandbox.config_dir, sandbox.postfix_dir)
     assert Paths().config_dir == sandbox.config_dir
     assert main(["add-domain", "b.test", "r.test"], {}) == 0
     assert "applied: " in capsys.readouterr().out

@@ -12,9 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dms_relay.cli import main
+from dms_relay.model import Paths
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    import pytest
 
 DATA = Path(__file__).parents[1] / "data"
 BASE_MAIN_CF = (DATA / "base-main.cf").read_text("ascii")
@@ -109,3 +112,8 @@ class Sandbox:
         )
         pairs = (line.partition(" =") for line in done.stdout.decode().splitlines())
         return {name: value.strip() for name, _, value in pairs}
+
+
+def default_paths(monkeypatch: pytest.MonkeyPatch, config_dir: Path, postfix_dir: Path) -> None:
+    """Have the command read and write these directories where none is named, so that it never touches the machine's own."""
+    monkeypatch.setattr("dms_relay.cli.Paths", lambda *named: Paths(*(named or (config_dir, postfix_dir))))
