@@ -120,7 +120,7 @@ def _of_transports(transports: Transports) -> Iterator[Assignment]:
     ways = {route.key.casefold(): route for route in transports.senders}
     own = [key for service in services.values() for key in service.by_sender]
     for sender in dict.fromkeys([*ways, *own]):
-        route = next((ways[key] for key in sender_keys(sender) if key in ways), None)
+        route = ways.get(sender) or next((ways[key] for key in sender_keys(sender) if key in ways), None)
         relay, origin = (route.relay, route.origin) if route else transports.default or (None, None)
         if relay is None:
             yield Assignment(sender, "", "", "", None, None, origin)
@@ -147,8 +147,9 @@ class _Service:
     def at(
         self, sender: str, recipient: str, origin: Origin | None, *, ignores_sender_logins: bool = False
     ) -> Iterator[Assignment]:
-        keys = () if ignores_sender_logins else sender_keys(sender)
-        own = next((self.by_sender[key] for key in keys if key in self.by_sender), None)
+        own = None
+        if self.by_sender and not ignores_sender_logins:
+            own = next((self.by_sender[key] for key in sender_keys(sender) if key in self.by_sender), None)
         relay = self.relay
         for member in relay.nexthops.members:
             entry = own or self.by_nexthop.get(member.casefold())

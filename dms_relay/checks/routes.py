@@ -159,7 +159,7 @@ def _routed(context: CheckContext) -> Iterator[tuple[str, Origin]]:
 def _not_relayed(context: CheckContext) -> Iterator[Finding]:
     """Find managed domains without a relay or an opt-out, where others have a relay and no default serves the rest."""
     is_elsewhere = context.has_default or context.inputs.relay or context.after("relayhost")
-    if is_elsewhere or _ROUTES in context.inputs.user_parameters:
+    if is_elsewhere or not context.domains or _ROUTES in context.inputs.user_parameters:
         return
     named = {key.casefold().rpartition("@")[2] for key, _ in _routed(context)}
     if not named:

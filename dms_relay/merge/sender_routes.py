@@ -6,6 +6,8 @@ environment. Each distinct nexthop of the environment and the ``.cf`` files beco
 
 from __future__ import annotations
 
+from itertools import chain
+
 from dms_relay.merge.common import Merger
 from dms_relay.merge.named_relays import NamedRelays
 from dms_relay.model import AS_DEFAULT
@@ -84,10 +86,13 @@ class _Collector(Merger):
 
     def senders(self, default: tuple[str | None, Origin] | None) -> dict[str, SenderRoute]:
         routes: dict[str, SenderRoute] = {}
-        for route in (*self._mapped(default), *self._opted_out(), *map(_of_file, self.file.senders)):
-            first = routes.setdefault(route.key.casefold(), route)
+        for route in chain(self._mapped(default), self._opted_out(), map(_of_file, self.file.senders)):
+            folded = route.key.casefold()
+            # Where both are the same, as nearly always, they are one object: a file can have many.
+            key = route.key if folded == route.key else folded
+            first = routes.setdefault(key, route)
             if first is not route:
-                routes[route.key.casefold()] = self._second(first, route)
+                routes[key] = self._second(first, route)
         self._add_managed(routes)
         return routes
 
@@ -130,4 +135,4 @@ class _Collector(Merger):
 
 
 def _of_file(sender: Sender) -> SenderRoute:
-    return SenderRoute(sender.key, sender.relay, sender.origin, login=sender.login, login_origin=sender.login_origin)
+    return SenderRoute(sender.key, sender.relay, sender.origin, False, sender.login, sender.login_origin)

@@ -63,13 +63,27 @@ class Recipient:
 
 
 @frozen
+class PasswordPlace:
+    """Where ``relay.yaml`` has a password: in the file or the variable that it names at ``origin``, else in itself."""
+
+    origin: Origin
+    file: str | None = None
+    variable: str | None = None
+
+
+@frozen
 class RelayFile:
-    """``relay.yaml``. ``default`` is ``None`` where the file does not say it, else a relay (or ``None``) and its place."""
+    """``relay.yaml``. ``default`` is ``None`` where the file does not say it, else a relay (or ``None``) and its place.
+
+    ``passwords`` are the places of passwords, each once: also of logins that are wrong otherwise, but not below the name of
+    a relay or a sender that is refused.
+    """
 
     relays: tuple[Relay, ...] = ()
     default: tuple[str | None, Origin] | None = None
     senders: tuple[Sender, ...] = ()
     recipients: tuple[Recipient, ...] = ()
+    passwords: tuple[PasswordPlace, ...] = ()
 
 
 @frozen

@@ -233,12 +233,17 @@ def _check_ipv4(text: str) -> None:
     raise SyntaxProblem(f"host{quote(text)} is not an IPv4 address", "write four numbers from 0 to 255, or a host name")
 
 
+def is_plain_domain(text: str) -> bool:
+    """Return True if it is a domain name of ASCII letters, as nearly all are; others can be valid too."""
+    return len(text) <= NAME_MAX and _PLAIN_DOMAIN.fullmatch(text) is not None
+
+
 def check_domain(text: str, what: str = "domain", *, show: bool = True) -> None:
     """Raise ``SyntaxProblem`` unless ``text`` is a domain name as Postfix's valid_hostname(3) takes it.
 
     ``show`` says that no password can stand in it, so that the message may quote it.
     """
-    if len(text) <= NAME_MAX and _PLAIN_DOMAIN.fullmatch(text):
+    if is_plain_domain(text):
         return
     refuse_odd_blanks(text)
     shown = quote(text) if show else ""

@@ -72,8 +72,8 @@ class _Checker:
         self.complaints: list[Complaint] = []
 
     def found(self, shape: Shape, node: Node) -> LocatedValue:
-        if isinstance(shape, Either):
-            return self.found(shape.keys if node.kind == "map" else shape.text, node)
+        if type(shape) is Either:
+            shape = shape.keys if node.kind == "map" else shape.text
         value: Any = None
         match shape:
             case Text():
@@ -181,7 +181,7 @@ class _Checker:
             if name not in shape.keys:
                 meant.add(self._unknown(shape, node, key, value))
             elif name in nodes:
-                self._twice(key, nodes[name])
+                self._twice(key, nodes[name].place)
             else:
                 nodes[name] = key
                 values[name] = self.found(shape.keys[name], value)
@@ -215,9 +215,8 @@ class _Checker:
         self._complain(key, f'unknown key "{key.value}"' if is_plain else "unknown key", remedy)
         return known[0] if known else ""
 
-    def _twice(self, key: Node, first: Node) -> None:
-        place = first.place
-        text = f"the key is already at {place.line}:{place.column}"
+    def _twice(self, key: Node, first: Position) -> None:
+        text = f"the key is already at {first.line}:{first.column}"
         self._complain(key, text, "keep only one of them: YAML would silently drop the first")
 
     def _beside(self, shape: Keys, nodes: dict[str, Node]) -> None:
@@ -233,19 +232,18 @@ class _Checker:
                 self._complain(node, f"{wanted} is missing", f"write {names[0]}: {shape.keys[names[0]].what}")
 
     def _table(self, shape: Table, node: Node) -> dict[str, tuple[LocatedValue, LocatedValue]]:
+        """Return pairs by folded key. Of a node no more is kept than its value and place: a table can be long."""
         values: dict[str, tuple[LocatedValue, LocatedValue]] = {}
-        first: dict[str, Node] = {}
         for key, value in self._pairs(shape, node):
             name = self.found(shape.key, key)
             found = self.found(shape.value, value)
             if not name.value:
                 continue
             folded = shape.fold(name.value)
-            if folded in first:
-                self._twice(key, first[folded])
+            if folded in values:
+                self._twice(key, values[folded][0].place)
             else:
-                first[folded] = key
-                values[name.value] = (name, found)
+                values[name.value if folded == name.value else folded] = (name, found)
         return values
 
 

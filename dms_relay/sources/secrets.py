@@ -1,17 +1,17 @@
 """Where each password that is in use stands: in a file of which others may read, or in the environment.
 
-Reads ``relay.env``, ``relay.yaml`` and ``postfix-main.cf`` again, for where things stand and not for what they are. Writes
-nothing, and hands on no password. Says nothing of what is wrong in these files: reading them has said it.
+Reads ``relay.env`` and ``postfix-main.cf`` again, for where things stand and not for what they are. The places of
+``relay.yaml``, which can be long, are noted when it is read. Writes nothing, and hands on no password. Says nothing of what
+is wrong in these files: reading them has said it.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from dms_relay.model import RELAY_YAML, Origin
 from dms_relay.postfix import main_cf
-from dms_relay.shape import Complaint, LocatedValue
 from dms_relay.sources.environment import FILE_SUFFIXES, settings_of
 from dms_relay.sources.postfix_main import NAME as USER_FILE
 from dms_relay.sources.relay_env import NAME as RELAY_ENV
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from dms_relay.model import Paths, Setting
     from dms_relay.model.configuration import Inputs
+    from dms_relay.model.relays import RelayFile
 
 _PASSWORD = "RELAY_PASSWORD"  # noqa: S105 -- the name of a variable
 
@@ -44,7 +45,7 @@ def secret_places(paths: Paths, environ: Mapping[str, str], inputs: Inputs) -> I
     if inputs.logins:
         yield SecretPlace(Origin(LOGINS), paths.config_dir / LOGINS)
     if inputs.file:
-        yield from places.of_yaml()
+        yield from places.of_yaml(inputs.file)
     text = read_text(paths.config_dir / USER_FILE, USER_FILE, []) or ""
     if any(main_cf.may_hold_login(entry.name, entry.value) for entry in main_cf.parse(text)):
         yield SecretPlace(Origin(USER_FILE), paths.config_dir / USER_FILE)
@@ -80,37 +81,13 @@ class _Places:
                     yield self._place(setting, is_file=known != name)
                     return
 
-    def of_yaml(self) -> Iterator[SecretPlace]:
+    def of_yaml(self, file: RelayFile) -> Iterator[SecretPlace]:
         """Yield the places that the logins of relay.yaml name; the file itself where a password stands in it."""
-        for login in _logins(_read_yaml(self.paths)):
-            if login.get("password"):
-                yield SecretPlace(Origin(RELAY_YAML), self.paths.config_dir / RELAY_YAML)
-            elif file := login.get("password_file"):
-                yield SecretPlace(Origin(RELAY_YAML, *file.place), Path(file.value))
-            elif variable := login.get("password_env"):
-                places = self.of_variable(variable.value)
-                yield from (SecretPlace(Origin(RELAY_YAML, *variable.place), place.path) for place in places)
-
-
-def _read_yaml(paths: Paths) -> LocatedValue | None:
-    from dms_relay.shape.check import check  # noqa: PLC0415 -- 60 ms with YAML, and only where the file is there
-    from dms_relay.sources.relay_yaml.keys import RELAY_FILE  # noqa: PLC0415 -- the same
-    from dms_relay.sources.relay_yaml.node import read_node  # noqa: PLC0415 -- the same
-
-    text = read_text(paths.config_dir / RELAY_YAML, RELAY_YAML, []) or ""
-    found = read_node(text, lambda node: check(RELAY_FILE, node, text)[0])
-    return None if isinstance(found, Complaint) else found
-
-
-def _logins(found: LocatedValue | None) -> Iterator[LocatedValue]:
-    """Yield every login below a place of relay.yaml."""
-    value: Any = found.value if found else None
-    if not isinstance(value, dict):
-        return
-    for key, below in value.items():
-        # Of a table, each value is a pair of its key and what stands there.
-        for item in below if type(below) is tuple else (below,):
-            if key == "login" and isinstance(item, LocatedValue) and isinstance(item.value, dict):
-                yield item
-            elif isinstance(item, LocatedValue):
-                yield from _logins(item)
+        for password in file.passwords:
+            if password.file is not None:
+                yield SecretPlace(password.origin, Path(password.file))
+            elif password.variable is not None:
+                places = self.of_variable(password.variable)
+                yield from (SecretPlace(password.origin, place.path) for place in places)
+            else:
+                yield SecretPlace(password.origin, self.paths.config_dir / RELAY_YAML)

@@ -9,12 +9,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dms_relay.model import DIRECT, NULL_SENDER, RELAY_YAML, Login, NexthopList, Origin, Problem, Setting
-from dms_relay.model.relays import Recipient, Relay, RelayFile, Sender
+from dms_relay.model.relays import PasswordPlace, Recipient, Relay, RelayFile, Sender
 from dms_relay.postfix.nexthop import SyntaxProblem
 from dms_relay.shape import Complaint, LocatedValue
 from dms_relay.shape.check import check
 from dms_relay.sources.relay_yaml.keys import RELAY_FILE
-from dms_relay.sources.relay_yaml.node import read_node
+from dms_relay.sources.relay_yaml.node import NOWHERE, read_node
 from dms_relay.sources.relay_yaml.tls import hosts_of, tls_of
 from dms_relay.sources.sasl_password import check_login_part
 from dms_relay.sources.text import read_text
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from dms_relay.model import Paths
+    from dms_relay.shape import Position
     from dms_relay.sources.environment import Lookup
 
 NAME = RELAY_YAML
@@ -66,6 +67,8 @@ class _Reader:
         #: Where a key is wrong, what is missing may be there under another name: no more is said of it.
         self.is_sound = is_sound
         self.names: set[str] = set()
+        #: By place, ``NOWHERE`` for those that stand in the file itself.
+        self.passwords: dict[Position, PasswordPlace] = {}
 
     def file(self) -> RelayFile:
         """Return the file's content."""
@@ -73,6 +76,7 @@ class _Reader:
         self.names = {name.value for name, _ in named}
         relays = [self._relay(name, relay) for name, relay in named]
         default = self.found.get("default")
+        # In this order: ``passwords`` are complete when all others are there.
         return RelayFile(
             relays=tuple(relay for relay in relays if relay),
             default=(self._route(default), self._origin(default)) if default and default.value else None,
@@ -81,6 +85,7 @@ class _Reader:
                 Recipient(key.value.removeprefix("@"), self._route(value), self._origin(key))
                 for key, value in self._table("recipients")
             ),
+            passwords=tuple(self.passwords.values()),
         )
 
     def _table(self, name: str) -> Iterator[tuple[LocatedValue, LocatedValue]]:
@@ -136,8 +141,19 @@ class _Reader:
     # Logins.
 
     def _login(self, found: LocatedValue) -> Login | None:
+        self._note_place(found)
         username, password = found.get("username"), self._password(found)
         return Login(username.value, password) if username and username.value and password else None
+
+    def _note_place(self, login: LocatedValue) -> None:
+        """Take note where a login's password is, whether it can be used or not."""
+        if login.get("password"):
+            if NOWHERE not in self.passwords:
+                self.passwords[NOWHERE] = PasswordPlace(Origin(NAME))
+        elif file := login.get("password_file"):
+            self.passwords[file.place] = PasswordPlace(self._origin(file), file=file.value)
+        elif variable := login.get("password_env"):
+            self.passwords[variable.place] = PasswordPlace(self._origin(variable), variable=variable.value)
 
     def _password(self, found: LocatedValue) -> str:
         if (inline := found.get("password")) and inline.value:

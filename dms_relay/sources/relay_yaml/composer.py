@@ -66,7 +66,7 @@ class Composer:
         return taken
 
     def _node(self, event: Any, *, is_kept: bool) -> Node:  # noqa: ANN401 -- PyYAML's, of many kinds
-        name = _name(event)
+        name = type(event).__name__
         if name == "AliasEvent":
             if event.anchor not in self._anchors:
                 raise CannotReadError(place_of(event.start_mark), _NO_ANCHOR)
@@ -84,8 +84,8 @@ class Composer:
         kind = "str"
         if event.tag is not None and event.tag != "!":
             kind = _known(event.tag, is_scalar=True)
-        elif event.implicit[0]:
-            for tag, pattern in self._resolvers.get(event.value[:1], ()):
+        elif event.implicit[0] and (resolvers := self._resolvers.get(event.value[:1])):
+            for tag, pattern in resolvers:
                 if pattern.match(event.value):
                     kind = _known(tag, is_scalar=True)
                     break
@@ -115,9 +115,10 @@ class Composer:
 
     def _pairs(self, start: Any, *, is_kept: bool) -> Iterator[tuple[Node, Node]]:  # noqa: ANN401 -- the same
         with _Deeper(self, start):
-            while _name(event := next(self._events)) != "MappingEndEvent":
+            events = self._events
+            while type(event := next(events)).__name__ != "MappingEndEvent":
                 key = self._node(event, is_kept=True)
-                value = self._node(next(self._events), is_kept=is_kept)
+                value = self._node(next(events), is_kept=is_kept)
                 yield key, value
                 if not value.is_scalar:
                     _drain(value)

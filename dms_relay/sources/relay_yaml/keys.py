@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from dms_relay.model import DIRECT, NULL_SENDER, TLS_LEVELS
-from dms_relay.postfix.nexthop import PORT_MAX, SyntaxProblem, check_domain, refuse_odd_blanks
+from dms_relay.postfix.nexthop import PORT_MAX, SyntaxProblem, check_domain, is_plain_domain, refuse_odd_blanks
 from dms_relay.shape import Either, Flag, Items, Keys, Number, Table, Text
 from dms_relay.sources.sasl_password import check_login_part
 from dms_relay.sources.text import check_sender_key
@@ -63,6 +63,8 @@ def _check_recipient(text: str) -> None:
 
 def _check_key(text: str) -> None:
     """Raise where Postfix's table cannot carry the key, or it would mean nothing there."""
+    if is_plain_domain(text):
+        return
     if text.startswith("#"):
         raise SyntaxProblem("the key begins with #, which begins a comment in a lookup table", "use another address")
     if text.startswith("*@"):

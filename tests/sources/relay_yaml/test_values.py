@@ -8,7 +8,7 @@ import pytest
 
 from dms_relay import Origin, Paths, read
 from dms_relay.model import Login, NexthopList
-from dms_relay.model.relays import Recipient, Relay, RelayFile, Sender, Tls
+from dms_relay.model.relays import PasswordPlace, Recipient, Relay, RelayFile, Sender, Tls
 
 if TYPE_CHECKING:
     from dms_relay import Inputs
@@ -130,6 +130,11 @@ recipients:
             Recipient("a.test", "first", at(30, 3)),
             Recipient(".b.test", "second", at(31, 3)),
             Recipient("c@c.test", None, at(32, 3)),
+        ),
+        passwords=(
+            PasswordPlace(at(7, 41), file=str(password)),
+            PasswordPlace(at(16, 40), variable="SECRET"),
+            PasswordPlace(Origin(NAME)),
         ),
     )
 
