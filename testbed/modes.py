@@ -35,6 +35,10 @@ class Certificate(Enum):
     EXPIRING = "expires in a few days"
 
 
+LOST = "(the connection is lost)"
+"""In place of a reply: the relay drops the connection."""
+
+
 @dataclass(frozen=True)
 class Mode:
     """What a relay offers and demands.

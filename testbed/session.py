@@ -12,7 +12,7 @@ from aiosmtpd.smtp import MISSING, SMTP, AuthResult, Envelope, LoginPassword
 from aiosmtpd.smtp import Session as State
 
 from testbed.ledger import Attempt, Ledger, Login, Received
-from testbed.modes import Auth, Mode
+from testbed.modes import LOST, Auth, Mode
 
 _CRAM_MD5 = "CRAM-MD5"
 _CHALLENGE = b"<1.2@testbed.test>"
@@ -146,7 +146,10 @@ class Session(SMTP):
 
     def _refuse_with(self, reply: str) -> Callable[[str | None], Awaitable[None]]:
         async def refuse(_argument: str | None) -> None:
-            await self.push(reply)
+            if reply == LOST:
+                self.abort()
+            else:
+                await self.push(reply)
 
         return refuse
 

@@ -28,6 +28,8 @@ TABLES = (SASL_PASSWD, RELAYHOST_MAP)
 RELAY_DIRECTORY = "relay.d"
 SENDER_TRANSPORT = f"{RELAY_DIRECTORY}/sender_transport"
 RECIPIENT_TRANSPORT = f"{RELAY_DIRECTORY}/recipient_transport"
+#: Not a table of keys but of patterns: which failures are a matter of configuration, so that mail waits (``render``).
+TEMPORARY_FAILURES = f"{RELAY_DIRECTORY}/temporary_failures"
 
 #: The file of relays that have a transport of their own, in the configuration directory.
 RELAY_YAML = "relay.yaml"

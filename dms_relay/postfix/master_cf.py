@@ -43,6 +43,8 @@ OVERRIDES = frozenset(
         "smtp_tls_fingerprint_cert_match",
         "smtp_dns_support_level",
         "smtp_fallback_relay",
+        "relayhost",
+        "smtp_delivery_status_filter",
     }
 )
 _FIELDS = 8

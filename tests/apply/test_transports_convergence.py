@@ -191,7 +191,7 @@ def test_modes(sandbox: Sandbox) -> None:
     )
     sandbox.apply()
     modes = {path.name: path.stat().st_mode & 0o777 for path in (sandbox.postfix_dir / "relay.d").iterdir()}
-    assert modes == {"r.sasl": 0o600}
+    assert modes == {"r.sasl": 0o600, "temporary_failures": 0o600}
     assert (sandbox.postfix_dir / "relay.d").stat().st_mode & 0o777 == 0o700
     assert (sandbox.postfix_dir / "master.cf").stat().st_mode & 0o777 == 0o640
 

@@ -8,9 +8,9 @@ import dns.resolver
 import pytest
 
 from testbed import Testbed
-from tests.relay_test.name_server import NameServer
 from tests.relay_test.scene import Scene
 from tests.running.needs import require_postfix
+from tests.support.name_server import NameServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

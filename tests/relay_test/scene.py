@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from testbed import Mode, Relay, Testbed
-    from tests.relay_test.name_server import NameServer
+    from tests.support.name_server import NameServer
     from tests.support.sandbox import Result, Sandbox
 
 PASSWORD = "s3cret-P4ss"

@@ -13,9 +13,9 @@ import pytest
 import yaml
 
 from testbed import STRANGER, Login, Testbed
-from tests.relay_test.name_server import NameServer
 from tests.running.needs import require_postfix
 from tests.running.tls_cases import CASES, CLEARTEXT_LEVELS, MORE, PASSWORD, PORTS, SERVERS, Case
+from tests.support.name_server import NameServer
 from tests.support.sandbox import Sandbox
 
 if TYPE_CHECKING:

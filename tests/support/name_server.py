@@ -24,11 +24,13 @@ class NameServer:
     A record of type ``SILENT`` gets no answer, one of type ``BROKEN`` the answer SERVFAIL.
     """
 
-    def __init__(self, records: Mapping[tuple[str, str], list[str]]) -> None:
-        """Take a free port; the records may change later on."""
+    def __init__(
+        self, records: Mapping[tuple[str, str], list[str]], address: tuple[str, int] = ("127.0.0.1", 0)
+    ) -> None:
+        """Take an address, with port 0 a free port; the records may change later on."""
         self.records = dict(records)
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._socket.bind(("127.0.0.1", 0))
+        self._socket.bind(address)
         self.port = int(self._socket.getsockname()[1])
 
     def __enter__(self) -> Self:
