@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from dms_relay.checks.context import examine
 from dms_relay.checks.delivery import check_ways
 from dms_relay.checks.logins import check_logins
+from dms_relay.checks.loops import check_loops
 from dms_relay.checks.machine import check_machine
 from dms_relay.checks.routes import check_routes, is_contradicted
 from dms_relay.checks.rules import SEVERITIES, Finding
@@ -55,7 +56,7 @@ def check(paths: Paths, environ: Mapping[str, str]) -> Report:
 
 
 def _findings(context: CheckContext) -> Iterator[Finding]:
-    for run in (check_logins, check_routes, check_user_file, check_machine, check_ways):
+    for run in (check_logins, check_routes, check_user_file, check_machine, check_ways, check_loops):
         yield from run(context)
 
 

@@ -42,6 +42,8 @@ ASKED = (
     "myhostname",
     "mydomain",
     "myorigin",
+    "inet_interfaces",
+    "proxy_interfaces",
     "mydestination",
     "relay_domains",
     "virtual_alias_domains",

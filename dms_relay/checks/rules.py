@@ -51,6 +51,7 @@ RULES = {
     "no-managed-domain": Rule(WARNING, "RELAY_HOST serves managed domains, but there are none"),
     "relay-domain-not-managed": Rule(NOTE, "a relay is set for a domain that this server does not manage"),
     "managed-domain-not-relayed": Rule(NOTE, "a managed domain has no relay, while others have one"),
+    "relay-is-this-server": Rule(ERROR, "a relay is this server itself, so its mail comes back"),
     "unused-relay": Rule(WARNING, "a relay of relay.yaml is not used"),
     "recipient-is-local": Rule(ERROR, "a recipient route names a domain of this server"),
     # Secrets.

@@ -159,6 +159,12 @@ def host_of(nexthop: str) -> str:
     return _split(nexthop)[0]
 
 
+def host_and_port(nexthop: str) -> tuple[str, str]:
+    """Return host, without brackets, and port of a nexthop that ``check_nexthop`` takes; ``""`` where it has none."""
+    host, port = _split(nexthop)
+    return host, port or ""
+
+
 def is_port(text: str) -> bool:
     """Return True if ``text`` is a TCP port number or the name of an SMTP service."""
     return text in SERVICES or bool(_PORT.fullmatch(text) and 1 <= int(text) <= PORT_MAX)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.checks.given import DEFAULT, LOGIN, RELAYMAP, Case, given
+from tests.checks.given import DEFAULT, LOGIN, RELAYMAP, TRANSPORTS, Case, given
 from tests.support.machine import MASTER_CF
 from tests.support.sandbox import BASE_MAIN_CF
 
@@ -32,7 +32,54 @@ def postfix(files: Mapping[str, str], *envs: Mapping[str, str], services: str = 
 
 
 RULE = "mail-does-not-leave"
+LOOP = "relay-is-this-server"
+OWN_NAME = "myhostname = mail.own.test\n"
 CASES = (
+    Case(
+        LOOP,
+        postfix({}, {"DEFAULT_RELAY_HOST": "[127.0.0.1]:25"}, LOGIN),
+        "env DEFAULT_RELAY_HOST",
+        "[127.0.0.1]:25 is this server itself, so its mail comes back: its address 127.0.0.1 is this server's own",
+        postfix({}, {"DEFAULT_RELAY_HOST": "[127.0.0.1]:1025"}, LOGIN),
+    ),
+    Case(
+        LOOP,
+        postfix({RELAYMAP: "@a.test [localhost]\n"}, LOGIN),
+        "postfix-relaymap.cf:1",
+        "[localhost] is this server itself, so its mail comes back: its address",
+        postfix({RELAYMAP: "@a.test [localhost]:587\n"}, LOGIN),
+    ),
+    Case(
+        LOOP,
+        postfix({}, {"DEFAULT_RELAY_HOST": "[MAIL.own.test]:25", **TRANSPORTS}, LOGIN, more=OWN_NAME),
+        "env DEFAULT_RELAY_HOST",
+        "[MAIL.own.test]:25 is this server itself, so its mail comes back: it is named as this server is (myhostname)",
+        postfix({}, {"DEFAULT_RELAY_HOST": "[mail.own.test]:587", **TRANSPORTS}, LOGIN, more=OWN_NAME),
+    ),
+    Case(
+        LOOP,
+        postfix(
+            {},
+            {"DEFAULT_RELAY_HOST": "[127.0.0.1]:587"},
+            LOGIN,
+            services=f"{MASTER_CF}submission inet n - n - - smtpd\n",
+        ),
+        "env DEFAULT_RELAY_HOST",
+        "[127.0.0.1]:587 is this server itself",
+        postfix(
+            {},
+            {"DEFAULT_RELAY_HOST": "[127.0.0.1]:25"},
+            LOGIN,
+            more="inet_interfaces = 192.0.2.1\n",
+        ),
+    ),
+    Case(
+        LOOP,
+        postfix({}, {"DEFAULT_RELAY_HOST": "[192.0.2.9]"}, LOGIN, more="proxy_interfaces = 192.0.2.9\n"),
+        "env DEFAULT_RELAY_HOST",
+        "its address 192.0.2.9 is this server's own",
+        postfix({}, {"DEFAULT_RELAY_HOST": "[192.0.2.8]"}, LOGIN, more="proxy_interfaces = 192.0.2.9\n"),
+    ),
     Case(
         RULE,
         postfix(ROUTE, services=NO_SMTP),
