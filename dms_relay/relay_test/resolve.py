@@ -123,17 +123,18 @@ def _mx_hosts(domain: str, settings: TestSettings) -> list[str]:
 def _search(name: str, kind: str, settings: TestSettings) -> Answer | None:
     """Ask the DNS for a name, in the domains of /etc/resolv.conf too where main.cf says so; the first that has it counts."""
     candidates = _candidates(name, settings)
-    missing: list[_NotThereError] = []
+    failures: list[StepError] = []
     for candidate in candidates:
         try:
             answer = _ask(candidate, kind, settings)
-        except _NotThereError as error:
-            missing.append(error)
+        except StepError as error:
+            failures.append(error)
             continue
         if answer is not None:
             return answer
-    if len(missing) == len(candidates):
-        raise missing[-1]
+    worse = [failure for failure in failures if not isinstance(failure, _NotThereError)]
+    if worse or len(failures) == len(candidates):
+        raise (worse or failures)[-1]
     return None
 
 
