@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_LIBRARY = "libsasl2.so.2"
+LIBRARY = "libsasl2.so.2"
 # sasl.h: results, callbacks, properties.
 _OK, _CONTINUE = 0, 1
 _CB_LIST_END, _CB_LOG, _CB_USER, _CB_AUTHNAME, _CB_PASS = 0, 2, 0x4001, 0x4002, 0x4004
@@ -73,7 +73,7 @@ def _flags(options: str) -> int:
 
 
 def _choice(mechanisms: str, flags: int, *, with_authzid: bool) -> str:
-    library, (few, many) = _loaded()
+    library, (few, many) = loaded()
     connection = c_void_p()
     callbacks = many if with_authzid else few
     if library.sasl_client_new(_SERVICE, _SERVER, None, None, callbacks, 0, byref(connection)) != _OK:
@@ -89,10 +89,10 @@ def _choice(mechanisms: str, flags: int, *, with_authzid: bool) -> str:
 
 
 @cache
-def _loaded() -> tuple[CDLL, tuple[object, object]]:
+def loaded() -> tuple[CDLL, tuple[object, object]]:
     """Load the library once, with what it calls back: it asks whether these are there, and does not call them."""
     try:
-        library = CDLL(_LIBRARY)
+        library = CDLL(LIBRARY)
     except OSError:
         raise MissingError from None
     _declare(library)

@@ -20,6 +20,7 @@ from tests.running.needs import require_postfix
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from testbed import Postfix, Relay
     from testbed.ledger import Attempt
@@ -175,3 +176,26 @@ def test_a_server_that_has_plain_or_login(seen: Seen, announced: str) -> None:
     if seen.routing.startswith("transports") and {"PLAIN", "LOGIN"} & set(announced.upper().split()):
         assert seen.results[name_of(announced)]["result"] == "ok"
         assert seen.statuses[name_of(announced)][0] == "sent"
+
+
+REMEDY = "smtp_sasl_mechanism_filter = plain, login in main.cf"
+
+
+@pytest.mark.parametrize("announced", ["PLAIN LOGIN DIGEST-MD5", "SCRAM-SHA-256 LOGIN", "NTLM PLAIN", "EXTERNAL LOGIN"])
+def test_remedy_with_maps(tmp_path: Path, announced: str) -> None:
+    """The remedy is followed: the try is fine, and the message that waited arrives."""
+    require_postfix()
+    with Testbed() as testbed:
+        relay = testbed.relay("r", Mode(logins={"u": PASSWORD}, mechanisms=tuple(announced.split())))
+        inputs = Inputs(tmp_path / "config", DEFAULT_RELAY_HOST=relay.nexthop, RELAY_USER="u", RELAY_PASSWORD=PASSWORD)
+        postfix = testbed.postfix()
+        inputs.apply(postfix)
+        postfix.send("anna@a.test", ["friend@case0.world"], "waits")
+        assert first_attempts(postfix, {"case0"})["case0"][0] == "deferred"
+        (result,) = json.loads(inputs.run(postfix, "test", "--json").stdout)["results"]
+        assert (result["result"], REMEDY in result["failure"]["remedy"]) == ("not checked", True)
+        postfix.command("postconf", "-e", REMEDY.removesuffix(" in main.cf"))
+        postfix.command("postfix", "reload")
+        assert inputs.run(postfix, "test").returncode == 0
+        postfix.flush()
+        assert [message.message_id for message in relay.wait_for(1)] == ["waits"]
