@@ -41,6 +41,8 @@ _LOGIN_WANTED = re.compile(
     r"|(authenticate|log ?in) first|relay(ing)? (access )?(denied|not (allowed|permitted))|unable to relay",
     re.IGNORECASE,
 )
+#: What servers say later on of the name in EHLO ("Helo command rejected").
+_NAME = re.compile(r"\b(HELO|EHLO)\b", re.IGNORECASE)
 _BAD_LOGIN = frozenset({"5.7.8", "5.7.3"})
 _MECHANISM_CODES = frozenset({504, 534, 538})
 #: "Authentication required", "Authentication credentials invalid", "Encryption required" (RFC 4954, section 6).
@@ -84,6 +86,11 @@ class Reply:
         return self.code == _WANTS_LOGIN or bool(_LOGIN_WANTED.search(self.text))
 
     @property
+    def refuses_name(self) -> bool:
+        """Return True if the server does not accept the name of this machine."""
+        return bool(_NAME.search(self.text))
+
+    @property
     def refuses_passwords(self) -> bool:
         """Return True if the service, or this account there, accepts no password, right or wrong."""
         return bool(_NO_PASSWORDS.search(self.text))
@@ -110,8 +117,8 @@ def _kind_of_auth(reply: Reply) -> Failure:
     return Failure.MECHANISM if reply.code in _MECHANISM_CODES else Failure.REJECTED
 
 
-def rejected(what: str, reply: Reply, *, in_tls: bool = False, has_login: bool = False) -> StepError:
-    """Return the failure of another step that the server refused."""
+def rejected(what: str, reply: Reply, helo: str = "", *, in_tls: bool = False, has_login: bool = False) -> StepError:
+    """Return the failure of another step that the server refused. ``helo`` is the name that it was told."""
     if has_login and reply.refuses_passwords:
         return StepError(Failure.MECHANISM, what, reply.text)
     detail = Detail.TEMPORARY if reply.is_temporary else Detail.NONE
@@ -119,4 +126,6 @@ def rejected(what: str, reply: Reply, *, in_tls: bool = False, has_login: bool =
         detail = Detail.TLS_WANTED
     elif reply.wants_login and not has_login and not reply.wants_tls:
         detail = Detail.LOGIN_WANTED
-    return StepError(Failure.REJECTED, what, reply.text, detail)
+    elif helo and reply.refuses_name:
+        detail = Detail.HELO
+    return StepError(Failure.REJECTED, what, reply.text, detail, helo)

@@ -197,7 +197,8 @@ class Session:
 
     def _refused(self, what: str, reply: Reply) -> StepError:
         has_login = self.target.entry is not None
-        return rejected(f"the server refused {what}", reply, in_tls=self.in_tls, has_login=has_login)
+        helo = printable(self.settings.helo)
+        return rejected(f"the server refused {what}", reply, helo, in_tls=self.in_tls, has_login=has_login)
 
     def _quit(self) -> None:
         with suppress(StepError):

@@ -218,6 +218,28 @@ def test_a_sender_that_is_refused(scene: Scene, reply: str, outcome: str) -> Non
     assert told(scene.result()) == (outcome, "the server refused MAIL FROM:<postmaster@r.example>", reply)
 
 
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "504 5.5.2 <mail>: Helo command rejected: need fully-qualified hostname",
+        "450 4.7.1 <mail.example.test>: Helo command rejected: Host not found",
+        "550 5.7.1 invalid HELO name (see RFC2821 4.1.1.1)",
+    ],
+)
+def test_the_name_is_refused_later_on(scene: Scene, reply: str) -> None:
+    """Many servers say only after the sender what they have against the name in EHLO."""
+    scene.relay("r", Mode(refusals={"MAIL": reply}))
+    result = scene.result()
+    assert told(result) == ("rejected", "the server refused MAIL FROM:<postmaster@r.example>", reply)
+    assert advice(result) == (
+        "the server does not accept the name of this machine in EHLO, mail.example.test: see its reply",
+        (
+            "set smtp_helo_name in main.cf to the full name by which the DNS knows this machine; where the reply speaks of"
+            " something else, wait or ask the service"
+        ),
+    )
+
+
 @pytest.mark.parametrize("mechanism", ["PLAIN", "LOGIN"])
 def test_closed_after_the_login(scene: Scene, mechanism: str) -> None:
     """A server that closes the connection in place of an answer to the login may mean the login."""
