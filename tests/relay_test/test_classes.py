@@ -349,7 +349,7 @@ def test_no_helo_after_421(scene: Scene) -> None:
 
 @pytest.mark.parametrize("is_hasty", [False, True])
 def test_421_inside_tls(scene: Scene, is_hasty: bool) -> None:  # noqa: FBT001 -- a case
-    """A server that says 421 inside TLS and closes is quoted, whether we had something to say before it closed or not."""
+    """A server that says 421 inside TLS and closes is quoted, whether it has heard us before or not."""
     context = scene.testbed.authority.server("odd.test").context
 
     def serve(client: Client) -> None:
@@ -358,9 +358,9 @@ def test_421_inside_tls(scene: Scene, is_hasty: bool) -> None:  # noqa: FBT001 -
             client.hear()
         client.say("220 go on\r\n")
         client.start_tls(context)
-        if not is_hasty:
-            client.hear()
-        client.say("421 4.3.2 too many connections\r\n")
+        steps = (lambda: client.say("421 4.3.2 too many connections\r\n"), client.hear)
+        for step in steps if is_hasty else reversed(steps):
+            step()
 
     with Listener(serve) as server:
         scene.name("r", server.host, server.port, level="encrypt")
