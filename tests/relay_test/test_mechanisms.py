@@ -199,3 +199,28 @@ def test_remedy_with_maps(tmp_path: Path, announced: str) -> None:
         assert inputs.run(postfix, "test").returncode == 0
         postfix.flush()
         assert [message.message_id for message in relay.wait_for(1)] == ["waits"]
+
+
+def test_remedy_with_transports(tmp_path: Path) -> None:
+    """A server that has CRAM-MD5 alone: what the remedy names for relay.yaml is written there, and the message arrives."""
+    require_postfix()
+    with Testbed() as testbed:
+        relay = testbed.relay("r", Mode(logins={"u": PASSWORD}, mechanisms=("CRAM-MD5",)))
+        inputs = Inputs(tmp_path / "config")
+        login: dict[str, Any] = {"username": "u", "password": PASSWORD}
+        entry = {"host": relay.host, "port": relay.port, "tls": {"level": "encrypt"}, "login": login}
+        file = {"version": 1, "relays": {"r": entry}, "default": "r"}
+        inputs.write("relay.yaml", yaml.safe_dump(file))
+        postfix = testbed.postfix()
+        inputs.apply(postfix)
+        postfix.send("anna@a.test", ["friend@case0.world"], "waits")
+        assert first_attempts(postfix, {"case0"})["case0"][0] == "deferred"
+        (result,) = json.loads(inputs.run(postfix, "test", "--json").stdout)["results"]
+        remedy = result["failure"]["remedy"]
+        login |= yaml.safe_load(remedy[remedy.index("{") : remedy.index("}") + 1])
+        assert login["mechanisms"] == ["cram-md5"]
+        inputs.write("relay.yaml", yaml.safe_dump(file))
+        inputs.apply(postfix)
+        assert inputs.run(postfix, "test").returncode == 0
+        postfix.flush()
+        assert [message.message_id for message in relay.wait_for(1)] == ["waits"]
