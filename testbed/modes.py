@@ -33,6 +33,10 @@ class Certificate(Enum):
     EXPIRED = "expired"
     UNKNOWN_AUTHORITY = "of an authority that nobody knows"
     EXPIRING = "expires in a few days"
+    NOT_YET = "not valid yet"
+    RSA_1024 = "with an RSA key of 1024 bits"
+    RSA_512 = "with an RSA key of 512 bits"
+    NONE = "none at all: ciphers without one, up to TLSv1.2"
 
 
 LOST = "(the connection is lost)"

@@ -13,7 +13,7 @@ import threading
 from collections.abc import Coroutine
 from typing import Self
 
-from testbed.certificates import Authority, ServerTls, limit
+from testbed.certificates import Authority, ServerTls, anonymous, limit
 from testbed.ledger import Attempt, Connection, Ledger, Received
 from testbed.modes import SUBMISSION, Certificate, Mode, Tls
 from testbed.session import Handler, Session, excluded
@@ -24,6 +24,8 @@ _OTHER_NAME = "other.test"
 """The name in a certificate that is not for the relay which shows it."""
 _FEW_DAYS = 5
 """Days that a certificate is still valid which is about to expire."""
+_BITS = {Certificate.RSA_1024: 1024, Certificate.RSA_512: 512}
+"""Lengths of keys that are shorter than those of today."""
 _PATIENCE = 10.0
 """Seconds that a relay may take to start or to stop."""
 
@@ -60,9 +62,17 @@ class Relay:
             return None
         if authority is None or certificate is Certificate.UNKNOWN_AUTHORITY:
             authority = Authority()
+        if certificate is Certificate.NONE:
+            return anonymous()
         names = (_OTHER_NAME,) if certificate is Certificate.OTHER_NAME else (self.name, self.host)
         days = _FEW_DAYS if certificate is Certificate.EXPIRING else None
-        made = authority.server(*names, expired=certificate is Certificate.EXPIRED, days=days)
+        made = authority.server(
+            *names,
+            expired=certificate is Certificate.EXPIRED,
+            days=days,
+            not_yet=certificate is Certificate.NOT_YET,
+            bits=_BITS.get(certificate),
+        )
         if self.mode.newest_tls is not None:
             limit(made.context, self.mode.newest_tls)
         return made

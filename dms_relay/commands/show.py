@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from dms_relay.mask import mask_parameter
 from dms_relay.merge import merge
 from dms_relay.model import DIRECT, MAPS, MASK, TRANSPORTS
+from dms_relay.model.relays import MECHANISMS, MECHANISMS_IN_CLEAR, mechanisms_of
 from dms_relay.plan.indexes import as_planned
 from dms_relay.render import render
 from dms_relay.sources import read
@@ -72,6 +73,7 @@ def _relay(service: RelayService) -> dict[str, Any]:
         "name": relay.name,
         "nexthop": relay.nexthops.text,
         "tls": {"level": relay.tls.level, "mode": "implicit" if relay.tls.implicit else "starttls"},
+        "mechanisms": list(mechanisms_of(relay)),
         "logins": [_login(entry) for entry in entries],
         "origin": str(relay.origin),
     }
@@ -85,7 +87,7 @@ def _login(entry: LoginEntry) -> dict[str, str]:
 def _transports_text(document: dict[str, Any]) -> Iterator[str]:
     relays = document["relays"]
     width = max((len(relay["nexthop"]) for relay in relays), default=0)
-    values = [f"{r['nexthop']:{width}}  TLS {r['tls']['level']}, {r['tls']['mode']}" for r in relays]
+    values = [f"{r['nexthop']:{width}}  TLS {r['tls']['level']}, {r['tls']['mode']}{_chosen(r)}" for r in relays]
     yield from _block("relays", ((r["name"], v, r["origin"]) for r, v in zip(relays, values, strict=True)))
     yield from _block("senders", ((r["sender"], r["relay"], r["origin"]) for r in document["senders"]))
     if default := document["default"]:
@@ -94,6 +96,12 @@ def _transports_text(document: dict[str, Any]) -> Iterator[str]:
     for relay in relays:
         rows = ((e["key"], f"{e['username']}:{e['password']}", e["origin"]) for e in relay["logins"])
         yield from _block(f"logins at {relay['name']}", rows)
+
+
+def _chosen(relay: dict[str, Any]) -> str:
+    """Return the mechanisms of a relay, where they are not the usual ones."""
+    names = tuple(relay["mechanisms"])
+    return "" if names in {MECHANISMS, MECHANISMS_IN_CLEAR} else f", AUTH {' '.join(names)}"
 
 
 def _parameters(config: RelayConfig, paths: Paths) -> Iterator[tuple[str, dict[str, str]]]:

@@ -8,16 +8,20 @@ from __future__ import annotations
 import os
 import sys
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dms_relay.errors import UsageError
 from dms_relay.explain.values import Values
 from dms_relay.merge import merge
+from dms_relay.model import NULL_SENDER
+from dms_relay.model.relays import mechanisms_of
 from dms_relay.postfix import main_cf, master_cf
 from dms_relay.postfix.programs import Postfix
 from dms_relay.postfix.tls_policy import policy_keys
 from dms_relay.relay_test import demand
 from dms_relay.relay_test.attempt import attempt
+from dms_relay.relay_test.mechanisms import KNOWN
 from dms_relay.relay_test.message import is_address
 from dms_relay.relay_test.parallel import run_all
 from dms_relay.relay_test.report import document, table
@@ -25,10 +29,11 @@ from dms_relay.relay_test.settings import settings
 from dms_relay.relay_test.targets import selected, targets, unknown
 from dms_relay.render import render
 from dms_relay.sources import read
+from dms_relay.sources.managed_domains import read_domains
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from dms_relay.assignments import Assignment
     from dms_relay.commands import Context
@@ -37,6 +42,9 @@ if TYPE_CHECKING:
     from dms_relay.relay_test.outcome import Result
     from dms_relay.relay_test.targets import Target
 
+_ADDRESS = "write user@example.com, in ASCII, without <>"
+#: A word of a filter that permits nothing: also where the tables in it are empty.
+_NO_OTHER = "/"
 #: The exit code where a relay failed.
 EXIT_FAILED = 1
 #: The longest timeout, in seconds: Postfix itself waits no longer for a greeting (postconf(5), smtp_helo_timeout).
@@ -55,7 +63,10 @@ def run(arguments: Namespace, context: Context) -> int:
         postfix = Postfix(context.paths.postfix_dir)
         # As main.cf will be after ``apply``.
         parameters = _parameters(postfix, config, context.paths)
-        tried = _chosen(targets(config, _demands(parameters, postfix)), arguments.relay)
+        # What is wrong in these files is not the matter here: a sender for a test is all that is wanted.
+        managed = read_domains(context.paths, [])
+        domains = [managed.name(key) or key for key in managed.lookup_keys()]
+        tried = _chosen(targets(config, _demands(config, parameters, postfix), domains), arguments.relay)
         how = settings(parameters, arguments.timeout, arguments.send_to, arguments.send_from)
         results = run_all(lambda target: attempt(target, how), tried, _progress(len(tried)))
     elif arguments.relay:
@@ -67,8 +78,11 @@ def run(arguments: Namespace, context: Context) -> int:
 def _check(arguments: Namespace) -> None:
     """Raise ``UsageError`` for arguments that cannot be used, before the first connection."""
     for option, address in (("--send-to", arguments.send_to), ("--send-from", arguments.send_from)):
-        if address is not None and not is_address(address):
-            raise UsageError(f"{option}: this is not an address", "write user@example.com, in ASCII, without <>")
+        is_null = option == "--send-from" and address == NULL_SENDER
+        if address is not None and not is_null and not is_address(address):
+            raise UsageError(
+                f"{option}: this is not an address", _ADDRESS if option == "--send-to" else f"{_ADDRESS}; or '<>' alone"
+            )
     if arguments.send_from is not None and arguments.send_to is None:
         raise UsageError("--send-from without --send-to: no message is sent", "add --send-to user@example.com")
     if not 0 < arguments.timeout <= TIMEOUT_MAX:
@@ -86,16 +100,45 @@ def _parameters(postfix: Postfix, config: RelayConfig, paths: Paths) -> dict[str
     return {name: values.get(name) for name in raw}
 
 
-def _demands(parameters: dict[str, str], postfix: Postfix) -> Callable[[Assignment], demand.Demand]:
-    """Return the function from an assignment to its TLS demand."""
+def _demands(
+    config: RelayConfig, parameters: dict[str, str], postfix: Postfix
+) -> Callable[[Assignment], demand.Demand]:
+    """Return the function from an assignment to what Postfix demands there."""
+    services = config.transports.services if config.transports else ()
+    mechanisms = {service.relay.name: mechanisms_of(service.relay) for service in services}
+    if not services:
+        parameters["smtp_sasl_mechanism_filter"] = ", ".join(_filter(parameters, postfix))
     policies = cache(lambda nexthop: _policy(parameters, postfix, nexthop))
 
     def demand_of(use: Assignment) -> demand.Demand:
         if use.tls:
-            return demand.of_relay(use.tls, parameters)
+            return demand.of_relay(use.tls, parameters, mechanisms.get(use.relay, ()))
         return demand.of_main_cf(parameters, policies(use.nexthop))
 
     return demand_of
+
+
+def _filter(parameters: dict[str, str], postfix: Postfix) -> Iterator[str]:
+    """Yield the words of the filter of mechanisms, with what lookup tables and files hold in place of them."""
+    for word in main_cf.split(parameters.get("smtp_sasl_mechanism_filter", "").lower()):
+        sign, pattern = ("!", word[1:]) if word.startswith("!") else ("", word)
+        names: Iterable[str] = (pattern,)
+        if pattern.startswith("/"):
+            names = _words(pattern)
+        elif ":" in pattern:
+            names = postfix.lookup(pattern, KNOWN)
+        yield from (f"{sign}{name}" for name in names)
+    if parameters.get("smtp_sasl_mechanism_filter"):
+        yield _NO_OTHER
+
+
+def _words(file: str) -> list[str]:
+    """Return the words of a file; its own name, which permits nothing, where it cannot be read."""
+    try:
+        lines = Path(file).read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return [file]
+    return [word for line in lines if not line.startswith("#") for word in main_cf.split(line.lower())]
 
 
 def _policy(parameters: dict[str, str], postfix: Postfix, nexthop: str) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from dms_relay.explain.tables import Key, LookupFailedError, Match
 from dms_relay.model import AUTHORITY_LEVELS, TLS_LEVELS, Login
-from dms_relay.model.relays import CLEARTEXT_LEVELS
+from dms_relay.model.relays import CLEARTEXT_LEVELS, MECHANISMS, MECHANISMS_IN_CLEAR
 from dms_relay.postfix.tls_policy import Policy, level_for_all, parse_policy, policy_keys
 
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 #: The programs that connect to other servers; both are smtp(8).
 PROGRAMS = frozenset({"smtp", "lmtp"})
+#: Filters of mechanisms that nobody needs to be told of: our services have them.
+_USUAL = frozenset({MECHANISMS, MECHANISMS_IN_CLEAR})
 #: The policy attribute with the names of certificates, and their separators (TLS_README, "Client TLS policy").
 _MATCH = "match"
 _NAMED_BY = {
@@ -195,6 +197,9 @@ class _Client:
             yield f"level {demand.level} does not protect the password: it can be sent in the clear"
         if offer and "noplaintext" in self._options("smtp_sasl_tls_security_options"):
             yield "noplaintext excludes the mechanisms PLAIN and LOGIN, which are often the only ones"
+        if offer and (names := self._options("smtp_sasl_mechanism_filter")) and tuple(names) not in _USUAL:
+            parameter = self._name("smtp_sasl_mechanism_filter")
+            yield f"{parameter} permits these mechanisms alone: {', '.join(names)}"
         if has_exchangers and self.get("smtp_sasl_password_maps") and (offer is None or offer.by != "sender"):
             yield "a login keyed by one of its MX hosts would take precedence; MX hosts are not looked up here"
         if self.get("smtp_tls_per_site") and not self.get("smtp_tls_policy_maps"):

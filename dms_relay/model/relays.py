@@ -1,6 +1,6 @@
 """Relays with a transport of their own: what ``relay.yaml`` says (``RelayFile``), and what is wanted (``Transports``).
 
-Frozen values without behaviour, as in ``model.py``. A relay is named; its service in master.cf is ``relay-NAME``. Where a
+Frozen values, as in ``model.py``. A relay is named; its service in master.cf is ``relay-NAME``. Where a
 relay is ``None``, mail goes directly to the recipient's own server.
 """
 
@@ -14,6 +14,11 @@ if TYPE_CHECKING:
 
 #: Levels at which a login can travel in the clear: also ``dane``, where the server has no TLSA record (seen).
 CLEARTEXT_LEVELS = frozenset({"none", "may", "dane"})
+#: The SASL mechanisms of a relay whose logins say none. They are those that every service has, so that Postfix does not
+#: choose one that a server announces and cannot do; where a login can travel in the clear, also the one that hides the
+#: password, which Cyrus SASL prefers.
+MECHANISMS = ("plain", "login")
+MECHANISMS_IN_CLEAR = ("cram-md5", *MECHANISMS)
 #: The level of relays that the environment and the ``.cf`` files name, unless ``RELAY_TLS_LEVEL`` says otherwise.
 DEFAULT_ENV_LEVEL = "encrypt"
 
@@ -32,7 +37,10 @@ class Tls:
 
 @frozen
 class Relay:
-    """A relay: its hosts, tried in their order, and the login that everybody uses there who has none of his own."""
+    """A relay: its hosts, tried in their order, and the login that everybody uses there who has none of his own.
+
+    ``mechanisms`` are the SASL mechanisms that Postfix may use there, in lower case; empty where no login says any.
+    """
 
     name: str
     nexthops: NexthopList
@@ -40,6 +48,7 @@ class Relay:
     origin: Origin
     login: Login | None = None
     login_origin: Origin | None = None
+    mechanisms: tuple[str, ...] = ()
 
 
 @frozen
@@ -121,3 +130,8 @@ class Transports:
     senders: tuple[TransportRoute, ...] = ()
     recipients: tuple[TransportRoute, ...] = ()
     default: tuple[str | None, Origin] | None = None
+
+
+def mechanisms_of(relay: Relay) -> tuple[str, ...]:
+    """Return the SASL mechanisms that Postfix may use at a relay."""
+    return relay.mechanisms or (MECHANISMS_IN_CLEAR if relay.tls.level in CLEARTEXT_LEVELS else MECHANISMS)

@@ -31,6 +31,7 @@ OVERRIDES = frozenset(
         "smtp_sasl_security_options",
         "smtp_sasl_tls_security_options",
         "smtp_sasl_tls_verified_security_options",
+        "smtp_sasl_mechanism_filter",
         "smtp_tls_security_level",
         "smtp_tls_wrappermode",
         "smtp_tls_policy_maps",

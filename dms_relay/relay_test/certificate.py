@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from cryptography import x509
 
 
+#: Bits of a key that has 80 bits of security (NIST SP 800-57, part 1, table 2).
+_WEAK_RSA, _WEAK_EC = 1024, 160
+
+
 @dataclass(frozen=True, slots=True)
 class Certificate:
     """``names`` are its DNS names, else its common name; ``fingerprint`` is the SHA-256 of all of it, as ``AB:CD:…``."""
@@ -65,6 +69,20 @@ def digest(data: bytes, algorithm: str) -> str:
         return hashlib.new(algorithm, data, usedforsecurity=False).digest().hex(":").upper()
     except ValueError:
         return ""
+
+
+def is_weak(der: bytes) -> bool:
+    """Return True if the key is below OpenSSL's security level 1, 80 bits (SSL_CTX_set_security_level(3))."""
+    from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa  # noqa: PLC0415 -- see ``read``
+    from cryptography.x509 import load_der_x509_certificate  # noqa: PLC0415 -- the same
+
+    try:
+        key = load_der_x509_certificate(der).public_key()
+    except Exception:  # noqa: BLE001 -- as in ``read``
+        return False
+    if isinstance(key, rsa.RSAPublicKey | dsa.DSAPublicKey):
+        return key.key_size < _WEAK_RSA
+    return isinstance(key, ec.EllipticCurvePublicKey) and key.key_size < _WEAK_EC
 
 
 def has_fingerprint(der: bytes, wanted: Iterable[str], algorithm: str) -> bool:

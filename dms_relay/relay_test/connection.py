@@ -9,7 +9,9 @@ Raises ``StepError`` where the server is late, disconnects, or does not speak SM
 from __future__ import annotations
 
 import re
+import ssl
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from dms_relay.relay_test.outcome import Failure, StepError
@@ -42,8 +44,17 @@ class SmtpConnection:
         """Send a line and read the reply; ``what`` names the line where it may hold a secret."""
         if "\r" in line or "\n" in line or "\0" in line:
             raise ValueError("a line of SMTP with a line end in it")
-        self.send(f"{line}\r\n".encode("utf-8", "surrogateescape"), what)
+        try:
+            self.send(f"{line}\r\n".encode("utf-8", "surrogateescape"), what)
+        except StepError as error:
+            return self._last_words(error)
         return self.read(f"answer to {what}")
+
+    def _last_words(self, error: StepError) -> Reply:
+        """Return what the server said before it closed the connection; raise the error where it said nothing."""
+        with suppress(StepError):
+            return self.read("last words")
+        raise error
 
     def send(self, data: bytes, what: str) -> None:
         """Send octets as they are."""
@@ -53,7 +64,7 @@ class SmtpConnection:
         except TimeoutError:
             raise StepError(Failure.TIMED_OUT, f"{what} could not be sent within {self.timeout:g} s") from None
         except OSError as error:
-            raise StepError(Failure.LOST, f"the connection broke at {what}: {_reason(error)}") from None
+            raise StepError(Failure.LOST, f"the connection broke at {what}: {reason_of(error)}") from None
 
     def read(self, what: str) -> Reply:
         """Read one reply, of one line or several; the time limit is for the whole reply. ``what`` names it."""
@@ -88,7 +99,7 @@ class SmtpConnection:
         except TimeoutError:
             raise late from None
         except OSError as error:
-            raise StepError(Failure.LOST, f"the connection broke before the {what}: {_reason(error)}") from None
+            raise StepError(Failure.LOST, f"the connection broke before the {what}: {reason_of(error)}") from None
         if not data:
             raise StepError(Failure.LOST, f"the server closed the connection before the {what}")
         return data
@@ -99,5 +110,10 @@ class SmtpConnection:
         self._buffer = b""
 
 
-def _reason(error: OSError) -> str:
+def reason_of(error: OSError) -> str:
+    """Return why a connection broke, in words: what OpenSSL says of itself is for its programmers."""
+    if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
+        return "closed by the server"
+    if isinstance(error, ssl.SSLError):
+        return (error.reason or type(error).__name__).replace("_", " ").lower()
     return error.strerror or type(error).__name__

@@ -13,21 +13,16 @@ from typing import TYPE_CHECKING
 
 from dms_relay.model import AUTHORITY_LEVELS, SYSTEM_AUTHORITIES, TLS_LEVELS
 from dms_relay.model.relays import CLEARTEXT_LEVELS
-from dms_relay.postfix.main_cf import is_yes
+from dms_relay.postfix.main_cf import is_yes, split
 from dms_relay.postfix.tls_policy import Policy, level_for_all, parse_policy
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from dms_relay.model.relays import Tls
 
 #: All versions of TLS, weakest first, as OpenSSL and Postfix write them.
 PROTOCOLS = ("SSLv2", "SSLv3", "TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3")
-#: The mechanisms of ``libsasl2-modules`` that are tried here: inside TLS the one that every service accepts comes first, in
-#: the clear the one that does not reveal the password.
-MECHANISMS = ("PLAIN", "LOGIN", "CRAM-MD5")
-MECHANISMS_IN_CLEAR = ("CRAM-MD5", "PLAIN", "LOGIN")
-_PLAINTEXT = frozenset({"PLAIN", "LOGIN"})
 #: ``smtp_sasl_security_options`` of a relay with its own transport.
 _OF_RELAYS = "noanonymous"
 #: The names that certificates must match by default (postconf(5), smtp_tls_{secure,verify}_cert_match).
@@ -37,6 +32,8 @@ _SEPARATOR = re.compile(r"[\s,:]+")
 #: Separates fingerprints, which contain colons (postconf(5), smtp_tls_fingerprint_cert_match).
 _LIST_SEPARATOR = re.compile(r"[\s,|]+")
 _FINGERPRINT = "fingerprint"
+#: Levels at which Postfix knows the server it talks to (smtp_sasl_glue.c, TLS_CERT_IS_MATCHED).
+VERIFIED_LEVELS = AUTHORITY_LEVELS | {_FINGERPRINT}
 #: A version, with an operator before it.
 _WORD = re.compile(r"(!|>=|<=|)(.+)")
 #: The versions' numbers on the wire (RFC 8446, section 4.2.1), in hexadecimal.
@@ -47,7 +44,9 @@ _NUMBERS = {"2": "SSLv2", "300": "SSLv3", "301": "TLSv1", "302": "TLSv1.1", "303
 class Demand:
     """The level, and what belongs to it. ``protocols`` are the permitted versions of TLS.
 
-    ``mechanisms`` are those that main.cf permits inside TLS, best first, ``mechanisms_in_clear`` those without TLS.
+    ``mechanism_filter`` are the words of ``smtp_sasl_mechanism_filter``, without lookup tables. ``sasl_options`` are those
+    inside TLS, ``sasl_options_in_clear`` those without; ``with_authzid`` is ``send_cyrus_sasl_authzid``. With
+    ``is_of_relay`` the relay has a transport of its own.
     ``invalid`` says why Postfix rejects the policy, if it does. ``server_name`` is ``smtp_tls_servername``, the name to send
     to the server (SNI). ``digest`` is the algorithm of ``fingerprints``. ``cleartext_login`` permits a login without TLS.
     """
@@ -64,8 +63,11 @@ class Demand:
     server_name: str = ""
     cleartext_login: bool = False
     invalid: str = ""
-    mechanisms: tuple[str, ...] = MECHANISMS
-    mechanisms_in_clear: tuple[str, ...] = MECHANISMS_IN_CLEAR
+    mechanism_filter: tuple[str, ...] = ()
+    sasl_options: str = _OF_RELAYS
+    sasl_options_in_clear: str = _OF_RELAYS
+    with_authzid: bool = False
+    is_of_relay: bool = False
 
     @property
     def trouble(self) -> str:
@@ -91,7 +93,7 @@ class Demand:
         return self.level in AUTHORITY_LEVELS
 
 
-def of_relay(tls: Tls, parameters: Mapping[str, str]) -> Demand:
+def of_relay(tls: Tls, parameters: Mapping[str, str], mechanisms: Sequence[str] = ()) -> Demand:
     """Return the demand of a relay with its own transport; ``parameters`` are main.cf's, for what the relay does not set."""
     return Demand(
         level=tls.level,
@@ -103,8 +105,9 @@ def of_relay(tls: Tls, parameters: Mapping[str, str]) -> Demand:
         protocols=_protocols(tls.level, parameters),
         server_name=parameters.get("smtp_tls_servername", ""),
         cleartext_login=tls.allow_cleartext_login,
-        mechanisms=_allowed(MECHANISMS, _OF_RELAYS, parameters),
-        mechanisms_in_clear=_allowed(MECHANISMS_IN_CLEAR, _OF_RELAYS, parameters),
+        mechanism_filter=tuple(mechanisms),
+        is_of_relay=True,
+        with_authzid=is_yes(parameters.get("send_cyrus_sasl_authzid", "")),
     )
 
 
@@ -112,6 +115,7 @@ def of_main_cf(parameters: Mapping[str, str], policy: str = "") -> Demand:
     """Return the demand of main.cf, from its future parameters; ``policy`` is the policy entry of a nexthop."""
     entry = parse_policy(policy) if policy else Policy(level_for_all(lambda name: parameters.get(name, "")))
     level, attributes = entry.level, dict(entry.attributes)
+    is_verified = level in VERIFIED_LEVELS
     names = [name for value in entry.values("match") for name in _names(level, value)]
     match = names or _names(level, parameters.get(f"smtp_tls_{level}_cert_match", ""))
     return Demand(
@@ -127,25 +131,11 @@ def of_main_cf(parameters: Mapping[str, str], policy: str = "") -> Demand:
         server_name=attributes.get("servername") or parameters.get("smtp_tls_servername", ""),
         cleartext_login=level in CLEARTEXT_LEVELS,
         invalid=entry.trouble,
-        mechanisms=_allowed(MECHANISMS, parameters.get("smtp_sasl_tls_security_options", ""), parameters),
-        mechanisms_in_clear=_allowed(MECHANISMS_IN_CLEAR, parameters.get("smtp_sasl_security_options", ""), parameters),
+        mechanism_filter=tuple(split(parameters.get("smtp_sasl_mechanism_filter", "").lower())),
+        sasl_options=parameters.get(f"smtp_sasl_tls_{'verified_' if is_verified else ''}security_options", ""),
+        sasl_options_in_clear=parameters.get("smtp_sasl_security_options", ""),
+        with_authzid=is_yes(parameters.get("send_cyrus_sasl_authzid", "")),
     )
-
-
-def _allowed(mechanisms: tuple[str, ...], options: str, parameters: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the mechanisms that Postfix would use, without plain passwords under ``noplaintext`` and without filtered ones.
-
-    A filter that is a lookup table or a file is not read, and permits none.
-    """
-    words = parameters.get("smtp_sasl_mechanism_filter", "").replace(",", " ").lower().split()
-    found = [name for name in mechanisms if "noplaintext" not in options or name not in _PLAINTEXT]
-    return tuple(name for name in found if not words or _passes(name.lower(), words))
-
-
-def _passes(name: str, words: list[str]) -> bool:
-    """Return True if the first word that matches the name is not negated (string_list(3))."""
-    hit = next((word for word in words if name == word.lstrip("!") or set(word) & set("/:")), "!")
-    return not hit.startswith("!") and not set(hit) & set("/:")
 
 
 def _names(level: str, text: str) -> list[str]:

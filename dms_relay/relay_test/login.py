@@ -1,10 +1,9 @@
 """AUTH: the one place where a password leaves this process (RFC 4954, RFC 4616, RFC 2195).
 
-One attempt with one mechanism, since services lock out clients that repeat a wrong password. Inside TLS ``PLAIN`` comes
-first, which every service accepts; in the clear ``CRAM-MD5``, which does not reveal the password.
+One attempt with one mechanism, the one that Postfix would use (``mechanisms``), since services lock out clients that repeat
+a wrong password.
 
-Known limits: SCRAM, DIGEST-MD5 and NTLM, which Postfix has through ``libsasl2-modules``, are missing; of
-``smtp_sasl_security_options``, only ``noplaintext`` counts.
+Known limits: SCRAM, DIGEST-MD5 and NTLM, which Postfix has through ``libsasl2-modules``, are missing.
 """
 
 from __future__ import annotations
@@ -14,10 +13,9 @@ import hmac
 from base64 import b64decode
 from typing import TYPE_CHECKING
 
-from dms_relay.relay_test.demand import MECHANISMS
 from dms_relay.relay_test.outcome import Detail, Failure, StepError
 from dms_relay.relay_test.replies import auth_failure
-from dms_relay.relay_test.secrets import encoded, plain, printable
+from dms_relay.relay_test.secrets import encoded, plain
 
 if TYPE_CHECKING:
     from dms_relay.model import Login
@@ -27,25 +25,17 @@ if TYPE_CHECKING:
 _CONTINUE = 334
 
 
-def choose(offered: tuple[str, ...], usable: tuple[str, ...]) -> str:
-    """Return the first mechanism that both sides have; raise ``StepError`` where they have none in common."""
-    for mechanism in usable:
-        if mechanism in offered:
-            return mechanism
-    if set(offered) & set(MECHANISMS):
-        what = f"main.cf permits none of the mechanisms that the server offers: {printable(' '.join(offered))}"
-        raise StepError(Failure.MECHANISM, what, detail=Detail.NOT_ALLOWED)
-    shown = printable(" ".join(offered)) or "none"
-    raise StepError(Failure.MECHANISM, f"the server offers only these AUTH mechanisms: {shown}", detail=Detail.NOT_OURS)
-
-
-def log_in(wire: SmtpConnection, login: Login, mechanism: str) -> None:
-    """Send the login once; raise ``StepError`` where the server refuses it."""
+def log_in(wire: SmtpConnection, login: Login, mechanism: str, *, in_tls: bool) -> None:
+    """Send the login once; raise ``StepError`` where the server refuses it, or closes the connection."""
     steps = {"PLAIN": _plain, "LOGIN": _login, "CRAM-MD5": _cram_md5}
-    reply = steps[mechanism](wire, login)
+    try:
+        reply = steps[mechanism](wire, login)
+    except StepError as error:
+        if error.kind is Failure.LOST:
+            raise StepError(error.kind, error.what, detail=Detail.AT_LOGIN) from None
+        raise
     if not reply.is_good:
-        detail = Detail.TEMPORARY if reply.is_temporary else Detail.NONE
-        raise StepError(auth_failure(reply), f"the server refused AUTH {mechanism}", reply.text, detail)
+        raise auth_failure(f"the server refused AUTH {mechanism}", reply, in_tls=in_tls)
 
 
 def _plain(wire: SmtpConnection, login: Login) -> Reply:

@@ -27,14 +27,18 @@ def is_address(text: str) -> bool:
 
 
 def compose(target: Target, sender: str, recipient: str, helo: str, now: datetime) -> bytes:
-    """Return the message with CRLF line ends (RFC 5322). No line begins with a dot, and none holds a password."""
+    """Return the message with CRLF line ends (RFC 5322). No line begins with a dot, and none holds a password.
+
+    An empty ``sender`` is the null sender.
+    """
+    host = helo if helo.isascii() else "localhost"
     name = target.relay.encode("ascii", "replace").decode("ascii")
     headers = {
-        "From": f"<{sender}>",
+        "From": f"<{sender or f'MAILER-DAEMON@{host}'}>",
         "To": f"<{recipient}>",
         "Subject": f"dms-relay test: {name}",
         "Date": format_datetime(now),
-        "Message-ID": make_msgid(domain=helo if helo.isascii() else "localhost"),
+        "Message-ID": make_msgid(domain=host),
         "Auto-Submitted": "auto-generated",  # RFC 3834
         "MIME-Version": "1.0",
         "Content-Type": "text/plain; charset=us-ascii",

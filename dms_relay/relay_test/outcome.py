@@ -50,18 +50,36 @@ class Detail(StrEnum):
     TEMPORARY = "temporary"
     CLEARTEXT = "cleartext"
     LOGIN_WANTED = "login wanted"
+    TLS_WANTED = "TLS wanted"
+    TLS_NOT_NOW = "TLS not now"
+    NOT_YET = "not yet valid"
+    WEAK = "weak"
+    INVALID = "invalid"
+    NO_PLUGIN = "no plugin"
+    NOT_LISTED = "not listed"
+    OTHER_MECHANISM = "other mechanism"
+    HELO = "helo"
+    AT_LOGIN = "at login"
+    DNS = "dns"
+    FAMILY = "family"
 
 
 class StepError(Exception):
-    """A step failed. ``what`` says how, in one sentence; ``reply`` is the server's, without secrets."""
+    """A step failed. ``what`` says how, in one sentence; ``reply`` is the server's, without secrets.
 
-    def __init__(self, kind: Failure, what: str, reply: str = "", detail: Detail = Detail.NONE) -> None:
+    ``subject`` is what a remedy may have to name.
+    """
+
+    def __init__(
+        self, kind: Failure, what: str, reply: str = "", detail: Detail = Detail.NONE, subject: str = ""
+    ) -> None:
         """Keep the parts; none of them holds a password."""
         super().__init__(f"{kind}: {what}")
         self.kind = kind
         self.what = what
         self.reply = reply
         self.detail = detail
+        self.subject = subject
 
 
 @dataclass(slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from dms_relay.relay_test.diagnosis import diagnose, remarks
@@ -20,7 +21,8 @@ _NOTHING = "-"
 
 def table(results: Sequence[Result]) -> Iterator[str]:
     """Yield the table, a line for each result, then the explanations."""
-    rows = [_HEAD, *map(_row, results)]
+    alike = Counter(_login_of(result) for result in results)
+    rows = [_HEAD, *(_row(result, is_alike=alike[_login_of(result)] > 1) for result in results)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(_HEAD) - 1)]
     for row in rows:
         cells = (f"{cell:{width}}" for cell, width in zip(row, (*widths, 0), strict=True))
@@ -29,17 +31,27 @@ def table(results: Sequence[Result]) -> Iterator[str]:
         yield from _explanation(result)
 
 
-def _row(result: Result) -> tuple[str, ...]:
+def _login_of(result: Result) -> tuple[str, str, str]:
+    return result.target.relay, result.target.nexthop, result.target.shown_login
+
+
+def _row(result: Result, *, is_alike: bool) -> tuple[str, ...]:
+    """Return the cells of a result; where another one is alike, the place of the login tells the two apart."""
     seen, until = result.seen, result.seen.certificate and result.seen.certificate.valid_until
     return (
         printable(result.target.relay),
         printable(seen.address or result.target.nexthop),
         f"{seen.protocol} {seen.cipher}".strip() or _NOTHING,
         f"{until:%Y-%m-%d}" if until else _NOTHING,
-        printable(result.target.shown_login),
+        printable(_login_and_place(result) if is_alike else result.target.shown_login),
         result.shown,
         f"{result.seconds:.1f} s",
     )
+
+
+def _login_and_place(result: Result) -> str:
+    entry = result.target.entry
+    return f"{entry.login.shown_username} ({entry.origin})" if entry else result.target.shown_login
 
 
 def _explanation(result: Result) -> Iterator[str]:

@@ -9,18 +9,20 @@ Known limits: DNSSEC is ignored; addresses are tried in a fixed order, IPv6 firs
 from __future__ import annotations
 
 import socket
+from contextlib import suppress
+from dataclasses import replace
 from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import TYPE_CHECKING, NamedTuple
 
 from dms_relay.postfix.nexthop import is_address, is_ipv6
 from dms_relay.relay_test.certificate import ascii_name
-from dms_relay.relay_test.outcome import Failure, StepError
+from dms_relay.relay_test.outcome import Detail, Failure, StepError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from dns.resolver import Answer
+    from dns.resolver import Answer, NoNameservers
 
     from dms_relay.relay_test.settings import TestSettings
     from dms_relay.relay_test.targets import Target
@@ -58,7 +60,7 @@ def addresses(target: Target, settings: TestSettings) -> tuple[HostAddress, ...]
 
 def _ips(host: str, settings: TestSettings) -> list[str]:
     if is_address(host):
-        return [host[len(_IPV6_PREFIX) :] if host.lower().startswith(_IPV6_PREFIX) else host]
+        return [_literal(host, settings)]
     missing: StepError = _unknown(host, "has no address in the DNS" if "dns" in settings.lookups else "has no address")
     for ask in (lookup for name, lookup in (("dns", _dns), ("native", _native)) if name in settings.lookups):
         try:
@@ -67,7 +69,29 @@ def _ips(host: str, settings: TestSettings) -> list[str]:
             missing, found = error, []
         if found:
             return found
-    raise missing
+    raise _excluded(host, settings) or missing
+
+
+def _literal(host: str, settings: TestSettings) -> str:
+    """Return an address that stands in the nexthop; Postfix does not know those of a family that main.cf excludes."""
+    ip = host[len(_IPV6_PREFIX) :] if host.lower().startswith(_IPV6_PREFIX) else host
+    if (6 if is_ipv6(ip) else 4) not in settings.families:
+        raise StepError(Failure.NAME, f"{ip} is an address that inet_protocols excludes", detail=Detail.FAMILY)
+    return ip
+
+
+def _excluded(host: str, settings: TestSettings) -> StepError | None:
+    """Return the failure of a host that has addresses of the other family alone; ``None`` where it has none either."""
+    families = tuple(family for family in _FAMILIES if family not in settings.families)
+    others = replace(settings, families=families)
+    for ask in (
+        lookup for name, lookup in (("dns", _dns), ("native", _native)) if name in settings.lookups and families
+    ):
+        with suppress(StepError):
+            if list(ask(host, others)):
+                what = f"{host} has only IPv{families[0]} addresses, which inet_protocols excludes"
+                return StepError(Failure.NAME, what, detail=Detail.FAMILY)
+    return None
 
 
 class _NotThereError(StepError):
@@ -80,13 +104,13 @@ def _unknown(host: str, what: str) -> StepError:
 
 def _dns(host: str, settings: TestSettings) -> Iterator[str]:
     for family in settings.families:
-        answer = _ask(_ascii(host), _FAMILIES[family][0], settings)
+        answer = _search(_ascii(host), _FAMILIES[family][0], settings)
         yield from (str(record) for record in answer or ())
 
 
 def _mx_hosts(domain: str, settings: TestSettings) -> list[str]:
     """Return the MX hosts by preference; the domain itself where it has none (RFC 5321, section 5.1)."""
-    answer = _ask(_ascii(domain), "MX", settings)
+    answer = _search(_ascii(domain), "MX", settings)
     if answer is None:
         return [domain]
     records = sorted(answer, key=lambda record: record.preference)
@@ -94,6 +118,39 @@ def _mx_hosts(domain: str, settings: TestSettings) -> list[str]:
     if hosts == ["."]:
         raise _unknown(domain, "accepts no mail: its MX record is empty (RFC 7505)")
     return hosts
+
+
+def _search(name: str, kind: str, settings: TestSettings) -> Answer | None:
+    """Ask the DNS for a name, in the domains of /etc/resolv.conf too where main.cf says so; the first that has it counts."""
+    candidates = _candidates(name, settings)
+    failures: list[StepError] = []
+    for candidate in candidates:
+        try:
+            answer = _ask(candidate, kind, settings)
+        except StepError as error:
+            failures.append(error)
+            continue
+        if answer is not None:
+            return answer
+    worse = [failure for failure in failures if not isinstance(failure, _NotThereError)]
+    if worse or len(failures) == len(candidates):
+        raise (worse or failures)[-1]
+    return None
+
+
+def _candidates(name: str, settings: TestSettings) -> list[str]:
+    """Return the names to ask for, in the order of res_search(3): one without a dot comes last by itself."""
+    from dns import resolver  # noqa: PLC0415 -- see ``_ask``
+
+    asked, dots = resolver.get_default_resolver(), name.rstrip(".").count(".")
+    if name.endswith(".") or not (settings.with_search if dots else settings.with_domain):
+        return [name]
+    domains = [domain.to_text(omit_final_dot=True) for domain in asked.search or [asked.domain]]
+    if not settings.with_search:
+        domains = domains[:1]
+    others = [f"{name}.{domain}" for domain in domains if domain not in {"", "."}]
+    is_first = dots >= (1 if asked.ndots is None else asked.ndots)
+    return [name, *others] if is_first else [*others, name]
 
 
 def _ask(name: str, kind: str, settings: TestSettings) -> Answer | None:
@@ -108,8 +165,20 @@ def _ask(name: str, kind: str, settings: TestSettings) -> Answer | None:
         raise _NotThereError(Failure.NAME, f"{name} does not exist in the DNS") from None
     except resolver.LifetimeTimeout:
         raise _unknown(name, f"could not be looked up: no answer from the DNS within {settings.timeout:g} s") from None
+    except resolver.NoNameservers as error:
+        what = f"{name} could not be looked up: the DNS answers {_codes(error)}"
+        raise StepError(Failure.NAME, what, detail=Detail.DNS) from None
     except (exception.DNSException, OSError) as error:
         raise _unknown(name, f"could not be looked up: {type(error).__name__} from the DNS") from None
+
+
+def _codes(error: NoNameservers) -> str:
+    """Return what the name servers answered, such as SERVFAIL; ``with an error`` where none did."""
+    from dns import rcode  # noqa: PLC0415 -- see ``_ask``
+
+    answers = (found[-1] for found in error.kwargs.get("errors", ()))
+    codes = (rcode.to_text(answer.rcode()) for answer in answers if answer is not None)
+    return " and ".join(dict.fromkeys(codes)) or "with an error"
 
 
 def _ascii(host: str) -> str:

@@ -1,4 +1,4 @@
-"""One session with one address: greeting, EHLO, TLS as the level demands, AUTH, an optional message, QUIT.
+"""One session with one address: greeting, EHLO, TLS as the level demands, AUTH, MAIL FROM, an optional message, QUIT.
 
 The order is that of Postfix's SMTP client (smtp_proto.c). A login is sent only after ``_require_level``.
 """
@@ -9,14 +9,16 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from dms_relay.model import NULL_SENDER
 from dms_relay.relay_test import tls
 from dms_relay.relay_test.connect import connect
 from dms_relay.relay_test.connection import SmtpConnection
-from dms_relay.relay_test.login import choose, log_in
+from dms_relay.relay_test.login import log_in
+from dms_relay.relay_test.mechanisms import choose
 from dms_relay.relay_test.message import compose, is_address
 from dms_relay.relay_test.outcome import Detail, Failure, Observations, StepError
-from dms_relay.relay_test.replies import rejected
-from dms_relay.relay_test.secrets import Secrets
+from dms_relay.relay_test.replies import CLOSING, rejected
+from dms_relay.relay_test.secrets import Secrets, printable
 
 if TYPE_CHECKING:
     import socket
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 
 _READY = 220
 _SEND_DATA = 354
+#: A server says these where it does not know a command (RFC 5321, section 4.2.2).
+_UNKNOWN_COMMAND = frozenset({500, 502})
 
 
 class Session:
@@ -56,7 +60,10 @@ class Session:
             if self.with_tls and not self.in_tls:
                 self._starttls()
             self._log_in()
-            self._send()
+            if self.settings.send_to is not None and self.target.sends:
+                self._send(self.settings.send_to)
+            else:
+                self._try_sender()
             self._quit()
         finally:
             self.wire.socket.close()
@@ -70,8 +77,21 @@ class Session:
     def _ehlo(self) -> None:
         reply = self.wire.ask(f"EHLO {self.settings.helo}", "EHLO")
         self.extensions = _extensions(reply)
-        if not reply.is_good and not self.wire.ask(f"HELO {self.settings.helo}", "HELO").is_good:
-            raise rejected(f"the server refused EHLO {self.settings.helo}", reply)
+        if not reply.is_good:
+            self._helo(reply)
+
+    def _helo(self, refusal: Reply) -> None:
+        """Say HELO where EHLO was refused, but not after 421, which ends the session (smtp_proto.c)."""
+        helo = self.settings.helo
+        with suppress(StepError):
+            reply = refusal if refusal.code == CLOSING else self.wire.ask(f"HELO {helo}", "HELO")
+            if reply.is_good:
+                return
+            refusal = reply if refusal.code in _UNKNOWN_COMMAND else refusal
+        what = f"the server refused EHLO {helo}"
+        if refusal.wants_tls and not self.in_tls:
+            raise rejected(what, refusal)
+        raise StepError(Failure.REJECTED, what, refusal.text, Detail.HELO, printable(helo))
 
     def _starttls(self) -> None:
         reply: Reply | None = None
@@ -82,6 +102,8 @@ class Session:
                 self._ehlo()
                 return
         what = "the server refused STARTTLS" if reply else "the server does not offer STARTTLS"
+        if reply and (reply.code == CLOSING or (reply.is_temporary and self.demand.needs_tls)):
+            raise StepError(Failure.REJECTED, what, reply.text, Detail.TLS_NOT_NOW)
         if self.demand.needs_tls:
             raise StepError(Failure.NO_TLS, what, reply.text if reply else "")
         self.seen.remarks.append(f"{what}; level {self.demand.level} permits mail in the clear")
@@ -118,9 +140,8 @@ class Session:
             where = "inside TLS" if self.in_tls else "in the clear"
             detail = Detail.NONE if self.in_tls else Detail.CLEARTEXT
             raise StepError(Failure.NO_AUTH, f"the server does not offer AUTH {where}", detail=detail)
-        usable = self.demand.mechanisms if self.in_tls else self.demand.mechanisms_in_clear
-        self.seen.mechanism = choose(offered, usable)
-        log_in(self.wire, self.target.entry.login, self.seen.mechanism)
+        self.seen.mechanism = choose(offered, self.demand, in_tls=self.in_tls)
+        log_in(self.wire, self.target.entry.login, self.seen.mechanism, in_tls=self.in_tls)
 
     def _require_level(self) -> None:
         """Raise ``StepError`` unless the session has the TLS level that the login needs."""
@@ -133,12 +154,33 @@ class Session:
             what = "the login was not sent, because the connection has no TLS"
             raise StepError(Failure.NO_TLS, what, detail=Detail.CLEARTEXT)
 
-    def _send(self) -> None:
-        recipient = self.settings.send_to
-        if recipient is None or not self.target.sends:
-            return
+    @property
+    def _sender(self) -> str:
+        """The envelope sender: without ``<>`` around it, so that the null sender is empty."""
         sender = self.settings.send_from or self.target.sender or f"postmaster@{self.settings.helo}"
-        if not is_address(sender):
+        return "" if sender == NULL_SENDER else sender
+
+    def _try_sender(self) -> None:
+        """Name a sender and take it back, which sends nothing: many servers say only here that they want a login.
+
+        That a sender is refused whom nobody named is a remark.
+        """
+        sender = self._sender
+        if sender and not is_address(sender):
+            return
+        reply = self.wire.ask(f"MAIL FROM:<{sender}>", f"MAIL FROM:<{sender}>")
+        if not reply.is_good:
+            refused = self._refused(f"MAIL FROM:<{sender}>", reply)
+            is_of_sender = refused.kind is Failure.REJECTED and refused.detail in {Detail.NONE, Detail.TEMPORARY}
+            if self.target.sender or reply.code == CLOSING or not is_of_sender:
+                raise refused
+            self.seen.remarks.append(f"{refused.what}, which no configuration names as a sender: {reply.text}")
+        with suppress(StepError):
+            self.wire.ask("RSET", "RSET")
+
+    def _send(self, recipient: str) -> None:
+        sender = self._sender
+        if sender and not is_address(sender):
             raise StepError(Failure.REJECTED, "the sender's address cannot be used in a test message")
         self._command(f"MAIL FROM:<{sender}>", f"MAIL FROM:<{sender}>")
         self._command(f"RCPT TO:<{recipient}>", f"RCPT TO:<{recipient}>")
@@ -151,7 +193,12 @@ class Session:
     def _command(self, line: str, what: str, good: int = 0) -> None:
         reply = self.wire.ask(line, what)
         if reply.code != good if good else not reply.is_good:
-            raise rejected(f"the server refused {what}", reply)
+            raise self._refused(what, reply)
+
+    def _refused(self, what: str, reply: Reply) -> StepError:
+        has_login = self.target.entry is not None
+        helo = printable(self.settings.helo)
+        return rejected(f"the server refused {what}", reply, helo, in_tls=self.in_tls, has_login=has_login)
 
     def _quit(self) -> None:
         with suppress(StepError):

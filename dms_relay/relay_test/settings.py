@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 class TestSettings:
     """``timeout`` is in seconds, for each step. ``lookups`` are ``dns`` and ``native``, in order; ``families`` 4 and 6.
 
-    ``with_mx`` permits the lookup of MX hosts. Without ``send_to`` no message is sent; without ``send_from`` each target has
-    its own sender.
+    ``with_mx`` permits the lookup of MX hosts; ``with_domain`` and ``with_search`` are the resolver's options RES_DEFNAMES
+    and RES_DNSRCH, which look for a name in other domains too. Without ``send_to`` no message is sent; without ``send_from``
+    each target has its own sender.
     """
 
     timeout: float
@@ -26,6 +27,8 @@ class TestSettings:
     with_mx: bool = True
     send_to: str | None = None
     send_from: str | None = None
+    with_domain: bool = False
+    with_search: bool = False
 
 
 def settings(
@@ -38,4 +41,6 @@ def settings(
     lookups = "native" if is_off else parameters.get("smtp_host_lookup") or "dns"
     helo = parameters.get("smtp_helo_name") or parameters.get("myhostname") or "localhost"
     names = tuple(lookups.replace(",", " ").split())
-    return TestSettings(timeout, helo, names, families or (6, 4), not is_off, send_to, send_from)
+    options = parameters.get("smtp_dns_resolver_options", "").lower().replace(",", " ").split()
+    searches = ("res_defnames" in options, "res_dnsrch" in options)
+    return TestSettings(timeout, helo, names, families or (6, 4), not is_off, send_to, send_from, *searches)

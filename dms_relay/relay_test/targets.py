@@ -27,8 +27,8 @@ class Target:
     """A relay at one of its nexthops, and the login that is used there; ``entry`` is ``None`` without a login.
 
     ``relay`` is the relay's name, or with maps the nexthop; ``routes`` are all texts by which a route names it. ``sender``
-    is an address that uses it, empty where no key names one. With ``by_maps`` main.cf sets the TLS demand. With ``sends`` a
-    message for this relay and login goes to this nexthop, the first one.
+    is an address that uses it, or ``<>`` where only the null sender does, empty where none is known. With ``by_maps``
+    main.cf sets the TLS demand. With ``sends`` a message for this relay and login goes to this nexthop, the first one.
     """
 
     relay: str
@@ -63,12 +63,20 @@ class Target:
         return self.entry.login.shown_username if self.entry else "none"
 
 
-def targets(config: RelayConfig, demand_of: Callable[[Assignment], Demand]) -> tuple[Target, ...]:
-    """Return each combination of relay, nexthop and login that is used, once, in the order of the assignments."""
+def targets(
+    config: RelayConfig, demand_of: Callable[[Assignment], Demand], domains: Sequence[str] = ()
+) -> tuple[Target, ...]:
+    """Return each combination of relay, nexthop and login that is used, once, in the order of the assignments.
+
+    ``domains`` are the managed ones: one that no key names is the sender of a default relay.
+    """
+    uses = assignments(config)
+    named = {use.sender.casefold() for use in uses}
+    other = next((domain for domain in domains if f"@{domain.casefold()}" not in named), "")
     found: dict[tuple[str, str, str, str], Target] = {}
     first: dict[tuple[str, str, str], str] = {}
     by_maps = not config.transports
-    for use in assignments(config):
+    for use in uses:
         if not use.relay:
             continue
         relay = use.nexthop if by_maps else use.relay
@@ -77,8 +85,24 @@ def targets(config: RelayConfig, demand_of: Callable[[Assignment], Demand]) -> t
         key = (relay, use.nexthop.casefold(), *login)
         target = found.get(key) or Target(relay, use.nexthop, demand_of(use), use.entry, by_maps=by_maps, sends=sends)
         routes = tuple(dict.fromkeys((*target.routes, use.relay)))
-        found[key] = replace(target, sender=target.sender or address_of(use.sender), routes=routes)
+        sender = _sender(use, other, domains)
+        if key in found:
+            sender = max(target.sender, sender, key=_rank)
+        found[key] = replace(target, sender=sender, routes=routes)
     return tuple(found.values())
+
+
+def _sender(use: Assignment, other: str, domains: Sequence[str]) -> str:
+    """Return an address, or ``<>``, whose mail is so assigned: a route by recipient takes the mail of all domains."""
+    if use.sender == NULL_SENDER:
+        return NULL_SENDER
+    domain = next(iter(domains), "") if use.recipient else other
+    return address_of(use.sender or (f"@{domain}" if domain else ""))
+
+
+def _rank(sender: str) -> int:
+    """Return how good a sender is for a test: an address, one that nobody names, the null sender."""
+    return {NULL_SENDER: 0, "": 1}.get(sender, 2)
 
 
 def address_of(key: str) -> str:

@@ -1,9 +1,9 @@
 """The TLS handshake, and whether its result fulfils the level (TLS_README, "Client TLS security levels").
 
 OpenSSL verifies the chain, as in Postfix; ``certificate`` verifies names and fingerprints. As in Postfix, main.cf sets the
-versions of TLS, at OpenSSL's security level 2 (Debian's default), which excludes versions before 1.2 (seen, Postfix 3.7.11
-with OpenSSL 3.0: "legacy sigalg disallowed or unsupported"). The client sends a server name (SNI) only where
-``smtp_tls_servername`` is set, since a server can choose its certificate by that name.
+versions of TLS, at a security level of OpenSSL that goes by the level (seen, Postfix 3.7.11 with OpenSSL 3.0): 1 where the
+server must prove who it is, which excludes versions before 1.2 and keys below 80 bits, else 0, which excludes nothing. The
+client sends a server name (SNI) only where ``smtp_tls_servername`` is set, since a server can choose its certificate by it.
 
 Known limits: ``smtp_tls_mandatory_ciphers`` and its like count as ``medium``, their default.
 """
@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 
 from dms_relay.postfix.nexthop import is_address
 from dms_relay.relay_test import certificate
+from dms_relay.relay_test.connection import reason_of
+from dms_relay.relay_test.demand import VERIFIED_LEVELS
 from dms_relay.relay_test.outcome import Detail, Failure, StepError
 
 if TYPE_CHECKING:
@@ -24,10 +26,14 @@ if TYPE_CHECKING:
     from dms_relay.relay_test.outcome import Observations
     from dms_relay.relay_test.targets import Target
 
-#: Postfix's "medium" grade (postconf(5), tls_medium_cipherlist), less those without a certificate.
-_CIPHERS = "HIGH:MEDIUM:!aNULL:@SECLEVEL=2"
-#: X509_V_ERR_CERT_HAS_EXPIRED (OpenSSL, x509_vfy.h).
-_EXPIRED = 10
+#: Postfix's "medium" grade (postconf(5), tls_medium_cipherlist); where the server must prove who it is, less those without a
+#: certificate.
+_CIPHERS = "aNULL:-aNULL:HIGH:MEDIUM:+RC4:@STRENGTH:@SECLEVEL=0"
+_CIPHERS_TO_VERIFY = "HIGH:MEDIUM:+RC4:!aNULL:@STRENGTH:@SECLEVEL=1"
+#: What is wrong with a certificate, by OpenSSL's X509_V_ERR_… (x509_vfy.h). Unknown authorities: no issuer (2, 20, 27), no
+#: first certificate (21), self-signed (18, 19).
+_DETAILS = {9: Detail.NOT_YET, 10: Detail.EXPIRED, 66: Detail.WEAK, 67: Detail.WEAK, 68: Detail.WEAK}
+_DETAILS |= dict.fromkeys((2, 18, 19, 20, 21, 27), Detail.NONE)
 _NEW_VERSIONS = frozenset({"TLSv1.2", "TLSv1.3"})
 
 
@@ -39,7 +45,7 @@ def context(demand: Demand, *, is_verified: bool) -> ssl.SSLContext:
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     made.check_hostname = False
     made.verify_mode = ssl.CERT_REQUIRED if is_verified else ssl.CERT_NONE
-    made.set_ciphers(_CIPHERS)
+    made.set_ciphers(_CIPHERS_TO_VERIFY if demand.level in VERIFIED_LEVELS else _CIPHERS)
     if not demand.protocols <= _NEW_VERSIONS:
         # Naming an old version is deprecated; ``check`` tests the negotiated one.
         made.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
@@ -112,6 +118,9 @@ def _check_names(target: Target, seen: Observations) -> None:
 def _check_fingerprint(inside: ssl.SSLSocket, target: Target, seen: Observations) -> None:
     der = inside.getpeercert(binary_form=True) or b""
     demand = target.demand
+    if certificate.is_weak(der):
+        what = "the certificate was not accepted: EE certificate key too weak"
+        raise StepError(Failure.CERTIFICATE, what, detail=Detail.WEAK)
     if not certificate.has_fingerprint(der, demand.fingerprints, demand.digest):
         found = seen.certificate.fingerprint if seen.certificate else "none"
         what = f"the fingerprint does not match: that of the certificate is {found} (SHA-256)"
@@ -121,15 +130,10 @@ def _check_fingerprint(inside: ssl.SSLSocket, target: Target, seen: Observations
 def explain(error: OSError, timeout: float) -> StepError:
     """Return the failure that corresponds to an error in the handshake."""
     if isinstance(error, ssl.SSLCertVerificationError):
-        detail = Detail.EXPIRED if error.verify_code == _EXPIRED else Detail.NONE
-        return StepError(
-            Failure.CERTIFICATE, f"the certificate was not accepted: {error.verify_message}", detail=detail
-        )
+        what = f"the certificate was not accepted: {error.verify_message}"
+        return StepError(Failure.CERTIFICATE, what, detail=_DETAILS.get(error.verify_code, Detail.INVALID))
     if isinstance(error, TimeoutError):
         return StepError(Failure.TIMED_OUT, f"the TLS handshake did not end within {timeout:g} s")
     if isinstance(error, ssl.SSLError):
-        reason = (error.reason or type(error).__name__).replace("_", " ").lower()
-        return StepError(Failure.HANDSHAKE, f"the TLS handshake failed: {reason}")
-    return StepError(
-        Failure.LOST, f"the connection broke in the TLS handshake: {error.strerror or type(error).__name__}"
-    )
+        return StepError(Failure.HANDSHAKE, f"the TLS handshake failed: {reason_of(error)}")
+    return StepError(Failure.LOST, f"the connection broke in the TLS handshake: {reason_of(error)}")

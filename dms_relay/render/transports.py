@@ -17,6 +17,7 @@ from dms_relay.model import (
     TEMPORARY_FAILURES,
     PostfixConfig,
 )
+from dms_relay.model.relays import mechanisms_of
 from dms_relay.postfix.master_cf import PREFIX, login_table
 
 TYPE_CHECKING = False
@@ -101,6 +102,7 @@ class _Renderer:
             "smtp_sasl_security_options": "noanonymous",
             "smtp_sasl_tls_security_options": "noanonymous",
             "smtp_sasl_tls_verified_security_options": "noanonymous",
+            "smtp_sasl_mechanism_filter": ",".join(mechanisms_of(service.relay)),
             **dict(_tls_overrides(service.relay.tls)),
             "smtp_fallback_relay": "",
             # smtp(8) never returns mail because of the server that relayhost names: while that cannot be found, refuses to

@@ -17,7 +17,7 @@ PATH = (
 )
 OPEN = "a brace or bracket is not closed before this -- close it; a value that begins with one of these goes in quotes"
 RELAY_KEYS = "known are host, hosts, port, mx, login, tls"
-LOGIN_KEYS = "known are username, password, password_file, password_env"
+LOGIN_KEYS = "known are username, password, password_file, password_env, mechanisms"
 IN_QUOTES = "not the password -- put it in quotes"
 TAG = "a YAML tag -- write the password; in quotes where it begins with !"
 ESCAPE = "a backslash in double quotes begins no escape that YAML knows -- write two of them, or use single quotes"
@@ -182,6 +182,12 @@ LOGINS = (
         '{username: u, password_file: "{secrets}/pw"}',
         "6:41: the file that it names is empty -- write the password into it",
         secrets={"pw": "\n"},
+    ),
+    login(
+        "a mechanism that is none",
+        "{username: u, password: s3cret-P4ss, mechanisms: [plain, gssapi]}",
+        '6:69: "gssapi" is not one of those allowed -- write one of plain, login, cram-md5, digest-md5, ntlm, otp, srp,'
+        " scram-sha-1, scram-sha-224, scram-sha-256, scram-sha-384, scram-sha-512",
     ),
     login("a relative file", "{username: u, password_file: pw}", f"6:41: {PATH}"),
     login("the password in place of a file", "{username: u, password_file: s3cret-P4ss}", f"6:41: {PATH}"),

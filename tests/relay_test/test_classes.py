@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import ssl
 from typing import TYPE_CHECKING, Any
 
@@ -106,15 +107,28 @@ def test_no_tls_offered(scene: Scene) -> None:
 
 
 def test_starttls_refused(scene: Scene) -> None:
-    """A server that offers STARTTLS and refuses it is one without TLS; what it says is shown."""
-    relay = scene.relay("refuses", Mode(refusals={"STARTTLS": "454 4.7.0 TLS not available"}), level="encrypt")
-    assert told(scene.result()) == ("no TLS offered", "the server refused STARTTLS", "454 4.7.0 TLS not available")
+    """A server that offers STARTTLS and refuses it for good is one without TLS; what it says is shown."""
+    relay = scene.relay("refuses", Mode(refusals={"STARTTLS": "554 5.7.3 no TLS here"}), level="encrypt")
+    assert told(scene.result()) == ("no TLS offered", "the server refused STARTTLS", "554 5.7.3 no TLS here")
+    assert relay.attempts == ()
+
+
+@pytest.mark.parametrize("reply", ["454 4.7.0 TLS not available", "421 4.3.2 too busy", "451 4.3.0 try later"])
+def test_starttls_refused_for_the_moment(scene: Scene, reply: str) -> None:
+    """A server that has no TLS at the moment is not one without TLS: it may have it later."""
+    relay = scene.relay("refuses", Mode(refusals={"STARTTLS": reply}), level="encrypt")
+    result = scene.result()
+    assert told(result) == ("rejected", "the server refused STARTTLS", reply)
+    assert advice(result) == (
+        "the server has TLS, but not at the moment: it has too many connections, or trouble with its certificate",
+        "wait, then try again; if the reply stays the same, ask the service about it",
+    )
     assert relay.attempts == ()
 
 
 def test_handshake(scene: Scene) -> None:
-    """A server that knows old versions of TLS only. Postfix 3.7.11 says the same of it."""
-    relay = scene.relay("old", Mode(newest_tls=ssl.TLSVersion.TLSv1_1), level="encrypt")
+    """A server that knows old versions of TLS only, where it must prove who it is. Postfix 3.7.11 says the same of it."""
+    relay = scene.relay("old", Mode(newest_tls=ssl.TLSVersion.TLSv1_1))
     result = scene.result()
     assert result["result"] == "TLS handshake"
     assert result["failure"]["what"].startswith("the TLS handshake failed: ")
@@ -282,11 +296,101 @@ FOR_GOOD = (
 )
 
 
-def test_rejected_by_name(scene: Scene) -> None:
+BY_NAME = (
+    "the server does not accept the name of this machine in EHLO, mail.example.test: see its reply",
+    (
+        "set smtp_helo_name in main.cf to the full name by which the DNS knows this machine; where the reply speaks of"
+        " something else, wait or ask the service"
+    ),
+)
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    ["550 5.7.1 that is not you", "504 5.5.2 need fully-qualified hostname", "450 4.7.1 Helo command rejected"],
+)
+def test_rejected_by_name(scene: Scene, refusal: str) -> None:
     """A server that takes neither EHLO nor HELO with our name, which is main.cf's."""
-    refusal = "550 5.7.1 that is not you"
     scene.relay("picky", Mode(refusals={"EHLO": refusal, "HELO": refusal}))
-    assert told(scene.result()) == ("rejected", "the server refused EHLO mail.example.test", refusal)
+    result = scene.result()
+    assert told(result) == ("rejected", "the server refused EHLO mail.example.test", refusal)
+    assert advice(result) == BY_NAME
+
+
+def test_a_server_that_knows_helo_alone_and_refuses_the_name(scene: Scene) -> None:
+    """Where EHLO is not known, what the server says to HELO is the reason."""
+    refusals = {"EHLO": "502 what", "HELO": "550 5.7.1 not you"}
+    scene.relay("picky", Mode(Tls.NONE, Auth.NONE, refusals=refusals), login=False, level="may")
+    result = scene.result()
+    assert told(result) == ("rejected", "the server refused EHLO mail.example.test", "550 5.7.1 not you")
+    assert advice(result) == BY_NAME
+
+
+def test_no_helo_after_421(scene: Scene) -> None:
+    """After 421 the session is over, so no HELO follows; nor does Postfix say one."""
+
+    def serve(client: Client) -> None:
+        client.say(HELLO)
+        client.hear()
+        client.say("421 4.7.0 not with that name\r\n")
+        client.hear()
+
+    with Listener(serve) as server:
+        scene.name("r", server.host, server.port, level="encrypt")
+        result = scene.result()
+    assert told(result) == (
+        "rejected",
+        "the server refused EHLO mail.example.test",
+        "421 4.7.0 not with that name",
+    )
+    assert advice(result) == BY_NAME
+    assert server.lines == ["EHLO mail.example.test"]
+
+
+@pytest.mark.parametrize("is_hasty", [False, True])
+def test_421_inside_tls(scene: Scene, is_hasty: bool) -> None:  # noqa: FBT001 -- a case
+    """A server that says 421 inside TLS and closes is quoted, whether it has heard us before or not."""
+    context = scene.testbed.authority.server("odd.test").context
+
+    def serve(client: Client) -> None:
+        for text in (HELLO, "250-odd.test\r\n250 STARTTLS\r\n"):
+            client.say(text)
+            client.hear()
+        client.say("220 go on\r\n")
+        client.start_tls(context)
+        steps = (lambda: client.say("421 4.3.2 too many connections\r\n"), client.hear)
+        for step in steps if is_hasty else reversed(steps):
+            step()
+
+    with Listener(serve) as server:
+        scene.name("r", server.host, server.port, level="encrypt")
+        result = scene.result()
+    assert told(result)[::2] == ("rejected", "421 4.3.2 too many connections"), result["failure"]
+
+
+def test_closed_inside_tls(scene: Scene) -> None:
+    """A connection that breaks inside TLS is described in words, not in those of OpenSSL's source."""
+    context = scene.testbed.authority.server("odd.test").context
+
+    def serve(client: Client) -> None:
+        for text in (HELLO, "250-odd.test\r\n250 STARTTLS\r\n"):
+            client.say(text)
+            client.hear()
+        client.say("220 go on\r\n")
+        client.start_tls(context)
+
+    with Listener(serve) as server:
+        scene.name("r", server.host, server.port, level="encrypt")
+        result = scene.result()
+    assert result["result"] == "connection lost"
+    assert "_ssl" not in json.dumps(result)
+    assert result["failure"]["what"] in {
+        "the server closed the connection before the answer to EHLO",
+        "the connection broke before the answer to EHLO: closed by the server",
+        "the connection broke before the answer to EHLO: Connection reset by peer",
+        "the connection broke at EHLO: closed by the server",
+        "the connection broke at EHLO: Broken pipe",
+    }
 
 
 def test_a_server_without_extensions(scene: Scene) -> None:
@@ -339,6 +443,7 @@ def test_may_without_tls(scene: Scene) -> None:
 
 def test_may_with_a_handshake_that_fails(scene: Scene) -> None:
     """At level may a handshake that fails is followed by a session in the clear, as Postfix does it."""
+    scene.main_cf("smtp_tls_protocols = >=TLSv1.2\n")
     old = Mode(Tls.OFFERED, Auth.NONE, newest_tls=ssl.TLSVersion.TLSv1_1)
     relay = scene.relay("old", old, login=False, level="may")
     result = scene.result()
@@ -348,6 +453,7 @@ def test_may_with_a_handshake_that_fails(scene: Scene) -> None:
 
 def test_may_with_a_login_and_a_handshake_that_fails(scene: Scene) -> None:
     """Where there is a login, nothing follows, as in Postfix: whoever breaks the handshake in between must not get it."""
+    scene.main_cf("smtp_tls_protocols = >=TLSv1.2\n")
     old = Mode(Tls.OFFERED, Auth.OFFERED, newest_tls=ssl.TLSVersion.TLSv1_1)
     relay = scene.relay("old", old, level="may", allow_cleartext_login=True)
     assert scene.result()["result"] == "TLS handshake"

@@ -29,8 +29,9 @@ WRONG = (
 
 @pytest.mark.parametrize("mechanism", ["PLAIN", "LOGIN", "CRAM-MD5"])
 def test_mechanisms(scene: Scene, mechanism: str) -> None:
-    """A server that has one of the mechanisms alone gets the login by it."""
+    """A server that has one of the mechanisms alone gets the login by it, where relay.yaml permits it."""
     relay = scene.relay("r", Mode(mechanisms=(mechanism,), logins=LOGINS))
+    scene.relays["r"]["login"]["mechanisms"] = ["plain", "login", "cram-md5"]
     result = scene.result()
     assert (result["result"], result["mechanism"]) == ("ok", mechanism)
     assert [(a.login, a.accepted, a.tls) for a in relay.attempts] == [(Login("r-user", PASSWORD), True, "TLSv1.3")]
@@ -49,7 +50,51 @@ def test_cram_md5_comes_first_in_the_clear(scene: Scene) -> None:
     assert (scene.result()["mechanism"], len(relay.attempts)) == ("CRAM-MD5", 1)
 
 
-@pytest.mark.parametrize("offered", [("XOAUTH2", "OAUTHBEARER"), ("SCRAM-SHA-256",)])
+@pytest.mark.parametrize("offered", [("CRAM-MD5",), ("SCRAM-SHA-256", "XOAUTH2")])
+def test_no_mechanism_that_the_relay_permits(scene: Scene, offered: tuple[str, ...]) -> None:
+    """A relay permits PLAIN and LOGIN; the remedy names what the server has, and is followed."""
+    relay = scene.relay("r", Mode(mechanisms=offered, logins=LOGINS))
+    result = scene.result()
+    assert told(result) == ("mechanism", f"the server offers only these AUTH mechanisms: {' '.join(offered)}", None)
+    name = offered[0].lower()
+    assert advice(result) == (
+        "Postfix would not log in either: the mechanisms of this relay are plain, login",
+        f"if the service has no other, write login: {{mechanisms: [{name}]}} at this relay in relay.yaml",
+    )
+    assert relay.attempts == ()
+    scene.relays["r"]["login"]["mechanisms"] = [name]
+    assert scene.result()["result"] == ("ok" if name == "cram-md5" else "not checked")
+
+
+def test_a_mechanism_that_is_not_here(scene: Scene) -> None:
+    """Where Postfix would use a mechanism that the command has not, it says so; the remedy is followed."""
+    relay = scene.relay("r", Mode(mechanisms=("PLAIN", "SCRAM-SHA-256"), logins=LOGINS))
+    scene.relays["r"]["login"]["mechanisms"] = ["scram-sha-256", "plain"]
+    result = scene.result()
+    assert told(result) == (
+        "not checked",
+        (
+            "Postfix would choose SCRAM-SHA-256 of the mechanisms that the server offers, which this command has not,"
+            " so no login was sent; offered: PLAIN SCRAM-SHA-256"
+        ),
+        None,
+    )
+    assert advice(result) == (
+        (
+            "Cyrus SASL, by which Postfix logs in, takes the strongest mechanism that is announced and installed, whether"
+            " the server can do it for this login or not: mail may wait although PLAIN or LOGIN would do"
+        ),
+        (
+            "write login: {mechanisms: [plain, login]} at this relay in relay.yaml, if the server has one of the two;"
+            " otherwise send a message through Postfix, and see its log"
+        ),
+    )
+    assert relay.attempts == ()
+    scene.relays["r"]["login"]["mechanisms"] = ["plain", "login"]
+    assert scene.result()["result"] == "ok"
+
+
+@pytest.mark.parametrize("offered", [("XOAUTH2", "OAUTHBEARER"), ("GSSAPI",), ("ANONYMOUS", "EXTERNAL")])
 def test_no_mechanism_that_is_here(scene: Scene, offered: tuple[str, ...]) -> None:
     """A server without a mechanism of ours gets nothing."""
     relay = scene.relay("r", Mode(mechanisms=offered))
@@ -74,6 +119,19 @@ REPLIES = {
     "504 5.5.4 Unrecognized authentication type": "mechanism",
     "535 5.7.139 Authentication unsuccessful, basic authentication is disabled.": "mechanism",
     "535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the Tenant": "mechanism",
+    "535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the Mailbox.": "mechanism",
+    "535 5.7.139 Authentication unsuccessful, the user credentials were incorrect. [DB9PR08CA0010]": "wrong login",
+    "535 5.7.139 Authentication unsuccessful, user is locked by your organization's security defaults policy.": "mechanism",
+    "535 5.7.139 Authentication unsuccessful, the request did not meet the criteria to be authenticated.": "mechanism",
+    "535 5.7.139 Authentication unsuccessful": "wrong login",
+    "535 5.7.3 Authentication unsuccessful": "wrong login",
+    "451 4.7.30 Basic authentication is not supported for Client Submission, for now": "mechanism",
+    "535 5.7.0 Basic authentication has been disabled for this account": "mechanism",
+    "534 5.7.9 Please log in with your web browser": "wrong login",
+    "535 5.7.8 Please use an app password": "wrong login",
+    "535 5.7.8 Error: SMTP AUTH is disabled for this mailbox": "mechanism",
+    "550 5.7.1 Invalid username or password": "wrong login",
+    "554 5.7.0 user name or password not valid": "wrong login",
     "550 5.7.30 Basic authentication is not supported for Client Submission.": "mechanism",
     "454 4.7.0 Temporary authentication failure": "rejected",
     "421 4.7.0 Too many login attempts": "rejected",

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import dns.name
+import dns.resolver
 import pytest
 
-from testbed import PLAIN, Mode
+from testbed import PLAIN, Auth, Mode
 from testbed.listener import Listener, saying
 from tests.relay_test.scene import SHORT, advice, told
 
@@ -25,7 +27,6 @@ OPEN: dict[str, Any] = {"login": False, "level": "may"}
     [
         ({}, "r.test does not exist in the DNS"),
         ({("r.test", "TXT"): ['"x"']}, "r.test has no address in the DNS"),
-        ({("r.test", "BROKEN"): []}, "r.test could not be looked up: NoNameservers from the DNS"),
         ({("r.test", "SILENT"): []}, "r.test could not be looked up: no answer from the DNS within 0.5 s"),
     ],
 )
@@ -40,6 +41,65 @@ def test_name(scene: Scene, records: dict[tuple[str, str], list[str]], what: str
         "check the spelling of the name, or add it to the DNS that this machine asks (/etc/resolv.conf)",
     )
     assert (result["host"], result["address"]) == (None, None)
+
+
+def test_servfail(scene: Scene) -> None:
+    """A DNS server that fails is named as such: the name itself may be right."""
+    scene.names.records["r.test", "BROKEN"] = []
+    scene.name("r", "r.test", 587)
+    result = scene.result()
+    assert told(result) == ("name", "r.test could not be looked up: the DNS answers SERVFAIL", None)
+    assert advice(result) == (
+        "a DNS server fails: the one that this machine asks, or the domain's own; the name itself may be right",
+        "try again; if it stays, ask the DNS for the name yourself (host, dig), and check /etc/resolv.conf",
+    )
+
+
+@pytest.mark.parametrize(
+    ("protocols", "kind", "address", "other"), [("ipv4", "AAAA", "::1", 6), ("ipv6", "A", "127.0.0.1", 4)]
+)
+def test_a_host_of_the_other_family(scene: Scene, protocols: str, kind: str, address: str, other: int) -> None:
+    """A host whose addresses are all of a family that main.cf excludes is said to be just that; so is such an address."""
+    scene.main_cf(f"inet_protocols = {protocols}\n")
+    scene.names.records["r.test", kind] = [address]
+    scene.name("r", "r.test", 587)
+    result = scene.result()
+    assert told(result) == ("name", f"r.test has only IPv{other} addresses, which inet_protocols excludes", None)
+    assert advice(result) == (
+        "inet_protocols in main.cf excludes every address that the host has, so Postfix finds none",
+        "set inet_protocols = all in main.cf, if this machine's network has both; otherwise name another host",
+    )
+    scene.relays["r"] |= {"host": address}
+    scene.relays["r"]["tls"] |= {"level": "encrypt"}
+    assert told(scene.result()) == ("name", f"{address} is an address that inet_protocols excludes", None)
+
+
+@pytest.mark.parametrize(
+    ("options", "name", "is_found"),
+    [
+        ("", "r", False),
+        ("", "r.sub", False),
+        ("res_defnames", "r", True),
+        ("res_defnames", "r.sub", False),
+        ("res_defnames", "s", False),
+        ("res_dnsrch", "r", False),
+        ("res_dnsrch", "r.sub", True),
+        ("res_defnames, res_dnsrch", "r", True),
+        ("res_defnames, res_dnsrch", "r.sub", True),
+        ("res_defnames res_dnsrch", "s", True),
+    ],
+)
+def test_other_domains(scene: Scene, options: str, name: str, *, is_found: bool) -> None:
+    """``smtp_dns_resolver_options`` says whether a name is looked for in the domains of resolv.conf too (resolver(3))."""
+    relay = scene.testbed.relay("r.test", PLAIN)
+    domains = [dns.name.from_text(domain) for domain in ("first.test", "second.test")]
+    dns.resolver.get_default_resolver().search = domains
+    for found in ("r.first.test", "r.sub.first.test", "s.second.test"):
+        scene.names.records[found, "A"] = [relay.host]
+    scene.main_cf(f"smtp_dns_resolver_options = {options}\n")
+    scene.name("r", name, relay.port, **OPEN)
+    result = scene.result()
+    assert (result["result"], result["host"]) == (("ok", name) if is_found else ("name", None))
 
 
 def test_native(scene: Scene) -> None:
@@ -109,7 +169,7 @@ def test_inet_protocols(scene: Scene) -> None:
 
 def mx(scene: Scene, *records: str) -> None:
     """Have a relay by MX."""
-    relay = scene.relay("r", Mode(), login=False)
+    relay = scene.relay("r", Mode(auth=Auth.OFFERED), login=False)
     scene.names.records["domain.test", "MX"] = list(records)
     scene.relays["r"] |= {"host": "domain.test", "port": relay.port, "mx": True}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from datetime import UTC, datetime
 
@@ -236,6 +237,21 @@ def test_no_line_has_a_line_end(line: str) -> None:
     """What would make two commands of one is a bug of ours, and is not sent; the error does not show it."""
     with pytest.raises(ValueError, match=r"^a line of SMTP with a line end in it$"):
         SmtpConnection(None, 1, Secrets()).ask(line, "it")  # type: ignore[arg-type]  # nothing is sent
+
+
+@pytest.mark.parametrize("said", [b"421 4.3.2 too busy\r\n", b""])
+def test_last_words(said: bytes) -> None:
+    """What a server said before it closed the connection is its reply to a command that could not be sent."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        theirs.sendall(said)
+        theirs.close()
+        wire = SmtpConnection(ours, 5, Secrets())
+        if said:
+            assert wire.ask("EHLO me.test", "EHLO").text == "421 4.3.2 too busy"
+        else:
+            with pytest.raises(StepError, match=r"^connection lost: the connection broke at EHLO: Broken pipe$"):
+                wire.ask("EHLO me.test", "EHLO")
 
 
 def test_results_have_the_order_of_the_items() -> None:

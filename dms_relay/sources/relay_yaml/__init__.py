@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from dms_relay.model import DIRECT, NULL_SENDER, RELAY_YAML, Login, NexthopList, Origin, Problem, Setting
 from dms_relay.model.relays import PasswordPlace, Recipient, Relay, RelayFile, Sender
+from dms_relay.model.values import replace
 from dms_relay.postfix.nexthop import SyntaxProblem
 from dms_relay.shape import Complaint, LocatedValue
 from dms_relay.shape.check import check
@@ -69,6 +70,8 @@ class _Reader:
         self.names: set[str] = set()
         #: By place, ``NOWHERE`` for those that stand in the file itself.
         self.passwords: dict[Position, PasswordPlace] = {}
+        #: The mechanisms that the logins at a relay say, by its name.
+        self.mechanisms: dict[str, tuple[str, ...]] = {}
 
     def file(self) -> RelayFile:
         """Return the file's content."""
@@ -76,11 +79,12 @@ class _Reader:
         self.names = {name.value for name, _ in named}
         relays = [self._relay(name, relay) for name, relay in named]
         default = self.found.get("default")
+        senders = tuple(self._sender(key, value) for key, value in self._table("senders"))
         # In this order: ``passwords`` are complete when all others are there.
         return RelayFile(
-            relays=tuple(relay for relay in relays if relay),
+            relays=tuple(replace(r, mechanisms=self.mechanisms.get(r.name, ())) for r in relays if r),
             default=(self._route(default), self._origin(default)) if default and default.value else None,
-            senders=tuple(self._sender(key, value) for key, value in self._table("senders")),
+            senders=senders,
             recipients=tuple(
                 Recipient(key.value.removeprefix("@"), self._route(value), self._origin(key))
                 for key, value in self._table("recipients")
@@ -126,6 +130,8 @@ class _Reader:
             return Sender(sender, self._route(value), self._origin(key))
         relay, login = value.get("relay"), value.get("login")
         route = self._route(relay) if relay else None
+        if login and route:
+            self._take_mechanisms(route, login)
         if login and relay and relay.value == DIRECT:
             self._error(login, f"mail that goes {DIRECT} would offer this login to every server", "remove it")
         if login and sender == NULL_SENDER:
@@ -139,6 +145,12 @@ class _Reader:
         )
 
     # Logins.
+
+    def _take_mechanisms(self, relay: str, login: LocatedValue) -> None:
+        """Take note of a login's mechanisms. They count for all logins at the relay: Postfix has one list for a service."""
+        if found := login.get("mechanisms"):
+            names = (str(item.value).lower() for item in found.value or ())
+            self.mechanisms[relay] = tuple(dict.fromkeys((*self.mechanisms.get(relay, ()), *names)))
 
     def _login(self, found: LocatedValue) -> Login | None:
         self._note_place(found)
@@ -198,6 +210,8 @@ class _Reader:
         tls = tls_of(found, hosts, self._error, is_sound=self.is_sound)
         login = found.get("login")
         own = self._login(login) if login else None
+        if login:
+            self._take_mechanisms(str(name.value), login)
         if not hosts:
             return None
         nexthops = [host.nexthop for host in hosts]

@@ -20,6 +20,11 @@ _NAME = re.compile(rf"[a-z0-9-]{{1,{NAME_MAX}}}")
 _FILE = re.compile(r"/[\w./+@:~=-]+", re.ASCII)
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _FINGERPRINT = re.compile(r"[0-9A-Fa-f]{2}(:?[0-9A-Fa-f]{2})+")
+#: What Cyrus SASL has clients of that log in with a user name and a password; in small or in capital letters.
+_MECHANISMS = (
+    *("plain", "login", "cram-md5", "digest-md5", "ntlm", "otp", "srp"),
+    *(f"scram-sha-{bits}" for bits in (1, 224, 256, 384, 512)),
+)
 #: What a name that a certificate must match may be beside a domain (postconf(5), smtp_tls_secure_cert_match).
 _MATCH_WORDS = frozenset({"nexthop", "dot-nexthop", "hostname"})
 
@@ -137,6 +142,12 @@ LOGIN = Keys(
             _check_variable,
             pattern="^[A-Za-z_][A-Za-z0-9_]*$",
             is_secret=True,
+        ),
+        "mechanisms": Items(
+            Text(f"one of {', '.join(_MECHANISMS)}", choices=(*_MECHANISMS, *map(str.upper, _MECHANISMS))),
+            "SASL mechanisms that Postfix may use at this relay, for every login there: plain and login if left out, and"
+            " cram-md5 before them at the levels none, may and dane.",
+            or_one=True,
         ),
     },
     "a login",

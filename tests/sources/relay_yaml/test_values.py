@@ -139,6 +139,23 @@ recipients:
     )
 
 
+@pytest.mark.parametrize(
+    ("own", "of_sender", "found"),
+    [
+        ("", "", ()),
+        (", mechanisms: PLAIN", "", ("plain",)),
+        ("", ", mechanisms: [SCRAM-SHA-256, plain, PLAIN]", ("scram-sha-256", "plain")),
+        (", mechanisms: [login]", ", mechanisms: [cram-md5, LOGIN]", ("login", "cram-md5")),
+    ],
+)
+def test_mechanisms(sandbox: Sandbox, own: str, of_sender: str, found: tuple[str, ...]) -> None:
+    """The mechanisms of all logins count for their relay, small or capital, each once; one may stand without a list."""
+    relay = f"  r: {{host: r.test, login: {{username: u, password: p{own}}}}}\n"
+    sender = f"  a.test: {{relay: r, login: {{username: v, password: q{of_sender}}}}}\n"
+    file = read_file(sandbox, f"version: 1\nrelays:\n{relay}senders:\n{sender}")
+    assert [relay.mechanisms for relay in file.relays] == [found]
+
+
 def test_a_version_alone(sandbox: Sandbox) -> None:
     """A file may say nothing yet; it implies transports all the same."""
     inputs = read_inputs(sandbox, "version: 1\n")

@@ -1,0 +1,104 @@
+"""Which SASL mechanism Postfix would use of those that a server announces, and whether this command has it.
+
+``smtp_sasl_mechanism_filter`` takes some out of the list (smtp_sasl_glue.c); of what is left Cyrus SASL chooses (``sasl``).
+Raises ``StepError`` where Postfix would not log in, or with a mechanism that this command has not.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dms_relay.relay_test.outcome import Detail, Failure, StepError
+from dms_relay.relay_test.secrets import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from dms_relay.relay_test.demand import Demand
+
+#: The mechanisms of this command, in the order in which Cyrus SASL chooses them.
+OURS = ("CRAM-MD5", "PLAIN", "LOGIN")
+#: Mechanisms that a lookup table in the filter is asked for: those of Cyrus SASL's plugins, and what services announce.
+KNOWN = (
+    *(
+        "anonymous",
+        "plain",
+        "login",
+        "cram-md5",
+        "digest-md5",
+        "ntlm",
+        "otp",
+        "srp",
+        "external",
+        "gssapi",
+        "gss-spnego",
+    ),
+    *("gs2-krb5", "gs2-iakerb", "kerberos_v4", "passdss-3des-1", "xoauth2", "oauthbearer"),
+    *(f"scram-sha-{bits}{plus}" for bits in (1, 224, 256, 384, 512) for plus in ("", "-plus")),
+)
+#: What a word of the filter has that is a lookup table or a file.
+_TABLE = frozenset("/:")
+
+
+def choose(offered: Sequence[str], demand: Demand, *, in_tls: bool) -> str:
+    """Return the mechanism of ours that Postfix would use; raise ``StepError`` where there is none, or another one."""
+    options = demand.sasl_options if in_tls else demand.sasl_options_in_clear
+    passed = [name for name in offered if passes(name.lower(), demand.mechanism_filter)]
+    chosen = _choice(passed, options, demand)
+    if not chosen:
+        raise _none(offered, passed, demand)
+    if chosen not in OURS:
+        what = (
+            f"Postfix would choose {printable(chosen)} of the mechanisms that the server offers, which this command has not,"
+            f" so no login was sent; offered: {_list(offered)}"
+        )
+        raise StepError(Failure.NOT_CHECKED, what, detail=Detail.OTHER_MECHANISM)
+    return chosen
+
+
+def passes(name: str, words: Iterable[str]) -> bool:
+    """Return True if a filter permits a mechanism: the first word that matches is not negated (string_list(3)).
+
+    A lookup table or a file that was not read permits none, from where it stands.
+    """
+    words = tuple(words)
+    hit = next((word for word in words if name == word.lstrip("!") or _TABLE & set(word)), "!" if words else "")
+    return not hit.startswith("!") and not _TABLE & set(hit)
+
+
+def _none(offered: Sequence[str], passed: Sequence[str], demand: Demand) -> StepError:
+    """Return why Postfix would use no mechanism."""
+    usable = _usable(offered, demand)
+    if not usable and set(offered) & set(OURS):
+        what = f"Cyrus SASL has no plugin for the mechanisms that the server offers: {_list(offered)}"
+        return StepError(Failure.MECHANISM, what, detail=Detail.NO_PLUGIN)
+    what = f"the server offers only these AUTH mechanisms: {_list(offered) or 'none'}"
+    if not usable:
+        return StepError(Failure.MECHANISM, what, detail=Detail.NOT_OURS)
+    if not passed and demand.is_of_relay:
+        return StepError(Failure.MECHANISM, what, detail=Detail.NOT_LISTED, subject=", ".join(usable))
+    what = f"main.cf permits none of the mechanisms that the server offers: {_list(offered)}"
+    return StepError(Failure.MECHANISM, what, detail=Detail.NOT_ALLOWED)
+
+
+def _usable(offered: Sequence[str], demand: Demand) -> tuple[str, ...]:
+    """Return the mechanisms that Cyrus SASL could use for a login, if nothing forbade them."""
+    names = (name for name in offered if name not in {"ANONYMOUS", "EXTERNAL"})
+    return tuple(name.lower() for name in names if _choice([name], "", demand))
+
+
+def _choice(names: Sequence[str], options: str, demand: Demand) -> str:
+    """Return what Cyrus SASL chooses; without the library the first that it would have to have."""
+    if not names:
+        return ""
+    try:
+        from dms_relay.relay_test.sasl import choice  # noqa: PLC0415 -- a Python without ctypes has none
+
+        return choice(names, options, with_authzid=demand.with_authzid)
+    except ImportError:
+        order = (*(name.upper() for name in KNOWN if name.upper() not in OURS), *OURS)
+        return next((name for name in order if name in names), "")
+
+
+def _list(names: Iterable[str]) -> str:
+    return printable(" ".join(names))
