@@ -116,4 +116,9 @@ class Sandbox:
 
 def default_paths(monkeypatch: pytest.MonkeyPatch, config_dir: Path, postfix_dir: Path) -> None:
     """Have the command read and write these directories where none is named, so that it never touches the machine's own."""
-    monkeypatch.setattr("dms_relay.cli.Paths", lambda *named: Paths(*(named or (config_dir, postfix_dir))))
+
+    def paths(*named: Path) -> Paths:
+        return Paths(*(named or (config_dir, postfix_dir)))
+
+    for module in ("cli", "commands.editing"):
+        monkeypatch.setattr(f"dms_relay.{module}.Paths", paths)
