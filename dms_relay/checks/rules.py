@@ -27,6 +27,8 @@ RULES = {
     "wrong-input": Rule(ERROR, "an input cannot be used, so nothing is applied until it is fixed"),
     "doubtful-input": Rule(WARNING, "a line or a value is read in a way that may not be meant"),
     "unknown-setting": Rule(WARNING, "a variable looks like a setting, but is not one"),
+    "unknown-file": Rule(WARNING, "a file looks like an input, but is not one"),
+    "service-link": Rule(NOTE, "a variable was injected for a service beside this container, and is ignored"),
     "setting-without-effect": Rule(WARNING, "a variable has no effect with the other settings as they are"),
     "given-twice": Rule(WARNING, "a key or a setting is given twice, and one of the two is dropped"),
     "two-spellings": Rule(WARNING, "a domain is written in two spellings that mean the same"),

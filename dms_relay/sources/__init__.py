@@ -21,6 +21,8 @@ from dms_relay.model.configuration import Inputs
 from dms_relay.model.senders import ManagedDomains
 from dms_relay.model.values import replace
 from dms_relay.sources.managed_domains import read_domains
+from dms_relay.sources.near_files import report_near_files
+from dms_relay.sources.near_misses import report_near_misses
 from dms_relay.sources.postfix_main import read_user_parameters
 from dms_relay.sources.relaymap import read_relaymap
 from dms_relay.sources.sasl_password import read_logins
@@ -60,6 +62,8 @@ def _is_one_directory(paths: Paths) -> bool:
 def _inputs(paths: Paths, environ: Mapping[str, str], problems: list[Problem]) -> Inputs:
     settings = read_settings(paths, environ, problems)
     file = _relay_yaml(paths, settings, problems)
+    report_near_misses(settings.lookup, problems)
+    report_near_files(paths, environ, problems)
     if not (settings.default or settings.relay or paths.config_dir.is_dir()):
         problems.append(_no_directory(paths))
     is_needed = settings.wants_domains or (file and file.recipients)

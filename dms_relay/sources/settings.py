@@ -12,9 +12,10 @@ from dms_relay.model import ROUTINGS, TLS_LEVELS, NexthopList, Origin, Problem, 
 from dms_relay.model.values import frozen
 from dms_relay.postfix.nexthop import SyntaxProblem, check_port, parse_nexthops, parse_relay_host
 from dms_relay.postfix.table_types import TABLE_TYPES
-from dms_relay.sources.environment import Lookup, report_near_misses, settings_of
+from dms_relay.sources.environment import Lookup, settings_of
 from dms_relay.sources.relay_env import read_relay_env
 from dms_relay.sources.sasl_password import check_login_part
+from dms_relay.sources.service_links import without_links
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
 DEFAULT_PORT = "25"
 #: What RELAY_TLS_LEVEL can be: there is no place for fingerprints in the environment.
 ENV_TLS_LEVELS = tuple(level for level in TLS_LEVELS if level != "fingerprint")
-#: How the port of a container link begins (Kubernetes: Service, environment variables).
-_LINKS = ("tcp://", "udp://", "sctp://")
 
 
 @frozen
@@ -50,9 +49,7 @@ class Settings:
 
 def read_settings(paths: Paths, environ: Mapping[str, str], problems: list[Problem]) -> Settings:
     """Find each setting where it stands first, and check it."""
-    process, relay_env = settings_of(environ), read_relay_env(paths, problems)
-    for found in (process, relay_env):
-        report_near_misses(found, problems)
+    process, relay_env = without_links(settings_of(environ), problems), read_relay_env(paths, problems)
     lookup = Lookup((process, relay_env), problems)
     reader = _Reader(problems)
     host, port = lookup.find("RELAY_HOST"), lookup.find("RELAY_PORT")
@@ -100,16 +97,12 @@ class _Reader:
         return (nexthop, host.origin) if isinstance(nexthop, NexthopList) else None
 
     def _check_unused_port(self, port: Setting | None) -> None:
-        """Say that a port without a host has no effect; 25 says nothing. One that is no port is an error all the same.
-
-        But not ``tcp://…``, which Docker links and Kubernetes set in whatever stands beside a service named ``relay``.
-        """
+        """Say that a port without a host has no effect; 25 says nothing. One that is no port is an error all the same."""
         if port is None or port.value == DEFAULT_PORT:
             return
         text, remedy = "RELAY_PORT has no effect without RELAY_HOST", "set RELAY_HOST, or remove RELAY_PORT"
         self.problems.append(Problem(port.origin, text, remedy, is_error=False, rule="setting-without-effect"))
-        if not port.value.startswith(_LINKS):
-            self._port(port)
+        self._port(port)
 
     def _port(self, setting: Setting) -> str:
         def check() -> None:

@@ -47,6 +47,27 @@ CASES = (
         given({}, DEFAULT, {"RELAY_PASSWORD": "x", "RELAYED": "x"}),
     ),
     Case(
+        "unknown-setting",
+        given({}, {"SMTP_SERVER": "r.test"}),
+        "env SMTP_SERVER",
+        "is not a setting",
+        given({}, DEFAULT, {"SMTP_ONLY": "1"}),
+    ),
+    Case(
+        "unknown-file",
+        given({"relay.yml": "version: 1\n"}, DEFAULT),
+        "relay.yml",
+        "is not read",
+        given({"relay.yaml.bak": "version: 1\n"}, DEFAULT),
+    ),
+    Case(
+        "service-link",
+        given({}, HOST, {"RELAY_PORT": "tcp://10.96.1.2:25"}),
+        "env RELAY_PORT",
+        "injected by Kubernetes",
+        given({}, HOST, {"RELAY_PORT": "587", "KUBERNETES_PORT": "tcp://10.96.0.1:443"}),
+    ),
+    Case(
         "setting-without-effect",
         given({}, DEFAULT, {"RELAY_PORT": "587"}),
         "env RELAY_PORT",

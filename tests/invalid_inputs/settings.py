@@ -79,7 +79,6 @@ RELAY_PORT = (
     relay_port("-1", ""),
     relay_port("587 # note", ""),
     relay_port("1e3", ""),
-    relay_port("tcp://10.0.0.1:587", ""),
     relay_port("000000001999999", ""),
     Wrong(
         "RELAY_PORT alone",
