@@ -39,6 +39,7 @@ RULES = {
     "relay-without-login": Rule(WARNING, "mail goes to a relay without a login, while others have one"),
     "null-sender-without-login": Rule(WARNING, "bounces go to a relay whose logins are keyed by sender"),
     "env-login-overridden": Rule(WARNING, "a file overrides a login of the environment"),
+    "packed-login": Rule(NOTE, "a login has quotes, a name or other text around it that is hardly part of it"),
     "comment-in-password": Rule(NOTE, "text that looks like a comment after a login is part of its password"),
     "login-for-strangers": Rule(ERROR, "a login is offered to servers that are not your relays"),
     "login-at-other-relay": Rule(WARNING, "a login is also offered to a relay that it does not belong to"),

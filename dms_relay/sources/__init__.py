@@ -23,6 +23,7 @@ from dms_relay.model.values import replace
 from dms_relay.sources.managed_domains import read_domains
 from dms_relay.sources.near_files import report_near_files
 from dms_relay.sources.near_misses import report_near_misses
+from dms_relay.sources.packed_logins import packed_logins
 from dms_relay.sources.postfix_main import read_user_parameters
 from dms_relay.sources.relaymap import read_relaymap
 from dms_relay.sources.sasl_password import read_logins
@@ -48,6 +49,7 @@ def read(paths: Paths, environ: Mapping[str, str]) -> Inputs:
     problems: list[Problem] = []
     with nullcontext() if _is_one_directory(paths) else files.reading(paths.config_dir):
         inputs = _inputs(paths, environ, problems)
+    problems.extend(packed_logins(inputs))
     return replace(inputs, problems=sort_problems(problems))
 
 

@@ -13,6 +13,7 @@ from dms_relay.model.values import frozen
 from dms_relay.postfix.nexthop import SyntaxProblem, check_port, parse_nexthops, parse_relay_host
 from dms_relay.postfix.table_types import TABLE_TYPES
 from dms_relay.sources.environment import Lookup, settings_of
+from dms_relay.sources.packing import plain
 from dms_relay.sources.relay_env import read_relay_env
 from dms_relay.sources.sasl_password import check_login_part
 from dms_relay.sources.service_links import without_links
@@ -84,7 +85,7 @@ class _Reader:
         """Take ``DEFAULT_RELAY_HOST`` as a nexthop or a list of them."""
         if setting is None:
             return None
-        nexthops = self._try(setting.origin, lambda: parse_nexthops(_plain(setting.value)))
+        nexthops = self._try(setting.origin, lambda: parse_nexthops(plain(setting.value, "nexthop")))
         return (nexthops, setting.origin) if isinstance(nexthops, NexthopList) else None
 
     def relay(self, host: Setting | None, port: Setting | None) -> tuple[NexthopList, Origin] | None:
@@ -93,7 +94,7 @@ class _Reader:
             self._check_unused_port(port)
             return None
         number = self._port(port) if port else DEFAULT_PORT
-        nexthop = self._try(host.origin, lambda: parse_relay_host(_plain(host.value), number))
+        nexthop = self._try(host.origin, lambda: parse_relay_host(plain(host.value), number))
         return (nexthop, host.origin) if isinstance(nexthop, NexthopList) else None
 
     def _check_unused_port(self, port: Setting | None) -> None:
@@ -106,7 +107,7 @@ class _Reader:
 
     def _port(self, setting: Setting) -> str:
         def check() -> None:
-            check_port(_plain(setting.value))
+            check_port(plain(setting.value))
 
         self._try(setting.origin, check)
         return setting.value.strip(" \t")
@@ -115,12 +116,8 @@ class _Reader:
         """Take one of some words, in any letter case."""
         if setting is None:
             return None
-        value = setting.value.strip(" \t").lower()
-        if value in words:
-            return Setting(value, setting.origin)
-        text = "the value is not one of those allowed"
-        self.problems.append(Problem(setting.origin, text, f"write one of {', '.join(words)}"))
-        return None
+        found = self._try(setting.origin, lambda: _word(setting, words))
+        return found if isinstance(found, Setting) else None
 
     def login_part(self, setting: Setting | None, *, is_username: bool) -> Setting | None:
         """Take a user name or password as it is, character for character, or refuse it."""
@@ -129,11 +126,11 @@ class _Reader:
         return setting if self._try(setting.origin, lambda: _login_part(setting, is_username=is_username)) else None
 
 
-def _plain(value: str) -> str:
-    text = value.strip(" \t")
-    if any(character < " " and character != "\t" for character in text):
-        raise SyntaxProblem("the value contains a line end or a control character", "write one line")
-    return text
+def _word(setting: Setting, words: tuple[str, ...]) -> Setting:
+    value = plain(setting.value).lower()
+    if value not in words:
+        raise SyntaxProblem("the value is not one of those allowed", f"write one of {', '.join(words)}")
+    return Setting(value, setting.origin)
 
 
 def _login_part(setting: Setting, *, is_username: bool) -> Setting:

@@ -222,6 +222,20 @@ CASES = (
         given({LOGINS: f"# ours\n[r.test]:587 u:{SECRET}#of ours\n"}, DEFAULT),
     ),
     Case(
+        "packed-login",
+        given({}, DEFAULT, {"RELAY_USER": "user", "RELAY_PASSWORD": f'"{SECRET}"'}),
+        "env RELAY_PASSWORD",
+        "has quotes around it",
+        given({}, DEFAULT, {"RELAY_USER": "user", "RELAY_PASSWORD": f'"{SECRET}'}),
+    ),
+    Case(
+        "packed-login",
+        given({LOGINS: f"# ours\n[r.test]:587 u: {SECRET}\n"}, DEFAULT),
+        f"{LOGINS}:2",
+        "a space beside the colon",
+        given({LOGINS: f"# ours\n[r.test]:587 u:{SECRET} x\n"}, DEFAULT),
+    ),
+    Case(
         "login-for-strangers",
         given({LOGINS: f"@a.test u:{SECRET}\n", RELAYMAP: "@a.test\n", "vhost": "a.test\nb.test\n"}, HOST),
         f"{LOGINS}:1",

@@ -194,7 +194,10 @@ def test_password_that_no_table_can_carry(sandbox: Sandbox, password: str, sourc
 def test_colon_in_a_user_name(sandbox: Sandbox) -> None:
     """A colon in ``RELAY_USER`` is an error; in the file, the first colon ends the user name, as for Postfix."""
     sandbox.write(LOGINS, "[r.test] user:s3:cret\n")
-    error = "env RELAY_USER: the user name contains a colon, where Postfix ends it -- use another login"
+    error = (
+        "env RELAY_USER: the user name contains a colon, "
+        "where Postfix ends it -- write only the user name; if the colon belongs to it, use another login"
+    )
     env = {"DEFAULT_RELAY_HOST": "[r.test]", "RELAY_PASSWORD": "s3cret"}
     assert refused(sandbox.run("apply", env={**env, "RELAY_USER": "us:er"}), error)
     sandbox.apply(DEFAULT_RELAY_HOST="[r.test]")
