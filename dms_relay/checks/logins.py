@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from dms_relay.checks.rules import Finding, from_problem
 from dms_relay.model import NULL_SENDER, RELAY_YAML, Origin
+from dms_relay.postfix.nexthop import host_of, is_address
 from dms_relay.sources.packed_logins import FIRST, packed_entries
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def _without_login(context: CheckContext, assignments: list[Assignment]) -> Iter
 
 
 def _is_mx(use: Assignment) -> bool:
-    return not use.nexthop.startswith("[")
+    return not (use.nexthop.startswith("[") or is_address(host_of(use.nexthop)))
 
 
 def _null_sender(context: CheckContext, use: Assignment) -> Finding:

@@ -53,6 +53,7 @@ RULES = {
     "relay-host-unused": Rule(NOTE, "RELAY_HOST is not used: every managed domain has its own relay or opt-out"),
     "no-managed-domain": Rule(WARNING, "RELAY_HOST serves managed domains, but there are none"),
     "relay-domain-not-managed": Rule(NOTE, "a relay is set for a domain that this server does not manage"),
+    "public-domain-is-local": Rule(WARNING, "a domain of a public mail service is a domain of this server"),
     "managed-domain-not-relayed": Rule(NOTE, "a managed domain has no relay, while others have one"),
     "unused-relay": Rule(WARNING, "a relay of relay.yaml is not used"),
     "recipient-is-local": Rule(ERROR, "a recipient route names a domain of this server"),

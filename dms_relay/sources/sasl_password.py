@@ -11,6 +11,7 @@ from dms_relay.model import Login, LoginEntry, Problem
 from dms_relay.postfix.nexthop import SyntaxProblem, check_nexthop
 from dms_relay.sources.packing import refuse_line_ends
 from dms_relay.sources.text import check_sender_key, read_entries
+from dms_relay.sources.wildcards import refuse_everybody
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ def check_login_key(key: str, value: str) -> None:
     """Raise ``SyntaxProblem`` unless ``key`` is a sender key or a nexthop that has a login beside it."""
     if not value:
         raise SyntaxProblem("the line has only one field", "write a key and a login: @domain user:password")
+    refuse_everybody(key, "write the relay's nexthop as the key: such a login serves every sender")
     if "@" in key:
         check_sender_key(key)
         return

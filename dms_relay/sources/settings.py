@@ -17,6 +17,7 @@ from dms_relay.sources.packing import plain
 from dms_relay.sources.relay_env import read_relay_env
 from dms_relay.sources.sasl_password import check_login_part
 from dms_relay.sources.service_links import without_links
+from dms_relay.sources.wildcards import is_word
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -86,6 +87,7 @@ class _Reader:
         if setting is None:
             return None
         nexthops = self._try(setting.origin, lambda: parse_nexthops(plain(setting.value, "nexthop")))
+        self._warn_of_word(setting)
         return (nexthops, setting.origin) if isinstance(nexthops, NexthopList) else None
 
     def relay(self, host: Setting | None, port: Setting | None) -> tuple[NexthopList, Origin] | None:
@@ -94,8 +96,17 @@ class _Reader:
             self._check_unused_port(port)
             return None
         number = self._port(port) if port else DEFAULT_PORT
+        self._warn_of_word(host)
         nexthop = self._try(host.origin, lambda: parse_relay_host(plain(host.value), number))
         return (nexthop, host.origin) if isinstance(nexthop, NexthopList) else None
+
+    def _warn_of_word(self, setting: Setting) -> None:
+        """Warn where a word stands that means "no relay" elsewhere."""
+        value = setting.value.strip(" \t")
+        if is_word(value):
+            text = f"{value} is no keyword here: mail goes to a host of that name"
+            remedy = "remove the variable if no relay is meant; write [host]:port otherwise"
+            self.problems.append(Problem(setting.origin, text, remedy, is_error=False))
 
     def _check_unused_port(self, port: Setting | None) -> None:
         """Say that a port without a host has no effect; 25 says nothing. One that is no port is an error all the same."""

@@ -348,6 +348,20 @@ CASES = (
         given({"vhost": "a.test\n"}, HOST),
     ),
     Case(
+        "two-default-relays",
+        given({"vhost": "a.test\n"}, {"RELAY_HOST": "r.test"}, DEFAULT),
+        "env RELAY_HOST",
+        "managed domains go to [r.test]:25, all other senders to [r.test]:587",
+        given({"vhost": "a.test\n"}, {"RELAY_PORT": "587"}, DEFAULT),
+    ),
+    Case(
+        "two-default-relays",
+        given({"vhost": "a.test\n"}, {"RELAY_HOST": "r.test", "RELAY_PORT": "587"}, DEFAULT),
+        "env RELAY_HOST",
+        "DEFAULT_RELAY_HOST is [r.test]:587 as well, so RELAY_HOST changes nothing",
+        given({"vhost": "a.test\n"}, HOST),
+    ),
+    Case(
         "relay-host-unused",
         given({**A_TO_R, "vhost": "a.test\n"}, HOST, DEFAULT),
         "env RELAY_HOST",
@@ -375,6 +389,13 @@ CASES = (
         f"{YAML}:5:11",
         "does not manage the domain x.test",
         given({RELAYMAP: "@b.a.test [r.test]\n@a.example.test [r.test]\n", "vhost": "a.test\nb.a.example.test\n"}),
+    ),
+    Case(
+        "public-domain-is-local",
+        given({"postfix-virtual.cf": "me@example.test x\nme@Gmail.com me@example.test\n"}, DEFAULT),
+        "postfix-virtual.cf:2",
+        "all mail to it stays here",
+        given({"postfix-virtual.cf": "me@example.test me@gmail.com\n"}, DEFAULT),
     ),
     Case(
         "managed-domain-not-relayed",

@@ -23,6 +23,9 @@ KEEP = "keep only one of them"
 WRONG = ("error", "wrong inputs, nothing was changed")
 
 
+BY_SENDER = "keep only one of them; the login of a sender has @domain or user@domain as its key"
+
+
 def refused(result: Result, *errors: str) -> bool:
     """Return True if the run was refused with exactly these errors."""
     wanted = [WRONG, *(("error", error) for error in errors)]
@@ -49,7 +52,7 @@ def test_same_key_twice_in_the_logins(sandbox: Sandbox) -> None:
     result = sandbox.apply()
     assert sandbox.table("sasl_passwd") == {"@a.test": "one:1", "[r.test]:587": "two:2"}
     assert of_level(result, "warn") == [
-        f"{LOGINS}:3: this login for [R.test]:587 is ignored, because {LOGINS}:2 comes first -- keep only one of them",
+        f"{LOGINS}:3: this login for [R.test]:587 is ignored, because {LOGINS}:2 comes first -- {BY_SENDER}",
         f"{LOGINS}:4: this login for @A.TEST is ignored, because {LOGINS}:1 comes first -- keep only one of them",
     ]
 

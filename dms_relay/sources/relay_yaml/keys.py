@@ -9,6 +9,7 @@ from dms_relay.postfix.nexthop import PORT_MAX, SyntaxProblem, check_domain, is_
 from dms_relay.shape import Either, Flag, Items, Keys, Number, Table, Text
 from dms_relay.sources.sasl_password import check_login_part
 from dms_relay.sources.text import check_sender_key
+from dms_relay.sources.wildcards import EVERYBODY
 
 IMPLICIT, STARTTLS = TLS_MODES = ("implicit", "starttls")
 #: Characters in a relay's name: ``private/relay-NAME_shared_new`` must fit into the address of a socket (unix(7), 108).
@@ -43,16 +44,16 @@ def _is_all_below(text: str) -> bool:
 def _check_sender(text: str) -> None:
     if text == NULL_SENDER:
         return
-    if text == "*":
-        raise SyntaxProblem("* is not a sender", "write default: for every other sender")
+    if text in EVERYBODY:
+        raise SyntaxProblem(f"{text} is not a sender", "write default: for every other sender")
     if text.startswith("@.") or _is_all_below(text):
         raise SyntaxProblem("a leading dot (all subdomains) works only for recipients", "name each domain")
     _check_key(text)
 
 
 def _check_recipient(text: str) -> None:
-    if text == "*":
-        raise SyntaxProblem("* is not a recipient", "write default: for all other mail")
+    if text in EVERYBODY:
+        raise SyntaxProblem(f"{text} is not a recipient", "write default: for all other mail")
     if text == NULL_SENDER:
         raise SyntaxProblem("<> is a sender, not a recipient", "write it under senders")
     if _is_all_below(text):
@@ -69,6 +70,8 @@ def _check_key(text: str) -> None:
         raise SyntaxProblem("the key begins with #, which begins a comment in a lookup table", "use another address")
     if text.startswith("*@"):
         raise SyntaxProblem("* is not a wildcard here", "write only the domain")
+    if text.removeprefix("@").startswith(("*.", "%.")):
+        raise SyntaxProblem("* is not a wildcard here", "write .domain for a recipient; name each domain of a sender")
     check_sender_key(text if "@" in text else f"@{text}")
 
 
