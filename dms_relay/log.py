@@ -71,9 +71,9 @@ class Log:
         return level in self._shown
 
     def problems(self, problems: Iterable[Problem]) -> None:
-        """Write warnings first, errors last, a line each."""
+        """Write warnings and notes first, errors last, a line each."""
         for problem in sorted(problems, key=lambda problem: problem.is_error):
-            level = "error" if problem.is_error else "warn"
+            level = "error" if problem.is_error else "info" if problem.is_note else "warn"
             if self._style == "json":
                 self._write(level, problem.text, {"origin": str(problem.origin), "remedy": problem.remedy})
             else:

@@ -108,9 +108,12 @@ def test_a_main_cf_that_this_user_may_not_read(sandbox: Sandbox, denied: Callabl
 
 
 def test_an_empty_plan(sandbox: Sandbox) -> None:
-    """Nothing on standard output, for scripts; a line in the log, for a person."""
-    result = sandbox.run("plan")
-    assert (result.out, said(result), result.code) == ("", [("info", "nothing to do")], 0)
+    """It says what ``apply`` would say, where that says it; scripts have ``--exit-code``."""
+    for env in ({}, {"DEFAULT_RELAY_HOST": "[r.test]"}):
+        sandbox.run("apply", env=env)
+        plan, apply = (sandbox.run(command, env=env) for command in ("plan", "apply"))
+        assert (plan.out, said(plan), plan.code) == (apply.out, said(apply), 0)
+        assert plan.out.startswith("nothing to do")
 
 
 @pytest.mark.parametrize("name", ["DEFAULT_RELAY_HOST", "RELAY_HOST"])

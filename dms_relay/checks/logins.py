@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
-from dms_relay.checks.rules import Finding
+from dms_relay.checks.rules import Finding, from_problem
 from dms_relay.model import NULL_SENDER, RELAY_YAML, Origin
+from dms_relay.postfix.nexthop import host_of, is_address
+from dms_relay.sources.packed_logins import FIRST, packed_entries
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -17,13 +18,11 @@ if TYPE_CHECKING:
 
 #: The most names that a text shows; it counts the rest.
 _SHOWN = 3
-#: What looks like a comment after a login.
-_COMMENT = re.compile(r"\s#")
 
 
 def check_logins(context: CheckContext) -> Iterator[Finding]:
     """Yield the findings about logins that merging does not report."""
-    yield from map(_comment, filter(_has_comment, context.inputs.logins or ()))
+    yield from map(from_problem, packed_entries((context.inputs.logins or ())[FIRST:]))
     if not context.is_logging_in:
         return
     at: dict[str, list[Assignment]] = {}
@@ -38,16 +37,6 @@ def check_logins(context: CheckContext) -> Iterator[Finding]:
         yield from _mx_lookup(context, found)
     for entry in context.config.logins or ():
         yield from _hidden(entry, at.get(entry.key.casefold(), []))
-
-
-def _has_comment(entry: LoginEntry) -> bool:
-    return bool(_COMMENT.search(entry.login.password))
-
-
-def _comment(entry: LoginEntry) -> Finding:
-    """Report that a comment cannot follow a login: a password may contain any character."""
-    text = "the password contains a space and a #: what looks like a comment is part of it"
-    return Finding("comment-in-password", entry.origin, text, "write comments on separate lines")
 
 
 def _without_login(context: CheckContext, assignments: list[Assignment]) -> Iterator[Finding]:
@@ -67,7 +56,7 @@ def _without_login(context: CheckContext, assignments: list[Assignment]) -> Iter
 
 
 def _is_mx(use: Assignment) -> bool:
-    return not use.nexthop.startswith("[")
+    return not (use.nexthop.startswith("[") or is_address(host_of(use.nexthop)))
 
 
 def _null_sender(context: CheckContext, use: Assignment) -> Finding:

@@ -6,8 +6,9 @@ import re
 from typing import TYPE_CHECKING
 
 from dms_relay.checks.logins import listed
+from dms_relay.checks.public_domains import PUBLIC_DOMAINS
 from dms_relay.checks.rules import Finding
-from dms_relay.merge.common import nearest_name
+from dms_relay.merge.common import nearest_name, other_port
 from dms_relay.model import AS_DEFAULT, MAPS, Relaymap
 from dms_relay.model.relays import CLEARTEXT_LEVELS
 from dms_relay.postfix.main_cf import is_yes
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from dms_relay.checks.context import CheckContext
-    from dms_relay.model import Domain, Origin
+    from dms_relay.model import Domain, NexthopList, Origin
 
 #: Parameters of main.cf that name domains or hosts of this server.
 _OWN_NAMES = ("mydestination", "relay_domains", "virtual_alias_domains", "virtual_mailbox_domains", "myhostname")
@@ -32,6 +33,7 @@ def check_routes(context: CheckContext) -> Iterator[Finding]:
         yield from map(_without_effect, _useless(context))
         yield from _opt_outs(context)
         yield from _two_defaults(context)
+        yield from _public(context)
         yield from _not_managed(context)
         yield from _not_relayed(context)
 
@@ -99,12 +101,29 @@ def _two_defaults(context: CheckContext) -> Iterator[Finding]:
         text = "RELAY_HOST is not used: every managed domain has its own relay or opt-out"
         yield Finding("relay-host-unused", inputs.relay[1], text, "remove it, unless you plan to add domains")
     elif inputs.default and "relayhost" not in inputs.user_parameters and not (file and file.default):
-        ways = f"managed domains go to {inputs.relay[0].text}, all other senders to {inputs.default[0].text}"
-        text = f"DEFAULT_RELAY_HOST is set as well: {ways}"
-        yield Finding("two-default-relays", inputs.relay[1], text, "keep only one of them, unless you want both")
+        yield Finding("two-default-relays", inputs.relay[1], *_both(inputs.relay[0], inputs.default[0]))
+
+
+def _both(relay: NexthopList, default: NexthopList) -> tuple[str, str]:
+    """Return what two default relays mean, and what to do."""
+    if relay.text.casefold() == default.text.casefold():
+        return f"DEFAULT_RELAY_HOST is {default.text} as well, so RELAY_HOST changes nothing", "remove RELAY_HOST"
+    text = f"DEFAULT_RELAY_HOST is set as well: managed domains go to {relay.text}, all other senders to {default.text}"
+    if port := other_port(relay, default):
+        return text, f"set RELAY_PORT={port}, or remove RELAY_HOST, unless you want both ports"
+    return text, "keep only one of them, unless you want both"
 
 
 # Domains.
+
+
+def _public(context: CheckContext) -> Iterator[Finding]:
+    """Find domains of public mail services that this server takes for its own: an alias is enough for that."""
+    for domain in context.domains:
+        if domain.name.casefold() in PUBLIC_DOMAINS:
+            text = f"{domain.name} is a public mail service, and a domain of this server: all mail to it stays here"
+            remedy = f"remove the address or alias in {domain.name}; a forward to it needs it on the right side only"
+            yield Finding("public-domain-is-local", domain.origin, text, remedy)
 
 
 def _not_managed(context: CheckContext) -> Iterator[Finding]:
@@ -124,7 +143,8 @@ def _not_managed(context: CheckContext) -> Iterator[Finding]:
     for number, domain in enumerate(odd):
         near = nearest_name(domain, managed) if number < _NEAR_MAX else None
         remedy = f"write {near}, if you mean that" if near else "check the spelling, and postfix-accounts.cf"
-        text = f"this server does not manage the domain {domain}"
+        remedy += f"; for mail to {domain}, write it under recipients in relay.yaml"
+        text = f"this server does not manage the domain {domain}, and this is about mail from it"
         yield Finding("relay-domain-not-managed", routed[domain], text, remedy)
 
 

@@ -47,7 +47,7 @@ def apply_inputs(context: Context, *, reload: bool = True, lock_timeout: float =
         if not changes.is_empty:
             _report(config, wanted, context.log)
         changed = apply(changes, context.paths, log=context.log, reload=reload, locked=True)
-    context.say(_summary(config, changes) if changed else _nothing(config))
+    context.say(_summary(config, changes) if changed else nothing(config))
     return os.EX_OK
 
 
@@ -95,5 +95,6 @@ def _count(number: int, what: str) -> str:
     return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
-def _nothing(config: RelayConfig) -> str:
+def nothing(config: RelayConfig) -> str:
+    """Return what is said where nothing would change."""
     return "nothing to do" if config.enabled else "nothing to do: no relay is set"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from dms_relay.commands.apply import nothing
 from dms_relay.mask import lines_of, mask_login_table, mask_parameters
 from dms_relay.merge import merge
 from dms_relay.model import PARAMETERS
@@ -40,7 +41,7 @@ def run(arguments: Namespace, context: Context) -> int:
     context.say(*_service_diff(str(context.paths.master_cf), changes))
     context.say(*_parameter_diff(str(context.paths.main_cf), changes))
     if changes.is_empty:
-        context.log.info("nothing to do")
+        context.say(nothing(config))
     return EXIT_CHANGES if arguments.exit_code and not changes.is_empty else os.EX_OK
 
 

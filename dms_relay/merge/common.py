@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dms_relay.model import Login, LoginEntry, Origin, Problem, Relaymap
 from dms_relay.model.values import frozen
-from dms_relay.postfix.nexthop import host_of
+from dms_relay.postfix.nexthop import host_of, is_address
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _LIKENESS = 0.85
 #: Distinct nexthops up to which one is looked for that a key may mean: it takes up to 10 us for each of them.
 _NEAR_MAX = 200
+_KEEP_ONE = "keep only one of them"
 #: Unused keys for which one is looked for: the search takes up to 2 ms for each of them.
 _NEAR_KEYS_MAX = 1000
 
@@ -32,9 +33,21 @@ def login_keys(lists: Iterable[NexthopList]) -> Iterator[str]:
 def lookup_keys(nexthop: str) -> list[str]:
     """Return the keys by which Postfix looks for the login at a nexthop: its host first (smtp_sasl_glue.c).
 
-    Without brackets the host is found by an MX lookup, and unknown here. Raises ``SyntaxProblem`` where it is no nexthop.
+    Without brackets the host is found by an MX lookup, unless it is an address, and unknown here. Raises ``SyntaxProblem``
+    where it is no nexthop.
     """
-    return [host_of(nexthop).casefold()] * nexthop.startswith("[") + [nexthop.casefold()]
+    host = host_of(nexthop)
+    return [host.casefold()] * (nexthop.startswith("[") or is_address(host)) + [nexthop.casefold()]
+
+
+def other_port(relay: NexthopList, default: NexthopList) -> str:
+    """Return the port of ``default`` where ``relay`` is the same host at another port; ``""`` where it is not."""
+    member, name = relay.members[0], host_of(relay.members[0])
+    for other in default.members:
+        host, colon, port = other.rpartition(":")
+        if host.casefold() == f"[{name}]".casefold() and colon and other.casefold() != member.casefold():
+            return port
+    return ""
 
 
 @frozen
@@ -153,6 +166,8 @@ class Merger:
         if known.isdisjoint(login_keys([relay[0]])) and not self._have_own_login():
             text = f"{relay[0].text} has no login: RELAY_USER applies only to DEFAULT_RELAY_HOST"
             remedy = f"add {relay[0].text} and its login to postfix-sasl-password.cf"
+            if port := other_port(relay[0], default[0]):
+                remedy = f"set RELAY_PORT={port}, or remove RELAY_HOST: both name the same host"
             self.warn(relay[1], text, remedy, "relay-without-login")
 
     def _have_own_login(self) -> bool:
@@ -189,10 +204,19 @@ class Merger:
             self.warn(origin, text, remedy, "login-without-relay")
 
     def dropped_login(self, which: str, entry: LoginEntry, first: LoginEntry) -> None:
-        """Warn of a login that is dropped; one of the environment (it has no line) that a file overrides is told apart."""
+        """Warn of a login that is dropped; one of the environment (it has no line) that a file overrides is told apart.
+
+        The same login once more is no more than a note: nothing is lost.
+        """
         is_overridden = not entry.origin.line and first.origin.line
         rule = "env-login-overridden" if is_overridden else "given-twice"
-        self.dropped(f"login {which}", entry.origin, first.origin, rule)
+        remedy = _KEEP_ONE
+        is_of_file = entry.origin.source == first.origin.source
+        if "@" not in entry.key and is_of_file and entry.login.username != first.login.username:
+            remedy = f"{_KEEP_ONE}; the login of a sender has @domain or user@domain as its key"
+        text = f"this login {which} is ignored, because {first.origin} comes first"
+        is_note = entry.login == first.login
+        self.warnings.append(Problem(entry.origin, text, remedy, is_error=False, rule=rule, is_note=is_note))
 
     def warn_of_unused_key(self, entry: LoginEntry, nexthops: Sequence[str]) -> None:
         """Warn of a login whose key is not the nexthop of a relay, and name the one that may be meant."""
@@ -214,7 +238,7 @@ class Merger:
 
     def dropped(self, what: str, origin: Origin, first: Origin, rule: str = "given-twice") -> None:
         """Warn of what is dropped for what comes first."""
-        self.warn(origin, f"this {what} is ignored, because {first} comes first", "keep only one of them", rule)
+        self.warn(origin, f"this {what} is ignored, because {first} comes first", _KEEP_ONE, rule)
 
     def warn(self, origin: Origin, text: str, remedy: str, rule: str) -> None:
         """Take note of a warning; ``rule`` is its identifier (docs/checks.md)."""

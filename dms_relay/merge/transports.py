@@ -39,6 +39,7 @@ class TransportsMerger(Merger):
         logins, of_logins = assign_logins(inputs, routes)
         transports = _transports(inputs, routes, logins)
         self.warnings += [*of_routes, *of_logins, *_cleartext_logins(inputs, transports)]
+        self.unique_logins(entry for entry in inputs.logins or () if "@" not in entry.key)
         self._warn_of_unused_relays(routes)
         self._warn_of_unused_nexthops(routes, logins)
         self._warn_of_unused_senders(routes, logins)

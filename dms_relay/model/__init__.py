@@ -125,6 +125,7 @@ class Problem:
     """What is wrong with an input, and what to write instead. ``text`` and ``remedy`` never hold a secret.
 
     ``rule`` is the stable identifier by which ``dms-relay check`` reports it; ``""`` for what has none of its own.
+    ``is_note``: worth knowing, but no reason to change anything, so ``apply`` says it at the level ``info``.
     """
 
     origin: Origin
@@ -133,6 +134,7 @@ class Problem:
     is_error: bool = True
     is_missing: bool = False
     rule: str = ""
+    is_note: bool = False
 
     def __str__(self) -> str:
         """One line: origin, what is wrong, what to do."""

@@ -143,6 +143,9 @@ def _split_bracketed(text: str) -> tuple[str, str | None]:
         _refuse_missing_bracket(text, "closing", name, colon + port)
     if rest and not rest.startswith(":"):
         raise SyntaxProblem("text after the closing bracket", "write [host]:port")
+    name, colon, port = host.rpartition(":")
+    if colon and not is_ipv6(host) and is_host(name.strip("[]")) and is_port(port):
+        raise SyntaxProblem("the port is inside the brackets", f"write [{name.strip('[]')}]:{port}")
     return host, rest[1:] if rest else None
 
 

@@ -77,6 +77,11 @@ TEXTS = {
         "this port has no TLS, or something on the way removes STARTTLS from the server's replies",
         "use the port that the service documents for TLS: 587, or 465 with implicit TLS",
     ),
+    (Failure.NO_TLS, BY_MAPS): Diagnosis(
+        "this port has no TLS, or something on the way removes STARTTLS from the server's replies",
+        "use the port that the service documents for TLS: 587, or 465 with RELAY_ROUTING=transports; if the network"
+        " itself is protected, write the relay in relay.yaml, with tls: {{level: none, allow_cleartext_login: true}}",
+    ),
     (Failure.NO_TLS, Detail.CLEARTEXT): Diagnosis(
         "no TLS; level {level} permits that, but a login may not be sent in the clear",
         "set a level that requires TLS; or, if the network itself is protected, allow_cleartext_login: true",

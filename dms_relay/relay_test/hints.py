@@ -28,6 +28,7 @@ _MICROSOFT = (
     "Microsoft 365 is phasing out passwords (basic authentication) for SMTP: off by default from the end of December 2026;"
     " where it is on, SMTP AUTH must be enabled for the mailbox"
 )
+_SES = "Amazon SES needs SMTP credentials, created in its console for one region; AWS access keys do not work"
 
 HINTS = (
     # https://support.google.com/accounts/answer/185833 and https://support.google.com/mail/?p=BadCredentials
@@ -43,12 +44,10 @@ HINTS = (
     # Microsoft's announcement to users of Outlook.com, June 2024
     Hint("smtp-mail.outlook.com", "", _LOGIN, "Outlook.com accepts only OAuth2 since September 2024, no password"),
     # https://docs.aws.amazon.com/ses/latest/dg/smtp-credentials.html
-    Hint(
-        "email-smtp.",
-        ".amazonaws.com",
-        _LOGIN,
-        "Amazon SES needs SMTP credentials, created in its console for one region; AWS access keys do not work",
-    ),
+    Hint("email-smtp.", ".amazonaws.com", _LOGIN, _SES),
+    # https://docs.aws.amazon.com/ses/latest/dg/send-email-set-up-vpc-endpoints.html
+    Hint("email-smtp-fips.", ".amazonaws.com", _LOGIN, _SES),
+    Hint("vpce-", ".vpce.amazonaws.com", _LOGIN, _SES),
     # https://www.twilio.com/docs/sendgrid/for-developers/sending-email/integrating-with-the-smtp-api
     Hint("smtp.sendgrid.net", "", _LOGIN, "SendGrid's user name is the word apikey, and the password is an API key"),
     # https://postmarkapp.com/support/article/811-what-are-the-smtp-details-api-tokens-i-should-be-using

@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from dms_relay.relay_test.diagnosis import diagnose, remarks
 from dms_relay.relay_test.hints import hints
+from dms_relay.relay_test.outcome import Failure
 from dms_relay.relay_test.secrets import printable
+from dms_relay.sources.packing import packing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from dms_relay.relay_test.certificate import Certificate
-    from dms_relay.relay_test.outcome import Result
+    from dms_relay.relay_test.outcome import Result, StepError
 
 _HEAD = ("RELAY", "ADDRESS", "TLS", "CERTIFICATE UNTIL", "LOGIN", "RESULT", "TIME")
 _NOTHING = "-"
@@ -72,10 +74,17 @@ def _lines(result: Result) -> Iterator[tuple[str, str]]:
             yield "reply", error.reply
         yield "cause", found.cause
         yield "remedy", found.remedy
-        yield from (("hint", text) for text in hints(result.host, error.kind))
+        yield from (("hint", text) for text in _hints(result, error))
     yield from (("remark", text) for text in remarks(result))
     if result.seen.sent:
         yield "sent", "the server accepted the message"
+
+
+def _hints(result: Result, error: StepError) -> Iterator[str]:
+    """Yield what may explain a failure: facts about the service; of a refused login, what is hardly part of it."""
+    yield from hints(result.host, error.kind)
+    if error.kind is Failure.LOGIN and result.target.entry:
+        yield from (f"{note.text}: {note.remedy}" for note in packing(result.target.entry.login))
 
 
 def document(results: Sequence[Result]) -> dict[str, Any]:
@@ -103,7 +112,7 @@ def _result(result: Result) -> dict[str, Any]:
             "reply": error.reply or None,
             "cause": found and found.cause,
             "remedy": found and found.remedy,
-            "hints": list(hints(result.host, error.kind)),
+            "hints": list(_hints(result, error)),
         },
         "remarks": list(remarks(result)),
         "sent": seen.sent,

@@ -21,6 +21,9 @@ from dms_relay.model.configuration import Inputs
 from dms_relay.model.senders import ManagedDomains
 from dms_relay.model.values import replace
 from dms_relay.sources.managed_domains import read_domains
+from dms_relay.sources.near_files import report_near_files
+from dms_relay.sources.near_misses import report_near_misses
+from dms_relay.sources.packed_logins import packed_logins
 from dms_relay.sources.postfix_main import read_user_parameters
 from dms_relay.sources.relaymap import read_relaymap
 from dms_relay.sources.sasl_password import read_logins
@@ -46,6 +49,7 @@ def read(paths: Paths, environ: Mapping[str, str]) -> Inputs:
     problems: list[Problem] = []
     with nullcontext() if _is_one_directory(paths) else files.reading(paths.config_dir):
         inputs = _inputs(paths, environ, problems)
+    problems.extend(packed_logins(inputs))
     return replace(inputs, problems=sort_problems(problems))
 
 
@@ -60,6 +64,8 @@ def _is_one_directory(paths: Paths) -> bool:
 def _inputs(paths: Paths, environ: Mapping[str, str], problems: list[Problem]) -> Inputs:
     settings = read_settings(paths, environ, problems)
     file = _relay_yaml(paths, settings, problems)
+    report_near_misses(settings.lookup, problems)
+    report_near_files(paths, environ, problems)
     if not (settings.default or settings.relay or paths.config_dir.is_dir()):
         problems.append(_no_directory(paths))
     is_needed = settings.wants_domains or (file and file.recipients)

@@ -1,12 +1,11 @@
 """Where a setting's value stands: in the environment, in a file that it names, or in ``relay.env``.
 
-Reads the environment it is given and the secret files it names, at each run. Writes nothing. Warns of variables that look
-like ours and are not. Known limits: a secret file is read up to ``SECRET_MAX``.
+Reads the environment it is given and the secret files it names, at each run. Writes nothing. Known limits: a secret file is
+read up to ``SECRET_MAX``.
 """
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 from dms_relay.model import Origin, Problem, Setting
@@ -14,7 +13,7 @@ from dms_relay.sources.text import read_file, remedy_for, without_line_end
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping
 
 NAMES = (
     "DEFAULT_RELAY_HOST",
@@ -36,30 +35,21 @@ SECRET_MAX = 65536
 #: What to do where a variable names a file that cannot be used, other than to mount the file.
 _OTHERWISE = "remove the variable"
 
-_NEAR_MISS = re.compile(r"(?:SMTP|POSTFIX|DMS|MAIL)?(DEFAULT)?RELAY(?:HOST)?([A-Z]*?)(FILE)?")
-_MEANT = {
-    "RELAY_HOST": ("", "SERVER", "NAME", "ADDRESS", "NEXTHOP", "URL", "URI"),
-    "RELAY_PORT": ("PORT", "PORTS"),
-    "RELAY_USER": ("USER", "USERNAME", "LOGIN", "ACCOUNT", "USERID"),
-    "RELAY_PASSWORD": ("PASS", "PASSWD", "PASSWORD", "PWD", "SECRET", "PASSWORT", "PW"),
-}
-#: Likeness (difflib, 0 to 1) from which a name counts as a slip of ours: one or two letters in ten.
-_LIKENESS = 0.85
-#: Letters that may stand in one of two names only: one taken for another. Cheap to see, so that difflib is rarely needed.
-_OTHER_LETTERS = 2
-
 
 class Lookup:
     """Finds settings, strongest source first."""
 
-    def __init__(self, sources: Sequence[Mapping[str, Setting]], problems: list[Problem]) -> None:
+    def __init__(self, sources: tuple[Mapping[str, Setting], ...], problems: list[Problem]) -> None:
         """Take what is set in each source."""
-        self._sources = sources
+        self.sources = sources
+        #: The names that were looked for: such a variable is a setting, whatever it is called.
+        self.asked: set[str] = set(OURS)
         self._problems = problems
 
     def find(self, name: str) -> Setting | None:
         """Return the first value of ``name`` that is set and not empty."""
-        for source in self._sources:
+        self.asked.update(name + suffix for suffix in ("", *FILE_SUFFIXES))
+        for source in self.sources:
             if found := self._find_in(source, name):
                 return found
         return None
@@ -143,46 +133,3 @@ class Lookup:
 def settings_of(environ: Mapping[str, str]) -> dict[str, Setting]:
     """Return every variable of the process, with its origin."""
     return {name: Setting(value, Origin(f"env {name}")) for name, value in environ.items()}
-
-
-def report_near_misses(settings: Mapping[str, Setting], problems: list[Problem]) -> None:
-    """Warn of each variable that is set and looks like one of ours, with the name that is right."""
-    for name, setting in settings.items():
-        if setting.value and name.isascii() and name not in OURS and (meant := " or ".join(_meant(name))):
-            text = f"{name} is not a setting and has no effect"
-            problems.append(Problem(setting.origin, text, f"set {meant}", is_error=False, rule="unknown-setting"))
-
-
-def _meant(name: str) -> Iterator[str]:
-    if name.upper() in OURS:
-        yield name.upper()
-        return
-    match = _NEAR_MISS.fullmatch(name.upper().replace("_", "").replace("-", ""))
-    rights = list(_by_word(match[2], is_default=bool(match[1]))) if match else []
-    yield from [right + FILE_SUFFIXES[0] for right in rights] if match and match[3] else rights
-    if not rights:
-        yield from _slips(name)
-
-
-def _by_word(word: str, *, is_default: bool) -> Iterator[str]:
-    """Yield what is meant by RELAY and a word that others use for what ours says."""
-    for right, words in _MEANT.items():
-        if word in words and is_default:
-            # The port of a default relay stands in its nexthop.
-            yield "DEFAULT_RELAY_HOST" if right in {"RELAY_HOST", "RELAY_PORT"} else right
-        elif word in words:
-            if right == "RELAY_HOST":
-                yield "DEFAULT_RELAY_HOST"
-            yield right
-
-
-def _slips(name: str) -> list[str]:
-    """Return the setting whose name differs by a letter or two."""
-    letters = set(name)
-    near = [right for right in OURS if abs(len(name) - len(right)) <= 1]
-    close = [right for right in near if len(letters.symmetric_difference(right)) <= _OTHER_LETTERS]
-    if not close:
-        return []
-    from difflib import get_close_matches  # noqa: PLC0415 -- 5 ms, and rarely needed
-
-    return get_close_matches(name, close, n=1, cutoff=_LIKENESS)

@@ -6,15 +6,17 @@ Lines: ``@domain nexthop``, ``user@domain nexthop``, ``<> nexthop`` (the null se
 
 from __future__ import annotations
 
-from dms_relay.model import NULL_SENDER, Domain, Problem, Relaymap, Route
+from dms_relay.model import AS_DEFAULT, NULL_SENDER, Domain, Problem, Relaymap, Route
 from dms_relay.postfix.nexthop import parse_nexthops
 from dms_relay.sources.text import check_sender_key, read_entries
+from dms_relay.sources.wildcards import EVERYBODY, directly, is_word, refuse_everybody, refuse_transport
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from dms_relay.model import Origin, Paths
 
 NAME = "postfix-relaymap.cf"
+_DEFAULT = "set DEFAULT_RELAY_HOST, which serves every other sender"
 
 
 def read_relaymap(paths: Paths, problems: list[Problem]) -> Relaymap | None:
@@ -34,9 +36,10 @@ class _Reader:
 
     def entry(self, key: str, value: str, origin: Origin) -> None:
         if "@" not in key and '"' not in key and key != NULL_SENDER:
-            self._warn(origin, "the key has no @, so the line has no effect", "write @domain or user@domain")
+            self._without_effect(key, origin)
             return
         if key != NULL_SENDER:
+            refuse_everybody(key, _DEFAULT)
             check_sender_key(key)
         if value:
             self._route(key, value, origin)
@@ -45,7 +48,19 @@ class _Reader:
         else:
             self._warn(origin, "an address without a nexthop has no effect", "only a domain can opt out: @domain")
 
+    def _without_effect(self, key: str, origin: Origin) -> None:
+        text, remedy = "the key has no @, so the line has no effect", "write @domain or user@domain"
+        if key in EVERYBODY:
+            text, remedy = f"{key} is not a wildcard here, so the line has no effect", _DEFAULT
+        elif key.startswith((".", "*.", "%.")):
+            remedy = "name each subdomain: @domain"
+        self._warn(origin, text, remedy)
+
     def _route(self, key: str, value: str, origin: Origin) -> None:
+        refuse_transport(value, key)
+        if is_word(value) and value.upper() != AS_DEFAULT:
+            text = f"{value} is no keyword here: the mail goes to a host of that name, so it waits or is returned"
+            self._warn(origin, text, directly(key))
         self.routes.append(Route(key, parse_nexthops(value), origin))
         if key.startswith("*@"):
             self._warn(origin, "* is not a wildcard here", f"write {key[1:]} for every sender of the domain")

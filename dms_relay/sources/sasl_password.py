@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from dms_relay.model import Login, LoginEntry, Problem
 from dms_relay.postfix.nexthop import SyntaxProblem, check_nexthop
+from dms_relay.sources.packing import refuse_line_ends
 from dms_relay.sources.text import check_sender_key, read_entries
+from dms_relay.sources.wildcards import refuse_everybody
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,6 +47,7 @@ def check_login_key(key: str, value: str) -> None:
     """Raise ``SyntaxProblem`` unless ``key`` is a sender key or a nexthop that has a login beside it."""
     if not value:
         raise SyntaxProblem("the line has only one field", "write a key and a login: @domain user:password")
+    refuse_everybody(key, "write the relay's nexthop as the key: such a login serves every sender")
     if "@" in key:
         check_sender_key(key)
         return
@@ -78,14 +81,12 @@ def check_login_length(username: str, password: str) -> None:
 def check_login_part(value: str, *, is_username: bool) -> None:
     """Raise ``SyntaxProblem`` unless Postfix's table carries a user name or password, not empty, character for character."""
     what = "user name" if is_username else "password"
-    if any(character in value for character in "\r\n\0"):
-        raise SyntaxProblem(
-            f"the {what} contains a line end or a NUL, which a lookup table cannot hold", "use another login"
-        )
+    refuse_line_ends(value, what)
     if value[0] in " \t\v\f" or value[-1] in " \t\v\f":
         raise SyntaxProblem(
             f"the {what} begins or ends with a space, which a lookup table cannot hold", "remove the space"
         )
     if is_username and ":" in value:
-        raise SyntaxProblem("the user name contains a colon, where Postfix ends it", "use another login")
+        remedy = "write only the user name; if the colon belongs to it, use another login"
+        raise SyntaxProblem("the user name contains a colon, where Postfix ends it", remedy)
     check_login_length(value, "")

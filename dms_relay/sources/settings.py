@@ -12,9 +12,12 @@ from dms_relay.model import ROUTINGS, TLS_LEVELS, NexthopList, Origin, Problem, 
 from dms_relay.model.values import frozen
 from dms_relay.postfix.nexthop import SyntaxProblem, check_port, parse_nexthops, parse_relay_host
 from dms_relay.postfix.table_types import TABLE_TYPES
-from dms_relay.sources.environment import Lookup, report_near_misses, settings_of
+from dms_relay.sources.environment import Lookup, settings_of
+from dms_relay.sources.packing import plain
 from dms_relay.sources.relay_env import read_relay_env
 from dms_relay.sources.sasl_password import check_login_part
+from dms_relay.sources.service_links import without_links
+from dms_relay.sources.wildcards import is_word
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,8 +29,6 @@ if TYPE_CHECKING:
 DEFAULT_PORT = "25"
 #: What RELAY_TLS_LEVEL can be: there is no place for fingerprints in the environment.
 ENV_TLS_LEVELS = tuple(level for level in TLS_LEVELS if level != "fingerprint")
-#: How the port of a container link begins (Kubernetes: Service, environment variables).
-_LINKS = ("tcp://", "udp://", "sctp://")
 
 
 @frozen
@@ -50,9 +51,7 @@ class Settings:
 
 def read_settings(paths: Paths, environ: Mapping[str, str], problems: list[Problem]) -> Settings:
     """Find each setting where it stands first, and check it."""
-    process, relay_env = settings_of(environ), read_relay_env(paths, problems)
-    for found in (process, relay_env):
-        report_near_misses(found, problems)
+    process, relay_env = without_links(settings_of(environ), problems), read_relay_env(paths, problems)
     lookup = Lookup((process, relay_env), problems)
     reader = _Reader(problems)
     host, port = lookup.find("RELAY_HOST"), lookup.find("RELAY_PORT")
@@ -87,7 +86,8 @@ class _Reader:
         """Take ``DEFAULT_RELAY_HOST`` as a nexthop or a list of them."""
         if setting is None:
             return None
-        nexthops = self._try(setting.origin, lambda: parse_nexthops(_plain(setting.value)))
+        nexthops = self._try(setting.origin, lambda: parse_nexthops(plain(setting.value, "nexthop")))
+        self._warn_of_word(setting)
         return (nexthops, setting.origin) if isinstance(nexthops, NexthopList) else None
 
     def relay(self, host: Setting | None, port: Setting | None) -> tuple[NexthopList, Origin] | None:
@@ -96,24 +96,29 @@ class _Reader:
             self._check_unused_port(port)
             return None
         number = self._port(port) if port else DEFAULT_PORT
-        nexthop = self._try(host.origin, lambda: parse_relay_host(_plain(host.value), number))
+        self._warn_of_word(host)
+        nexthop = self._try(host.origin, lambda: parse_relay_host(plain(host.value), number))
         return (nexthop, host.origin) if isinstance(nexthop, NexthopList) else None
 
-    def _check_unused_port(self, port: Setting | None) -> None:
-        """Say that a port without a host has no effect; 25 says nothing. One that is no port is an error all the same.
+    def _warn_of_word(self, setting: Setting) -> None:
+        """Warn where a word stands that means "no relay" elsewhere."""
+        value = setting.value.strip(" \t")
+        if is_word(value):
+            text = f"{value} is no keyword here: mail goes to a host of that name"
+            remedy = "remove the variable if no relay is meant; write [host]:port otherwise"
+            self.problems.append(Problem(setting.origin, text, remedy, is_error=False))
 
-        But not ``tcp://…``, which Docker links and Kubernetes set in whatever stands beside a service named ``relay``.
-        """
+    def _check_unused_port(self, port: Setting | None) -> None:
+        """Say that a port without a host has no effect; 25 says nothing. One that is no port is an error all the same."""
         if port is None or port.value == DEFAULT_PORT:
             return
         text, remedy = "RELAY_PORT has no effect without RELAY_HOST", "set RELAY_HOST, or remove RELAY_PORT"
         self.problems.append(Problem(port.origin, text, remedy, is_error=False, rule="setting-without-effect"))
-        if not port.value.startswith(_LINKS):
-            self._port(port)
+        self._port(port)
 
     def _port(self, setting: Setting) -> str:
         def check() -> None:
-            check_port(_plain(setting.value))
+            check_port(plain(setting.value))
 
         self._try(setting.origin, check)
         return setting.value.strip(" \t")
@@ -122,12 +127,8 @@ class _Reader:
         """Take one of some words, in any letter case."""
         if setting is None:
             return None
-        value = setting.value.strip(" \t").lower()
-        if value in words:
-            return Setting(value, setting.origin)
-        text = "the value is not one of those allowed"
-        self.problems.append(Problem(setting.origin, text, f"write one of {', '.join(words)}"))
-        return None
+        found = self._try(setting.origin, lambda: _word(setting, words))
+        return found if isinstance(found, Setting) else None
 
     def login_part(self, setting: Setting | None, *, is_username: bool) -> Setting | None:
         """Take a user name or password as it is, character for character, or refuse it."""
@@ -136,11 +137,11 @@ class _Reader:
         return setting if self._try(setting.origin, lambda: _login_part(setting, is_username=is_username)) else None
 
 
-def _plain(value: str) -> str:
-    text = value.strip(" \t")
-    if any(character < " " and character != "\t" for character in text):
-        raise SyntaxProblem("the value contains a line end or a control character", "write one line")
-    return text
+def _word(setting: Setting, words: tuple[str, ...]) -> Setting:
+    value = plain(setting.value).lower()
+    if value not in words:
+        raise SyntaxProblem("the value is not one of those allowed", f"write one of {', '.join(words)}")
+    return Setting(value, setting.origin)
 
 
 def _login_part(setting: Setting, *, is_username: bool) -> Setting:

@@ -47,6 +47,27 @@ CASES = (
         given({}, DEFAULT, {"RELAY_PASSWORD": "x", "RELAYED": "x"}),
     ),
     Case(
+        "unknown-setting",
+        given({}, {"SMTP_SERVER": "r.test"}),
+        "env SMTP_SERVER",
+        "is not a setting",
+        given({}, DEFAULT, {"SMTP_ONLY": "1"}),
+    ),
+    Case(
+        "unknown-file",
+        given({"relay.yml": "version: 1\n"}, DEFAULT),
+        "relay.yml",
+        "is not read",
+        given({"relay.yaml.bak": "version: 1\n"}, DEFAULT),
+    ),
+    Case(
+        "service-link",
+        given({}, HOST, {"RELAY_PORT": "tcp://10.96.1.2:25"}),
+        "env RELAY_PORT",
+        "injected by Kubernetes",
+        given({}, HOST, {"RELAY_PORT": "587", "KUBERNETES_PORT": "tcp://10.96.0.1:443"}),
+    ),
+    Case(
         "setting-without-effect",
         given({}, DEFAULT, {"RELAY_PORT": "587"}),
         "env RELAY_PORT",
@@ -201,6 +222,20 @@ CASES = (
         given({LOGINS: f"# ours\n[r.test]:587 u:{SECRET}#of ours\n"}, DEFAULT),
     ),
     Case(
+        "packed-login",
+        given({}, DEFAULT, {"RELAY_USER": "user", "RELAY_PASSWORD": f'"{SECRET}"'}),
+        "env RELAY_PASSWORD",
+        "has quotes around it",
+        given({}, DEFAULT, {"RELAY_USER": "user", "RELAY_PASSWORD": f'"{SECRET}'}),
+    ),
+    Case(
+        "packed-login",
+        given({LOGINS: f"# ours\n[r.test]:587 u: {SECRET}\n"}, DEFAULT),
+        f"{LOGINS}:2",
+        "a space beside the colon",
+        given({LOGINS: f"# ours\n[r.test]:587 u:{SECRET} x\n"}, DEFAULT),
+    ),
+    Case(
         "login-for-strangers",
         given({LOGINS: f"@a.test u:{SECRET}\n", RELAYMAP: "@a.test\n", "vhost": "a.test\nb.test\n"}, HOST),
         f"{LOGINS}:1",
@@ -313,6 +348,20 @@ CASES = (
         given({"vhost": "a.test\n"}, HOST),
     ),
     Case(
+        "two-default-relays",
+        given({"vhost": "a.test\n"}, {"RELAY_HOST": "r.test"}, DEFAULT),
+        "env RELAY_HOST",
+        "managed domains go to [r.test]:25, all other senders to [r.test]:587",
+        given({"vhost": "a.test\n"}, {"RELAY_PORT": "587"}, DEFAULT),
+    ),
+    Case(
+        "two-default-relays",
+        given({"vhost": "a.test\n"}, {"RELAY_HOST": "r.test", "RELAY_PORT": "587"}, DEFAULT),
+        "env RELAY_HOST",
+        "DEFAULT_RELAY_HOST is [r.test]:587 as well, so RELAY_HOST changes nothing",
+        given({"vhost": "a.test\n"}, HOST),
+    ),
+    Case(
         "relay-host-unused",
         given({**A_TO_R, "vhost": "a.test\n"}, HOST, DEFAULT),
         "env RELAY_HOST",
@@ -340,6 +389,13 @@ CASES = (
         f"{YAML}:5:11",
         "does not manage the domain x.test",
         given({RELAYMAP: "@b.a.test [r.test]\n@a.example.test [r.test]\n", "vhost": "a.test\nb.a.example.test\n"}),
+    ),
+    Case(
+        "public-domain-is-local",
+        given({"postfix-virtual.cf": "me@example.test x\nme@Gmail.com me@example.test\n"}, DEFAULT),
+        "postfix-virtual.cf:2",
+        "all mail to it stays here",
+        given({"postfix-virtual.cf": "me@example.test me@gmail.com\n"}, DEFAULT),
     ),
     Case(
         "managed-domain-not-relayed",

@@ -149,7 +149,12 @@ WRONG = [
     (("exclude-domain", "u@a.test"), ["DOMAIN: only a domain can opt out -- write a domain: example.com"]),
     (
         ("add-auth", "a.test", "user:x", SECRET),
-        ["USERNAME: the user name contains a colon, where Postfix ends it -- use another login"],
+        [
+            (
+                "USERNAME: the user name contains a colon, "
+                "where Postfix ends it -- write only the user name; if the colon belongs to it, use another login"
+            )
+        ],
     ),
     (
         ("add-auth", "a.test", "", SECRET),
@@ -161,7 +166,12 @@ WRONG = [
     ),
     (
         ("add-auth", "a.test", "user", f"{SECRET}\n@b.test x:y"),
-        ["PASSWORD: the password contains a line end or a NUL, which a lookup table cannot hold -- use another login"],
+        [
+            (
+                "PASSWORD: the password contains a line end or a NUL, which a lookup table cannot hold --"
+                " write only the password, on one line"
+            )
+        ],
     ),
     (
         ("add-auth", "a.test", "user", f"{SECRET} "),

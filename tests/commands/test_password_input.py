@@ -144,7 +144,7 @@ def test_standard_input(sandbox: Sandbox, end: bytes) -> None:
         (b"\n", "PASSWORD: the password is empty"),
         (
             f"{SECRET}\n\n".encode(),
-            "PASSWORD: the password contains a line end or a NUL, which a lookup table cannot hold",
+            "PASSWORD: the password ends in a line end, which a lookup table cannot hold",
         ),
         (
             f"{SECRET}\0".encode(),

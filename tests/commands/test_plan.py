@@ -68,7 +68,7 @@ def test_exit_code(sandbox: Sandbox) -> None:
     assert sandbox.run("plan", env=ENV).code == 0
     sandbox.apply(**ENV)
     result = sandbox.run("plan", "--exit-code", env=ENV)
-    assert (result.code, result.out) == (0, "")
+    assert (result.code, result.out) == (0, "nothing to do\n")
     assert sandbox.run("plan", "--exit-code").code == 1
 
 

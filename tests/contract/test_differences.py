@@ -23,6 +23,9 @@ KEEP = "keep only one of them"
 WRONG = ("error", "wrong inputs, nothing was changed")
 
 
+BY_SENDER = "keep only one of them; the login of a sender has @domain or user@domain as its key"
+
+
 def refused(result: Result, *errors: str) -> bool:
     """Return True if the run was refused with exactly these errors."""
     wanted = [WRONG, *(("error", error) for error in errors)]
@@ -49,7 +52,7 @@ def test_same_key_twice_in_the_logins(sandbox: Sandbox) -> None:
     result = sandbox.apply()
     assert sandbox.table("sasl_passwd") == {"@a.test": "one:1", "[r.test]:587": "two:2"}
     assert of_level(result, "warn") == [
-        f"{LOGINS}:3: this login for [R.test]:587 is ignored, because {LOGINS}:2 comes first -- keep only one of them",
+        f"{LOGINS}:3: this login for [R.test]:587 is ignored, because {LOGINS}:2 comes first -- {BY_SENDER}",
         f"{LOGINS}:4: this login for @A.TEST is ignored, because {LOGINS}:1 comes first -- keep only one of them",
     ]
 
@@ -194,7 +197,10 @@ def test_password_that_no_table_can_carry(sandbox: Sandbox, password: str, sourc
 def test_colon_in_a_user_name(sandbox: Sandbox) -> None:
     """A colon in ``RELAY_USER`` is an error; in the file, the first colon ends the user name, as for Postfix."""
     sandbox.write(LOGINS, "[r.test] user:s3:cret\n")
-    error = "env RELAY_USER: the user name contains a colon, where Postfix ends it -- use another login"
+    error = (
+        "env RELAY_USER: the user name contains a colon, "
+        "where Postfix ends it -- write only the user name; if the colon belongs to it, use another login"
+    )
     env = {"DEFAULT_RELAY_HOST": "[r.test]", "RELAY_PASSWORD": "s3cret"}
     assert refused(sandbox.run("apply", env={**env, "RELAY_USER": "us:er"}), error)
     sandbox.apply(DEFAULT_RELAY_HOST="[r.test]")

@@ -252,4 +252,4 @@ def test_parameter_of_postfix_main_cf(sandbox: Sandbox) -> None:
     origin = "parameter=smtp_tls_security_level origin=postfix-main.cf:3"
     text = "postfix-main.cf overrides a managed parameter"
     assert any(line.startswith(text) and set(origin.split()) <= set(line.split()) for line in of_level(result, "info"))
-    assert sandbox.run("plan", env={**RELAY, **LOGIN}).out == ""
+    assert sandbox.run("plan", env={**RELAY, **LOGIN}).out == "nothing to do\n"

@@ -9,9 +9,16 @@ NO_KEY = "the key is neither @domain, user@domain nor a nexthop -- write the key
 NO_ADDRESS = "the key is not an address -- write @domain or user@domain"
 UNSAFE = "the key contains a quote, a backslash or a control character -- write @domain or user@domain"
 LIST = "the key is a list -- write one line for each nexthop, with its login"
-LINE_END = "contains a line end or a NUL, which a lookup table cannot hold -- use another login"
+MIDDLE = "contains a line end or a NUL, which a lookup table cannot hold -- write only the {}, on one line"
+LAST = (
+    "ends in a line end, which a lookup table cannot hold -- remove the line end, which is hardly part of the {}: printf"
+    " writes none, echo and editors do"
+)
 BLANK = "begins or ends with a space, which a lookup table cannot hold -- remove the space"
-COLON = "the user name contains a colon, where Postfix ends it -- use another login"
+COLON = (
+    "the user name contains a colon, where Postfix ends it -- write only the user name; if the colon belongs to it,"
+    " use another login"
+)
 TOO_LONG = "the login is longer than 9214 octets -- use the login that the relay gave you"
 LONG = SECRET * 1000
 
@@ -59,16 +66,18 @@ IN_THE_FILE = (
 IN_THE_ENVIRONMENT = (
     setting(
         "a line end at the end of a password",
-        f"env RELAY_PASSWORD: the password {LINE_END}",
+        f"env RELAY_PASSWORD: the password {LAST.format('password')}",
         RELAY_PASSWORD=f"{SECRET}\n",
     ),
     setting(
         "a line end in a password",
-        f"env RELAY_PASSWORD: the password {LINE_END}",
+        f"env RELAY_PASSWORD: the password {MIDDLE.format('password')}",
         RELAY_PASSWORD=f"x\n@a.test y:{SECRET}",
     ),
     setting(
-        "a carriage return in a password", f"env RELAY_PASSWORD: the password {LINE_END}", RELAY_PASSWORD=f"{SECRET}\r"
+        "a carriage return in a password",
+        f"env RELAY_PASSWORD: the password {LAST.format('password')}",
+        RELAY_PASSWORD=f"{SECRET}\r",
     ),
     setting("a blank before a password", f"env RELAY_PASSWORD: the password {BLANK}", RELAY_PASSWORD=f" {SECRET}"),
     setting("a tab after a password", f"env RELAY_PASSWORD: the password {BLANK}", RELAY_PASSWORD=f"{SECRET}\t"),
@@ -80,14 +89,16 @@ IN_THE_ENVIRONMENT = (
     ),
     setting("a password of many kilobytes", f"env RELAY_PASSWORD: {TOO_LONG}", RELAY_PASSWORD=LONG),
     setting("a colon in a user name", f"env RELAY_USER: {COLON}", RELAY_USER=f"user:{SECRET}"),
-    setting("a line end in a user name", f"env RELAY_USER: the user name {LINE_END}", RELAY_USER="user\n"),
+    setting(
+        "a line end in a user name", f"env RELAY_USER: the user name {LAST.format('user name')}", RELAY_USER="user\n"
+    ),
     setting("a blank after a user name", f"env RELAY_USER: the user name {BLANK}", RELAY_USER="user "),
 )
 
 ELSEWHERE = (
     Wrong(
         "a secret file with two line ends",
-        (f"env RELAY_PASSWORD__FILE: the password {LINE_END}",),
+        (f"env RELAY_PASSWORD__FILE: the password {LAST.format('password')}",),
         {"RELAY_PASSWORD": "", "RELAY_PASSWORD__FILE": f"{SECRETS}/password"},
         secrets={"password": f"{SECRET}\n\n"},
     ),
@@ -99,7 +110,7 @@ ELSEWHERE = (
     ),
     Wrong(
         "a secret file with a NUL",
-        (f"env RELAY_PASSWORD__FILE: the password {LINE_END}",),
+        (f"env RELAY_PASSWORD__FILE: the password {MIDDLE.format('password')}",),
         {"RELAY_PASSWORD": "", "RELAY_PASSWORD__FILE": f"{SECRETS}/password"},
         secrets={"password": f"{SECRET}\0"},
     ),
@@ -113,7 +124,7 @@ ELSEWHERE = (
         "relay.env",
         "a line end in a password",
         f'RELAY_PASSWORD="{SECRET}\\n"\n',
-        f"1: the password {LINE_END}",
+        f"1: the password {LAST.format('password')}",
         RELAY_PASSWORD="",
     ),
     in_file(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.invalid_inputs import SECRET, relaymap, setting
+from tests.invalid_inputs import SECRET, in_file, relaymap, setting
 
 COMMENT = "a comment follows the nexthop -- write comments on separate lines"
 TEXT = "text after the nexthop -- write comments on separate lines; separate nexthops with commas"
@@ -10,6 +10,13 @@ LOGIN = "write [host]:port; a login goes in postfix-sasl-password.cf"
 NO_PORT = f"the text after the colon is not a port -- {LOGIN}"
 AT = f"the nexthop contains an @ -- {LOGIN}"
 ODD_BLANK = "the text contains a no-break space or the like -- type a plain space instead"
+EVERYBODY = "is not a wildcard here -- set DEFAULT_RELAY_HOST, which serves every other sender"
+SUBDOMAINS = "the key means all subdomains elsewhere, and there is no such key here -- name each subdomain"
+ANY_LOGIN = "is not a wildcard here -- write the relay's nexthop as the key: such a login serves every sender"
+DIRECTLY = (
+    "to send it directly, write @a.test alone, and set RELAY_ROUTING=transports where DEFAULT_RELAY_HOST is set;"
+    " or a.test: direct under senders in relay.yaml"
+)
 NOT_VALID = "is not valid -- use letters, digits, hyphens and dots only"
 
 COMMENTS = (
@@ -156,8 +163,19 @@ HOSTS = (
 KEYS = (
     relaymap("an opt-out with two @", "@@a.test\n", "1: the key is not an address -- write @domain or user@domain"),
     relaymap("a key with a bad domain", "@a_.-test [r.test]\n", f"1: domain in the key {NOT_VALID}"),
-    relaymap("an @ alone", "@ [r.test]\n", f"1: domain in the key {NOT_VALID}"),
-    relaymap("a pattern as the domain", "@*.a.test [r.test]\n", f"1: domain in the key {NOT_VALID}"),
+    relaymap("an @ alone", "@ [r.test]\n", f"1: @ {EVERYBODY}"),
+    relaymap("everybody", "@* [r.test]\n", f"1: @* {EVERYBODY}"),
+    relaymap("everybody in SQL", "%@% [r.test]\n", f"1: %@% {EVERYBODY}"),
+    relaymap("a pattern as the domain", "@*.a.test [r.test]\n", f"1: {SUBDOMAINS}"),
+    relaymap("a dot before the domain", "@.a.test [r.test]\n", f"1: {SUBDOMAINS}"),
+    relaymap("a transport alone", "@a.test smtp:\n", f"1: there is a transport in place of the nexthop -- {DIRECTLY}"),
+    relaymap(
+        "a port inside the brackets",
+        "@a.test [r.test:587]\n",
+        "1: the port is inside the brackets -- write [r.test]:587",
+    ),
+    in_file("postfix-sasl-password.cf", "everybody", f"* u:{SECRET}\n", f"1: * {ANY_LOGIN}"),
+    in_file("postfix-sasl-password.cf", "any domain", f"@* u:{SECRET}\n", f"1: @* {ANY_LOGIN}"),
     relaymap(
         "a dot at the end of the key", "@a.test. [r.test]\n", "1: domain in the key ends in a dot -- remove the dot"
     ),

@@ -23,7 +23,14 @@ TAG = "a YAML tag -- write the password; in quotes where it begins with !"
 ESCAPE = "a backslash in double quotes begins no escape that YAML knows -- write two of them, or use single quotes"
 CHARACTER = "no value can begin with this character -- put the value in quotes"
 BLANK = "begins or ends with a space, which a lookup table cannot hold -- remove the space"
-LINE_END = "the password contains a line end or a NUL, which a lookup table cannot hold -- use another login"
+MIDDLE = (
+    "the password contains a line end or a NUL, which a lookup table cannot hold --"
+    " write only the password, on one line"
+)
+LINE_END = (
+    "the password ends in a line end, which a lookup table cannot hold -- remove the line end, which is hardly part of the"
+    " password: printf writes none, echo and editors do"
+)
 A_LOGIN = "instead of a login -- write username: and password_file: below it"
 NOT_SET = "the variable it names is not set -- set it, or name another"
 
@@ -156,7 +163,10 @@ LOGINS = (
     login(
         "a colon in the user name",
         '{username: "u:v", password: s3cret-P4ss}',
-        "6:23: the user name contains a colon, where Postfix ends it -- use another login",
+        (
+            "6:23: the user name contains a colon, "
+            "where Postfix ends it -- write only the user name; if the colon belongs to it, use another login"
+        ),
     ),
     login(
         "a user name that is a number",
@@ -199,7 +209,7 @@ LOGINS = (
     login(
         "two lines",
         '{username: u, password_file: "{secrets}/pw"}',
-        f"6:41: {LINE_END}",
+        f"6:41: {MIDDLE}",
         secrets={"pw": "s3cret-P4ss\ns3cret-P4ss\n"},
     ),
     login(

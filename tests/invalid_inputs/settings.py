@@ -12,6 +12,9 @@ HOST_COLON = (
     "the host contains a colon, but is not an IPv6 address -- write only the host name; its port goes in RELAY_PORT"
 )
 PORT = "is not a number from 1 to 65535 -- write the relay's port, such as 587"
+COMMENT = "a comment follows the value -- write comments on separate lines"
+LINE_END = "the value ends in a line end -- remove the line end: printf writes none, echo does"
+QUOTES = "the value has quotes around it -- remove the quotes"
 MORE_THAN_ONE = "more than one host name -- name one here; a list of nexthops goes in DEFAULT_RELAY_HOST"
 CANNOT_BE_READ = "the line cannot be read -- write NAME=value, or NAME='value' with quotes"
 
@@ -61,13 +64,13 @@ RELAY_HOST = (
     relay_host("a URL", "smtp://smtp.test:587", HOST_COLON),
     relay_host("a transport", "smtp:[smtp.test]:587", HOST_COLON),
     relay_host("two hosts", "a.test, b.test", MORE_THAN_ONE),
-    relay_host("a host and a comment", "a.test # note", MORE_THAN_ONE),
+    relay_host("a host and a comment", "a.test # note", COMMENT),
     relay_host(
         "one bracket", "[smtp.test", 'host name "[smtp.test" is not valid -- use letters, digits, hyphens and dots only'
     ),
     relay_host("brackets alone", "[]", "the host name is missing -- write the relay's host name"),
     relay_host("blanks alone", "  ", "the host name is missing -- write the relay's host name"),
-    relay_host("a line end", "smtp.test\n", "the value contains a line end or a control character -- write one line"),
+    relay_host("a line end", "smtp.test\n", LINE_END),
     relay_host("not UTF-8", "smtp\udcfc.test", "the value is not UTF-8 -- write it in UTF-8"),
     relay_host("a dot at the end", "smtp.test.", 'host name "smtp.test." ends in a dot -- remove the dot'),
 )
@@ -77,9 +80,16 @@ RELAY_PORT = (
     relay_port("0", ' "0"'),
     relay_port("70000", ' "70000"'),
     relay_port("-1", ""),
-    relay_port("587 # note", ""),
+    setting("RELAY_PORT: a comment", f"env RELAY_PORT: {COMMENT}", RELAY_HOST="r.test", RELAY_PORT="587 # note"),
+    setting("RELAY_PORT: a line end", f"env RELAY_PORT: {LINE_END}", RELAY_HOST="r.test", RELAY_PORT="587\n"),
+    setting("RELAY_PORT: quotes", f"env RELAY_PORT: {QUOTES}", RELAY_HOST="r.test", RELAY_PORT='"587"'),
+    setting("RELAY_ROUTING: a line end", f"env RELAY_ROUTING: {LINE_END}", RELAY_ROUTING="maps\n"),
+    setting("RELAY_ROUTING: quotes", f"env RELAY_ROUTING: {QUOTES}", RELAY_ROUTING="'maps'"),
+    setting("RELAY_TLS_LEVEL: a comment", f"env RELAY_TLS_LEVEL: {COMMENT}", RELAY_TLS_LEVEL="encrypt # at least"),
+    setting(
+        "DEFAULT_RELAY_HOST: a line end", f"env DEFAULT_RELAY_HOST: {LINE_END}", DEFAULT_RELAY_HOST="[r.test]:587\r\n"
+    ),
     relay_port("1e3", ""),
-    relay_port("tcp://10.0.0.1:587", ""),
     relay_port("000000001999999", ""),
     Wrong(
         "RELAY_PORT alone",

@@ -67,6 +67,15 @@ def test_a_login_by_nexthop_in_a_cf_file(sandbox: Sandbox, key: str) -> None:
     assert result.warnings == [f"{NAME}:3:28: this login at [r.test]:587 is ignored, because {LOGINS}:1 {KEEP}"]
 
 
+def test_two_logins_at_one_nexthop(sandbox: Sandbox) -> None:
+    """The second one of a ``.cf`` file is dropped, and the keys are named by which each sender has a login of its own."""
+    result = merged(sandbox, USED, {LOGINS: "[r.test]:587 a:1\n[R.test]:587 b:2\n"})
+    assert result.logins("r") == {"[r.test]:587": "a"}
+    by_sender = "the login of a sender has @domain or user@domain as its key"
+    text = f"{LOGINS}:2: this login for [R.test]:587 is ignored, because {LOGINS}:1 {KEEP}; {by_sender}"
+    assert text in result.warnings
+
+
 def test_a_login_in_all_three(sandbox: Sandbox) -> None:
     """The ``.cf`` file before relay.yaml before the environment; each that is dropped is named."""
     text = f"{HEAD}senders: {{a.test: s}}\n"

@@ -41,6 +41,19 @@ IMPLICIT = (
     "use the relay's port for STARTTLS, often 587, or set RELAY_ROUTING=transports"
 )
 
+HOST_OF_THAT_NAME = "is no keyword here: the mail goes to a host of that name, so it waits or is returned"
+DIRECTLY = (
+    "to send it directly, write @a.test alone, and set RELAY_ROUTING=transports where DEFAULT_RELAY_HOST is set;"
+    " or a.test: direct under senders in relay.yaml"
+)
+EVERYBODY = (
+    "is not a wildcard here, so the line has no effect -- set DEFAULT_RELAY_HOST, which serves every other sender"
+)
+NO_RELAY_MEANT = (
+    "is no keyword here: mail goes to a host of that name --"
+    " remove the variable if no relay is meant; write [host]:port otherwise"
+)
+
 
 @dataclass(frozen=True)
 class Case:
@@ -225,8 +238,78 @@ CASES = (
     Case(
         "a login twice",
         FULL,
-        {LOGINS: "@a.test u:1\n@a.test u:1\n"},
+        {LOGINS: "@a.test u:1\n@a.test u:2\n"},
         [f"{LOGINS}:2: this login for @a.test is ignored, because {LOGINS}:1 comes first -- {KEEP_ONE}"],
+    ),
+    Case("the same login twice", FULL, {LOGINS: "@a.test u:1\n@A.test u:1\n"}, []),
+    Case("the same login in the file and the environment", FULL, {LOGINS: "[r.test]:587 user:s3cret\n"}),
+    Case(
+        "two logins at one nexthop",
+        FULL,
+        {LOGINS: "[a.test]:587 u:1\n[a.test]:587 v:1\n", RELAYMAP: "@a.test [a.test]:587\n"},
+        [
+            (
+                f"{LOGINS}:2: this login for [a.test]:587 is ignored, because {LOGINS}:1 comes first -- {KEEP_ONE};"
+                " the login of a sender has @domain or user@domain as its key"
+            )
+        ],
+    ),
+    Case(
+        "the default's host at another port",
+        {**FULL, "RELAY_HOST": "r.test"},
+        {"vhost": "a.test\n"},
+        [
+            (
+                "env RELAY_HOST: [r.test]:25 has no login: RELAY_USER applies only to DEFAULT_RELAY_HOST --"
+                " set RELAY_PORT=587, or remove RELAY_HOST: both name the same host"
+            )
+        ],
+    ),
+    Case("the same default twice", {**FULL, "RELAY_HOST": "r.test", "RELAY_PORT": "587"}, {"vhost": "a.test\n"}),
+    # Words that mean something elsewhere.
+    Case(
+        "a domain that is to go directly",
+        FULL,
+        {RELAYMAP: "@a.test direct\n"},
+        [f"{RELAYMAP}:1: direct {HOST_OF_THAT_NAME} -- {DIRECTLY}"],
+    ),
+    Case(
+        "a verdict of an access table",
+        FULL,
+        {RELAYMAP: "@a.test OK\n"},
+        [f"{RELAYMAP}:1: OK {HOST_OF_THAT_NAME} -- {DIRECTLY}"],
+    ),
+    Case(
+        "an address that is to go directly",
+        FULL,
+        {RELAYMAP: "u@a.test none\n"},
+        [
+            (
+                f"{RELAYMAP}:1: none {HOST_OF_THAT_NAME} --"
+                " write u@a.test: direct under senders in relay.yaml, to send it directly"
+            )
+        ],
+    ),
+    Case(
+        "a host that has the name of a word",
+        FULL,
+        {RELAYMAP: "@a.test [direct]:25\n@b.test none:25\n@c.test DUNNO\n"},
+    ),
+    Case(
+        "everybody",
+        FULL,
+        {RELAYMAP: "* [a.test]\n% [a.test]\n.a.test [a.test]\n"},
+        [
+            f"{RELAYMAP}:1: * {EVERYBODY}",
+            f"{RELAYMAP}:2: % {EVERYBODY}",
+            f"{RELAYMAP}:3: the key has no @, so the line has no effect -- name each subdomain: @domain",
+        ],
+    ),
+    Case(
+        "no relay",
+        {"RELAY_HOST": "none", "DEFAULT_RELAY_HOST": "off", **LOGIN},
+        {"vhost": "a.test\n", LOGINS: "[none]:25 u:1\n"},
+        [f"env DEFAULT_RELAY_HOST: off {NO_RELAY_MEANT}", f"env RELAY_HOST: none {NO_RELAY_MEANT}"],
     ),
     Case(
         "a login in the file and the environment",

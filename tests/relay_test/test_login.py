@@ -271,3 +271,16 @@ def test_hint_of_microsoft(scene: Scene, host: str) -> None:
     assert result["result"] == "mechanism"
     (hint,) = result["failure"]["hints"]
     assert hint.startswith(("Microsoft 365 is phasing out passwords", "Outlook.com accepts only OAuth2"))
+
+
+def test_a_login_that_carries_its_packing(scene: Scene) -> None:
+    """Where a login is refused that has quotes around it, a hint says so; where it is not refused, nothing is said."""
+    hint = (
+        "the password has quotes around it, which are taken as part of it: remove the quotes, unless they belong to it"
+    )
+    quoted = f'"{PASSWORD}"'
+    for login, hints in ((("r-user", PASSWORD), [hint]), (("r-user", quoted), None)):
+        scene.relay("r", Mode(logins={login[0]: login[1]}))
+        scene.relays["r"]["login"]["password"] = quoted
+        failure = scene.result()["failure"]
+        assert (failure and failure["hints"]) == hints

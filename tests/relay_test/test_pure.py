@@ -143,6 +143,12 @@ def test_hints_name_the_service_alone() -> None:
     """A host with a like name gets no hint, and none is shown for a failure that it does not explain."""
     for host in ("smtp.gmail.com.evil.test", "gmail.com", "xsmtp.gmail.com", "email-smtp.eu-west-1.amazonaws.com.test"):
         assert list(hints(host, Failure.LOGIN)) == []
+    (of_ses,) = hints("email-smtp.eu-west-1.amazonaws.com", Failure.LOGIN)
+    for host in (
+        "vpce-0a1b-2c3d.email-smtp.us-east-1.vpce.amazonaws.com",
+        "email-smtp-fips.us-gov-west-1.amazonaws.com",
+    ):
+        assert list(hints(host, Failure.LOGIN)) == [of_ses]
     assert list(hints("SMTP.Gmail.com", Failure.LOGIN)) == [HINTS[0].text]
     assert list(hints("smtp.gmail.com", Failure.REFUSED)) == []
 

@@ -7,8 +7,10 @@ import re
 from dms_relay.model import DIRECT, NULL_SENDER, TLS_LEVELS
 from dms_relay.postfix.nexthop import PORT_MAX, SyntaxProblem, check_domain, is_plain_domain, refuse_odd_blanks
 from dms_relay.shape import Either, Flag, Items, Keys, Number, Table, Text
+from dms_relay.sources.relay_yaml import patterns
 from dms_relay.sources.sasl_password import check_login_part
 from dms_relay.sources.text import check_sender_key
+from dms_relay.sources.wildcards import EVERYBODY
 
 IMPLICIT, STARTTLS = TLS_MODES = ("implicit", "starttls")
 #: Characters in a relay's name: ``private/relay-NAME_shared_new`` must fit into the address of a socket (unix(7), 108).
@@ -48,16 +50,16 @@ def _is_all_below(text: str) -> bool:
 def _check_sender(text: str) -> None:
     if text == NULL_SENDER:
         return
-    if text == "*":
-        raise SyntaxProblem("* is not a sender", "write default: for every other sender")
+    if text in EVERYBODY:
+        raise SyntaxProblem(f"{text} is not a sender", "write default: for every other sender")
     if text.startswith("@.") or _is_all_below(text):
         raise SyntaxProblem("a leading dot (all subdomains) works only for recipients", "name each domain")
     _check_key(text)
 
 
 def _check_recipient(text: str) -> None:
-    if text == "*":
-        raise SyntaxProblem("* is not a recipient", "write default: for all other mail")
+    if text in EVERYBODY:
+        raise SyntaxProblem(f"{text} is not a recipient", "write default: for all other mail")
     if text == NULL_SENDER:
         raise SyntaxProblem("<> is a sender, not a recipient", "write it under senders")
     if _is_all_below(text):
@@ -74,6 +76,8 @@ def _check_key(text: str) -> None:
         raise SyntaxProblem("the key begins with #, which begins a comment in a lookup table", "use another address")
     if text.startswith("*@"):
         raise SyntaxProblem("* is not a wildcard here", "write only the domain")
+    if text.removeprefix("@").startswith(("*.", "%.")):
+        raise SyntaxProblem("* is not a wildcard here", "write .domain for a recipient; name each domain of a sender")
     check_sender_key(text if "@" in text else f"@{text}")
 
 
@@ -120,18 +124,22 @@ _SECRET_FILE = Text(
     "the absolute path of a file",
     "A file that contains the password; a final line end is removed.",
     check=_check_file,
-    pattern="^/",
+    pattern=patterns.FILE,
     is_secret=True,
 )
 LOGIN = Keys(
     {
         "username": Text(
-            "the user name that the relay gave you", check=_check_username, pattern="^[^:]+$", is_secret=True
+            "the user name that the relay gave you",
+            check=_check_username,
+            pattern=patterns.login_part(is_username=True),
+            is_secret=True,
         ),
         "password": Text(
             "the password",
             "Better in a file: whoever reads this file reads it.",
             _check_password,
+            patterns.login_part(is_username=False),
             is_secret=True,
             is_literal=True,
         ),
@@ -140,7 +148,7 @@ LOGIN = Keys(
             "the name of an environment variable",
             "A variable that contains the password; NAME__FILE and relay.env work as well.",
             _check_variable,
-            pattern="^[A-Za-z_][A-Za-z0-9_]*$",
+            pattern=patterns.VARIABLE,
             is_secret=True,
         ),
         "mechanisms": Items(
@@ -173,15 +181,15 @@ TLS = Keys(
             "the absolute path of a PEM file",
             "The authorities to trust in place of the system's.",
             _check_file,
-            pattern="^/",
+            pattern=patterns.FILE,
         ),
         "match": Items(
-            Text("a name that the certificate must have", check=_check_match),
+            Text("a name that the certificate must have", check=_check_match, pattern=patterns.MATCH),
             "Names, one of which the certificate must have, at the levels secure and verify.",
             or_one=True,
         ),
         "fingerprints": Items(
-            Text("a SHA-256 fingerprint", check=_check_fingerprint),
+            Text("a SHA-256 fingerprint", check=_check_fingerprint, pattern=patterns.fingerprint(_DIGEST)),
             "SHA-256 fingerprints, one of which the certificate or its public key must have; no authority is asked.",
             or_one=True,
         ),
@@ -191,11 +199,14 @@ TLS = Keys(
     "write level: or another setting below it",
 )
 _RELAY_NAME = Text("the name of a relay", check=_check_name, pattern=rf"^(?!{DIRECT}$)[a-z0-9-]{{1,{NAME_MAX}}}$")
-_HOST = Text("a host name or address", "No MX lookup, unless mx says so.", check=_check_host)
+_HOST = Text("a host name or address", "No MX lookup, unless mx says so.", check=_check_host, pattern=patterns.HOST)
 RELAY = Keys(
     {
         "host": _HOST,
-        "hosts": Items(Text("a host, or host:port", check=_check_host), "Several hosts, tried in this order."),
+        "hosts": Items(
+            Text("a host, or host:port", check=_check_host, pattern=patterns.HOST_AND_PORT),
+            "Several hosts, tried in this order.",
+        ),
         "port": Number(
             f"a number from 1 to {PORT_MAX}",
             "587 if left out (25 with mx). 465 means implicit TLS, any other STARTTLS; tls.mode says otherwise.",
@@ -237,7 +248,7 @@ RELAY_FILE = Keys(
         ),
         "default": _ROUTE,
         "senders": Table(
-            Text("a sender: a domain, an address, or <>", check=_check_sender),
+            Text("a sender: a domain, an address, or <>", check=_check_sender, pattern=patterns.SENDER),
             SENDER,
             "a mapping of senders",
             "write sender: relay, each on a line of its own",
@@ -245,7 +256,7 @@ RELAY_FILE = Keys(
             fold=lambda key: key.removeprefix("@").casefold(),
         ),
         "recipients": Table(
-            Text("a recipient: a domain, an address, or .domain", check=_check_recipient),
+            Text("a recipient: a domain, an address, or .domain", check=_check_recipient, pattern=patterns.RECIPIENT),
             _ROUTE,
             "a mapping of recipients",
             "write recipient: relay, each on a line of its own",

@@ -1,0 +1,44 @@
+"""Variables that Kubernetes and Docker inject for what runs beside us: of a Service called ``relay``, ``RELAY_PORT``. Pure.
+
+Kubernetes ("Accessing the Service", environment variables) and Docker ("Legacy container links") set ``NAME_PORT`` to
+``tcp://address:port``; Docker also ``NAME_NAME`` to ``/container/alias``. No setting has such a value, so it counts as not
+set, and what is set elsewhere (``NAME__FILE``, relay.env) stands.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dms_relay.model import Problem
+from dms_relay.sources.environment import OURS
+
+if TYPE_CHECKING:
+    from dms_relay.model import Setting
+
+#: How the port of a container link begins (Kubernetes: Service, protocols; Docker: Legacy container links).
+_PORTS = ("tcp://", "udp://", "sctp://")
+_CURE = "write enableServiceLinks: false in the pod's spec (Docker: a network in place of --link)"
+_REMEDY = f"{_CURE}, or rename the service"
+
+
+def without_links(settings: dict[str, Setting], problems: list[Problem]) -> dict[str, Setting]:
+    """Return the variables of the process that are no links; one note names those that look like a setting."""
+    links = [name for name in settings if _is_link(name, settings[name].value)]
+    if not links:
+        return settings
+    if named := sorted(filter(_looks_like_ours, links)):
+        text = f"{' and '.join(named)}: injected by Kubernetes or Docker for a service of that name, so it counts as not set"
+        problems.append(Problem(settings[named[0]].origin, text, _REMEDY, False, rule="service-link", is_note=True))
+    return {name: setting for name, setting in settings.items() if name not in links}
+
+
+def _is_link(name: str, value: str) -> bool:
+    if value.startswith(_PORTS):
+        return name.endswith("_PORT") or "_PORT_" in name
+    return value.startswith("/") and name.endswith("_NAME") and value.count("/") > 1
+
+
+def _looks_like_ours(name: str) -> bool:
+    from dms_relay.sources.near_misses import meant_by  # noqa: PLC0415 -- only where there are links
+
+    return name in OURS or bool(meant_by(name))
