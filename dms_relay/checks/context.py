@@ -104,7 +104,7 @@ class CheckContext:
 
     def parameter(self, name: str) -> str:
         """Return a parameter that is not managed: the operator's own, or Postfix's value; ``""`` where neither is known."""
-        if self.inputs.is_user_file_last and name in self.user_file:
+        if (self.inputs.is_user_file_last or self.inputs.is_user_file_ours) and name in self.user_file:
             return self.user_file[name]
         return self.machine.asked.get(name, "") if self.machine else ""
 
