@@ -21,6 +21,7 @@ from dms_relay.plan import plan
 from dms_relay.plan.found import find
 from dms_relay.postfix import main_cf
 from dms_relay.postfix.programs import Postfix
+from dms_relay.postfix.trial import refuse_wrong_values
 from dms_relay.render import render
 from dms_relay.sources import read
 from dms_relay.sources.managed_domains import read_domains
@@ -163,6 +164,8 @@ def _machine(
     """Examine Postfix; add a finding where it is missing, or where its configuration cannot be used."""
     try:
         changes = plan(wanted, find(paths))
+        changed = {change.name: change.new for change in changes.parameters}
+        refuse_wrong_values(paths.postfix_dir, changed, config.own_parameters)
         findings.extend(map(from_problem, changes.warnings))
         return _asked(Postfix(paths.postfix_dir), config, changes)
     except MissingInputError as error:

@@ -49,6 +49,8 @@ def apply_inputs(
         config = merge(read(context.paths, context.environ))
         wanted = render(config, context.paths)
         changes = plan(wanted, find(context.paths))
+        if config.own_parameters:
+            _refuse_wrong_values(config, changes, context)
         if is_own_only:
             changes = _only_own(config, changes)
         else:
@@ -59,6 +61,13 @@ def apply_inputs(
     if changed or not is_own_only:
         context.say(_summary(config, changes) if changed else _nothing(config))
     return os.EX_OK
+
+
+def _refuse_wrong_values(config: RelayConfig, changes: Plan, context: Context) -> None:
+    from dms_relay.postfix.trial import refuse_wrong_values  # noqa: PLC0415 -- only where an operator has such
+
+    changed = {change.name: change.new for change in changes.parameters}
+    refuse_wrong_values(context.paths.postfix_dir, changed, config.own_parameters)
 
 
 def _only_own(config: RelayConfig, changes: Plan) -> Plan:

@@ -12,6 +12,7 @@ from dms_relay.plan import plan
 from dms_relay.plan.found import find
 from dms_relay.postfix.master_cf import is_login_table
 from dms_relay.postfix.table_types import split_index
+from dms_relay.postfix.trial import refuse_wrong_values
 from dms_relay.render import render
 from dms_relay.sources import read
 
@@ -32,6 +33,8 @@ def run(arguments: Namespace, context: Context) -> int:
     """Print the changes; with ``--exit-code`` say in the exit code whether there are any."""
     config = merge(read(context.paths, context.environ))
     changes = plan(render(config, context.paths), find(context.paths))
+    changed = {change.name: change.new for change in changes.parameters}
+    refuse_wrong_values(context.paths.postfix_dir, changed, config.own_parameters)
     context.log.problems((*config.warnings, *changes.warnings))
     for table in changes.tables:
         is_index = split_index(table.name)[1]

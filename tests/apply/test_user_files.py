@@ -214,6 +214,33 @@ def test_a_wrong_line_changes_nothing(sandbox: Sandbox, name: str) -> None:
     assert sandbox.snapshot() == before
 
 
+VALUES = {
+    "message_size_limit": "10 # a comment",
+    "soft_bounce": "maybe",
+    "relay_domains": "$relay_domains",
+    "mydomain": "${own",
+    "inet_protocols": "ipv5",
+    "mail_owner": "nobody-here",
+}
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_a_value_that_postfix_refuses(sandbox: Sandbox, name: str) -> None:
+    """It changes nothing, since no program of Postfix would start; the line is named, also beside others that are wrong."""
+    prepare(sandbox)
+    before = sandbox.snapshot()
+    lines = f"soft_bounce = yes\n{name} = {VALUES[name]}\nmaximal_queue_lifetime = {SECRET}\n"
+    sandbox.write(MAIN, lines)
+    said = f"Postfix would not start with this value of {name} -- look {name} up in postconf(5)"
+    for command in ("apply", "plan"):
+        result = sandbox.run(command, env=MAPS.env)
+        assert result.code == 78
+        assert f"postfix-main.cf:2: {said}" in result.err
+        assert SECRET not in result.err
+    assert said in sandbox.run("check", env=MAPS.env).out
+    assert sandbox.snapshot() == before
+
+
 def test_no_secret_is_shown(sandbox: Sandbox) -> None:
     """No command shows a value that may be a secret, and the memory of it is 0600."""
     prepare(sandbox, BASE_MAIN_CF + f"my_password = before-{SECRET}\n")

@@ -24,7 +24,7 @@ def test_mail_arrives_by_them_alone(start: Starter, relay: Relay, config_dir: Pa
     (config_dir / MASTER).write_text("smtp/unix/syslog_name=postfix/own\n")
     container = start.ready(f"--volume={config_dir}:{CONFIG}:ro")
     sender = send(container, "one.test")
-    assert relay.wait_for_mail(sender)["user"] == "own-user"
+    assert relay.wait_for_mail(sender)["login"] == ["own-user", "own-pw"]
     assert "postfix/own/smtp[" in container.log()
     assert "own-pw" not in container.log() + container.execute("sh", "-c", "cat /proc/[0-9]*/cmdline | tr '\\0' ' '")
 
