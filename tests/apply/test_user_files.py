@@ -15,14 +15,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import dms_relay.sources
-from dms_relay.postfix import main_cf
+from dms_relay import files
+from dms_relay.postfix import main_cf, main_cf_file
 from tests.support.amounts import Figures, amount
 from tests.support.machine import MASTER_CF, machine_of, prepare
 from tests.support.sandbox import BASE_MAIN_CF, Sandbox
 from tests.support.states import MAPS, MEMORY, SWITCHED, State, apply, first_boot
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 MAIN, MASTER = "postfix-main.cf", "postfix-master.cf"
 SECRET = "s3cret-P4ss"
@@ -292,3 +293,57 @@ def test_elsewhere_they_are_not_ours(sandbox: Sandbox) -> None:
     assert "postfix-main.cf:1: nothing applies this file here, so message_size_limit has no effect" in said.err
     assert "postfix-master.cf:1: nothing applies this file here" in said.err
     assert sandbox.snapshot() == before
+
+
+class _StoppedError(Exception):
+    """The run ends here."""
+
+
+def _stop_at(number: int, sandbox: Sandbox, state: State) -> bool:
+    """Apply, and stop before the given change of a file; return True if it was not reached."""
+    left = number
+
+    def counted(change: Callable[..., None]) -> Callable[..., None]:
+        def make(*arguments: object) -> None:
+            nonlocal left
+            left -= 1
+            if left < 0:
+                raise _StoppedError
+            change(*arguments)
+
+        return make
+
+    with (
+        patch("dms_relay.files.replace", counted(files.replace)),
+        patch("dms_relay.postfix.main_cf_file.edit", counted(main_cf_file.edit)),
+    ):
+        try:
+            apply(sandbox, state)
+        except _StoppedError:
+            return False
+    return True
+
+
+@pytest.mark.parametrize("later", ["the same", "the one before", "none"])
+def test_a_run_that_is_cut_short(later: str) -> None:
+    """Stopped before any of its changes: the next run ends where a first boot would, and taking all away leaves nothing."""
+    old = State({}, MOVED.files | {MAIN: MAIN_LINES[0], MASTER: YAML_LINES[-1] + "\n" + MASTER_LINES[0]})
+    new = State(
+        {}, YAML.files | {MAIN: MAIN_LINES[1] + "\n" + MAIN_LINES[4], MASTER: MASTER_LINES[1] + "\n" + YAML_LINES[-2]}
+    )
+    wanted = {"the same": new, "the one before": old, "none": State()}[later]
+    number, is_done = 0, False
+    while not is_done:
+        with tempfile.TemporaryDirectory(dir=MEMORY) as directory:
+            sandbox = Sandbox(Path(directory))
+            prepare(sandbox)
+            before = machine_of(sandbox)
+            apply(sandbox, old)
+            is_done = _stop_at(number, sandbox, new)
+            apply(sandbox, wanted)
+            assert machine_of(sandbox) == first_boot(wanted, BASE_MAIN_CF), number
+            apply(sandbox, State())
+            assert machine_of(sandbox) == before, number
+            assert (sandbox.postfix_dir / "master.cf").read_text() == MASTER_CF, number
+        number += 1
+    assert number > 5

@@ -50,7 +50,7 @@ def test_a_line_comes_and_goes(start: Starter, config_dir: Path) -> None:
     container.engine.call("restart", container.name)
     container.wait_until_ready(3)
     assert container.execute("postconf", "-h", "message_size_limit") == "10240000\n"
-    assert container.execute("postconf", "-P", "smtp/inet/smtpd_banner") == ""
+    assert "smtpd_banner" not in container.execute("postconf", "-P")
 
 
 def test_a_hook_in_between(start: Starter, config_dir: Path, tmp_path: Path) -> None:
