@@ -17,8 +17,6 @@ from dms_relay.model import (
     SENDER_TRANSPORT,
     TABLES,
     TRANSPORT_PARAMETERS,
-    Origin,
-    Problem,
 )
 from dms_relay.model.values import field, frozen, replace
 from dms_relay.plan.state import ManagedParameter, State, TableFile, octets
@@ -30,7 +28,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from dms_relay.model import PostfixConfig
+    from dms_relay.model import PostfixConfig, Problem
     from dms_relay.plan.found import Found
     from dms_relay.plan.indexes import Choice
     from dms_relay.plan.own import Overlay
@@ -73,10 +71,7 @@ class ServiceChange:
 
 @frozen
 class Plan:
-    """Every change from what was found to what is wanted, and what to remember before and after.
-
-    ``overlay`` is what an operator sets in services of master.cf, where that is ours to apply.
-    """
+    """Every change from what was found to what is wanted, and what to remember; ``overlay``: see ``own.py``."""
 
     found: Found
     tables: tuple[TableChange, ...]
@@ -110,9 +105,13 @@ def plan(wanted: PostfixConfig, found: Found) -> Plan:
     files = _files(wanted, found)
     tables = tuple(table for name in names if (table := _table_change(name, files.get(name), found)))
     changes = [change for name in _names(wanted, found) if (change := _parameter_change(name, wanted, found))]
-    warnings = [*indexing, *(_left(name, found) for name in state.parameters if _is_left(name, wanted, found))]
-    if found.is_public:
-        warnings += [_public(name) for name, value in wanted.parameters.items() if may_hold_login(name, value)]
+    left = [name for name in state.parameters if _is_left(name, wanted, found)]
+    public = [n for n, value in wanted.parameters.items() if found.is_public and may_hold_login(n, value)]
+    warnings = list(indexing)
+    if left or public:
+        from dms_relay.plan.complaints import complaints  # noqa: PLC0415 -- seldom
+
+        warnings += complaints(left, public, state)
     intent, final = _memories(wanted, found, changes)
     if answer:
         kept = {name: stamp for name, stamp in state.indexes.items() if found.tables.get(name) == files.get(name)}
@@ -277,19 +276,6 @@ def _is_left(name: str, wanted: PostfixConfig, found: Found) -> bool:
     return (
         name not in wanted.parameters and name not in _PREPENDED and value != given.before and value not in given.values
     )
-
-
-def _left(name: str, found: Found) -> Problem:
-    given = found.state.parameters[name]
-    remedy = f"check it: before dms-relay it was {'set' if given.before is not None else 'not set'}"
-    text = f"{name} was changed since the last apply, so it is not restored"
-    return Problem(Origin("main.cf"), text, remedy, is_error=False, rule="parameter-left")
-
-
-def _public(name: str) -> Problem:
-    text = f"{name} can hold a login, and every user can read main.cf"
-    remedy = "add the login to postfix-sasl-password.cf"
-    return Problem(Origin("postfix-main.cf"), text, remedy, is_error=False, rule="login-in-main-cf")
 
 
 def _files(wanted: PostfixConfig, found: Found) -> dict[str, TableFile]:
