@@ -197,13 +197,14 @@ def set_up(postfix: Postfix, wanted: Mapping[str, str]) -> list[str]:
 def _overridden(directory: Path, found: Mapping[str, str], wanted: Mapping[str, str]) -> list[str]:
     """Name the parameters whose values are the operator's (``postfix-main.cf``), and remember what is beneath them."""
     path = Paths(postfix_dir=directory).state
-    if not path.exists():
+    data = path.read_bytes() if path.exists() else b""
+    if not any(f'"{name}"'.encode() in data for name in wanted):
         return []
-    from dms_relay.apply import remember  # noqa: PLC0415 -- not at a first start
+    from dms_relay.apply import remember  # noqa: PLC0415 -- only where it names one of them
     from dms_relay.plan.own import with_below  # noqa: PLC0415 -- the same
     from dms_relay.plan.state import load  # noqa: PLC0415 -- the same
 
-    state = load(path.read_bytes(), str(path))
+    state = load(data, str(path))
     remember(path, state, with_below(state, wanted), (os.geteuid(), os.getegid()))
     return [name for name in wanted if name in state.parameters and found.get(name) in state.parameters[name].values]
 
