@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from dms_relay.plan import ParameterChange, Plan
     from dms_relay.plan.snapshots import Phase
     from dms_relay.plan.state import TableFile
+    from dms_relay.postfix.master_cf import Service
 
 #: Seconds to wait for another run to finish.
 LOCK_TIMEOUT = 30.0
@@ -61,6 +62,16 @@ def apply(  # noqa: PLR0913 -- what a caller may choose, each by name
         if not locked and find(paths) != plan.found:
             raise BusyError("Postfix's configuration has changed since the plan was made", "make a new plan")
         return _Run(plan, paths, log).run(reload=reload)
+
+
+def remember(path: Path, old: State, new: State, owner: tuple[int, int]) -> None:
+    """Write what is remembered, where it is another than before; nothing to remember is no file."""
+    if new == old:
+        return
+    if new.is_empty:
+        files.remove(path)
+    else:
+        files.replace(path, dump(new), _STATE_MODE, owner)
 
 
 def _phases(plan: Plan) -> tuple[Phase, ...]:
@@ -102,6 +113,9 @@ class _Run:
         plan = self.plan
         if is_due or not plan.is_empty:
             self._remember(replace(plan.intent, reload_due=is_due))
+        if plan.overlay and plan.overlay.is_changed:
+            self._edit_master_cf({})
+            self.log.info("parameters of services set", services=" ".join(sorted(plan.overlay.wanted)) or "(none)")
         at_once = master is None and plan.is_first
         is_reload_left = is_due
         for phase in one_phase(plan) if at_once else _phases(plan):
@@ -150,9 +164,13 @@ class _Run:
 
     def _edit_services(self, phase: Phase) -> None:
         if phase.services:
-            self.postfix.edit_master_cf({change.name: change.new for change in phase.services})
+            self._edit_master_cf({change.name: change.new for change in phase.services})
         for change in phase.services:
             self.log.info("service set" if change.new else "service removed", service=change.name)
+
+    def _edit_master_cf(self, changes: dict[str, Service | None]) -> None:
+        overlay = self.plan.overlay
+        self.postfix.edit_master_cf(changes, *((overlay.off, overlay.on) if overlay else ()))
 
     def _edit(self, phase: Phase) -> None:
         self.postfix.edit({parameter.name: parameter.new for parameter in phase.parameters})
@@ -177,13 +195,8 @@ class _Run:
         return service.startswith(PREFIX) or (service == "smtp" and SASL_PASSWD in tables)
 
     def _remember(self, state: State) -> None:
-        if state == self.remembered:
-            return
+        remember(self.paths.state, self.remembered, state, self.plan.found.owner)
         self.remembered = state
-        if state.is_empty:
-            files.remove(self.paths.state)
-        else:
-            files.replace(self.paths.state, dump(state), _STATE_MODE, self.plan.found.owner)
 
     def _stamps(self) -> dict[str, str]:
         """Return how the indexes look that this run has made, and that are to stay."""

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import re
 
-from dms_relay.model import MASK, Login
+from dms_relay.model import MASK, PARAMETERS, Login
 from dms_relay.postfix.main_cf import may_hold_login
 
 #: What isspace(3) knows, less the line end: a password may hold the blanks of other scripts.
 _BLANK = " \t\r\v\f"
 _BLANKS = re.compile(f"[{_BLANK}]+")
+#: What an operator's own parameter is called that may hold a secret, and how a value begins that holds a table's entries.
+_SECRET_NAME = re.compile(r"pass|secret|token|credential|login|_pw|_key$", re.IGNORECASE)
+_SECRET_VALUE = re.compile(r"(?:static|inline):|://[^/]*@", re.IGNORECASE)
 
 
 def mask_parameter(name: str, value: str) -> str:
     """Return the value, or the table types alone where it could hold a login. Octets that are not UTF-8 become signs."""
     shown = f"{value.partition(':')[0]}:{MASK}" if may_hold_login(name, value) else value
+    if name not in PARAMETERS and (
+        _SECRET_VALUE.search(value) or _SECRET_NAME.search(name.removesuffix("_password_maps"))
+    ):
+        shown = MASK
     return shown.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 

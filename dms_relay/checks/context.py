@@ -21,6 +21,7 @@ from dms_relay.plan import plan
 from dms_relay.plan.found import find
 from dms_relay.postfix import main_cf
 from dms_relay.postfix.programs import Postfix
+from dms_relay.postfix.trial import refuse_wrong_values
 from dms_relay.render import render
 from dms_relay.sources import read
 from dms_relay.sources.managed_domains import read_domains
@@ -106,7 +107,7 @@ class CheckContext:
 
     def parameter(self, name: str) -> str:
         """Return a parameter that is not managed: the operator's own, or Postfix's value; ``""`` where neither is known."""
-        if self.inputs.is_user_file_last and name in self.user_file:
+        if (self.inputs.is_user_file_last or self.inputs.is_user_file_ours) and name in self.user_file:
             return self.user_file[name]
         return self.machine.asked.get(name, "") if self.machine else ""
 
@@ -165,6 +166,8 @@ def _machine(
     """Examine Postfix; add a finding where it is missing, or where its configuration cannot be used."""
     try:
         changes = plan(wanted, find(paths))
+        changed = {change.name: change.new for change in changes.parameters}
+        refuse_wrong_values(paths.postfix_dir, changed, config.own_parameters)
         findings.extend(map(from_problem, changes.warnings))
         return _asked(Postfix(paths.postfix_dir), config, changes)
     except MissingInputError as error:

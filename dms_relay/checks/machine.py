@@ -62,6 +62,7 @@ def _changes(machine: PostfixFindings) -> Iterator[Finding]:
     yield from map(_table, opened)
     names = [table.name for table in changes.tables if table not in opened or _has_other_content(table)]
     names += [service.name for service in changes.services]
+    names += ["postfix-master.cf"] if changes.overlay and changes.overlay.is_changed else []
     names += [change.name for change in changes.parameters if change not in behind]
     if names:
         more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""

@@ -65,6 +65,7 @@ RULES = {
     # postfix-main.cf.
     "user-file-conflict": Rule(ERROR, "a line of postfix-main.cf would route mail past the relays"),
     "user-file-undoes": Rule(WARNING, "a line of postfix-main.cf overrides other inputs"),
+    "user-file-not-applied": Rule(WARNING, "nothing applies postfix-main.cf or postfix-master.cf here"),
     # The machine.
     "machine-not-looked-at": Rule(NOTE, "Postfix could not be examined, so only the inputs were"),
     "machine-unreadable": Rule(ERROR, "Postfix's configuration cannot be used, so apply would fail"),

@@ -41,10 +41,11 @@ def check_user_file(context: CheckContext) -> Iterator[Finding]:
     config = context.config
     if not config.enabled or context.routing != MAPS:
         return
-    ours = render(replace(config, user_parameters={}), context.paths).parameters
+    ours = render(replace(config, user_parameters={}, own_parameters={}), context.paths).parameters
     for name, check in _CHECKS.items():
         own = config.user_parameters.get(name)
-        is_in_use = name in ours or (name == _PASSWORD_MAPS and context.inputs.is_user_file_last)
+        is_applied = context.inputs.is_user_file_last or context.inputs.is_user_file_ours
+        is_in_use = name in ours or (name == _PASSWORD_MAPS and is_applied)
         if own and is_in_use and own.value != ours.get(name) and (found := check(context, own.value)):
             yield Finding(found.rule, own.origin, f"{name} {found.text}", found.remedy)
 

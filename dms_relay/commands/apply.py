@@ -35,20 +35,45 @@ def run(arguments: Namespace, context: Context) -> int:
     return apply_inputs(context, reload=arguments.reload, lock_timeout=arguments.lock_timeout)
 
 
-def apply_inputs(context: Context, *, reload: bool = True, lock_timeout: float = LOCK_TIMEOUT) -> int:
-    """Read, merge, render, plan and apply under one lock, and say what was done."""
+def apply_inputs(
+    context: Context, *, reload: bool = True, lock_timeout: float = LOCK_TIMEOUT, is_own_only: bool = False
+) -> int:
+    """Read, merge, render, plan and apply under one lock, and say what was done.
+
+    ``is_own_only``: of all of it only what ``postfix-main.cf`` and ``postfix-master.cf`` say, and nothing is said where
+    that is there.
+    """
     if not context.paths.postfix_dir.is_dir():
         Postfix(context.paths.postfix_dir).read_main_cf()  # raises, and says what to do
     with files.lock(context.paths.postfix_dir, lock_timeout), context.log.hold():
         config = merge(read(context.paths, context.environ))
         wanted = render(config, context.paths)
         changes = plan(wanted, find(context.paths))
-        context.log.problems((*config.warnings, *changes.warnings))
-        if not changes.is_empty:
-            _report(config, wanted, context.log)
+        if config.own_parameters:
+            _refuse_wrong_values(config, changes, context)
+        if is_own_only:
+            changes = _only_own(config, changes)
+        else:
+            context.log.problems((*config.warnings, *changes.warnings))
+            if not changes.is_empty:
+                _report(config, wanted, context.log)
         changed = apply(changes, context.paths, log=context.log, reload=reload, locked=True)
-    context.say(_summary(config, changes) if changed else nothing(config))
+    if changed or not is_own_only:
+        context.say(_summary(config, changes) if changed else nothing(config))
     return os.EX_OK
+
+
+def _refuse_wrong_values(config: RelayConfig, changes: Plan, context: Context) -> None:
+    from dms_relay.postfix.trial import refuse_wrong_values  # noqa: PLC0415 -- only where an operator has such
+
+    changed = {change.name: change.new for change in changes.parameters}
+    refuse_wrong_values(context.paths.postfix_dir, changed, config.own_parameters)
+
+
+def _only_own(config: RelayConfig, changes: Plan) -> Plan:
+    from dms_relay.plan.own import only_own  # noqa: PLC0415 -- only where a hook stands between ours
+
+    return only_own(changes, config.own_parameters.keys())
 
 
 def _report(config: RelayConfig, wanted: PostfixConfig, log: Log) -> None:
@@ -87,8 +112,12 @@ def _report_transports(transports: Transports, log: Log) -> None:
 def _summary(config: RelayConfig, changes: Plan) -> str:
     tables, parameters = _count(len(changes.tables), "table"), _count(len(changes.parameters), "parameter")
     services = f"{_count(len(changes.services), 'service')}, " if changes.services else ""
-    counts = f"{services}{tables} and {parameters} changed"
-    return f"applied: {counts}" if config.enabled else f"no relay is set: {counts}, previous values restored"
+    own = ", and what postfix-master.cf says" if changes.overlay and changes.overlay.is_changed else ""
+    counts = f"{services}{tables} and {parameters} changed{own}"
+    if config.enabled:
+        return f"applied: {counts}"
+    is_own = config.own_parameters or config.service_parameters
+    return f"no relay is set: {counts}" + ("" if is_own else ", previous values restored")
 
 
 def _count(number: int, what: str) -> str:

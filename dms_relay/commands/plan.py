@@ -13,6 +13,7 @@ from dms_relay.plan import plan
 from dms_relay.plan.found import find
 from dms_relay.postfix.master_cf import is_login_table
 from dms_relay.postfix.table_types import split_index
+from dms_relay.postfix.trial import refuse_wrong_values
 from dms_relay.render import render
 from dms_relay.sources import read
 
@@ -33,6 +34,8 @@ def run(arguments: Namespace, context: Context) -> int:
     """Print the changes; with ``--exit-code`` say in the exit code whether there are any."""
     config = merge(read(context.paths, context.environ))
     changes = plan(render(config, context.paths), find(context.paths))
+    changed = {change.name: change.new for change in changes.parameters}
+    refuse_wrong_values(context.paths.postfix_dir, changed, config.own_parameters)
     context.log.problems((*config.warnings, *changes.warnings))
     for table in changes.tables:
         is_index = split_index(table.name)[1]
@@ -77,17 +80,23 @@ def _rights(table: TableFile) -> str:
 
 
 def _service_diff(path: str, changes: Plan) -> Iterator[str]:
-    """Yield the services that change, as master.cf has them; no login stands in one."""
+    """Yield the services that change, as master.cf has them, and what an operator sets in others; no login stands in one."""
     texts = [[(s and s.text(change.name)) or "" for s in (change.old, change.new)] for change in changes.services]
     old, new = (lines_of("\n".join(text[side] for text in texts if text[side])) for side in (0, 1))
     yield from _diff(path, (old, new), is_new=False, is_gone=False)
+    if changes.overlay and changes.overlay.is_changed:
+        words = changes.found.words
+        old = [f"{key.rpartition('/')[0]} -o {word}" for key, word in sorted(words.items())]
+        new = [f"{key.rpartition('/')[0]} -o {word}" for key, word in sorted(changes.overlay.wanted.items())]
+        yield from _diff(path, (old, new), is_new=False, is_gone=False)
 
 
 def _parameter_diff(path: str, changes: Plan) -> Iterator[str]:
     changed = {change.name: change.new for change in changes.parameters}
     before = changes.found.parameters
-    old = {name: before[name] for name in PARAMETERS if name in before}
-    after = {name: changed.get(name, before.get(name)) for name in PARAMETERS}
+    names = (*PARAMETERS, *(name for name in changed if name not in PARAMETERS))
+    old = {name: before[name] for name in names if name in before}
+    after = {name: changed.get(name, before.get(name)) for name in names}
     new = {name: value for name, value in after.items() if value is not None}
     yield from _diff(path, mask_parameters(old, new), is_new=False, is_gone=False)
 

@@ -107,7 +107,7 @@ def _chosen(relay: dict[str, Any]) -> str:
 def _parameters(config: RelayConfig, paths: Paths) -> Iterator[tuple[str, dict[str, str]]]:
     wanted = as_planned(render(config, paths), paths)
     for name, value in (*wanted.parameters.items(), *wanted.prepended_maps.items()):
-        user = config.user_parameters.get(name)
+        user = config.user_parameters.get(name) or config.own_parameters.get(name)
         origin = str(user.origin) if user else "dms-relay"
         if name == "relayhost" and config.default and not user:
             origin = str(config.default[1])
@@ -117,6 +117,9 @@ def _parameters(config: RelayConfig, paths: Paths) -> Iterator[tuple[str, dict[s
 def _text(config: RelayConfig, paths: Paths) -> Iterator[str]:
     if not config.enabled:
         yield "no relay is set: Postfix keeps its own configuration"
+        if config.own_parameters:
+            rows = ((name, p["value"], p["origin"]) for name, p in _parameters(config, paths))
+            yield from _block("beside what postfix-main.cf says", rows)
         return
     document = _document(config, paths)
     if config.transports:

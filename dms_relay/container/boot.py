@@ -6,6 +6,8 @@ two processes. Without a name the step is ``postfix``, which is what this progra
 
     postfix       sets Postfix up to send and nothing else (``settings``)
     relay         ``dms-relay apply``
+    user-files    applies the operator's postfix-main.cf and postfix-master.cf (``user_files``); not right behind ``relay``,
+                  which does so as well
     quick-start   has Postfix skip its own checks where they would find nothing (``quick_start``); last, and it never fails
 
 The first step that fails is the last one: its exit code is ours. With ``--start`` the last line on standard error then names
@@ -42,13 +44,26 @@ def _relay(environ: Mapping[str, str], writer: Writer | None) -> int:
     return command(["apply"], environ, writer=writer)
 
 
+def _user_files(environ: Mapping[str, str], writer: Writer | None) -> int:
+    from dms_relay.container import user_files  # noqa: PLC0415
+
+    return user_files.run(environ, writer)
+
+
 def _quick_start(environ: Mapping[str, str], _writer: Writer | None) -> int:
     from dms_relay.container import quick_start  # noqa: PLC0415
 
     return quick_start.run(environ)
 
 
-STEPS: dict[str, Step] = {"postfix": _postfix, "relay": _relay, "quick-start": _quick_start}
+STEPS: dict[str, Step] = {
+    "postfix": _postfix,
+    "relay": _relay,
+    "user-files": _user_files,
+    "quick-start": _quick_start,
+}
+#: Nothing is left to do for the second of these right behind the first.
+_DONE = ["relay", "user-files"]
 
 
 def main(argv: Sequence[str], environ: Mapping[str, str], writer: Writer | None = None) -> int:
@@ -61,7 +76,9 @@ def main(argv: Sequence[str], environ: Mapping[str, str], writer: Writer | None 
             f"boot: {unknown[0]}: there is no such step -- name the file after its number one of {names}\n"
         )
         return 2
-    for hook in hooks:
+    for previous, hook in zip(["", *hooks], hooks, strict=False):
+        if [_name(previous), _name(hook)] == _DONE:
+            continue
         code = _take(STEPS[_name(hook)], environ, writer)
         if code:
             if writer:

@@ -93,6 +93,8 @@ def parameters(environ: Mapping[str, str], machine: ContainerHost) -> dict[str, 
         "mynetworks": networks,
         "smtpd_relay_restrictions": "permit_mynetworks, reject",
         "smtp_tls_CAfile": CA_FILE,
+        # Else a name in /etc/hosts (extra_hosts, hostAliases, --add-host) is not found.
+        "smtp_host_lookup": "dns, native",
     }
 
 
@@ -182,12 +184,29 @@ def set_up(postfix: Postfix, wanted: Mapping[str, str]) -> list[str]:
     """
     found = main_cf.values(postfix.read_main_cf())
     changes: dict[str, str | None] = {name: value for name, value in wanted.items() if found.get(name) != value}
+    for name in _overridden(postfix.directory, found, wanted):
+        changes.pop(name, None)
     if changes:
         postfix.edit(changes)
     if chrooted := has_chroot(postfix.read_master_cf()):
         postfix.edit_services("*/*/chroot = n")
     cool(postfix)
     return [*changes, *(["chroot"] if chrooted else [])]
+
+
+def _overridden(directory: Path, found: Mapping[str, str], wanted: Mapping[str, str]) -> list[str]:
+    """Name the parameters whose values are the operator's (``postfix-main.cf``), and remember what is beneath them."""
+    path = Paths(postfix_dir=directory).state
+    data = path.read_bytes() if path.exists() else b""
+    if not any(f'"{name}"'.encode() in data for name in wanted):
+        return []
+    from dms_relay.apply import remember  # noqa: PLC0415 -- only where it names one of them
+    from dms_relay.plan.own import with_below  # noqa: PLC0415 -- the same
+    from dms_relay.plan.state import load  # noqa: PLC0415 -- the same
+
+    state = load(data, str(path))
+    remember(path, state, with_below(state, wanted), (os.geteuid(), os.getegid()))
+    return [name for name in wanted if name in state.parameters and found.get(name) in state.parameters[name].values]
 
 
 def cool(postfix: Postfix) -> None:

@@ -43,7 +43,7 @@ class Origins:
         """Return the origin of a parameter's value."""
         if self._wanted.parameters.get(name) != value:
             return None
-        if own := self._config.user_parameters.get(name):
+        if own := self._config.user_parameters.get(name) or self._config.own_parameters.get(name):
             return own.origin
         transports = self._config.transports
         default = {"relayhost": self._config.default, "default_transport": transports and transports.default}.get(name)

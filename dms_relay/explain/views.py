@@ -64,4 +64,7 @@ def view_after(postfix: Postfix, now: View, changes: Plan, paths: Paths) -> View
     tables = changes.wanted_tables.items()
     texts = {str(paths.table(name)): table.content.decode() for name, table in tables if not table.index}
     services = {change.name: change.new for change in changes.services}
-    return View(now.values.with_changes(wanted), Tables(postfix, texts), master_cf.edit(now.master, services))
+    master = changes.overlay.off(now.master) if changes.overlay else now.master
+    master = master_cf.edit(master, services)
+    master = changes.overlay.on(master) if changes.overlay else master
+    return View(now.values.with_changes(wanted), Tables(postfix, texts), master)

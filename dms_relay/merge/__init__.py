@@ -21,13 +21,23 @@ def merge(inputs: Inputs) -> RelayConfig:
     errors = [problem for problem in inputs.problems if problem.is_error]
     if errors:
         raise (MissingInputError if all(p.is_missing for p in errors) else InputError)(inputs.problems)
+    given, unused = inputs, list[Problem]()
+    if (inputs.own_parameters or inputs.service_parameters) and not (
+        inputs.is_user_file_ours or inputs.is_user_file_last
+    ):
+        from dms_relay.merge.user_parameters import believe  # noqa: PLC0415 -- only where nobody applies such a file
+
+        inputs, unused = believe(inputs)
     merger = _transports(inputs) if inputs.routing == TRANSPORTS else MapsMerger(inputs)
     config = merger.config()
-    found = [] if config.transports else _orphans(inputs)
-    problems = sort_problems([*inputs.problems, *merger.warnings, *found])
+    found = [] if config.transports else _orphans(given)
+    problems = sort_problems([*inputs.problems, *unused, *merger.warnings, *found])
     if any(problem.is_error for problem in problems):
         raise InputError(problems)
-    return replace(config, table_type=inputs.table_type, warnings=problems)
+    config = replace(config, table_type=inputs.table_type, warnings=problems)
+    if not inputs.is_user_file_ours:
+        return config
+    return replace(config, own_parameters=inputs.own_parameters, service_parameters=inputs.service_parameters)
 
 
 def _orphans(inputs: Inputs) -> list[Problem]:

@@ -38,6 +38,13 @@ def _is_other(nexthops: NexthopList, usual: NexthopList) -> bool:
     return any(host_of(member).casefold() not in hosts for member in nexthops.members)
 
 
+def _keys_above(key: str) -> list[str]:
+    """Return the keys that Postfix looks up after a sender key: the address without its extension, the domain."""
+    local, _, domain = key.rpartition("@")
+    keys = (f"{local.partition('+')[0]}@{domain}", f"@{domain}")
+    return [above for above in keys if above != key]
+
+
 def _has_relay(routes: Routes, *keys: str) -> bool:
     """Return True if one of the keys has a route that is more than that of all others."""
     found = (routes.get(key) for key in keys)
@@ -133,7 +140,7 @@ class MapsMerger(Merger):
             _, at, domain = key.rpartition("@")
             if not at and domain not in nexthops:
                 self.warn_of_unused_key(entry, members)
-            elif at and not default and self._is_by_sender() and not _has_relay(routes, key, f"@{domain}"):
+            elif at and not default and self._is_by_sender() and not _has_relay(routes, key, *_keys_above(key)):
                 text = "this sender has no relay, so its login is offered to every server that receives the mail"
                 remedy = f"map the sender in postfix-relaymap.cf, or set {_SWITCH}"
                 self.warn(entry.origin, text, remedy, "login-for-strangers")
@@ -150,17 +157,23 @@ class MapsMerger(Merger):
         return all(is_yes(own[name].value) for name in _BY_SENDER if name in own)
 
     def _warn_of_logins_at_other_relays(self, mapped: dict[str, Route], routes: Routes) -> None:
-        """Warn of each login by domain that Postfix offers to the relay of one of its addresses, or to a stranger."""
+        """Warn of each login that Postfix offers to another relay: by domain, to that of one of its addresses.
+
+        In the same way by address, to that of the address with an extension.
+        """
         if not (self._is_by_sender() and self.inputs.user_parameters.keys().isdisjoint(_TABLE_PARAMETERS)):
             return
         entries = {entry.key.casefold(): entry for entry in reversed(self.inputs.logins or ())}
         # The domains that RELAY_HOST serves have no address above which a login could stand.
         for key, route in mapped.items():
-            domain = f"@{key.rpartition('@')[2]}"
-            entry = entries.get(domain)
-            if entry is None or key in {domain, NULL_SENDER} or key in entries:
+            if key == NULL_SENDER or key in entries:
                 continue
-            above = routes.get(domain)
+            keys = _keys_above(key)
+            entry = next((entries[above] for above in keys if above in entries), None)
+            if entry is None:
+                continue
+            ways = (routes.get(above) for above in keys[keys.index(entry.key.casefold()) :])
+            above = next((way for way in ways if way), None)
             usual = above.nexthops if above else self.inputs.default and self.inputs.default[0]
             if usual and _is_other(route.nexthops, usual):
                 text = f"the login of {entry.key} ({entry.origin}) is also offered to {route.nexthops.text}"

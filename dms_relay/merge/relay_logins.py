@@ -2,10 +2,14 @@
 
 Where the same login is given twice, the ``.cf`` files come before ``relay.yaml``, and that before the environment.
 
-A sender without a login of its own uses the relay's. Postfix looks for the domain's login before that, so where the domain
-has one at the same relay, the sender gets an entry with the relay's login; where the relay has none, or one for each of
-several hosts, no entry can say so, and the sender goes by a service that does not look at senders. Between lines of the
-``.cf`` files it is as Postfix does: the domain's login serves its addresses.
+A sender without a login of its own uses the relay's. Postfix looks for that of the address without its extension before
+that, and for the domain's, so where one of these has a login at the same relay, the sender gets an entry with the relay's
+login; where the relay has none, or one for each of several hosts, no entry can say so, and the sender goes by a service that
+does not look at senders. Between lines of the ``.cf`` files it is as Postfix does: the login of the address without its
+extension, or the domain's, serves the sender.
+
+What ends the address proper is up to ``recipient_delimiter``, which is not known here. An entry too many does no harm: so
+any sign but a letter or a digit counts.
 """
 
 from __future__ import annotations
@@ -96,31 +100,69 @@ class _Assigner(Merger):
                     self.dropped(f"login of {route.key}", route.login_origin, first.origin)
 
     def give_senders_their_relays(self, at_nexthops: dict[str, tuple[LoginEntry, ...]]) -> frozenset[str]:
-        """Give the relay's login to senders for whom Postfix would find that of their domain.
+        """Give the relay's login to senders for whom Postfix would find that of a key above.
 
         Return the lookup keys of those to whom no entry can give it.
         """
-        domains = {key: name for name, logins in self.of_senders.items() for key in logins if key.startswith("@")}
+        given = {name: dict(logins) for name, logins in self.of_senders.items()}
+        relays_of = _relays_by_key(given)
         single = {relay.name: _single(relay, at_nexthops[relay.name]) for relay in self.routes.relays}
         ignoring = set()
-        for key, route in self.routes.senders.items():
-            name = domains.get(route.domain_key or "")
-            if name is None or key in self.of_senders[name] or not self._is_meant(route, name):
-                continue
-            if entry := single[name]:
-                self.of_senders[name][key] = LoginEntry(route.key, entry.login, entry.origin)
-            elif route.relay == name:
-                ignoring.add(key)
+        for key, route in self.routes.senders.items() if relays_of else ():
+            for name in dict.fromkeys(name for above in _keys_above(key) for name in relays_of.get(above, ())):
+                if key not in given[name] and not self._give(route, name, given[name], single[name]):
+                    ignoring.add(key)
         return frozenset(ignoring)
 
-    def _is_meant(self, route: SenderRoute, name: str) -> bool:
-        """Return True if mail of a sender meets its domain's login at a relay, and is to have the relay's there.
+    def _give(self, route: SenderRoute, name: str, given: dict[str, LoginEntry], single: LoginEntry | None) -> bool:
+        """Give a sender, where it needs one, an entry at a relay; return False where there can be none.
 
-        That is the relay of its route, or one that it reaches by a recipient.
+        A message gets there by the sender's own route, or by a recipient.
         """
+        key = route.key.casefold()
+        entry = single
         if route.relay != name:
-            return name in self.of_recipients
-        return not (route.is_cf and route.domain_key in self.by_sender)
+            entry = single if name in self.of_recipients else None
+        elif route.is_cf and self._is_left_to_postfix(above := _first(_lookups(key), given)):
+            plain, _ = _lookups(key)
+            # What is given to the address without its extension would hide it.
+            is_hidden = plain != key and plain in self.routes.senders and plain not in given
+            entry = above if is_hidden else None
+        elif single is None:
+            return False
+        if entry:
+            self.of_senders[name][key] = LoginEntry(route.key, entry.login, entry.origin)
+        return True
+
+    def _is_left_to_postfix(self, above: LoginEntry | None) -> bool:
+        return above is None or above.key.casefold() in self.by_sender
+
+
+def _relays_by_key(logins: dict[str, dict[str, LoginEntry]]) -> dict[str, list[str]]:
+    """Return the relays that have a login for a sender key."""
+    relays: dict[str, list[str]] = {}
+    for name, entries in logins.items():
+        for key in entries:
+            relays.setdefault(key, []).append(name)
+    return relays
+
+
+def _keys_above(key: str) -> Iterator[str]:
+    """Yield the keys that Postfix may look up after an address, whatever ends the address proper."""
+    local, _, domain = key.rpartition("@")
+    if local:
+        yield from (f"{local[:end]}@{domain}" for end in range(1, len(local)) if not local[end].isalnum())
+        yield f"@{domain}"
+
+
+def _lookups(key: str) -> tuple[str, str]:
+    """Return the keys that Postfix looks up after an address, with Debian's ``recipient_delimiter``."""
+    local, _, domain = key.rpartition("@")
+    return f"{local.partition('+')[0]}@{domain}", f"@{domain}"
+
+
+def _first(keys: tuple[str, ...], entries: dict[str, LoginEntry]) -> LoginEntry | None:
+    return next((entries[key] for key in keys if key in entries), None)
 
 
 def _single(relay: Relay, logins: tuple[LoginEntry, ...]) -> LoginEntry | None:

@@ -34,12 +34,6 @@ class SenderRoute:
     login: Login | None = None
     login_origin: Origin | None = None
 
-    @property
-    def domain_key(self) -> str | None:
-        """The lookup key of the address's domain; ``None`` where the key is not an address."""
-        local, _, domain = self.key.casefold().rpartition("@")
-        return f"@{domain}" if local else None
-
 
 @frozen
 class Routes:

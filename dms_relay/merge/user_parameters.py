@@ -1,11 +1,22 @@
-"""What the operator sets in ``postfix-main.cf`` beside relays that have a transport of their own. Pure.
+"""What the operator sets in ``postfix-main.cf`` beside relays: what counts of it, and what cannot be. Pure.
 
-docker-mailserver writes that file to main.cf after dms-relay, at the first boot; the project's own image does not.
+docker-mailserver writes that file to main.cf after dms-relay, at the first boot; in our own image ``apply`` does. Elsewhere
+nobody does: there a line counts where dms-relay would set the same parameter.
 """
 
 from __future__ import annotations
 
-from dms_relay.model import DIRECT, RECIPIENT_TRANSPORT, SENDER_TRANSPORT, Origin, Problem
+from dms_relay.model import (
+    DIRECT,
+    PROTECTION_PARAMETERS,
+    RECIPIENT_TRANSPORT,
+    ROUTE_PARAMETERS,
+    SENDER_TRANSPORT,
+    TRANSPORTS,
+    Origin,
+    Problem,
+)
+from dms_relay.model.values import replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,6 +26,43 @@ if TYPE_CHECKING:
 
 #: The identifier of what is found here (docs/checks.md).
 _RULE = "user-file-conflict"
+#: The identifier of what nobody applies.
+_NOT_APPLIED = "user-file-not-applied"
+#: Names that are shown.
+_SHOWN = 3
+
+
+def believe(inputs: Inputs) -> tuple[Inputs, list[Problem]]:
+    """Return the inputs where nobody applies the operator's files, without what has no effect, and what that is."""
+    counts = _counting(inputs) & inputs.own_parameters.keys()
+    believed = {name: own for name, own in inputs.user_parameters.items() if name in counts}
+    rest = [(name, own.origin) for name, own in inputs.own_parameters.items() if name not in counts]
+    services = [(key, own.origin) for key, own in inputs.service_parameters.items()]
+    unused = [_not_applied(found, option) for found, option in ((rest, "-e"), (services, "-P")) if found]
+    return replace(inputs, user_parameters=believed), unused
+
+
+def _not_applied(found: list[tuple[str, Origin]], option: str) -> Problem:
+    names = ", ".join(name for name, _ in found[:_SHOWN])
+    more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+    have, lines = ("has", "line") if len(found) == 1 else ("have", "lines")
+    text = f"nothing applies this file here, so {names}{more} {have} no effect"
+    remedy = f"set it with postconf {option} instead, and remove the {lines}"
+    return Problem(min(origin for _, origin in found), text, remedy, is_error=False, rule=_NOT_APPLIED)
+
+
+def _counting(inputs: Inputs) -> set[str]:
+    """Return the parameters that dms-relay would set, so that the operator's value stands in place of it."""
+    file = inputs.file
+    if not (inputs.default or inputs.relay or inputs.relaymap is not None or file):
+        return set()
+    if inputs.routing == TRANSPORTS:
+        has_default = inputs.default or (file and file.default)
+        return {name for name in ROUTE_PARAMETERS if name != "default_transport" or has_default}
+    names = {"sender_dependent_relayhost_maps"} | ({"relayhost"} if inputs.default else set())
+    if inputs.logins is not None or (inputs.username and inputs.password and (inputs.default or inputs.relay)):
+        names |= set(PROTECTION_PARAMETERS)
+    return names if inputs.logins is not None else names - {"smtp_sender_dependent_authentication"}
 
 
 def check_user_parameters(

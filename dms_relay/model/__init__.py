@@ -231,6 +231,21 @@ class UserParameter:
 
 
 @frozen
+class ServiceParameter:
+    """A parameter of one service of master.cf, from ``postfix-master.cf``; ``service`` is ``smtp/unix``."""
+
+    service: str
+    name: str
+    value: str = field(repr=False)
+    origin: Origin
+
+    @property
+    def key(self) -> str:
+        """How ``postconf -P`` names it."""
+        return f"{self.service}/{self.name}"
+
+
+@frozen
 class PostfixConfig:
     """What Postfix is to have: table name to its whole text, parameter name to its value. A login may stand in both.
 
@@ -239,6 +254,8 @@ class PostfixConfig:
 
     Tables are ``texthash:`` here. ``references`` has the parameters whose value begins with a managed table, and that table:
     where it is to have another type, so is what names it. ``table_type`` is ``RELAY_TABLES``.
+
+    ``service_parameters`` are the operator's, of ``postfix-master.cf``, by their keys.
     """
 
     tables: dict[str, str] = field(default_factory=dict, repr=False)
@@ -247,3 +264,4 @@ class PostfixConfig:
     services: dict[str, dict[str, str]] = field(default_factory=dict)
     references: dict[str, str] = field(default_factory=dict)
     table_type: Setting | None = None
+    service_parameters: dict[str, ServiceParameter] = field(default_factory=dict)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         Origin,
         Problem,
         Relaymap,
+        ServiceParameter,
         Setting,
         UserParameter,
     )
@@ -26,7 +27,9 @@ class Inputs:
     """All that was read. A file that is not there is ``None``, one that is there may be empty.
 
     ``default`` is ``DEFAULT_RELAY_HOST``, ``relay`` is ``RELAY_HOST`` with ``RELAY_PORT``, each as the route that it makes.
-    ``file`` is ``relay.yaml``. ``is_user_file_last`` says that somebody writes ``postfix-main.cf`` into main.cf after us.
+    ``file`` is ``relay.yaml``. ``is_user_file_last`` says that somebody writes ``postfix-main.cf`` into main.cf after us,
+    ``is_user_file_ours`` that we apply it, and ``postfix-master.cf``, as a whole. ``own_parameters`` are all of its lines,
+    ``user_parameters`` those among them that we would set.
     """
 
     default: tuple[NexthopList, Origin] | None = None
@@ -37,7 +40,10 @@ class Inputs:
     logins: tuple[LoginEntry, ...] | None = None
     domains: ManagedDomains = field(default_factory=ManagedDomains)
     user_parameters: dict[str, UserParameter] = field(default_factory=dict)
+    own_parameters: dict[str, UserParameter] = field(default_factory=dict)
+    service_parameters: dict[str, ServiceParameter] = field(default_factory=dict)
     is_user_file_last: bool = False
+    is_user_file_ours: bool = False
     routing: str = MAPS
     tls_level: Setting | None = None
     table_type: Setting | None = None
@@ -51,7 +57,8 @@ class RelayConfig:
 
     ``logins`` is ``None`` where no login table is to be made at all; ``login_file`` says whether
     ``postfix-sasl-password.cf`` is there, which turns logins by sender on. Where each relay has a transport of its own, all
-    of it stands in ``transports``, and routes and logins here are empty.
+    of it stands in ``transports``, and routes and logins here are empty. ``own_parameters`` and ``service_parameters`` are
+    what the operator wants of Postfix beside relays, where that is ours to apply.
     """
 
     enabled: bool = False
@@ -61,6 +68,8 @@ class RelayConfig:
     logins: tuple[LoginEntry, ...] | None = None
     login_file: bool = False
     user_parameters: dict[str, UserParameter] = field(default_factory=dict)
+    own_parameters: dict[str, UserParameter] = field(default_factory=dict)
+    service_parameters: dict[str, ServiceParameter] = field(default_factory=dict)
     transports: Transports | None = None
     table_type: Setting | None = None
     warnings: tuple[Problem, ...] = ()

@@ -17,8 +17,6 @@ from dms_relay.model import (
     SENDER_TRANSPORT,
     TABLES,
     TRANSPORT_PARAMETERS,
-    Origin,
-    Problem,
 )
 from dms_relay.model.values import field, frozen, replace
 from dms_relay.plan.state import ManagedParameter, State, TableFile, octets
@@ -30,9 +28,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from dms_relay.model import PostfixConfig
+    from dms_relay.model import PostfixConfig, Problem
     from dms_relay.plan.found import Found
     from dms_relay.plan.indexes import Choice
+    from dms_relay.plan.own import Overlay
 
 #: Permission bits of each table: a login stands in one, and the other says whom the server writes to.
 TABLE_MODE = 0o600
@@ -72,7 +71,7 @@ class ServiceChange:
 
 @frozen
 class Plan:
-    """Every change from what was found to what is wanted, and what to remember before and after."""
+    """Every change from what was found to what is wanted, and what to remember; ``overlay``: see ``own.py``."""
 
     found: Found
     tables: tuple[TableChange, ...]
@@ -83,11 +82,12 @@ class Plan:
     warnings: tuple[Problem, ...]
     wanted_tables: dict[str, TableFile] = field(default_factory=dict, repr=False)
     wanted_services: dict[str, master_cf.Service] = field(default_factory=dict, repr=False)
+    overlay: Overlay | None = None
 
     @property
     def is_empty(self) -> bool:
         """Return True if tables, parameters and services are as wanted already."""
-        return not (self.tables or self.parameters or self.services)
+        return not (self.tables or self.parameters or self.services or (self.overlay and self.overlay.is_changed))
 
     @property
     def is_first(self) -> bool:
@@ -104,14 +104,25 @@ def plan(wanted: PostfixConfig, found: Found) -> Plan:
     names = dict.fromkeys((*with_indexes(TABLES), *sorted({*wanted.tables, *state.tables})))
     files = _files(wanted, found)
     tables = tuple(table for name in names if (table := _table_change(name, files.get(name), found)))
-    changes = [change for name in PARAMETERS if (change := _parameter_change(name, wanted, found))]
-    warnings = [*indexing, *(_left(name, found) for name in state.parameters if _is_left(name, wanted, found))]
-    if found.is_public:
-        warnings += [_public(name) for name, value in wanted.parameters.items() if may_hold_login(name, value)]
+    changes = [change for name in _names(wanted, found) if (change := _parameter_change(name, wanted, found))]
+    left = [name for name in state.parameters if _is_left(name, wanted, found)]
+    public = [n for n, value in wanted.parameters.items() if found.is_public and may_hold_login(n, value)]
+    warnings = list(indexing)
+    if left or public:
+        from dms_relay.plan.complaints import complaints  # noqa: PLC0415 -- seldom
+
+        warnings += complaints(left, public, state)
     intent, final = _memories(wanted, found, changes)
     if answer:
         kept = {name: stamp for name, stamp in state.indexes.items() if found.tables.get(name) == files.get(name)}
         intent, final = replace(intent, indexes=kept, types=answer), replace(final, indexes=kept, types=answer)
+    managed = {name: service(overrides, found, _old(name, found)) for name, overrides in wanted.services.items()}
+    overlay = None
+    if wanted.service_parameters or state.service_parameters:
+        from dms_relay.plan.own import plan_services  # noqa: PLC0415 -- only where an operator has such
+
+        overlay, own = plan_services(wanted, found, managed)
+        intent, final = replace(intent, service_parameters=overlay.given), replace(final, service_parameters=own)
     return Plan(
         found,
         tables,
@@ -121,8 +132,15 @@ def plan(wanted: PostfixConfig, found: Found) -> Plan:
         final,
         tuple(warnings),
         files,
-        {name: service(overrides, found, _old(name, found)) for name, overrides in wanted.services.items()},
+        managed,
+        overlay,
     )
+
+
+def _names(wanted: PostfixConfig, found: Found) -> tuple[str, ...]:
+    """Name the parameters that may change: ours, and those that an operator sets in ``postfix-main.cf``."""
+    known = wanted.parameters.keys() | found.state.parameters.keys()
+    return (*PARAMETERS, *sorted(known.difference(PARAMETERS)))
 
 
 def _refuse(wanted: PostfixConfig, found: Found) -> None:
@@ -147,7 +165,7 @@ def _memories(wanted: PostfixConfig, found: Found, changes: list[ParameterChange
     """Return what is to be remembered before the first change, and after the last."""
     state = found.state
     kept = {name: state.tables.get(name, found.tables.get(name)) for name in wanted.tables}
-    before = {name: _before(name, found) for name in PARAMETERS if name in wanted.parameters}
+    before = {name: _before(name, found) for name in _names(wanted, found) if name in wanted.parameters}
     ours = frozenset(wanted.services)
     final = State(
         {name: ManagedParameter(before[name], (wanted.parameters[name],)) for name in before}, kept, services=ours
@@ -258,19 +276,6 @@ def _is_left(name: str, wanted: PostfixConfig, found: Found) -> bool:
     return (
         name not in wanted.parameters and name not in _PREPENDED and value != given.before and value not in given.values
     )
-
-
-def _left(name: str, found: Found) -> Problem:
-    given = found.state.parameters[name]
-    remedy = f"check it: before dms-relay it was {'set' if given.before is not None else 'not set'}"
-    text = f"{name} was changed since the last apply, so it is not restored"
-    return Problem(Origin("main.cf"), text, remedy, is_error=False, rule="parameter-left")
-
-
-def _public(name: str) -> Problem:
-    text = f"{name} can hold a login, and every user can read main.cf"
-    remedy = "add the login to postfix-sasl-password.cf"
-    return Problem(Origin("postfix-main.cf"), text, remedy, is_error=False, rule="login-in-main-cf")
 
 
 def _files(wanted: PostfixConfig, found: Found) -> dict[str, TableFile]:

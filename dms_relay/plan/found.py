@@ -8,7 +8,7 @@ from errno import EACCES
 
 from dms_relay import files
 from dms_relay.errors import WriteError
-from dms_relay.model import PARAMETERS, RELAY_DIRECTORY, TABLES
+from dms_relay.model import RELAY_DIRECTORY, TABLES
 from dms_relay.model.values import field, frozen
 from dms_relay.plan.state import State, TableFile, load
 from dms_relay.postfix import main_cf, master_cf
@@ -33,7 +33,8 @@ class Found:
     ``owner`` is who is to own what we write; ``leftovers`` are files of a run that was killed; ``is_public`` says that
     every user may read main.cf. ``services`` are those of master.cf that are called as ours are, ``chroot`` is what that
     field says of ``smtp``. ``local`` are the domains that main.cf names as its own, each with the parameter. ``types`` can
-    be asked for the table types that Postfix has.
+    be asked for the table types that Postfix has. ``master`` is master.cf, without what ``postfix-master.cf`` had set there:
+    ``words`` is what stands there of that now (``own.py``).
     """
 
     parameters: dict[str, str] = field(default_factory=dict, repr=False)
@@ -46,6 +47,8 @@ class Found:
     chroot: str = "n"
     local: dict[str, str] = field(default_factory=dict)
     types: TableTypes = field(default_factory=TableTypes)
+    master: str = field(default="", repr=False)
+    words: dict[str, str] = field(default_factory=dict, repr=False)
 
 
 def find(paths: Paths) -> Found:
@@ -62,8 +65,15 @@ def find(paths: Paths) -> Found:
         *_temporary_tables(paths),
     ]
     services = postfix.read_master_cf() if paths.master_cf.exists() else ""
+    words: dict[str, str] = {}
+    if state.service_parameters:
+        from dms_relay.plan.own import without  # noqa: PLC0415 -- only where an operator has such
+        from dms_relay.postfix import service_parameters as own  # noqa: PLC0415 -- the same
+
+        words = own.words(services, state.service_parameters)
+        services = without(services, state.service_parameters)
     return Found(
-        parameters={name: parameters[name] for name in PARAMETERS if name in parameters},
+        parameters=parameters,
         tables=_tables(paths, state),
         state=state,
         owner=(os.geteuid(), os.getegid()),
@@ -72,6 +82,8 @@ def find(paths: Paths) -> Found:
         chroot=master_cf.chroot(services),
         local=main_cf.local_domains(parameters),
         is_public=bool(paths.main_cf.stat().st_mode & stat.S_IROTH),
+        master=services,
+        words=words,
         types=TableTypes(lambda: _ask_types(postfix, parameters, state.types)),
     )
 

@@ -19,11 +19,12 @@ if TYPE_CHECKING:
     from typing import Any
 
 #: Version of the file's format: what an older one cannot say makes it a newer, so that a previous dms-relay refuses it.
-VERSIONS = FIRST_VERSION, SERVICES_VERSION, INDEXES_VERSION = 1, 2, 3
+VERSIONS = FIRST_VERSION, SERVICES_VERSION, INDEXES_VERSION, OWN_VERSION = 1, 2, 3, 4
 #: Characters that are compared at once.
 PART = 1 << 20
 #: What a file of the first version can speak of.
 FIRST_PARAMETERS = frozenset(PARAMETERS) - frozenset(TRANSPORT_PARAMETERS)
+_MANAGED = frozenset(PARAMETERS)
 _MOVE_AWAY = "move the file away; Postfix keeps its present settings"
 
 
@@ -69,7 +70,8 @@ class State:
 
     ``services`` are those of master.cf that we made: there was none of that name before. ``indexes`` says how each index
     and its text looked when it had been made (``found.stamp``): what looks otherwise was changed since. ``types`` is what
-    Postfix said of its table types, where that mattered.
+    Postfix said of its table types, where that mattered. ``service_parameters`` are those of ``postfix-master.cf``, by their
+    keys, with the words that stand behind ``-o`` in place of values.
     """
 
     parameters: dict[str, ManagedParameter] = field(default_factory=dict)
@@ -78,29 +80,42 @@ class State:
     services: frozenset[str] = frozenset()
     indexes: dict[str, str] = field(default_factory=dict)
     types: TypesAnswer | None = None
+    service_parameters: dict[str, ManagedParameter] = field(default_factory=dict)
 
     @property
     def is_empty(self) -> bool:
         """Return True if there is nothing to remember."""
-        return not (self.parameters or self.tables or self.reload_due or self.services)
+        return not (self.parameters or self.tables or self.reload_due or self.services or self.service_parameters)
 
 
 def dump(state: State) -> bytes:
     """Return the file's content."""
     services = {"services": sorted(state.services)} if state.services else {}
     indexes = {"indexes": state.indexes, "types": _types(state)} if _is_newest(state) else {}
+    own = {"service_parameters": _dump_parameters(state.service_parameters)} if state.service_parameters else {}
     document = {
         "version": _version(state),
         **services,
         **indexes,
+        **own,
         "reload_due": state.reload_due,
-        "parameters": {n: {"before": g.before, "values": list(g.values)} for n, g in state.parameters.items()},
+        "parameters": _dump_parameters(state.parameters),
         "tables": {name: _dump_table(table) for name, table in state.tables.items()},
     }
     return (json.dumps(document, indent=1, sort_keys=True) + "\n").encode("ascii")
 
 
+def _dump_parameters(given: dict[str, ManagedParameter]) -> dict[str, Any]:
+    return {name: {"before": own.before, "values": list(own.values)} for name, own in given.items()}
+
+
+def _load_parameters(document: dict[str, Any]) -> dict[str, ManagedParameter]:
+    return {name: ManagedParameter(own["before"], tuple(own["values"])) for name, own in document.items()}
+
+
 def _version(state: State) -> int:
+    if state.service_parameters or not state.parameters.keys() <= _MANAGED:
+        return OWN_VERSION
     if _is_newest(state):
         return INDEXES_VERSION
     is_first = not state.services and state.parameters.keys() <= FIRST_PARAMETERS
@@ -139,12 +154,13 @@ def load(data: bytes | None, name: str) -> State:
 
 def _load(document: Any) -> State:  # noqa: ANN401 -- whatever JSON holds
     return State(
-        parameters={n: ManagedParameter(g["before"], tuple(g["values"])) for n, g in document["parameters"].items()},
+        parameters=_load_parameters(document["parameters"]),
         tables={name: _load_table(table) for name, table in document["tables"].items()},
         reload_due=bool(document["reload_due"]),
         services=frozenset(map(str, document.get("services", ()))),
         indexes={str(name): str(stamp) for name, stamp in document.get("indexes", {}).items()},
         types=_load_types(document.get("types")),
+        service_parameters=_load_parameters(document.get("service_parameters", {})),
     )
 
 

@@ -83,10 +83,18 @@ class Postfix:
         """Set fields of master.cf, as ``postconf -F`` takes them: ``*/*/chroot = n``."""
         self._run("postconf", "-F", *settings)
 
-    def edit_master_cf(self, changes: Mapping[str, master_cf.Service | None]) -> None:
-        """Change managed services, or remove them; mode and owner of master.cf stay the same."""
+    def edit_master_cf(
+        self,
+        changes: Mapping[str, master_cf.Service | None],
+        off: Callable[[str], str] = str,
+        on: Callable[[str], str] = str,
+    ) -> None:
+        """Change managed services, or remove them; mode and owner of master.cf stay the same.
+
+        ``off`` is done to the text before, and ``on`` after that: what lies over it (``plan/own.py``).
+        """
         path = self.directory / "master.cf"
-        text = master_cf.edit(self.read_master_cf(), changes)
+        text = on(master_cf.edit(off(self.read_master_cf()), changes))
         status = path.stat()
         files.replace(
             path, text.encode("utf-8", "surrogateescape"), S_IMODE(status.st_mode), (status.st_uid, status.st_gid)

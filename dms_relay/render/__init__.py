@@ -9,6 +9,7 @@ from __future__ import annotations
 from itertools import islice
 
 from dms_relay.model import PARAMETERS, RELAYHOST_MAP, SASL_PASSWD, PostfixConfig
+from dms_relay.model.values import replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,6 +26,21 @@ _NAMES = {"sender_dependent_relayhost_maps": RELAYHOST_MAP, "smtp_sasl_password_
 
 def render(config: RelayConfig, paths: Paths) -> PostfixConfig:
     """Make tables and parameters. Where the operator's ``postfix-main.cf`` sets one of them, that value stands."""
+    wanted = _render(config, paths)
+    if not (config.own_parameters or config.service_parameters):
+        return wanted
+    own = {name: parameter.value for name, parameter in config.own_parameters.items()}
+    # These have the operator's tables behind ours already.
+    merged = {
+        n: wanted.parameters[n]
+        for n in ("sender_dependent_default_transport_maps", "transport_maps")
+        if n in own and n in wanted.parameters
+    }
+    parameters = wanted.parameters | own | merged
+    return replace(wanted, parameters=parameters, service_parameters=config.service_parameters)
+
+
+def _render(config: RelayConfig, paths: Paths) -> PostfixConfig:
     if not config.enabled:
         return PostfixConfig()
     if config.transports:

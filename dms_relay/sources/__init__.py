@@ -10,6 +10,7 @@ from dms_relay import files
 from dms_relay.model import (
     AUTHORITY_LEVELS,
     MAPS,
+    PARAMETERS,
     RELAY_YAML,
     SYSTEM_AUTHORITIES,
     TRANSPORTS,
@@ -24,7 +25,7 @@ from dms_relay.sources.managed_domains import read_domains
 from dms_relay.sources.near_files import report_near_files
 from dms_relay.sources.near_misses import report_near_misses
 from dms_relay.sources.packed_logins import packed_logins
-from dms_relay.sources.postfix_main import read_user_parameters
+from dms_relay.sources.postfix_main import read_own_parameters
 from dms_relay.sources.relaymap import read_relaymap
 from dms_relay.sources.sasl_password import read_logins
 from dms_relay.sources.settings import read_settings
@@ -33,12 +34,14 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from dms_relay.model import Paths, Setting
+    from dms_relay.model import Paths, ServiceParameter, Setting
     from dms_relay.model.relays import RelayFile
     from dms_relay.sources.settings import Settings
 
 #: The program that starts docker-mailserver (DMS), which writes ``postfix-main.cf`` into main.cf after us.
 DMS_START = Path("/usr/local/bin/start-mailserver.sh")
+#: The hook of our own image that applies ``postfix-main.cf`` and ``postfix-master.cf``: without it they are not ours.
+USER_FILES_HOOK = Path("/docker-entrypoint.d/30-user-files")
 
 
 def read(paths: Paths, environ: Mapping[str, str]) -> Inputs:
@@ -63,6 +66,8 @@ def _is_one_directory(paths: Paths) -> bool:
 
 def _inputs(paths: Paths, environ: Mapping[str, str], problems: list[Problem]) -> Inputs:
     settings = read_settings(paths, environ, problems)
+    is_ours = os.access(USER_FILES_HOOK, os.X_OK)
+    own = read_own_parameters(paths, problems, is_ours=is_ours)
     file = _relay_yaml(paths, settings, problems)
     report_near_misses(settings.lookup, problems)
     report_near_files(paths, environ, problems)
@@ -82,13 +87,24 @@ def _inputs(paths: Paths, environ: Mapping[str, str], problems: list[Problem]) -
         relaymap=read_relaymap(paths, problems),
         logins=read_logins(paths, problems),
         domains=domains,
-        user_parameters=read_user_parameters(paths, problems),
+        user_parameters={name: own[name] for name in own if name in PARAMETERS},
+        own_parameters=own,
+        service_parameters=_service_parameters(paths, problems, is_ours=is_ours),
         is_user_file_last=DMS_START.exists(),
+        is_user_file_ours=is_ours,
         routing=_routing(settings, file, problems),
         tls_level=settings.tls_level,
         table_type=settings.table_type,
         file=file,
     )
+
+
+def _service_parameters(paths: Paths, problems: list[Problem], *, is_ours: bool) -> dict[str, ServiceParameter]:
+    if not os.path.lexists(paths.config_dir / "postfix-master.cf"):
+        return {}
+    from dms_relay.sources.postfix_master import read_service_parameters  # noqa: PLC0415 -- only where the file is there
+
+    return read_service_parameters(paths, problems, is_ours=is_ours)
 
 
 def _relay_yaml(paths: Paths, settings: Settings, problems: list[Problem]) -> RelayFile | None:

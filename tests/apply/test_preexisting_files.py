@@ -55,7 +55,7 @@ def test_state_of_another_version(sandbox: Sandbox) -> None:
     """Memory that another version wrote is not guessed at."""
     sandbox.apply(**ON)
     document = json.loads((sandbox.postfix_dir / STATE).read_text("ascii"))
-    (sandbox.postfix_dir / STATE).write_text(json.dumps(document | {"version": 4}), "ascii")
+    (sandbox.postfix_dir / STATE).write_text(json.dumps(document | {"version": 5}), "ascii")
     before = sandbox.snapshot()
     result = sandbox.run("apply", env={})
     text = "was written by another version of dms-relay -- "

@@ -264,6 +264,14 @@ CASES = (
         ),
     ),
     Case(
+        "login-for-strangers",
+        given({LOGINS: f"me+x@a.test u:{SECRET}\n", RELAYMAP: "me@b.test [r.test]\n"}),
+        f"{LOGINS}:1",
+        "this sender has no relay",
+        # Its mail goes by the route of the address without the extension.
+        given({LOGINS: f"me+x@a.test u:{SECRET}\n", RELAYMAP: "me@a.test [r.test]\n"}),
+    ),
+    Case(
         "login-at-other-relay",
         given({LOGINS: f"@a.test u:{SECRET}\n", RELAYMAP: "@a.test [r.test]\nme@a.test [s.test]\n"}),
         f"{RELAYMAP}:2",

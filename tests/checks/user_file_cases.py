@@ -15,6 +15,28 @@ def _main(*lines: str) -> dict[str, str]:
 
 CASES = (
     Case(
+        "user-file-not-applied",
+        given(_main("message_size_limit = 1000", "relayhost = [own.test]"), DEFAULT, LOGIN),
+        f"{MAIN}:1",
+        "nothing applies this file here, so message_size_limit has no effect",
+        # Each of them stands in place of what is set here.
+        given(_main("relayhost = [own.test]", "smtp_tls_security_level = secure"), DEFAULT, LOGIN),
+    ),
+    Case(
+        "user-file-not-applied",
+        given(_main("smtp_sasl_password_maps = static:u:" + SECRET, "relayhost = [own.test]") | ROUTED, HOST),
+        f"{MAIN}:1",
+        "so smtp_sasl_password_maps, relayhost have no effect",
+        given(_main("# relayhost = [own.test]") | ROUTED),
+    ),
+    Case(
+        "user-file-not-applied",
+        given({"postfix-master.cf": "#\nsmtp/unix/smtp_helo_name=a.test\n"}, DEFAULT, LOGIN),
+        "postfix-master.cf:2",
+        "so smtp/unix/smtp_helo_name has no effect",
+        given({"postfix-master.cf": "# smtp/unix/smtp_helo_name=a.test\n"}, DEFAULT, LOGIN),
+    ),
+    Case(
         "user-file-undoes",
         given(_main("relayhost = [own.test]"), DEFAULT, LOGIN),
         f"{MAIN}:1",

@@ -207,6 +207,7 @@ def test_an_operators_own_relayhost(sandbox: Sandbox) -> None:
 def test_an_operators_own_lookups(sandbox: Sandbox) -> None:
     """Where ``postfix-main.cf`` sets what the table is made of, a warning says that it is not looked into."""
     sandbox.write("postfix-main.cf", "smtp_sasl_auth_enable = no\n")
+    sandbox.write(LOGINS, f"[o.test]:25 o:{SECRET}\n")
     result = sandbox.run("list", env=DEFAULT)
     assert of_level(result, "warn")[-1] == (
         "postfix-main.cf:1: smtp_sasl_auth_enable is set, so this list may be wrong -- run dms-relay explain for a sender"

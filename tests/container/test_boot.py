@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+import dms_relay.sources
 from dms_relay.container import boot
 
 if TYPE_CHECKING:
@@ -105,7 +106,9 @@ def test_the_hooks_name_the_program() -> None:
     said = (ROOT / "docker-entrypoint.sh").read_text()
     [program] = [line.partition("=")[2] for line in said.splitlines() if line.startswith("readonly BOOT=")]
     hooks = sorted((ROOT / "entrypoint.d").iterdir())
-    assert [path.name for path in hooks] == ["10-postfix", "20-relay"]
+    assert [path.name for path in hooks] == ["10-postfix", "20-relay", "30-user-files"]
     for path in hooks:
         assert path.read_text().startswith(f"#!{program}\n")
+        assert os.access(path, os.X_OK)
         assert path.name.partition("-")[2] in boot.STEPS
+    assert Path("/docker-entrypoint.d", hooks[2].name) == dms_relay.sources.USER_FILES_HOOK

@@ -184,6 +184,7 @@ def test_send_only() -> None:
         "mynetworks": LOOPBACK,
         "smtpd_relay_restrictions": "permit_mynetworks, reject",
         "smtp_tls_CAfile": "/etc/ssl/certs/ca-certificates.crt",
+        "smtp_host_lookup": "dns, native",
     }
 
 

@@ -133,6 +133,7 @@ def test_modes_in_the_image(sandbox: Container) -> None:
         "/usr/local/bin/setup",
         "/docker-entrypoint.d/10-postfix",
         "/docker-entrypoint.d/20-relay",
+        "/docker-entrypoint.d/30-user-files",
     ]
     assert said.splitlines() == [f"755 root {name}" for name in expected]
 

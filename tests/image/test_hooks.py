@@ -95,8 +95,8 @@ def test_a_process_of_ours_that_is_killed(start: Starter, hooks: Hooks) -> None:
     container = start(*hooks.options)
     assert container.wait_until_ended() == 137
     assert container.log().splitlines()[-1] == (
-        f"docker-entrypoint: error: one of the hooks {HOOKS}/10-postfix {HOOKS}/20-relay quick-start failed "
-        "with exit code 137, so Postfix is not started"
+        f"docker-entrypoint: error: one of the hooks {HOOKS}/10-postfix {HOOKS}/20-relay {HOOKS}/30-user-files "
+        "quick-start failed with exit code 137, so Postfix is not started"
     )
 
 

@@ -357,6 +357,17 @@ CASES = (
         ],
     ),
     Case(
+        "the login of an address, at the relay of that address with an extension",
+        FULL,
+        {RELAYMAP: "me@a.test [a.test]\nme+x@a.test [b.test]\nme+y@a.test [a.test]\n", LOGINS: "me@a.test u:1\n"},
+        [
+            (
+                f"{RELAYMAP}:2: the login of me@a.test ({LOGINS}:1) is also offered to [b.test] -- "
+                "give me+x@a.test its own login, or set RELAY_ROUTING=transports"
+            ),
+        ],
+    ),
+    Case(
         "the login of a domain that goes by the default, at the relay of an address",
         FULL,
         {RELAYMAP: "me@a.test [b.test]\n", LOGINS: "@a.test u:1\n"},

@@ -18,9 +18,9 @@ from testbed.inputs import LOGINS, RELAYMAP
 SERVERS = "abcd"
 STRANGERS = ("x.test", "y.test")
 DOMAINS = ("@d1.test", "@d2.test", "@d3.test")
-ADDRESSES = ("u@d1.test", "v@d1.test", "u@d2.test")
+ADDRESSES = ("u@d1.test", "v@d1.test", "u@d2.test", "u+x@d1.test")
 NULL = "<>"
-SENDERS = (*ADDRESSES, "w@d1.test", "w@d2.test", "w@d3.test", "w@other.test", "u+more@d1.test", NULL)
+SENDERS = (*ADDRESSES, "w@d1.test", "w@d2.test", "w@d3.test", "w@other.test", "u+more@d1.test", "v+x@d1.test", NULL)
 RECIPIENTS = ("r@x.test", "s@x.test", "r@y.test")
 _RELAYS = ("a", "b", "c", "d", "ab", "cd", "bc")
 MESSAGES = 5
@@ -65,9 +65,9 @@ class Config:
         named = next((key for key in chain(sender) if key in self.routes), "")
         if is_cf or named in own:
             return {self.username(own[0])}
-        # A sender that is named and has no login of its own uses the relay's, also where its domain has one. At a relay
-        # that has none, and only where a recipient's route leads there, Postfix uses the domain's: the sender's own route
-        # may lead there as well.
+        # A sender that is named and has no login of its own uses the relay's, also where its domain has one, or its address
+        # without the extension. At a relay that has none, and only where a recipient's route leads there, Postfix uses
+        # that one: the sender's own route may lead there as well.
         return {at_relay} if at_relay or not self._routes_to(recipient) else {None, self.username(own[0])}
 
     def _has_login(self, relay: str, server: str, *, is_cf: bool) -> bool:

@@ -11,7 +11,7 @@ from tests.support.sandbox import Sandbox
 
 #: Files in memory need no disk to be written to; what is on the disk after a crash is another test's business.
 MEMORY = Path("/dev/shm")  # noqa: S108 -- a fresh directory in it
-NAMES = ("relay.yaml", "postfix-relaymap.cf", "postfix-sasl-password.cf", "postfix-main.cf")
+NAMES = ("relay.yaml", "postfix-relaymap.cf", "postfix-sasl-password.cf", "postfix-main.cf", "postfix-master.cf")
 
 
 @dataclass(frozen=True)

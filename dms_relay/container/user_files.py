@@ -1,0 +1,50 @@
+"""The operator's ``postfix-main.cf`` and ``postfix-master.cf``: the step ``user-files`` of ``boot``, after the relays.
+
+``dms-relay apply`` writes what they say together with the relays, in one step: a parameter of a relay that stands there as
+well never has another value in between. So right behind that step this one has nothing to do, and ``boot`` leaves it out.
+It is there for what a hook in between has set, which the operator's files override, and for a start without ``20-relay``,
+which leaves relays alone. Where its hook is taken out, the files are not applied at all (``sources.USER_FILES_HOOK``).
+
+Reads all inputs and Postfix's configuration; writes main.cf, master.cf and what is remembered of them. Fails as ``apply``.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from pathlib import Path
+
+from dms_relay.model import Paths
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from dms_relay.log_lines import Writer
+
+#: The files, in the configuration directory.
+NAMES = ("postfix-main.cf", "postfix-master.cf")
+
+
+def run(environ: Mapping[str, str], writer: Writer | None = None, paths: Paths | None = None) -> int:
+    """Take the step and return its exit code. ``writer`` writes log lines, where it is there."""
+    paths = paths or Paths(postfix_dir=Path(environ.get("MAIL_CONFIG") or Paths().postfix_dir))
+    if not any(map(os.path.lexists, (paths.state, *(paths.config_dir / name for name in NAMES)))):
+        return os.EX_OK
+    from dms_relay.commands import Context  # noqa: PLC0415 -- only where there is something to do
+    from dms_relay.commands.apply import apply_inputs  # noqa: PLC0415 -- the same
+    from dms_relay.errors import InputError, RelayError  # noqa: PLC0415 -- the same
+    from dms_relay.log import log_of  # noqa: PLC0415 -- the same
+
+    log = log_of(environ, writer=writer)
+    try:
+        return apply_inputs(Context(paths, environ, log, sys.stdout or io.StringIO()), is_own_only=True)
+    except InputError as error:
+        log.refusal(error.headline, error.problems)
+        return error.exit_code
+    except RelayError as error:
+        log.error(str(error))  # noqa: TRY400 -- Log is ours, not logging's
+        return error.exit_code
+    finally:
+        log.finish()

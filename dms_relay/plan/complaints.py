@@ -1,0 +1,29 @@
+"""What a plan warns of: parameters that it does not put back, and logins that every user can read. Pure."""
+
+from __future__ import annotations
+
+from dms_relay.model import Origin, Problem
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from dms_relay.plan.state import State
+
+
+def complaints(left: Iterable[str], public: Iterable[str], state: State) -> list[Problem]:
+    """Return a warning for each parameter that is left as somebody has changed it, and for each that is public."""
+    return [*(_left(name, state) for name in left), *map(_public, public)]
+
+
+def _left(name: str, state: State) -> Problem:
+    given = state.parameters[name]
+    remedy = f"check it: before dms-relay it was {'set' if given.before is not None else 'not set'}"
+    text = f"{name} was changed since the last apply, so it is not restored"
+    return Problem(Origin("main.cf"), text, remedy, is_error=False, rule="parameter-left")
+
+
+def _public(name: str) -> Problem:
+    text = f"{name} can hold a login, and every user can read main.cf"
+    remedy = "add the login to postfix-sasl-password.cf"
+    return Problem(Origin("postfix-main.cf"), text, remedy, is_error=False, rule="login-in-main-cf")
