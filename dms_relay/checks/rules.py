@@ -51,6 +51,9 @@ RULES = {
     "no-managed-domain": Rule(WARNING, "RELAY_HOST serves managed domains, but there are none"),
     "relay-domain-not-managed": Rule(NOTE, "a relay is set for a domain that this server does not manage"),
     "managed-domain-not-relayed": Rule(NOTE, "a managed domain has no relay, while others have one"),
+    "new-sender-not-relayed": Rule(ERROR, "a sender has no relay until the inputs are fixed"),
+    "table-domains-not-relayed": Rule(WARNING, "RELAY_HOST does not serve domains that main.cf looks up in tables"),
+    "sender-rewritten": Rule(WARNING, "senders are rewritten before their relay and login are looked up"),
     "unused-relay": Rule(WARNING, "a relay of relay.yaml is not used"),
     "recipient-is-local": Rule(ERROR, "a recipient route names a domain of this server"),
     # Secrets.
