@@ -61,6 +61,7 @@ def _wanted(paths: Paths, inputs: Inputs) -> dict[str, Origin]:
     """Return the senders that the inputs, as far as they can be read, give a relay."""
     relaymap = inputs.relaymap or Relaymap()
     wanted = {route.key: route.origin for route in relaymap.routes}
+    wanted |= {sender.key: sender.origin for sender in (inputs.file.senders if inputs.file else ()) if sender.relay}
     out = {domain.name.casefold() for domain in relaymap.opt_outs}
     if inputs.relay:
         domains = inputs.domains or read_domains(paths, [])

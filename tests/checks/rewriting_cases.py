@@ -61,6 +61,7 @@ def own(more: str, files: Mapping[str, str], *envs: Mapping[str, str]) -> Run:
     return run
 
 
+YAML_NEW = YAML_A.replace("a.test: r}", "a.test: r, new.test: r, out.test: direct}")
 REWRITTEN, TABLES, NEW = "sender-rewritten", "table-domains-not-relayed", "new-sender-not-relayed"
 CASES = (
     Case(
@@ -93,6 +94,13 @@ CASES = (
         "no relay is set for @new.test:",
         # Nothing is in force yet.
         given({ACCOUNTS: "u@a.test|x\n", RELAYMAP: WRONG}, HOSTED),
+    ),
+    Case(
+        NEW,
+        after({YAML: YAML_A}, {}, {YAML: YAML_NEW, LOGINS: f"@b.test {SECRET}\n"}),
+        f"{YAML}:3:22",
+        "no relay is set for @new.test:",
+        after({YAML: YAML_A}, {}, {YAML: YAML_NEW}),
     ),
     Case(
         TABLES,
