@@ -2,15 +2,35 @@
 # The helper relay.sh of docker-mailserver (DMS), with dms-relay in it. DMS sources it in its start-up, its change detector
 # and its `setup`, under whatever options they have set; it defines functions, and does nothing else.
 #
+#     _check_relay_settings        at each start, before anything is set up: `install` registers it with DMS's own checks
 #     _setup_relayhost             at the first start, before Postfix runs
 #     _process_relayhost_configs   after a change of one of the files that DMS watches; DMS reloads Postfix afterwards
 #
 # Uses of DMS: _log LEVEL MESSAGE, _dms_panic__general MESSAGE SCOPE, and _get_log_level_or_default where it is there.
 # Functions of our own begin with __dms_relay_.
 
+# The settings, in the environment or in files that they name.
+__DMS_RELAY_NAMES=(
+  DEFAULT_RELAY_HOST RELAY_HOST RELAY_PORT RELAY_USER RELAY_PASSWORD RELAY_ROUTING RELAY_TLS_LEVEL RELAY_TABLES
+)
+
+# Wrong settings end the container before DMS has set anything up, so that no half of a set-up meets the next start. DMS sets
+# up once: at a later start the relays stand as they were, and wrong settings are no reason to be without a mail server.
+function _check_relay_settings() {
+  _log 'debug' 'Checking the relay settings'
+  __dms_relay_check && return 0
+  if [[ -f /CONTAINER_START ]]; then
+    _log 'error' 'The relays stay as they were: fix what the lines above name, then run setup relay apply'
+    return 0
+  fi
+  _dms_panic__general 'The relay settings cannot be used, so nothing is set up: see the lines above' 'dms-relay'
+  return 1
+}
+
 # Wrong settings end the container: DMS ignores what its set-up functions return, and Postfix would send without a relay.
 function _setup_relayhost() {
   _log 'debug' 'Setting up Postfix Relay Hosts'
+  __dms_relay_tell_of_files
   __dms_relay_apply && return 0
   _dms_panic__general 'The relay settings could not be applied, so Postfix is not started: see the lines above' 'dms-relay'
   return 1
@@ -26,25 +46,52 @@ function _process_relayhost_configs() {
 
 # Make Postfix's configuration match the settings, and hand on what dms-relay says.
 function __dms_relay_apply() {
-  local said line status=0
-  said=$(__dms_relay_run 2>&1) || status=$?
-  while IFS= read -r line; do
-    [[ -z ${line} ]] || __dms_relay_log "${status}" "${line}"
-  done <<< "${said}"
+  local said status=0
+  said=$(__dms_relay_run apply --no-reload 2>&1) || status=$?
+  __dms_relay_log_all "${status}" "${said}"
   return "${status}"
 }
 
-# DMS does not export all that it knows: LOG_LEVEL may come from /etc/dms-settings. And it exports what the operator did not
-# write: where NAME came into the container empty, beside NAME__FILE, DMS has filled it from that file, as if both were set.
-# What the operator wrote is in the environment with which this shell began.
+# Return 1 where the settings cannot be used (sysexits(3): EX_CONFIG, EX_NOINPUT), and hand on why. All else that dms-relay
+# has to say of them is for the set-up, and so is any other failure: the set-up makes what Postfix's configuration lacks here.
+function __dms_relay_check() {
+  local said status=0
+  said=$(__dms_relay_run plan 2>&1 >/dev/null) || status=$?
+  [[ ${status} -eq 78 || ${status} -eq 66 ]] || return 0
+  __dms_relay_log_all "${status}" "${said}"
+  return 1
+}
+
+# DMS says of NAME__FILE that it is not read where NAME is there, empty or not; its own mailserver.env has each NAME, empty.
+# Empty counts as not set here, so the file is read.
+function __dms_relay_tell_of_files() {
+  local name file
+  for name in "${__DMS_RELAY_NAMES[@]}"; do
+    file=${name}__FILE
+    [[ -v ${name} && -z ${!name} && -n ${!file:-} ]] || continue
+    _log 'warn' "${name} is empty, which counts as not set: the file of ${file} is read -- remove the line ${name}="
+  done
+}
+
+# DMS does not export all that it knows: LOG_LEVEL may come from /etc/dms-settings. And there are versions that export what
+# the operator did not write: where NAME came into the container empty, beside NAME__FILE, they have filled it from that file,
+# as if both were set; others leave it empty. What the operator wrote is in the environment with which this shell began.
 function __dms_relay_run() {
   local level=${LOG_LEVEL:-info} name file environ=()
   if declare -F _get_log_level_or_default >/dev/null; then level=$(_get_log_level_or_default); fi
-  for name in DEFAULT_RELAY_HOST RELAY_HOST RELAY_PORT RELAY_USER RELAY_PASSWORD RELAY_ROUTING RELAY_TLS_LEVEL RELAY_TABLES; do
+  for name in "${__DMS_RELAY_NAMES[@]}"; do
     file=${name}__FILE
     if [[ -n ${!file:-} ]] && ! grep -qz "^${name}=." "/proc/$$/environ"; then environ+=("--unset=${name}"); fi
   done
-  env "${environ[@]}" LOG_LEVEL="${level}" LOG_FORMAT=dms /usr/local/bin/dms-relay apply --no-reload
+  env "${environ[@]}" LOG_LEVEL="${level}" LOG_FORMAT=dms /usr/local/bin/dms-relay "$@"
+}
+
+# __dms_relay_log_all STATUS TEXT: hands on each line.
+function __dms_relay_log_all() {
+  local line
+  while IFS= read -r line; do
+    [[ -z ${line} ]] || __dms_relay_log "$1" "${line}"
+  done <<< "$2"
 }
 
 # __dms_relay_log STATUS LINE: each line goes through DMS's _log, and looks as this version of DMS has it. A line without a

@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING
 
 from dms_relay.checks.context import examine
 from dms_relay.checks.delivery import check_ways
+from dms_relay.checks.in_force import left_out
 from dms_relay.checks.logins import check_logins
 from dms_relay.checks.loops import check_loops
 from dms_relay.checks.machine import check_machine
+from dms_relay.checks.rewriting import check_rewriting
 from dms_relay.checks.routes import check_routes, is_contradicted
-from dms_relay.checks.rules import SEVERITIES, Finding
+from dms_relay.checks.rules import SEVERITIES, Finding, from_problem
 from dms_relay.checks.secrets import check_secrets
+from dms_relay.checks.table_domains import check_table_domains
 from dms_relay.checks.user_file import check_user_file
 from dms_relay.sources.secrets import secret_places
 
@@ -43,11 +46,17 @@ class Report:
         return sum(finding.severity == severity for finding in self.findings)
 
 
+#: What main.cf does to the routes of the inputs.
+_OF_MAIN_CF = (check_loops, check_table_domains, check_rewriting)
+
+
 def check(paths: Paths, environ: Mapping[str, str]) -> Report:
     """Examine the inputs, and Postfix where possible. Raises ``BusyError`` where the inputs are being edited."""
     examined = examine(paths, environ)
     context = examined.context
     found = [*examined.findings, *check_secrets(secret_places(paths, environ, examined.inputs))]
+    if examined.error and (problem := left_out(paths, examined.inputs)):
+        found.append(from_problem(problem))
     if context:
         found = [finding for finding in found if not is_contradicted(context, finding)]
         found += _findings(context)
@@ -56,7 +65,7 @@ def check(paths: Paths, environ: Mapping[str, str]) -> Report:
 
 
 def _findings(context: CheckContext) -> Iterator[Finding]:
-    for run in (check_logins, check_routes, check_user_file, check_machine, check_ways, check_loops):
+    for run in (check_logins, check_routes, check_user_file, check_machine, check_ways, *_OF_MAIN_CF):
         yield from run(context)
 
 

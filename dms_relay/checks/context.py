@@ -48,6 +48,7 @@ ASKED = (
     "mydestination",
     "relay_domains",
     "virtual_alias_domains",
+    "virtual_alias_maps",
     "virtual_mailbox_domains",
     "smtp_sasl_type",
     "smtp_sasl_tls_security_options",

@@ -56,6 +56,9 @@ RULES = {
     "public-domain-is-local": Rule(WARNING, "a domain of a public mail service is a domain of this server"),
     "managed-domain-not-relayed": Rule(NOTE, "a managed domain has no relay, while others have one"),
     "relay-is-this-server": Rule(ERROR, "a relay is this server itself, so its mail comes back"),
+    "new-sender-not-relayed": Rule(ERROR, "a sender has no relay until the inputs are fixed"),
+    "table-domains-not-relayed": Rule(WARNING, "RELAY_HOST does not serve domains that main.cf looks up in tables"),
+    "sender-rewritten": Rule(WARNING, "senders are rewritten before their relay and login are looked up"),
     "unused-relay": Rule(WARNING, "a relay of relay.yaml is not used"),
     "recipient-is-local": Rule(ERROR, "a recipient route names a domain of this server"),
     # Secrets.

@@ -10,6 +10,7 @@ from collections import Counter
 
 from dms_relay import files
 from dms_relay.apply import LOCK_TIMEOUT, apply
+from dms_relay.errors import InputError
 from dms_relay.merge import merge
 from dms_relay.model import DIRECT
 from dms_relay.plan import plan
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from dms_relay.commands import Context
     from dms_relay.log import Log
     from dms_relay.model import PostfixConfig
-    from dms_relay.model.configuration import RelayConfig
+    from dms_relay.model.configuration import Inputs, RelayConfig
     from dms_relay.model.relays import Transports
     from dms_relay.plan import Plan
 
@@ -46,11 +47,15 @@ def apply_inputs(
     if not context.paths.postfix_dir.is_dir():
         Postfix(context.paths.postfix_dir).read_main_cf()  # raises, and says what to do
     with files.lock(context.paths.postfix_dir, lock_timeout), context.log.hold():
-        config = merge(read(context.paths, context.environ))
-        wanted = render(config, context.paths)
-        changes = plan(wanted, find(context.paths))
-        if config.own_parameters:
-            _refuse_wrong_values(config, changes, context)
+        inputs = read(context.paths, context.environ)
+        try:
+            config = merge(inputs)
+            wanted = render(config, context.paths)
+            changes = plan(wanted, find(context.paths))
+            if config.own_parameters:
+                _refuse_wrong_values(config, changes, context)
+        except InputError as error:
+            raise _refused(error, inputs, context) from None
         if is_own_only:
             changes = _only_own(config, changes)
         else:
@@ -74,6 +79,14 @@ def _only_own(config: RelayConfig, changes: Plan) -> Plan:
     from dms_relay.plan.own import only_own  # noqa: PLC0415 -- only where a hook stands between ours
 
     return only_own(changes, config.own_parameters.keys())
+
+
+def _refused(error: InputError, inputs: Inputs, context: Context) -> InputError:
+    """Return an error with who goes past the relay because of it, where a previous configuration stays in force."""
+    from dms_relay.checks.in_force import left_out  # noqa: PLC0415 -- only where the inputs are wrong
+
+    problem = left_out(context.paths, inputs)
+    return type(error)([*error.problems, problem]) if problem else error
 
 
 def _report(config: RelayConfig, wanted: PostfixConfig, log: Log) -> None:

@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING, TypeVar
 
 from dms_relay.commands.apply import apply_inputs
+from dms_relay.commands.throwaway import ends_with_this_command
 from dms_relay.edit import edit
 from dms_relay.errors import ArgumentError, InputError, RelayError
 from dms_relay.model import Origin, Paths, Problem
@@ -18,6 +19,12 @@ if TYPE_CHECKING:
     from dms_relay.commands import Context
 
 T = TypeVar("T")
+
+#: What is said where Postfix's configuration would be changed for nobody.
+_THROWN_AWAY = (
+    "not applied: this container ends with this command -- docker-mailserver takes a changed file up by itself;"
+    " elsewhere run dms-relay apply in the container that runs Postfix"
+)
 
 
 class Checks:
@@ -57,6 +64,9 @@ def edit_and_apply(
         return os.EX_OK
     if not _is_its_postfix(arguments, context):
         context.say("not applied: no Postfix here uses this directory -- run dms-relay apply where Postfix is")
+        return os.EX_OK
+    if ends_with_this_command(context.paths.postfix_dir):
+        context.say(_THROWN_AWAY)
         return os.EX_OK
     return _apply(context, f"{name} was changed, but Postfix was not" if is_changed else "Postfix was not changed")
 

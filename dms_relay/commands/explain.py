@@ -81,7 +81,7 @@ class _Explainer:
             "now": route_document(now, origins, *self.message),
             "apply_is_due": is_due if changes else None,
             "after_apply": route_document(after, origins, *self.message) if after else None,
-            "notes": list(notes(now)),
+            "notes": list(notes(now, sender, recipient)),
         }
 
     def _inputs(self, found: Found) -> tuple[Plan | None, Origins | None]:

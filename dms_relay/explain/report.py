@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from dms_relay.explain.client import PROGRAMS, hops
+from dms_relay.explain.rewriting import FOLLOWED, RECIPIENT, SENDER, NotFollowedError, Rewriting
 from dms_relay.explain.routing import ERROR, RETRY, resolve
 from dms_relay.explain.tables import LookupFailedError
 from dms_relay.postfix import master_cf
@@ -26,16 +28,8 @@ if TYPE_CHECKING:
     from dms_relay.explain.tables import Match
     from dms_relay.explain.views import View
 
-#: Parameters that change an envelope before the queue manager sees it (cleanup(8), ADDRESS_REWRITING_README).
-_REWRITING = (
-    "canonical_maps",
-    "sender_canonical_maps",
-    "recipient_canonical_maps",
-    "masquerade_domains",
-    "virtual_alias_maps",
-    "smtpd_milters",
-    "non_smtpd_milters",
-)
+#: What changes an envelope before the queue manager sees it, and is not followed (cleanup(8), ADDRESS_REWRITING_README).
+_REWRITING = ("virtual_alias_maps", "smtpd_milters", "non_smtpd_milters")
 _FILTER = "content_filter"
 #: The program that discards mail.
 _DISCARD = "discard"
@@ -50,7 +44,13 @@ class _Delivery(NamedTuple):
 
 
 def route_document(view: View, origins: Origins | None, sender: str, recipient: str) -> RouteDocument:
-    """Return the route of a message, with every parameter that Postfix consults."""
+    """Return the route of a message, with every parameter that Postfix consults, those that rewrite addresses first.
+
+    Where it is not known what an address is rewritten to, it is taken as it is; ``notes`` says so.
+    """
+    rewriting = Rewriting(view)
+    sender, of_sender = _followed(rewriting, sender, SENDER)
+    recipient, of_recipient = _followed(rewriting, recipient, RECIPIENT)
     way = resolve(view, sender, recipient)
     delivery = _Delivery(failure=way.failure) if way.failure else _delivery(view, way, (sender, recipient))
     writer = _Writer(origins)
@@ -60,10 +60,16 @@ def route_document(view: View, origins: Origins | None, sender: str, recipient: 
         "program": delivery.program,
         "is_direct": way.nexthop == recipient.rpartition("@")[2],
         "origin": writer.service_origin(way.transport),
-        "lookups": [writer.step(step) for step in way.steps],
+        "lookups": [writer.step(step) for step in (*of_sender, *of_recipient, *way.steps)],
         "hops": [writer.hop(hop) for hop in delivery.hops],
         "failure": delivery.failure,
     }
+
+
+def _followed(rewriting: Rewriting, address: str, address_class: str) -> tuple[str, tuple[Step, ...]]:
+    with suppress(NotFollowedError):
+        return rewriting.of(address, address_class)
+    return address, ()
 
 
 def _delivery(view: View, way: Resolution, envelope: tuple[str, str]) -> _Delivery:
@@ -146,14 +152,36 @@ def _text(origin: object) -> str | None:
     return None if origin is None else str(origin)
 
 
-def notes(view: View) -> Iterator[str]:
+def notes(view: View, sender: str, recipient: str) -> Iterator[str]:
     """Yield what can happen to a message before this: a filter, or a change of its addresses."""
+    yield from _not_followed(view, {SENDER: sender, RECIPIENT: recipient})
+    yield from _elsewhere(view)
     filters = {"main.cf": view.values.get(_FILTER), **master_cf.overriding(view.master, _FILTER)}
     for where, value in filters.items():
         if value:
             yield f"{_FILTER} = {value} ({where}): that mail goes to the filter first; this is its route after the filter"
     if names := [name for name in _REWRITING if view.values.get(name)]:
         yield f"{', '.join(names)} can rewrite addresses: give the addresses as the queue has them (postqueue -p)"
+
+
+def _not_followed(view: View, addresses: dict[str, str]) -> Iterator[str]:
+    """Yield why it is not known how an address is rewritten."""
+    rewriting = Rewriting(view)
+    for address_class, address in addresses.items():
+        try:
+            rewriting.of(address, address_class)
+        except NotFollowedError as error:
+            what = address_class.partition("_")[2]
+            yield f"THIS MAY NOT BE THE ROUTE: how the {what} is rewritten before it is not known, since {error}"
+
+
+def _elsewhere(view: View) -> Iterator[str]:
+    """Yield what services of master.cf say of rewriting themselves: only main.cf is followed, and its cleanup service."""
+    followed = f"{view.values.get('cleanup_service_name') or 'cleanup'}/unix"
+    for name in FOLLOWED:
+        for where, value in master_cf.overriding(view.master, name).items():
+            if where != followed:
+                yield f"{name} = {value or '(empty)'} ({where}) is not followed here"
 
 
 def lines(document: RouteDocument) -> Iterator[str]:

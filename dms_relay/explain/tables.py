@@ -75,6 +75,8 @@ class Tables:
         self._postfix = postfix
         self._texts = texts or {}
         self._read: dict[str, dict[str, str]] = {}
+        #: Why a table gives no answer: a server that is away keeps postmap(1) waiting for 10 s each time.
+        self._failed: dict[str, str] = {}
 
     def find(self, parameter: str, tables: str, keys: Iterable[Key]) -> Match | None:
         """Return the entry of the first key that is found: each key in all tables, before the next key (maps.c)."""
@@ -97,6 +99,8 @@ class Tables:
         shown = Match(parameter, table, "", "").shown_table
         if shown != table:
             return f"{parameter}: {shown} is not searched here, because its name may hold a login"
+        if failure := self._failed.get(table):
+            return f"{parameter}: {failure}"
         try:
             found = self._postfix.lookup(table, texts)
         except PostfixError as error:
@@ -106,7 +110,8 @@ class Tables:
                 raise PostfixError(text, "run as root", errno=EACCES) from None
             if error.errno == ENOENT:
                 raise  # postmap(1) is missing, which says nothing about the table
-            return f"{parameter}: {shown}: {error.text}"
+            self._failed[table] = f"{shown}: {error.text}"
+            return f"{parameter}: {self._failed[table]}"
         return {key.casefold(): value for key, value in found.items()}
 
     def _here(self, kind: str, name: str, texts: list[str]) -> dict[str, str] | None:

@@ -20,6 +20,7 @@ the new. Where the hosts of a relay change, the new ones come under another name
     protect   the service relay-NAME_new          settle   relay-NAME is rebuilt; no mail goes there now
     route     to relay-NAME_new                   return   the routes name relay-NAME again, then release
 
+A relay whose last route goes is no such relay: no mail goes by it afterwards, so what else changes of it waits for release.
 In the same way, where logins by sender go out of main.cf, direct mail goes by a service that has none until they are gone.
 """
 
@@ -72,6 +73,8 @@ class _Order:
         self.end = end(plan)
         #: Services that get another name for a while, by their name in the end.
         self.interim = {name: interim_name(name) for name in self._moved()}
+        #: Services that lose their last route: what is new of them waits until no mail is on its way by them.
+        self.left = self._left()
         self.is_direct_kept_apart = self._has_logins_to_keep_from_direct_mail()
         #: The same with Postfix's own, where direct mail is kept apart.
         direct = {_SMTP: interim_name(f"{PREFIX}{DIRECT}")} if self.is_direct_kept_apart else {}
@@ -96,9 +99,17 @@ class _Order:
 
     def _moved(self) -> list[str]:
         """Name each managed service whose hosts change while mail may be on its way to them."""
+        return sorted(name for name, old, new in self._kept() if old - new and new)
+
+    def _left(self) -> set[str]:
+        """Name each managed service that stays, and that no route names any more."""
+        return {name for name, old, new in self._kept() if old and not new}
+
+    def _kept(self) -> Iterator[tuple[str, set[str], set[str]]]:
+        """Yield each managed service that stays, with the nexthops of its old routes and of its new ones."""
         old, new = _nexthops(self.plan, is_new=False), _nexthops(self.plan, is_new=True)
-        ours = self.plan.found.state.services & self.plan.final.services
-        return sorted(name for name in ours if old[name] - new[name])
+        for name in self.plan.found.state.services & self.plan.final.services:
+            yield name, old[name], new[name]
 
     def _has_logins_to_keep_from_direct_mail(self) -> bool:
         """Return True if managed logins leave main.cf while mail of a relay begins to go directly."""
@@ -121,8 +132,8 @@ class _Order:
 
     def _protected(self, old: Snapshot) -> Snapshot:
         """Return what stands when logins, TLS and services of the new routes are there, and those of the old still are."""
-        # Services that come under another name first; their tables with them.
-        spared = {*_ROUTE_TABLES, *map(login_table, self.interim)}
+        # Services that come under another name first, or that no new route needs; their tables with them.
+        spared = {*_ROUTE_TABLES, *map(login_table, (*self.interim, *self.left))}
         texts = (change for change in self.plan.tables if change.new and not split_index(change.name)[1])
         logins = {change.name: self._interim_logins(change) for change in texts if change.name not in spared}
         interim: dict[str, TableFile | None] = {
@@ -130,7 +141,8 @@ class _Order:
         }
         added = {change.name: change.new for change in self.plan.services if change.new}
         detours = {interim: self._detour(name, interim) for name, interim in self.detours.items()}
-        services = {name: service for name, service in added.items() if name not in self.interim} | detours
+        spared_services = {*self.interim, *self.left}
+        services = {name: service for name, service in added.items() if name not in spared_services} | detours
         parameters = {
             parameter.name: parameter.new
             for parameter in self.plan.parameters

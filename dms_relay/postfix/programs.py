@@ -185,6 +185,11 @@ class Postfix:
         # A password may hold what splitlines takes for a line end.
         return dict(line.split("\t", 1) for line in said.split("\n") if "\t" in line)
 
+    def keys(self, table: str) -> list[str]:
+        """Return the keys of a lookup table in a file (``type:name``), as its type has them. Raises ``PostfixError``."""
+        said, _ = self._ask("postmap", "-s", table)
+        return [line.partition("\t")[0] for line in said.split("\n") if "\t" in line]
+
     def table_types(self) -> list[str]:
         """Return the types of lookup tables that this Postfix has."""
         return self._ask("postconf", "-m")[0].split()

@@ -37,7 +37,7 @@ KEY_MAX = 64 + 1 + 255
 _PIECE = 1 << 16
 #: Nearly every sender key: of the rest, more than its domain is looked at.
 _PLAIN_KEY = re.compile(r"[a-z0-9_.+-]*@[a-z0-9.-]+", re.IGNORECASE | re.ASCII)
-_UNSAFE_IN_KEY = re.compile(r"[\x00-\x20\x7f\"\\]")
+_UNSAFE_IN_KEY = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\"\\]")
 
 
 @frozen
@@ -215,6 +215,8 @@ def _check_odd_key(key: str) -> None:
         raise SyntaxProblem(
             "the key contains a quote, a backslash or a control character", "write @domain or user@domain"
         )
+    if " " in key or "\t" in key:
+        raise SyntaxProblem("the key contains a space", "write @domain or user@domain")
     if len(key.encode()) > KEY_MAX:
         raise SyntaxProblem(f"the key is longer than {KEY_MAX} octets", "write @domain or user@domain")
     local = key.rpartition("@")[0]

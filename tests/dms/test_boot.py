@@ -35,18 +35,36 @@ def test_relays_for_the_managed_domains(boot: Boot, relays: Relays, config: Path
     assert (record["login"], record["tls"]) == (["user", "p:ass w$rd"], True)
 
 
-def test_wrong_settings_end_the_container(boot: Boot) -> None:
-    """With a wrong setting the container ends, and Postfix never runs; so does a restart, and the log says why."""
-    server = boot(**{**DEFAULT, "RELAY_PORT": "70000", "RELAY_PASSWORD": "of-relay"})
+def test_wrong_settings_end_the_container(boot: Boot, relays: Relays, config: Path) -> None:
+    """With a wrong setting the container ends at each start, before anything is set up, and the log says why.
+
+    Once it is fixed, the next start sets everything up, and mail is relayed.
+    """
+    (config / "postfix-relaymap.cf").write_text("@example.test [relay.test:587\n")
+    server = boot(**{**DEFAULT, "LOG_LEVEL": "debug"})
     server.wait_until_ended()
     server.engine.call("start", server.name)
     server.wait_until_ended()
     log = server.log()
-    assert log.count('env RELAY_PORT: port "70000" is not a number from 1 to 65535') == 2
-    assert log.count("The relay settings could not be applied, so Postfix is not started") == 2
-    assert "starting the Postfix mail system" not in log
-    assert "up and running" not in log
-    assert "of-relay" not in log
+    assert log.count('postfix-relaymap.cf:1: nexthop "[relay.test:587" has no closing bracket') == 2
+    assert log.count("The relay settings cannot be used, so nothing is set up") == 2
+    for text in ("Configuring Postfix", "starting the Postfix mail system", "up and running", LOGIN["RELAY_PASSWORD"]):
+        assert text not in log
+    (config / "postfix-relaymap.cf").write_text("@example.test [relay.test]:587\n")
+    server.engine.call("start", server.name)
+    assert relays.taker(server, "example.test") == "user at relay.test"
+    assert server.log().count("Configuring Postfix (early setup)") == 1
+
+
+def test_wrong_settings_at_a_later_start(boot: Boot, relays: Relays, config: Path) -> None:
+    """docker-mailserver sets up once: settings that are wrong since are reported, and the relays stay as they were."""
+    server = boot.ready(**DEFAULT)
+    server.engine.call("stop", server.name)
+    (config / "postfix-relaymap.cf").write_text("@example.test [relay.test:587\n")
+    server.engine.call("start", server.name)
+    assert relays.taker(server, "example.test") == "user at relay.test"
+    assert server.log().count("has no closing bracket") == 1
+    assert "The relays stay as they were" in server.log()
 
 
 def test_nothing_is_relayed_without_settings(boot: Boot) -> None:
@@ -57,9 +75,10 @@ def test_nothing_is_relayed_without_settings(boot: Boot) -> None:
 
 
 def test_secret_files(boot: Boot, relays: Relays, tmp_path: Path) -> None:
-    """NAME__FILE gives a value at the start and after a change, without a warning.
+    """NAME__FILE gives a value at the start and after a change.
 
-    Also where NAME is there and empty, as in docker-mailserver's own mailserver.env: docker-mailserver fills it.
+    Also where NAME is there and empty, as in docker-mailserver's own mailserver.env: it says itself that the file is not
+    read, so what is read is said as well.
     """
     (tmp_path / "user").write_text("of a file\n")
     (tmp_path / "password").write_text("of another\n")
@@ -70,7 +89,11 @@ def test_secret_files(boot: Boot, relays: Relays, tmp_path: Path) -> None:
     assert relays.relay.wait_for_mail(send(server, "example.test"))["login"] == ["of a file", "of another"]
     said = server.change("postfix-virtual.cf", "info@second.test user@example.test\n")
     assert relays.relay.wait_for_mail(send(server, "second.test"))["login"] == ["of a file", "of another"]
-    assert not re.search(r"WARN|ERROR", server.log() + said)
+    warnings = [line for line in (server.log() + said).splitlines() if re.search("WARN|ERROR", line)]
+    assert [line.partition("RELAY_USER ")[2] for line in warnings] == [
+        "is set, so the file of RELAY_USER__FILE is not read",
+        "is empty, which counts as not set: the file of RELAY_USER__FILE is read -- remove the line RELAY_USER=",
+    ]
 
 
 def test_lines_look_like_those_around_them(boot: Boot, suite: str) -> None:

@@ -43,3 +43,14 @@ def test_a_wrong_edit_changes_nothing(boot: Boot, relays: Relays, config: Path) 
     assert "ERROR" not in server.change(MAP, "@example.test [relay.test]:587\n")
     assert "table written" not in server.log() + server.detector_log()
     assert relays.taker(server, "example.test") == "mine at relay.test"
+
+
+def test_a_new_domain_after_a_wrong_edit(boot: Boot, relays: Relays, config: Path) -> None:
+    """While a wrong line stands there, an account's new domain has no relay: each error says so, and fixing it ends it."""
+    server = boot.ready(**DEFAULT)
+    assert "directly" not in server.change(MAP, "@example.test [relay.test:587\n")
+    accounts = (config / "postfix-accounts.cf").read_text()
+    said = server.change("postfix-accounts.cf", f"{accounts}user@new.test|{{SHA512-CRYPT}}x\n")
+    assert "until the inputs are fixed, no relay is set for @new.test: that mail goes directly" in said
+    assert "directly" not in server.change(MAP, "@example.test [relay.test]:587\n")
+    assert relays.taker(server, "new.test") == "user at relay.test"

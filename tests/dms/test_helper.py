@@ -33,14 +33,19 @@ def bash(sandbox: Container, script: str) -> str:
 
 
 def test_sourcing_does_nothing(sandbox: Container) -> None:
-    """Sourced under the strictest options it says nothing, sets nothing, and defines DMS's two functions and its own."""
+    """Sourced under the strictest options it says nothing, and defines DMS's two functions, the check, and its own names."""
     names = "{ compgen -v; declare -F; } | grep -v -e ^BASH -e ^_$ -e PIPESTATUS"
     said = bash(sandbox, f"{STRICT} diff <({names}) <(source {RELAY}; {names}) || true")
     functions = sorted(line.split()[-1] for line in said.splitlines() if line.startswith(">"))
     assert functions == [
+        "__DMS_RELAY_NAMES",
         "__dms_relay_apply",
+        "__dms_relay_check",
         "__dms_relay_log",
+        "__dms_relay_log_all",
         "__dms_relay_run",
+        "__dms_relay_tell_of_files",
+        "_check_relay_settings",
         "_process_relayhost_configs",
         "_setup_relayhost",
     ]
@@ -52,9 +57,12 @@ def test_all_helpers_under_strict_options(sandbox: Container) -> None:
     assert bash(sandbox, f"{STRICT} source /usr/local/bin/helpers/index.sh; echo on") == "on\n"
 
 
-@pytest.mark.parametrize("function", ["_setup_relayhost", "_process_relayhost_configs"])
+FUNCTIONS = ["_check_relay_settings", "_setup_relayhost", "_process_relayhost_configs"]
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
 def test_functions_under_strict_options(sandbox: Container, function: str) -> None:
-    """Both functions work under these options, where nothing is set and where nothing exports LOG_LEVEL."""
+    """All three work under these options, where nothing is set and where nothing exports LOG_LEVEL."""
     script = f"{STRICT} source /usr/local/bin/helpers/index.sh; {function}; echo on"
     said = bash(sandbox, script).splitlines()
     assert said[-1] == "on"
@@ -62,16 +70,23 @@ def test_functions_under_strict_options(sandbox: Container, function: str) -> No
 
 
 def test_a_wrong_setting_under_strict_options(sandbox: Container) -> None:
-    """The set-up panics and returns 1; the change detector's function logs, returns 0, and never panics."""
+    """Check and set-up panic and return 1; the change detector's function logs, returns 0, and never panics.
+
+    Nor does the check where docker-mailserver goes on with what it has set up before.
+    """
     panic = '_dms_panic__general() { echo "panic: $1"; }; '
     script = f"{STRICT} source /usr/local/bin/helpers/index.sh; {panic} export RELAY_HOST=r RELAY_PORT=70000; "
-    said = bash(sandbox, f"{script} _setup_relayhost || echo returned $?")
-    assert 'env RELAY_PORT: port "70000"' in said
-    assert said.splitlines()[-1] == "returned 1"
-    assert said.count("panic: ") == 1
-    said = bash(sandbox, f"{script} _process_relayhost_configs; echo returned $?")
-    assert said.splitlines()[-1] == "returned 0"
-    assert "panic: " not in said
+    for function in ("_check_relay_settings", "_setup_relayhost"):
+        said = bash(sandbox, f"{script} {function} || echo returned $?")
+        assert said.count('env RELAY_PORT: port "70000"') == 1
+        assert said.splitlines()[-1] == "returned 1"
+        assert said.count("panic: ") == 1
+    later = "touch /CONTAINER_START; _check_relay_settings; rm /CONTAINER_START"
+    for function in ("_process_relayhost_configs", later):
+        said = bash(sandbox, f"{script} {function}; echo returned $?")
+        assert said.count('env RELAY_PORT: port "70000"') == 1
+        assert said.splitlines()[-1] == "returned 0"
+        assert "panic: " not in said
 
 
 def test_what_is_no_log_line_is_shown(sandbox: Container) -> None:
@@ -111,6 +126,7 @@ rm -rf /usr/local/bin /tmp/before; mv /tmp/bin /usr/local/bin; mv -f /tmp/python
             "nothing in .* calls _process_relayhost_configs",
         ),
         ("sed -i 's/( add-auth /( add-login /' setup", "looked for a relay case"),
+        ("sed -i /_check_hostname/d start-mailserver.sh", "does not have one line: _register_check_function"),
         ("rm /usr/bin/python3", "its Python is not the one that dms-relay is built for"),
     ],
 )

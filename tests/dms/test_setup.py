@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.dms.conftest import DEFAULT, Boot, new_config
+from tests.dms.conftest import CONFIG_DIR, DEFAULT, Boot, new_config
 from tests.image.conftest import Starter
 from tests.image.engine import EngineError, send
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from tests.dms.conftest import Mailserver, Relays
     from tests.image.engine import Engine
@@ -124,3 +125,13 @@ def test_other_commands_of_setup_work(server: Mailserver) -> None:
     """The rest of setup does what it did, relay.sh sourced by it or not."""
     assert server.execute("setup", "email", "list") == "no accounts\n"
     assert server.execute("setup", "debug", "login", "echo in") == "in\n"
+
+
+def test_a_container_for_one_command(engine: Engine, image: str, tmp_path: Path) -> None:
+    """`run --rm IMAGE setup relay …` edits the file, and does not say that its Postfix, which is gone, had the change."""
+    config = new_config(tmp_path)
+    words = ("setup", "relay", "add-domain", "example.test", "other.test", "587")
+    said = engine.call("run", "--rm", f"--volume={config}:{CONFIG_DIR}", "--env=RELAY_HOST=relay.test", image, *words)
+    assert "not applied: this container ends with this command" in said
+    assert "applied: " not in said.replace("not applied: ", "")
+    assert (config / "postfix-relaymap.cf").read_text() == "@example.test  [other.test]:587\n"

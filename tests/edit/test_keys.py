@@ -55,6 +55,12 @@ def test_sender(typed: str, key: str) -> None:
             '"a b"@example.com',
             "the key contains a quote, a backslash or a control character -- write @domain or user@domain",
         ),
+        ("some one@example.com", "the key contains a space -- write @domain or user@domain"),
+        ("some\tone@example.com", "the key contains a space -- write @domain or user@domain"),
+        (
+            "some\x01one@example.com",
+            "the key contains a quote, a backslash or a control character -- write @domain or user@domain",
+        ),
         ("#u@a.test", "a line that begins with # is a comment -- use another address: a table cannot hold this one"),
         ("*@example.com", "* is not a wildcard here -- write example.com for every sender of the domain"),
         ("[smtp.example.com]:587", f"it is a relay, not a sender -- {WORDS}"),

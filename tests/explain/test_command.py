@@ -245,7 +245,7 @@ def test_notes(ready: Sandbox) -> None:
     """A content filter, and what rewrites addresses, are named: the envelope is the one after them."""
     ready.write_main_cf(
         ready.main_cf.read_text()
-        + "content_filter = scan:[127.0.0.1]:10024\nsender_canonical_maps = tcp:localhost:10001\nvirtual_alias_maps =\n"
+        + "content_filter = scan:[127.0.0.1]:10024\nsmtpd_milters = inet:localhost:8891\nvirtual_alias_maps =\n"
     )
     with (ready.postfix_dir / "master.cf").open("a") as file:
         file.write(
@@ -259,8 +259,52 @@ def test_notes(ready: Sandbox) -> None:
             "this is its route after the filter"
         ),
         "content_filter = x: (submission/inet): that mail goes to the filter first; this is its route after the filter",
-        "sender_canonical_maps can rewrite addresses: give the addresses as the queue has them (postqueue -p)",
+        "smtpd_milters can rewrite addresses: give the addresses as the queue has them (postqueue -p)",
     ]
+
+
+SRS = "inline:{ anna@domain1.com=SRS0=x=domain1.com=anna@srs.test }"
+
+
+def test_a_rewritten_sender(ready: Sandbox) -> None:
+    """The route is that of the sender as cleanup(8) leaves it; the entry that changes it comes first."""
+    ready.apply(**ENV)
+    ready.write_main_cf(f"{ready.main_cf.read_text()}sender_canonical_maps = {SRS}\n")
+    said = explain(ready, "anna@domain1.com", "someone@gmail.com")
+    assert said.splitlines()[1:3] == [
+        "  goes directly, by smtp to the MX hosts of gmail.com",
+        f"      sender_canonical_maps            anna@domain1.com -> SRS0=x=domain1.com=anna@srs.test  ({SRS})",
+    ]
+    assert "THIS MAY NOT" not in said
+    [step, *_] = way(ready, "anna@domain1.com", "someone@gmail.com")["lookups"]
+    assert (step["parameter"], step["value"]) == ("sender_canonical_maps", "SRS0=x=domain1.com=anna@srs.test")
+
+
+def test_another_cleanup_service(ready: Sandbox) -> None:
+    """What a service rewrites that main.cf does not name is said, and not followed; its own is followed."""
+    ready.apply(**ENV)
+    with (ready.postfix_dir / "master.cf").open("a") as file:
+        file.write(
+            "cleanup unix n - n - 0 cleanup\n -o sender_canonical_maps=static:one@srs.test\n"
+            "other unix n - n - 0 cleanup\n -o sender_canonical_maps=static:two@srs.test\n"
+        )
+    said = explain(ready, "anna@domain1.com", "someone@gmail.com")
+    assert "anna@domain1.com -> one@srs.test" in said
+    assert "note: sender_canonical_maps = static:two@srs.test (other/unix) is not followed here\n" in said
+    assert "static:one@srs.test (cleanup" not in said
+
+
+def test_a_sender_that_is_rewritten_nobody_knows_how(ready: Sandbox) -> None:
+    """Where the table gives no answer, the route of the sender as it is given is shown, and that it may be another."""
+    ready.apply(**ENV)
+    ready.write_main_cf(f"{ready.main_cf.read_text()}sender_canonical_maps = texthash:/no/such\n")
+    said = explain(ready, "anna@domain1.com", "someone@gmail.com").splitlines()
+    assert said[1] == "  goes by smtp to [smtp.mailgun.org]:587"
+    [note] = [line for line in said if "note: " in line and "MAY NOT" in line]
+    assert note.startswith(
+        "  note: THIS MAY NOT BE THE ROUTE: how the sender is rewritten before it is not known, since "
+        "sender_canonical_maps: texthash:/no/such: postmap -q failed"
+    )
 
 
 REMARKS = {

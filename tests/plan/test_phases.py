@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from dms_relay import Paths, find, merge, plan, read, render
 from dms_relay.plan.phases import phases
 from tests.support.machine import prepare
@@ -86,6 +88,32 @@ def test_the_same_hosts_need_no_other_name(sandbox: Sandbox) -> None:
     assert list(found) == ["protect", "route", "release"]
     assert set(table(found["protect"], "smtp.sasl")) == {"@two.test", "@three.test", "[a.test]:587"}
     assert set(table(found["release"], "smtp.sasl")) == {"@three.test", "[a.test]:587"}
+
+
+@pytest.mark.parametrize("route", ["one.test: direct", "{}"], ids=["to another", "away"])
+@pytest.mark.parametrize("table", ["senders", "recipients"])
+def test_a_relay_that_loses_its_last_user(sandbox: Sandbox, table: str, route: str) -> None:
+    """No mail goes by it any more, so it needs no other name: the routes change, with one reload, and nothing else."""
+    relays = "version: 1\nrelays:\n  r: {host: a.test, login: {username: u, password: s3cret}}\ndefault: direct\n"
+    prepare(sandbox, BASE_MAIN_CF)
+    apply(sandbox, State({}, {"relay.yaml": f"{relays}{table}: {{one.test: r, two.test: direct}}\n"}))
+    found = phases_to(sandbox, State({}, {"relay.yaml": f"{relays}{table}: {{{route.strip('{}')}}}\n"}))
+    assert [name for name, phase in found.items() if phase.is_read] == ["route"]
+    assert all(services(phase) == {} for phase in found.values())
+
+
+def test_logins_of_a_relay_that_loses_its_last_user(sandbox: Sandbox) -> None:
+    """What mail on its way by it may need stays as it was until the routes are in use: service, logins, TLS."""
+    relays = "version: 1\nrelays:\n  r: {{host: {}.test, login: {{username: u, password: s3cret}}}}\ndefault: direct\n"
+    own = "senders: {one.test: {relay: r, login: {username: own, password: s3cret}}}\n"
+    prepare(sandbox, BASE_MAIN_CF)
+    apply(sandbox, State({}, {"relay.yaml": relays.format("a") + own}))
+    found = phases_to(sandbox, State({}, {"relay.yaml": relays.format("b")}))
+    assert list(found) == ["route", "release", "clear"]
+    assert [change.name for change in found["route"].tables] == []
+    assert parameters(found["route"]) == {"sender_dependent_default_transport_maps": None}
+    assert list(services(found["release"])) == ["relay-r"]
+    assert table(found["release"], "r.sasl") == {"[b.test]:587": "u:s3cret"}
 
 
 def test_direct_mail_is_kept_from_the_logins_of_before(sandbox: Sandbox) -> None:

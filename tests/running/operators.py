@@ -58,6 +58,27 @@ def _inline(table: dict[str, str]) -> str:
     return "inline:{{ " + ", ".join(f"{{{{ {key} = {value} }}}}" for key, value in table.items()) + " }}"
 
 
+_rewritten = st.dictionaries(
+    st.sampled_from(["@d1.test", "u@d1.test", "u@own.test", "u", "@other.test", "r@x.test", "@d3.test"]),
+    st.sampled_from(["@d2.test", "SRS0=x=d1.test=u@srs.test", "w@d3.test", "@own.test", "r@y.test"]),
+    min_size=1,
+    max_size=2,
+)
+_rewriting: st.SearchStrategy[dict[str, str]] = (
+    st.just({})
+    | st.just({})
+    | st.fixed_dictionaries(
+        {},
+        optional={
+            "sender_canonical_maps": _rewritten.map(_inline),
+            "sender_canonical_classes": st.sampled_from(["envelope_sender", "header_sender"]),
+            "recipient_canonical_maps": st.just("inline:{{ {{ s@x.test = r@y.test }} }}"),
+            "masquerade_domains": st.just("d1.test own.test"),
+        },
+    )
+)
+
+
 @st.composite
 def operators(draw: st.DrawFn, *, is_alone: bool) -> Operator:
     """Return some settings, each of them seldom; more often where nobody else says anything."""
@@ -93,6 +114,7 @@ def operators(draw: st.DrawFn, *, is_alone: bool) -> Operator:
         settings["smtp_sasl_security_options"] = "noanonymous"
     if draw(seldom):
         settings["smtp_fallback_relay"] = "{d}"
+    settings |= draw(_rewriting)
     return Operator(settings, transport, policy)
 
 

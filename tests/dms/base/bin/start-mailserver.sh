@@ -4,15 +4,23 @@ set -o pipefail
 # shellcheck disable=SC1091
 source /usr/local/bin/helpers/index.sh
 # shellcheck disable=SC1091
+source /usr/local/bin/check-stack.sh
+# shellcheck disable=SC1091
 source /usr/local/bin/setup.d/variables.sh
 # shellcheck disable=SC1091
 source /usr/local/bin/setup.d/postfix.sh
+
+function _register_functions() {
+  _register_check_function '_check_hostname'
+}
 
 readonly MAIL_LOG=/var/log/mail/mail.log
 
 _variables_from_files
 _variables_settings
 _log info 'Welcome'
+_register_functions
+_check
 if [[ -f /CONTAINER_START ]]; then
   _log info 'Container was restarted. Skipping the setup.'
 else

@@ -1,10 +1,10 @@
 #!/bin/bash
-# Fills NAME from the file that NAME__FILE names, where NAME is empty; does not export it.
+# Fills NAME from the file that NAME__FILE names, where NAME is not there; does not export it.
 function _variables_from_files() {
   local variable name
   for variable in $(compgen -e | grep '__FILE$'); do
     name=${variable%__FILE}
-    if [[ -n ${!name:-} ]]; then
+    if [[ -v ${name} ]]; then
       _log warn "${name} is set, so the file of ${variable} is not read"
     elif [[ -f ${!variable} ]]; then
       printf -v "${name}" '%s' "$(< "${!variable}")"

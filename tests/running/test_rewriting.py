@@ -1,0 +1,98 @@
+"""What `explain` says that cleanup(8) makes of an address is what it makes of it: each rule on a running Postfix."""
+
+from pathlib import Path
+
+import pytest
+
+from dms_relay.checks import check
+from dms_relay.explain.rewriting import RECIPIENT, SENDER, NotFollowedError, Rewriting
+from dms_relay.explain.views import view_now
+from dms_relay.model import Paths
+from dms_relay.postfix.programs import Postfix as Programs
+from testbed import STRANGER, Inputs, Postfix, Testbed
+from testbed.inputs import LOGINS, RELAYMAP
+from testbed.layout import write_old
+
+PATIENCE = 15.0
+OWN = "mydestination = own.test\nmyorigin = origin.test\nrecipient_delimiter = +\n"
+SRS = "inline:{ anna@a.test=SRS0=x=a.test=anna@srs.test }"
+SENDERS = ("anna@a.test", "Anna+ext@A.test", "ben@host.sub.b.test", "u+x@own.test", "<>")
+CASES = (
+    f"sender_canonical_maps = {SRS}",
+    f"sender_canonical_maps = {SRS}\nsender_canonical_classes = header_sender",
+    f"canonical_maps = {SRS}\npropagate_unmatched_extensions = virtual",
+    "sender_canonical_maps = static:all@srs.test",
+    "sender_canonical_maps = static:all",
+    "sender_canonical_maps = inline:{ @a.test=@b.test, @b.test=@c.test, anna@c.test=last@d.test }",
+    "sender_canonical_maps = inline:{ @a.test=one@b.test, u=two@b.test, @host.sub.b.test=@b }",
+    "sender_canonical_maps = inline:{ @a.test=@b.test }\ncanonical_maps = inline:{ @b.test=@c.test, @a.test=@d.test }",
+    "sender_canonical_maps = inline:{ @b=@c.test }\nappend_dot_mydomain = yes\nmydomain = my.test",
+    "sender_canonical_maps = inline:{ @a.test=here }\nappend_dot_mydomain = yes\nmyorigin = short\nmydomain = my.test",
+    "sender_canonical_maps = regexp:{dir}/patterns",
+    "masquerade_domains = b.test",
+    "masquerade_domains = !sub.b.test b.test a.test",
+    "masquerade_domains = b.test\nmasquerade_exceptions = root, BEN",
+    "masquerade_domains = b.test\nmasquerade_classes = header_sender",
+    "sender_canonical_maps = inline:{ @host.sub.b.test=@x.c.test }\nmasquerade_domains = c.test",
+    "recipient_canonical_maps = inline:{ r@x.test=s@y.test }\nsender_canonical_maps = inline:{ r@x.test=no@z.test }",
+    "canonical_maps = inline:{ r@x.test=@y.test }\ncanonical_classes = envelope_recipient",
+    # What could be thought to change a sender by which routes are looked up, and does not: see the module.
+    "sender_bcc_maps = static:copy@bcc.test\nsmtp_generic_maps = inline:{ nobody@a.test=x@y.test }",
+)
+
+
+def test_envelope(testbed: Testbed, tmp_path: Path) -> None:
+    """Each sender and the recipient arrive as they are said to be rewritten."""
+    relay = testbed.relay("relay.test", STRANGER)
+    postfix = testbed.postfix()
+    base = (postfix.config / "main.cf").read_text() + f"relayhost = {relay.nexthop}\n{OWN}"
+    (tmp_path / "patterns").write_text("/^anna(.*)@a\\.test$/ SRS0$1@srs.test\n")
+    tmp_path.chmod(0o755)
+    for case in CASES:
+        write_old(postfix.config / "main.cf", f"{base}{case.replace('{dir}', str(tmp_path))}\n")
+        postfix.renew()
+        rewriting = Rewriting(view_now(Programs(postfix.config)))
+        expected = {
+            (rewriting.of(sender.strip("<>"), SENDER)[0] or "<>", rewriting.of("r@x.test", RECIPIENT)[0])
+            for sender in SENDERS
+        }
+        testbed.ledger.clear()
+        for sender in SENDERS:
+            postfix.send(sender, ["r@x.test"], sender)
+        arrived = testbed.ledger.wait_for(len(SENDERS), PATIENCE)
+        found = {(one.sender, to) for one in arrived for to in one.recipients if to != "copy@bcc.test"}
+        assert found == expected, case
+
+
+def test_the_remedy(testbed: Testbed, inputs: Inputs) -> None:
+    """With the relay and the login of the domain that comes of it, the finding is gone and the message arrives."""
+    relay = testbed.relay("relay.test")
+    postfix = testbed.postfix({"sender_canonical_maps": SRS})
+    domains = ("a.test", "srs.test")
+    for number, rewritten in enumerate((["sender-rewritten"], []), start=1):
+        inputs.write(RELAYMAP, "".join(f"@{domain} {relay.nexthop}\n" for domain in domains[:number]))
+        inputs.write(LOGINS, "".join(f"@{domain} anna:secret\n" for domain in domains[:number]))
+        inputs.apply(postfix)
+        found = check(Paths(inputs.directory, postfix.config), {}).findings
+        assert [one.rule for one in found if one.rule == "sender-rewritten"] == rewritten
+    postfix.send("anna@a.test", ["r@x.test"], "0")
+    [received] = testbed.ledger.wait_for(1, PATIENCE)
+    assert (received.sender, received.user) == ("SRS0=x=a.test=anna@srs.test", "anna")
+
+
+def test_no_address_mappings(testbed: Testbed) -> None:
+    """Where address mappings are off, nothing is rewritten."""
+    relay = testbed.relay("relay.test", STRANGER)
+    off = {"sender_canonical_maps": SRS, "receive_override_options": "no_address_mappings", "relayhost": relay.nexthop}
+    postfix = testbed.postfix(off)
+    postfix.send(SENDERS[0], ["r@x.test"], "0")
+    [received] = testbed.ledger.wait_for(1, PATIENCE)
+    assert received.sender == Rewriting(view_now(Programs(postfix.config))).of(SENDERS[0], SENDER)[0]
+
+
+@pytest.mark.parametrize("parameter", ["sender_canonical_maps", "canonical_maps"])
+def test_a_table_that_gives_no_answer(testbed: Testbed, parameter: str) -> None:
+    """Where Postfix would not take the message, no address is named."""
+    postfix: Postfix = testbed.postfix({parameter: "texthash:/no/such"}, start=False)
+    with pytest.raises(NotFollowedError, match=f"{parameter}: texthash:/no/such: postmap -q failed"):
+        Rewriting(view_now(Programs(postfix.config))).of("anna@a.test", SENDER)
