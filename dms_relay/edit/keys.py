@@ -10,12 +10,11 @@ from __future__ import annotations
 from dms_relay.model import NULL_SENDER
 from dms_relay.postfix.nexthop import (
     PORT_DIGITS,
-    NexthopWords,
     SyntaxProblem,
     check_domain,
     check_nexthop,
-    parse_relay_host,
 )
+from dms_relay.postfix.relay_host import NexthopWords, parse_relay_host
 from dms_relay.sources.text import check_sender_key
 
 _ORDER = "write domain, host and port in this order: example.com smtp.example.com 587"

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from dms_relay.model import ROUTINGS, TLS_LEVELS, NexthopList, Origin, Problem, Setting
 from dms_relay.model.values import frozen
-from dms_relay.postfix.nexthop import SyntaxProblem, check_port, parse_nexthops, parse_relay_host
+from dms_relay.postfix.nexthop import SyntaxProblem, check_port, parse_nexthops
+from dms_relay.postfix.relay_host import parse_relay_host
 from dms_relay.postfix.table_types import TABLE_TYPES
 from dms_relay.sources.environment import Lookup, settings_of
 from dms_relay.sources.packing import plain

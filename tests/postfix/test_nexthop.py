@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dms_relay.postfix.nexthop import SyntaxProblem, check_domain, parse_nexthops, parse_relay_host
+from dms_relay.postfix.nexthop import SyntaxProblem, check_domain, parse_nexthops
+from dms_relay.postfix.relay_host import parse_relay_host
 from dms_relay.sources.text import check_sender_key
 
 if TYPE_CHECKING:

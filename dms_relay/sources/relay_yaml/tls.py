@@ -12,14 +12,13 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from dms_relay.model import AUTHORITY_LEVELS, IMPLICIT_TLS_PORTS, SYSTEM_AUTHORITIES
 from dms_relay.model.relays import CLEARTEXT_LEVELS, Tls
 from dms_relay.postfix.nexthop import (
-    NexthopWords,
     SyntaxProblem,
     check_nexthop,
     host_of,
     is_address,
     is_ipv6,
-    parse_relay_host,
 )
+from dms_relay.postfix.relay_host import NexthopWords, parse_relay_host
 from dms_relay.shape import LocatedValue
 from dms_relay.sources.relay_yaml.keys import IMPLICIT
 from dms_relay.sources.text import read_file, remedy_for
