@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 CASES = (*input_cases.CASES, *secret_cases.CASES, *user_file_cases.CASES, *machine_cases.CASES, *way_cases.CASES)
 _IDENTIFIER = re.compile(r"[a-z]+(-[a-z]+)+")
 #: What makes findings and problems; an identifier stands among the arguments.
-_MAKERS = frozenset({"Finding", "Problem", "Note", "_Verdict", "_problem", "dropped", "warn", "_error"})
+_MAKERS = frozenset({"Finding", "Problem", "Note", "Found", "_Verdict", "_problem", "dropped", "warn", "_error"})
 
 
 @pytest.mark.parametrize("case", CASES, ids=[f"{case.rule}-{case.origin}" for case in CASES])
