@@ -9,11 +9,10 @@ begin with a slash.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from dms_relay.model.values import frozen
 from dms_relay.postfix.nexthop import SyntaxProblem, refuse_quotes
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
