@@ -10,7 +10,6 @@ taken as meant. In Postfix's own directory the names that are Postfix's are left
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
 from dms_relay.model import RELAY_YAML, Origin, Problem
 from dms_relay.sources.managed_domains import ACCOUNTS, VIRTUAL
@@ -19,6 +18,7 @@ from dms_relay.sources.relay_env import NAME as RELAY_ENV
 from dms_relay.sources.relaymap import NAME as RELAYMAP
 from dms_relay.sources.sasl_password import NAME as LOGINS
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 

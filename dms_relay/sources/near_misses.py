@@ -7,11 +7,11 @@ limits: a value is never looked at, so a variable for another program in the sam
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from dms_relay.model import Problem
 from dms_relay.sources.environment import FILE_SUFFIXES, OURS
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 

@@ -9,37 +9,28 @@ begin with a slash.
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, NamedTuple
-
+from dms_relay.model.values import frozen
 from dms_relay.postfix.nexthop import SyntaxProblem, refuse_quotes
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from dms_relay.model import Login
 
-#: The identifiers of what is found here (docs/checks.md).
+#: The identifier of what is found here (docs/checks.md).
 PACKED = "packed-login"
-COMMENT = "comment-in-password"
 USERNAME, PASSWORD = "user name", "password"
 _QUOTES = frozenset("\"'")
-#: No login without one of these has any packing, but for a password that begins with its user name.
-_SUSPECT = re.compile(r"[\"'\s${%/=\u200b\u2060\ufeff]")
-_COMMENT = re.compile(r"\s#")
-#: The name of a setting or of a key, before its value.
-_NAME = re.compile(
-    r"(?:export\s+)?[\w.-]*(?:pass|passwd|password|pwd|secret|token|user|username|login|key)(?:__?file)?\s*(?:=|:\s)",
-    re.IGNORECASE | re.ASCII,
+#: How a value begins that is a reference or a path.
+_BEGINS = (
+    *("$", "%", "{", "/run/", "/var/", "/etc/", "/tmp/", "/secret", "/config/", "/mnt/", "/home/", "/opt/"),  # noqa: S108 -- words
+    *("/root/", "/srv/", "/data/"),
 )
-#: What a shell, compose, Helm, Ansible or Windows would expand.
-_REFERENCE = re.compile(r"\$\{[^}]*\}|\$[A-Z_][A-Z0-9_]+|\$\([^)]*\)|\{\{.*\}\}|%[A-Z_][A-Z0-9_]+%", re.DOTALL)
-_PATH = re.compile(r"/(?:run|var|etc|tmp|secrets?|config|mnt|home|opt|root|srv|data)/[\w./@-]+")
-#: What looks like a blank, or like nothing, and is no blank: it comes with text that is copied from a web page.
-_ODD_BLANK = re.compile(r"[^\S \t]|[\u200b\u2060\ufeff]")
 
 
-class Note(NamedTuple):
+@frozen
+class Note:
     """What a part of a login carries, and what to write instead. ``what`` is the part."""
 
     what: str
@@ -53,8 +44,10 @@ def packing(login: Login) -> Iterator[Note]:
     username, password = login.username, login.password
     if username and password.startswith(f"{username}:"):
         yield Note(PASSWORD, "the password begins with the user name and a colon", "write only the password")
-    if not (_SUSPECT.search(username) or _SUSPECT.search(password)):
+    if not (_is_suspect(username) or _is_suspect(password)):
         return
+    from dms_relay.sources.packed_parts import of_part  # noqa: PLC0415 -- its patterns take 8 ms, and are rarely needed
+
     if username[:1] in _QUOTES and password[-1:] == username[:1] and not (_is_quoted(username) or _is_quoted(password)):
         text = "the login has quotes around it, which are taken as part of user name and password"
         yield Note(USERNAME, text, "remove the quotes, unless they belong to it")
@@ -62,29 +55,14 @@ def packing(login: Login) -> Iterator[Note]:
         text = "the login has a space beside the colon, which is taken as part of it"
         yield Note(PASSWORD, text, "write user:password without a space")
     for what, value in ((USERNAME, username), (PASSWORD, password)):
-        yield from _of_part(what, value)
+        for text, remedy, rule in of_part(what, value):
+            yield Note(what, text, remedy, rule or PACKED)
 
 
-def _of_part(what: str, value: str) -> Iterator[Note]:
-    if _is_quoted(value):
-        text = f"the {what} has quotes around it, which are taken as part of it"
-        yield Note(what, text, "remove the quotes, unless they belong to it")
-        value = value[1:-1]
-    if _NAME.match(value):
-        yield Note(what, f"the {what} begins with the name of a setting", f"write only the {what}")
-    elif _REFERENCE.fullmatch(value):
-        remedy = f"write the {what} itself; in relay.yaml, password_env names a variable"
-        yield Note(what, f"the {what} looks like a reference to a variable, which is not expanded", remedy)
-    elif _PATH.fullmatch(value):
-        remedy = "set RELAY_PASSWORD__FILE or RELAY_USER__FILE to that path, or write password_file in relay.yaml"
-        yield Note(what, f"the {what} looks like the path of a file, which is not read", remedy)
-    if _COMMENT.search(value):
-        text = f"the {what} contains a space and a #: what looks like a comment is part of it"
-        yield Note(what, text, "write comments on separate lines", COMMENT)
-    if _ODD_BLANK.search(value):
-        yield Note(
-            what, f"the {what} contains a no-break space or the like", f"type the {what}, or remove that character"
-        )
+def _is_suspect(value: str) -> bool:
+    """Return True if a closer look is worth it: not for what most passwords look like, base64 among them."""
+    is_plain = value.isascii() and not any(map(str.isspace, value)) and "=" not in value.rstrip("=")
+    return not is_plain or value[:1] in _QUOTES or value.startswith(_BEGINS)
 
 
 def _is_quoted(value: str) -> bool:
@@ -99,7 +77,7 @@ def plain(value: str, what: str = "value") -> str:
     if any(character < " " and character != "\t" for character in text):
         raise SyntaxProblem("the value contains a line end or a control character", "write one line")
     refuse_quotes(text)
-    if _COMMENT.search(text):
+    if " #" in text or "\t#" in text:
         raise SyntaxProblem(f"a comment follows the {what}", "write comments on separate lines")
     return text
 

@@ -7,11 +7,10 @@ set, and what is set elsewhere (``NAME__FILE``, relay.env) stands.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from dms_relay.model import Problem
 from dms_relay.sources.environment import OURS
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from dms_relay.model import Setting
 

@@ -30,7 +30,7 @@ CASES = (
 )
 _IDENTIFIER = re.compile(r"[a-z]+(-[a-z]+)+")
 #: What makes findings and problems; an identifier stands among the arguments.
-_MAKERS = frozenset({"Finding", "Problem", "Note", "_Verdict", "_problem", "dropped", "warn", "_error"})
+_MAKERS = frozenset({"Finding", "Problem", "Note", "Found", "_Verdict", "_problem", "dropped", "warn", "_error"})
 
 
 @pytest.mark.parametrize("case", CASES, ids=[f"{case.rule}-{case.origin}" for case in CASES])
