@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 
 from dms_relay.checks.rules import Finding
 from dms_relay.errors import PostfixError
-from dms_relay.interfaces import addresses
+from dms_relay.interfaces import own_addresses
 from dms_relay.model import Origin
-from dms_relay.postfix.main_cf import logical_lines, split
+from dms_relay.postfix.main_cf import logical_lines
 from dms_relay.postfix.nexthop import host_and_port, is_address
 from dms_relay.postfix.programs import Postfix
 
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 _PATIENCE = 2.0
 #: The port of smtp(8) where a nexthop names none, and its name (postconf(5), smtp_tcp_port).
 _SMTP = frozenset({"", "25", "smtp"})
-_LOOPBACK = ("127.0.0.1", "::1")
 _REMEDY = "write the host of your relay service"
 
 
@@ -45,7 +44,8 @@ def check_loops(context: CheckContext) -> Iterator[Finding]:
     near = {nexthop: host for nexthop in relays for host, port in [host_and_port(nexthop)] if port in ports}
     if not near:
         return
-    own, name = _own_addresses(context), context.parameter("myhostname").casefold()
+    own = own_addresses(context.parameter("inet_interfaces"), context.parameter("proxy_interfaces"))
+    name = context.parameter("myhostname").casefold()
     found = _look_up(set(near.values()) - {name})
     for nexthop, host in near.items():
         shared = sorted(own & found.get(host.casefold(), set()))
@@ -76,23 +76,6 @@ def _number(service: str) -> str:
     return service
 
 
-def _own_addresses(context: CheckContext) -> set[str]:
-    """Return the addresses that Postfix takes for its own (postconf(5), inet_interfaces, proxy_interfaces)."""
-    own: set[str] = set()
-    for word in (*split(context.parameter("inet_interfaces") or "all"), *split(context.parameter("proxy_interfaces"))):
-        if word in {"all", "loopback-only"}:
-            own.update(_LOOPBACK)
-        if word == "all":
-            own.update(str(address.value.ip) for address in addresses())
-        elif is_address(word.strip("[]")):
-            own.add(_canonical(word.strip("[]")))
-    return own
-
-
-def _canonical(address: str) -> str:
-    return str(ip_address(address.lower().removeprefix("ipv6:")))
-
-
 def _look_up(hosts: set[str]) -> dict[str, set[str]]:
     """Return the addresses of hosts, those that are known within the time."""
     found: dict[str, set[str]] = {}
@@ -101,7 +84,7 @@ def _look_up(hosts: set[str]) -> dict[str, set[str]]:
         for host in sorted(hosts):
             with suppress(OSError, UnicodeError, ValueError):
                 if is_address(host):
-                    found[host.casefold()] = {_canonical(host)}
+                    found[host.casefold()] = {str(ip_address(host.lower().removeprefix("ipv6:")))}
                 else:
                     answers = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
                     found[host.casefold()] = {str(answer[4][0]) for answer in answers}

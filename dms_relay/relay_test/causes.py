@@ -43,6 +43,10 @@ TEXTS = {
         "inet_protocols in main.cf excludes every address that the host has, so Postfix finds none",
         "set inet_protocols = all in main.cf, if this machine's network has both; otherwise name another host",
     ),
+    (Failure.LOOP, ANY): Diagnosis(
+        "the relay is this server itself, so Postfix does not deliver there: mail loops back to myself (5.4.6)",
+        "write the host of your relay service; if the relay is another server, give each its own name (myhostname)",
+    ),
     (Failure.REFUSED, ANY): Diagnosis(
         "the host is up, but nothing listens on this port, or a firewall refuses the connection", _USUAL_PORTS
     ),

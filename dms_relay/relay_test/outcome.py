@@ -18,6 +18,7 @@ class Failure(StrEnum):
     """The class of a failure, as it is shown."""
 
     NAME = "name"
+    LOOP = "this server itself"
     REFUSED = "refused"
     TIMED_OUT = "timed out"
     BLOCKED = "blocked port"

@@ -14,6 +14,7 @@ from dms_relay.relay_test import tls
 from dms_relay.relay_test.connect import connect
 from dms_relay.relay_test.connection import SmtpConnection
 from dms_relay.relay_test.login import log_in
+from dms_relay.relay_test.loops import LOOP_PORT, refuse_own_name
 from dms_relay.relay_test.mechanisms import choose
 from dms_relay.relay_test.message import compose, is_address
 from dms_relay.relay_test.outcome import Detail, Failure, Observations, StepError
@@ -79,6 +80,8 @@ class Session:
         self.extensions = _extensions(reply)
         if not reply.is_good:
             self._helo(reply)
+        elif self.target.port == LOOP_PORT:
+            refuse_own_name(reply, self.settings)
 
     def _helo(self, refusal: Reply) -> None:
         """Say HELO where EHLO was refused, but not after 421, which ends the session (smtp_proto.c)."""

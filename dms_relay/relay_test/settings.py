@@ -1,10 +1,11 @@
-"""How all targets are tested: time limit, EHLO name, lookup of names, the message to send. Pure."""
+"""How all targets are tested: time limit, EHLO name, lookup of names, the message to send. Reads the network interfaces."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from dms_relay.interfaces import own_addresses
 from dms_relay.postfix.main_cf import is_yes
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ class TestSettings:
 
     ``with_mx`` permits the lookup of MX hosts; ``with_domain`` and ``with_search`` are the resolver's options RES_DEFNAMES
     and RES_DNSRCH, which look for a name in other domains too. Without ``send_to`` no message is sent; without ``send_from``
-    each target has its own sender.
+    each target has its own sender. ``own_name`` and ``own_addresses`` are those of this server, where mail must not go.
     """
 
     timeout: float
@@ -29,6 +30,8 @@ class TestSettings:
     send_from: str | None = None
     with_domain: bool = False
     with_search: bool = False
+    own_name: str = ""
+    own_addresses: frozenset[str] = frozenset()
 
 
 def settings(
@@ -43,4 +46,6 @@ def settings(
     names = tuple(lookups.replace(",", " ").split())
     options = parameters.get("smtp_dns_resolver_options", "").lower().replace(",", " ").split()
     searches = ("res_defnames" in options, "res_dnsrch" in options)
-    return TestSettings(timeout, helo, names, families or (6, 4), not is_off, send_to, send_from, *searches)
+    own = own_addresses(parameters.get("inet_interfaces", ""), parameters.get("proxy_interfaces", ""))
+    name = parameters.get("myhostname", "")
+    return TestSettings(timeout, helo, names, families or (6, 4), not is_off, send_to, send_from, *searches, name, own)
