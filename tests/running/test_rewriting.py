@@ -1,5 +1,7 @@
 """What `explain` says that cleanup(8) makes of an address is what it makes of it: each rule on a running Postfix."""
 
+import socketserver
+import threading
 from pathlib import Path
 
 import pytest
@@ -78,6 +80,46 @@ def test_the_remedy(testbed: Testbed, inputs: Inputs) -> None:
     postfix.send("anna@a.test", ["r@x.test"], "0")
     [received] = testbed.ledger.wait_for(1, PATIENCE)
     assert (received.sender, received.user) == ("SRS0=x=a.test=anna@srs.test", "anna")
+
+
+class SrsDaemon(socketserver.StreamRequestHandler):
+    """Answers as PostSRSd 1 does, with a route for all domains but one (tcp_table(5))."""
+
+    def handle(self) -> None:
+        """Rewrite each address that is asked for."""
+        for line in self.rfile:
+            user, _, domain = line.decode().split()[1].partition("@")
+            is_left = domain in {"srs.test", "excluded.test"}
+            reply = "500 no" if is_left else f"200 SRS0=x=y={domain}={user}@srs.test"
+            self.wfile.write(f"{reply}\n".encode())
+
+
+def test_an_srs_daemon(testbed: Testbed, inputs: Inputs) -> None:
+    """The daemon is asked as Postfix asks it: what it rewrites is a finding, with both ways out, what it leaves is none."""
+    relay = testbed.relay("relay.test", STRANGER)
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), SrsDaemon) as server:
+        server.block_on_close = False  # cleanup(8) keeps its connection for a while
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        maps = f"tcp:127.0.0.1:{server.server_address[1]}"
+        postfix = testbed.postfix({"sender_canonical_maps": maps, "relayhost": relay.nexthop})
+        inputs.write(RELAYMAP, f"@a.test {relay.nexthop}\n@excluded.test {relay.nexthop}\n")
+        found = check(Paths(inputs.directory, postfix.config), {}).findings
+        [finding] = [one for one in found if one.rule == "sender-rewritten"]
+        rewriting = Rewriting(view_now(Programs(postfix.config)))
+        for sender in ("anna@a.test", "anna@excluded.test"):
+            testbed.ledger.clear()
+            postfix.send(sender, ["r@x.test"], "0")
+            [received] = testbed.ledger.wait_for(1, PATIENCE)
+            assert received.sender == rewriting.of(sender, SENDER)[0]
+        server.shutdown()
+    assert finding.text == (
+        "sender_canonical_maps turns someone@a.test into SRS0=x=y=a.test=someone@srs.test first, "
+        "so relay and login of @a.test are not used"
+    )
+    assert finding.remedy == (
+        "exclude your own domains from SRS (in docker-mailserver: SRS_EXCLUDE_DOMAINS=a.test), "
+        "or give @srs.test the same relay and login"
+    )
 
 
 def test_no_address_mappings(testbed: Testbed) -> None:
