@@ -40,7 +40,7 @@ from dms_relay.plan import TABLE_MODE
 from dms_relay.plan.interim import interim_name
 from dms_relay.plan.snapshots import DEFAULT, Phase, Snapshot, difference, end, start
 from dms_relay.plan.state import TableFile
-from dms_relay.postfix.master_cf import PREFIX, Service, login_table
+from dms_relay.postfix.master_cf import PREFIX, Service, is_login_table, login_table
 from dms_relay.postfix.table_types import PACKAGES, index_name, split_index
 
 TYPE_CHECKING = False
@@ -217,6 +217,8 @@ class _Order:
         """
         if change.new is None or change.name not in self.plan.final.tables:
             return change.old
+        if not is_login_table(change.name):
+            return change.new
         # What was there before us may stand there still, after a run that was cut short: its lines are not ours to keep.
         is_ours = change.old != self.plan.found.state.tables.get(change.name, change.old)
         old = change.old.content if change.old and is_ours else b""

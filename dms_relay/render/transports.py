@@ -19,6 +19,7 @@ from dms_relay.model import (
 )
 from dms_relay.model.relays import mechanisms_of
 from dms_relay.postfix.master_cf import PREFIX, login_table
+from dms_relay.postfix.temporary_failures import TEMPORARY_PATTERNS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,13 +35,6 @@ _DIRECT = "smtp:"
 #: Policies that match nothing. Without any, smtp(8) would look at ``smtp_tls_per_site``, which can ask for less than the
 #: level (seen), and which Postfix 3.10 warns of wherever it stands.
 _NO_POLICY = "inline:{relay.invalid=encrypt}"
-#: What smtp(8) says where a relay refuses this server, and not this message: its name or its login is wrong, or the relay
-#: is this server. It would return the mail (smtp_proto.c); it is to wait until the configuration is right. The key is the
-#: status code, a space and the reason (postconf(5), smtp_delivery_status_filter; regexp_table(5)).
-_TEMPORARY = """\
-/^5(\\.[0-9]+\\.[0-9]+ .*(loops back to myself|refused to talk to me|refused to start TLS).*)/ 4$1
-/^5(\\.[0-9]+\\.[0-9]+ .* said: 530[ -].*)/ 4$1
-"""
 _PREPENDED = {"sender_dependent_default_transport_maps": SENDER_TRANSPORT, "transport_maps": RECIPIENT_TRANSPORT}
 
 
@@ -93,7 +87,7 @@ class _Renderer:
         if entries:
             maps = self._texthash(table)
             self.tables[table] = _lines((entry.key, entry.login.table_value) for entry in entries)
-        self.tables.setdefault(TEMPORARY_FAILURES, _TEMPORARY)
+        self.tables.setdefault(TEMPORARY_FAILURES, TEMPORARY_PATTERNS)
         self.services[name] = {
             "syslog_name": f"postfix/{name}",
             "smtp_sasl_auth_enable": _yes(bool(entries)),
@@ -105,8 +99,8 @@ class _Renderer:
             "smtp_sasl_mechanism_filter": ",".join(mechanisms_of(service.relay)),
             **dict(_tls_overrides(service.relay.tls)),
             "smtp_fallback_relay": "",
-            # smtp(8) never returns mail because of the server that relayhost names: while that cannot be found, refuses to
-            # talk or turns out to be this machine, mail waits (smtp_connect.c). It compares the first nexthop alone.
+            # smtp(8) never returns mail because the server that relayhost names cannot be found or is this machine, and then
+            # lets the rest of the queue wait untried for a while (smtp_connect.c). It compares the first nexthop alone.
             "relayhost": service.relay.nexthops.members[0],
             "smtp_delivery_status_filter": f"regexp:{self.paths.table(TEMPORARY_FAILURES)}",
         }

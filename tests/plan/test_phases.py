@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from dms_relay import Paths, find, merge, plan, read, render
+from dms_relay.model import TEMPORARY_FAILURES
 from dms_relay.plan.phases import phases
 from tests.support.machine import prepare
 from tests.support.sandbox import BASE_MAIN_CF, Sandbox
@@ -114,6 +115,18 @@ def test_logins_of_a_relay_that_loses_its_last_user(sandbox: Sandbox) -> None:
     assert parameters(found["route"]) == {"sender_dependent_default_transport_maps": None}
     assert list(services(found["release"])) == ["relay-r"]
     assert table(found["release"], "r.sasl") == {"[b.test]:587": "u:s3cret"}
+
+
+def test_patterns_of_before_are_not_kept(sandbox: Sandbox) -> None:
+    """The patterns of a filter are replaced as a whole: they are not logins, and in part they are no table at all."""
+    prepare(sandbox, BASE_MAIN_CF)
+    apply(sandbox, text())
+    patterns = sandbox.postfix_dir / TEMPORARY_FAILURES
+    wanted = patterns.read_bytes()
+    patterns.write_bytes(b"if /^5/\n/of before/ 4.0.0 wait\nendif\n")
+    found = phases_to(sandbox, text())
+    assert list(found) == ["protect"]
+    assert [change.new.content for change in found["protect"].tables if change.new] == [wanted]
 
 
 def test_direct_mail_is_kept_from_the_logins_of_before(sandbox: Sandbox) -> None:

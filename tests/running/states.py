@@ -1,156 +1,135 @@
-"""States that a relay, or the DNS, can be in when Postfix wants to hand it a message, each with a relay that is so."""
+"""States of a relay and of the DNS, and what becomes of a message in each. ``docs/delivery.md`` is this table."""
 
 from __future__ import annotations
 
-import contextlib
-import socket
-import threading
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
-from testbed import Mode
-from testbed.modes import LOST, Auth, Tls
-from testbed.testbed import loopback_address
+from testbed.modes import LOST
+from tests.running.state_servers import ANSWERS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
-    from testbed import Testbed
-
-#: What Postfix calls itself on the testbed, and the address where it listens (testbed/layout.py).
-OWN_NAME, OWN_ADDRESS = "mail.testbed.test", "127.0.0.1"
-SMTP = 25
+ARRIVES, WAITS, COMES_BACK = "sent", "deferred", "bounced"
+OWN_NAME = "mail.testbed.test"
+"""What the testbed's Postfix calls itself (`myhostname`)."""
+OWN_ADDRESS = "127.0.0.1"
+"""Where it takes mail (`inet_interfaces`)."""
+MX_PORT = 25
+"""Where smtp(8) looks for loops, and nowhere else (smtp_connect.c)."""
 
 
 @dataclass(frozen=True)
 class State:
-    """A state, in the words of docs/delivery.md, and what makes it.
+    """One state: answers that are not as usual, by step; or what the DNS says of its name.
 
-    ``mode`` is that of a relay which listens; without one nobody does. ``records`` are what the DNS has for its name,
-    ``None`` the address of the relay. ``port`` is a port that it has to be; ``is_silent`` says that it takes connections and
-    says nothing, or drops them at once (``is_lost``).
+    ``maps`` is what becomes of a message with `RELAY_ROUTING=maps`, by a route of its sender and by DEFAULT_RELAY_HOST;
+    ``transports`` with `RELAY_ROUTING=transports`, where it comes back only if the relay refuses this very message.
     """
 
-    text: str
-    mode: Mode | None = None
-    records: Mapping[str, list[str]] | None = None
+    name: str
+    about: str
+    maps: tuple[str, str] = (WAITS, WAITS)
+    answers: Mapping[str, str] = field(default_factory=dict, hash=False)
+    records: tuple[str, ...] = ()
+    is_mail_domain: bool = False
+    address: str = ""
     port: int = 0
-    name: str = ""
-    is_silent: bool = False
-    is_lost: bool = False
+    is_listening: bool = True
+    transports: str = WAITS
+
+    @property
+    def is_by_name(self) -> bool:
+        """Return True if the DNS is what is wrong."""
+        return bool(self.records)
 
 
-def _replying(verb: str, reply: str) -> Mode:
-    refusals = {verb: reply} | ({"HELO": reply} if verb == "EHLO" else {})
-    return Mode(refusals=refusals)
+NOT_SO = "550 5.7.1 your name is wrong"
+WANTED = "530 5.7.0 Authentication required"
+HOST = "554 5.7.1 <x[1.2.3.4]>: Client host rejected: no"
+LISTED = "554 5.7.1 Service unavailable; Client host [1.2.3.4] blocked using list.test"
+HELO = "550 5.7.1 <a>: Helo command rejected: no"
+SMALL = "250-relay.test\n250-AUTH PLAIN\n250 SIZE 10"
+QUOTING = "550 5.1.1 <b@x.test>: mx.test said: 530 no; refused to talk to me; loops back to myself"
+OWN_EHLO = f"250-{OWN_NAME}\n250 STARTTLS"
+OWN_MX = f"MX 10 {OWN_NAME}."
+BOTH = (COMES_BACK, COMES_BACK)
+BY_SENDER = (COMES_BACK, WAITS)
+WELL = (ARRIVES, ARRIVES)
 
-
-_NO_LOGIN = {"MAIL": "530 5.7.0 log in"}
-STATES = (
-    State("its name does not exist", records={}),
-    State("its name has no address", records={"TXT": ['"x"']}),
-    State("the DNS answers SERVFAIL", records={"BROKEN": []}),
-    State("the DNS does not answer", records={"SILENT": []}),
-    State("its address is this server's own (port 25)", records={"A": [OWN_ADDRESS]}, port=SMTP),
-    State("it calls itself by this server's name (port 25)", Mode(), port=SMTP, name=OWN_NAME),
-    State("it refuses the connection"),
-    State("it does not answer", is_silent=True),
-    State("the connection is lost before the greeting", is_lost=True),
-    State("it greets with 421", Mode(greeting="421 4.3.2 busy")),
-    State("it greets with 554", Mode(greeting="554 5.7.1 go away")),
-    State("EHLO: 421", _replying("EHLO", "421 4.3.2 busy")),
-    State("EHLO: 550", _replying("EHLO", "550 5.7.1 your name is bad")),
-    State("EHLO: the connection is lost", _replying("EHLO", LOST)),
-    State("STARTTLS: not offered", Mode(Tls.NONE, Auth.OFFERED)),
-    State("STARTTLS: 454", _replying("STARTTLS", "454 4.7.0 not now")),
-    State("STARTTLS: 550", _replying("STARTTLS", "550 5.7.0 never")),
-    State("STARTTLS: 421", _replying("STARTTLS", "421 4.3.2 busy")),
-    State("STARTTLS: the connection is lost", _replying("STARTTLS", LOST)),
-    State("AUTH: no mechanism in common", Mode(mechanisms=("GSSAPI",))),
-    State("AUTH: 454", _replying("AUTH", "454 4.7.0 not now")),
-    State("AUTH: 535", _replying("AUTH", "535 5.7.8 wrong login")),
-    State("AUTH: 421", _replying("AUTH", "421 4.3.2 busy")),
-    State("AUTH: the connection is lost", _replying("AUTH", LOST)),
-    State("MAIL FROM: 421", _replying("MAIL", "421 4.3.2 busy")),
-    State("MAIL FROM: 451", _replying("MAIL", "451 4.3.0 later")),
-    State("MAIL FROM: 550", _replying("MAIL", "550 5.7.1 not this sender")),
-    State("MAIL FROM: the connection is lost", _replying("MAIL", LOST)),
-    State("RCPT TO: 421", _replying("RCPT", "421 4.3.2 busy")),
-    State("RCPT TO: 451", _replying("RCPT", "451 4.3.0 later")),
-    State("RCPT TO: 550", _replying("RCPT", "550 5.1.1 no such recipient")),
-    State("RCPT TO: the connection is lost", _replying("RCPT", LOST)),
-    State("DATA: 421", _replying("DATA", "421 4.3.2 busy")),
-    State("DATA: 554", _replying("DATA", "554 5.6.0 not this message")),
-    State("DATA: the connection is lost", _replying("DATA", LOST)),
+NAMES = (
+    State("no-such-name", "the DNS has no such name", BY_SENDER, records=("",)),
+    State("no-address", "the name has no address", BY_SENDER, records=("TXT nothing",)),
+    State("servfail", "the DNS server fails (SERVFAIL)", records=("BROKEN",)),
+    State("no-dns", "the DNS server does not answer", records=("SILENT",)),
     State(
-        "it announces no AUTH, and wants a login (530 at MAIL FROM)",
-        Mode(auth=Auth.NONE, refusals={"MAIL": "530 5.7.0 log in"}),
+        "mx-no-host",
+        "the name of its MX host is not there",
+        BY_SENDER,
+        records=("MX 10 gone.test.",),
+        is_mail_domain=True,
     ),
-    State("all is well", Mode()),
+    State("null-mx", "its MX record says that it takes no mail", BY_SENDER, records=("MX 0 .",), is_mail_domain=True),
+    State(
+        "own-address",
+        "the name has an address of this machine (port 25)",
+        BY_SENDER,
+        records=(f"A {OWN_ADDRESS}",),
+        port=25,
+    ),
+    State(
+        "own-mx", "this machine is its MX host (port 25)", BY_SENDER, records=(OWN_MX,), is_mail_domain=True, port=25
+    ),
 )
 
 
-@dataclass
-class Odd:
-    """The relays of all states, where they listen, and what the DNS has for their names."""
-
-    testbed: Testbed
-    nexthops: dict[str, str] = field(default_factory=dict)
-    records: dict[tuple[str, str], list[str]] = field(default_factory=dict)
-    servers: list[BadServer] = field(default_factory=list)
-
-    def start(self) -> None:
-        """Start every relay that is to listen."""
-        for number, state in enumerate(STATES):
-            name = f"relay{number}.test"
-            host, port = self._start(state, state.name or name)
-            self.nexthops[state.text] = f"[{name}]:{port}"
-            for kind, values in ({"A": [host]} if state.records is None else state.records).items():
-                self.records[name, kind] = values
-
-    def _start(self, state: State, name: str) -> tuple[str, int]:
-        if state.mode:
-            relay = self.testbed.relay(name, state.mode, state.port)
-            return relay.host, relay.port
-        if state.is_silent or state.is_lost:
-            server = BadServer(is_lost=state.is_lost).start()
-            self.servers.append(server)
-            return server.address
-        return loopback_address(), state.port or 587
-
-    def stop(self) -> None:
-        """Stop those that are not the testbed's."""
-        for server in self.servers:
-            server.stop()
+def _replies() -> Iterator[State]:
+    for step in ANSWERS:
+        word = step.lower().replace(" ", "-")
+        before = {"EHLO": "502 5.5.1 what?"} if step == "HELO" else {}
+        yield State(f"421-{word}", f"421 at {step}", answers=before | {step: "421 4.3.2 closing"})
+        yield State(f"lost-{word}", f"the connection is lost at {step}", answers=before | {step: LOST})
 
 
-class BadServer:
-    """Takes connections and says nothing, or drops them at once."""
-
-    def __init__(self, *, is_lost: bool) -> None:
-        """Take a port."""
-        self._is_lost = is_lost
-        self._socket = socket.create_server((loopback_address(), 0))
-        self.address: tuple[str, int] = self._socket.getsockname()
-        self._open: list[socket.socket] = []
-
-    def start(self) -> Self:
-        """Take connections, in a thread."""
-        threading.Thread(target=self._serve, daemon=True).start()
-        return self
-
-    def _serve(self) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                connection, _ = self._socket.accept()
-                if self._is_lost:
-                    connection.close()
-                else:
-                    self._open.append(connection)
-
-    def stop(self) -> None:
-        """Close all."""
-        with contextlib.suppress(OSError):
-            self._socket.shutdown(socket.SHUT_RDWR)
-        for open_one in (self._socket, *self._open):
-            open_one.close()
+STATES = (
+    State("well", "all is well", WELL, transports=ARRIVES),
+    *NAMES,
+    State("refused", "the connection is refused", is_listening=False),
+    State("timed-out", "the connection times out", address="240.0.0.1"),
+    State("own-name", "it greets as this machine (`myhostname`, port 25)", BOTH, {"EHLO": OWN_EHLO}, port=25),
+    State("greeting-450", "4xx as a greeting", answers={"greeting": "450 4.3.0 busy"}),
+    State("greeting-554", "5xx as a greeting", answers={"greeting": "554 5.7.1 your address is on a list"}),
+    State("greeting-http", "no SMTP: a web server", answers={"greeting": "HTTP/1.1 400 Bad Request"}),
+    State("greeting-354", "a greeting with another code", BOTH, {"greeting": "354 go ahead"}),
+    State("ehlo-450", "EHLO and HELO: 4xx", answers=dict.fromkeys(("EHLO", "HELO"), "450 4.7.1 not now")),
+    State("ehlo-550", "EHLO and HELO: 5xx", BOTH, dict.fromkeys(("EHLO", "HELO"), NOT_SO)),
+    State("ehlo-in-tls-550", "EHLO in TLS: 5xx", BOTH, dict.fromkeys(("EHLO in TLS", "HELO"), NOT_SO)),
+    State("no-starttls", "no STARTTLS", answers={"EHLO": "250 relay.test"}),
+    State("starttls-454", "STARTTLS: 4xx", answers={"STARTTLS": "454 4.7.0 not now"}),
+    State("starttls-554", "STARTTLS: 5xx", BOTH, {"STARTTLS": "554 5.7.0 no"}),
+    State("no-auth", "no AUTH, and then 530", BOTH, {"EHLO in TLS": "250 relay.test", "MAIL": WANTED}),
+    State("no-mechanism", "no mechanism of AUTH in common", answers={"EHLO in TLS": "250-relay.test\n250 AUTH GSSAPI"}),
+    State("auth-454", "AUTH: 4xx", answers={"AUTH": "454 4.7.0 not now"}),
+    State("auth-535", "AUTH: 5xx", answers={"AUTH": "535 5.7.8 wrong"}),
+    State("mail-450", "MAIL: 4xx", answers={"MAIL": "450 4.7.1 not now"}),
+    State("mail-530", "MAIL: 530, a login is wanted", BOTH, {"MAIL": "530 5.7.57 Client not authenticated"}),
+    State("rcpt-530", "RCPT: 530, a login is wanted", BOTH, {"RCPT": "530-5.7.0 log in\n530 5.7.0 first"}),
+    State("rcpt-client", "RCPT: 5xx, `Client host rejected`", BOTH, {"RCPT": HOST}),
+    State("rcpt-list", "RCPT: 5xx, `Client host … blocked using …`", BOTH, {"RCPT": LISTED}),
+    State("rcpt-helo", "RCPT: 5xx, `Helo command rejected`", BOTH, {"RCPT": HELO}),
+    State("mail-550", "MAIL: 5xx, the sender is refused", BOTH, {"MAIL": "550 5.7.60 not so"}, transports=COMES_BACK),
+    State("rcpt-450", "RCPT: 4xx", answers={"RCPT": "450 4.2.1 not now"}),
+    State(
+        "rcpt-550",
+        "RCPT: 5xx, the recipient is refused",
+        BOTH,
+        {"RCPT": "550 5.4.1 Access denied"},
+        transports=COMES_BACK,
+    ),
+    State("rcpt-quoting", "RCPT: 5xx that quotes another server", BOTH, {"RCPT": QUOTING}, transports=COMES_BACK),
+    State("data-550", "DATA: 5xx", BOTH, {"DATA": "550 5.7.1 no"}, transports=COMES_BACK),
+    State("end-550", "after the message: 5xx", BOTH, {"end of DATA": "550 5.7.1 spam"}, transports=COMES_BACK),
+    State("too-big", "the message is bigger than it takes (SIZE)", BOTH, {"EHLO in TLS": SMALL}, transports=COMES_BACK),
+    *_replies(),
+)

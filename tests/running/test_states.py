@@ -1,137 +1,234 @@
-"""What becomes of a message in each state of its relay: it waits, or it is returned to its sender. As docs/delivery.md says.
+"""What becomes of a message in each state of its relay and of the DNS: it waits, or it is returned; in both routings.
 
-The rule: no state of a relay or of the DNS makes a message that a relay was meant to take bounce for a reason that lies with
-this machine or with the network.
+No state makes a message come back for a reason that lies with this machine or the network.
 """
 
 from __future__ import annotations
 
 import re
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from testbed import Inputs, Postfix, Testbed
+from dms_relay.postfix.nexthop import host_of
+from testbed import Inputs, Testbed
 from testbed.inputs import LOGINS, RELAYMAP
 from testbed.layout import write_old
+from testbed.listener import Listener
+from testbed.postfix import free_port
 from testbed.testbed import loopback_address
-from tests.running.states import STATES, Odd
+from tests.running.state_servers import serve
+from tests.running.states import ARRIVES, COMES_BACK, OWN_NAME, STATES, WAITS, State
 from tests.support.name_server import NameServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-DOCUMENT = Path(__file__).parents[2] / "docs/delivery.md"
-_ROW = re.compile(r"\| (.+?) \| (\w+) \| (\w+) \|")
-#: Seconds after which Postfix gives up, so that nobody waits for minutes.
-SHORT = "2s"
-#: Seconds in which Postfix must have tried every message.
-PATIENCE = 60.0
-TIMEOUTS = dict.fromkeys(
-    (
-        "smtp_connect_timeout",
-        "smtp_helo_timeout",
-        "smtp_starttls_timeout",
-        "smtp_mail_timeout",
-        "smtp_rcpt_timeout",
-        "smtp_data_init_timeout",
-    ),
-    SHORT,
-)
-#: Said of the machine by those who deliver, so each message is delivered once for each of these (status=).
-OUTCOMES = {"sent": "arrives", "deferred": "waits", "bounced": "returned"}
-COLUMNS = ("maps", "transports")
+    from testbed import Postfix
+
+PATIENCE = 90.0
+"""Seconds for the first attempt of all messages."""
+_ATTEMPT = re.compile(r": to=<([\w-]+)@elsewhere\.test>, .*?status=(\w+) \((.*)\)$", re.MULTILINE)
+SETTINGS = {
+    **dict.fromkeys(("minimal_backoff_time", "maximal_backoff_time", "queue_run_delay"), "1h"),
+    **dict.fromkeys(("smtp_connect_timeout", "smtp_helo_timeout"), "2s"),
+    "smtp_dns_support_level": "enabled",
+    "smtp_host_lookup": "dns",
+    "smtp_skip_5xx_greeting": "yes",
+}
+RESOLVER = "nameserver {}\noptions timeout:1 attempts:1\n"
+PAGE = Path(__file__).parents[2] / "docs" / "delivery.md"
+DIRECT = "direct"
+WORDS = {ARRIVES: "arrives", WAITS: "waits", COMES_BACK: "**returned**"}
+ALL = pytest.mark.parametrize("state", STATES, ids=lambda state: state.name)
+
+Seen = dict[str, tuple[str, str]]
+"""Status and reason by state."""
 
 
-def documented() -> dict[str, dict[str, str]]:
-    """Return the table of the documentation: by state, and by way of routing."""
-    rows = [match.groups() for line in DOCUMENT.read_text().splitlines() if (match := _ROW.fullmatch(line))]
-    return {state: dict(zip(COLUMNS, outcomes, strict=True)) for state, *outcomes in rows if outcomes != list(COLUMNS)}
+class Scene:
+    """Servers, names, and a Postfix for each way of routing."""
+
+    def __init__(self, stack: ExitStack, directory: Path) -> None:
+        """Start servers and names."""
+        self.testbed = stack.enter_context(Testbed())
+        self.directory = directory
+        self.nexthops = {state.name: self._nexthop(state, stack) for state in STATES}
+        self.resolver = loopback_address()
+        stack.enter_context(NameServer(dict(_records()), (self.resolver, 53)))
+
+    def _nexthop(self, state: State, stack: ExitStack) -> str:
+        if state.is_by_name:
+            return f"{state.name}.test:{state.port}".removesuffix(":0") if state.is_mail_domain else _host(state)
+        if not state.is_listening or state.address:
+            return f"[{state.address or loopback_address()}]:{free_port()}"
+        tls = self.testbed.authority.server("relay.test").context
+        server = Listener(serve(state.answers, tls), loopback_address(), state.port)
+        return stack.enter_context(server).nexthop
+
+    def postfix(self, **settings: str) -> Postfix:
+        """Start an instance that asks the name server of this scene."""
+        postfix = self.testbed.postfix(SETTINGS | settings)
+        write_old(postfix.layout.names / "resolv.conf", RESOLVER.format(self.resolver))
+        return postfix
+
+    def inputs(self, name: str, routing: str, *, has_routes: bool) -> Inputs:
+        """Return what an operator writes to send each state's sender to its relay, with a login."""
+        inputs = Inputs(self.directory / name, RELAY_ROUTING=routing)
+        routes = (f"@{name}.test {nexthop}\n" for name, nexthop in self.nexthops.items())
+        logins = (f"{nexthop} me:secret\n" for nexthop in self.nexthops.values())
+        inputs.write(RELAYMAP, "".join(routes) if has_routes else None)
+        inputs.write(LOGINS, "".join(logins))
+        return inputs
+
+    def recipe(self) -> str:
+        """Return the filter of the documentation, for the relays of all states."""
+        (text,) = re.findall(r"```regexp\n(.*?)```", PAGE.read_text(), re.DOTALL)
+        hosts = dict.fromkeys(re.escape(host_of(nexthop)) for nexthop in self.nexthops.values())
+        return "".join(text.replace(r"smtp\.example\.com", host) for host in hosts)
+
+
+def _host(state: State) -> str:
+    return f"[{state.name}.test]:{state.port or 587}"
+
+
+def _records() -> Iterator[tuple[tuple[str, str], list[str]]]:
+    yield (OWN_NAME, "A"), ["127.0.0.1"]
+    for state in STATES:
+        for record in filter(None, state.records):
+            kind, _, value = record.partition(" ")
+            yield (f"{state.name}.test", kind), [value]
+
+
+def _send(postfix: Postfix, names: list[str]) -> None:
+    for name in names:
+        postfix.send(f"anna@{name}.test", [f"{name}@elsewhere.test"], name)
+
+
+def _wait(postfix: Postfix, names: set[str]) -> Seen:
+    end = time.monotonic() + PATIENCE
+    while True:
+        seen = {name: (status, says) for name, status, says in _ATTEMPT.findall(postfix.log())}
+        if names <= seen.keys():
+            return seen
+        assert time.monotonic() < end, f"not tried after {PATIENCE} s: {sorted(names - seen.keys())}"
+        time.sleep(0.1)
 
 
 @pytest.fixture(scope="module")
-def odd() -> Iterator[Odd]:
-    """Yield the relays."""
-    with Testbed() as testbed:
-        odd = Odd(testbed)
-        odd.start()
-        yield odd
-        odd.stop()
+def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+    """Yield the servers of all states."""
+    with ExitStack() as stack:
+        yield Scene(stack, tmp_path_factory.mktemp("states"))
 
 
-@pytest.fixture
-def postfix(odd: Odd) -> Iterator[Postfix]:
-    """Yield a Postfix that asks a name server of ours."""
-    address = loopback_address()
-    settings = {
-        "smtp_dns_support_level": "enabled",
-        "smtp_host_lookup": "dns",
-        "bounce_queue_lifetime": "0",
-        **TIMEOUTS,
-    }
-    with NameServer(odd.records, (address, 53)):
-        postfix = Postfix(settings=settings, authority=odd.testbed.authority)
-        with postfix:
-            write_old(postfix.layout.names / "resolv.conf", f"nameserver {address}\noptions timeout:1 attempts:1\n")
-            yield postfix
+def _by_sender(scene: Scene, name: str, routing: str, *more: str, **settings: str) -> Seen:
+    postfix = scene.postfix(**settings)
+    scene.inputs(name, routing, has_routes=True).apply(postfix)
+    names = {state.name for state in STATES}
+    _send(postfix, sorted(names))
+    for recipient in more:
+        postfix.send("anna@nobody.test", [recipient], "direct")
+    return _wait(postfix, names.union(recipient.partition("@")[0] for recipient in more))
 
 
-def outcomes(postfix: Postfix, number: int) -> dict[str, str]:
-    """Return, by the recipient's number, what became of each message the first time that it was tried."""
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
-        tries = re.findall(r"to=<n(\d+)@elsewhere\.test>.* status=(\w+)", postfix.log())
-        found = {recipient: OUTCOMES[status] for recipient, status in reversed(tries)}
-        if len(found) == number:
-            return found
-        time.sleep(0.1)
-    raise AssertionError(f"not all of {number} were tried in {PATIENCE} s: {found}")
+@pytest.fixture(scope="module")
+def transports(scene: Scene) -> Seen:
+    """Return what became of a message in each state, each relay with a transport of its own."""
+    return _by_sender(scene, "transports", "transports")
 
 
-@pytest.mark.parametrize("routing", COLUMNS)
-def test_each_state(odd: Odd, postfix: Postfix, inputs: Inputs, routing: str) -> None:
-    """A message waits, arrives or is returned as the table of the documentation says, which has all states and no others."""
-    nexthops = {f"@s{n}.test": odd.nexthops[state.text] for n, state in enumerate(STATES)}
-    inputs.write(RELAYMAP, "".join(f"{sender} {nexthop}\n" for sender, nexthop in nexthops.items()))
-    inputs.write(LOGINS, "".join(f"{nexthop} user:secret\n" for nexthop in nexthops.values()))
-    inputs.settings = {"RELAY_ROUTING": routing}
-    inputs.apply(postfix)
-    for number, _ in enumerate(STATES):
-        postfix.send(f"anna@s{number}.test", [f"n{number}@elsewhere.test"], str(number))
-    found = outcomes(postfix, len(STATES))
-    table = documented()
-    assert {state.text: found[str(n)] for n, state in enumerate(STATES)} == {
-        state: row[routing] for state, row in table.items()
-    }
+@pytest.fixture(scope="module")
+def by_sender(scene: Scene) -> Seen:
+    """Return the same with `RELAY_ROUTING=maps`, and routes by sender."""
+    return _by_sender(scene, "maps", "maps")
 
 
-def test_the_default_relay(odd: Odd, postfix: Postfix, inputs: Inputs) -> None:
-    """What DEFAULT_RELAY_HOST names is main.cf's own relayhost with maps, so its mail waits in these states."""
-    for state in STATES[:5]:
-        inputs.settings = {
-            "DEFAULT_RELAY_HOST": odd.nexthops[state.text],
-            "RELAY_USER": "user",
-            "RELAY_PASSWORD": "secret",
-        }
+@pytest.fixture(scope="module")
+def by_default(scene: Scene) -> Seen:
+    """Return the same with DEFAULT_RELAY_HOST."""
+    postfix = scene.postfix()
+    inputs = scene.inputs("default", "maps", has_routes=False)
+    seen: Seen = {}
+    for name, nexthop in scene.nexthops.items():
+        inputs.settings["DEFAULT_RELAY_HOST"] = nexthop
         inputs.apply(postfix)
-        number = STATES.index(state)
-        postfix.send("anna@own.test", [f"n{number}@elsewhere.test"], str(number))
-        assert outcomes(postfix, number + 1)[str(number)] == "waits"
-        postfix.command("postsuper", "-d", "ALL")
+        _send(postfix, [name])
+        seen |= _wait(postfix, {name})
+    return seen
 
 
-@pytest.mark.parametrize("hosts", [1, 2])
-def test_several_hosts(odd: Odd, postfix: Postfix, inputs: Inputs, hosts: int) -> None:
-    """With transports, where none of a relay's hosts can be found, its mail waits."""
-    inputs.settings = {
-        "DEFAULT_RELAY_HOST": ", ".join([odd.nexthops[STATES[0].text], odd.nexthops[STATES[1].text]][:hosts]),
-        "RELAY_USER": "user",
-        "RELAY_PASSWORD": "secret",
-        "RELAY_ROUTING": "transports",
-    }
+@pytest.fixture(scope="module")
+def filtered(scene: Scene) -> Seen:
+    """Return the same with routes by sender and the filter of the documentation; also of a message that goes directly."""
+    path = scene.directory / "delivery-status"
+    write_old(path, scene.recipe())
+    return _by_sender(
+        scene, "filtered", "maps", f"{DIRECT}@elsewhere.test", smtp_delivery_status_filter=f"regexp:{path}"
+    )
+
+
+@ALL
+@pytest.mark.long
+def test_transports(transports: Seen, state: State) -> None:
+    """With `transports` a message waits, unless its relay has refused this very message."""
+    status, says = transports[state.name]
+    assert status == state.transports, says
+
+
+@ALL
+@pytest.mark.long
+def test_maps_by_sender(by_sender: Seen, state: State) -> None:
+    """With `maps`, a message that a route of its sender takes there waits or comes back as the table says."""
+    status, says = by_sender[state.name]
+    assert status == state.maps[0], says
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("count", [1, 2])
+def test_several_hosts(scene: Scene, count: int) -> None:
+    """With `transports`, where none of a relay's hosts can be found, its mail waits; nothing is left to do."""
+    hosts = [scene.nexthops[name] for name in ("no-such-name", "no-address")][:count]
+    postfix, inputs = scene.postfix(), scene.inputs(f"hosts{count}", "transports", has_routes=False)
+    inputs.settings["DEFAULT_RELAY_HOST"] = ", ".join(hosts)
     inputs.apply(postfix)
-    postfix.send("anna@own.test", ["n0@elsewhere.test"], "0")
-    assert outcomes(postfix, 1) == {"0": "waits"}
-    assert inputs.apply(postfix) == "nothing to do\n"
+    _send(postfix, ["any"])
+    assert _wait(postfix, {"any"})["any"][0] == WAITS
+    assert inputs.run(postfix, "plan", "--exit-code").returncode == 0
+
+
+@ALL
+@pytest.mark.long
+def test_maps_by_default(by_default: Seen, state: State) -> None:
+    """With `maps`, a message that DEFAULT_RELAY_HOST takes there waits or comes back as the table says."""
+    status, says = by_default[state.name]
+    assert status == state.maps[1], says
+
+
+@pytest.mark.parametrize("state", [state for state in STATES if not state.is_mail_domain], ids=lambda state: state.name)
+@pytest.mark.long
+def test_filter_of_the_documentation(filtered: Seen, state: State) -> None:
+    """With the filter of the documentation, `maps` does as `transports`, for relays in brackets."""
+    status, says = filtered[state.name]
+    assert status == state.transports, says
+
+
+@pytest.mark.long
+def test_filter_leaves_direct_mail_alone(filtered: Seen) -> None:
+    """A message that goes directly to a domain that is not there comes back at once, as ever."""
+    status, says = filtered[DIRECT]
+    assert status == COMES_BACK, says
+
+
+def test_page() -> None:
+    """The documentation has every state, in the order of the table, with what becomes of a message."""
+    rows = [line for line in PAGE.read_text().splitlines() if line.startswith("| ")]
+    assert [row for row in rows if row in {*map(_row, STATES)}] == [_row(state) for state in STATES]
+
+
+def _row(state: State) -> str:
+    words = (WORDS[status] for status in (*state.maps, state.transports))
+    return f"| {state.about} | {' | '.join(words)} |"
