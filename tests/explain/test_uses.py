@@ -18,6 +18,7 @@ from dms_relay.sources import read
 from testbed import STRANGER, Inputs, Relay
 from tests.explain.test_command import MASTER_CF
 from tests.running.leaks import RECIPIENTS, SENDERS, SERVERS, Config, configs, write_cf, write_yaml
+from tests.support.sandbox import BASE_MAIN_CF
 
 if TYPE_CHECKING:
     from tests.support.sandbox import Sandbox
@@ -44,6 +45,8 @@ def relays() -> dict[str, Relay]:
 def test_uses_are_what_postfix_finds(sandbox: Sandbox, relays: dict[str, Relay], routing: str) -> None:
     """No mail is offered a login that is not among the uses, at a nexthop or directly: ``check`` and ``test`` rely on it."""
     (sandbox.postfix_dir / "master.cf").write_text(MASTER_CF)
+    # As Debian and docker-mailserver have it; which sign it is, the inputs do not say.
+    sandbox.write_main_cf(f"{BASE_MAIN_CF}recipient_delimiter = +\n")
     inputs = Inputs(sandbox.config_dir)
     slow = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
 
