@@ -104,7 +104,7 @@ OTHER_FINGERPRINT = _distrusted(r"^(Untrusted|Trusted) TLS connection establishe
 NO_TLS = _refused(r"^TLS is required, but was not offered by host no-tls\[\S+\]$")
 WRONG_LOGIN = Outcome("deferred", r"^SASL authentication failed; server auth-refused\[\S+\] said: 535 5\.7\.8 ")
 CLEARTEXT = Outcome("sent", r"250 2\.0\.0 written down", tls=False)
-NO_STARTTLS = Outcome("bounced", r" said: 530 Must issue a STARTTLS command first ", login=False)
+NO_STARTTLS = Outcome("deferred", r" said: 530 Must issue a STARTTLS command first ", login=False)
 NO_DNSSEC = _refused(r"^client TLS configuration problem$", r"dane-only configured with dnssec lookups disabled$")
 
 _CHECKED = dict.fromkeys(KINDS, VERIFIED) | {"no-tls": NO_TLS, "auth-refused": WRONG_LOGIN}
