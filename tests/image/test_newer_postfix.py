@@ -32,7 +32,7 @@ RUN python3 -m venv /venv; \\
 FROM dms-relay:test
 COPY --from=tools /venv /venv
 """
-TESTS = ("tests/running/test_tls_levels.py", "tests/running/test_transports.py", "tests/running/test_explain.py")
+TESTS = tuple(f"tests/running/test_{name}.py" for name in ("states", "tls_levels", "transports", "explain"))
 #: What the tests need of the project.
 PARTS = ("dms_relay", "testbed", "tests", "pyproject.toml")
 #: Says the version, then runs the tests.
