@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import socket
 import struct
-from contextlib import suppress
-from ipaddress import ip_address, ip_interface
+from ipaddress import ip_interface
 
 from dms_relay.model.values import frozen
 
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
     from ipaddress import IPv4Interface, IPv6Interface
 
 IPV4, IPV6 = 4, 6
-_LOOPBACK = ("127.0.0.1", "::1")
 
 # rtnetlink(7): message types, flags, attributes; struct nlmsghdr (length, type, flags, sequence, port),
 # struct ifaddrmsg (family, prefix length, flags, scope, interface), struct rtattr (length, type).
@@ -42,22 +40,6 @@ def addresses() -> Iterator[InterfaceAddress]:
     """Yield every address that says who is near, in the kernel's order."""
     found = (address for answer in _answers() for address in _addresses(answer))
     yield from (address for address in found if _counts(address.value))
-
-
-def own_addresses(inet_interfaces: str, proxy_interfaces: str) -> frozenset[str]:
-    """Return the addresses that Postfix takes for its own, by its parameters of these names (postconf(5)).
-
-    Names among the words are not looked up.
-    """
-    own: set[str] = set()
-    for word in f"{inet_interfaces or 'all'} {proxy_interfaces}".replace(",", " ").split():
-        if word in {"all", "loopback-only"}:
-            own.update(_LOOPBACK)
-        if word == "all":
-            own.update(str(address.value.ip) for address in addresses())
-        with suppress(ValueError):
-            own.add(str(ip_address(word.strip("[]").lower().removeprefix("ipv6:"))))
-    return frozenset(own)
 
 
 def _counts(value: IPv4Interface | IPv6Interface) -> bool:

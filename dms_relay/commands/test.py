@@ -67,7 +67,8 @@ def run(arguments: Namespace, context: Context) -> int:
         managed = read_domains(context.paths, [])
         domains = [managed.name(key) or key for key in managed.lookup_keys()]
         tried = _chosen(targets(config, _demands(config, parameters, postfix), domains), arguments.relay)
-        how = settings(parameters, arguments.timeout, arguments.send_to, arguments.send_from)
+        services = postfix.read_master_cf() if context.paths.master_cf.exists() else ""
+        how = settings(parameters, arguments.timeout, arguments.send_to, arguments.send_from, services)
         results = run_all(lambda target: attempt(target, how), tried, _progress(len(tried)))
     elif arguments.relay:
         _chosen((), arguments.relay)

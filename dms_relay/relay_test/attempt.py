@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from dms_relay.relay_test import tls
 from dms_relay.relay_test.connect import connect
 from dms_relay.relay_test.connection import SmtpConnection
-from dms_relay.relay_test.loops import refuse_own_address
+from dms_relay.relay_test.loops import other_addresses
 from dms_relay.relay_test.outcome import Failure, Observations, Result, StepError
 from dms_relay.relay_test.resolve import addresses
 from dms_relay.relay_test.secrets import Secrets
@@ -36,8 +36,7 @@ def attempt(target: Target, settings: TestSettings) -> Result:
     try:
         if target.demand.trouble:
             raise StepError(Failure.CONFIGURATION, target.demand.trouble)  # noqa: TRY301 -- a step as any other
-        found = addresses(target, settings)
-        refuse_own_address(found, settings)
+        found = other_addresses(addresses(target, settings), settings, by_mx=target.by_mx)
         address, sock = _first(found, settings, seen)
         _session(address, sock, target, settings, seen)
     except StepError as failed:

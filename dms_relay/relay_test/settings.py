@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dms_relay.interfaces import own_addresses
 from dms_relay.postfix.main_cf import is_yes
+from dms_relay.postfix.own_places import own_addresses, own_ports
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,7 +18,8 @@ class TestSettings:
 
     ``with_mx`` permits the lookup of MX hosts; ``with_domain`` and ``with_search`` are the resolver's options RES_DEFNAMES
     and RES_DNSRCH, which look for a name in other domains too. Without ``send_to`` no message is sent; without ``send_from``
-    each target has its own sender. ``own_name`` and ``own_addresses`` are those of this server, where mail must not go.
+    each target has its own sender. ``own_name``, ``own_addresses`` and ``own_ports`` are those of this server, where
+    mail must not go.
     """
 
     timeout: float
@@ -32,12 +33,17 @@ class TestSettings:
     with_search: bool = False
     own_name: str = ""
     own_addresses: frozenset[str] = frozenset()
+    own_ports: frozenset[str] = frozenset()
 
 
 def settings(
-    parameters: Mapping[str, str], timeout: float, send_to: str | None = None, send_from: str | None = None
+    parameters: Mapping[str, str],
+    timeout: float,
+    send_to: str | None = None,
+    send_from: str | None = None,
+    master_cf: str = "",
 ) -> TestSettings:
-    """Return the settings that follow from main.cf's parameters, as for Postfix's SMTP client (postconf(5))."""
+    """Return the settings that follow from main.cf's parameters, as for Postfix's SMTP client, and from master.cf's text."""
     words = parameters.get("inet_protocols", "all").replace(",", " ").split()
     families = tuple(number for number in (6, 4) if "all" in words or f"ipv{number}" in words)
     is_off = parameters.get("smtp_dns_support_level") == "disabled" or is_yes(parameters.get("disable_dns_lookups", ""))
@@ -47,5 +53,7 @@ def settings(
     options = parameters.get("smtp_dns_resolver_options", "").lower().replace(",", " ").split()
     searches = ("res_defnames" in options, "res_dnsrch" in options)
     own = own_addresses(parameters.get("inet_interfaces", ""), parameters.get("proxy_interfaces", ""))
-    name = parameters.get("myhostname", "")
-    return TestSettings(timeout, helo, names, families or (6, 4), not is_off, send_to, send_from, *searches, name, own)
+    name, ports, with_mx = parameters.get("myhostname", ""), own_ports(master_cf), not is_off
+    return TestSettings(
+        timeout, helo, names, families or (6, 4), with_mx, send_to, send_from, *searches, name, own, ports
+    )

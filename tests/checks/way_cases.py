@@ -44,6 +44,13 @@ CASES = (
     ),
     Case(
         LOOP,
+        postfix({}, {"DEFAULT_RELAY_HOST": "[127.0.0.1]:25"}, LOGIN, more="inet_interfaces = localhost\n"),
+        "env DEFAULT_RELAY_HOST",
+        "[127.0.0.1]:25 is this server itself, so its mail comes back: its address 127.0.0.1 is this server's own",
+        postfix({}, {"DEFAULT_RELAY_HOST": "[127.0.0.2]:25"}, LOGIN, more="inet_interfaces = localhost\n"),
+    ),
+    Case(
+        LOOP,
         postfix({RELAYMAP: "@a.test [localhost]\n"}, LOGIN),
         "postfix-relaymap.cf:1",
         "[localhost] is this server itself, so its mail comes back: its address",
