@@ -6,7 +6,8 @@ before anything else is written (``Writer.close``). It has no part in the work: 
 where the boot is killed, it writes what it was given and ends.
 
 A launcher (``bundle``) runs this module before it imports the package, so it imports nothing of it. Without a launcher,
-with one processor, or for another command, lines are formatted where they arise.
+without a processor that has nothing else to do, or for another command, lines are formatted where they arise: two processes
+that wait for each other's processor would take longer than one.
 """
 
 import marshal
@@ -24,6 +25,8 @@ _DMS_LEVEL_WIDTH = 5
 _NEEDS_QUOTES = frozenset(" \t\r\n=\"'")
 #: What a boot says at these levels is worth a process (``log.LEVELS``; "info" where none is set).
 _TALKATIVE = frozenset({"info", "debug", "trace"})
+#: How many processes run at this moment (proc(5)).
+LOAD = "/proc/loadavg"
 #: signal(7); the module signal takes 0.5 ms.
 _SIGKILL = 9
 #: What marshal takes, and gives back as it was.
@@ -123,8 +126,18 @@ def _is_worth_it(argv: "Sequence[str]", environ: "Mapping[str, str]") -> bool:
     return (
         level in _TALKATIVE
         and any(word == "apply" or word.endswith("-relay") for word in argv[1:])
-        and len(os.sched_getaffinity(0)) > 1
+        and _has_idle_processor()
     )
+
+
+def _has_idle_processor() -> bool:
+    """Return True if fewer processes run at this moment, ours included, than there are processors (proc(5), loadavg)."""
+    try:
+        with open(LOAD, "rb") as file:  # noqa: PTH123 -- pathlib takes 3 ms
+            running = int(file.read().split()[3].partition(b"/")[0])
+    except (OSError, ValueError, IndexError):
+        return False
+    return running < len(os.sched_getaffinity(0))
 
 
 def _write_lines(pipe: int) -> None:

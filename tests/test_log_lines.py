@@ -27,6 +27,7 @@ from importlib.util import module_from_spec, spec_from_file_location
 spec = spec_from_file_location("log_lines", sys.argv.pop(1))
 lines = module_from_spec(spec)
 spec.loader.exec_module(lines)
+lines.LOAD = {load!r}
 {before}
 writer = lines.start(sys.argv, os.environ) if {is_apart} else None
 {after}
@@ -39,7 +40,7 @@ def launch(
     sandbox: Sandbox, *options: str, is_apart: bool = True, before: str = "", after: str = "", **env: str
 ) -> subprocess.CompletedProcess[str]:
     """Run ``apply``, with or without a process for its lines."""
-    script = LAUNCHER.format(is_apart=is_apart, before=before, after=after)
+    script = LAUNCHER.format(load=log_lines.LOAD, is_apart=is_apart, before=before, after=after)
     command = [sys.executable, "-c", script, log_lines.__file__, *sandbox.arguments(*options, "apply")]
     environ = {"PATH": os.environ["PATH"], **ON, **env}
     return subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, check=False)
@@ -73,7 +74,7 @@ def _shown(text: str, style: str) -> list[str]:
 
 def test_lines_come_before_what_is_said(sandbox: Sandbox) -> None:
     """On one stream, the last line is what the command says: a reader sees it when all else is there."""
-    script = LAUNCHER.format(is_apart=True, before="os.dup2(1, 2)", after="")
+    script = LAUNCHER.format(load=log_lines.LOAD, is_apart=True, before="os.dup2(1, 2)", after="")
     command = [sys.executable, "-c", script, log_lines.__file__, *sandbox.arguments("apply")]
     done = subprocess.run(command, cwd=ROOT, env={"PATH": os.environ["PATH"], **ON}, capture_output=True, check=True)
     lines = done.stdout.decode().splitlines()
@@ -104,7 +105,7 @@ def test_the_run_is_killed(sandbox: Sandbox, tmp_path: Path) -> None:
         "open(sys.argv.pop(), 'w').write(str(writer._pid))\n"
         "os.kill(os.getpid(), 9)"
     )
-    script = LAUNCHER.format(is_apart=True, before="", after=after)
+    script = LAUNCHER.format(load=log_lines.LOAD, is_apart=True, before="", after=after)
     command = [sys.executable, "-c", script, log_lines.__file__, *sandbox.arguments("apply"), str(tmp_path / "pid")]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == -signal.SIGKILL
@@ -154,6 +155,28 @@ def test_when_it_is_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     assert started(["dms-relay", "apply"], environ)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0})
     assert not started(["dms-relay", "apply"], environ)
+
+
+def test_a_busy_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where every processor has something to do, or nobody knows, lines are formatted where they arise."""
+    monkeypatch.setattr(log_lines, "LOAD", "/proc/loadavg")
+    environ = {"MAIL_CONFIG": str(tmp_path)}
+    busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in os.sched_getaffinity(0)]
+    try:
+        assert not started(["dms-relay", "apply"], environ)
+    finally:
+        for process in busy:
+            process.kill()
+            process.wait()
+    monkeypatch.setattr(log_lines, "LOAD", str(tmp_path / "nowhere"))
+    assert not started(["dms-relay", "apply"], environ)
+
+
+@pytest.fixture(autouse=True)
+def _idle(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Have a processor idle, whatever else this machine does."""
+    (tmp_path / "loadavg").write_text("0.00 0.00 0.00 1/100 1\n")
+    monkeypatch.setattr(log_lines, "LOAD", str(tmp_path / "loadavg"))
 
 
 def started(argv: list[str], environ: dict[str, str]) -> bool:
