@@ -2,19 +2,24 @@
 
 Asks Postfix as ``dms-relay explain`` does. Silent where there is no master.cf.
 
-Known limits: senders up to ``SENDERS_MAX``, each with a recipient that no table names.
+Known limits: senders up to ``SENDERS_MAX``, each with a recipient that no table names, and one of ``relay_domains``.
 """
 
 from __future__ import annotations
 
+from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 from dms_relay.checks.rules import Finding
 from dms_relay.errors import PostfixError
+from dms_relay.explain.client import PROGRAMS
+from dms_relay.explain.reach import address_of, bound
 from dms_relay.explain.report import route_document
 from dms_relay.explain.views import view_after, view_now
 from dms_relay.model import MAPS, NULL_SENDER, Origin
 from dms_relay.model.relays import CLEARTEXT_LEVELS
+from dms_relay.postfix import master_cf
+from dms_relay.postfix.own_places import look_up
 from dms_relay.postfix.programs import Postfix
 
 if TYPE_CHECKING:
@@ -24,6 +29,12 @@ if TYPE_CHECKING:
     from dms_relay.explain.document import RouteDocument
     from dms_relay.explain.views import View
 
+#: The ports of SMTP and of submission with STARTTLS, and those that relay services have beside them.
+_STARTTLS_PORTS = frozenset({"25", "smtp", "587", "submission", "2525", "2587"})
+#: Parameters whose default sends mail; Debian's "Local only" sets the first two to ``error``.
+_REMOVABLE = frozenset(
+    {"default_transport", "relay_transport", "inet_protocols", "smtp_bind_address", "smtp_bind_address6"}
+)
 #: Each sender costs a few Postfix processes, about 10 ms.
 SENDERS_MAX = 20
 _LEVEL = "smtp_tls_security_level"
@@ -36,27 +47,88 @@ def check_ways(context: CheckContext) -> Iterator[Finding]:
     if context.machine is None or not context.config.enabled or not context.paths.master_cf.exists():
         return
     try:
-        ways = list(_ways(context))
+        view = _view(context)
+        ways = list(_ways(context, view))
+        to_relayed = list(_to_relay_domains(view))
     except PostfixError:  # ``context`` reports it
         return
-    failures: dict[str, str] = {}
+    failures: dict[str, tuple[str, str]] = {}
+    failure: str | None
     for sender, way in ways:
-        if way["failure"]:
-            failures.setdefault(way["failure"], sender or NULL_SENDER)
-    for failure, sender in failures.items():
-        text = f"mail of {sender} would not leave: {failure}"
-        yield Finding(
-            "mail-does-not-leave",
-            Origin("main.cf"),
-            text,
-            f"fix that; dms-relay explain '{sender}' shows the whole route",
-        )
+        shown = sender or NULL_SENDER
+        if failure := way["failure"] or _elsewhere(context, sender, way) or _bound(view, way):
+            failures.setdefault(failure, (f"of {shown}", f"'{shown}'"))
+    for recipient, way in to_relayed:
+        if failure := way["failure"]:
+            failures.setdefault(failure, (f"to {recipient}", f"'{NULL_SENDER}' {recipient}"))
+    for failure, (whose, words) in failures.items():
+        text = f"mail {whose} would not leave: {failure}"
+        remedy = f"{_fix(failure)}; dms-relay explain {words} shows the whole route"
+        yield Finding("mail-does-not-leave", Origin("main.cf"), text, remedy)
+    yield from _implicit(ways)
     yield from dict.fromkeys(finding for _, way in ways for finding in _cleartext(context, way))
 
 
-def _ways(context: CheckContext) -> Iterator[tuple[str, RouteDocument]]:
-    """Yield each sender with the route of its mail."""
-    view = _view(context)
+def _fix(failure: str) -> str:
+    """Return what to do about a parameter that a failure begins with."""
+    name, is_set, _ = failure.partition(" = ")
+    if is_set and name in _REMOVABLE:
+        return f"remove {name} from main.cf (postconf -X {name}), and from postfix-main.cf; then run postfix reload"
+    return "fix that"
+
+
+def _elsewhere(context: CheckContext, sender: str, way: RouteDocument) -> str:
+    """Return that a program takes mail that a relay is for, and does not hand it on; empty where that is not so."""
+    program = way["program"]
+    is_relayed = any(
+        use.nexthop and not use.recipient and _address(use.sender) == sender for use in context.assignments
+    )
+    if program is None or program in PROGRAMS or not is_relayed:
+        return ""
+    named = [step for step in way["lookups"] if step["value"] and step["value"].startswith(f"{way['transport']}")]
+    name = named[-1]["parameter"] if named else "a transport"
+    return f"{name} = {way['transport']} has {program}(8) take it, and no relay gets it"
+
+
+def _bound(view: View, way: RouteDocument) -> str:
+    """Return that smtp(8) reaches this machine only, where a host is another; names are looked up."""
+    service = view.service(way["transport"] or "")
+    names = {hop["host"] for hop in way["hops"] if address_of(hop["host"]) is None and not hop["mail_exchangers"]}
+    if service is None or not names or not (why := bound(service[1], service[0])):
+        return ""
+    here = {name for name, found in look_up(names).items() if any(ip_address(one).is_loopback for one in found)}
+    return "" if {name.casefold() for name in names} <= here else why
+
+
+def _to_relay_domains(view: View) -> Iterator[tuple[str, RouteDocument]]:
+    """Yield the route of mail to a domain of ``relay_domains``, which ``relay_transport`` decides."""
+    own = view.values.words("mydestination")
+    names = (word for word in view.values.words("relay_domains") if word not in own and not set(word) & set(":/!"))
+    for name in names:
+        recipient = f"someone@{name}"
+        yield recipient, route_document(view, None, "", recipient)
+        return
+
+
+def _implicit(ways: list[tuple[str, RouteDocument]]) -> Iterator[Finding]:
+    """Find implicit TLS at a port where servers begin without; services of ours have what their relay needs."""
+    found: dict[str, str] = {}
+    for sender, way in ways:
+        is_ours = (way["transport"] or "").startswith(master_cf.PREFIX)
+        for hop in () if is_ours or way["failure"] else way["hops"]:
+            if hop["tls"]["mode"] == "implicit" and hop["port"] in _STARTTLS_PORTS:
+                what = f"to {hop['nexthop']}" if not way["is_direct"] else "that goes directly"
+                found.setdefault(what, sender or NULL_SENDER)
+    if found:
+        text = f"smtp_tls_wrappermode = yes begins with TLS at every server, so mail {' and mail '.join(found)} waits"
+        remedy = (
+            "remove smtp_tls_wrappermode, and set RELAY_ROUTING=transports, which does that at ports 465 and 2465 only"
+        )
+        yield Finding("implicit-tls-everywhere", Origin("main.cf"), text, remedy)
+
+
+def _ways(context: CheckContext, view: View) -> Iterator[tuple[str, RouteDocument]]:
+    """Yield each sender with the route of its mail, at last those who are not named."""
     seen: dict[str, None] = {}
     for use in context.assignments:
         if len(seen) == SENDERS_MAX:
@@ -64,6 +136,9 @@ def _ways(context: CheckContext) -> Iterator[tuple[str, RouteDocument]]:
         sender = _address(use.sender)
         if sender not in seen:
             seen[sender] = None
+            yield sender, route_document(view, None, sender, _RECIPIENT)
+    for sender in ("", _ANYBODY):
+        if seen and sender not in seen:
             yield sender, route_document(view, None, sender, _RECIPIENT)
 
 

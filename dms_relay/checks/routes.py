@@ -43,6 +43,8 @@ def is_contradicted(context: CheckContext, finding: Finding) -> bool:
     match finding.rule:
         case "implicit-tls-port":
             return is_yes(context.parameter("smtp_tls_wrappermode"))
+        case "mail-does-not-leave":  # ``delivery`` reports it where there is a master.cf
+            return context.paths.master_cf.exists()
         case "no-login":
             return not any(use.nexthop for use in context.assignments)
         case "relay-without-login":

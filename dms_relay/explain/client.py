@@ -9,9 +9,10 @@ Known limits: no name is looked up, so a login or policy keyed by an MX host is 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from dms_relay.explain.reach import unreachable
 from dms_relay.explain.tables import Key, LookupFailedError, Match
 from dms_relay.model import AUTHORITY_LEVELS, TLS_LEVELS, Login
 from dms_relay.model.relays import CLEARTEXT_LEVELS, MECHANISMS, MECHANISMS_IN_CLEAR
@@ -115,6 +116,8 @@ class _Client:
         has_exchangers = self.program == "smtp" and not nexthop.startswith("[") and not no_names
         offer = self._offer(nexthop, "" if has_exchangers else host)
         demand = self._demand(nexthop)
+        if away := unreachable(self.values, self.program, host):
+            demand = replace(demand, failure=demand.failure or away)
         # No login is keyed by the MX hosts of a recipient's domain.
         remarks = tuple(self._remarks(offer, demand, has_exchangers=has_exchangers and nexthop != self.domain))
         return Hop(nexthop, host, port, has_exchangers, is_fallback, offer, demand, remarks)

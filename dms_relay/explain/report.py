@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 #: What changes an envelope before the queue manager sees it, and is not followed (cleanup(8), ADDRESS_REWRITING_README).
 _REWRITING = ("virtual_alias_maps", "smtpd_milters", "non_smtpd_milters")
 _FILTER = "content_filter"
+#: The parameters that name a transport by themselves; ``transport_maps`` has a text of its own (transport(5)).
+_TRANSPORTS = frozenset({"default_transport", "relay_transport", "sender_dependent_default_transport_maps"})
 #: The program that discards mail.
 _DISCARD = "discard"
 
@@ -82,7 +84,7 @@ def _delivery(view: View, way: Resolution, envelope: tuple[str, str]) -> _Delive
     if program == ERROR:
         # error(8) returns mail as ``error``, and keeps it as ``retry``.
         is_kept = way.transport == RETRY or values.is_yes("soft_bounce")
-        return _Delivery(RETRY if is_kept else program, failure=way.nexthop)
+        return _Delivery(RETRY if is_kept else program, failure=_reason(way))
     if program not in PROGRAMS:
         return _Delivery(program)
     try:
@@ -91,6 +93,16 @@ def _delivery(view: View, way: Resolution, envelope: tuple[str, str]) -> _Delive
         return _Delivery(program, failure=str(error))
     failures = [hop.demand.failure for hop in found]
     return _Delivery(program, found, failures[0] if all(failures) else None)
+
+
+def _reason(way: Resolution) -> str:
+    """Return the text that error(8) is given; where nobody wrote one, what names its service."""
+    for step in reversed(way.steps):
+        value = step.match.value if step.match else step.value
+        if step.parameter in _TRANSPORTS and value.partition(":")[0] == way.transport:
+            place = f" ({step.match.key} in {step.match.shown_table})" if step.match else ""
+            return way.nexthop if value.partition(":")[2] else f"{step.parameter} = {value}{place} delivers no mail"
+    return way.nexthop
 
 
 class _Writer:

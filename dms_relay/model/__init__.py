@@ -34,8 +34,8 @@ TEMPORARY_FAILURES = f"{RELAY_DIRECTORY}/temporary_failures"
 #: The file of relays that have a transport of their own, in the configuration directory.
 RELAY_YAML = "relay.yaml"
 
-#: The port of implicit TLS (RFC 8314), and its names (/etc/services).
-IMPLICIT_TLS_PORTS = frozenset({"465", "submissions", "smtps", "ssmtp"})
+#: The port of implicit TLS (RFC 8314), its names (/etc/services), and the other port of Amazon SES and Resend.
+IMPLICIT_TLS_PORTS = frozenset({"465", "2465", "submissions", "smtps", "ssmtp"})
 
 #: How a route says that mail goes as that of all others (postconf(5), sender_dependent_relayhost_maps).
 AS_DEFAULT = "DUNNO"

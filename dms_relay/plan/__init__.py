@@ -108,10 +108,12 @@ def plan(wanted: PostfixConfig, found: Found) -> Plan:
     left = [name for name in state.parameters if _is_left(name, wanted, found)]
     public = [n for n, value in wanted.parameters.items() if found.is_public and may_hold_login(n, value)]
     warnings = list(indexing)
-    if left or public:
+    is_by_maps = bool(wanted.parameters.get("sender_dependent_relayhost_maps"))
+    stopped = is_by_maps and master_cf.stopped(found.master, found.parameters | wanted.parameters)
+    if left or public or stopped:
         from dms_relay.plan.complaints import complaints  # noqa: PLC0415 -- seldom
 
-        warnings += complaints(left, public, state)
+        warnings += complaints(left, public, state, stopped or "")
     intent, final = _memories(wanted, found, changes)
     if answer:
         kept = {name: stamp for name, stamp in state.indexes.items() if found.tables.get(name) == files.get(name)}

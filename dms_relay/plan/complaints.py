@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dms_relay.model import Origin, Problem
 
+_LOCAL_ONLY = "postconf -X default_transport, then postfix reload"
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -11,9 +12,23 @@ if TYPE_CHECKING:
     from dms_relay.plan.state import State
 
 
-def complaints(left: Iterable[str], public: Iterable[str], state: State) -> list[Problem]:
-    """Return a warning for each parameter that is left as somebody has changed it, and for each that is public."""
-    return [*(_left(name, state) for name in left), *map(_public, public)]
+def complaints(left: Iterable[str], public: Iterable[str], state: State, stopped: str) -> list[Problem]:
+    """Return a warning for each parameter that is left as somebody has changed it, and for each that is public.
+
+    ``stopped`` is a transport that hands no mail on, or empty.
+    """
+    found = [*(_left(name, state) for name in left), *map(_public, public)]
+    return [*found, _stopped(stopped)] if stopped else found
+
+
+def _stopped(name: str) -> Problem:
+    """Return a warning that Postfix has no service that hands mail to relays."""
+    text = f"the transport {name} (default_transport) hands no mail to a relay, as main.cf and master.cf have it"
+    remedy = f"remove default_transport from main.cf: {_LOCAL_ONLY}"
+    if name == "smtp":
+        text = "no mail leaves: defer_transports in main.cf names smtp, or master.cf has no service smtp unix"
+        remedy = "remove smtp from defer_transports in main.cf, or add the line smtp unix - - n - - smtp to master.cf"
+    return Problem(Origin("main.cf"), text, remedy, is_error=False, rule="mail-does-not-leave")
 
 
 def _left(name: str, state: State) -> Problem:

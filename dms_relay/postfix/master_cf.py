@@ -49,6 +49,8 @@ OVERRIDES = frozenset(
     }
 )
 _FIELDS = 8
+#: Services of Postfix's that deliver nothing (error(8), discard(8)).
+_DELIVER_NOTHING = frozenset({"error", "retry", "discard"})
 #: A value in braces may hold braces, as ``inline:{ {key = value} }`` does.
 _BRACED = r"(?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*?"
 #: Compiled when it is needed, as ``re`` does for a text.
@@ -108,6 +110,18 @@ def command(text: str, name: str) -> tuple[str, dict[str, str]] | None:
             arguments = fields[_FIELDS] if len(fields) > _FIELDS else ""
             return fields[_FIELDS - 1], dict(_overrides(arguments))
     return None
+
+
+def stopped(text: str, parameters: Mapping[str, str]) -> str:
+    """Return the transport of all mail where it hands none on; empty where it may. Without a master.cf nothing is known.
+
+    Mail by services of ours (``PREFIX``) is not asked about. Called at each start: master.cf is not parsed for it.
+    """
+    transport = (parameters.get("default_transport") or "smtp").partition(":")[0]
+    if transport in _DELIVER_NOTHING or transport in parameters.get("defer_transports", "").replace(",", " ").split():
+        return transport
+    is_there = transport != "smtp" or not text or any(line.split()[:2] == ["smtp", "unix"] for line in text.split("\n"))
+    return "" if is_there else transport
 
 
 def overriding(text: str, parameter: str) -> dict[str, str]:

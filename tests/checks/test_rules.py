@@ -13,7 +13,15 @@ import dms_relay
 from dms_relay.checks import secrets
 from dms_relay.checks.rules import RULES, SEVERITIES, Finding
 from dms_relay.model import Origin
-from tests.checks import input_cases, machine_cases, rewriting_cases, secret_cases, user_file_cases, way_cases
+from tests.checks import (
+    input_cases,
+    machine_cases,
+    operator_cases,
+    rewriting_cases,
+    secret_cases,
+    user_file_cases,
+    way_cases,
+)
 from tests.checks.given import SECRET, Case
 from tests.support.sandbox import Sandbox
 
@@ -27,6 +35,7 @@ CASES = (
     *machine_cases.CASES,
     *way_cases.CASES,
     *rewriting_cases.CASES,
+    *operator_cases.CASES,
 )
 _IDENTIFIER = re.compile(r"[a-z]+(-[a-z]+)+")
 #: What makes findings and problems; an identifier stands among the arguments.

@@ -1,0 +1,136 @@
+"""Rules of an operator's own main.cf and master.cf that keep mail from the relays it is meant for."""
+
+from __future__ import annotations
+
+from tests.checks.given import DEFAULT, LOGIN, RELAYMAP, TRANSPORTS, YAML, Case
+from tests.checks.way_cases import postfix
+from tests.support.machine import MASTER_CF
+
+LEAVES, TLS = "mail-does-not-leave", "implicit-tls-everywhere"
+FULL = {**DEFAULT, **LOGIN}
+ROUTE = {RELAYMAP: "@a.test [r.test]:587\n"}
+SERVICES = f"{MASTER_CF}error unix - - n - - error\ndiscard unix - - n - - discard\nlocal unix - n n - - local\n"
+WRAPPED = "smtp_tls_wrappermode = yes\n"
+FILE = {YAML: "version: 1\nrelays: {r: {host: r.test}}\nsenders: {a.test: r, b.test: direct}\n"}
+CASES = (
+    # Debian's "Local only" set-up.
+    Case(
+        LEAVES,
+        postfix({}, FULL, services=SERVICES, more="default_transport = error\n"),
+        "main.cf",
+        "mail of <> would not leave: default_transport = error delivers no mail",
+        # Such a relay has a transport of its own, which comes before it.
+        postfix({}, FULL, TRANSPORTS, services=SERVICES, more="default_transport = error\n"),
+    ),
+    Case(
+        LEAVES,
+        postfix({}, FULL, services=SERVICES, more="default_transport = error:no mail here\n"),
+        "main.cf",
+        "would not leave: no mail here",
+        postfix({}, FULL, services=SERVICES, more="default_transport = smtp\n"),
+    ),
+    Case(
+        LEAVES,
+        postfix(ROUTE, services=SERVICES, more="default_transport = discard\n"),
+        "main.cf",
+        "mail of someone@a.test would not leave: default_transport = discard has discard(8) take it",
+        postfix(ROUTE, services=SERVICES, more="default_transport = relay\n"),
+    ),
+    Case(
+        LEAVES,
+        postfix({}, FULL, services=SERVICES, more="default_transport = nosuch\n"),
+        "main.cf",
+        "there is no service nosuch in master.cf",
+        postfix({}, FULL, TRANSPORTS, services=SERVICES, more="default_transport = nosuch\n"),
+    ),
+    Case(
+        LEAVES,
+        postfix(
+            ROUTE,
+            services=SERVICES,
+            more="sender_dependent_default_transport_maps = inline:{ @a.test=error }\n",
+        ),
+        "main.cf",
+        "sender_dependent_default_transport_maps = error (@a.test in inline:{ @a.test=error }) delivers no mail",
+        postfix(
+            ROUTE,
+            services=SERVICES,
+            more="sender_dependent_default_transport_maps = inline:{ @b.test=error }\n",
+        ),
+    ),
+    Case(
+        LEAVES,
+        postfix({}, FULL, services=SERVICES, more="relay_domains = inner.test\nrelay_transport = error\n"),
+        "main.cf",
+        "mail to someone@inner.test would not leave: relay_transport = error delivers no mail",
+        # Nobody's mail goes by it.
+        postfix({}, FULL, services=SERVICES, more="relay_domains =\nrelay_transport = error\n"),
+    ),
+    Case(
+        LEAVES,
+        postfix({}, {"DEFAULT_RELAY_HOST": "[192.0.2.1]:587"}, LOGIN, more="inet_protocols = ipv6\n"),
+        "main.cf",
+        "inet_protocols = ipv6 excludes the address 192.0.2.1",
+        postfix({}, {"DEFAULT_RELAY_HOST": "[192.0.2.1]:587"}, LOGIN, more="inet_protocols = ipv4\n"),
+    ),
+    Case(
+        LEAVES,
+        postfix(
+            {}, {"DEFAULT_RELAY_HOST": "[IPv6:2001:db8::1]:587"}, LOGIN, TRANSPORTS, more="inet_protocols = ipv4\n"
+        ),
+        "main.cf",
+        "inet_protocols = ipv4 excludes the address IPv6:2001:db8::1",
+        postfix({}, {"DEFAULT_RELAY_HOST": "[IPv6:2001:db8::1]:587"}, LOGIN, TRANSPORTS, more="inet_protocols = all\n"),
+    ),
+    Case(
+        LEAVES,
+        postfix({}, {"DEFAULT_RELAY_HOST": "[192.0.2.1]:587"}, LOGIN, more="smtp_bind_address = 127.0.0.1\n"),
+        "main.cf",
+        "smtp_bind_address = 127.0.0.1 reaches this machine only",
+        postfix({}, {"DEFAULT_RELAY_HOST": "[127.0.0.9]:587"}, LOGIN, more="smtp_bind_address = 127.0.0.1\n"),
+    ),
+    Case(
+        LEAVES,
+        postfix({}, FULL, TRANSPORTS, more="smtp_bind_address = 127.0.0.1\n"),
+        "main.cf",
+        "smtp_bind_address = 127.0.0.1 reaches this machine only",
+        postfix({}, {"DEFAULT_RELAY_HOST": "[localhost]:587"}, LOGIN, more="smtp_bind_address = 127.0.0.1\n"),
+    ),
+    # Implicit TLS for all of Postfix, as docker-mailserver's own pages have it for port 465.
+    Case(
+        TLS,
+        postfix({}, FULL, more=WRAPPED),
+        "main.cf",
+        "begins with TLS at every server, so mail to [r.test]:587 waits",
+        postfix({}, {"DEFAULT_RELAY_HOST": "[r.test]:2465"}, LOGIN, more=WRAPPED),
+    ),
+    Case(
+        TLS,
+        postfix({RELAYMAP: "@a.test [r.test]:465\n"}, LOGIN, more=f"{WRAPPED}smtp_tls_security_level = encrypt\n"),
+        "main.cf",
+        "so mail that goes directly waits",
+        postfix({RELAYMAP: "@a.test [r.test]:465\n"}, LOGIN, TRANSPORTS),
+    ),
+    Case(
+        TLS,
+        postfix(FILE, more=f"{WRAPPED}smtp_tls_security_level = encrypt\n"),
+        "main.cf",
+        "so mail that goes directly waits",
+        postfix(FILE),
+    ),
+    Case(
+        TLS,
+        postfix({}, FULL, services="smtp unix - - n - - smtp\n -o smtp_tls_wrappermode=yes\n"),
+        "main.cf",
+        "so mail to [r.test]:587 waits",
+        postfix({}, FULL, services="smtp unix - - n - - smtp\n -o smtp_tls_wrappermode=no\n", more=WRAPPED),
+    ),
+    # The second port that Amazon SES and Resend have for it.
+    Case(
+        "implicit-tls-port",
+        postfix({RELAYMAP: "@a.test [r.test]:2465\n"}, LOGIN),
+        f"{RELAYMAP}:1",
+        "[r.test]:2465 needs implicit TLS",
+        postfix({RELAYMAP: "@a.test [r.test]:2465\n"}, LOGIN, TRANSPORTS),
+    ),
+)

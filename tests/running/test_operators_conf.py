@@ -1,0 +1,103 @@
+"""What ``check`` says of an operator's own main.cf is what becomes of the mail, and its remedy has the mail arrive."""
+
+import time
+from contextlib import suppress
+from smtplib import SMTPRecipientsRefused
+
+import pytest
+
+from dms_relay.checks import check
+from dms_relay.model import Paths
+from testbed import SMTPS, SUBMISSION, Inputs, Postfix, Testbed
+from testbed.inputs import LOGINS, RELAYMAP
+from testbed.layout import write_old
+
+PATIENCE = 15.0
+SENDER, RECIPIENT = "anna@a.test", "bob@x.test"
+LEAVES, TLS = "mail-does-not-leave", "implicit-tls-everywhere"
+
+
+def rules(inputs: Inputs, postfix: Postfix) -> set[str]:
+    """Return which rules fire."""
+    return {one.rule for one in check(Paths(inputs.directory, postfix.config), inputs.settings).findings}
+
+
+def settle(postfix: Postfix, text: str) -> None:
+    """Write main.cf, and have Postfix read it."""
+    write_old(postfix.config / "main.cf", text)
+    postfix.renew()
+
+
+def without(postfix: Postfix, name: str) -> str:
+    """Return main.cf without a parameter."""
+    lines = (postfix.config / "main.cf").read_text().splitlines(keepends=True)
+    return "".join(line for line in lines if line.partition("=")[0].strip() != name)
+
+
+@pytest.mark.parametrize(
+    "setting", ["default_transport = error", "default_transport = discard", "defer_transports = smtp"]
+)
+def test_mail_that_does_not_leave(testbed: Testbed, inputs: Inputs, setting: str) -> None:
+    """``apply`` and ``check`` say so, no relay gets the mail; and once it is as the remedy has it, the mail arrives."""
+    relay = testbed.relay("relay", SUBMISSION)
+    name, _, value = setting.partition(" = ")
+    postfix = testbed.postfix({name: value})
+    inputs.settings = {"DEFAULT_RELAY_HOST": relay.nexthop, "RELAY_USER": "me", "RELAY_PASSWORD": "pw"}
+    done = inputs.run(postfix, "apply")
+    assert LEAVES in rules(inputs, postfix)
+    assert name in done.stderr
+    with suppress(SMTPRecipientsRefused):  # smtpd(8) refuses what ``error`` would return
+        postfix.send(SENDER, [RECIPIENT], "1")
+    if name == "default_transport":
+        postfix.wait_until_queue_empty(PATIENCE)
+    assert testbed.ledger.received() == ()
+    settle(postfix, without(postfix, name))
+    assert LEAVES not in rules(inputs, postfix)
+    postfix.send(SENDER, [RECIPIENT], "2")
+    postfix.flush()
+    postfix.wait_until_queue_empty(PATIENCE)
+    assert "2" in [one.message_id for one in testbed.ledger.received()]
+
+
+@pytest.mark.parametrize("port", [465, 2465])
+def test_implicit_tls_everywhere(testbed: Testbed, inputs: Inputs, port: int) -> None:
+    """With the parameter, the relay on 587 gets nothing; with the remedy, both relays get their mail."""
+    implicit, plain = testbed.relay("implicit", SMTPS, port), testbed.relay("plain", SUBMISSION, 587)
+    postfix = testbed.postfix({"smtp_tls_wrappermode": "yes"})
+    inputs.write(RELAYMAP, f"@a.test {implicit.nexthop}\n@b.test {plain.nexthop}\n")
+    inputs.write(LOGINS, f"{implicit.nexthop} me:pw\n{plain.nexthop} me:pw\n")
+    inputs.apply(postfix)
+    found = rules(inputs, postfix)
+    assert TLS in found
+    assert "implicit-tls-port" not in found
+    postfix.send("u@a.test", [RECIPIENT], "1")
+    postfix.send("u@b.test", [RECIPIENT], "2")
+    assert [one.relay for one in testbed.ledger.wait_for(1, PATIENCE)] == ["implicit"]
+    settle(postfix, without(postfix, "smtp_tls_wrappermode"))
+    assert "implicit-tls-port" in rules(inputs, postfix)
+    inputs.settings = {"RELAY_ROUTING": "transports"}
+    inputs.apply(postfix)
+    assert rules(inputs, postfix).isdisjoint({TLS, "implicit-tls-port", LEAVES})
+    postfix.send("u@a.test", [RECIPIENT], "3")
+    postfix.send("u@b.test", [RECIPIENT], "4")
+    postfix.flush()
+    arrived = {(one.message_id, one.relay) for one in testbed.ledger.wait_for(3, PATIENCE)}
+    assert {("3", "implicit"), ("4", "plain")} & arrived
+
+
+def test_bind_address(testbed: Testbed, inputs: Inputs) -> None:
+    """A loopback address to connect from reaches relays on this machine only."""
+    postfix = testbed.postfix({"smtp_bind_address": "127.0.0.1"})
+    inputs.settings = {"DEFAULT_RELAY_HOST": "[192.0.2.1]:587", "RELAY_USER": "me", "RELAY_PASSWORD": "pw"}
+    inputs.apply(postfix)
+    assert LEAVES in rules(inputs, postfix)
+    postfix.send(SENDER, [RECIPIENT], "1")
+    wait_for_log(postfix, "connect to 192.0.2.1[192.0.2.1]:587: Invalid argument")
+
+
+def wait_for_log(postfix: Postfix, text: str) -> None:
+    """Wait until Postfix says this."""
+    end = time.monotonic() + PATIENCE
+    while text not in postfix.log() and time.monotonic() < end:
+        time.sleep(0.05)
+    assert text in postfix.log()
