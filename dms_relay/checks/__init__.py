@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from dms_relay.checks.context import examine
 from dms_relay.checks.delivery import check_ways
+from dms_relay.checks.direct import check_direct
 from dms_relay.checks.in_force import left_out
 from dms_relay.checks.logins import check_logins
 from dms_relay.checks.loops import check_loops
@@ -65,7 +66,7 @@ def check(paths: Paths, environ: Mapping[str, str]) -> Report:
 
 
 def _findings(context: CheckContext) -> Iterator[Finding]:
-    for run in (check_logins, check_routes, check_user_file, check_machine, check_ways, *_OF_MAIN_CF):
+    for run in (check_logins, check_routes, check_user_file, check_machine, check_ways, check_direct, *_OF_MAIN_CF):
         yield from run(context)
 
 

@@ -11,7 +11,7 @@ from errno import EACCES, ENOENT
 from typing import TYPE_CHECKING
 
 from dms_relay.assignments import assignments
-from dms_relay.checks.lookups import WAYS, other_ways
+from dms_relay.checks.lookups import OWN_NEXTHOPS, WAYS, OwnNexthops, other_ways, own_nexthops
 from dms_relay.checks.rules import Finding, from_problem
 from dms_relay.errors import InputError, MissingInputError, PostfixError, WriteError
 from dms_relay.mask import mask_parameter
@@ -59,6 +59,7 @@ ASKED = (
     "smtp_tls_wrappermode",
     "tls_append_default_CA",
     *WAYS,
+    *OWN_NEXTHOPS,
 )
 
 _NOT_LOOKED_AT = "machine-not-looked-at"
@@ -69,12 +70,14 @@ _NO_POSTFIX = "Postfix itself was not examined"
 class PostfixFindings:
     """What Postfix has, and what ``apply`` would change. ``asked`` are the values of ``ASKED``, defaults included.
 
-    ``ways`` are entries of the operator's own tables that Postfix looks up before the managed routes (``lookups``).
+    ``ways`` are entries of the operator's own tables that Postfix looks up before the managed routes; ``own`` are nexthops
+    that main.cf names itself, where that is asked for (``lookups``).
     """
 
     plan: Plan
     asked: dict[str, str]
     ways: dict[str, dict[str, str]] = field(default_factory=dict)
+    own: OwnNexthops = field(default_factory=OwnNexthops)
 
     @property
     def after(self) -> dict[str, str]:
@@ -193,6 +196,10 @@ def _unreadable(error: PostfixError | WriteError, origin: Origin) -> Finding:
 def _asked(postfix: Postfix, config: RelayConfig, changes: Plan) -> PostfixFindings:
     """Ask Postfix; lookup tables that ``apply`` would remove are left out."""
     asked = postfix.expanded(*ASKED)
-    changing = {change.name for change in changes.parameters}
-    tables = {name: asked.get(name, "") for name in WAYS if name not in changing}
-    return PostfixFindings(changes, asked, {} if config.transports else other_ways(postfix, config, tables))
+    changed = {change.name: change.new or "" for change in changes.parameters}
+    tables = {name: asked.get(name, "") for name in WAYS if name not in changed}
+    if config.transports:
+        return PostfixFindings(changes, asked)
+    is_asked = any(problem.rule == "login-without-relay" for problem in config.warnings)
+    own = own_nexthops(postfix, asked | changed) if is_asked else OwnNexthops()
+    return PostfixFindings(changes, asked, other_ways(postfix, config, tables), own)

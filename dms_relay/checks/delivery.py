@@ -47,7 +47,7 @@ def check_ways(context: CheckContext) -> Iterator[Finding]:
     if context.machine is None or not context.config.enabled or not context.paths.master_cf.exists():
         return
     try:
-        view = _view(context)
+        view = view_of(context)
         ways = list(_ways(context, view))
         to_relayed = list(_to_relay_domains(view))
     except PostfixError:  # ``context`` reports it
@@ -142,7 +142,8 @@ def _ways(context: CheckContext, view: View) -> Iterator[tuple[str, RouteDocumen
             yield sender, route_document(view, None, sender, _RECIPIENT)
 
 
-def _view(context: CheckContext) -> View:
+def view_of(context: CheckContext) -> View:
+    """Return Postfix's configuration as ``apply`` would leave it."""
     postfix = Postfix(context.paths.postfix_dir)
     now = view_now(postfix)
     changes = context.machine.plan if context.machine else None

@@ -23,6 +23,7 @@ _SHOWN = 3
 def check_logins(context: CheckContext) -> Iterator[Finding]:
     """Yield the findings about logins that merging does not report."""
     yield from map(from_problem, packed_entries((context.inputs.logins or ())[FIRST:]))
+    yield from _unknown(context)
     if not context.is_logging_in:
         return
     at: dict[str, list[Assignment]] = {}
@@ -37,6 +38,24 @@ def check_logins(context: CheckContext) -> Iterator[Finding]:
         yield from _mx_lookup(context, found)
     for entry in context.config.logins or ():
         yield from _hidden(entry, at.get(entry.key.casefold(), []))
+
+
+def is_by_main_cf(context: CheckContext, finding: Finding) -> bool:
+    """Return True if a login without a relay of the inputs is or may be for a nexthop that main.cf names itself."""
+    own = context.machine.own if context.machine else None
+    entry = next((entry for entry in context.config.logins or () if entry.origin == finding.origin), None)
+    return bool(own and entry and "@" not in entry.key and (own.unknown or entry.key.casefold() in own.keys))
+
+
+def _unknown(context: CheckContext) -> Iterator[Finding]:
+    """Yield each login that may be for a nexthop of a table that cannot be looked into."""
+    own = context.machine.own if context.machine else None
+    origins = {problem.origin for problem in context.config.warnings if problem.rule == "login-without-relay"}
+    for entry in (context.config.logins or ()) if own and own.unknown else ():
+        if own and entry.origin in origins and "@" not in entry.key and entry.key.casefold() not in own.keys:
+            text = f"no relay of the inputs has this lookup key; {own.unknown[0]} cannot be looked into here"
+            remedy = "ask with dms-relay explain SENDER RECIPIENT whether the login is used, before you change it"
+            yield Finding("login-without-relay", entry.origin, text, remedy)
 
 
 def _without_login(context: CheckContext, assignments: list[Assignment]) -> Iterator[Finding]:

@@ -1,27 +1,35 @@
 """Entries of the operator's own lookup tables for mail that a managed route is for, with ``RELAY_ROUTING=maps``.
 
-Runs ``postmap``, once for each table. Known limits: tables of patterns, and those that ask a server, are not searched.
+Runs ``postmap``, once for each table, and reads tables of patterns. Known limits: senders are not searched for in tables of
+patterns; tables that ask a server are not searched.
 """
 
 from __future__ import annotations
 
-import re
 from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dms_relay.assignments import sender_keys
 from dms_relay.errors import PostfixError
+from dms_relay.explain.tables import inline_entries
+from dms_relay.mask import mask_parameter
+from dms_relay.merge.common import login_keys
+from dms_relay.model import RELAYHOST_MAP
+from dms_relay.postfix import main_cf
+from dms_relay.postfix.nexthop import SyntaxProblem, parse_nexthops
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from dms_relay.model.configuration import RelayConfig
     from dms_relay.postfix.programs import Postfix
 
 #: Table types with literal keys (DATABASE_README, "Types of lookup tables").
-_TYPES = ("texthash:", "hash:", "btree:", "cdb:", "lmdb:", "inline:")
-#: One table of a list: a name in braces may contain spaces and commas.
-_TABLE = re.compile(r"[a-z]+:(?:\{[^}]*\}|[^\s,{}]+)")
+_TYPES = frozenset({"texthash", "hash", "btree", "cdb", "lmdb"})
+#: Types of patterns, in files of which each line ends with its value (regexp_table(5), pcre_table(5)).
+_PATTERNS = frozenset({"regexp", "pcre"})
 #: The parameters that come before a relay by sender (trivial-rewrite(8)), and the key of all recipients (transport(5)).
 RECIPIENTS, SENDERS = WAYS = ("transport_maps", "sender_dependent_default_transport_maps")
 EVERYBODY = "*"
@@ -42,8 +50,81 @@ def other_ways(postfix: Postfix, config: RelayConfig, tables: dict[str, str]) ->
 def _entries(postfix: Postfix, value: str, keys: Iterable[str]) -> Iterator[tuple[str, str]]:
     """Yield the entries of all tables, those of the first table last, so that they win."""
     wanted = list(dict.fromkeys(keys))
-    for table in reversed(_TABLE.findall(value)):
-        if wanted and table.startswith(_TYPES):
+    for table in reversed(main_cf.split(value) if wanted else []):
+        kind, _, name = table.removeprefix("proxy:").partition(":")
+        if kind == "static":
+            yield from dict.fromkeys(wanted, name.strip("{} ")).items()
+        elif kind == "inline":
+            entries = inline_entries(name)
+            yield from ((key, entries[key]) for key in wanted if key in entries)
+        elif kind in _TYPES or (kind in _PATTERNS and wanted == [EVERYBODY]):
             # A table that cannot be read defers all mail; Postfix's own log says so.
             with suppress(PostfixError):
                 yield from postfix.lookup(table, wanted).items()
+
+
+# Every nexthop that main.cf names by itself.
+
+#: Parameters with a transport and its nexthop, and those with nexthops alone (postconf(5)).
+_TRANSPORTS = ("default_transport", "relay_transport", "content_filter")
+_NEXTHOPS = ("relayhost", "smtp_fallback_relay")
+#: Lookup tables of nexthops alone; ``WAYS`` are those of transports.
+_NEXTHOP_MAPS = "sender_dependent_relayhost_maps"
+OWN_NEXTHOPS = (*_TRANSPORTS, *_NEXTHOPS, _NEXTHOP_MAPS)
+
+
+@dataclass(frozen=True, slots=True)
+class OwnNexthops:
+    """The login keys of the nexthops that main.cf names by itself, and the tables, shown, that cannot be looked into."""
+
+    keys: frozenset[str] = frozenset()
+    unknown: tuple[str, ...] = ()
+
+
+def own_nexthops(postfix: Postfix, parameters: Mapping[str, str]) -> OwnNexthops:
+    """Return what main.cf's own parameters and tables name, without the table of managed routes."""
+    found = [parameters.get(name, "") for name in _NEXTHOPS]
+    found += [parameters.get(name, "").partition(":")[2] for name in _TRANSPORTS]
+    unknown = []
+    for parameter in (*WAYS, _NEXTHOP_MAPS):
+        for table in main_cf.split(parameters.get(parameter, "")):
+            if not table.endswith(f"/{RELAYHOST_MAP}"):
+                values = values_of(postfix, table)
+                unknown += [f"{parameter} = {mask_parameter(parameter, table)}"] if values is None else []
+                found += [value if parameter == _NEXTHOP_MAPS else value.partition(":")[2] for value in values or ()]
+    return OwnNexthops(frozenset(key for value in found for key in _keys(value)), tuple(unknown))
+
+
+def values_of(postfix: Postfix, table: str) -> list[str] | None:
+    """Return all values of a lookup table; ``None`` where it cannot be looked into."""
+    kind, _, name = table.removeprefix("proxy:").partition(":")
+    if kind == "inline":
+        return list(inline_entries(name).values())
+    if kind == "static":
+        return [name.strip("{} ")]
+    try:
+        if kind in _PATTERNS:
+            lines = [line for line in Path(name).read_text("utf-8", "replace").splitlines() if line.strip()]
+            values = [line.split(maxsplit=1)[-1] for line in lines if not line.lstrip().startswith("#")]
+            return None if any("$" in value for value in values) else values
+        return [value for _, value in postfix.entries(f"{kind}:{name}")] if kind in _TYPES else None
+    except (PostfixError, OSError):
+        return None
+
+
+def transports_of(postfix: Postfix, tables: str) -> Iterator[tuple[str, str]]:
+    """Yield keys and values of ``transport_maps``, of tables with literal keys."""
+    for table in main_cf.split(tables):
+        kind, _, name = table.removeprefix("proxy:").partition(":")
+        if kind == "inline":
+            yield from inline_entries(name).items()
+        elif kind == "static":
+            yield EVERYBODY, name.strip("{} ")
+        elif kind in _TYPES:
+            with suppress(PostfixError):
+                yield from postfix.entries(f"{kind}:{name}")
+
+
+def _keys(value: str) -> Iterator[str]:
+    with suppress(SyntaxProblem):
+        yield from login_keys([parse_nexthops(value)] if value.strip() else [])

@@ -56,6 +56,7 @@ RULES = {
     "relay-domain-not-managed": Rule(NOTE, "a relay is set for a domain that this server does not manage"),
     "public-domain-is-local": Rule(WARNING, "a domain of a public mail service is a domain of this server"),
     "managed-domain-not-relayed": Rule(NOTE, "a managed domain has no relay, while others have one"),
+    "mail-not-relayed": Rule(NOTE, "some senders have a relay, and mail of all others goes directly"),
     "relay-is-this-server": Rule(ERROR, "a relay is this server itself, so its mail comes back"),
     "new-sender-not-relayed": Rule(ERROR, "a sender has no relay until the inputs are fixed"),
     "table-domains-not-relayed": Rule(WARNING, "RELAY_HOST does not serve domains that main.cf looks up in tables"),

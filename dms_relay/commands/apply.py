@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from dms_relay.commands import Context
     from dms_relay.log import Log
-    from dms_relay.model import PostfixConfig
+    from dms_relay.model import PostfixConfig, Problem
     from dms_relay.model.configuration import Inputs, RelayConfig
     from dms_relay.model.relays import Transports
     from dms_relay.plan import Plan
@@ -59,7 +59,7 @@ def apply_inputs(
         if is_own_only:
             changes = _only_own(config, changes)
         else:
-            context.log.problems((*config.warnings, *changes.warnings))
+            context.log.problems((*(_sure(config, changes) if config.warnings else ()), *changes.warnings))
             if not changes.is_empty:
                 _report(config, wanted, context.log)
         changed = apply(changes, context.paths, log=context.log, reload=reload, locked=True)
@@ -73,6 +73,12 @@ def _refuse_wrong_values(config: RelayConfig, changes: Plan, context: Context) -
 
     changed = {change.name: change.new for change in changes.parameters}
     refuse_wrong_values(context.paths.postfix_dir, changed, config.own_parameters)
+
+
+def _sure(config: RelayConfig, changes: Plan) -> list[Problem]:
+    from dms_relay.plan.complaints import sure  # noqa: PLC0415 -- only where there are warnings
+
+    return sure(config, changes)
 
 
 def _only_own(config: RelayConfig, changes: Plan) -> Plan:

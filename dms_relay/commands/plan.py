@@ -10,6 +10,7 @@ from dms_relay.mask import lines_of, mask_login_table, mask_parameters
 from dms_relay.merge import merge
 from dms_relay.model import PARAMETERS
 from dms_relay.plan import plan
+from dms_relay.plan.complaints import sure
 from dms_relay.plan.found import find
 from dms_relay.postfix.master_cf import is_login_table
 from dms_relay.postfix.table_types import split_index
@@ -36,7 +37,7 @@ def run(arguments: Namespace, context: Context) -> int:
     changes = plan(render(config, context.paths), find(context.paths))
     changed = {change.name: change.new for change in changes.parameters}
     refuse_wrong_values(context.paths.postfix_dir, changed, config.own_parameters)
-    context.log.problems((*config.warnings, *changes.warnings))
+    context.log.problems((*sure(config, changes), *changes.warnings))
     for table in changes.tables:
         is_index = split_index(table.name)[1]
         diff = _index_diff if is_index else _table_diff

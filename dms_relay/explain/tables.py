@@ -118,8 +118,7 @@ class Tables:
         if kind == "static":
             return dict.fromkeys((text.casefold() for text in texts), _unbraced(name))
         if kind == "inline":
-            pairs = (_unbraced(pair).partition("=") for pair in main_cf.split(_unbraced(name)))
-            return {key.strip().casefold(): value.strip() for key, _, value in pairs}
+            return inline_entries(name)
         return self._to_come(name) if kind in TABLE_TYPES and name in self._texts else None
 
     def _to_come(self, name: str) -> dict[str, str]:
@@ -128,6 +127,12 @@ class Tables:
             lines = (line.partition("\t") for line in self._texts[name].split("\n"))
             self._read[name] = {key.casefold(): value for key, _, value in lines}
         return self._read[name]
+
+
+def inline_entries(name: str) -> dict[str, str]:
+    """Return the entries of an ``inline:`` table, by key without letter case."""
+    pairs = (_unbraced(pair).partition("=") for pair in main_cf.split(_unbraced(name)))
+    return {key.strip().casefold(): value.strip() for key, _, value in pairs}
 
 
 def _is_whole(table: str) -> bool:

@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 from dms_relay.model import Origin, Problem
+from dms_relay.model.values import replace
 
+#: Parameters that can name nexthops without us.
+_OWN_NEXTHOPS = (
+    "transport_maps",
+    "sender_dependent_default_transport_maps",
+    "default_transport",
+    "relay_transport",
+    "smtp_fallback_relay",
+    "content_filter",
+)
+#: How merging begins to say that a login has no relay.
+_NO_RELAY = "no relay has this lookup key"
 _LOCAL_ONLY = "postconf -X default_transport, then postfix reload"
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from dms_relay.model.configuration import RelayConfig
+    from dms_relay.plan import Plan
     from dms_relay.plan.state import State
 
 
@@ -19,6 +33,22 @@ def complaints(left: Iterable[str], public: Iterable[str], state: State, stopped
     """
     found = [*(_left(name, state) for name in left), *map(_public, public)]
     return [*found, _stopped(stopped)] if stopped else found
+
+
+def sure(config: RelayConfig, changes: Plan) -> list[Problem]:
+    """Return the warnings of merging; what nexthops of main.cf itself may contradict is said to be not known.
+
+    Only ``dms-relay check`` looks into the operator's own tables: this is called at each start.
+    """
+    own = changes.found.parameters
+    if config.transports or not any(own.get(name) for name in _OWN_NEXTHOPS):
+        return list(config.warnings)
+    return [_unsure(problem) if problem.text.startswith(_NO_RELAY) else problem for problem in config.warnings]
+
+
+def _unsure(problem: Problem) -> Problem:
+    text = f"{_NO_RELAY}; it may be for a nexthop that main.cf names itself"
+    return replace(problem, text=text, remedy="dms-relay check looks whether it is")
 
 
 def _stopped(name: str) -> Problem:

@@ -187,8 +187,12 @@ class Postfix:
 
     def keys(self, table: str) -> list[str]:
         """Return the keys of a lookup table in a file (``type:name``), as its type has them. Raises ``PostfixError``."""
+        return [key for key, _ in self.entries(table)]
+
+    def entries(self, table: str) -> list[tuple[str, str]]:
+        """Return keys and values of a lookup table in a file (``type:name``). Raises ``PostfixError``."""
         said, _ = self._ask("postmap", "-s", table)
-        return [line.partition("\t")[0] for line in said.split("\n") if "\t" in line]
+        return [(key, value) for key, tab, value in (line.partition("\t") for line in said.split("\n")) if tab]
 
     def table_types(self) -> list[str]:
         """Return the types of lookup tables that this Postfix has."""

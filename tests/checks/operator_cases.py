@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.checks.given import DEFAULT, LOGIN, RELAYMAP, TRANSPORTS, YAML, Case
+from tests.checks.given import DEFAULT, LOGIN, LOGINS, RELAYMAP, SECRET, TRANSPORTS, YAML, Case
 from tests.checks.way_cases import postfix
 from tests.support.machine import MASTER_CF
 
@@ -10,6 +10,8 @@ LEAVES, TLS = "mail-does-not-leave", "implicit-tls-everywhere"
 FULL = {**DEFAULT, **LOGIN}
 ROUTE = {RELAYMAP: "@a.test [r.test]:587\n"}
 SERVICES = f"{MASTER_CF}error unix - - n - - error\ndiscard unix - - n - - discard\nlocal unix - n n - - local\n"
+TWO = {RELAYMAP: "@one.test [h.test]:2525\n"}
+AMAVIS = f"{MASTER_CF}smtp-amavis unix - - n - 2 smtp\nfree unix - - n - - smtp\n -o smtp_tls_security_level=none\n"
 WRAPPED = "smtp_tls_wrappermode = yes\n"
 FILE = {YAML: "version: 1\nrelays: {r: {host: r.test}}\nsenders: {a.test: r, b.test: direct}\n"}
 CASES = (
@@ -132,5 +134,96 @@ CASES = (
         f"{RELAYMAP}:1",
         "[r.test]:2465 needs implicit TLS",
         postfix({RELAYMAP: "@a.test [r.test]:2465\n"}, LOGIN, TRANSPORTS),
+    ),
+    # Logins for nexthops that main.cf names itself.
+    *(
+        Case(
+            "login-without-relay",
+            postfix({**TWO, LOGINS: f"[h.test]:587 me:{SECRET}\n"}, more=more.replace("h.test", "other.test")),
+            f"{LOGINS}:1",
+            "[h.test]:2525 differs in its port",
+            postfix({**TWO, LOGINS: f"[h.test]:587 me:{SECRET}\n"}, more=more),
+        )
+        for more in (
+            "transport_maps = inline:{blocked.test=relay:[h.test]:587}\n",
+            "transport_maps = inline:{ {blocked.test = relay:[h.test]:587} }\n",
+            "transport_maps = inline:{ {* = smtp:[x.test], [h.test]:587} }\n",
+            "sender_dependent_default_transport_maps = static:{smtp:[h.test]:587}\n",
+            "relay_transport = relay:[h.test]:587\n",
+            "smtp_fallback_relay = [h.test]:587\n",
+            "relayhost = [h.test]:587\n",
+        )
+    ),
+    Case(
+        "login-without-relay",
+        postfix({**TWO, LOGINS: f"[h.test]:587 me:{SECRET}\n"}, more="transport_maps = ldap:/etc/postfix/ldap.cf\n"),
+        f"{LOGINS}:1",
+        "transport_maps = ldap:/etc/postfix/ldap.cf cannot be looked into here",
+        postfix({**TWO, LOGINS: f"[h.test]:2525 me:{SECRET}\n"}, more="transport_maps = ldap:/etc/postfix/ldap.cf\n"),
+    ),
+    *(
+        Case(
+            "routes-not-used",
+            postfix(ROUTE, more=f"transport_maps = {table}\n"),
+            "main.cf",
+            "transport_maps sends all mail to smtp:[own.test] (*)",
+            postfix(ROUTE, more="transport_maps = inline:{ {x.test = smtp:[own.test]} }\n"),
+        )
+        for table in ("inline:{*=smtp:[own.test]}", "inline:{ {* = smtp:[own.test]} }", "static:{smtp:[own.test]}")
+    ),
+    # Who is relayed and who is not; and what the level of TLS for relays does to the rest.
+    Case(
+        "mail-not-relayed",
+        postfix({RELAYMAP: "@a.test [r.test]:587\nu@b.test [r.test]:587\n"}),
+        f"{RELAYMAP}:1",
+        "mail of @a.test and u@b.test is relayed; mail of every other sender, bounces (<>) and forwards among them, goes",
+        postfix(ROUTE, DEFAULT),
+    ),
+    Case(
+        "mail-not-relayed",
+        postfix({"vhost": "a.test\n"}, {"RELAY_HOST": "r.test"}),
+        "env RELAY_HOST",
+        "mail of @a.test is relayed; mail of every other sender",
+        postfix({"vhost": "a.test\n"}, {"RELAY_HOST": "r.test"}, more="relayhost = [own.test]\n"),
+    ),
+    Case(
+        "mail-not-relayed",
+        postfix(FILE),
+        f"{YAML}:3:11",
+        "mail of @a.test is relayed",
+        postfix({YAML: FILE[YAML] + "default: direct\n"}),
+    ),
+    Case(
+        "opt-out-needs-tls",
+        postfix(ROUTE, LOGIN, {"RELAY_HOST": "h.test"}),
+        "main.cf",
+        "bounces (<>) and forwards among them, goes directly, and smtp_tls_security_level = encrypt excludes servers",
+        postfix(ROUTE, LOGIN, {"RELAY_HOST": "h.test"}, TRANSPORTS),
+    ),
+    *(
+        Case(
+            "opt-out-needs-tls",
+            postfix({}, FULL, more=more, services=AMAVIS),
+            "main.cf",
+            f"requires: {said}",
+            postfix({}, FULL, TRANSPORTS, more=more, services=AMAVIS),
+        )
+        for more, said in (
+            ("content_filter = smtp:[127.0.0.1]:10024\n", "content_filter = smtp:[127.0.0.1]:10024 (main.cf)"),
+            ("content_filter = smtp-amavis:[127.0.0.1]:10024\n", "content_filter = smtp-amavis:"),
+            ("transport_maps = inline:{in.test=relay:[10.0.0.1]}\n", "transport_maps: in.test relay:[10.0.0.1]"),
+        )
+    ),
+    Case(
+        "opt-out-needs-tls",
+        postfix(
+            {},
+            FULL,
+            more="content_filter = free:[127.0.0.1]:10024\n",
+            services=AMAVIS.replace("free", "other") + "free unix - - n - - smtp\n",
+        ),
+        "main.cf",
+        "content_filter = free:[127.0.0.1]:10024",
+        postfix({}, FULL, more="content_filter = free:[127.0.0.1]:10024\n", services=AMAVIS),
     ),
 )

@@ -21,13 +21,20 @@ TEXT = """\
 error    login-for-strangers  postfix-sasl-password.cf:2
          this sender has no relay, so its login is offered to every server that receives the mail -- \
 map the sender in postfix-relaymap.cf, or set RELAY_ROUTING=transports
+warning  opt-out-needs-tls  main.cf
+         mail of every other sender, bounces (<>) and forwards among them, goes directly, and \
+smtp_tls_security_level = encrypt excludes servers without TLS -- \
+set RELAY_ROUTING=transports, which gives each relay its own level
 warning  login-without-relay  postfix-sasl-password.cf:1
          no relay has this lookup key, so the login is not used; [h.test]:25 differs in its port -- \
 write [h.test]:25 as the key
+note     mail-not-relayed  env RELAY_HOST
+         mail of @a.test is relayed; mail of every other sender, bounces (<>) and forwards among them, goes directly -- \
+set DEFAULT_RELAY_HOST (relay.yaml: default), unless you want that
 note     secret-in-environment  env RELAY_PASSWORD
          the password is in the environment, which more people and programs can read than a file -- \
 set RELAY_PASSWORD__FILE instead
-1 error, 1 warning, 1 note (looked at HERE/config, Postfix VERSION in HERE/postfix)
+1 error, 2 warnings, 2 notes (looked at HERE/config, Postfix VERSION in HERE/postfix)
 """
 
 
@@ -59,11 +66,13 @@ def test_json(sandbox: Sandbox) -> None:
     document = json.loads(result.out)
     assert [(f["severity"], f["id"], f["origin"]) for f in document["findings"]] == [
         ("error", "login-for-strangers", f"{LOGINS}:2"),
+        ("warning", "opt-out-needs-tls", "main.cf"),
         ("warning", "login-without-relay", f"{LOGINS}:1"),
+        ("note", "mail-not-relayed", "env RELAY_HOST"),
         ("note", "secret-in-environment", "env RELAY_PASSWORD"),
     ]
-    assert document["findings"][2]["remedy"] == "set RELAY_PASSWORD__FILE instead"
-    assert document["counts"] == {"errors": 1, "warnings": 1, "notes": 1}
+    assert document["findings"][4]["remedy"] == "set RELAY_PASSWORD__FILE instead"
+    assert document["counts"] == {"errors": 1, "warnings": 2, "notes": 2}
     assert document["inputs"] == {"directory": str(sandbox.config_dir), "usable": True}
     assert document["machine"] == {
         "directory": str(sandbox.postfix_dir),

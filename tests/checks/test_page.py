@@ -34,8 +34,13 @@ PAGE = {
     ACCOUNTS: "".join(f"me@domain{number}.com|hash\n" for number in range(1, 5)),
 }
 RELAY_HOST = {"RELAY_HOST": "smtp.relay-service.com"}
-#: The login of Amazon SES matches no relay, and the domain that is opted out still needs TLS.
-TRUE = [("opt-out-needs-tls", f"{RELAYMAP}:5"), ("login-without-relay", f"{LOGINS}:7")]
+#: The login of Amazon SES matches no relay; the domain that is opted out, and all that no relay takes, needs TLS.
+TRUE = [
+    ("opt-out-needs-tls", "main.cf"),
+    ("opt-out-needs-tls", f"{RELAYMAP}:5"),
+    ("login-without-relay", f"{LOGINS}:7"),
+]
+DIRECTLY = ("mail-not-relayed", f"{RELAYMAP}:1")
 
 CASES = json.loads((DATA / "relay-sh-cases.json").read_text("utf-8"))
 FOUND = json.loads((DATA / "check-of-relay-sh-cases.json").read_text("utf-8"))
@@ -48,23 +53,23 @@ def found_on_page(sandbox: Sandbox, env: dict[str, str]) -> list[tuple[str, str]
 
 
 def test_login_in_the_file(sandbox: Sandbox) -> None:
-    """With the login at ``RELAY_HOST`` in the file, two things are true of the examples, and nothing else is said."""
+    """With the login at ``RELAY_HOST`` in the file, this is true of the examples, and nothing else is said."""
     write(sandbox, {**PAGE, LOGINS: f"{PAGE[LOGINS]}[smtp.relay-service.com]:25 me:{SECRET}\n"})
-    assert found_on_page(sandbox, RELAY_HOST) == TRUE
+    assert found_on_page(sandbox, RELAY_HOST) == [*TRUE, DIRECTLY]
 
 
 def test_login_in_a_secret_file(sandbox: Sandbox) -> None:
     """The same with ``RELAY_USER`` and a file that holds the password."""
     write(sandbox, {**PAGE, "secret": SECRET})
     env = {**RELAY_HOST, "RELAY_USER": "me", "RELAY_PASSWORD__FILE": str(sandbox.config_dir / "secret")}
-    assert found_on_page(sandbox, env) == TRUE
+    assert found_on_page(sandbox, env) == [*TRUE, DIRECTLY]
 
 
 def test_login_in_the_environment(sandbox: Sandbox) -> None:
     """The password in the environment is what the page itself calls a risk; that is worth a note."""
     write(sandbox, PAGE)
     env = {**RELAY_HOST, "RELAY_USER": "me", "RELAY_PASSWORD": SECRET}
-    assert found_on_page(sandbox, env) == [*TRUE, ("secret-in-environment", "env RELAY_PASSWORD")]
+    assert found_on_page(sandbox, env) == [*TRUE, ("secret-in-environment", "env RELAY_PASSWORD"), DIRECTLY]
 
 
 def test_the_pages_default_relay(sandbox: Sandbox) -> None:
@@ -78,7 +83,7 @@ def test_the_pages_ses_login_with_its_relay(sandbox: Sandbox) -> None:
     """Where Amazon SES is the relay that the login is for, its login is no finding."""
     write(sandbox, PAGE)
     env = {"RELAY_HOST": "email-smtp.us-west-2.amazonaws.com", "RELAY_PORT": "2587"}
-    assert found_on_page(sandbox, env) == TRUE[:1]
+    assert found_on_page(sandbox, env) == [*TRUE[:2], DIRECTLY]
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case["name"] for case in CASES])

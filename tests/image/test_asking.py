@@ -49,12 +49,18 @@ def test_explain(container: Container, relay: Relay, config_dir: Path) -> None:
 
 
 def test_check(container: Container, config_dir: Path) -> None:
-    """It finds nothing where all is right, and a login that no relay has after a change, with the nearest one."""
-    assert "nothing found" in container.execute("dms-relay", "check", "--strict")
+    """It finds who is not relayed where all is right, and a login that no relay has after a change, with the nearest one."""
+    found = json.loads(container.execute("dms-relay", "check", "--json"))["findings"]
+    assert [finding["id"] for finding in found] == ["opt-out-needs-tls", "mail-not-relayed"]
     write(config_dir, RELAYMAP, LOGINS + "[relay.test]:25 user:secret\n")
     found = json.loads(container.execute("dms-relay", "check", "--json"))["findings"]
-    assert [finding["id"] for finding in found] == ["apply-due", "login-without-relay"]
-    assert "[relay.test]:587 differs in its port" in found[1]["text"] + found[1]["remedy"]
+    assert [finding["id"] for finding in found] == [
+        "apply-due",
+        "opt-out-needs-tls",
+        "login-without-relay",
+        "mail-not-relayed",
+    ]
+    assert "[relay.test]:587 differs in its port" in found[2]["text"] + found[1]["remedy"]
     with pytest.raises(EngineError, match="exit code 1"):
         container.execute("dms-relay", "check", "--strict")
 

@@ -1,0 +1,95 @@
+"""Mail that no relay takes: who is relayed and who is not, and the mail that main.cf's level of TLS then keeps.
+
+``RELAY_ROUTING=maps`` sets ``smtp_tls_security_level``, which holds for all mail: for senders without a relay, and for a
+content filter or an inner host that smtp(8) hands mail to. Asks Postfix as ``dms-relay explain`` does.
+
+Known limits: whether a filter offers TLS is not tried; tables that cannot be looked into are left out.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dms_relay.checks.delivery import view_of
+from dms_relay.checks.logins import listed
+from dms_relay.checks.lookups import RECIPIENTS, transports_of
+from dms_relay.checks.rules import Finding
+from dms_relay.errors import PostfixError
+from dms_relay.explain.client import PROGRAMS, hops
+from dms_relay.explain.tables import LookupFailedError
+from dms_relay.model import MAPS, Origin
+from dms_relay.model.relays import CLEARTEXT_LEVELS
+from dms_relay.postfix import master_cf
+from dms_relay.postfix.programs import Postfix
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from dms_relay.checks.context import CheckContext
+    from dms_relay.explain.views import View
+
+_LEVEL = "smtp_tls_security_level"
+_FILTER = "content_filter"
+_ENVELOPE = ("", "someone@recipient.invalid")
+_EVERYBODY_ELSE = "every other sender, bounces (<>) and forwards among them,"
+
+
+def check_direct(context: CheckContext) -> Iterator[Finding]:
+    """Yield who is relayed and who is not, and what a level of TLS for all mail keeps from leaving."""
+    if context.machine is None or not context.config.enabled:
+        return
+    is_mandatory = context.after(_LEVEL) not in CLEARTEXT_LEVELS | {""}
+    yield from _not_relayed(context, is_mandatory=is_mandatory)
+    if is_mandatory and context.routing == MAPS and context.paths.master_cf.exists():
+        try:
+            yield from _handed_on(context, view_of(context))
+        except (PostfixError, LookupFailedError):  # ``context`` and ``delivery`` report it
+            return
+
+
+def _not_relayed(context: CheckContext, *, is_mandatory: bool) -> Iterator[Finding]:
+    relayed = [use for use in context.assignments if use.nexthop and not use.recipient and "@" in use.sender]
+    transports = context.config.transports
+    if not relayed or context.has_default or context.after("relayhost") or (transports and transports.default):
+        return
+    origin = relayed[0].origin or Origin("main.cf")
+    named = listed(use.sender for use in relayed)
+    text = f"mail of {named} is relayed; mail of {_EVERYBODY_ELSE} goes directly"
+    yield Finding(
+        "mail-not-relayed", origin, text, "set DEFAULT_RELAY_HOST (relay.yaml: default), unless you want that"
+    )
+    if is_mandatory:
+        why = f"{_LEVEL} = {context.after(_LEVEL)} excludes servers without TLS"
+        text = f"mail of {_EVERYBODY_ELSE} goes directly, and {why}"
+        yield Finding("opt-out-needs-tls", Origin("main.cf"), text, _remedy(context))
+
+
+def _remedy(context: CheckContext) -> str:
+    if context.routing == MAPS:
+        return "set RELAY_ROUTING=transports, which gives each relay its own level"
+    return f"set {_LEVEL} = may in main.cf: each relay keeps its own level"
+
+
+def _handed_on(context: CheckContext, view: View) -> Iterator[Finding]:
+    """Find filters and hosts of ``transport_maps`` that the level for relays holds for as well."""
+    filters = {"main.cf": view.values.get(_FILTER), **master_cf.overriding(view.master, _FILTER)}
+    found = {f"{_FILTER} = {value} ({where})": value for where, value in filters.items() if value}
+    tables = view.values.get(RECIPIENTS)
+    for key, value in transports_of(Postfix(context.paths.postfix_dir), tables):
+        if value.partition(":")[2]:
+            found[f"{RECIPIENTS}: {key} {value}"] = value
+    kept = [what for what, value in found.items() if _needs_tls(view, value)]
+    if kept:
+        level = f"{_LEVEL} = {context.after(_LEVEL)}"
+        text = f"mail waits where the next server has no TLS, which {level} requires: {listed(kept)}"
+        yield Finding("opt-out-needs-tls", Origin("main.cf"), text, _remedy(context))
+
+
+def _needs_tls(view: View, value: str) -> bool:
+    """Return True if the level of main.cf decides about a transport and its nexthop, and requires TLS."""
+    transport, _, nexthop = value.partition(":")
+    service = view.service(transport)
+    if service is None or service[0] not in PROGRAMS or not nexthop:
+        return False
+    demands = [hop.demand for hop in hops(view, service, _ENVELOPE, nexthop)]
+    return any(d.level not in CLEARTEXT_LEVELS and d.parameter == _LEVEL and not d.match for d in demands)
