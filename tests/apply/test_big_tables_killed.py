@@ -1,7 +1,7 @@
 """Killed anywhere while tables are indexed, or are no longer: the next run ends as a first boot would.
 
-A run is killed at its first operation that touches the machine, another at its fourth, and so on
-(``tests/support/killer.py``), with a Postfix that runs, so that every phase is gone through. After each kill no parameter
+A run is killed at one operation that touches the machine, another at a later one, and so on
+(``tests/support/killer.py``), in `make soak` at every one, with a Postfix that runs, so that every phase is gone through. After each kill no parameter
 names a table that is not there, and runs with the same inputs, with others, and with none are tried.
 """
 
@@ -21,6 +21,7 @@ import pytest
 from dms_relay.postfix.table_types import WORKSHOP
 from tests.apply.test_big_tables import STATES, maps
 from tests.apply.test_transports_killed import _check_modes, _restore, _run_killed
+from tests.support.amounts import step
 from tests.support.machine import machine_of, prepare
 from tests.support.sandbox import BASE_MAIN_CF, Sandbox
 from tests.support.scene import ROOT, programs_with, running_master, wait_until
@@ -29,8 +30,12 @@ from tests.support.table_types import make_old, require_indexes
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from random import Random
 
-STEP = 3
+    from tests.support.amounts import Figures
+
+#: From one operation at which a run is killed to the next, in `make test`; each run begins at another one.
+STEP = 9
 #: Fewer operations than any of these runs has would mean that they are not counted.
 OPERATIONS_MIN = 30
 TRANSITIONS = {
@@ -55,8 +60,11 @@ def check_tables_are_there(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.soak
 @pytest.mark.parametrize("name", TRANSITIONS)
-def test_killed_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_killed_anywhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, drawn: Random, figures: Figures, name: str
+) -> None:
     """Whatever the kill leaves, each table that is named can be opened, and the next run does all that is left."""
     require_indexes()
     old, new = TRANSITIONS[name]
@@ -69,12 +77,14 @@ def test_killed_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: 
     with running_master(tmp_path, sandbox.postfix_dir):
         apply(sandbox, old)
         shutil.copytree(sandbox.postfix_dir, start)
-        number = 1
+        distance, kills = step(STEP), 0
+        number = drawn.randrange(distance) + 1
         while True:
-            number += STEP
+            number += distance
             _restore(sandbox, start)
             if _run_killed(sandbox, number, new) != -signal.SIGKILL:
                 break
+            kills += 1
             _check_modes(sandbox)
             check_tables_are_there(sandbox)
             shutil.rmtree(killed, ignore_errors=True)
@@ -83,6 +93,7 @@ def test_killed_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: 
                 _restore(sandbox, killed)
                 apply(sandbox, state)
                 assert machine_of(sandbox) == machine
+    figures(kills, "kills while tables are indexed, or no longer: the next runs do all of the work")
     assert number > OPERATIONS_MIN
     assert machine_of(sandbox) == expected[0][1]
 

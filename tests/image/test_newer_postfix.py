@@ -34,7 +34,7 @@ COPY --from=tools /venv /venv
 """
 TESTS = tuple(f"tests/running/test_{name}.py" for name in ("states", "tls_levels", "transports", "explain"))
 #: What the tests need of the project.
-PARTS = ("dms_relay", "testbed", "tests", "pyproject.toml")
+PARTS = ("dms_relay", "testbed", "tests", "docs", "pyproject.toml")
 #: Says the version, then runs the tests.
 COMMAND = f"postconf -h mail_version && exec /venv/bin/python -m pytest -p no:cacheprovider -n2 -rfEs {' '.join(TESTS)}"
 #: Seconds that the tests may take; on two processors and nothing else they take 25.
