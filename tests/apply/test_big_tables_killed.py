@@ -1,7 +1,7 @@
 """Killed anywhere while tables are indexed, or are no longer: the next run ends as a first boot would.
 
-A run is killed at one operation that touches the machine, another at a later one, and so on
-(``tests/support/killer.py``), in `make soak` at every one, with a Postfix that runs, so that every phase is gone through. After each kill no parameter
+A run is killed at one operation that touches the machine, another at a later one, and so on (``tests/support/killer.py``),
+in `make soak` at every one, with a Postfix that runs, so that every phase is gone through. After each kill no parameter
 names a table that is not there, and runs with the same inputs, with others, and with none are tried.
 """
 
