@@ -38,6 +38,9 @@ _REMOVABLE = frozenset(
 #: Each sender costs a few Postfix processes, about 10 ms.
 SENDERS_MAX = 20
 _LEVEL = "smtp_tls_security_level"
+_CLEARTEXT_REMEDY = (
+    "set it to encrypt; where the relay has no TLS, write it in relay.yaml, with allow_cleartext_login: true"
+)
 _RECIPIENT = "someone@recipient.invalid"
 _ANYBODY = "someone@sender.invalid"
 
@@ -167,4 +170,4 @@ def _cleartext(context: CheckContext, way: RouteDocument) -> Iterator[Finding]:
             place = f"{tls['key']} in {tls['table']}" if tls["key"] else tls["parameter"]
             what = f"the login {login['username']} at {hop['nexthop']}"
             text = f"{what} can be sent without TLS: level {tls['level']} ({place})"
-            yield Finding("cleartext-login", Origin("main.cf"), text, "set it to encrypt, or remove it")
+            yield Finding("cleartext-login", Origin("main.cf"), text, _CLEARTEXT_REMEDY)

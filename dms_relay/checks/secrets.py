@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 #: Where Docker mounts secrets.
 _SECRETS = "/run/secrets"
+#: The link by which Kubernetes puts all files of a volume in place at once.
+_KUBERNETES = "..data"
 #: Permission bits that let others than the owner read.
 _OTHERS = stat.S_IRGRP | stat.S_IROTH
 
@@ -36,7 +38,9 @@ def check_secrets(places: Iterable[SecretPlace]) -> Iterator[Finding]:
 
 
 def _remedy(path: Path, mode: int) -> str:
-    """Return how to protect a file; a Docker secret is mounted, with the mode that the service gives it."""
+    """Return how to protect a file; a secret of Kubernetes or Docker is mounted, with the mode that is said there."""
+    if (path.parent / _KUBERNETES).is_symlink():
+        return "set defaultMode: 0400 at the volume, in the pod"
     if path.is_relative_to(_SECRETS):
         return "set mode: 0400 where the service lists the secret, or run chmod 600 on its source file"
     return f"run chmod {mode & stat.S_IRWXU:03o} {path}"

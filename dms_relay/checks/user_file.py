@@ -94,7 +94,7 @@ def _level(context: CheckContext, value: str) -> _Verdict | None:
     is_kept = options and _NO_PLAINTEXT in options.value
     if not context.is_logging_in or has_policy or is_kept or (value and value.lower() not in CLEARTEXT_LEVELS):
         return None
-    remedy = "write encrypt, or set RELAY_ROUTING=transports, which gives each relay its own level"
+    remedy = "write encrypt; where a relay has no TLS, write the relays in relay.yaml, each with a level of its own"
     return _Verdict("lets a login be sent without TLS", remedy, "cleartext-login")
 
 

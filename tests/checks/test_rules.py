@@ -22,7 +22,7 @@ from tests.checks import (
     user_file_cases,
     way_cases,
 )
-from tests.checks.given import SECRET, Case
+from tests.checks.given import SECRET, Case, findings
 from tests.support.sandbox import Sandbox
 
 if TYPE_CHECKING:
@@ -129,3 +129,19 @@ def test_remedy_of_a_secret_of_docker() -> None:
     """A mounted secret cannot be changed where it is: its mode is said where it comes from."""
     assert "mode: 0400" in secrets._remedy(Path("/run/secrets/relay"), 0o444)  # noqa: SLF001 -- there is no such directory here
     assert secrets._remedy(Path("/config/secret"), 0o644) == "run chmod 600 /config/secret"  # noqa: SLF001 -- the same
+
+
+def test_remedy_of_a_secret_of_kubernetes(tmp_path: Path) -> None:
+    """A volume of Kubernetes is read-only, and its files are links by way of ``..data``: the pod says their mode."""
+    volume = tmp_path / "volume"
+    (volume / "..2026").mkdir(parents=True)
+    (volume / "..2026/password").write_text(SECRET)
+    (volume / "..2026/password").chmod(0o644)
+    (volume / "..data").symlink_to("..2026")
+    (volume / "password").symlink_to("..data/password")
+    sandbox = Sandbox(tmp_path / "box")
+    env = {"DEFAULT_RELAY_HOST": "[r.test]:587", "RELAY_USER": "u", "RELAY_PASSWORD__FILE": str(volume / "password")}
+    (found,) = (finding for finding in findings(sandbox, env) if finding.rule == "secret-readable")
+    assert found.remedy == "set defaultMode: 0400 at the volume, in the pod"
+    (volume / "..2026/password").chmod(0o400)
+    assert "secret-readable" not in [finding.rule for finding in findings(sandbox, env)]
