@@ -85,8 +85,11 @@ REMEDIES = {
         Step({YAML: f"{RELAYS}default: r\nrecipients:\n  x.test: r\n", "vhost": "a.test\n"}, {}),
     ),
 }
-#: What is said of where a password stands, and of a machine that was not applied to, is no matter here.
-ASIDE = {"secret-in-environment", "secret-readable", "apply-due", "sasl-mechanisms-missing"}
+#: What is said of where a password stands, of a machine that was not applied to, and of direct mail, is no matter here.
+ASIDE = {
+    *("secret-in-environment", "secret-readable", "apply-due", "sasl-mechanisms-missing"),
+    *("mail-not-relayed", "opt-out-needs-tls"),
+}
 
 
 def found(root: Path, step: Step) -> list[str]:
