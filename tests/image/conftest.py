@@ -124,7 +124,7 @@ def volume(engine: Engine) -> Iterator[str]:
     name = unique("volume")
     engine.call("volume", "create", name)
     yield name
-    engine.call("volume", "rm", "-f", name)
+    engine.call("volume", "rm", "-f", *engine.at_once, name)
 
 
 class Relay(Container):

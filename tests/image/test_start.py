@@ -122,7 +122,7 @@ def restored(engine: Engine) -> Iterator[str]:
     name = unique("restored")
     engine.call("volume", "create", name)
     yield name
-    engine.call("volume", "rm", "-f", name)
+    engine.call("volume", "rm", "-f", *engine.at_once, name)
 
 
 def test_a_backup_that_is_restored(start: Starter, relay: Relay, volume: str, restored: str) -> None:
