@@ -27,6 +27,10 @@ _NEEDS_QUOTES = frozenset(" \t\r\n=\"'")
 _TALKATIVE = frozenset({"info", "debug", "trace"})
 #: How many processes run at this moment (proc(5)).
 LOAD = "/proc/loadavg"
+#: What a boot and the process that writes its lines both import, before it starts.
+BOTH = ("contextlib", "json", "re")
+#: The sets of a bundle's modules: for both, for a boot alone, for the writer of lines alone.
+SETS = ("both", "boot", "lines")
 #: signal(7); the module signal takes 0.5 ms.
 _SIGKILL = 9
 #: What marshal takes, and gives back as it was.
@@ -35,6 +39,8 @@ _PLAIN = frozenset({str, int, float, bool, type(None)})
 
 def emitter(style: str, stream: "TextIO") -> "Callable[..., object]":
     """Return what writes one event as a line: ``emit(event, level=…, **fields)``. ``style`` is one of ``log.FORMATS``."""
+    if "structlog" not in sys.modules:
+        getattr(sys.meta_path[0], "load", _load_nothing)(SETS[-1])  # a launcher's finder has it ready
     import structlog  # noqa: PLC0415 -- see the module's docstring
 
     time = structlog.processors.TimeStamper(fmt="iso", utc=True)
@@ -48,6 +54,10 @@ def emitter(style: str, stream: "TextIO") -> "Callable[..., object]":
     )
     emit: Callable[..., object] = logger.msg
     return emit
+
+
+def _load_nothing(_name: str) -> None:
+    pass
 
 
 def _as_dms(_logger: object, _method: str, event: "MutableMapping[str, object]") -> str:
@@ -92,16 +102,21 @@ class Writer:
                 return  # SIGCHLD is ignored: it has ended all the same, and nobody asks how
 
 
-def start(argv: "Sequence[str]", environ: "Mapping[str, str]") -> Writer | None:
-    """Start a process that writes lines; ``None`` where it would not be worth its time, or cannot be had."""
-    if not _is_worth_it(argv, environ):
-        return None
-    # Both processes need these: they are imported once, before the fork.
-    import contextlib  # noqa: F401, PLC0415
-    import json  # noqa: F401, PLC0415
-    import pathlib  # noqa: F401, PLC0415
-    import re  # noqa: F401, PLC0415
+def start(argv: "Sequence[str]", environ: "Mapping[str, str]", load: "Callable[[str], None]") -> Writer | None:
+    """Start a process that writes lines; ``None`` where it would not be worth its time, or cannot be had.
 
+    ``load`` imports each of ``SETS``.
+    """
+    if not any(word == "apply" or word.endswith("-relay") for word in argv[1:]):
+        return None
+    both, boot, lines = SETS
+    load(both)
+    writer = _start(lambda: load(lines)) if _is_worth_it(argv, environ) else None
+    load(boot)
+    return writer
+
+
+def _start(load: "Callable[[], None]") -> Writer | None:
     theirs, ours = os.pipe()
     try:
         pid = os.fork()
@@ -112,6 +127,7 @@ def start(argv: "Sequence[str]", environ: "Mapping[str, str]") -> Writer | None:
     if pid == 0:
         try:
             os.close(ours)
+            load()
             _write_lines(theirs)
         finally:
             os._exit(0)
@@ -120,14 +136,10 @@ def start(argv: "Sequence[str]", environ: "Mapping[str, str]") -> Writer | None:
 
 
 def _is_worth_it(argv: "Sequence[str]", environ: "Mapping[str, str]") -> bool:
-    """Return True if lines are foreseen, and a processor for them: for ``apply``, unless it is told to say little."""
+    """Return True if lines are foreseen, and a processor for them: unless a boot is told to say little."""
     options = dict(zip(argv[1:], argv[2:], strict=False))  # noqa: RUF007 -- itertools is an import more
     level = options.get("--log-level") or environ.get("LOG_LEVEL", "").lower() or "info"
-    return (
-        level in _TALKATIVE
-        and any(word == "apply" or word.endswith("-relay") for word in argv[1:])
-        and _has_idle_processor()
-    )
+    return level in _TALKATIVE and _has_idle_processor()
 
 
 def _has_idle_processor() -> bool:
@@ -143,8 +155,6 @@ def _has_idle_processor() -> bool:
 def _write_lines(pipe: int) -> None:
     """Write each event that comes, until no more can come."""
     import signal  # noqa: PLC0415 -- this process alone needs it
-
-    import structlog  # noqa: F401, PLC0415 -- before the first event is there
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the boot decides when it is over
     emit = None

@@ -29,7 +29,7 @@ lines = module_from_spec(spec)
 spec.loader.exec_module(lines)
 lines.LOAD = {load!r}
 {before}
-writer = lines.start(sys.argv, os.environ) if {is_apart} else None
+writer = lines.start(sys.argv, os.environ, lambda _: None) if {is_apart} else None
 {after}
 from dms_relay.cli import run
 run(writer)
@@ -181,7 +181,7 @@ def _idle(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 def started(argv: list[str], environ: dict[str, str]) -> bool:
     """Start it, and end it."""
-    writer = log_lines.start(argv, environ)
+    writer = log_lines.start(argv, environ, lambda _: None)
     if writer is None:
         return False
     writer.close()
@@ -191,7 +191,7 @@ def started(argv: list[str], environ: dict[str, str]) -> bool:
 
 def test_a_value_of_any_kind(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     """What cannot go through the pipe as it is goes as its text; what is longer than a pipe goes in pieces."""
-    writer = log_lines.start(["dms-relay", "apply"], {"MAIL_CONFIG": str(tmp_path)})
+    writer = log_lines.start(["dms-relay", "apply"], {"MAIL_CONFIG": str(tmp_path)}, lambda _: None)
     assert writer
     writer.send("console", "info", "one", {"path": tmp_path, "number": 3, "nothing": None})
     writer.send("console", "info", "x" * 200_000, {})

@@ -17,23 +17,25 @@ from __future__ import annotations
 import marshal
 import os
 import pkgutil
+import subprocess
 import sys
 import sysconfig
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import dms_relay
-from dms_relay import log_lines
+from dms_relay import deferral, log_lines
 from dms_relay.bundle import finder
-from dms_relay.deferral import NAMES, defer
 from dms_relay.errors import RelayError
 from dms_relay.files import replace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from importlib.machinery import ModuleSpec
     from types import CodeType
+
+    from dms_relay.bundle.record import Stage
 
 #: What a boot may import: these and what they import; and of our packages, all modules.
 _MODULES = (
@@ -44,6 +46,8 @@ _MODULES = (
     "yaml",
     "dotenv.parser",
 )
+#: What each boot imports, however short.
+_BOOT = ("dms_relay.cli", "dms_relay.commands.apply", "dms_relay.mask", "dms_relay.plan.complaints")
 _PACKAGES = ("container", "files", "merge", "model", "plan", "postfix", "render", "shape", "sources")
 _LAUNCHERS = ("dms-relay=dms_relay.cli:run",)
 #: Octets of a script's first line that each Linux reads (binfmt_script; 127 with the line end before Linux 5.1).
@@ -70,11 +74,11 @@ try:
     file = open({bundle!r}, "rb", 0)
     version = sys.version.encode()
     if file.read(len(version)) == version:
-        finder, table, lines = marshal.loads(file.read(int.from_bytes(file.read({length}), "little")))
+        finder, lines, *content = marshal.loads(file.read(int.from_bytes(file.read({length}), "little")))
         exec(finder, finder := {{"__name__": "dms_relay.bundle.finder"}})
         exec(lines, lines := {{"__name__": "dms_relay.log_lines"}})
-        if finder["install"](file, table):
-            writer = lines["start"](sys.argv, os.environ)
+        if bundle := finder["install"](file, *content):
+            writer = lines["start"](sys.argv, os.environ, bundle.load)
 except (OSError, ValueError, EOFError, TypeError, OverflowError, MemoryError):
     pass  # there is none, or half of one
 
@@ -127,19 +131,51 @@ def launcher_text(module: str, function: str) -> str | None:
 def bundle() -> bytes:
     """Return the bundle: version of the interpreter, length of the head, head, all codes.
 
-    The head has the finder's code, the table of modules, and the code of ``log_lines``.
+    The head has the code of ``finder`` and of ``log_lines``, and what ``finder.install`` takes.
     """
     table: dict[str, finder.Entry] = {}
-    codes = bytearray()
+    content = bytearray()
+    codes: dict[str, CodeType] = {}
     for name, spec in _boot_modules():
         source = str(spec.origin)
         if key := finder.size_and_time(source):
-            code = marshal.dumps(_code(spec))
+            codes[name] = _code(spec)
+            code = marshal.dumps(codes[name])
             is_package = spec.submodule_search_locations is not None
-            table[name] = (source, *key, is_package, name in NAMES, len(codes), len(code))
-            codes += code
-    head = marshal.dumps((_code(finder.__spec__), table, _code(log_lines.__spec__)))
-    return sys.version.encode() + len(head).to_bytes(_LENGTH, "little") + head + codes
+            table[name] = (source, *key, is_package, name in deferral.NAMES, len(content), len(code))
+            content += code
+    sets: dict[str, tuple[int, int]] = {}
+    for name, part in _sets(codes).items():
+        code = marshal.dumps(part)
+        sets[name] = len(content), len(code)
+        content += code
+    head = marshal.dumps((_code(finder.__spec__), _code(log_lines.__spec__), table, sets, len(content)))
+    return sys.version.encode() + len(head).to_bytes(_LENGTH, "little") + head + content
+
+
+def _sets(codes: Mapping[str, CodeType]) -> dict[str, finder.Set]:
+    """Return what a launcher loads in advance, by the names that ``log_lines`` has for it."""
+    both, boot = _recorded(log_lines.BOTH, _BOOT)
+    _, lines = _recorded(log_lines.BOTH, ("structlog",))
+    return {name: _ready(stage, codes) for name, stage in zip(log_lines.SETS, (both, boot, lines), strict=True)}
+
+
+def _recorded(*stages: Sequence[str]) -> list[Stage]:
+    """Return what an interpreter of its own notes while it imports some modules after others."""
+    paths = [path for path in sys.path if path]
+    asked: tuple[Any, ...] = (paths, _code(deferral.__spec__), finder.COMPILERS, stages)
+    script = Path(__file__).with_name("record.py")
+    done = subprocess.run(  # noqa: S603 -- a file of ours
+        [sys.executable, "-IS", script], input=marshal.dumps(asked), stdout=subprocess.PIPE, check=True
+    )
+    noted: list[Stage] = marshal.loads(done.stdout)  # noqa: S302 -- from the script
+    return noted
+
+
+def _ready(stage: Stage, codes: Mapping[str, CodeType]) -> finder.Set:
+    names, texts, patterns = stage
+    compiled = {text: compile(text, "<string>", mode, dont_inherit=True) for text, mode in texts.items()}
+    return {name: codes[name] for name in names if name in codes and name not in deferral.NAMES}, compiled, patterns
 
 
 def _code(spec: ModuleSpec | None) -> CodeType:
@@ -149,7 +185,7 @@ def _code(spec: ModuleSpec | None) -> CodeType:
 
 def _boot_modules() -> Iterator[tuple[str, ModuleSpec]]:
     """Import what a boot may import, and return all modules that Python reads from a source file for it."""
-    defer()
+    deferral.defer()
     for name in _MODULES:
         import_module(name)
     for package in _PACKAGES:

@@ -3,33 +3,52 @@
 A launcher runs the code of this module out of the bundle itself, so it imports nothing of the package. It looks at each
 source file, as Python does for a ``.pyc`` file: where time or size is another, the code in the bundle is left alone. That
 the interpreter is the one that wrote the bundle, the launcher has seen.
+
+What a boot is known to need lies in sets (``BundleFinder.load``): all their modules are read at once, and run in the order
+in which they were done when the bundle was written, without a search for each. With them come what their classes are made
+from and their regular expressions, compiled.
 """
 
 import marshal
 import os
 import sys
-from importlib.machinery import ModuleSpec
+from _frozen_importlib import ModuleSpec, module_from_spec
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from importlib.abc import Loader
     from io import FileIO
-    from types import ModuleType
+    from types import CodeType, ModuleType
+    from typing import Any
 
     #: A module: source file, its size and time, whether it is a package, whether it waits until it is used (``deferral``);
     #: where its code begins among all, and its length.
     Entry = tuple[str, int, int, bool, bool, int, int]
+    #: What ``_sre.compile`` takes: expression, flags, code, number of groups, names of groups and their numbers.
+    Pattern = tuple[str | bytes, int, list[int], int, dict[str, int], tuple[str | None, ...]]
+    #: Expressions by text and flags.
+    Patterns = dict[tuple[str | bytes, int], Pattern]
+    #: Modules with their code, in the order in which they are done; texts and expressions that these compile.
+    Set = tuple[dict[str, CodeType], dict[str, CodeType], Patterns]
+
+#: Modules that compile text when they make a class, and with which built-in function.
+COMPILERS = {"dataclasses": "exec", "collections": "eval", "dms_relay.model.values": "exec"}
 
 
 class BundleFinder:
     """Finds and loads modules, as importlib has it (``importlib.abc.MetaPathFinder``, ``Loader``)."""
 
-    def __init__(self, file: "FileIO", table: "Mapping[str, Entry]", begin: int) -> None:
-        """Take the bundle, what it holds, and where the codes begin in it."""
+    def __init__(
+        self, file: "FileIO", table: "Mapping[str, Entry]", sets: "Mapping[str, tuple[int, int]]", begin: int
+    ) -> None:
+        """Take the bundle, what it holds, where its sets lie, and where the codes begin in it."""
         self._file = file
         self._table = table
+        self._sets = sets
         self._begin = begin
+        self._texts: dict[str, CodeType] = {}
+        self._patterns: Patterns = {}
 
     def find_spec(self, name: str, _path: object = None, _target: object = None) -> ModuleSpec | None:
         """Return how a module is imported; ``None`` where it is not in the bundle, or its source has changed."""
@@ -51,9 +70,63 @@ class BundleFinder:
     def exec_module(self, module: "ModuleType") -> None:
         """Run the code of a module."""
         *_, offset, length = self._table[module.__name__]
+        self._run(module, self._read(offset, length))
+
+    def load(self, name: str) -> None:
+        """Import the modules of a set; where the source of one has changed, each is imported when it is asked for."""
+        codes, texts, patterns = self._read(*self._sets[name])
+        self._texts |= texts
+        self._patterns |= patterns
+        specs = {name: self.find_spec(name) for name in codes if name not in sys.modules}
+        if all(specs.values()):
+            modules = {name: module_from_spec(spec) for name, spec in specs.items() if spec}
+            sys.modules.update(modules)
+            self._run_all(modules, codes)
+
+    def _run_all(self, modules: "dict[str, ModuleType]", codes: "Mapping[str, CodeType]") -> None:
+        """Run modules that are all there already, for a package is done after its modules."""
+        for name, module in modules.items():
+            parent, _, child = name.rpartition(".")
+            if parent:
+                setattr(sys.modules[parent], child, module)
+        left = dict(modules)
+        try:
+            for name, module in modules.items():
+                self._run(module, codes[name])
+                del left[name]
+        finally:
+            for name in left:
+                del sys.modules[name]
+
+    def _read(self, offset: int, length: int) -> "Any":  # noqa: ANN401 -- what marshal has
         # pread: a process that was forked reads the same file at the same time (``log_lines``).
-        code = os.pread(self._file.fileno(), length, self._begin + offset)
-        exec(marshal.loads(code), module.__dict__)  # noqa: S102, S302 -- as Python does a .pyc file
+        return marshal.loads(os.pread(self._file.fileno(), length, self._begin + offset))  # noqa: S302 -- as a .pyc file
+
+    def _run(self, module: "ModuleType", code: "CodeType") -> None:
+        name = module.__name__
+        if mode := COMPILERS.get(name):
+            module.__dict__[mode] = self._compiling(exec if mode == "exec" else eval)
+        exec(code, module.__dict__)  # noqa: S102 -- as Python does a .pyc file
+        if name == "re._compiler":
+            functions: dict[str, Any] = module.__dict__
+            functions["compile"] = self._compiling_patterns(functions["compile"], functions["_sre"].compile)
+
+    def _compiling(self, run: "Callable[..., object]") -> "Callable[..., object]":
+        """Return ``exec`` or ``eval`` with the texts that are compiled already."""
+        texts = self._texts
+        return lambda text, *namespaces: run(texts.get(text, text), *namespaces)
+
+    def _compiling_patterns(
+        self, compile_: "Callable[..., object]", ready: "Callable[..., object]"
+    ) -> "Callable[..., object]":
+        """Return ``re._compiler.compile`` with the expressions that are compiled already."""
+        patterns = self._patterns
+
+        def compiled(pattern: "str | bytes", flags: int = 0) -> object:
+            found = patterns.get((pattern, flags))
+            return ready(*found) if found else compile_(pattern, flags)
+
+        return compiled
 
 
 def _lazy(loader: "Loader") -> "Loader":
@@ -62,16 +135,19 @@ def _lazy(loader: "Loader") -> "Loader":
     return LazyLoader(loader)
 
 
-def install(file: "FileIO", table: "Mapping[str, Entry]") -> bool:
-    """Import from a bundle from now on; return False where it is cut short.
+def install(
+    file: "FileIO", table: "Mapping[str, Entry]", sets: "Mapping[str, tuple[int, int]]", size: int
+) -> BundleFinder | None:
+    """Import from a bundle from now on; return ``None`` where it is cut short. ``size`` is that of all codes.
 
     It has been read up to its codes, and stays open.
     """
     begin = file.tell()
-    if os.fstat(file.fileno()).st_size != begin + sum(length for *_, length in table.values()):
-        return False
-    sys.meta_path.insert(0, BundleFinder(file, table, begin))
-    return True
+    if os.fstat(file.fileno()).st_size != begin + size:
+        return None
+    finder = BundleFinder(file, table, sets, begin)
+    sys.meta_path.insert(0, finder)
+    return finder
 
 
 def size_and_time(source: str) -> tuple[int, int] | None:

@@ -73,18 +73,23 @@ def _made(cls: type[T], comparisons: tuple[str, ...]) -> type[T]:
 def _init(cls: Any, fields: dict[str, _Field]) -> Callable[..., None]:  # noqa: ANN401 -- a class
     def __init__(self: object, *args: object, **kwargs: object) -> None:  # noqa: N807 -- that is what it is
         """Compile the real one, put it here, and call it."""
-        known: dict[str, Any] = {"_none": _NONE, "_set": object.__setattr__}
-        parameters, lines = ["self"], ["pass"]
-        for name, item in fields.items():
-            known[f"_{name}"] = item.factory or item.default
-            default = "=_none" if item.factory else "" if item.default is _NONE else f"=_{name}"
-            parameters.append(name + default)
-            lines.append(f"_set(self, {name!r}, {f'_{name}() if {name} is _none else ' if item.factory else ''}{name})")
-        exec(f"def __init__({', '.join(parameters)}): {'; '.join(lines)}", known)  # noqa: S102 -- names of our fields
+        known: dict[str, Any] = {f"_{name}": item.factory or item.default for name, item in fields.items()}
+        known |= {"_none": _NONE, "_set": object.__setattr__}
+        exec(init_text(fields), known)  # noqa: S102 -- names of our fields
         cls.__init__ = known["__init__"]
         cls.__init__(self, *args, **kwargs)
 
     return __init__
+
+
+def init_text(fields: dict[str, _Field]) -> str:
+    """Return what is compiled as ``__init__``; a bundle has it compiled (``bundle``)."""
+    parameters, lines = ["self"], ["pass"]
+    for name, item in fields.items():
+        default = "=_none" if item.factory else "" if item.default is _NONE else f"=_{name}"
+        parameters.append(name + default)
+        lines.append(f"_set(self, {name!r}, {f'_{name}() if {name} is _none else ' if item.factory else ''}{name})")
+    return f"def __init__({', '.join(parameters)}): {'; '.join(lines)}"
 
 
 def _methods(fields: dict[str, _Field], comparisons: tuple[str, ...]) -> dict[str, Any]:

@@ -22,6 +22,7 @@ _SETTING = re.compile(rf"([A-Za-z0-9_./-]+)[{_SPACE}]*=(.*)", re.DOTALL)
 
 #: What makes mail for a domain stay here (postconf(5); ADDRESS_CLASS_README).
 _LOCAL = ("mydestination", "virtual_mailbox_domains", "virtual_alias_domains")
+_BETWEEN_WORDS = re.compile(r"[,\s]+")
 _NAME = re.compile(r"\$[({]?(myhostname|mydomain)[)}]?")
 
 #: A lookup table in a file, which cannot hold a login in its name (postconf(5), "Lookup tables").
@@ -91,7 +92,7 @@ def local_domains(values: dict[str, str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for parameter in _LOCAL:
         text = _NAME.sub(lambda name: _expanded(name[1], values), values.get(parameter, ""))
-        words = (word for word in re.split(r"[,\s]+", text) if word and not set(word).intersection(":/$"))
+        words = (word for word in _BETWEEN_WORDS.split(text) if word and not set(word).intersection(":/$"))
         found |= {word.casefold(): parameter for word in words if word.casefold() not in found}
     return found
 

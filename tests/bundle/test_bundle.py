@@ -40,6 +40,23 @@ def run(writer):
     main(sys.argv[1:], os.environ, writer=writer)
     print(*sys.modules)
 """
+#: Put into a launcher: what is compiled, from text and to regular expressions, in the process of a boot.
+COUNTING = """
+import sys
+
+compiled = []
+
+def is_code(text):
+    return bool(text) and text.startswith((b"def ", b"lambda "))
+
+sys.addaudithook(lambda event, given: event == "compile" and is_code(given[0]) and compiled.append(str(given[0])))
+sys.setprofile(
+    lambda frame, event, _: event == "call"
+    and frame.f_code.co_filename.endswith("re/_parser.py")
+    and frame.f_code.co_name == "parse"
+    and compiled.append(frame.f_locals["str"])
+)
+"""
 
 
 class Installation:
@@ -146,6 +163,25 @@ def test_what_a_first_boot_does_without(installation: Installation, sandbox: San
     }
     assert spared.intersection(done.stdout.split()) == set()
     assert "dms_relay.apply" in done.stdout.split()
+
+
+def test_what_a_boot_compiles(installation: Installation, sandbox: Sandbox) -> None:
+    """Nothing: what its classes are made from, and its regular expressions, lie in the bundle.
+
+    Names of types, which typing compiles one by one, are left aside.
+    """
+    launcher = installation.runtime.command.with_name("imports")
+    counting = launcher.with_name("counting")
+    text = launcher.read_text().replace("gc.disable()\n", f"gc.disable()\n{COUNTING}")
+    counting.write_text(f"{text}print(len(compiled), compiled)\n")
+    counting.chmod(0o755)
+    environ = ENV | {"PATH": os.environ["PATH"]}
+    command = [str(counting), *sandbox.arguments("apply")]
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "0 []"
+    installation.bundle.unlink()
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, check=True)
+    assert int(done.stdout.splitlines()[-1].split()[0]) > 0
 
 
 def test_a_source_that_has_changed(installation: Installation) -> None:

@@ -1,0 +1,118 @@
+"""Shows what a boot loads and compiles; run as a script, in an interpreter of its own, when a bundle is written.
+
+It imports modules, stage by stage, and notes for each stage what a bundle has ready: modules in the order in which they
+were done, texts that classes are made from (``dataclasses``, ``collections.namedtuple``, ``values``), and regular
+expressions as ``_sre`` takes them. It imports nothing else itself: what it has imported would be missing in the record.
+
+Known limits: texts and expressions that arise after the import are compiled by the boot.
+"""
+
+import sys
+from _frozen_importlib_external import SourceFileLoader  # importlib.machinery brings modules along
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from types import ModuleType
+    from typing import Any
+
+    from dms_relay.bundle.finder import Pattern
+
+    #: Names of modules, texts with how they are compiled, expressions.
+    Stage = tuple[list[str], dict[str, str], dict[tuple[str | bytes, int], Pattern]]
+
+
+class Recorder:
+    """Notes what is loaded from source files, and compiled, from ``install`` on. The process is of no use after that."""
+
+    def __init__(self, compilers: "dict[str, str]") -> None:
+        """Take the modules that compile text, and with which function (``finder.COMPILERS``)."""
+        self._compilers = compilers
+        self._names: list[str] = []
+        self._texts: dict[str, str] = {}
+        self._patterns: dict[tuple[str | bytes, int], Pattern] = {}
+
+    def install(self) -> None:
+        """Note it from now on."""
+        original, recorder = SourceFileLoader.exec_module, self
+
+        def exec_module(loader: SourceFileLoader, module: "ModuleType") -> None:
+            recorder.before(module)
+            original(loader, module)
+            recorder.after(module)
+
+        SourceFileLoader.exec_module = exec_module  # type: ignore[method-assign, assignment]
+
+    def before(self, module: "ModuleType") -> None:
+        """Note what a module will compile."""
+        if mode := self._compilers.get(module.__name__):
+            run = {"exec": exec, "eval": eval}[mode]
+
+            def compiled(text: str, *namespaces: "dict[str, Any]") -> object:
+                self._texts[text] = mode
+                return run(text, *namespaces)
+
+            module.__dict__[mode] = compiled
+
+    def after(self, module: "ModuleType") -> None:
+        """Note that a module is there."""
+        self._names.append(module.__name__)
+        if module.__name__ == "re._compiler":
+            self._watch_patterns(module)
+        if module.__name__ == "dms_relay.model.values":
+            self._watch_values(module)
+
+    def _watch_patterns(self, module: "Any") -> None:  # noqa: ANN401 -- its functions are replaced
+        sre, compile_ = module._sre, module.compile  # noqa: SLF001 -- what Python compiles expressions with
+        seen: list[Pattern] = []
+
+        class Sre:
+            def __getattr__(self, name: str) -> object:
+                return getattr(sre, name)
+
+            def compile(self, pattern: "str | bytes", flags: int, code: "list[int]", *groups: "Any") -> object:  # noqa: ANN401
+                # Some of these are numbers with a name, which marshal does not take.
+                seen.append((pattern, int(flags), [int(number) for number in code], *groups))
+                return sre.compile(pattern, flags, code, *groups)
+
+        def compiled(pattern: object, flags: int = 0) -> object:
+            made = compile_(pattern, flags)
+            if isinstance(pattern, str | bytes):
+                self._patterns[pattern, int(flags)] = seen[-1]
+            return made
+
+        module._sre, module.compile = Sre(), compiled  # noqa: SLF001
+
+    def _watch_values(self, module: "Any") -> None:  # noqa: ANN401 -- its function is replaced
+        init: Callable[..., object] = module._init  # noqa: SLF001 -- it is compiled with the first value
+
+        def noted(cls: type, fields: "dict[str, Any]") -> object:
+            self._texts[module.init_text(fields)] = "exec"
+            return init(cls, fields)
+
+        module._init = noted  # noqa: SLF001
+
+    def take_after(self, names: "Sequence[str]") -> "Stage":
+        """Import some modules, return what was noted, and begin again."""
+        for name in names:
+            __import__(name)
+        noted = self._names, self._texts, self._patterns
+        self._names, self._texts, self._patterns = [], {}, {}
+        return noted
+
+
+def main() -> None:
+    """Read what to do from standard input, and write the record to standard output, both as marshal has it."""
+    import marshal  # noqa: PLC0415
+
+    paths, deferral, compilers, stages = marshal.loads(sys.stdin.buffer.read())  # noqa: S302 -- from who started this
+    sys.path[:0] = paths
+    recorder = Recorder(compilers)
+    recorder.install()
+    exec(deferral, deferral := {"__name__": "dms_relay.deferral"})  # noqa: S102 -- the package would come with an import
+    deferral["defer"]()
+    sys.stdout.buffer.write(marshal.dumps([recorder.take_after(names) for names in stages]))
+
+
+if __name__ == "__main__":
+    main()
