@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from dms_relay.merge.common import lookup_keys
 from dms_relay.model import AS_DEFAULT, NULL_SENDER, NexthopList
+from dms_relay.model.senders import Routes
 from dms_relay.model.values import frozen
 from dms_relay.postfix.main_cf import is_yes
 from dms_relay.postfix.nexthop import SyntaxProblem, parse_nexthops
@@ -73,8 +74,7 @@ class _Maps:
         if "relayhost" in own:
             nexthops = _nexthops(own["relayhost"].value)
             self.default = (nexthops, own["relayhost"].origin) if nexthops else None
-        routes = () if "sender_dependent_relayhost_maps" in own else config.routes
-        self.routes = {route.key.casefold(): route for route in routes}
+        self.routes = Routes() if "sender_dependent_relayhost_maps" in own else config.routes
         logins = () if "smtp_sasl_password_maps" in own else config.logins or ()
         self.by_key = {entry.key.casefold(): entry for entry in reversed(logins)}
         #: The login of each nexthop that was looked up.
@@ -83,17 +83,20 @@ class _Maps:
         self.by_sender = {key: entry for key, entry in self.by_key.items() if "@" in key and is_by_sender}
 
     def assignments(self) -> Iterator[Assignment]:
-        senders = dict.fromkeys([*self.routes, *reversed(self.by_sender)])
+        senders = dict.fromkeys([*self.routes.lookup_keys(), *reversed(self.by_sender)])
         if self.default:
             senders |= {NULL_SENDER: None, "": None}
         for sender in senders:
             yield from self._of(sender)
 
     def _of(self, sender: str) -> Iterator[Assignment]:
-        keys = sender_keys(sender)
-        own = next((self.by_sender[key] for key in keys if key in self.by_sender), None)
-        route = next((self.routes[key] for key in keys if key in self.routes), None)
-        way = (route.nexthops, route.origin) if route and route.nexthops.text.upper() != AS_DEFAULT else self.default
+        own, way = self.by_sender.get(sender), self.routes.way(sender)
+        if not sender.startswith("@"):  # a domain has this key only, and most senders are domains
+            keys = sender_keys(sender)
+            own = next((self.by_sender[key] for key in keys if key in self.by_sender), None)
+            way = next((found for key in keys if (found := self.routes.way(key))), None)
+        if way is None or way[0].text.upper() == AS_DEFAULT:
+            way = self.default
         if way is None:
             yield Assignment(sender, "", "", "", None, own, None)
             return

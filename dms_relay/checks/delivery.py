@@ -132,17 +132,16 @@ def _implicit(ways: list[tuple[str, RouteDocument]]) -> Iterator[Finding]:
 
 def _ways(context: CheckContext, view: View) -> Iterator[tuple[str, RouteDocument]]:
     """Yield each sender with the route of its mail, at last those who are not named."""
-    seen: dict[str, None] = {}
+    senders: dict[str, None] = {}
     for use in context.assignments:
-        if len(seen) == SENDERS_MAX:
-            return
-        sender = _address(use.sender)
-        if sender not in seen:
-            seen[sender] = None
-            yield sender, route_document(view, None, sender, _RECIPIENT)
-    for sender in ("", _ANYBODY):
-        if seen and sender not in seen:
-            yield sender, route_document(view, None, sender, _RECIPIENT)
+        if len(senders) == SENDERS_MAX:
+            break
+        senders[_address(use.sender)] = None
+    if 0 < len(senders) < SENDERS_MAX:
+        senders |= {"": None, _ANYBODY: None}
+    view.tables.expect(senders)
+    for sender in senders:
+        yield sender, route_document(view, None, sender, _RECIPIENT)
 
 
 def view_of(context: CheckContext) -> View:

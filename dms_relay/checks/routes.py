@@ -123,11 +123,11 @@ def _both(relay: NexthopList, default: NexthopList) -> tuple[str, str]:
 
 def _public(context: CheckContext) -> Iterator[Finding]:
     """Find domains of public mail services that this server takes for its own: an alias is enough for that."""
-    for domain in context.domains:
-        if domain.name.casefold() in PUBLIC_DOMAINS:
-            text = f"{domain.name} is a public mail service, and a domain of this server: all mail to it stays here"
-            remedy = f"remove the address or alias in {domain.name}; a forward to it needs it on the right side only"
-            yield Finding("public-domain-is-local", domain.origin, text, remedy)
+    for key, name in context.domains.items():
+        if key in PUBLIC_DOMAINS:
+            text = f"{name} is a public mail service, and a domain of this server: all mail to it stays here"
+            remedy = f"remove the address or alias in {name}; a forward to it needs it on the right side only"
+            yield Finding("public-domain-is-local", context.domains.origin(key), text, remedy)
 
 
 def _not_managed(context: CheckContext) -> Iterator[Finding]:

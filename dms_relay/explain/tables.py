@@ -77,6 +77,17 @@ class Tables:
         self._read: dict[str, dict[str, str]] = {}
         #: Why a table gives no answer: a server that is away keeps postmap(1) waiting for 10 s each time.
         self._failed: dict[str, str] = {}
+        #: Keys that will be asked for, and for each table the keys that were, with the value or ``None``.
+        self._expected: tuple[str, ...] = ()
+        self._known: dict[str, dict[str, str | None]] = {}
+
+    def expect(self, addresses: Iterable[str]) -> None:
+        """Have files asked for some addresses at once, and for their domains: a process for each would take its time."""
+        keys: dict[str, None] = {}
+        for address in addresses:
+            domain = address.rpartition("@")[2]
+            keys |= dict.fromkeys((address, f"@{domain}", domain))
+        self._expected = tuple(filter(None, keys))
 
     def find(self, parameter: str, tables: str, keys: Iterable[Key]) -> Match | None:
         """Return the entry of the first key that is found: each key in all tables, before the next key (maps.c)."""
@@ -102,7 +113,7 @@ class Tables:
         if failure := self._failed.get(table):
             return f"{parameter}: {failure}"
         try:
-            found = self._postfix.lookup(table, texts)
+            found = self._look_up(table, texts) if kind in TABLE_TYPES else self._postfix.lookup(table, texts)
         except PostfixError as error:
             if error.errno == EACCES:
                 # Postfix itself may well be able to read it.
@@ -113,6 +124,15 @@ class Tables:
             self._failed[table] = f"{shown}: {error.text}"
             return f"{parameter}: {self._failed[table]}"
         return {key.casefold(): value for key, value in found.items()}
+
+    def _look_up(self, table: str, texts: list[str]) -> dict[str, str]:
+        """Return the values of keys in a file; of those that are expected too, where one must be asked for."""
+        known = self._known.setdefault(table, {})
+        if any(text not in known for text in texts):
+            asked = list(dict.fromkeys([*texts, *self._expected]))
+            found = self._postfix.lookup(table, asked)
+            known |= {key: found.get(key) for key in asked}
+        return {text: value for text in texts if (value := known[text]) is not None}
 
     def _here(self, kind: str, name: str, texts: list[str]) -> dict[str, str] | None:
         if kind == "static":
