@@ -16,7 +16,7 @@ from dms_relay.checks.rules import Finding, from_problem
 from dms_relay.errors import InputError, MissingInputError, PostfixError, WriteError
 from dms_relay.mask import mask_parameter
 from dms_relay.merge import merge
-from dms_relay.model import MAPS, TRANSPORTS, Origin
+from dms_relay.model import MAPS, NULL_SENDER, TRANSPORTS, Origin
 from dms_relay.plan import plan
 from dms_relay.plan.found import find
 from dms_relay.postfix import main_cf
@@ -128,7 +128,12 @@ class CheckContext:
     @property
     def has_default(self) -> bool:
         """Return True if a relay serves every sender that no route names."""
-        return any(use.sender == "" == use.recipient and use.nexthop for use in self.assignments)
+        for use in reversed(self.assignments):  # everybody else stands last
+            if use.sender not in {"", NULL_SENDER}:
+                return False
+            if use.sender == "" == use.recipient and use.nexthop:
+                return True
+        return False
 
     def is_of_file(self, use: Assignment) -> bool:
         """Return True if a relay is defined in relay.yaml."""

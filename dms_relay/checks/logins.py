@@ -26,10 +26,13 @@ def check_logins(context: CheckContext) -> Iterator[Finding]:
     yield from _unknown(context)
     if not context.is_logging_in:
         return
-    at: dict[str, list[Assignment]] = {}
+    spelled: dict[str, list[Assignment]] = {}
     for use in context.assignments:
-        if use.nexthop:
-            at.setdefault(use.nexthop.casefold(), []).append(use)
+        spelled.setdefault(use.nexthop, []).append(use)
+    at: dict[str, list[Assignment]] = {}
+    for nexthop, found in spelled.items():
+        if nexthop:
+            at.setdefault(nexthop.casefold(), []).extend(found)
     # The contents of the operator's own tables are not known here.
     if _has_login(context) and "smtp_sasl_password_maps" not in context.config.user_parameters:
         for found in at.values():
