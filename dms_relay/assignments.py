@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from dms_relay.model.configuration import RelayConfig
     from dms_relay.model.relays import RelayService, Tls, Transports
 
+    #: Nexthops, and the place that names them.
+    _Way = tuple[NexthopList, Origin]
+
 _BY_SENDER = "smtp_sender_dependent_authentication"
 
 
@@ -80,6 +83,8 @@ class _Maps:
         #: The login of each nexthop that was looked up.
         self.at_nexthop: dict[str, LoginEntry | None] = {}
         is_by_sender = is_yes(own[_BY_SENDER].value) if _BY_SENDER in own else config.login_file
+        self.way: _Way | None = None
+        self.hosts = self._hosts(None)
         self.by_sender = {key: entry for key, entry in self.by_key.items() if "@" in key and is_by_sender}
 
     def assignments(self) -> Iterator[Assignment]:
@@ -95,14 +100,19 @@ class _Maps:
             keys = sender_keys(sender)
             own = next((self.by_sender[key] for key in keys if key in self.by_sender), None)
             way = next((found for key in keys if (found := self.routes.way(key))), None)
+        if way is not self.way:  # that of the sender before, for one relay mostly has many
+            self.way, self.hosts = way, self._hosts(way)
+        for text, member, login, origin in self.hosts:
+            yield Assignment(sender, "", text, member, None, own or login, origin)
+
+    def _hosts(self, way: _Way | None) -> list[tuple[str, str, LoginEntry | None, Origin | None]]:
+        """Return the relay's text, and each host with its login, for a way that a route names."""
         if way is None or way[0].text.upper() == AS_DEFAULT:
             way = self.default
         if way is None:
-            yield Assignment(sender, "", "", "", None, own, None)
-            return
+            return [("", "", None, None)]
         nexthops, origin = way
-        for member in nexthops.members:
-            yield Assignment(sender, "", nexthops.text, member, None, own or self._login_at(member), origin)
+        return [(nexthops.text, member, self._login_at(member), origin) for member in nexthops.members]
 
     def _login_at(self, nexthop: str) -> LoginEntry | None:
         if nexthop not in self.at_nexthop:

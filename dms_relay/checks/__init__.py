@@ -12,7 +12,7 @@ from dms_relay.checks.context import examine
 from dms_relay.checks.delivery import check_ways
 from dms_relay.checks.direct import check_direct
 from dms_relay.checks.in_force import left_out
-from dms_relay.checks.logins import check_logins
+from dms_relay.checks.logins import check_logins, used_by_main_cf
 from dms_relay.checks.loops import check_loops
 from dms_relay.checks.machine import check_machine
 from dms_relay.checks.rewriting import check_rewriting
@@ -59,7 +59,8 @@ def check(paths: Paths, environ: Mapping[str, str]) -> Report:
     if examined.error and (problem := left_out(paths, examined.inputs)):
         found.append(from_problem(problem))
     if context:
-        found = [finding for finding in found if not is_contradicted(context, finding)]
+        used = used_by_main_cf(context)
+        found = [finding for finding in found if not is_contradicted(context, finding, used)]
         found += _findings(context)
     version = context.machine.asked.get("mail_version", "") if context and context.machine else ""
     return Report(_sorted(found), version, examined.error)

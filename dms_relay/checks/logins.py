@@ -43,11 +43,15 @@ def check_logins(context: CheckContext) -> Iterator[Finding]:
         yield from _hidden(entry, at.get(entry.key.casefold(), []))
 
 
-def is_by_main_cf(context: CheckContext, finding: Finding) -> bool:
-    """Return True if a login without a relay of the inputs is or may be for a nexthop that main.cf names itself."""
+def used_by_main_cf(context: CheckContext) -> frozenset[Origin]:
+    """Return the places of the logins that are, or may be, for a nexthop that main.cf names itself."""
     own = context.machine.own if context.machine else None
-    entry = next((entry for entry in context.config.logins or () if entry.origin == finding.origin), None)
-    return bool(own and entry and "@" not in entry.key and (own.unknown or entry.key.casefold() in own.keys))
+    logins = (context.config.logins or ()) if own else ()
+    return frozenset(
+        entry.origin
+        for entry in logins
+        if own and "@" not in entry.key and (own.unknown or entry.key.casefold() in own.keys)
+    )
 
 
 def _unknown(context: CheckContext) -> Iterator[Finding]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from dms_relay.checks.logins import is_by_main_cf, listed
+from dms_relay.checks.logins import listed
 from dms_relay.checks.public_domains import PUBLIC_DOMAINS
 from dms_relay.checks.rules import Finding
 from dms_relay.merge.common import nearest_name, other_port
@@ -38,15 +38,18 @@ def check_routes(context: CheckContext) -> Iterator[Finding]:
         yield from _not_relayed(context)
 
 
-def is_contradicted(context: CheckContext, finding: Finding) -> bool:
-    """Return True if a finding of merging is wrong, or if this package reports it in more detail: merging sees less."""
+def is_contradicted(context: CheckContext, finding: Finding, used: frozenset[Origin]) -> bool:
+    """Return True if a finding of merging is wrong, or if this package reports it in more detail: merging sees less.
+
+    ``used`` are the places of the logins that main.cf uses itself.
+    """
     match finding.rule:
         case "implicit-tls-port":
             return is_yes(context.parameter("smtp_tls_wrappermode"))
         case "mail-does-not-leave":  # ``delivery`` reports it where there is a master.cf
             return context.paths.master_cf.exists()
         case "login-without-relay":
-            return is_by_main_cf(context, finding)
+            return finding.origin in used
         case "no-login":
             return not any(use.nexthop for use in context.assignments)
         case "relay-without-login":
