@@ -19,12 +19,14 @@ from testbed.modes import (
     Mode,
     Tls,
 )
+from testbed.patience import PATIENCE
 from testbed.postfix import Postfix, PostfixError, why_unavailable
 from testbed.relays import Relay
 from testbed.testbed import Testbed
 
 __all__ = [
     "CLEARTEXT_STRANGER",
+    "PATIENCE",
     "PLAIN",
     "SMTPS",
     "STRANGER",

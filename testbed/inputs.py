@@ -7,6 +7,8 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+from testbed.patience import PATIENCE
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
@@ -15,8 +17,6 @@ if TYPE_CHECKING:
 
 RELAYMAP = "postfix-relaymap.cf"
 LOGINS = "postfix-sasl-password.cf"
-_PATIENCE = 60.0
-"""Seconds that one run may take."""
 
 
 class ApplyError(Exception):
@@ -54,7 +54,7 @@ class Inputs:
             capture_output=True,
             text=True,
             check=False,
-            timeout=_PATIENCE,
+            timeout=PATIENCE,
             input=feed,
         )
 

@@ -110,6 +110,10 @@ class Layout:
         """The certificate of the authority that smtp(8) trusts."""
         return self.config / "ca.pem"
 
+    def queued(self, name: str) -> list[str]:
+        """Return the names of the files in one of the queues, such as `incoming`."""
+        return [name for _, _, names in os.walk(self.queue / name) for name in names]
+
     def remove(self) -> None:
         """Remove the directory with all that is in it."""
         shutil.rmtree(self.base, ignore_errors=True)

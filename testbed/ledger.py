@@ -10,6 +10,8 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 
+from testbed.patience import PATIENCE
+
 
 class NotReceivedError(Exception):
     """Fewer messages arrived than were waited for."""
@@ -124,7 +126,7 @@ class Ledger:
         with self._changed:
             return tuple(c for c in self._connections if relay in (None, c.relay))
 
-    def wait_for(self, count: int, timeout: float = 30.0, relay: str | None = None) -> tuple[Received, ...]:
+    def wait_for(self, count: int, timeout: float = PATIENCE, relay: str | None = None) -> tuple[Received, ...]:
         """Wait until `count` messages are here, and return all of them.
 
         Raises NotReceivedError after `timeout` seconds.

@@ -16,12 +16,12 @@ import socket
 import threading
 from pathlib import Path
 
+from testbed.patience import PATIENCE
+
 _LONGEST = 65536
 """Bytes of the longest record that we take."""
 _SYNC = b"\0sync"
 _END = b"\0end"
-_PATIENCE = 10.0
-"""Seconds in which our thread must have read what is in the socket."""
 
 
 class LogSocket:
@@ -50,12 +50,12 @@ class LogSocket:
         """Wait until everything that was sent before is in the file."""
         self._synced.clear()
         self._send(_SYNC)
-        self._synced.wait(_PATIENCE)
+        self._synced.wait(PATIENCE)
 
     def close(self) -> None:
         """Write what has come so far, and end."""
         self._send(_END)
-        self._thread.join(_PATIENCE)
+        self._thread.join(PATIENCE)
         self._socket.close()
         self._path.unlink(missing_ok=True)
 

@@ -6,12 +6,12 @@ from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Self
 
+from testbed.patience import PATIENCE
+
 NULL_SENDER = "<>"
 _PARALLEL = 4
 """Connections at most; more than this is no faster on two cores."""
 _OK = 250
-_TIMEOUT = 30.0
-"""Seconds without an answer before the client gives up."""
 
 
 class Mailer:
@@ -55,7 +55,7 @@ class Mailer:
                 if client.noop()[0] == _OK:
                     return client
             client.close()
-        return smtplib.SMTP(self._host, self._port, timeout=_TIMEOUT)
+        return smtplib.SMTP(self._host, self._port, timeout=PATIENCE)
 
     def _take(self) -> smtplib.SMTP | None:
         try:

@@ -26,14 +26,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
+from testbed import evidence, processes
 from testbed import layout as files
-from testbed import processes
 from testbed.certificates import Authority
 from testbed.log_socket import LogSocket
 from testbed.mailer import Mailer
+from testbed.patience import PATIENCE
 
-_PATIENCE = 60.0
-"""Seconds that one Postfix command may take."""
 _END = 2.0
 """Seconds that daemons get to end after `postfix stop`."""
 _TAIL = 5
@@ -140,6 +139,7 @@ class Postfix:
         """Start the daemons, and return when they have been started; raises PostfixError with what Postfix logged."""
         if self._log_socket is None:
             self._log_socket = LogSocket(self.layout.log_socket, self.layout.log)
+            evidence.watch(self, f"Postfix in {self.layout.base}", self._evidence)
         try:
             self.command("postfix", "start")
         except PostfixError as error:
@@ -150,6 +150,7 @@ class Postfix:
 
     def stop(self) -> None:
         """Stop the daemons, and return when the last of them is gone."""
+        evidence.end(self)
         self._mailer.close()
         if self.running():
             with suppress(PostfixError):
@@ -181,7 +182,7 @@ class Postfix:
         old = processes.children(master)
         os.kill(master, signal.SIGHUP)
         left = processes.wait_until_none(
-            lambda: [number for number in old if processes.name(number) in _BY_CONFIGURATION], _PATIENCE
+            lambda: [number for number in old if processes.name(number) in _BY_CONFIGURATION], PATIENCE
         )
         if left:
             raise PostfixError(f"renew: processes that do not end: {left}")
@@ -216,12 +217,12 @@ class Postfix:
                 capture_output=True,
                 text=True,
                 check=False,
-                timeout=_PATIENCE,
+                timeout=PATIENCE,
                 env=_environment(),
                 stdin=subprocess.DEVNULL,
             )
         except subprocess.TimeoutExpired as error:
-            msg = f"{program} {' '.join(arguments)}: no end after {_PATIENCE} s"
+            msg = f"{program} {' '.join(arguments)}: no end after {PATIENCE} s"
             raise PostfixError(msg) from error
         if check and done.returncode != 0:
             msg = f"{program} {' '.join(arguments)}: exit {done.returncode}: {done.stderr}"
@@ -238,9 +239,9 @@ class Postfix:
 
     def queue_is_empty(self) -> bool:
         """Tell whether no message is in the queue, by its files."""
-        return not any(_holds_files(self.layout.queue / name) for name in _QUEUES * 2)
+        return not any(self.layout.queued(name) for name in _QUEUES * 2)
 
-    def wait_until_queue_empty(self, timeout: float = 30.0) -> None:
+    def wait_until_queue_empty(self, timeout: float = PATIENCE) -> None:
         """Wait until no message is in the queue; raises PostfixError with what is.
 
         Flushes the queue now and then: a message that was being delivered
@@ -268,6 +269,13 @@ class Postfix:
         log = self.layout.log
         return log.read_text(errors="replace") if log.exists() else ""
 
+    def _evidence(self) -> str:
+        """Return what is in the queue, and the end of the log."""
+        if self._log_socket is not None:
+            self._log_socket.sync()
+        found = {name: len(self.layout.queued(name)) for name in sorted({*_QUEUES})}
+        return f"in the queue: {found}\n{evidence.last_lines(self.layout.log)}"
+
     def complaints(self) -> list[str]:
         """Return the log's warnings and errors but those that are not about Postfix's configuration.
 
@@ -287,7 +295,3 @@ class Postfix:
         """Return the parameters that main.cf sets, as `postconf -n` shows them."""
         pairs = (line.partition("=") for line in self.command("postconf", "-n").stdout.splitlines())
         return {name.strip(): value.strip() for name, _, value in pairs}
-
-
-def _holds_files(directory: Path) -> bool:
-    return any(names for _, _, names in os.walk(directory))

@@ -13,9 +13,11 @@ import threading
 from collections.abc import Coroutine
 from typing import Self
 
+from testbed import evidence
 from testbed.certificates import Authority, ServerTls, anonymous, limit
 from testbed.ledger import Attempt, Connection, Ledger, Received
 from testbed.modes import SUBMISSION, Certificate, Mode, Tls
+from testbed.patience import PATIENCE
 from testbed.session import Handler, Session, excluded
 
 _BACKLOG = 512
@@ -26,8 +28,6 @@ _FEW_DAYS = 5
 """Days that a certificate is still valid which is about to expire."""
 _BITS = {Certificate.RSA_1024: 1024, Certificate.RSA_512: 512}
 """Lengths of keys that are shorter than those of today."""
-_PATIENCE = 10.0
-"""Seconds that a relay may take to start or to stop."""
 
 
 class Relay:
@@ -107,7 +107,7 @@ class Relay:
         """Return True if it listens."""
         return self._server is not None
 
-    def wait_for(self, count: int, timeout: float = 30.0) -> tuple[Received, ...]:
+    def wait_for(self, count: int, timeout: float = PATIENCE) -> tuple[Received, ...]:
         """Wait for `count` messages at this relay; see `Ledger.wait_for`."""
         return self.ledger.wait_for(count, timeout, self.name)
 
@@ -123,10 +123,12 @@ class Relay:
         except BaseException:
             self._end_loop()
             raise
+        evidence.watch(self, f"Relay {self.name} at {self.host}:{self.port}", self._evidence)
         return self
 
     def stop(self) -> None:
         """Stop listening and drop every open connection; twice does no harm."""
+        evidence.end(self)
         if self._loop is None:
             return
         try:
@@ -142,6 +144,10 @@ class Relay:
         """Stop."""
         self.stop()
 
+    def _evidence(self) -> str:
+        """Return what it has written down last."""
+        return evidence.last_records(connections=self.connections, attempts=self.attempts, received=self.received)
+
     def opened(self, session: Session) -> int:
         """Take note of a new session; called by it, in the relay's thread."""
         self._open.add(session)
@@ -153,7 +159,7 @@ class Relay:
 
     def _run(self, work: Coroutine[None, None, None]) -> None:
         if self._loop is not None:
-            asyncio.run_coroutine_threadsafe(work, self._loop).result(_PATIENCE)
+            asyncio.run_coroutine_threadsafe(work, self._loop).result(PATIENCE)
 
     async def _listen(self) -> None:
         self._server = await asyncio.get_running_loop().create_server(
@@ -195,5 +201,5 @@ class Relay:
         if loop is None or thread is None:
             return
         loop.call_soon_threadsafe(loop.stop)
-        thread.join(_PATIENCE)
+        thread.join(PATIENCE)
         loop.close()

@@ -14,7 +14,7 @@ from tests.support.sandbox import Sandbox
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-pytest_plugins = ["tests.support.amounts", "tests.support.costs", "tests.support.progress"]
+pytest_plugins = ["tests.support.amounts", "tests.support.costs", "tests.support.evidence", "tests.support.progress"]
 
 
 def pytest_configure() -> None:

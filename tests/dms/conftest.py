@@ -31,6 +31,8 @@ MAIL_LOG = "/var/log/mail/mail.log"
 DETECTOR_LOG = "/var/log/supervisor/changedetector.log"
 #: Where it keeps the checksums of what it has taken up.
 CHECKSUMS = "/tmp/docker-mailserver-config-chksum"  # noqa: S108 -- the same
+#: Seconds in which a message leaves by itself, unless nobody looks for it.
+UNAIDED = 30.0
 #: The login of the tests' default relay.
 LOGIN = {"RELAY_USER": "user", "RELAY_PASSWORD": "p:ass w$rd"}
 DEFAULT = {"RELAY_HOST": "relay.test", "RELAY_PORT": "587", **LOGIN}
@@ -121,7 +123,7 @@ class Mailserver(Container):
         The change detector's own ``postfix reload`` can leave a message to itself for 300 s: see ``Postfix.reload``.
         """
         try:
-            wait_for(condition, what, PATIENCE / 2)
+            wait_for(condition, what, UNAIDED)
         except AssertionError:
             self.execute("postkick", "public", "qmgr", "I")
             wait_for(condition, what)

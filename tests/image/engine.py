@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 #: The project's root, from which the image is built.
 ROOT = Path(__file__).resolve().parents[2]
 #: Seconds for one call of the engine, and for a build from nothing.
-CALL_TIMEOUT = 60
+CALL_TIMEOUT = 120
 BUILD_TIMEOUT = 600
 #: Seconds for which it is remembered what a test run has built.
 NOTES_KEPT = 86_400
 #: Seconds until what a test waits for must have come; and between two looks: at first, and at most. A look through the
 #: engine costs 0.1 s of processor time, which containers that start need, too.
-PATIENCE = 60.0
+PATIENCE = 120.0
 INTERVAL = 0.05
 INTERVAL_MAX = 0.4
 #: What master(8) logs when Postfix takes mail.

@@ -17,7 +17,7 @@ from dms_relay.relay_test import sasl
 from dms_relay.relay_test.demand import Demand
 from dms_relay.relay_test.mechanisms import OURS, choose, passes
 from dms_relay.relay_test.outcome import StepError
-from testbed import Auth, Inputs, Mode, Testbed, Tls
+from testbed import PATIENCE, Auth, Inputs, Mode, Testbed, Tls
 from testbed.inputs import LOGINS
 from tests.running.needs import require_postfix
 
@@ -47,8 +47,6 @@ FILTERS = (
     "xoauth2",
 )
 LISTS = ("PLAIN LOGIN CRAM-MD5 DIGEST-MD5", "LOGIN NTLM")
-PATIENCE = 60.0
-"""Seconds for the first attempt of all messages."""
 _ATTEMPT = re.compile(r"to=<friend@(f\d+l\d+)\.world>, .* status=(\w+) \((.*)\)$", re.MULTILINE)
 
 Seen = dict[str, tuple[dict[str, Any], tuple[str, str]]]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 import yaml
 
-from testbed import Auth, Inputs, Login, Mode, Testbed, Tls
+from testbed import PATIENCE, Auth, Inputs, Login, Mode, Testbed, Tls
 from testbed.inputs import LOGINS, RELAYMAP
 from tests.running.needs import require_postfix
 
@@ -50,8 +50,6 @@ LISTS = (
     "X-UNKNOWN LOGIN",
 )
 ROUTINGS = ("maps", "maps in the clear", "transports", "transports in the clear")
-PATIENCE = 60.0
-"""Seconds for the first attempt of all messages."""
 _ATTEMPT = re.compile(r"to=<friend@(case\d+)\.world>, .* status=(\w+) \((.*)\)$", re.MULTILINE)
 ALL = pytest.mark.parametrize("announced", LISTS)
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 import yaml
 
-from testbed import Certificate, Inputs, Mode, Testbed
+from testbed import PATIENCE, Certificate, Inputs, Mode, Testbed
 from tests.running.needs import require_postfix
 
 if TYPE_CHECKING:
@@ -35,8 +35,6 @@ SERVERS = {
 }
 LEVELS = ("may", "encrypt", "fingerprint", "verify", "secure")
 CASES = tuple(f"{server}-{level}" for server in SERVERS for level in LEVELS)
-PATIENCE = 60.0
-"""Seconds for the first attempt of all messages."""
 _ATTEMPT = re.compile(r"to=<friend@(\S+)\.world>, .* status=(\w+) \((.*)\)$", re.MULTILINE)
 ALL = pytest.mark.parametrize("case", CASES)
 

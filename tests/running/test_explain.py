@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from dms_relay.cli import main
-from testbed import SMTPS, STRANGER, Inputs, Postfix, Received, Relay, Testbed
+from testbed import PATIENCE, SMTPS, STRANGER, Inputs, Postfix, Received, Relay, Testbed
 from testbed.inputs import LOGINS, RELAYMAP
 from testbed.layout import write_old
 from tests.running.leaks import SERVERS, Config, configs, write_cf, write_yaml
@@ -26,7 +26,6 @@ OFF = "off"
 """No inputs at all: what the operator set is all that there is."""
 ROUTINGS = ("maps", "transports", "yaml", OFF)
 """Parts of the test, which can run side by side."""
-PATIENCE = 60.0
 STRANGERS = ("x.test", "y.test", "sub.x.test")
 
 

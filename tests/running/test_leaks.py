@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from dms_relay.cli import main
-from testbed import STRANGER, Inputs, Postfix, Received, Relay, Testbed
+from testbed import PATIENCE, STRANGER, Inputs, Postfix, Received, Relay, Testbed
 from tests.running.leaks import MESSAGES, SERVERS, STRANGERS, Config, configs, is_own, messages, write_cf, write_yaml
 from tests.support.amounts import Figures, amount
 
@@ -21,7 +21,6 @@ SHARDS = 4
 """Parts of the test that can run side by side."""
 MAPS_EXAMPLES = 600
 """Configurations with maps at most; most of them leak."""
-PATIENCE = 60.0
 ROUTED_TWICE = Config(
     relays=("a", "d"),
     logins=frozenset(),

@@ -8,11 +8,10 @@ import pytest
 
 from dms_relay.checks import check
 from dms_relay.model import Paths
-from testbed import PLAIN, SMTPS, SUBMISSION, Inputs, Postfix, Testbed
+from testbed import PATIENCE, PLAIN, SMTPS, SUBMISSION, Inputs, Postfix, Testbed
 from testbed.inputs import LOGINS, RELAYMAP
 from testbed.layout import write_old
 
-PATIENCE = 15.0
 SENDER, RECIPIENT = "anna@a.test", "bob@x.test"
 LEAVES, TLS = "mail-does-not-leave", "implicit-tls-everywhere"
 

@@ -14,12 +14,10 @@ from typing import Any, NamedTuple
 import pytest
 import yaml
 
-from testbed import Auth, Inputs, Mode, Postfix, Testbed, Tls
+from testbed import PATIENCE, Auth, Inputs, Mode, Postfix, Testbed, Tls
 from tests.running.needs import require_postfix
 
 ROOT = Path(__file__).parents[2]
-PATIENCE = 60.0
-"""Seconds in which a message must have arrived."""
 WORLD = "somewhere.example"
 STRANGER = "anybody@stranger.example"
 """A sender that no example names."""

@@ -11,11 +11,10 @@ from dms_relay.explain.rewriting import RECIPIENT, SENDER, NotFollowedError, Rew
 from dms_relay.explain.views import view_now
 from dms_relay.model import Paths
 from dms_relay.postfix.programs import Postfix as Programs
-from testbed import STRANGER, Inputs, Postfix, Testbed
+from testbed import PATIENCE, STRANGER, Inputs, Postfix, Testbed
 from testbed.inputs import LOGINS, RELAYMAP
 from testbed.layout import write_old
 
-PATIENCE = 15.0
 OWN = "mydestination = own.test\nmyorigin = origin.test\nrecipient_delimiter = +\n"
 SRS = "inline:{ anna@a.test=SRS0=x=a.test=anna@srs.test }"
 SENDERS = ("anna@a.test", "Anna+ext@A.test", "ben@host.sub.b.test", "u+x@own.test", "<>")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from dms_relay.postfix.nexthop import host_of
-from testbed import Inputs, Testbed
+from testbed import PATIENCE, Inputs, Testbed
 from testbed.inputs import LOGINS, RELAYMAP
 from testbed.layout import write_old
 from testbed.listener import Listener
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 
     from testbed import Postfix
 
-PATIENCE = 90.0
-"""Seconds for the first attempt of all messages."""
 _ATTEMPT = re.compile(r": to=<([\w-]+)@elsewhere\.test>, .*?status=(\w+) \((.*)\)$", re.MULTILINE)
 SETTINGS = {
     **dict.fromkeys(("minimal_backoff_time", "maximal_backoff_time", "queue_run_delay"), "1h"),

@@ -11,14 +11,12 @@ from dataclasses import dataclass
 import pytest
 import yaml
 
-from testbed import STRANGER, Auth, Inputs, Login, Mode, Postfix, Relay, Testbed, Tls
+from testbed import PATIENCE, STRANGER, Auth, Inputs, Login, Mode, Postfix, Relay, Testbed, Tls
 from testbed.ledger import Attempt
 from tests.running.tls_cases import CASES, KINDS, MATRIX, OUTCOMES, PASSWORD, PORTS, SERVERS, Case
 
 BOUNCES, REFUSING = "bounces", "refusing"
 """The relay of what is returned, and one that returns every message."""
-PATIENCE = 60.0
-"""Seconds for the first attempt of all messages."""
 _ATTEMPT = re.compile(r" postfix/relay-(\S+)/smtp\[\d+\]: \w+: to=<.* status=(\w+) \((.*)\)$", re.MULTILINE)
 _LINE = re.compile(r" postfix/relay-(\S+)/smtp\[\d+\]: (?:warning: )?(.*)$", re.MULTILINE)
 ALL = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

@@ -11,6 +11,7 @@ import yaml
 
 from testbed import (
     CLEARTEXT_STRANGER,
+    PATIENCE,
     SMTPS,
     STRANGER,
     SUBMISSION,
@@ -27,8 +28,6 @@ from testbed.inputs import LOGINS, RELAYMAP
 from tests.support.scene import wait_until
 
 PASSWORD = "secret"
-PATIENCE = 60.0
-"""Seconds in which Postfix must have done what a test waits for."""
 MAY = {"smtp_tls_security_level": "may"}
 FRIEND = "friend@elsewhere.test"
 """Nobody's address: mail to it arrives only by way of a relay."""

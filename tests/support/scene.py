@@ -16,6 +16,7 @@ import pytest
 
 from dms_relay.model import SASL_PASSWD, TABLES
 from dms_relay.postfix import main_cf
+from testbed import PATIENCE
 from tests.support.sandbox import BASE_MAIN_CF, Sandbox
 
 if TYPE_CHECKING:
@@ -190,7 +191,7 @@ def read_by_postfix(directory: Path) -> dict[str, bytes]:
 
 def wait_until(condition: Callable[[], bool]) -> None:
     """Wait until something is so; fail where that takes too long."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + PATIENCE
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.01)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from testbed import PLAIN, SUBMISSION, WORLD, Mode, Postfix, PostfixError, Testbed, processes, why_unavailable
+from testbed import PATIENCE, PLAIN, SUBMISSION, WORLD, Mode, Postfix, PostfixError, Testbed, processes, why_unavailable
 from testbed.layout import AGE, write_old
 
 pytestmark = pytest.mark.usefixtures("real_postfix")
@@ -140,7 +140,7 @@ def test_queue() -> None:
 
 def wait_for_statuses(postfix: Postfix, attempts: int) -> None:
     """Wait until so many attempts to deliver have been made."""
-    end = time.monotonic() + 10
+    end = time.monotonic() + PATIENCE
     while postfix.statuses().total() < attempts and time.monotonic() < end:
         time.sleep(0.02)
     assert postfix.statuses().total() >= attempts
