@@ -91,6 +91,9 @@ class _Run:
         self.remembered = plan.found.state
         #: The indexes that were made.
         self.built: set[str] = set()
+        #: Services that were still delivering after the last reload, and those that were not removed because of it.
+        self.busy: frozenset[str] = frozenset()
+        self.kept: frozenset[str] = frozenset()
 
     def run(self, *, reload: bool) -> bool:
         self._remove_leftovers()
@@ -106,7 +109,14 @@ class _Run:
         stays_due = plan.found.state.reload_due and not reload
         is_due = master is not None and (not plan.is_empty or plan.found.state.reload_due)
         self._carry_out(master, is_due=is_due or stays_due)
-        self._remember(replace(plan.final, reload_due=stays_due, indexes=plan.final.indexes | self._stamps()))
+        self._remember(
+            replace(
+                plan.final,
+                reload_due=stays_due,
+                indexes=plan.final.indexes | self._stamps(),
+                services=plan.final.services | self.kept,
+            )
+        )
         return is_due or not plan.is_empty
 
     def _carry_out(self, master: int | None, *, is_due: bool) -> None:
@@ -118,13 +128,17 @@ class _Run:
             self.log.info("parameters of services set", services=" ".join(sorted(plan.overlay.wanted)) or "(none)")
         at_once = master is None and plan.is_first
         is_reload_left = is_due
-        for phase in one_phase(plan) if at_once else _phases(plan):
+        todo = one_phase(plan) if at_once else _phases(plan)
+        if todo and todo[0].removed:
+            self._reload(master, leaving=todo[0].removed)
+        for number, phase in enumerate(todo, 1):
             if is_reload_left and not phase.is_read:
                 self._reload(master)
                 is_reload_left = False
             self._make(phase)
             if phase.is_read:
-                self._reload(master, is_awaited=phase.is_awaited)
+                leaving = todo[number].removed if number < len(todo) else frozenset()
+                self._reload(master, has_logins=phase.is_awaited, leaving=leaving)
                 is_reload_left = False
         if is_reload_left:
             self._reload(master)
@@ -163,10 +177,20 @@ class _Run:
         build(self.paths.postfix_dir, table.index, table.content, path, (table.mode, table.uid, table.gid))
 
     def _edit_services(self, phase: Phase) -> None:
-        if phase.services:
-            self._edit_master_cf({change.name: change.new for change in phase.services})
-        for change in phase.services:
+        """Change services; master(8) ends the processes of one that is removed, so one that still delivers stays.
+
+        What such a process has sent, and has no answer to, goes again by another service: the message arrives twice (seen).
+        """
+        kept = phase.removed & self.busy
+        self.kept |= kept
+        changes = [change for change in phase.services if change.name not in kept]
+        if changes:
+            self._edit_master_cf({change.name: change.new for change in changes})
+        for change in changes:
             self.log.info("service set" if change.new else "service removed", service=change.name)
+        for service in sorted(kept):
+            text = "service kept: it still delivers, the next apply removes it"
+            self.log.warn(text, service=service)  # noqa: G010 -- Log is ours, not logging's
 
     def _edit_master_cf(self, changes: dict[str, Service | None]) -> None:
         overlay = self.plan.overlay
@@ -184,10 +208,16 @@ class _Run:
         value = "(not set)" if parameter.new is None else mask_parameter(parameter.name, parameter.new)
         self.log.info(event, parameter=parameter.name, value=value)
 
-    def _reload(self, master: int | None, *, is_awaited: bool = False) -> None:
-        if master is not None:
-            self.postfix.reload(master, is_awaited=self._has_logins if is_awaited else None)
-            self.log.info("Postfix reloaded")
+    def _reload(self, master: int | None, *, has_logins: bool = False, leaving: frozenset[str] = frozenset()) -> None:
+        """Reload a Postfix that runs; wait for processes with previous logins, or of services that are about to go."""
+        if master is None:
+            return
+
+        def is_awaited(service: str) -> bool:
+            return service in leaving or (has_logins and self._has_logins(service))
+
+        self.busy = self.postfix.reload(master, is_awaited=is_awaited if has_logins or leaving else None)
+        self.log.info("Postfix reloaded")
 
     def _has_logins(self, service: str) -> bool:
         """Return True if managed logins are, or were, in the tables that a service of smtp(8) reads."""

@@ -39,6 +39,11 @@ class Phase:
         return self.name in {"protect", "settle"}
 
     @property
+    def removed(self) -> frozenset[str]:
+        """Return the services that it removes. master(8) ends their processes at once, in the middle of a delivery."""
+        return frozenset(change.name for change in self.services if change.new is None)
+
+    @property
     def is_read(self) -> bool:
         """Return True if a running Postfix has to be told: not of files that nothing names any more."""
         return bool(self.parameters or self.services or any(table.new for table in self.tables))

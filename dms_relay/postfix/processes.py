@@ -26,10 +26,10 @@ def command(number: int) -> str:
 def takes_mail(number: int, is_awaited: Callable[[str], bool] | None) -> bool:
     """Return True if a process decides a message's way, or delivers for a service that ``is_awaited`` names."""
     name = command(number)
-    return name in _ROUTING_PROCESSES or (name == "smtp" and is_awaited is not None and is_awaited(_service(number)))
+    return name in _ROUTING_PROCESSES or (name == "smtp" and is_awaited is not None and is_awaited(service(number)))
 
 
-def _service(number: int) -> str:
+def service(number: int) -> str:
     """Return the service that a process of Postfix's serves: the argument of ``-n``, or the program's own name."""
     try:
         arguments = Path(f"/proc/{number}/cmdline").read_bytes().decode("utf-8", "replace").split("\0")

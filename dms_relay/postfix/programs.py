@@ -21,7 +21,7 @@ from dms_relay import files
 from dms_relay.errors import MissingInputError, PostfixError
 from dms_relay.model import Origin, Problem
 from dms_relay.postfix import main_cf, main_cf_file, master_cf
-from dms_relay.postfix.processes import children, command, takes_mail
+from dms_relay.postfix.processes import children, command, service, takes_mail
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -135,8 +135,10 @@ class Postfix:
         told = [os.fsdecode(item[12:]) for item in environ if item.startswith(b"MAIL_CONFIG=")]
         return Path(told[0] if told else "/etc/postfix").resolve() == self.directory.resolve()
 
-    def reload(self, master: int, *, is_awaited: Callable[[str], bool] | None = None) -> None:
+    def reload(self, master: int, *, is_awaited: Callable[[str], bool] | None = None) -> frozenset[str]:
         """Have the running Postfix read its configuration again, and wait until no previous process accepts mail.
+
+        Return the services of smtp(8) that previous processes still deliver for.
 
         ``is_awaited`` says of a service of smtp(8) whether its processes are waited for as well, on a busy server for 2 s
         (seen). One that has ended a delivery may look at its socket before it sees that it should end, and take one more
@@ -155,6 +157,7 @@ class Postfix:
         # What is asked for, a look at the incoming queue, costs nothing; without an answer mail goes on as it did before.
         with suppress(PostfixError):
             self._run("postkick", "public", "qmgr", "I")
+        return frozenset(service(number) for number in before if command(number) == "smtp")
 
     def expanded(self, *names: str) -> dict[str, str]:
         """Return parameters as Postfix has them, defaults and all, each ``$name`` expanded; all of them where none is named.
