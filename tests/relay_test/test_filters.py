@@ -19,6 +19,7 @@ from dms_relay.relay_test.mechanisms import OURS, choose, passes
 from dms_relay.relay_test.outcome import StepError
 from testbed import PATIENCE, Auth, Inputs, Mode, Testbed, Tls
 from testbed.inputs import LOGINS
+from testbed.layout import write_old
 from tests.running.needs import require_postfix
 
 if TYPE_CHECKING:
@@ -103,8 +104,9 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seen]:
         inputs.write("postfix-main.cf", "smtp_tls_security_level = may\n")
         inputs.write(LOGINS, "".join(f"{relay.nexthop} u:{PASSWORD}\n" for relay in relays))
         inputs.write("postfix-relaymap.cf", "".join(f"@a{n}.test {relay.nexthop}\n" for n, relay in enumerate(relays)))
+        main_cf = (postfix.config / "main.cf").read_text()
         for number, text in enumerate(filters):
-            postfix.command("postconf", "-e", f"smtp_sasl_mechanism_filter={text}")
+            write_old(postfix.config / "main.cf", f"{main_cf}smtp_sasl_mechanism_filter = {text}\n")
             run = inputs.run(postfix, "test", "--json")
             assert run.returncode in {0, 1}, run.stderr
             for at, result in enumerate(json.loads(run.stdout)["results"]):
