@@ -6,17 +6,19 @@ A test image is the project's image with Python's venv and what the tests need; 
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
+from importlib import metadata
 from typing import TYPE_CHECKING
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from tests.image.conftest import Starter
 from tests.image.engine import ROOT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from tests.image.engine import Container, Engine
@@ -26,12 +28,15 @@ DOCKERFILE = """\
 FROM dms-relay:test-base AS tools
 RUN apt-get update -qq; \\
     DEBIAN_FRONTEND=noninteractive apt-get install --yes -qq --no-install-recommends python3-venv
-COPY requirements-dev.lock /
+COPY requirements.lock /
 RUN python3 -m venv /venv; \\
-    /venv/bin/pip install --quiet --no-compile --disable-pip-version-check --require-hashes -r /requirements-dev.lock
+    /venv/bin/pip install --quiet --no-compile --disable-pip-version-check --require-hashes -r /requirements.lock
 FROM dms-relay:test
 COPY --from=tools /venv /venv
 """
+#: What the tests import beside the package itself: of all that is locked, these and what they need. The others, such as
+#: mypy and ruff, take twice as long to install as these.
+NEEDED = ("dms-relay", "aiosmtpd", "hypothesis", "pytest", "pytest-xdist", "trustme")
 TESTS = tuple(f"tests/running/test_{name}.py" for name in ("states", "tls_levels", "transports", "explain"))
 #: What the tests need of the project.
 PARTS = ("dms_relay", "testbed", "tests", "docs", "pyproject.toml")
@@ -43,11 +48,32 @@ OLDEST = (3, 10)
 SUMMARY = re.compile(r"(\d+) passed in [\d.]+s.*")
 
 
+def with_all_they_need(packages: Iterable[str]) -> set[str]:
+    """Return packages, and all that these need, as they are installed here; extras apart."""
+    found: set[str] = set()
+    left = list(packages)
+    while left:
+        name = canonicalize_name(left.pop())
+        if name not in found:
+            found.add(name)
+            needs = map(Requirement, metadata.requires(name) or ())
+            left += [need.name for need in needs if need.marker is None or need.marker.evaluate({"extra": ""})]
+    return found
+
+
+def locked(lock: str, packages: set[str]) -> Iterator[str]:
+    """Yield the entries of some packages: version and hashes."""
+    for entry in re.split(r"^(?=\w)", lock, flags=re.MULTILINE):
+        if canonicalize_name(entry.partition("==")[0]) in packages:
+            yield entry
+
+
 @pytest.fixture
 def start_tests(engine: Engine, image: str, network: str, tmp_path: Path) -> Iterator[Starter]:
     """Build the test image on the image; give what starts its containers."""
     (tmp_path / "Dockerfile").write_text(DOCKERFILE)
-    shutil.copy(ROOT / "requirements-dev.lock", tmp_path)
+    lock = (ROOT / "requirements-dev.lock").read_text()
+    (tmp_path / "requirements.lock").write_text("".join(locked(lock, with_all_they_need(NEEDED))))
     assert image  # which is tagged dms-relay:test: a number can stand in a Dockerfile with podman alone
     engine.build("--target=base", tag="dms-relay:test-base")
     number = engine.build(context=tmp_path, tag="dms-relay:test-newer-postfix")
