@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tests.support.sandbox import Result, Sandbox
 
 PASSWORD = "s3cret-P4ss"
-TIMEOUT = "10"
+TIMEOUT = "60"
 """Seconds for each step where all are to succeed."""
 SHORT = "0.5"
 """Seconds for a step that is to fail by time."""

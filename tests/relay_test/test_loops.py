@@ -9,7 +9,6 @@ import pytest
 
 from testbed import PLAIN, SUBMISSION
 from testbed.postfix import free_port
-from tests.relay_test.scene import SHORT
 
 if TYPE_CHECKING:
     from tests.relay_test.scene import Scene
@@ -63,7 +62,7 @@ def test_own_port(scene: Scene, program: str, result: str) -> None:
     scene.write()
     services = f"{port} inet n - n - - {program}\nsmtp unix - - n - - smtp\n"
     (scene.sandbox.postfix_dir / "master.cf").write_text(services)
-    assert scene.result(timeout=SHORT)["result"] == result
+    assert scene.result()["result"] == result
 
 
 @pytest.mark.parametrize(("first", "result"), [("relay.test", "ok"), ("own.test", "this server itself")])

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from testbed import SMTPS, Auth, Certificate, Login, Mode, Tls
-from tests.relay_test.scene import PASSWORD, SHORT, advice, told
+from tests.relay_test.scene import PASSWORD, TIMEOUT, advice, told
 
 if TYPE_CHECKING:
     from testbed import Relay
@@ -22,7 +22,7 @@ def by_maps(scene: Scene, relay: Relay, main_cf: str) -> dict[str, str]:
     return {"DEFAULT_RELAY_HOST": relay.nexthop, "RELAY_USER": "user", "RELAY_PASSWORD": PASSWORD}
 
 
-def result_of(scene: Scene, env: dict[str, str], timeout: str = "5") -> dict[str, Any]:
+def result_of(scene: Scene, env: dict[str, str], timeout: str = TIMEOUT) -> dict[str, Any]:
     """Return the result of the only relay."""
     (result,) = json.loads(scene.run("--json", env=env, timeout=timeout).out)["results"]
     return dict(result)
@@ -142,7 +142,7 @@ def test_wrapper_mode_of_main_cf(scene: Scene) -> None:
     """``smtp_tls_wrappermode`` of main.cf counts with maps; the remedy speaks of main.cf."""
     relay = scene.testbed.relay("r.test", SMTPS)
     assert result_of(scene, by_maps(scene, relay, "smtp_tls_wrappermode = yes\n"))["result"] == "ok"
-    result = result_of(scene, by_maps(scene, relay, ""), SHORT)
+    result = result_of(scene, by_maps(scene, relay, ""), "3")
     assert (result["result"], result["failure"]["remedy"]) == (
         "implicit TLS expected",
         "use port 587; or RELAY_ROUTING=transports, with which port 465 works",

@@ -10,7 +10,7 @@ import pytest
 
 from testbed import PLAIN, Auth, Mode
 from testbed.listener import Listener, saying
-from tests.relay_test.scene import SHORT, advice, told
+from tests.relay_test.scene import SHORT, TIMEOUT, advice, told
 
 if TYPE_CHECKING:
     from tests.relay_test.scene import Scene
@@ -34,7 +34,7 @@ def test_name(scene: Scene, records: dict[tuple[str, str], list[str]], what: str
     """A name that is not there, has no address, or is not answered for."""
     scene.names.records |= records
     scene.name("r", "r.test", 587)
-    result = scene.result(timeout=SHORT)
+    result = scene.result(timeout=SHORT if SHORT in what else TIMEOUT)
     assert told(result) == ("name", what, None)
     assert advice(result) == (
         NAME_CAUSE,

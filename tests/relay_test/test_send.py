@@ -9,7 +9,7 @@ import pytest
 
 from testbed import SUBMISSION, Login, Mode
 from testbed.listener import Listener
-from tests.relay_test.scene import PASSWORD, SHORT, advice, told
+from tests.relay_test.scene import PASSWORD, advice, told
 
 if TYPE_CHECKING:
     from testbed.listener import Client
@@ -183,6 +183,6 @@ def test_a_sender_that_cannot_be_used(scene: Scene) -> None:
     """A sender key that is no address in ASCII makes a failure, and no command of it is sent."""
     relay = scene.relay("r", Mode())
     scene.write(senders={"bücher.example": "r"})
-    (result,) = scene.results(*TO, timeout=SHORT).values()
+    (result,) = scene.results(*TO).values()
     assert told(result) == ("rejected", "the sender's address cannot be used in a test message", None)
     assert relay.received == ()
