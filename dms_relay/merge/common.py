@@ -191,7 +191,9 @@ class Merger:
         given = {"RELAY_USER": self.inputs.username, "RELAY_PASSWORD": self.inputs.password}
         for (name, setting), (other, missing) in zip(given.items(), reversed(given.items()), strict=True):
             if setting and not missing:
-                self.warn(setting.origin, f"{name} has no effect without {other}", f"set {other}", "half-a-login")
+                # A password in the environment is a finding itself.
+                remedy = f"set {other}__FILE" if other == "RELAY_PASSWORD" else f"set {other}"
+                self.warn(setting.origin, f"{name} has no effect without {other}", remedy, "half-a-login")
 
     def warn_of_unused_logins(self) -> None:
         """Warn of logins where no relay is set at all."""
