@@ -116,8 +116,8 @@ def _both(relay: NexthopList, default: NexthopList) -> tuple[str, str]:
     if relay.text.casefold() == default.text.casefold():
         return f"DEFAULT_RELAY_HOST is {default.text} as well, so RELAY_HOST changes nothing", "remove RELAY_HOST"
     text = f"DEFAULT_RELAY_HOST is set as well: managed domains go to {relay.text}, all other senders to {default.text}"
-    if port := other_port(relay, default):
-        return text, f"set RELAY_PORT={port}, or remove RELAY_HOST, unless you want both ports"
+    if other_port(relay, default):
+        return text, "remove RELAY_HOST, unless you want both ports"
     return text, "keep only one of them, unless you want both"
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from testbed import Testbed
-from tests.running.walks import input_walks, login_walks
+from tests.running.walks import input_walks, login_walks, protection_walks, route_walks
 from tests.running.walks.scene import STRANGERS, Scene, relays_of, rules
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from tests.running.walks import Walk
 
-WALKS: tuple[Walk, ...] = (*input_walks.WALKS, *login_walks.WALKS)
+WALKS: tuple[Walk, ...] = (*input_walks.WALKS, *login_walks.WALKS, *protection_walks.WALKS, *route_walks.WALKS)
 
 
 @pytest.fixture(scope="module")

@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 
     #: One thing that an operator does.
     Deed = Callable[[Scene], None]
-    #: For senders, or senders with a recipient, the relay that gets their mail, and with which user name.
-    Arrivals = dict[str | tuple[str, str], str]
+
+#: For senders, or senders with a recipient, the relay that gets their mail, and with which user name.
+Arrivals = dict[str | tuple[str, str], str]
 
 RELAYMAP, LOGINS, MAIN, MASTER = (
     "postfix-relaymap.cf",
@@ -38,10 +39,31 @@ FULL = {**DEFAULT, **LOGIN}
 HOST = {"RELAY_HOST": "r.test", "RELAY_PORT": "587"}
 TRANSPORTS = {"RELAY_ROUTING": "transports"}
 ANNA = "anna@a.test"
+BEN = "ben@b.test"
 BOUNCE = "<>"
 BOB = "bob@world.test"
 #: A recipient whose server has no TLS.
 CARL = "carl@plain.test"
+
+R = f"[r.test]:587 user:{PASSWORD}\n"
+S = f"[s.test]:587 s-user:{PASSWORD}\n"
+AT_R = {LOGINS: R}
+A_TO_R = {RELAYMAP: "@a.test [r.test]:587\n"}
+ALL: Arrivals = {ANNA: "r.test user", BOUNCE: "r.test user"}
+#: What is said, once a login is set, of senders that have no relay.
+DIRECT_TOO = frozenset({"mail-not-relayed", "opt-out-needs-tls"})
+IN_ENVIRONMENT = frozenset({"secret-in-environment"})
+#: A line of the private Postfix's master.cf.
+SMTP = "smtp      unix  -       -       y       -       -       smtp\n"
+#: relay.yaml with two relays, the second without a login, and with one.
+RELAYS = (
+    "version: 1\nrelays:\n"
+    f"  r: {{host: r.test, tls: {{ca_file: '{{ca}}'}}, login: {{username: user, password: {PASSWORD}}}}}\n"
+    "  s: {host: s.test, tls: {ca_file: '{ca}'}}\n"
+)
+WITH_LOGIN = RELAYS.replace(
+    "  s: {host: s.test,", f"  s: {{host: s.test, login: {{username: s-user, password: {PASSWORD}}},"
+)
 
 
 @dataclass(frozen=True)
@@ -93,6 +115,17 @@ def write(files: Mapping[str, str | None], mode: int = 0o600) -> Deed:
     def do(scene: Scene) -> None:
         for name, text in files.items():
             scene.write(name, text, mode)
+
+    return do
+
+
+def edit(name: str, old: str, new: str) -> Deed:
+    """Return the deed of changing a line of a file that is there; the names are those of ``Scene.write``."""
+
+    def do(scene: Scene) -> None:
+        text, was, now = scene.path(name).read_text(), scene.fill(old), scene.fill(new)
+        assert was in text, f"{was!r} is not in {name}"
+        scene.write(name, text.replace(was, now))
 
     return do
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from tests.running.walks import (
+    ALL,
     ANNA,
+    AT_R,
     BOUNCE,
     DEFAULT,
+    DIRECT_TOO,
     FULL,
     HOST,
+    IN_ENVIRONMENT,
     LOGIN,
     LOGINS,
     PASSWORD,
@@ -23,14 +25,7 @@ from tests.running.walks import (
     write,
 )
 
-if TYPE_CHECKING:
-    from tests.running.walks import Arrivals
-
 BOTH = f"[r.test]:587 user:{PASSWORD}\n[s.test]:587 s-user:{PASSWORD}\n"
-AT_R = {LOGINS: f"[r.test]:587 user:{PASSWORD}\n"}
-DIRECT_TOO = frozenset({"mail-not-relayed", "opt-out-needs-tls"})
-IN_ENVIRONMENT = frozenset({"secret-in-environment"})
-ALL: Arrivals = {ANNA: "r.test user", BOUNCE: "r.test user"}
 FILE = (
     "version: 1\nrelays:\n  r: {host: r.test, tls: {ca_file: '{ca}'},"
     f" login: {{username: user, password: {PASSWORD}}}}}\ndefault: r\n"

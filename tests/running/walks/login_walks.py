@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from tests.running.walks import (
+    A_TO_R,
+    ALL,
     ANNA,
+    AT_R,
+    BEN,
     BOUNCE,
     DEFAULT,
+    DIRECT_TOO,
     FULL,
     HOST,
     LOGIN,
@@ -15,34 +18,19 @@ from tests.running.walks import (
     MAIN,
     PASSWORD,
     RELAYMAP,
+    RELAYS,
     TRANSPORTS,
     VHOST,
+    WITH_LOGIN,
     YAML,
+    R,
+    S,
     Walk,
     put,
     write,
 )
 
-if TYPE_CHECKING:
-    from tests.running.walks import Arrivals
-
-IN_ENVIRONMENT = frozenset({"secret-in-environment"})
-DIRECT_TOO = frozenset({"mail-not-relayed", "opt-out-needs-tls"})
-ALL: Arrivals = {ANNA: "r.test user", BOUNCE: "r.test user"}
-BEN = "ben@b.test"
-A_TO_R = {RELAYMAP: "@a.test [r.test]:587\n"}
-R = f"[r.test]:587 user:{PASSWORD}\n"
-S = f"[s.test]:587 s-user:{PASSWORD}\n"
-AT_R = {LOGINS: R}
 SECRET_FILE = {"RELAY_USER": "user", "RELAY_PASSWORD__FILE": "{config}/secret"}
-RELAYS = (
-    "version: 1\nrelays:\n"
-    f"  r: {{host: r.test, tls: {{ca_file: '{{ca}}'}}, login: {{username: user, password: {PASSWORD}}}}}\n"
-    "  s: {host: s.test, tls: {ca_file: '{ca}'}}\n"
-)
-WITH_LOGIN = RELAYS.replace(
-    "  s: {host: s.test,", f"  s: {{host: s.test, login: {{username: s-user, password: {PASSWORD}}},"
-)
 ADD_S = "add [s.test]:587 and its login to postfix-sasl-password.cf"
 ADD_R = "add [r.test]:587 and its login to postfix-sasl-password.cf"
 WALKS = (

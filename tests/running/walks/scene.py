@@ -103,10 +103,14 @@ class Scene:
             text = text.replace(word, str(path))
         return text
 
-    def write(self, name: str, content: str | None, mode: int = 0o600) -> None:
-        """Write an input, or remove it; ``vhost`` and what begins with ``postfix/`` goes to Postfix's directory."""
+    def path(self, name: str) -> Path:
+        """Return the path of an input; ``vhost`` and what begins with ``postfix/`` stands in Postfix's directory."""
         directory = self.postfix.config if name == "vhost" or name.startswith("postfix/") else self.config
-        path = directory / name.removeprefix("postfix/")
+        return directory / name.removeprefix("postfix/")
+
+    def write(self, name: str, content: str | None, mode: int = 0o600) -> None:
+        """Write a file, or remove it."""
+        path = self.path(name)
         if content is None:
             path.unlink()
         else:
