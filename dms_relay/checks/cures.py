@@ -9,6 +9,7 @@ import re
 from typing import TYPE_CHECKING
 
 from dms_relay.checks.logins import listed
+from dms_relay.model import MAPS
 from dms_relay.postfix import master_cf
 
 if TYPE_CHECKING:
@@ -39,7 +40,8 @@ _CURES = (
 
 def cure(context: CheckContext, view: View, failure: str, way: RouteDocument) -> str:
     """Return what to do about a failure of a route."""
-    step = deciding(way) if way["program"] not in {None, "smtp", "lmtp"} else None
+    is_smtp = way["program"] in {"smtp", "lmtp"} or way["transport"] in _USUAL
+    step = None if is_smtp else deciding(way)
     name = step["parameter"] if step else failure.partition(" = ")[0]
     if step and step["key"]:
         return f"remove the entry {step['key']} from its table in {name}; {_RELOAD}"
@@ -51,6 +53,14 @@ def cure(context: CheckContext, view: View, failure: str, way: RouteDocument) ->
         if match := re.fullmatch(pattern, failure, re.DOTALL):
             return f"{match.expand(remedy)}; {_RELOAD}"
     return "fix that"
+
+
+def own_level(context: CheckContext) -> str:
+    """Return how mail that goes directly gets another level of TLS than the relays have."""
+    if context.routing == MAPS:
+        return "set RELAY_ROUTING=transports, which gives each relay its own level"
+    file = "postfix-main.cf" if "smtp_tls_security_level" in context.user_file else "main.cf"
+    return f"set smtp_tls_security_level = may in {file}: each relay keeps its own level"
 
 
 def deciding(way: RouteDocument) -> LookupDocument | None:

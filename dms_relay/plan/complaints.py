@@ -70,5 +70,5 @@ def _left(name: str, state: State) -> Problem:
 
 def _public(name: str) -> Problem:
     text = f"{name} can hold a login, and every user can read main.cf"
-    remedy = "add the login to postfix-sasl-password.cf"
+    remedy = "remove the line, and add the login to postfix-sasl-password.cf"
     return Problem(Origin("postfix-main.cf"), text, remedy, is_error=False, rule="login-in-main-cf")
