@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from testbed import Testbed
-from tests.running.walks import input_walks, login_walks, protection_walks, route_walks
+from tests.running.walks import (
+    domain_walks,
+    file_walks,
+    input_walks,
+    login_walks,
+    machine_walks,
+    protection_walks,
+    route_walks,
+)
 from tests.running.walks.scene import STRANGERS, Scene, relays_of, rules
 
 if TYPE_CHECKING:
@@ -16,7 +24,8 @@ if TYPE_CHECKING:
 
     from tests.running.walks import Walk
 
-WALKS: tuple[Walk, ...] = (*input_walks.WALKS, *login_walks.WALKS, *protection_walks.WALKS, *route_walks.WALKS)
+GROUPS = (input_walks, login_walks, protection_walks, route_walks, domain_walks, file_walks, machine_walks)
+WALKS: tuple[Walk, ...] = tuple(walk for group in GROUPS for walk in group.WALKS)
 
 
 @pytest.fixture(scope="module")
@@ -38,16 +47,16 @@ def test_remedy(scene: Scene, walk: Walk) -> None:
         deed(scene)
     before = scene.findings()
     meant = [one for one in before if one.rule == walk.rule and one.remedy == scene.fill(walk.remedy)]
-    assert meant, [f"{one.rule}: {one.text} -- {one.remedy}" for one in before]
+    assert meant, "\n".join(f"{one.rule}: {one.text} -- {one.remedy}" for one in before)
     scene.said = meant[0].remedy
     for deed in walk.follow:
         deed(scene)
     if walk.is_applied:
         scene.run("dms-relay apply")
     after = scene.findings()
-    left = [f"{one.rule}: {one.text} -- {one.remedy}" for one in after]
-    assert rules(after)[walk.rule] < rules(before)[walk.rule], left
-    assert {rule for rule in rules(after) if rules(after)[rule] > rules(before)[rule]} == walk.leads_to, left
+    said = [f"{one.rule}: {one.text} -- {one.remedy}" for one in after]
+    assert rules(after)[walk.rule] < rules(before)[walk.rule], "\n".join(said)
+    assert {rule for rule in rules(after) if rules(after)[rule] > rules(before)[rule]} == walk.leads_to, "\n".join(said)
     assert scene.arrivals(walk) == dict(walk.arrives)
     offered = {one.relay for one in scene.testbed.ledger.attempts()}
     assert not offered & STRANGERS

@@ -143,7 +143,7 @@ def printed(command: str) -> Deed:
     """Return the deed of running a command to the letter, which the remedy must print."""
 
     def do(scene: Scene) -> None:
-        command_line = command.format(config=scene.config, postfix=scene.postfix.config)
+        command_line = scene.fill(command)
         assert command_line in scene.said, f"{command_line!r} is not printed in {scene.said!r}"
         scene.run(command_line)
 
@@ -152,7 +152,7 @@ def printed(command: str) -> Deed:
 
 def run(command: str) -> Deed:
     """Return the deed of running a command that a remedy describes in words."""
-    return lambda scene: scene.run(command.format(config=scene.config, postfix=scene.postfix.config))
+    return lambda scene: scene.run(scene.fill(command))
 
 
 apply = run("dms-relay apply")

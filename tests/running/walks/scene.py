@@ -97,10 +97,11 @@ class Scene:
         self.config.mkdir()
 
     def fill(self, text: str) -> str:
-        """Return a text with the directories in it."""
-        directories = {"{config}": self.config, "{postfix}": self.postfix.config, "{ca}": self.postfix.layout.authority}
-        for word, path in directories.items():
-            text = text.replace(word, str(path))
+        """Return a text with directories, and with addresses in place of ``{r.test}``."""
+        words = {"config": self.config, "postfix": self.postfix.config, "ca": self.postfix.layout.authority}
+        hosts = {name: f"[{relay.host}]" for name, relay in self.testbed.relays.items()}
+        for word, meant in (words | hosts).items():
+            text = text.replace(f"{{{word}}}", str(meant))
         return text
 
     def path(self, name: str) -> Path:
@@ -125,6 +126,8 @@ class Scene:
             assert done.returncode == 0, done.stderr
         elif program in {"postfix", "postconf"}:
             self.postfix.command(program, *arguments)
+            # Every other program of Postfix would wait for main.cf, as that was written a moment ago.
+            write_old(self.postfix.config / "main.cf", (self.postfix.config / "main.cf").read_text())
         else:
             assert program == "chmod", program
             self.testbed_path(arguments[1]).chmod(int(arguments[0], 8))
