@@ -16,6 +16,7 @@ from tests.running.walks import (
     machine_walks,
     protection_walks,
     route_walks,
+    way_walks,
 )
 from tests.running.walks.scene import STRANGERS, Scene, relays_of, rules
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from tests.running.walks import Walk
 
-GROUPS = (input_walks, login_walks, protection_walks, route_walks, domain_walks, file_walks, machine_walks)
+GROUPS = (input_walks, login_walks, protection_walks, route_walks, domain_walks, file_walks, machine_walks, way_walks)
 WALKS: tuple[Walk, ...] = tuple(walk for group in GROUPS for walk in group.WALKS)
 
 
