@@ -21,16 +21,21 @@ if TYPE_CHECKING:
 
 #: Parameters whose default sends mail; Debian's "Local only" sets the first two to ``error``.
 _REMOVABLE = frozenset(
-    {"default_transport", "relay_transport", "inet_protocols", "smtp_bind_address", "smtp_bind_address6"}
+    {
+        *("default_transport", "relay_transport", "inet_protocols", "smtp_bind_address", "smtp_bind_address6"),
+        "smtp_sasl_auth_enable",
+    }
 )
 #: Services that every master.cf has, with the program that they run.
 _USUAL = frozenset({"smtp", "relay"})
 _RELOAD = "then run postfix reload"
 #: A failure, and what to do; the groups are what the remedy names.
 _CURES = (
-    (r"there is no service (\S+) in master\.cf", "add that service to master.cf, or name another transport"),
     (r"defer_transports in main\.cf names (\S+), .*", r"remove \1 from defer_transports in main.cf"),
+    (r"(\w+): the entry of (\S+) in .* is empty", r"write a value after \2 in that table, or remove that entry"),
+    (r"(\w+): the policy's .*", r"correct that entry of \1"),
     (r"(\w+): .*", r"have Postfix read that table, or remove it from \1 in main.cf"),
+    (r"(/.*) cannot be read: .*", r"write that file, or remove \1 from main.cf"),
     (r"smtp_tls_policy_maps has an unknown TLS level", "write encrypt in that table, or another level that there is"),
     (r"(\w+) has an unknown TLS level", r"set \1 to encrypt, or to another level that there is"),
     (r"implicit TLS .*", "set smtp_tls_security_level to encrypt"),
@@ -59,7 +64,7 @@ def own_level(context: CheckContext) -> str:
     """Return how mail that goes directly gets another level of TLS than the relays have."""
     if context.routing == MAPS:
         return "set RELAY_ROUTING=transports, which gives each relay its own level"
-    file = "postfix-main.cf" if "smtp_tls_security_level" in context.user_file else "main.cf"
+    file = "postfix-main.cf" if _is_applied(context, "smtp_tls_security_level") else "main.cf"
     return f"set smtp_tls_security_level = may in {file}: each relay keeps its own level"
 
 
@@ -78,5 +83,10 @@ def removal(context: CheckContext, view: View, name: str, is_meant: Callable[[st
     ]
     places = [f"from main.cf (postconf -X {name})"] if is_meant(view.values.get(name)) else []
     places += [f"from {listed(services)} in master.cf"] if services else []
-    places += ["from postfix-main.cf"] if name in context.user_file else []
+    places += ["from postfix-main.cf"] if _is_applied(context, name) else []
     return f"remove {name} {listed(places)}"
+
+
+def _is_applied(context: CheckContext, name: str) -> bool:
+    """Return True if postfix-main.cf sets a parameter, and somebody applies that file here."""
+    return name in context.user_file and (context.inputs.is_user_file_ours or context.inputs.is_user_file_last)

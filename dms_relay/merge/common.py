@@ -166,8 +166,8 @@ class Merger:
         if known.isdisjoint(login_keys([relay[0]])) and not self._have_own_login():
             text = f"{relay[0].text} has no login: RELAY_USER applies only to DEFAULT_RELAY_HOST"
             remedy = f"add {relay[0].text} and its login to postfix-sasl-password.cf"
-            if port := other_port(relay[0], default[0]):
-                remedy = f"set RELAY_PORT={port}, or remove RELAY_HOST: both name the same host"
+            if other_port(relay[0], default[0]):
+                remedy += ", or remove RELAY_HOST: both name the same host"
             self.warn(relay[1], text, remedy, "relay-without-login")
 
     def _have_own_login(self) -> bool:

@@ -57,7 +57,10 @@ def _stopped(name: str) -> Problem:
     remedy = f"remove default_transport from main.cf: {_LOCAL_ONLY}"
     if name == "smtp":
         text = "no mail leaves: defer_transports in main.cf names smtp, or master.cf has no service smtp unix"
-        remedy = "remove smtp from defer_transports in main.cf, or add the line smtp unix - - n - - smtp to master.cf"
+        remedy = (
+            "remove smtp from defer_transports in main.cf, or add the line smtp unix - - n - - smtp to master.cf; "
+            "then run postfix reload"
+        )
     return Problem(Origin("main.cf"), text, remedy, is_error=False, rule="mail-does-not-leave")
 
 

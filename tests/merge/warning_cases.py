@@ -261,7 +261,7 @@ CASES = (
         [
             (
                 "env RELAY_HOST: [r.test]:25 has no login: RELAY_USER applies only to DEFAULT_RELAY_HOST --"
-                " set RELAY_PORT=587, or remove RELAY_HOST: both name the same host"
+                " add [r.test]:25 and its login to postfix-sasl-password.cf, or remove RELAY_HOST: both name the same host"
             )
         ],
     ),

@@ -70,10 +70,11 @@ WITH_LOGIN = RELAYS.replace(
 class Walk:
     """A finding, and one way to follow its remedy.
 
-    ``remedy`` is what ``check`` prints; ``{config}`` and ``{postfix}`` are the directories. ``choice`` says which way
-    is taken. ``main`` and ``master`` stand in main.cf and master.cf beside what is there. ``before`` is done before the
-    finding is looked for, ``follow`` is what the remedy says. Then ``dms-relay apply`` runs, unless ``is_applied`` says
-    no. ``arrives`` says for senders, or senders and recipients, at which relay their mail then is, and with which login.
+    ``remedy`` is what ``check`` prints, or ``apply``; ``{config}`` and ``{postfix}`` are the directories. ``choice`` says
+    which way is taken. ``main`` and ``master`` stand in main.cf and master.cf beside what is there. ``before`` is done
+    before the finding is looked for, ``follow`` is what the remedy says. Then ``dms-relay apply`` runs, unless
+    ``is_applied`` says no; what it said before, it no longer says. ``arrives`` says for senders, or senders and recipients,
+    at which relay their mail then is, and with which login.
 
     ``leads_to`` are rules that speak up only now, all of them: another step, with a remedy that is followed elsewhere.
     """
@@ -90,6 +91,8 @@ class Walk:
     before: tuple[Deed, ...] = ()
     leads_to: frozenset[str] = frozenset()
     is_applied: bool = True
+    is_long: bool = False
+    is_said_by_apply: bool = False
 
     @property
     def name(self) -> str:
@@ -125,7 +128,7 @@ def edit(name: str, old: str, new: str) -> Deed:
     def do(scene: Scene) -> None:
         text, was, now = scene.path(name).read_text(), scene.fill(old), scene.fill(new)
         assert was in text, f"{was!r} is not in {name}"
-        scene.write(name, text.replace(was, now))
+        scene.write(name, text.replace(was, now, 1))
 
     return do
 
@@ -152,7 +155,11 @@ def printed(command: str) -> Deed:
 
 def run(command: str) -> Deed:
     """Return the deed of running a command that a remedy describes in words."""
-    return lambda scene: scene.run(scene.fill(command))
+
+    def do(scene: Scene) -> None:
+        scene.run(scene.fill(command))
+
+    return do
 
 
 apply = run("dms-relay apply")

@@ -16,7 +16,6 @@ from tests.running.walks import (
     HOST,
     LOGIN,
     LOGINS,
-    PASSWORD,
     RELAYMAP,
     RELAYS,
     TRANSPORTS,
@@ -30,7 +29,6 @@ from tests.running.walks import (
     apply,
     edit,
     put,
-    run,
     write,
 )
 
@@ -46,12 +44,24 @@ EACH: Arrivals = {ANNA: "r.test user", BEN: "s.test s-user"}
 A_ONLY: Arrivals = {ANNA: "r.test user"}
 INNER: Arrivals = {TO_INNER: "r.test user"}
 LOOP = "write the host of your relay service"
-SRS = "SRS0=x=a.test=anna@srs.test"
-NO_ENTRY = "take that entry away, or give @srs.test the same relay and login"
-MASQUERADE = "take the domain out of masquerade_domains, or give @a.test the same relay and login"
 USE_IT = "make it the default, add it to a sender, or remove it"
-ADDED = f"{A_TO_R[RELAYMAP]}@srs.test [r.test]:587\n"
 WALKS = (
+    *(
+        Walk(
+            "no-managed-domain",
+            "remove RELAY_HOST, or add an account to postfix-accounts.cf",
+            AT_R,
+            {**DEFAULT, **HOST},
+            (deed,),
+            ALL,
+            choice=choice,
+            leads_to=leads_to,
+        )
+        for choice, deed, leads_to in (
+            ("RELAY_HOST", put(RELAY_HOST=None, RELAY_PORT=None), frozenset[str]()),
+            ("an account beside", write({ACCOUNTS: "anna@a.test|x\n"}), frozenset({"two-default-relays"})),
+        )
+    ),
     Walk(
         "relay-host-unused",
         "remove it, unless you plan to add domains",
@@ -185,59 +195,6 @@ WALKS = (
         (put(RELAY_HOST=None, RELAY_PORT=None, **DEFAULT),),
         {**ALL, "carl@table.test": "r.test user"},
         main="virtual_mailbox_domains = {postfix}/vhost, inline:{ table.test=x }\n",
-    ),
-    *(
-        Walk(
-            "sender-rewritten",
-            NO_ENTRY,
-            {**A_TO_R, LOGINS: login},
-            follow=(deed,),
-            arrives={ANNA: f"r.test {user}"},
-            choice=choice,
-            main=f"sender_canonical_maps = inline:{{ anna@a.test={SRS} }}\n",
-        )
-        for choice, login, user, deed in (
-            ("take it away", R, "user", run("postconf -X sender_canonical_maps")),
-            ("the same relay", R, "user", write({RELAYMAP: ADDED})),
-            (
-                "the same login",
-                f"@a.test u:{PASSWORD}\n",
-                "u",
-                write({RELAYMAP: ADDED, LOGINS: f"@a.test u:{PASSWORD}\n@srs.test u:{PASSWORD}\n"}),
-            ),
-        )
-    ),
-    Walk(
-        "sender-rewritten",
-        NO_ENTRY,
-        {YAML: f"{WITH_LOGIN}default: s\nsenders: {{a.test: r}}\n"},
-        follow=(write({YAML: f"{WITH_LOGIN}default: s\nsenders: {{a.test: r, srs.test: r}}\n"}),),
-        arrives={ANNA: "r.test user", BEN: "s.test s-user"},
-        choice="in relay.yaml",
-        main=f"canonical_maps = inline:{{ anna@a.test={SRS} }}\n",
-    ),
-    *(
-        Walk(
-            "sender-rewritten",
-            MASQUERADE,
-            {RELAYMAP: "@sub.a.test [r.test]:587\n", LOGINS: R},
-            follow=(deed,),
-            arrives={"anna@sub.a.test": "r.test user"},
-            choice=choice,
-            main="masquerade_domains = a.test\n",
-        )
-        for choice, deed in (
-            ("take it out", run("postconf -e masquerade_domains=")),
-            ("the same relay", write({RELAYMAP: "@sub.a.test [r.test]:587\n@a.test [r.test]:587\n"})),
-        )
-    ),
-    Walk(
-        "sender-rewritten",
-        "start what answers for that table, then run dms-relay check again",
-        {**A_TO_R, LOGINS: R},
-        follow=(write({"postfix/senders": "nobody@c.test x@b.test\n"}),),
-        arrives={ANNA: "r.test user"},
-        main="sender_canonical_maps = texthash:{postfix}/senders\n",
     ),
     *(
         Walk(

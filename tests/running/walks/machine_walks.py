@@ -9,6 +9,7 @@ from tests.running.walks import (
     ANNA,
     AT_R,
     BEN,
+    BOB,
     BOUNCE,
     DEFAULT,
     DIRECT_TOO,
@@ -31,6 +32,7 @@ from tests.running.walks import (
     run,
     write,
 )
+from tests.running.walks.scene import PATIENCE
 
 if TYPE_CHECKING:
     from tests.running.walks import Deed
@@ -45,6 +47,12 @@ BIG = "".join(f"@d{n}.test user:{PASSWORD}\n" for n in range(10_000))
 #: One line of Debian's dynamicmaps.cf(5).
 TYPE = "{0}\tpostfix-{0}.so\tdict_{0}_open\tmkmap_{0}_open\n"
 META = "meta_directory = {postfix}/meta\n"
+
+
+def delivered(scene: Scene) -> None:
+    """Have a message delivered, so that every daemon is there: one that starts with a damaged main.cf is missed a minute."""
+    scene.postfix.send(ANNA, [BOB], "delivered")
+    scene.testbed.ledger.wait_for(1, PATIENCE)
 
 
 def types(*names: str) -> Deed:
@@ -71,6 +79,14 @@ WALKS = (
         follow=(state(None),),
         arrives=ALL,
         before=(apply, state("{")),
+    ),
+    Walk(
+        "machine-unreadable",
+        "run that program by hand, and fix what it reports",
+        env=FULL,
+        follow=(edit("postfix/main.cf", "\nrelayhost\n", "\n"),),
+        arrives=ALL,
+        before=(delivered, edit("postfix/main.cf", "\n", "\nrelayhost\n")),
     ),
     Walk("apply-due", APPLY, env=FULL, follow=(printed("dms-relay apply"),), arrives=ALL),
     Walk(
@@ -108,6 +124,15 @@ WALKS = (
         env=FULL,
         follow=(run("postconf -X relayhost"),),
         arrives={ANNA: "world.test"},
+        before=(apply, run(f"postconf -e relayhost={OWN}"), put(**dict.fromkeys(FULL))),
+    ),
+    Walk(
+        "parameter-left",
+        "check it: before dms-relay it was set",
+        env=FULL,
+        follow=(run("postconf -e relayhost=[plain.test]:25"),),
+        arrives={ANNA: "plain.test"},
+        main="relayhost = [plain.test]:25\n",
         before=(apply, run(f"postconf -e relayhost={OWN}"), put(**dict.fromkeys(FULL))),
     ),
     Walk(
@@ -186,15 +211,16 @@ WALKS = (
     *(
         Walk(
             "table-type-missing",
-            "install postfix-cdb (Debian's name for it), or remove the setting",
+            f"install postfix-{kind} (Debian's name for it), or remove the setting",
             AT_R,
-            {**DEFAULT, "RELAY_TABLES": "cdb"},
+            {**DEFAULT, "RELAY_TABLES": kind},
             (deed,),
             ALL,
-            choice=choice,
+            choice=f"{choice} {kind}",
             main=META,
-            before=(types("lmdb"),),
+            before=(types(*{"cdb", "lmdb"} - {kind}),),
         )
+        for kind in ("cdb", "lmdb")
         for choice, deed in (("install", types("cdb", "lmdb")), ("remove", put(RELAY_TABLES=None)))
     ),
     *(

@@ -10,9 +10,10 @@ from __future__ import annotations
 import shlex
 import shutil
 from collections import Counter
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING
 
+from dms_relay import apply, find, merge, plan, read, render
 from dms_relay.checks import check
 from dms_relay.model import Paths
 from testbed import CLEARTEXT_STRANGER, STRANGER, WORLD, Inputs, PostfixError, Relay
@@ -70,12 +71,17 @@ class Scene:
         self.config = postfix.layout.base / "config"
         self.env: dict[str, str] = {}
         self.said = ""
+        #: What a walk has started or changed; the next one begins without it.
+        self.daemons = ExitStack()
+        #: True where ``apply`` is to see what the walk changed in this process.
+        self.is_here = False
 
     def reset(self, walk: Walk) -> None:
         """Have nothing of the walk before left, and write what this one begins with."""
         self._forget()
         self.env = dict(walk.env)
         self.said = ""
+        self.is_here = False
         for name, content in walk.files.items():
             self.write(name, content)
         for name, text, more in zip(_FILES, self.base, (walk.main, walk.master), strict=True):
@@ -83,13 +89,14 @@ class Scene:
         self.testbed.ledger.clear()
 
     def _forget(self) -> None:
-        """Take everything back. Where a table vanishes that a daemon opens, master(8) waits a minute with the next one."""
+        """Take everything back. Where a table vanishes in use, master(8) waits a minute before it starts a daemon again."""
         with suppress(PostfixError):
             self.postfix.wait_until_queue_empty(PATIENCE)
         self.postfix.command("postsuper", "-d", "ALL")
         for name, text in zip(_FILES, self.base, strict=True):
             write_old(self.postfix.config / name, text)
         self.postfix.renew()
+        self.daemons.close()
         for path in self.postfix.config.iterdir():
             if path != self.postfix.layout.authority and path.name not in _FILES:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
@@ -117,13 +124,16 @@ class Scene:
         else:
             write_old(path, self.fill(content), mode)
 
-    def run(self, command: str) -> None:
-        """Run a command; Postfix's own and ours are for these directories. It must succeed."""
+    def run(self, command: str) -> str:
+        """Run a command, and return what ours says; Postfix's own and ours are for these directories. It must succeed."""
         program, *arguments = shlex.split(command)
-        if program == "dms-relay":
+        if program == "dms-relay" and self.is_here:
+            self._apply_here()
+        elif program == "dms-relay":
             settings = {name: self.fill(value) for name, value in self.env.items()}
             done = Inputs(self.config, **settings).run(self.postfix, *arguments)
             assert done.returncode == 0, done.stderr
+            return done.stdout + done.stderr
         elif program in {"postfix", "postconf"}:
             self.postfix.command(program, *arguments)
             # Every other program of Postfix would wait for main.cf, as that was written a moment ago.
@@ -131,6 +141,12 @@ class Scene:
         else:
             assert program == "chmod", program
             self.testbed_path(arguments[1]).chmod(int(arguments[0], 8))
+        return ""
+
+    def _apply_here(self) -> None:
+        paths = Paths(self.config, self.postfix.config)
+        config = merge(read(paths, {name: self.fill(value) for name, value in self.env.items()}))
+        apply(plan(render(config, paths), find(paths)), paths)
 
     def testbed_path(self, name: str) -> Path:
         """Return a path, which must be one of ours."""

@@ -8,10 +8,12 @@ from tests.running.walks import (
     A_TO_R,
     ALL,
     ANNA,
+    BOUNCE,
     DEFAULT,
     FULL,
     LOGIN,
     LOGINS,
+    PASSWORD,
     SMTP,
     R,
     Walk,
@@ -23,6 +25,7 @@ from tests.running.walks import (
 
 if TYPE_CHECKING:
     from tests.running.walks import Deed
+    from tests.running.walks.scene import Scene
 
 OF_BOUNCES = "; then run postfix reload; dms-relay explain '<>' shows the whole route"
 OF_A = "; then run postfix reload; dms-relay explain 'someone@a.test' shows the whole route"
@@ -51,7 +54,96 @@ def removable(name: str, value: str) -> Walk:
     )
 
 
+def said_by_apply(remedy: str, main: str, *follow: Deed, choice: str = "") -> Walk:
+    """Return the walk of what ``apply`` says of mail that would not leave."""
+    return Walk(
+        "mail-does-not-leave",
+        remedy,
+        env=FULL,
+        follow=(*follow, run("postfix reload")),
+        arrives=ALL,
+        choice=f"apply {choice}",
+        main=main,
+        is_said_by_apply=True,
+    )
+
+
+def unlogged(remedy: str, main: str, follow: Deed, *, choice: str) -> Walk:
+    """Return the walk of a relay that wants no login, so that protection is the operator's own."""
+    return Walk(
+        "mail-does-not-leave",
+        f"{remedy}{OF_BOUNCES}",
+        env={"DEFAULT_RELAY_HOST": "[own.test]:587"},
+        follow=(follow, run("postfix reload")),
+        arrives={ANNA: "own.test", BOUNCE: "own.test"},
+        choice=choice,
+        main=main,
+    )
+
+
+def fingerprint(scene: Scene) -> None:
+    """Name the fingerprint of a relay's certificate."""
+    scene.run(f"postconf -e smtp_tls_fingerprint_cert_match={scene.testbed.relays['own.test'].fingerprint}")
+
+
+NO_DEFERRAL = (
+    "remove smtp from defer_transports in main.cf, or add the line smtp unix - - n - - smtp to master.cf; "
+    "then run postfix reload"
+)
+OWN_LOGIN = f"""
+smtp_tls_wrappermode = yes
+smtp_sasl_auth_enable = yes
+smtp_sasl_security_options = noanonymous
+smtp_sasl_password_maps = inline:{{ {{[r.test]:465=user:{PASSWORD}}} }}
+"""
 WALKS = (
+    said_by_apply(
+        "remove default_transport from main.cf: postconf -X default_transport, then postfix reload",
+        "default_transport = error\n",
+        printed("postconf -X default_transport"),
+    ),
+    said_by_apply(
+        NO_DEFERRAL, "defer_transports = smtp\n", run("postconf -e defer_transports="), choice="defer_transports"
+    ),
+    unlogged(
+        "remove smtp_sasl_auth_enable from main.cf (postconf -X smtp_sasl_auth_enable)",
+        "smtp_sasl_auth_enable = yes\n",
+        printed("postconf -X smtp_sasl_auth_enable"),
+        choice="smtp_sasl_auth_enable",
+    ),
+    unlogged(
+        "set smtp_tls_security_level to encrypt, or to another level that there is",
+        "smtp_tls_security_level = encrpyt\n",
+        run("postconf -e smtp_tls_security_level=encrypt"),
+        choice="a level",
+    ),
+    unlogged(
+        "name the fingerprint in smtp_tls_fingerprint_cert_match",
+        "smtp_tls_security_level = fingerprint\nsmtp_tls_fingerprint_digest = sha256\n",
+        fingerprint,
+        choice="a fingerprint",
+    ),
+    unlogged(
+        "write that file, or remove /no/such from main.cf",
+        "mydestination = /no/such\n",
+        run("postconf -e mydestination="),
+        choice="a file",
+    ),
+    Walk(
+        "mail-does-not-leave",
+        f"set smtp_tls_security_level to encrypt{OF_BOUNCES}",
+        env={"DEFAULT_RELAY_HOST": "[r.test]:465"},
+        follow=(run("postconf -e smtp_tls_security_level=encrypt"), run("postfix reload")),
+        arrives=ALL,
+        choice="implicit TLS",
+        main=OWN_LOGIN,
+    ),
+    stays(
+        "correct that entry of smtp_tls_policy_maps",
+        "smtp_tls_policy_maps = inline:{ {[r.test]:587=encrypt macth=r.test} }\n",
+        edit("postfix/main.cf", " macth=r.test", ""),
+        choice="a policy",
+    ),
     removable("default_transport", "error"),
     removable("default_transport", "error:no mail here"),
     removable("default_transport", "discard"),
@@ -79,6 +171,15 @@ WALKS = (
         "smtp_tls_policy_maps = inline:{ [r.test]:587=encrpyt }\n",
         edit("postfix/main.cf", "encrpyt", "encrypt"),
         choice="a level of a table",
+    ),
+    Walk(
+        "mail-does-not-leave",
+        f"write a value after @a.test in that table, or remove that entry{OF_A}",
+        {**A_TO_R, LOGINS: R},
+        DEFAULT,
+        (edit("postfix/main.cf", "{@a.test= }, ", ""), run("postfix reload")),
+        ALL,
+        main="sender_dependent_default_transport_maps = inline:{ {@a.test= }, @c.test=smtp: }\n",
     ),
     Walk(
         "mail-does-not-leave",
