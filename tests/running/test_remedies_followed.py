@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
@@ -85,5 +86,6 @@ def fewer(before: list[Finding], after: list[Finding], rule: str) -> bool:
 
 
 def more(before: list[Finding], after: list[Finding]) -> set[str]:
-    """Return the rules that say more than before."""
-    return {rule for rule, number in rules(after).items() if number > rules(before)[rule]}
+    """Return the rules that say more than before, or say to do something else."""
+    was, now = (Counter((one.rule, one.remedy) for one in found) for found in (before, after))
+    return {rule for rule, remedy in now - was}
