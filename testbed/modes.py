@@ -59,7 +59,7 @@ class Mode:
     not (it has PLAIN, LOGIN and CRAM-MD5); `auth_reply` is what it says to a
     login that it does not take, where `{password}` and `{encoded}` stand for the
     password that it was offered; `newest_tls` is the newest version of TLS
-    that it knows.
+    that it knows; `names` are the names that it accepts in EHLO.
     """
 
     tls: Tls = Tls.DEMANDED
@@ -72,6 +72,7 @@ class Mode:
     mechanisms: tuple[str, ...] | None = None
     auth_reply: str = ""
     newest_tls: ssl.TLSVersion | None = None
+    names: frozenset[str] | None = None
 
     @property
     def starttls(self) -> bool:

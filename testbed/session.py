@@ -41,7 +41,9 @@ class Handler:
     async def handle_EHLO(  # noqa: N802
         self, _server: SMTP, state: State, _envelope: Envelope, client: str, lines: list[str]
     ) -> list[str]:
-        """Announce AUTH only where this relay has it."""
+        """Announce AUTH only where this relay has it; refuse a name that it does not accept."""
+        if self.mode.names is not None and client not in self.mode.names:
+            return [f"550 5.7.1 <{client}>: Helo command rejected: Host not found"]
         state.host_name = client
         if self.mode.auth is Auth.NONE:
             return [line for line in lines if not line.startswith("250-AUTH")]

@@ -165,7 +165,7 @@ def test_a_login_in_a_main_cf_that_everyone_reads(sandbox: Sandbox) -> None:
     sandbox.write("postfix-main.cf", "smtp_sasl_password_maps = static:u:s3cret\n")
     warning = (
         "postfix-main.cf: smtp_sasl_password_maps can hold a login, and every user can read main.cf -- "
-        "add the login to postfix-sasl-password.cf"
+        "remove the line, and add the login to postfix-sasl-password.cf"
     )
     env = {"DEFAULT_RELAY_HOST": "[r.test]", "RELAY_USER": "u", "RELAY_PASSWORD": "p"}
     assert of_level(sandbox.run("apply", env=env), "warn") == [warning]

@@ -10,6 +10,7 @@ from __future__ import annotations
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
+from dms_relay.checks.cures import cure, deciding, removal
 from dms_relay.checks.rules import Finding
 from dms_relay.errors import PostfixError
 from dms_relay.explain.client import PROGRAMS
@@ -19,6 +20,7 @@ from dms_relay.explain.views import view_after, view_now
 from dms_relay.model import MAPS, NULL_SENDER, Origin
 from dms_relay.model.relays import CLEARTEXT_LEVELS
 from dms_relay.postfix import master_cf
+from dms_relay.postfix.main_cf import is_yes
 from dms_relay.postfix.own_places import look_up
 from dms_relay.postfix.programs import Postfix
 
@@ -31,10 +33,6 @@ if TYPE_CHECKING:
 
 #: The ports of SMTP and of submission with STARTTLS, and those that relay services have beside them.
 _STARTTLS_PORTS = frozenset({"25", "smtp", "587", "submission", "2525", "2587"})
-#: Parameters whose default sends mail; Debian's "Local only" sets the first two to ``error``.
-_REMOVABLE = frozenset(
-    {"default_transport", "relay_transport", "inet_protocols", "smtp_bind_address", "smtp_bind_address6"}
-)
 #: Each sender costs a few Postfix processes, about 10 ms.
 SENDERS_MAX = 20
 _LEVEL = "smtp_tls_security_level"
@@ -55,29 +53,21 @@ def check_ways(context: CheckContext) -> Iterator[Finding]:
         to_relayed = list(_to_relay_domains(view))
     except PostfixError:  # ``context`` reports it
         return
-    failures: dict[str, tuple[str, str]] = {}
+    failures: dict[str, tuple[str, str, RouteDocument]] = {}
     failure: str | None
     for sender, way in ways:
         shown = sender or NULL_SENDER
         if failure := way["failure"] or _elsewhere(context, sender, way) or _bound(view, way):
-            failures.setdefault(failure, (f"of {shown}", f"'{shown}'"))
+            failures.setdefault(failure, (f"of {shown}", f"'{shown}'", way))
     for recipient, way in to_relayed:
         if failure := way["failure"]:
-            failures.setdefault(failure, (f"to {recipient}", f"'{NULL_SENDER}' {recipient}"))
-    for failure, (whose, words) in failures.items():
+            failures.setdefault(failure, (f"to {recipient}", f"'{NULL_SENDER}' {recipient}", way))
+    for failure, (whose, words, way) in failures.items():
         text = f"mail {whose} would not leave: {failure}"
-        remedy = f"{_fix(failure)}; dms-relay explain {words} shows the whole route"
+        remedy = f"{cure(context, view, failure, way)}; dms-relay explain {words} shows the whole route"
         yield Finding("mail-does-not-leave", Origin("main.cf"), text, remedy)
-    yield from _implicit(ways)
+    yield from _implicit(context, view, ways)
     yield from dict.fromkeys(finding for _, way in ways for finding in _cleartext(context, way))
-
-
-def _fix(failure: str) -> str:
-    """Return what to do about a parameter that a failure begins with."""
-    name, is_set, _ = failure.partition(" = ")
-    if is_set and name in _REMOVABLE:
-        return f"remove {name} from main.cf (postconf -X {name}), and from postfix-main.cf; then run postfix reload"
-    return "fix that"
 
 
 def _elsewhere(context: CheckContext, sender: str, way: RouteDocument) -> str:
@@ -88,8 +78,8 @@ def _elsewhere(context: CheckContext, sender: str, way: RouteDocument) -> str:
     )
     if program is None or program in PROGRAMS or not is_relayed:
         return ""
-    named = [step for step in way["lookups"] if step["value"] and step["value"].startswith(f"{way['transport']}")]
-    name = named[-1]["parameter"] if named else "a transport"
+    step = deciding(way)
+    name = step["parameter"] if step else "a transport"
     return f"{name} = {way['transport']} has {program}(8) take it, and no relay gets it"
 
 
@@ -113,7 +103,7 @@ def _to_relay_domains(view: View) -> Iterator[tuple[str, RouteDocument]]:
         return
 
 
-def _implicit(ways: list[tuple[str, RouteDocument]]) -> Iterator[Finding]:
+def _implicit(context: CheckContext, view: View, ways: list[tuple[str, RouteDocument]]) -> Iterator[Finding]:
     """Find implicit TLS at a port where servers begin without; services of ours have what their relay needs."""
     found: dict[str, str] = {}
     for sender, way in ways:
@@ -124,9 +114,8 @@ def _implicit(ways: list[tuple[str, RouteDocument]]) -> Iterator[Finding]:
                 found.setdefault(what, sender or NULL_SENDER)
     if found:
         text = f"smtp_tls_wrappermode = yes begins with TLS at every server, so mail {' and mail '.join(found)} waits"
-        remedy = (
-            "remove smtp_tls_wrappermode, and set RELAY_ROUTING=transports, which does that at ports 465 and 2465 only"
-        )
+        away = removal(context, view, "smtp_tls_wrappermode", is_yes)
+        remedy = f"{away}, and set RELAY_ROUTING=transports, which does that at ports 465 and 2465 only"
         yield Finding("implicit-tls-everywhere", Origin("main.cf"), text, remedy)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dms_relay.checks.cures import own_level
 from dms_relay.checks.delivery import view_of
 from dms_relay.checks.logins import listed
 from dms_relay.checks.lookups import RECIPIENTS, transports_of
@@ -61,13 +62,7 @@ def _not_relayed(context: CheckContext, *, is_mandatory: bool) -> Iterator[Findi
     if is_mandatory:
         why = f"{_LEVEL} = {context.after(_LEVEL)} excludes servers without TLS"
         text = f"mail of {_EVERYBODY_ELSE} goes directly, and {why}"
-        yield Finding("opt-out-needs-tls", Origin("main.cf"), text, _remedy(context))
-
-
-def _remedy(context: CheckContext) -> str:
-    if context.routing == MAPS:
-        return "set RELAY_ROUTING=transports, which gives each relay its own level"
-    return f"set {_LEVEL} = may in main.cf: each relay keeps its own level"
+        yield Finding("opt-out-needs-tls", Origin("main.cf"), text, own_level(context))
 
 
 def _handed_on(context: CheckContext, view: View) -> Iterator[Finding]:
@@ -82,7 +77,7 @@ def _handed_on(context: CheckContext, view: View) -> Iterator[Finding]:
     if kept:
         level = f"{_LEVEL} = {context.after(_LEVEL)}"
         text = f"mail waits where the next server has no TLS, which {level} requires: {listed(kept)}"
-        yield Finding("opt-out-needs-tls", Origin("main.cf"), text, _remedy(context))
+        yield Finding("opt-out-needs-tls", Origin("main.cf"), text, own_level(context))
 
 
 def _needs_tls(view: View, value: str) -> bool:

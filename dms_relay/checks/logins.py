@@ -61,7 +61,7 @@ def _unknown(context: CheckContext) -> Iterator[Finding]:
     for entry in (context.config.logins or ()) if own and own.unknown else ():
         if own and entry.origin in origins and "@" not in entry.key and entry.key.casefold() not in own.keys:
             text = f"no relay of the inputs has this lookup key; {own.unknown[0]} cannot be looked into here"
-            remedy = "ask with dms-relay explain SENDER RECIPIENT whether the login is used, before you change it"
+            remedy = "ask with dms-relay explain SENDER RECIPIENT whether the login is used; if it is not, remove it"
             yield Finding("login-without-relay", entry.origin, text, remedy)
 
 

@@ -35,7 +35,6 @@ _MAIN_CF = Origin("main.cf")
 _DAEMONS = ("tcp:", "socketmap:")
 #: Types of tables in files, whose keys can be listed (DATABASE_README).
 _LISTED = frozenset({"texthash", "hash", "btree", "lmdb", "cdb", "dbm", "sdbm"})
-_AGAIN = "start what answers for that table, then run dms-relay check again"
 
 
 def check_rewriting(context: CheckContext) -> Iterator[Finding]:
@@ -50,13 +49,23 @@ def check_rewriting(context: CheckContext) -> Iterator[Finding]:
         changed = list(_changed(context, rewriting, [*dict.fromkeys(senders)][:SENDERS_MAX], [*named][:SENDERS_MAX]))
     except NotFollowedError as error:
         what = f"senders may be rewritten before their relay and login are looked up: {error}"
-        yield Finding("sender-rewritten", _MAIN_CF, what, _AGAIN)
+        yield Finding("sender-rewritten", _MAIN_CF, what, _answer(str(error)))
         return
     except PostfixError:  # ``context`` reports it
         return
     for parameter in dict.fromkeys(name for name, _, _ in changed):
         found = {key: new for name, key, new in changed if name == parameter}
         yield _finding(parameter, rewriting.values.get(parameter), found)
+
+
+def _answer(reason: str) -> str:
+    """Return how senders can be followed: the reason begins with the parameter, and goes on with the table, if it is one."""
+    parameter, _, why = reason.partition(": ")
+    if why.startswith(_DAEMONS):
+        return "start what answers for that table, then run dms-relay check again"
+    if why.startswith("the entries of "):
+        return f"remove one of these entries from {parameter}"
+    return f"have Postfix read that table, or remove it from {parameter} in main.cf"
 
 
 def _named(postfix: Postfix, rewriting: Rewriting, senders: set[str]) -> Iterator[str]:

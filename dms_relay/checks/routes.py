@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from dms_relay.checks.cures import own_level
 from dms_relay.checks.logins import listed
 from dms_relay.checks.public_domains import PUBLIC_DOMAINS
 from dms_relay.checks.rules import Finding
 from dms_relay.merge.common import nearest_name, other_port
-from dms_relay.model import AS_DEFAULT, MAPS, Relaymap
+from dms_relay.model import AS_DEFAULT, Relaymap
 from dms_relay.model.relays import CLEARTEXT_LEVELS
 from dms_relay.postfix.main_cf import is_yes
 
@@ -81,13 +82,10 @@ def _opt_outs(context: CheckContext) -> Iterator[Finding]:
     if level in CLEARTEXT_LEVELS or not level or context.after("relayhost"):
         return
     useless = {domain.origin for domain in _useless(context)}
-    remedy = "set smtp_tls_security_level = may in main.cf: each relay keeps its own level"
-    if context.routing == MAPS:
-        remedy = "set RELAY_ROUTING=transports, which gives each relay its own level"
     for key, origin in _direct(context):
         text = f"mail of {key} goes directly, and smtp_tls_security_level = {level} excludes servers without TLS"
         if origin not in useless:
-            yield Finding("opt-out-needs-tls", origin, text, remedy)
+            yield Finding("opt-out-needs-tls", origin, text, own_level(context))
 
 
 def _direct(context: CheckContext) -> Iterator[tuple[str, Origin]]:
@@ -116,8 +114,8 @@ def _both(relay: NexthopList, default: NexthopList) -> tuple[str, str]:
     if relay.text.casefold() == default.text.casefold():
         return f"DEFAULT_RELAY_HOST is {default.text} as well, so RELAY_HOST changes nothing", "remove RELAY_HOST"
     text = f"DEFAULT_RELAY_HOST is set as well: managed domains go to {relay.text}, all other senders to {default.text}"
-    if port := other_port(relay, default):
-        return text, f"set RELAY_PORT={port}, or remove RELAY_HOST, unless you want both ports"
+    if other_port(relay, default):
+        return text, "remove RELAY_HOST, unless you want both ports"
     return text, "keep only one of them, unless you want both"
 
 

@@ -51,7 +51,9 @@ def check_user_file(context: CheckContext) -> Iterator[Finding]:
 
 
 def _relayhost(_subject: CheckContext, _value: str) -> _Verdict:
-    return _Verdict("overrides DEFAULT_RELAY_HOST, which has no effect", "keep only one of them")
+    # Nobody may apply the file: its line counts beside DEFAULT_RELAY_HOST only.
+    remedy = "remove the line, and set DEFAULT_RELAY_HOST to the relay that is meant"
+    return _Verdict("overrides DEFAULT_RELAY_HOST, which has no effect", remedy)
 
 
 def _routes(_subject: CheckContext, value: str) -> _Verdict | None:

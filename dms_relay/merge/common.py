@@ -166,8 +166,8 @@ class Merger:
         if known.isdisjoint(login_keys([relay[0]])) and not self._have_own_login():
             text = f"{relay[0].text} has no login: RELAY_USER applies only to DEFAULT_RELAY_HOST"
             remedy = f"add {relay[0].text} and its login to postfix-sasl-password.cf"
-            if port := other_port(relay[0], default[0]):
-                remedy = f"set RELAY_PORT={port}, or remove RELAY_HOST: both name the same host"
+            if other_port(relay[0], default[0]):
+                remedy += ", or remove RELAY_HOST: both name the same host"
             self.warn(relay[1], text, remedy, "relay-without-login")
 
     def _have_own_login(self) -> bool:
@@ -191,7 +191,9 @@ class Merger:
         given = {"RELAY_USER": self.inputs.username, "RELAY_PASSWORD": self.inputs.password}
         for (name, setting), (other, missing) in zip(given.items(), reversed(given.items()), strict=True):
             if setting and not missing:
-                self.warn(setting.origin, f"{name} has no effect without {other}", f"set {other}", "half-a-login")
+                # A password in the environment is a finding itself.
+                remedy = f"set {other}__FILE" if other == "RELAY_PASSWORD" else f"set {other}"
+                self.warn(setting.origin, f"{name} has no effect without {other}", remedy, "half-a-login")
 
     def warn_of_unused_logins(self) -> None:
         """Warn of logins where no relay is set at all."""

@@ -116,7 +116,9 @@ class MapsMerger(Merger):
                 return None
             origin = next(self._relay_origins())
             text = "no login is set: relays are used without a login, at the TLS level of main.cf"
-            self.warn(origin, text, "set RELAY_USER and RELAY_PASSWORD, or write postfix-sasl-password.cf", "no-login")
+            self.warn(
+                origin, text, "set RELAY_USER and RELAY_PASSWORD__FILE, or write postfix-sasl-password.cf", "no-login"
+            )
             return None
         return tuple(self.unique_logins([*(inputs.logins or ()), *(env_login or ())]))
 
@@ -142,7 +144,7 @@ class MapsMerger(Merger):
                 self.warn_of_unused_key(entry, members)
             elif at and not default and self._is_by_sender() and not _has_relay(routes, key, *_keys_above(key)):
                 text = "this sender has no relay, so its login is offered to every server that receives the mail"
-                remedy = f"map the sender in postfix-relaymap.cf, or set {_SWITCH}"
+                remedy = "map the sender in postfix-relaymap.cf, or remove the login"
                 self.warn(entry.origin, text, remedy, "login-for-strangers")
 
     def _members(self, routes: Routes) -> Iterator[str]:

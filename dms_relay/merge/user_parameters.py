@@ -79,7 +79,8 @@ def check_user_parameters(
     if own and default and own.value.partition(":")[0] != (f"relay-{default[0]}" if default[0] else "smtp"):
         whose = f"relay {default[0]}" if default[0] else f"the {DIRECT} route"
         text = f"default_transport would override {whose}, the default of {default[1]}"
-        yield Problem(own.origin, text, "keep only one of them", rule=_RULE)
+        remedy = "remove the line, and set DEFAULT_RELAY_HOST (relay.yaml: default) to the relay that is meant"
+        yield Problem(own.origin, text, remedy, rule=_RULE)
     if inputs.is_user_file_last:
         yield from _check_prepended_maps(inputs, has_senders=has_senders)
 

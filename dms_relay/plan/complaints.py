@@ -57,7 +57,10 @@ def _stopped(name: str) -> Problem:
     remedy = f"remove default_transport from main.cf: {_LOCAL_ONLY}"
     if name == "smtp":
         text = "no mail leaves: defer_transports in main.cf names smtp, or master.cf has no service smtp unix"
-        remedy = "remove smtp from defer_transports in main.cf, or add the line smtp unix - - n - - smtp to master.cf"
+        remedy = (
+            "remove smtp from defer_transports in main.cf, or add the line smtp unix - - n - - smtp to master.cf; "
+            "then run postfix reload"
+        )
     return Problem(Origin("main.cf"), text, remedy, is_error=False, rule="mail-does-not-leave")
 
 
@@ -70,5 +73,5 @@ def _left(name: str, state: State) -> Problem:
 
 def _public(name: str) -> Problem:
     text = f"{name} can hold a login, and every user can read main.cf"
-    remedy = "add the login to postfix-sasl-password.cf"
+    remedy = "remove the line, and add the login to postfix-sasl-password.cf"
     return Problem(Origin("postfix-main.cf"), text, remedy, is_error=False, rule="login-in-main-cf")

@@ -41,7 +41,7 @@ TEXTS = {
     ),
     (Failure.NAME, Detail.FAMILY): Diagnosis(
         "inet_protocols in main.cf excludes every address that the host has, so Postfix finds none",
-        "set inet_protocols = all in main.cf, if this machine's network has both; otherwise name another host",
+        "set inet_protocols = all in main.cf and run postfix reload, if the network has both; otherwise name another host",
     ),
     (Failure.LOOP, ANY): Diagnosis(
         "the relay is this server itself, so Postfix does not deliver there: mail loops back to myself (5.4.6)",
@@ -66,7 +66,7 @@ TEXTS = {
     ),
     (Failure.UNREACHABLE, ANY): Diagnosis(
         "this machine has no network route to the host: the network is down, or there is no IPv6",
-        "check the machine's network; if it has no IPv6, set inet_protocols = ipv4 in main.cf",
+        "check the machine's network; if it has no IPv6, set inet_protocols = ipv4 in main.cf, and run postfix reload",
     ),
     (Failure.LOST, ANY): Diagnosis(
         "the server closes connections from this machine: there are too many, or it does not accept this address",
@@ -202,8 +202,8 @@ TEXTS = {
     ),
     (Failure.REJECTED, Detail.HELO): Diagnosis(
         "the server does not accept the name of this machine in EHLO, {subject}: see its reply",
-        "set smtp_helo_name in main.cf to the full name by which the DNS knows this machine; where the reply speaks of"
-        " something else, wait or ask the service",
+        "set smtp_helo_name in main.cf to the full name by which the DNS knows this machine, and run postfix reload;"
+        " where the reply speaks of something else, wait or ask the service",
     ),
     (Failure.REJECTED, Detail.TEMPORARY): Diagnosis(
         "the server rejects temporarily: overload, a limit, or too many attempts from here",

@@ -20,7 +20,7 @@ FULL = {**DEFAULT, **LOGIN}
 TEXT = """\
 error    login-for-strangers  postfix-sasl-password.cf:2
          this sender has no relay, so its login is offered to every server that receives the mail -- \
-map the sender in postfix-relaymap.cf, or set RELAY_ROUTING=transports
+map the sender in postfix-relaymap.cf, or remove the login
 warning  opt-out-needs-tls  main.cf
          mail of every other sender, bounces (<>) and forwards among them, goes directly, and \
 smtp_tls_security_level = encrypt excludes servers without TLS -- \

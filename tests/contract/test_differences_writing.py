@@ -28,10 +28,10 @@ def test_empty_secret_file(sandbox: Sandbox) -> None:
     assert of_level(result, "warn") == [
         (
             "env DEFAULT_RELAY_HOST: no login is set: relays are used without a login, at the TLS level of main.cf -- "
-            "set RELAY_USER and RELAY_PASSWORD, or write postfix-sasl-password.cf"
+            "set RELAY_USER and RELAY_PASSWORD__FILE, or write postfix-sasl-password.cf"
         ),
         "env RELAY_PASSWORD__FILE: the file that it names is empty, so nothing is set -- write the value into the file",
-        "env RELAY_USER: RELAY_USER has no effect without RELAY_PASSWORD -- set RELAY_PASSWORD",
+        "env RELAY_USER: RELAY_USER has no effect without RELAY_PASSWORD -- set RELAY_PASSWORD__FILE",
     ]
 
 
@@ -46,13 +46,16 @@ def test_two_spellings_of_a_secret_file(sandbox: Sandbox) -> None:
     ]
 
 
-@pytest.mark.parametrize(("given", "missing"), [("RELAY_USER", "RELAY_PASSWORD"), ("RELAY_PASSWORD", "RELAY_USER")])
-def test_half_a_login(sandbox: Sandbox, given: str, missing: str) -> None:
+@pytest.mark.parametrize(
+    ("given", "missing", "remedy"),
+    [("RELAY_USER", "RELAY_PASSWORD", "RELAY_PASSWORD__FILE"), ("RELAY_PASSWORD", "RELAY_USER", "RELAY_USER")],
+)
+def test_half_a_login(sandbox: Sandbox, given: str, missing: str, remedy: str) -> None:
     """Of user name and password only one: a warning names the other, also where the file is there."""
     sandbox.write(LOGINS, "[r.test]:587 file:1\n")
     result = sandbox.apply(**RELAY, **{given: "s3cret"})
     assert sandbox.table("sasl_passwd") == {"[r.test]:587": "file:1"}
-    assert of_level(result, "warn") == [f"env {given}: {given} has no effect without {missing} -- set {missing}"]
+    assert of_level(result, "warn") == [f"env {given}: {given} has no effect without {missing} -- set {remedy}"]
 
 
 def test_login_without_a_relay(sandbox: Sandbox) -> None:
@@ -102,7 +105,7 @@ def test_login_of_the_file_that_no_relay_will_ask_for(sandbox: Sandbox) -> None:
         ),
         *(
             f"{LOGINS}:{line}: this sender has no relay, so its login is offered to every server that receives the mail -- "
-            "map the sender in postfix-relaymap.cf, or set RELAY_ROUTING=transports"
+            "map the sender in postfix-relaymap.cf, or remove the login"
             for line in (5, 6)
         ),
     ]

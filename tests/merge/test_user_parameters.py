@@ -32,7 +32,10 @@ def test_a_parameter_that_would_take_mail_away(sandbox: Sandbox, name: str) -> N
 def test_a_default_transport_of_the_operator(sandbox: Sandbox) -> None:
     """It is an error beside a default relay, and none where it names that relay's service, or where there is no default."""
     assert errors(sandbox, PLACES, {MAIN: "default_transport = smtp:[x.test]\n"}) == [
-        f"{MAIN}:1: default_transport would override relay r, the default of {NAME}:5:10 -- keep only one of them"
+        (
+            f"{MAIN}:1: default_transport would override relay r, the default of {NAME}:5:10 -- remove the line, and set"
+            " DEFAULT_RELAY_HOST (relay.yaml: default) to the relay that is meant"
+        )
     ]
     assert merged(sandbox, PLACES, {MAIN: "default_transport = relay-r:[r.test]:587\n"}).warnings == []
     direct = PLACES.replace("default: r", "default: direct").replace("b.test: s", "b.test: r")

@@ -13,7 +13,7 @@ KEEP_ONE = "keep only one of them"
 FIRST = f"comes first -- {KEEP_ONE}"
 NO_LOGIN = (
     "no login is set: relays are used without a login, at the TLS level of main.cf -- "
-    "set RELAY_USER and RELAY_PASSWORD, or write postfix-sasl-password.cf"
+    "set RELAY_USER and RELAY_PASSWORD__FILE, or write postfix-sasl-password.cf"
 )
 NO_RELAY = (
     "a login is set, but no relay, so nothing is configured -- "
@@ -33,7 +33,7 @@ NO_KEY = (
 NEAR = "no relay has this lookup key, so the login is not used; [r.test]:587 differs in"
 NO_SENDER = (
     "this sender has no relay, so its login is offered to every server that receives the mail -- "
-    "map the sender in postfix-relaymap.cf, or set RELAY_ROUTING=transports"
+    "map the sender in postfix-relaymap.cf, or remove the login"
 )
 ALL_THE_SAME = "its mail still goes to DEFAULT_RELAY_HOST -- set RELAY_ROUTING=transports, which sends it directly"
 IMPLICIT = (
@@ -178,7 +178,7 @@ CASES = (
         "a user name alone",
         {**DEFAULT, "RELAY_USER": "u"},
         {LOGINS: ""},
-        ["env RELAY_USER: RELAY_USER has no effect without RELAY_PASSWORD -- set RELAY_PASSWORD"],
+        ["env RELAY_USER: RELAY_USER has no effect without RELAY_PASSWORD -- set RELAY_PASSWORD__FILE"],
     ),
     Case(
         "a password alone",
@@ -261,7 +261,7 @@ CASES = (
         [
             (
                 "env RELAY_HOST: [r.test]:25 has no login: RELAY_USER applies only to DEFAULT_RELAY_HOST --"
-                " set RELAY_PORT=587, or remove RELAY_HOST: both name the same host"
+                " add [r.test]:25 and its login to postfix-sasl-password.cf, or remove RELAY_HOST: both name the same host"
             )
         ],
     ),

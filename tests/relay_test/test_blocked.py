@@ -52,7 +52,7 @@ OUTCOMES = {
         "unreachable",
         "the host cannot be reached: Network is unreachable",
         "this machine has no network route to the host: the network is down, or there is no IPv6",
-        "check the machine's network; if it has no IPv6, set inet_protocols = ipv4 in main.cf",
+        "check the machine's network; if it has no IPv6, set inet_protocols = ipv4 in main.cf, and run postfix reload",
     ),
 }
 

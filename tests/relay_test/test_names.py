@@ -67,7 +67,7 @@ def test_a_host_of_the_other_family(scene: Scene, protocols: str, kind: str, add
     assert told(result) == ("name", f"r.test has only IPv{other} addresses, which inet_protocols excludes", None)
     assert advice(result) == (
         "inet_protocols in main.cf excludes every address that the host has, so Postfix finds none",
-        "set inet_protocols = all in main.cf, if this machine's network has both; otherwise name another host",
+        "set inet_protocols = all in main.cf and run postfix reload, if the network has both; otherwise name another host",
     )
     scene.relays["r"] |= {"host": address}
     scene.relays["r"]["tls"] |= {"level": "encrypt"}

@@ -87,8 +87,8 @@ class SrsDaemon(socketserver.StreamRequestHandler):
     def handle(self) -> None:
         """Rewrite each address that is asked for."""
         for line in self.rfile:
-            user, _, domain = line.decode().split()[1].partition("@")
-            is_left = domain in {"srs.test", "excluded.test"}
+            user, _, domain = line.decode().removeprefix("get").strip().partition("@")
+            is_left = domain in {"", "srs.test", "excluded.test"}
             reply = "500 no" if is_left else f"200 SRS0=x=y={domain}={user}@srs.test"
             self.wfile.write(f"{reply}\n".encode())
 
