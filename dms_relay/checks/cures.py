@@ -31,7 +31,7 @@ _USUAL = frozenset({"smtp", "relay"})
 _RELOAD = "then run postfix reload"
 #: A failure, and what to do; the groups are what the remedy names.
 _CURES = (
-    (r"defer_transports in main\.cf names (\S+), .*", r"remove \1 from defer_transports in main.cf"),
+    (r"defer_transports in (\S+) names (\S+), .*", r"remove \2 from defer_transports in \1"),
     (r"(\w+): the entry of (\S+) in .* is empty", r"write a value after \2 in that table, or remove that entry"),
     (r"(\w+): the policy's .*", r"correct that entry of \1"),
     (r"(\w+): .*", r"have Postfix read that table, or remove it from \1 in main.cf"),

@@ -16,13 +16,11 @@ from dms_relay.errors import PostfixError
 from dms_relay.explain.client import PROGRAMS
 from dms_relay.explain.reach import address_of, bound
 from dms_relay.explain.report import route_document
-from dms_relay.explain.views import view_after, view_now
 from dms_relay.model import MAPS, NULL_SENDER, Origin
 from dms_relay.model.relays import CLEARTEXT_LEVELS
 from dms_relay.postfix import master_cf
 from dms_relay.postfix.main_cf import is_yes
 from dms_relay.postfix.own_places import look_up
-from dms_relay.postfix.programs import Postfix
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,10 +43,10 @@ _ANYBODY = "someone@sender.invalid"
 
 def check_ways(context: CheckContext) -> Iterator[Finding]:
     """Yield each reason why mail stays in the queue or is returned, and each login that can be sent without TLS."""
-    if context.machine is None or not context.config.enabled or not context.paths.master_cf.exists():
+    view = context.machine.view if context.machine else None
+    if view is None or not context.config.enabled:
         return
     try:
-        view = view_of(context)
         ways = list(_ways(context, view))
         to_relayed = list(_to_relay_domains(view))
     except PostfixError:  # ``context`` reports it
@@ -131,14 +129,6 @@ def _ways(context: CheckContext, view: View) -> Iterator[tuple[str, RouteDocumen
     view.tables.expect(senders)
     for sender in senders:
         yield sender, route_document(view, None, sender, _RECIPIENT)
-
-
-def view_of(context: CheckContext) -> View:
-    """Return Postfix's configuration as ``apply`` would leave it."""
-    postfix = Postfix(context.paths.postfix_dir)
-    now = view_now(postfix)
-    changes = context.machine.plan if context.machine else None
-    return view_after(postfix, now, changes, context.paths) if changes and not changes.is_empty else now
 
 
 def _address(key: str) -> str:

@@ -11,7 +11,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dms_relay.checks.cures import own_level
-from dms_relay.checks.delivery import view_of
 from dms_relay.checks.logins import listed
 from dms_relay.checks.lookups import RECIPIENTS, transports_of
 from dms_relay.checks.rules import Finding
@@ -41,9 +40,10 @@ def check_direct(context: CheckContext) -> Iterator[Finding]:
         return
     is_mandatory = context.after(_LEVEL) not in CLEARTEXT_LEVELS | {""}
     yield from _not_relayed(context, is_mandatory=is_mandatory)
-    if is_mandatory and context.routing == MAPS and context.paths.master_cf.exists():
+    view = context.machine.view
+    if is_mandatory and context.routing == MAPS and view:
         try:
-            yield from _handed_on(context, view_of(context))
+            yield from _handed_on(context, view)
         except (PostfixError, LookupFailedError):  # ``context`` and ``delivery`` report it
             return
 
@@ -69,7 +69,7 @@ def _handed_on(context: CheckContext, view: View) -> Iterator[Finding]:
     """Find filters and hosts of ``transport_maps`` that the level for relays holds for as well."""
     filters = {"main.cf": view.values.get(_FILTER), **master_cf.overriding(view.master, _FILTER)}
     found = {f"{_FILTER} = {value} ({where})": value for where, value in filters.items() if value}
-    tables = view.values.get(RECIPIENTS)
+    tables = view.of_resolver.values.get(RECIPIENTS)
     for key, value in transports_of(Postfix(context.paths.postfix_dir), tables):
         if value.partition(":")[2]:
             found[f"{RECIPIENTS}: {key} {value}"] = value

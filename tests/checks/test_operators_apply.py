@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.checks.given import DEFAULT, LOGIN, TRANSPORTS
+import dms_relay.sources
+from tests.checks.given import DEFAULT, LOGIN, LOGINS, RELAYMAP, SECRET, TRANSPORTS
 from tests.checks.operator_cases import FILE
 from tests.support.machine import MASTER_CF
 from tests.support.sandbox import BASE_MAIN_CF
@@ -48,3 +50,35 @@ def test_transports_of_their_own(sandbox: Sandbox) -> None:
     for name, text in FILE.items():
         sandbox.write(name, text)
     assert "hands no mail" not in sandbox.apply(**TRANSPORTS).err
+
+
+@pytest.mark.parametrize(
+    ("main", "master"),
+    [
+        ("transport_maps = texthash:/own\n", ""),
+        ("sender_dependent_default_transport_maps = regexp:/own\n", ""),
+        ("relayhost = [h.test]:587\n", ""),
+        ("", " -o transport_maps=texthash:/own\n"),
+        ("", " -o relayhost=[h.test]:587\n"),
+    ],
+)
+def test_login_for_a_nexthop_of_main_cf(sandbox: Sandbox, main: str, master: str) -> None:
+    """What may name the key of a login is not looked into at each start, so it is not said that the login is not used."""
+    sandbox.write(LOGINS, f"[h.test]:587 me:{SECRET}\n")
+    sandbox.write(RELAYMAP, "@one.test [h.test]:2525\n")
+    for more, services, is_sure in ((main, master, False), ("", "", True)):
+        (sandbox.postfix_dir / "master.cf").write_text(f"{MASTER_CF}rewrite unix - - n - - trivial-rewrite\n{services}")
+        sandbox.write_main_cf(BASE_MAIN_CF + more)
+        said = sandbox.apply().err
+        assert ("is not used" in said) == is_sure
+        assert ("dms-relay check looks whether it is" in said) != is_sure
+
+
+def test_in_docker_mailserver(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There postfix-main.cf is written to main.cf later, so at the first start it is not in main.cf yet."""
+    monkeypatch.setattr(dms_relay.sources, "DMS_START", Path(__file__))
+    sandbox.write(LOGINS, f"[h.test]:587 me:{SECRET}\n")
+    sandbox.write(RELAYMAP, "@one.test [h.test]:2525\n")
+    assert "is not used" in sandbox.apply().err
+    sandbox.write("postfix-main.cf", "transport_maps = texthash:/own\n")
+    assert "is not used" not in sandbox.apply().err

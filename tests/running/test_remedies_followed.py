@@ -16,6 +16,7 @@ from tests.running.walks import (
     login_walks,
     machine_walks,
     missing_login_walks,
+    operator_walks,
     place_walks,
     protection_walks,
     rewriting_walks,
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
 GROUPS = (
     *(input_walks, login_walks, missing_login_walks, protection_walks, route_walks, domain_walks, rewriting_walks),
-    *(file_walks, machine_walks, way_walks, place_walks),
+    *(file_walks, machine_walks, operator_walks, way_walks, place_walks),
 )
 WALKS: tuple[Walk, ...] = tuple(walk for group in GROUPS for walk in group.WALKS)
 
