@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _REMOVABLE = frozenset(
     {
         *("default_transport", "relay_transport", "inet_protocols", "smtp_bind_address", "smtp_bind_address6"),
-        "smtp_sasl_auth_enable",
+        *("smtp_sasl_auth_enable", "smtp_dns_support_level", "disable_dns_lookups"),
     }
 )
 #: Services that every master.cf has, with the program that they run.

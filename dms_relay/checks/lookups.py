@@ -147,6 +147,24 @@ def transports_of(postfix: Postfix, tables: str) -> Iterator[tuple[str, str]]:
                 yield from postfix.entries(f"{kind}:{name}")
 
 
+def domains_of(postfix: Postfix, word: str) -> list[str]:
+    """Return the domains of one word of a domain list: itself, or those of the file or the table that it names."""
+    kind, colon, name = word.removeprefix("proxy:").partition(":")
+    try:
+        if kind == "inline":
+            return list(inline_entries(name))
+        if colon:
+            return postfix.keys(f"{kind}:{name}") if kind in _TYPES else []
+        text = Path(word).read_text("utf-8", "replace") if word.startswith("/") else word
+    except (PostfixError, OSError):
+        return []
+    return [
+        f"host{one}" if one.startswith(".") else one
+        for one in text.replace(",", " ").split()
+        if not set(one) & set(":/!#")
+    ]
+
+
 def _keys(value: str) -> Iterator[str]:
     with suppress(SyntaxProblem):
         yield from login_keys([parse_nexthops(value)] if value.strip() else [])

@@ -81,6 +81,7 @@ RULES = {
     "routes-not-used": Rule(WARNING, "a parameter of main.cf routes mail past the relays"),
     "foreign-relayhost": Rule(NOTE, "mail without a relay goes to a relayhost that no input sets"),
     "mail-does-not-leave": Rule(ERROR, "mail of a sender would stay in the queue or be returned"),
+    "no-mx-lookup": Rule(WARNING, "mail goes directly, but Postfix looks up no MX hosts"),
     "service-name-taken": Rule(ERROR, "a service of master.cf has the name of a managed service"),
     "postfix-too-old": Rule(ERROR, "Postfix is too old for a feature that is used"),
     "sasl-mechanisms-missing": Rule(ERROR, "Postfix cannot log in: libsasl2-modules is missing"),

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from tests.running.walks import ALL, FULL, Walk, edit, run
+from tests.running.walks import A_TO_R, ALL, ANNA, FULL, LOGINS, R, Walk, edit, printed, run
 
 _RELOAD = run("postfix reload")
 _REWRITE, _QUEUE_MANAGER = "trivial-rewrite\n", "       qmgr\n"
 
 WALKS = (
+    # The private Postfix has its relays' names from the system's resolver.
+    Walk(
+        "no-mx-lookup",
+        "remove smtp_dns_support_level from main.cf (postconf -X smtp_dns_support_level); then run postfix reload",
+        {**A_TO_R, LOGINS: R},
+        follow=(printed("postconf -X smtp_dns_support_level"), _RELOAD),
+        arrives={ANNA: "r.test user"},
+    ),
     Walk(
         "routes-not-used",
         "remove relayhost from that service (rewrite unix) in master.cf; then run postfix reload",
