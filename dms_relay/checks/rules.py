@@ -45,7 +45,7 @@ RULES = {
     "login-at-other-relay": Rule(WARNING, "a login is also offered to a relay that it does not belong to"),
     "cleartext-login": Rule(ERROR, "a login can be sent without TLS"),
     # Routes.
-    "implicit-tls-port": Rule(ERROR, "a relay on port 465 does not work with RELAY_ROUTING=maps"),
+    "implicit-tls-port": Rule(ERROR, "a relay on port 465 or 2465 does not work with RELAY_ROUTING=maps"),
     "implicit-tls-everywhere": Rule(ERROR, "Postfix begins with TLS at servers that begin without it"),
     "mx-lookup-with-login": Rule(WARNING, "a login is offered to every MX host that the DNS names for a relay"),
     "opt-out-without-effect": Rule(WARNING, "an opt-out has no effect"),
