@@ -50,7 +50,7 @@ def cure(context: CheckContext, view: View, failure: str, way: RouteDocument) ->
     name = step["parameter"] if step else failure.partition(" = ")[0]
     if step and step["key"]:
         return f"remove the entry {step['key']} from its table in {name}; {_RELOAD}"
-    if name in _REMOVABLE:
+    if name in _REMOVABLE or (" = " in failure and re.fullmatch(r"lmtp_\w+", name)):
         return f"{removal(context, view, name, bool)}; {_RELOAD}"
     if failure.startswith("there is no service ") and way["transport"] in _USUAL:
         return f"add the line {way['transport']} unix - - n - - smtp to master.cf; {_RELOAD}"

@@ -1,7 +1,8 @@
 """Mail that no relay takes: who is relayed and who is not, and the mail that main.cf's level of TLS then keeps.
 
 ``RELAY_ROUTING=maps`` sets ``smtp_tls_security_level``, which holds for all mail: for senders without a relay, and for a
-content filter or an inner host that smtp(8) hands mail to. Asks Postfix as ``dms-relay explain`` does.
+content filter or an inner host that smtp(8) hands mail to. With transports an operator may have set it. Asks Postfix as
+``dms-relay explain`` does.
 
 Known limits: whether a filter offers TLS is not tried; tables that cannot be looked into are left out.
 """
@@ -12,12 +13,12 @@ from typing import TYPE_CHECKING
 
 from dms_relay.checks.cures import own_level
 from dms_relay.checks.logins import listed
-from dms_relay.checks.lookups import RECIPIENTS, transports_of
+from dms_relay.checks.lookups import EVERYBODY, RECIPIENTS, transports_of
 from dms_relay.checks.rules import Finding
 from dms_relay.errors import PostfixError
 from dms_relay.explain.client import PROGRAMS, hops
 from dms_relay.explain.tables import LookupFailedError
-from dms_relay.model import MAPS, Origin
+from dms_relay.model import Origin
 from dms_relay.model.relays import CLEARTEXT_LEVELS
 from dms_relay.postfix import master_cf
 from dms_relay.postfix.programs import Postfix
@@ -41,7 +42,7 @@ def check_direct(context: CheckContext) -> Iterator[Finding]:
     is_mandatory = context.after(_LEVEL) not in CLEARTEXT_LEVELS | {""}
     yield from _not_relayed(context, is_mandatory=is_mandatory)
     view = context.machine.view
-    if is_mandatory and context.routing == MAPS and view:
+    if is_mandatory and view:
         try:
             yield from _handed_on(context, view)
         except (PostfixError, LookupFailedError):  # ``context`` and ``delivery`` report it
@@ -71,8 +72,10 @@ def _handed_on(context: CheckContext, view: View) -> Iterator[Finding]:
     found = {f"{_FILTER} = {value} ({where})": value for where, value in filters.items() if value}
     tables = view.of_resolver.values.get(RECIPIENTS)
     for key, value in transports_of(Postfix(context.paths.postfix_dir), tables):
-        if value.partition(":")[2]:
-            found[f"{RECIPIENTS}: {key} {value}"] = value
+        transport, _, nexthop = value.partition(":")
+        domain = nexthop or key.rpartition("@")[2].lstrip(f".{EVERYBODY}")
+        if transport and domain and not transport.startswith(master_cf.PREFIX):
+            found[f"{RECIPIENTS}: {key} {value}"] = f"{transport}:{domain}"
     kept = [what for what, value in found.items() if _needs_tls(view, value)]
     if kept:
         level = f"{_LEVEL} = {context.after(_LEVEL)}"

@@ -23,6 +23,7 @@ TWO = {RELAYMAP: "@one.test [h.test]:2525\n"}
 AMAVIS = f"{MASTER_CF}smtp-amavis unix - - n - 2 smtp\nfree unix - - n - - smtp\n -o smtp_tls_security_level=none\n"
 WRAPPED = "smtp_tls_wrappermode = yes\n"
 FILE = {YAML: "version: 1\nrelays: {r: {host: r.test}}\nsenders: {a.test: r, b.test: direct}\n"}
+RECIPIENTS_TO = {YAML: "version: 1\nrelays: {r: {host: r.test}}\ndefault: r\nrecipients: {p.test: r}\n"}
 INNER = "relay_transport = error\ntransport_maps = inline:{ first.test=relay: }\n"
 ALL_MAPPED = (
     "relay_transport = error\ntransport_maps = inline:{ first.test=relay:, inner.test=relay:, .inner.test=relay: }\n"
@@ -273,6 +274,40 @@ CASES = (
             ("content_filter = smtp-amavis:[127.0.0.1]:10024\n", "content_filter = smtp-amavis:"),
             ("transport_maps = inline:{in.test=relay:[10.0.0.1]}\n", "transport_maps: in.test relay:[10.0.0.1]"),
         )
+    ),
+    Case(
+        "opt-out-needs-tls",
+        postfix({}, FULL, more="transport_maps = inline:{in.test=smtp:}\n"),
+        "main.cf",
+        "requires: transport_maps: in.test smtp:",
+        postfix({}, FULL, more="transport_maps = inline:{in.test=:}\n"),
+    ),
+    # Recipients of relay.yaml stand in a table of ours, each relay with a level of its own.
+    Case(
+        "opt-out-needs-tls",
+        postfix(RECIPIENTS_TO, more="smtp_tls_security_level = encrypt\ncontent_filter = smtp:[127.0.0.1]:10024\n"),
+        "main.cf",
+        "requires: content_filter = smtp:[127.0.0.1]:10024 (main.cf)",
+        postfix(RECIPIENTS_TO, more="smtp_tls_security_level = encrypt\n"),
+    ),
+    # Senders whose domains only a table knows.
+    Case(
+        "opt-out-needs-tls",
+        postfix(
+            {},
+            {"RELAY_HOST": "r.test"},
+            LOGIN,
+            more="virtual_mailbox_domains = ldap:/etc/postfix/ldap.cf\n",
+        ),
+        "main.cf",
+        "mail of senders of domains of ldap:/etc/postfix/ldap.cf goes directly, and smtp_tls_security_level = encrypt",
+        postfix(
+            {},
+            {"RELAY_HOST": "r.test"},
+            LOGIN,
+            TRANSPORTS,
+            more="virtual_mailbox_domains = ldap:/etc/postfix/ldap.cf\n",
+        ),
     ),
     Case(
         "opt-out-needs-tls",

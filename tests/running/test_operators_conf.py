@@ -177,3 +177,23 @@ def test_filter_without_tls(testbed: Testbed, inputs: Inputs) -> None:
     assert "opt-out-needs-tls" not in rules(inputs, postfix)
     postfix.send(SENDER, [RECIPIENT], "2")
     assert "scanner" in {one.relay for one in testbed.ledger.wait_for(1, PATIENCE)}
+
+
+@pytest.mark.parametrize("setting", ["content_filter = smtp:{}", "transport_maps = inline:{{ {{x.test = relay:{}}} }}"])
+def test_inner_host_without_tls_beside_transports(testbed: Testbed, inputs: Inputs, setting: str) -> None:
+    """A level that the operator set keeps mail from it with transports as well; with the remedy, it gets its mail."""
+    relay, inner = testbed.relay("relay", SUBMISSION), testbed.relay("inner", PLAIN)
+    name, _, value = setting.format(inner.nexthop).partition(" = ")
+    postfix = testbed.postfix({name: value, "smtp_tls_security_level": "encrypt"})
+    inputs.settings = {"DEFAULT_RELAY_HOST": relay.nexthop, "RELAY_USER": "me", "RELAY_PASSWORD": "pw"}
+    inputs.settings |= {"RELAY_ROUTING": "transports"}
+    inputs.apply(postfix)
+    found = check(Paths(inputs.directory, postfix.config), inputs.settings).findings
+    (remedy,) = (one.remedy for one in found if one.rule == "opt-out-needs-tls")
+    assert remedy == "set smtp_tls_security_level = may in main.cf: each relay keeps its own level"
+    postfix.send(SENDER, [RECIPIENT], "1")
+    wait_for_log(postfix, "TLS is required, but was not offered")
+    settle(postfix, without(postfix, "smtp_tls_security_level") + "smtp_tls_security_level = may\n")
+    assert "opt-out-needs-tls" not in rules(inputs, postfix)
+    postfix.flush()
+    assert "inner" in {one.relay for one in testbed.ledger.wait_for(1, PATIENCE)}
