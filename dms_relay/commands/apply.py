@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from dms_relay.plan import Plan
 
 #: The value of ``inet_protocols`` that excludes nothing, and the other parameters that can keep mail from leaving.
-_ALL = "all"
+_PROTOCOLS, _ALL = "inet_protocols", "all"
 _STOPPING = frozenset({"smtp_bind_address", "smtp_bind_address6", "relay_transport"})
 
 
@@ -88,8 +88,9 @@ def _sure(config: RelayConfig, changes: Plan) -> list[Problem]:
 
 def may_stay(config: RelayConfig, changes: Plan) -> list[Problem]:
     """Return what keeps mail from leaving; looked for only where a parameter that can do so is set."""
-    own = changes.found.parameters
-    if own.get("inet_protocols", _ALL) == _ALL and own.keys().isdisjoint(_STOPPING) and not config.own_parameters:
+    own, given = changes.found.parameters, config.own_parameters
+    is_any = own.get(_PROTOCOLS, _ALL) != _ALL or _PROTOCOLS in given
+    if not is_any and _STOPPING.isdisjoint(own) and _STOPPING.isdisjoint(given):
         return []
     from dms_relay.plan.obstacles import obstacles  # noqa: PLC0415 -- seldom
 
