@@ -84,7 +84,7 @@ def removal(context: CheckContext, view: View, name: str, is_meant: Callable[[st
     places = [f"from main.cf (postconf -X {name})"] if is_meant(view.values.get(name)) else []
     places += [f"from {listed(services)} in master.cf"] if services else []
     places += ["from postfix-main.cf"] if _is_applied(context, name) else []
-    return f"remove {name} {listed(places)}"
+    return f"remove {name} {' and '.join(filter(None, (', '.join(places[:-1]), *places[-1:])))}"
 
 
 def _is_applied(context: CheckContext, name: str) -> bool:

@@ -72,8 +72,7 @@ def _transport(own: Mapping[str, str]) -> str:
 
 
 def _problem(config: RelayConfig, name: str, own: Mapping[str, str], what: str) -> Problem:
-    remedy = f"remove {name} from main.cf: postconf -X {name}, then postfix reload"
-    if name in config.own_parameters:
-        remedy = f"remove {name} from postfix-main.cf"
+    places = "postfix-main.cf and main.cf" if name in config.own_parameters else "main.cf"
+    remedy = f"remove {name} from {places}: postconf -X {name}, then postfix reload"
     text = f"{name} = {own.get(name)} {what}"
     return Problem(Origin("main.cf"), text, remedy, is_error=False, rule="mail-does-not-leave")
