@@ -14,6 +14,8 @@ from dms_relay.assignments import assignments
 from dms_relay.checks.lookups import OWN_NEXTHOPS, WAYS, OwnNexthops, other_ways, own_nexthops
 from dms_relay.checks.rules import Finding, from_problem
 from dms_relay.errors import InputError, MissingInputError, PostfixError, WriteError
+from dms_relay.explain.values import Values
+from dms_relay.explain.views import view_after, view_now
 from dms_relay.mask import mask_parameter
 from dms_relay.merge import merge
 from dms_relay.model import MAPS, NULL_SENDER, TRANSPORTS, Origin
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from dms_relay.assignments import Assignment
+    from dms_relay.explain.views import View
     from dms_relay.model import Paths, PostfixConfig
     from dms_relay.model.configuration import Inputs, RelayConfig
     from dms_relay.model.senders import ManagedDomains
@@ -71,13 +74,15 @@ class PostfixFindings:
     """What Postfix has, and what ``apply`` would change. ``asked`` are the values of ``ASKED``, defaults included.
 
     ``ways`` are entries of the operator's own tables that Postfix looks up before the managed routes; ``own`` are nexthops
-    that main.cf names itself, where that is asked for (``lookups``).
+    that main.cf and master.cf name themselves, where that is asked for (``lookups``). ``view`` is Postfix's configuration
+    as ``apply`` would leave it, ``None`` where there is no master.cf.
     """
 
     plan: Plan
     asked: dict[str, str]
     ways: dict[str, dict[str, str]] = field(default_factory=dict)
     own: OwnNexthops = field(default_factory=OwnNexthops)
+    view: View | None = field(default=None, repr=False)
 
     @property
     def after(self) -> dict[str, str]:
@@ -178,7 +183,7 @@ def _machine(
         changed = {change.name: change.new for change in changes.parameters}
         refuse_wrong_values(paths.postfix_dir, changed, config.own_parameters)
         findings.extend(map(from_problem, changes.warnings))
-        return _asked(Postfix(paths.postfix_dir), config, changes)
+        return _asked(Postfix(paths.postfix_dir), paths, config, changes)
     except MissingInputError as error:
         problem = error.problems[0]
         findings.append(Finding(_NOT_LOOKED_AT, problem.origin, f"{_NO_POSTFIX}: it {problem.text}", problem.remedy))
@@ -198,13 +203,23 @@ def _unreadable(error: PostfixError | WriteError, origin: Origin) -> Finding:
     return Finding("machine-unreadable", origin, error.text, remedy)
 
 
-def _asked(postfix: Postfix, config: RelayConfig, changes: Plan) -> PostfixFindings:
-    """Ask Postfix; lookup tables that ``apply`` would remove are left out."""
+def _asked(postfix: Postfix, paths: Paths, config: RelayConfig, changes: Plan) -> PostfixFindings:
+    """Ask Postfix. The operator's own tables do not matter to relays with transports."""
     asked = postfix.expanded(*ASKED)
-    changed = {change.name: change.new or "" for change in changes.parameters}
-    tables = {name: asked.get(name, "") for name in WAYS if name not in changed}
+    view = _view(postfix, paths, changes) if paths.master_cf.exists() else None
     if config.transports:
-        return PostfixFindings(changes, asked)
+        return PostfixFindings(changes, asked, view=view)
+    values = view.of_resolver.values if view else Values(asked, asked).with_changes(_changed(changes))
     is_asked = any(problem.rule == "login-without-relay" for problem in config.warnings)
-    own = own_nexthops(postfix, asked | changed) if is_asked else OwnNexthops()
-    return PostfixFindings(changes, asked, other_ways(postfix, config, tables), own)
+    own = own_nexthops(postfix, values, view.master if view else "") if is_asked else OwnNexthops()
+    ways = other_ways(postfix, config, {name: values.get(name) for name in WAYS})
+    return PostfixFindings(changes, asked, ways, own, view)
+
+
+def _changed(changes: Plan) -> dict[str, str]:
+    return {change.name: change.new or "" for change in changes.parameters}
+
+
+def _view(postfix: Postfix, paths: Paths, changes: Plan) -> View:
+    now = view_now(postfix)
+    return now if changes.is_empty else view_after(postfix, now, changes, paths)

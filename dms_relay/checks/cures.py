@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _REMOVABLE = frozenset(
     {
         *("default_transport", "relay_transport", "inet_protocols", "smtp_bind_address", "smtp_bind_address6"),
-        "smtp_sasl_auth_enable",
+        *("smtp_sasl_auth_enable", "smtp_dns_support_level", "disable_dns_lookups"),
     }
 )
 #: Services that every master.cf has, with the program that they run.
@@ -31,7 +31,7 @@ _USUAL = frozenset({"smtp", "relay"})
 _RELOAD = "then run postfix reload"
 #: A failure, and what to do; the groups are what the remedy names.
 _CURES = (
-    (r"defer_transports in main\.cf names (\S+), .*", r"remove \1 from defer_transports in main.cf"),
+    (r"defer_transports in (\S+) names (\S+), .*", r"remove \2 from defer_transports in \1"),
     (r"(\w+): the entry of (\S+) in .* is empty", r"write a value after \2 in that table, or remove that entry"),
     (r"(\w+): the policy's .*", r"correct that entry of \1"),
     (r"(\w+): .*", r"have Postfix read that table, or remove it from \1 in main.cf"),
@@ -50,7 +50,7 @@ def cure(context: CheckContext, view: View, failure: str, way: RouteDocument) ->
     name = step["parameter"] if step else failure.partition(" = ")[0]
     if step and step["key"]:
         return f"remove the entry {step['key']} from its table in {name}; {_RELOAD}"
-    if name in _REMOVABLE:
+    if name in _REMOVABLE or (" = " in failure and re.fullmatch(r"lmtp_\w+", name)):
         return f"{removal(context, view, name, bool)}; {_RELOAD}"
     if failure.startswith("there is no service ") and way["transport"] in _USUAL:
         return f"add the line {way['transport']} unix - - n - - smtp to master.cf; {_RELOAD}"
@@ -84,7 +84,7 @@ def removal(context: CheckContext, view: View, name: str, is_meant: Callable[[st
     places = [f"from main.cf (postconf -X {name})"] if is_meant(view.values.get(name)) else []
     places += [f"from {listed(services)} in master.cf"] if services else []
     places += ["from postfix-main.cf"] if _is_applied(context, name) else []
-    return f"remove {name} {listed(places)}"
+    return f"remove {name} {' and '.join(filter(None, (', '.join(places[:-1]), *places[-1:])))}"
 
 
 def _is_applied(context: CheckContext, name: str) -> bool:

@@ -2,7 +2,9 @@
 
 Asks Postfix as ``dms-relay explain`` does. Silent where there is no master.cf.
 
-Known limits: senders up to ``SENDERS_MAX``, each with a recipient that no table names, and one of ``relay_domains``.
+Known limits: senders up to ``SENDERS_MAX``, each with a recipient that no table names, and as many domains of
+``relay_domains``; those of tables that ask a server are not known. Names are looked up as this program sees them, not in the
+chroot of smtp(8).
 """
 
 from __future__ import annotations
@@ -11,16 +13,17 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 from dms_relay.checks.cures import cure, deciding, removal
+from dms_relay.checks.lookups import domains_of
 from dms_relay.checks.rules import Finding
 from dms_relay.errors import PostfixError
 from dms_relay.explain.client import PROGRAMS
 from dms_relay.explain.reach import address_of, bound
 from dms_relay.explain.report import route_document
-from dms_relay.explain.views import view_after, view_now
 from dms_relay.model import MAPS, NULL_SENDER, Origin
 from dms_relay.model.relays import CLEARTEXT_LEVELS
 from dms_relay.postfix import master_cf
 from dms_relay.postfix.main_cf import is_yes
+from dms_relay.postfix.name_lookups import dns_off
 from dms_relay.postfix.own_places import look_up
 from dms_relay.postfix.programs import Postfix
 
@@ -45,19 +48,19 @@ _ANYBODY = "someone@sender.invalid"
 
 def check_ways(context: CheckContext) -> Iterator[Finding]:
     """Yield each reason why mail stays in the queue or is returned, and each login that can be sent without TLS."""
-    if context.machine is None or not context.config.enabled or not context.paths.master_cf.exists():
+    view = context.machine.view if context.machine else None
+    if view is None or not context.config.enabled:
         return
     try:
-        view = view_of(context)
         ways = list(_ways(context, view))
-        to_relayed = list(_to_relay_domains(view))
+        to_relayed = list(_to_relay_domains(context, view))
     except PostfixError:  # ``context`` reports it
         return
     failures: dict[str, tuple[str, str, RouteDocument]] = {}
     failure: str | None
     for sender, way in ways:
         shown = sender or NULL_SENDER
-        if failure := way["failure"] or _elsewhere(context, sender, way) or _bound(view, way):
+        if failure := way["failure"] or _elsewhere(context, sender, way) or _unreachable(view, way):
             failures.setdefault(failure, (f"of {shown}", f"'{shown}'", way))
     for recipient, way in to_relayed:
         if failure := way["failure"]:
@@ -66,6 +69,7 @@ def check_ways(context: CheckContext) -> Iterator[Finding]:
         text = f"mail {whose} would not leave: {failure}"
         remedy = f"{cure(context, view, failure, way)}; dms-relay explain {words} shows the whole route"
         yield Finding("mail-does-not-leave", Origin("main.cf"), text, remedy)
+    yield from _direct(context, view, ways)
     yield from _implicit(context, view, ways)
     yield from dict.fromkeys(finding for _, way in ways for finding in _cleartext(context, way))
 
@@ -83,24 +87,46 @@ def _elsewhere(context: CheckContext, sender: str, way: RouteDocument) -> str:
     return f"{name} = {way['transport']} has {program}(8) take it, and no relay gets it"
 
 
-def _bound(view: View, way: RouteDocument) -> str:
-    """Return that smtp(8) reaches this machine only, where a host is another; names are looked up."""
+def _unreachable(view: View, way: RouteDocument) -> str:
+    """Return why smtp(8) reaches no host of a relay, where that depends on what its name is looked up as."""
     service = view.service(way["transport"] or "")
     names = {hop["host"] for hop in way["hops"] if address_of(hop["host"]) is None and not hop["mail_exchangers"]}
-    if service is None or not names or not (why := bound(service[1], service[0])):
+    if service is None or not names:
         return ""
-    here = {name for name, found in look_up(names).items() if any(ip_address(one).is_loopback for one in found)}
-    return "" if {name.casefold() for name in names} <= here else why
+    program, values = service
+    local, off = bound(values, program), "" if way["is_direct"] else dns_off(values.get)
+    domains = {hop["host"].casefold() for hop in way["hops"] if not hop["nexthop"].startswith("[")}
+    if not local and not (off and domains):
+        return ""
+    found = look_up(names)
+    here = {name for name, addresses in found.items() if any(ip_address(one).is_loopback for one in addresses)}
+    if local and not {name.casefold() for name in names} <= here:
+        return local
+    lost = sorted(domains & {name.casefold() for name in names} - found.keys())
+    return f"{off} has Postfix look up no MX hosts, and {lost[0]} has no address" if off and lost else ""
 
 
-def _to_relay_domains(view: View) -> Iterator[tuple[str, RouteDocument]]:
-    """Yield the route of mail to a domain of ``relay_domains``, which ``relay_transport`` decides."""
-    own = view.values.words("mydestination")
-    names = (word for word in view.values.words("relay_domains") if word not in own and not set(word) & set(":/!"))
-    for name in names:
+def _to_relay_domains(context: CheckContext, view: View) -> Iterator[tuple[str, RouteDocument]]:
+    """Yield the route of mail to each domain of ``relay_domains``, which ``relay_transport`` decides."""
+    values = view.of_resolver.values
+    own = values.words("mydestination")
+    postfix = Postfix(context.paths.postfix_dir)
+    words = (word for word in values.words("relay_domains") if word not in own and not word.startswith("!"))
+    names = dict.fromkeys(name for word in words for name in domains_of(postfix, word))
+    for name in [*names][:SENDERS_MAX]:
         recipient = f"someone@{name}"
         yield recipient, route_document(view, None, "", recipient)
-        return
+
+
+def _direct(context: CheckContext, view: View, ways: list[tuple[str, RouteDocument]]) -> Iterator[Finding]:
+    """Find mail that goes directly to a host of the recipient's domain, whatever its MX records say."""
+    direct = {way["transport"] or "" for _, way in ways if way["program"] == "smtp" and way["is_direct"]}
+    services = filter(None, map(view.service, sorted(direct)))
+    if off := next(filter(None, (dns_off(values.get) for _, values in services)), ""):
+        name, _, value = off.partition(" = ")
+        text = f"{off} has Postfix look up no MX hosts, so mail that goes directly misses its servers, or is returned"
+        remedy = f"{removal(context, view, name, lambda other: other == value)}; then run postfix reload"
+        yield Finding("no-mx-lookup", Origin("main.cf"), text, remedy)
 
 
 def _implicit(context: CheckContext, view: View, ways: list[tuple[str, RouteDocument]]) -> Iterator[Finding]:
@@ -131,14 +157,6 @@ def _ways(context: CheckContext, view: View) -> Iterator[tuple[str, RouteDocumen
     view.tables.expect(senders)
     for sender in senders:
         yield sender, route_document(view, None, sender, _RECIPIENT)
-
-
-def view_of(context: CheckContext) -> View:
-    """Return Postfix's configuration as ``apply`` would leave it."""
-    postfix = Postfix(context.paths.postfix_dir)
-    now = view_now(postfix)
-    changes = context.machine.plan if context.machine else None
-    return view_after(postfix, now, changes, context.paths) if changes and not changes.is_empty else now
 
 
 def _address(key: str) -> str:

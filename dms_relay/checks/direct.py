@@ -1,7 +1,8 @@
 """Mail that no relay takes: who is relayed and who is not, and the mail that main.cf's level of TLS then keeps.
 
 ``RELAY_ROUTING=maps`` sets ``smtp_tls_security_level``, which holds for all mail: for senders without a relay, and for a
-content filter or an inner host that smtp(8) hands mail to. Asks Postfix as ``dms-relay explain`` does.
+content filter or an inner host that smtp(8) hands mail to. With transports an operator may have set it. Asks Postfix as
+``dms-relay explain`` does.
 
 Known limits: whether a filter offers TLS is not tried; tables that cannot be looked into are left out.
 """
@@ -11,14 +12,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dms_relay.checks.cures import own_level
-from dms_relay.checks.delivery import view_of
 from dms_relay.checks.logins import listed
-from dms_relay.checks.lookups import RECIPIENTS, transports_of
+from dms_relay.checks.lookups import EVERYBODY, RECIPIENTS, transports_of
 from dms_relay.checks.rules import Finding
 from dms_relay.errors import PostfixError
 from dms_relay.explain.client import PROGRAMS, hops
 from dms_relay.explain.tables import LookupFailedError
-from dms_relay.model import MAPS, Origin
+from dms_relay.model import Origin
 from dms_relay.model.relays import CLEARTEXT_LEVELS
 from dms_relay.postfix import master_cf
 from dms_relay.postfix.programs import Postfix
@@ -41,9 +41,10 @@ def check_direct(context: CheckContext) -> Iterator[Finding]:
         return
     is_mandatory = context.after(_LEVEL) not in CLEARTEXT_LEVELS | {""}
     yield from _not_relayed(context, is_mandatory=is_mandatory)
-    if is_mandatory and context.routing == MAPS and context.paths.master_cf.exists():
+    view = context.machine.view
+    if is_mandatory and view:
         try:
-            yield from _handed_on(context, view_of(context))
+            yield from _handed_on(context, view)
         except (PostfixError, LookupFailedError):  # ``context`` and ``delivery`` report it
             return
 
@@ -69,10 +70,12 @@ def _handed_on(context: CheckContext, view: View) -> Iterator[Finding]:
     """Find filters and hosts of ``transport_maps`` that the level for relays holds for as well."""
     filters = {"main.cf": view.values.get(_FILTER), **master_cf.overriding(view.master, _FILTER)}
     found = {f"{_FILTER} = {value} ({where})": value for where, value in filters.items() if value}
-    tables = view.values.get(RECIPIENTS)
+    tables = view.of_resolver.values.get(RECIPIENTS)
     for key, value in transports_of(Postfix(context.paths.postfix_dir), tables):
-        if value.partition(":")[2]:
-            found[f"{RECIPIENTS}: {key} {value}"] = value
+        transport, _, nexthop = value.partition(":")
+        domain = nexthop or key.rpartition("@")[2].lstrip(f".{EVERYBODY}")
+        if transport and domain and not transport.startswith(master_cf.PREFIX):
+            found[f"{RECIPIENTS}: {key} {value}"] = f"{transport}:{domain}"
     kept = [what for what, value in found.items() if _needs_tls(view, value)]
     if kept:
         level = f"{_LEVEL} = {context.after(_LEVEL)}"

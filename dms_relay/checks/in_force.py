@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from dms_relay.model.configuration import Inputs
     from dms_relay.plan.found import Found
 
-#: The most senders that a text names.
-_SHOWN = 4
+#: The most senders that a text names: whoever reads it must know whose mail goes directly.
+_SHOWN = 20
 
 
 def left_out(paths: Paths, inputs: Inputs) -> Problem | None:

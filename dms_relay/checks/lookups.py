@@ -1,7 +1,7 @@
 """Entries of the operator's own lookup tables for mail that a managed route is for, with ``RELAY_ROUTING=maps``.
 
-Runs ``postmap``, once for each table, and reads tables of patterns. Known limits: senders are not searched for in tables of
-patterns; tables that ask a server are not searched.
+Runs ``postmap``, once for each table, and reads tables of patterns. Known limits: tables that ask a server are not searched,
+nor are ``pipemap:``, ``unionmap:`` and ``randmap:``; of a domain, patterns are asked for one user.
 """
 
 from __future__ import annotations
@@ -17,12 +17,13 @@ from dms_relay.explain.tables import inline_entries
 from dms_relay.mask import mask_parameter
 from dms_relay.merge.common import login_keys
 from dms_relay.model import RELAYHOST_MAP
-from dms_relay.postfix import main_cf
+from dms_relay.postfix import main_cf, master_cf
 from dms_relay.postfix.nexthop import SyntaxProblem, parse_nexthops
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
+    from dms_relay.explain.values import Values
     from dms_relay.model.configuration import RelayConfig
     from dms_relay.postfix.programs import Postfix
 
@@ -33,12 +34,15 @@ _PATTERNS = frozenset({"regexp", "pcre"})
 #: The parameters that come before a relay by sender (trivial-rewrite(8)), and the key of all recipients (transport(5)).
 RECIPIENTS, SENDERS = WAYS = ("transport_maps", "sender_dependent_default_transport_maps")
 EVERYBODY = "*"
+#: An address that only patterns for all addresses match (RFC 2606).
+_ANYBODY = "someone@recipient.invalid"
 
 
 def other_ways(postfix: Postfix, config: RelayConfig, tables: dict[str, str]) -> dict[str, dict[str, str]]:
-    """Return the entries of each of ``WAYS`` that name their own nexthop; ``tables`` are its values in main.cf."""
+    """Return the entries of each of ``WAYS`` that name their own nexthop; ``tables`` are its values."""
     routes = config.routes if tables.get(SENDERS) else ()
-    keys = {RECIPIENTS: [EVERYBODY], SENDERS: [key for route in routes for key in sender_keys(route.key)]}
+    senders = dict.fromkeys(key for route in routes for key in sender_keys(route.key))
+    keys = {RECIPIENTS: {EVERYBODY: _ANYBODY}, SENDERS: {key: _address(key) for key in senders}}
     return {
         name: {
             key: value for key, value in _entries(postfix, tables.get(name, ""), keys[name]) if value.partition(":")[2]
@@ -47,20 +51,31 @@ def other_ways(postfix: Postfix, config: RelayConfig, tables: dict[str, str]) ->
     }
 
 
-def _entries(postfix: Postfix, value: str, keys: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Yield the entries of all tables, those of the first table last, so that they win."""
-    wanted = list(dict.fromkeys(keys))
-    for table in reversed(main_cf.split(value) if wanted else []):
+def _address(key: str) -> str:
+    """Return an address that a sender key is for."""
+    return f"someone{key}" if key.startswith("@") else key
+
+
+def _entries(postfix: Postfix, value: str, keys: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Yield the entries of all tables, those of the first table last, so that they win.
+
+    ``keys`` are lookup keys, each with an address that it is for: Postfix asks tables of patterns for those alone.
+    """
+    for table in reversed(main_cf.split(value) if keys else []):
         kind, _, name = table.removeprefix("proxy:").partition(":")
         if kind == "static":
-            yield from dict.fromkeys(wanted, name.strip("{} ")).items()
+            yield from dict.fromkeys(keys, name.strip("{} ")).items()
         elif kind == "inline":
             entries = inline_entries(name)
-            yield from ((key, entries[key]) for key in wanted if key in entries)
-        elif kind in _TYPES or (kind in _PATTERNS and wanted == [EVERYBODY]):
-            # A table that cannot be read defers all mail; Postfix's own log says so.
+            yield from ((key, entries[key]) for key in keys if key in entries)
+        # A table that cannot be read defers all mail; Postfix's own log says so.
+        elif kind in _TYPES:
             with suppress(PostfixError):
-                yield from postfix.lookup(table, wanted).items()
+                yield from postfix.lookup(table, list(keys)).items()
+        elif kind in _PATTERNS:
+            with suppress(PostfixError):
+                found = postfix.lookup(table, list(keys.values()))
+                yield from ((key, found[address]) for key, address in keys.items() if address in found)
 
 
 # Every nexthop that main.cf names by itself.
@@ -81,18 +96,25 @@ class OwnNexthops:
     unknown: tuple[str, ...] = ()
 
 
-def own_nexthops(postfix: Postfix, parameters: Mapping[str, str]) -> OwnNexthops:
-    """Return what main.cf's own parameters and tables name, without the table of managed routes."""
-    found = [parameters.get(name, "") for name in _NEXTHOPS]
-    found += [parameters.get(name, "").partition(":")[2] for name in _TRANSPORTS]
+def own_nexthops(postfix: Postfix, values: Values, master: str) -> OwnNexthops:
+    """Return what the parameters and tables of main.cf and master.cf name, without the table of managed routes."""
+    given = {name: _given(name, values, master) for name in (*OWN_NEXTHOPS, *WAYS)}
+    found = [value for name in _NEXTHOPS for value in given[name]]
+    found += [value.partition(":")[2] for name in _TRANSPORTS for value in given[name]]
     unknown = []
     for parameter in (*WAYS, _NEXTHOP_MAPS):
-        for table in main_cf.split(parameters.get(parameter, "")):
+        for table in dict.fromkeys(table for value in given[parameter] for table in main_cf.split(value)):
             if not table.endswith(f"/{RELAYHOST_MAP}"):
-                values = values_of(postfix, table)
-                unknown += [f"{parameter} = {mask_parameter(parameter, table)}"] if values is None else []
-                found += [value if parameter == _NEXTHOP_MAPS else value.partition(":")[2] for value in values or ()]
+                entries = values_of(postfix, table)
+                unknown += [f"{parameter} = {mask_parameter(parameter, table)}"] if entries is None else []
+                found += [value if parameter == _NEXTHOP_MAPS else value.partition(":")[2] for value in entries or ()]
     return OwnNexthops(frozenset(key for value in found for key in _keys(value)), tuple(unknown))
+
+
+def _given(name: str, values: Values, master: str) -> list[str]:
+    """Return the values of a parameter, those included that single services override."""
+    found = (values.with_overrides({name: value}) for value in master_cf.overriding(master, name).values())
+    return list(dict.fromkeys((values.get(name), *(one.get(name) for one in found))))
 
 
 def values_of(postfix: Postfix, table: str) -> list[str] | None:
@@ -123,6 +145,24 @@ def transports_of(postfix: Postfix, tables: str) -> Iterator[tuple[str, str]]:
         elif kind in _TYPES:
             with suppress(PostfixError):
                 yield from postfix.entries(f"{kind}:{name}")
+
+
+def domains_of(postfix: Postfix, word: str) -> list[str]:
+    """Return the domains of one word of a domain list: itself, or those of the file or the table that it names."""
+    kind, colon, name = word.removeprefix("proxy:").partition(":")
+    try:
+        if kind == "inline":
+            return list(inline_entries(name))
+        if colon:
+            return postfix.keys(f"{kind}:{name}") if kind in _TYPES else []
+        text = Path(word).read_text("utf-8", "replace") if word.startswith("/") else word
+    except (PostfixError, OSError):
+        return []
+    return [
+        f"host{one}" if one.startswith(".") else one
+        for one in text.replace(",", " ").split()
+        if not set(one) & set(":/!#")
+    ]
 
 
 def _keys(value: str) -> Iterator[str]:

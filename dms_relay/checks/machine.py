@@ -34,6 +34,8 @@ _MECHANISMS = ("libplain.so*", "liblogin.so*")
 _TRANSPORTS_SINCE = (3, 0)
 #: Several nexthops in one route (RELEASE_NOTES-3.5).
 _LISTS_SINCE = (3, 5)
+#: Parameters that hold routes of ours.
+_ROUTES = ("relayhost", "sender_dependent_relayhost_maps", "default_transport", RECIPIENTS, SENDERS)
 #: The most tables, services or parameters that a text names.
 _SHOWN = 4
 
@@ -108,6 +110,7 @@ def _table(table: TableChange) -> Finding:
 
 def _other_ways(context: CheckContext) -> Iterator[Finding]:
     """Find what overrides the managed routes, with ``RELAY_ROUTING=maps`` only: transports come before all of it."""
+    yield from _overridden(context)
     if context.routing != MAPS:
         return
     transport = context.after("default_transport")
@@ -122,6 +125,19 @@ def _other_ways(context: CheckContext) -> Iterator[Finding]:
             yield Finding("opt-out-without-effect", domain.origin, text, "clear relayhost in main.cf")
         text = f"mail of senders without a relay goes to relayhost = {relayhost}, which no input sets"
         yield Finding("foreign-relayhost", MAIN_CF, text, "set DEFAULT_RELAY_HOST, or clear relayhost in main.cf")
+
+
+def _overridden(context: CheckContext) -> Iterator[Finding]:
+    """Find managed routes that the service of trivial-rewrite(8) does not see, as it overrides their parameter."""
+    view = context.machine.view if context.machine else None
+    if view is None:
+        return
+    for name in _ROUTES:
+        value, seen = view.values.get(name), view.of_resolver.values.get(name)
+        if name in context.wanted.parameters and value != seen:
+            text = f"the service of trivial-rewrite(8) overrides {name} = {mask_parameter(name, value)} in master.cf"
+            remedy = f"remove {name} from that service (rewrite unix) in master.cf; then run postfix reload"
+            yield Finding("routes-not-used", Origin("master.cf"), f"{text}, so its routes have no effect", remedy)
 
 
 def _tables(context: CheckContext, ways: dict[str, dict[str, str]]) -> Iterator[Finding]:

@@ -46,7 +46,7 @@ def is_contradicted(context: CheckContext, finding: Finding, used: frozenset[Ori
     """
     match finding.rule:
         case "implicit-tls-port":
-            return is_yes(context.parameter("smtp_tls_wrappermode"))
+            return _is_implicit(context)
         case "mail-does-not-leave":  # ``delivery`` reports it where there is a master.cf
             return context.paths.master_cf.exists()
         case "login-without-relay":
@@ -56,6 +56,14 @@ def is_contradicted(context: CheckContext, finding: Finding, used: frozenset[Ori
         case "relay-without-login":
             return True
     return False
+
+
+def _is_implicit(context: CheckContext) -> bool:
+    """Return True if smtp(8) begins with TLS at every server: its service can override main.cf."""
+    view = context.machine.view if context.machine else None
+    if view and (service := view.service("smtp")):
+        return service[1].is_yes("smtp_tls_wrappermode")
+    return is_yes(context.parameter("smtp_tls_wrappermode"))
 
 
 # Opt-outs.

@@ -45,7 +45,7 @@ RULES = {
     "login-at-other-relay": Rule(WARNING, "a login is also offered to a relay that it does not belong to"),
     "cleartext-login": Rule(ERROR, "a login can be sent without TLS"),
     # Routes.
-    "implicit-tls-port": Rule(ERROR, "a relay on port 465 does not work with RELAY_ROUTING=maps"),
+    "implicit-tls-port": Rule(ERROR, "a relay on port 465 or 2465 does not work with RELAY_ROUTING=maps"),
     "implicit-tls-everywhere": Rule(ERROR, "Postfix begins with TLS at servers that begin without it"),
     "mx-lookup-with-login": Rule(WARNING, "a login is offered to every MX host that the DNS names for a relay"),
     "opt-out-without-effect": Rule(WARNING, "an opt-out has no effect"),
@@ -81,6 +81,7 @@ RULES = {
     "routes-not-used": Rule(WARNING, "a parameter of main.cf routes mail past the relays"),
     "foreign-relayhost": Rule(NOTE, "mail without a relay goes to a relayhost that no input sets"),
     "mail-does-not-leave": Rule(ERROR, "mail of a sender would stay in the queue or be returned"),
+    "no-mx-lookup": Rule(WARNING, "mail goes directly, but Postfix looks up no MX hosts"),
     "service-name-taken": Rule(ERROR, "a service of master.cf has the name of a managed service"),
     "postfix-too-old": Rule(ERROR, "Postfix is too old for a feature that is used"),
     "sasl-mechanisms-missing": Rule(ERROR, "Postfix cannot log in: libsasl2-modules is missing"),

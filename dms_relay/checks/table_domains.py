@@ -7,8 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dms_relay.checks.cures import own_level
 from dms_relay.checks.rules import Finding
 from dms_relay.mask import mask_parameter
+from dms_relay.model import Origin
+from dms_relay.model.relays import CLEARTEXT_LEVELS
 from dms_relay.postfix import main_cf
 
 if TYPE_CHECKING:
@@ -16,6 +19,7 @@ if TYPE_CHECKING:
 
     from dms_relay.checks.context import CheckContext
 
+_LEVEL = "smtp_tls_security_level"
 #: Parameters that hold a server's own domains; the others hold the same where the operator has set nothing (postconf(5)).
 _DOMAINS = ("virtual_mailbox_domains", "virtual_alias_domains", "mydestination", "relay_domains")
 
@@ -38,6 +42,10 @@ def check_table_domains(context: CheckContext) -> Iterator[Finding]:
             yield Finding(
                 "table-domains-not-relayed", relay[1], text, "set DEFAULT_RELAY_HOST, which serves every sender"
             )
+            if (level := context.after(_LEVEL)) not in CLEARTEXT_LEVELS | {""}:
+                whose = f"mail of senders of domains of {shown} goes directly"
+                text = f"{whose}, and {_LEVEL} = {level} excludes servers without TLS"
+                yield Finding("opt-out-needs-tls", Origin("main.cf"), text, own_level(context))
 
 
 def _bare(word: str) -> str:

@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     from dms_relay.model.relays import Transports
     from dms_relay.plan import Plan
 
+#: The value of ``inet_protocols`` that excludes nothing, and the other parameters that can keep mail from leaving.
+_PROTOCOLS, _ALL = "inet_protocols", "all"
+_STOPPING = frozenset({"smtp_bind_address", "smtp_bind_address6", "relay_transport"})
+
 
 def run(arguments: Namespace, context: Context) -> int:
     """Make Postfix match the inputs."""
@@ -59,7 +63,8 @@ def apply_inputs(
         if is_own_only:
             changes = _only_own(config, changes)
         else:
-            context.log.problems((*(_sure(config, changes) if config.warnings else ()), *changes.warnings))
+            warned = _sure(config, changes) if config.warnings else []
+            context.log.problems((*warned, *changes.warnings, *may_stay(config, changes)))
             if not changes.is_empty:
                 _report(config, wanted, context.log)
         changed = apply(changes, context.paths, log=context.log, reload=reload, locked=True)
@@ -79,6 +84,17 @@ def _sure(config: RelayConfig, changes: Plan) -> list[Problem]:
     from dms_relay.plan.complaints import sure  # noqa: PLC0415 -- only where there are warnings
 
     return sure(config, changes)
+
+
+def may_stay(config: RelayConfig, changes: Plan) -> list[Problem]:
+    """Return what keeps mail from leaving; looked for only where a parameter that can do so is set."""
+    own, given = changes.found.parameters, config.own_parameters
+    is_any = own.get(_PROTOCOLS, _ALL) != _ALL or _PROTOCOLS in given
+    if not is_any and _STOPPING.isdisjoint(own) and _STOPPING.isdisjoint(given):
+        return []
+    from dms_relay.plan.obstacles import obstacles  # noqa: PLC0415 -- seldom
+
+    return list(obstacles(config, changes))
 
 
 def _only_own(config: RelayConfig, changes: Plan) -> Plan:

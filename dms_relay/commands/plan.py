@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from dms_relay.commands.apply import nothing
+from dms_relay.commands.apply import may_stay, nothing
 from dms_relay.mask import lines_of, mask_login_table, mask_parameters
 from dms_relay.merge import merge
 from dms_relay.model import PARAMETERS
@@ -37,7 +37,7 @@ def run(arguments: Namespace, context: Context) -> int:
     changes = plan(render(config, context.paths), find(context.paths))
     changed = {change.name: change.new for change in changes.parameters}
     refuse_wrong_values(context.paths.postfix_dir, changed, config.own_parameters)
-    context.log.problems((*sure(config, changes), *changes.warnings))
+    context.log.problems((*sure(config, changes), *changes.warnings, *may_stay(config, changes)))
     for table in changes.tables:
         is_index = split_index(table.name)[1]
         diff = _index_diff if is_index else _table_diff

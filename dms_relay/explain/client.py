@@ -16,6 +16,7 @@ from dms_relay.explain.reach import unreachable
 from dms_relay.explain.tables import Key, LookupFailedError, Match
 from dms_relay.model import AUTHORITY_LEVELS, TLS_LEVELS, Login
 from dms_relay.model.relays import CLEARTEXT_LEVELS, MECHANISMS, MECHANISMS_IN_CLEAR
+from dms_relay.postfix.name_lookups import dns_off
 from dms_relay.postfix.tls_policy import Policy, level_for_all, parse_policy, policy_keys
 
 if TYPE_CHECKING:
@@ -112,8 +113,7 @@ class _Client:
 
     def hop(self, nexthop: str, *, is_fallback: bool) -> Hop:
         host, port = _host_and_port(nexthop, self.get("smtp_tcp_port"))
-        no_names = "disabled" in self.get("smtp_dns_support_level") or self.values.is_yes("disable_dns_lookups")
-        has_exchangers = self.program == "smtp" and not nexthop.startswith("[") and not no_names
+        has_exchangers = self.program == "smtp" and not nexthop.startswith("[") and not dns_off(self.get)
         offer = self._offer(nexthop, "" if has_exchangers else host)
         demand = self._demand(nexthop)
         if away := unreachable(self.values, self.program, host):

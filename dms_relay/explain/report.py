@@ -78,8 +78,9 @@ def _delivery(view: View, way: Resolution, envelope: tuple[str, str]) -> _Delive
     """Return what the delivery service does with a message."""
     if (service := view.service(way.transport)) is None:
         return _Delivery(failure=f"there is no service {way.transport} in master.cf")
-    if way.transport in view.values.words("defer_transports"):
-        return _Delivery(failure=f"defer_transports in main.cf names {way.transport}, so Postfix does not use it")
+    if way.transport in view.deferred:
+        place = "main.cf" if way.transport in view.values.words("defer_transports") else "master.cf"
+        return _Delivery(failure=f"defer_transports in {place} names {way.transport}, so Postfix does not use it")
     program, values = service
     if program == ERROR:
         # error(8) returns mail as ``error``, and keeps it as ``retry``.

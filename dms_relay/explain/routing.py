@@ -49,7 +49,7 @@ class Resolution:
 
 def resolve(view: View, sender: str, recipient: str) -> Resolution:
     """Return the route of a message; the null sender is ``""``."""
-    resolver = _Resolver(view, sender, recipient)
+    resolver = _Resolver(view.of_resolver, sender, recipient)
     try:
         transport, nexthop = resolver.run()
     except LookupFailedError as error:

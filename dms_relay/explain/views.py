@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from dms_relay.plan import Plan
     from dms_relay.postfix.programs import Postfix
 
+#: The usual names of the services of trivial-rewrite(8) and of qmgr(8).
+_RESOLVER, _QUEUE_MANAGER = "rewrite", "qmgr"
+
 
 @dataclass(frozen=True)
 class View:
@@ -38,6 +41,18 @@ class View:
         domain = address.rpartition("@")[2]
         is_local = self.domains.is_own(domain)
         return address_keys(address, self.values.get("recipient_delimiter"), is_local=is_local)
+
+    @property
+    def of_resolver(self) -> View:
+        """The same as trivial-rewrite(8) sees it, whose service can override parameters of main.cf."""
+        found = self.service(self.values.get("rewrite_service_name") or _RESOLVER)
+        return View(found[1], self.tables, self.master) if found else self
+
+    @property
+    def deferred(self) -> list[str]:
+        """The transports that the queue manager does not use (``defer_transports``)."""
+        found = self.service(self.values.get("queue_service_name") or _QUEUE_MANAGER)
+        return (found[1] if found else self.values).words("defer_transports")
 
     def service(self, name: str) -> tuple[str, Values] | None:
         """Return the program of a delivery service with its parameters; ``None`` where there is no such service."""

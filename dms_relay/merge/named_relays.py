@@ -46,17 +46,18 @@ class NamedRelays:
 
     def _tls(self, nexthops: NexthopList, origin: Origin) -> Tls:
         level = self._level.value if self._level else DEFAULT_ENV_LEVEL
-        implicit = {member.rpartition(":")[2] in IMPLICIT_TLS_PORTS for member in nexthops.members}
-        if len(implicit) > 1:
-            text = f"{nexthops.text}: port 465 and another port, but implicit TLS applies to a whole relay"
+        ports = [member.rpartition(":")[2] for member in nexthops.members]
+        implicit = [port for port in ports if port in IMPLICIT_TLS_PORTS]
+        if implicit and len(implicit) < len(ports):
+            text = f"{nexthops.text}: port {implicit[0]} and another port, but implicit TLS applies to a whole relay"
             self._error(origin, text, "name only hosts with the same kind of TLS, or write relay.yaml")
-        if True in implicit and level in CLEARTEXT_LEVELS:
-            text = f"{nexthops.text}: implicit TLS (port 465) is not possible at level {level}"
+        if implicit and level in CLEARTEXT_LEVELS:
+            text = f"{nexthops.text}: implicit TLS (port {implicit[0]}) is not possible at level {level}"
             self._error(self.level_origin(origin), text, "set RELAY_TLS_LEVEL=encrypt, or write relay.yaml")
         if level in {*AUTHORITY_LEVELS, "dane-only"} and any(map(is_address, map(host_of, nexthops.members))):
             text = f"{nexthops.text}: level {level} needs a host name: no certificate matches an address"
             self._error(origin, text, "name the host, or write relay.yaml with tls: {match: …}")
-        return Tls(level=level, implicit=True in implicit)
+        return Tls(level=level, implicit=bool(implicit))
 
     def _error(self, origin: Origin, text: str, remedy: str) -> None:
         self.problems.append(Problem(origin, text, remedy))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dms_relay.model import Origin, Problem
 from dms_relay.model.values import replace
+from dms_relay.postfix.master_cf import overriding
 
 #: Parameters that can name nexthops without us.
 _OWN_NEXTHOPS = (
@@ -14,6 +15,8 @@ _OWN_NEXTHOPS = (
     "smtp_fallback_relay",
     "content_filter",
 )
+#: The same, where a service overrides what we manage.
+_MANAGED = ("relayhost", "sender_dependent_relayhost_maps")
 #: How merging begins to say that a login has no relay.
 _NO_RELAY = "no relay has this lookup key"
 _LOCAL_ONLY = "postconf -X default_transport, then postfix reload"
@@ -40,14 +43,24 @@ def sure(config: RelayConfig, changes: Plan) -> list[Problem]:
 
     Only ``dms-relay check`` looks into the operator's own tables: this is called at each start.
     """
-    own = changes.found.parameters
-    if config.transports or not any(own.get(name) for name in _OWN_NEXTHOPS):
+    if config.transports or not _names_nexthops(config, changes):
         return list(config.warnings)
     return [_unsure(problem) if problem.text.startswith(_NO_RELAY) else problem for problem in config.warnings]
 
 
+def _names_nexthops(config: RelayConfig, changes: Plan) -> bool:
+    """Return True if main.cf or a service of master.cf can name nexthops by itself, once the plan is carried out."""
+    own = changes.found.parameters | {change.name: change.new or "" for change in changes.parameters}
+    own = own | {
+        name: given.value for name, given in config.user_parameters.items()
+    }  # docker-mailserver sets them later
+    if any(own.get(name) for name in _OWN_NEXTHOPS) or (own.get("relayhost") and not config.default):
+        return True
+    return any(overriding(changes.found.master, name) for name in (*_OWN_NEXTHOPS, *_MANAGED))
+
+
 def _unsure(problem: Problem) -> Problem:
-    text = f"{_NO_RELAY}; it may be for a nexthop that main.cf names itself"
+    text = f"{_NO_RELAY}; it may be for a nexthop that main.cf or master.cf names"
     return replace(problem, text=text, remedy="dms-relay check looks whether it is")
 
 

@@ -178,8 +178,10 @@ class Postfix:
         """Look keys up in a lookup table (``type:name``), letter case as the table's type has it; one process for all.
 
         Raises ``PostfixError`` where the table cannot be read, or holds a key twice: postmap gives the first of two values,
-        the daemons refuse the whole table.
+        the daemons refuse the whole table. ``proxy:`` is left out where Postfix does not run: postmap would wait for it.
         """
+        if table.startswith("proxy:") and self.master_pid() is None:
+            table = table.removeprefix("proxy:")
         feed = "".join(f"{key}\n" for key in keys).encode("utf-8", "surrogateescape")
         said, warned = self._ask("postmap", "-q", "-", table, feed=feed, none=_NOT_FOUND)
         if _TWICE in warned:
@@ -194,6 +196,10 @@ class Postfix:
 
     def entries(self, table: str) -> list[tuple[str, str]]:
         """Return keys and values of a lookup table in a file (``type:name``). Raises ``PostfixError``."""
+        if table.startswith("cdb:"):
+            from dms_relay.postfix import cdb_file  # noqa: PLC0415 -- only where somebody has such a table
+
+            return cdb_file.entries(Path(f"{table.removeprefix('cdb:')}.cdb"))
         said, _ = self._ask("postmap", "-s", table)
         return [(key, value) for key, tab, value in (line.partition("\t") for line in said.split("\n")) if tab]
 

@@ -31,6 +31,22 @@ TEXTS = {
         " counts only with smtp_host_lookup = native in main.cf",
         "check the spelling of the name, or add it to the DNS that this machine asks (/etc/resolv.conf)",
     ),
+    (Failure.NAME, Detail.NATIVE): Diagnosis(
+        "a typing error in the name, or a resolver that does not answer. As main.cf has it, Postfix asks this machine's"
+        " resolver alone: /etc/hosts, and what else /etc/nsswitch.conf names",
+        "check the spelling of the name, or add it to /etc/hosts or to the DNS that this machine asks (/etc/resolv.conf)",
+    ),
+    (Failure.NAME, Detail.DNS_OR_NATIVE): Diagnosis(
+        "a typing error in the name, or a DNS server that does not answer. Postfix asks the DNS and this machine's resolver"
+        " (smtp_host_lookup in main.cf), and neither has the name",
+        "check the spelling of the name, or add it to /etc/hosts or to the DNS that this machine asks (/etc/resolv.conf)",
+    ),
+    (Failure.NAME, Detail.NO_MX): Diagnosis(
+        "without brackets this is a mail domain, but main.cf turns the DNS off, so Postfix looks up no MX hosts, and the"
+        " domain itself has no address",
+        "remove smtp_dns_support_level = disabled or disable_dns_lookups = yes from main.cf, or write one of its hosts in"
+        " brackets",
+    ),
     (Failure.NAME, BY_MX): Diagnosis(
         "without brackets this is a mail domain, and Postfix looks up its MX hosts",
         "write [{host}]:{port} for the host itself; otherwise check the spelling of the name",

@@ -63,6 +63,9 @@ class Detail(StrEnum):
     AT_LOGIN = "at login"
     DNS = "dns"
     FAMILY = "family"
+    NATIVE = "native"
+    DNS_OR_NATIVE = "dns or native"
+    NO_MX = "no MX lookup"
 
 
 class StepError(Exception):

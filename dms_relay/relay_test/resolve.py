@@ -43,6 +43,23 @@ class HostAddress(NamedTuple):
 
 def addresses(target: Target, settings: TestSettings) -> tuple[HostAddress, ...]:
     """Return the addresses of a target, at least one, in the order in which they are tried."""
+    try:
+        return _addresses(target, settings)
+    except StepError as error:
+        error.detail = error.detail or _asked(target, settings)
+        raise
+
+
+def _asked(target: Target, settings: TestSettings) -> Detail:
+    """Return what was asked, where that is not the DNS alone, so that the advice is for this machine."""
+    if target.by_mx:
+        return Detail.NONE if settings.with_mx else Detail.NO_MX
+    if "native" not in settings.lookups:
+        return Detail.NONE
+    return Detail.DNS_OR_NATIVE if "dns" in settings.lookups else Detail.NATIVE
+
+
+def _addresses(target: Target, settings: TestSettings) -> tuple[HostAddress, ...]:
     found: list[HostAddress] = []
     hosts = _mx_hosts(target.host, settings) if target.by_mx and settings.with_mx else [target.host]
     trouble: StepError | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dms_relay.postfix.main_cf import is_yes
+from dms_relay.postfix.name_lookups import dns_off, host_lookups
 from dms_relay.postfix.own_places import own_addresses, own_ports
 
 if TYPE_CHECKING:
@@ -46,14 +46,16 @@ def settings(
     """Return the settings that follow from main.cf's parameters, as for Postfix's SMTP client, and from master.cf's text."""
     words = parameters.get("inet_protocols", "all").replace(",", " ").split()
     families = tuple(number for number in (6, 4) if "all" in words or f"ipv{number}" in words)
-    is_off = parameters.get("smtp_dns_support_level") == "disabled" or is_yes(parameters.get("disable_dns_lookups", ""))
-    lookups = "native" if is_off else parameters.get("smtp_host_lookup") or "dns"
     helo = parameters.get("smtp_helo_name") or parameters.get("myhostname") or "localhost"
-    names = tuple(lookups.replace(",", " ").split())
+
+    def get(name: str) -> str:
+        return parameters.get(name, "")
+
+    names = host_lookups(get)
     options = parameters.get("smtp_dns_resolver_options", "").lower().replace(",", " ").split()
     searches = ("res_defnames" in options, "res_dnsrch" in options)
     own = own_addresses(parameters.get("inet_interfaces", ""), parameters.get("proxy_interfaces", ""))
-    name, ports, with_mx = parameters.get("myhostname", ""), own_ports(master_cf), not is_off
+    name, ports, with_mx = parameters.get("myhostname", ""), own_ports(master_cf), not dns_off(get)
     return TestSettings(
         timeout, helo, names, families or (6, 4), with_mx, send_to, send_from, *searches, name, own, ports
     )

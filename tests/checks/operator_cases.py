@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from tests.checks.given import DEFAULT, LOGIN, LOGINS, RELAYMAP, SECRET, TRANSPORTS, YAML, Case
 from tests.checks.way_cases import postfix
 from tests.support.machine import MASTER_CF
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from dms_relay.checks.rules import Finding
+    from tests.checks.given import Run
+    from tests.support.sandbox import Sandbox
 
 LEAVES, TLS = "mail-does-not-leave", "implicit-tls-everywhere"
 FULL = {**DEFAULT, **LOGIN}
@@ -14,6 +23,24 @@ TWO = {RELAYMAP: "@one.test [h.test]:2525\n"}
 AMAVIS = f"{MASTER_CF}smtp-amavis unix - - n - 2 smtp\nfree unix - - n - - smtp\n -o smtp_tls_security_level=none\n"
 WRAPPED = "smtp_tls_wrappermode = yes\n"
 FILE = {YAML: "version: 1\nrelays: {r: {host: r.test}}\nsenders: {a.test: r, b.test: direct}\n"}
+RECIPIENTS_TO = {YAML: "version: 1\nrelays: {r: {host: r.test}}\ndefault: r\nrecipients: {p.test: r}\n"}
+INNER = "relay_transport = error\ntransport_maps = inline:{ first.test=relay: }\n"
+ALL_MAPPED = (
+    "relay_transport = error\ntransport_maps = inline:{ first.test=relay:, inner.test=relay:, .inner.test=relay: }\n"
+)
+
+
+def with_domains(run: Run) -> Run:
+    """Return the same where the operator has domains in a table and in a file."""
+
+    def do(sandbox: Sandbox) -> Iterable[Finding]:
+        (sandbox.postfix_dir / "domains.map").write_text("inner.test x\n")
+        (sandbox.postfix_dir / "domains.list").write_text("# Ours.\ninner.test\n")
+        return run(sandbox)
+
+    return do
+
+
 CASES = (
     # Debian's "Local only" set-up.
     Case(
@@ -171,6 +198,40 @@ CASES = (
         )
         for table in ("inline:{*=smtp:[own.test]}", "inline:{ {* = smtp:[own.test]} }", "static:{smtp:[own.test]}")
     ),
+    # Every domain of ``relay_domains``, wherever it is written.
+    *(
+        Case(
+            LEAVES,
+            with_domains(postfix({}, FULL, services=SERVICES, more=f"relay_domains = {domains}\n{INNER}")),
+            "main.cf",
+            "mail to someone@inner.test would not leave: relay_transport = error delivers no mail",
+            with_domains(postfix({}, FULL, services=SERVICES, more=f"relay_domains = {domains}\n{ALL_MAPPED}")),
+        )
+        for domains in (
+            "first.test, inner.test",
+            "inline:{ inner.test=x }",
+            "texthash:$config_directory/domains.map",
+            "$config_directory/domains.list",
+        )
+    ),
+    # Without the DNS.
+    *(
+        Case(
+            "no-mx-lookup",
+            postfix(ROUTE, more=f"{setting}\n"),
+            "main.cf",
+            f"{setting} has Postfix look up no MX hosts, so mail that goes directly misses its servers, or is returned",
+            postfix({}, DEFAULT, more=f"{setting}\n"),
+        )
+        for setting in ("disable_dns_lookups = yes", "smtp_dns_support_level = disabled")
+    ),
+    Case(
+        LEAVES,
+        postfix({}, {"DEFAULT_RELAY_HOST": "nowhere.invalid:587"}, LOGIN, more="disable_dns_lookups = yes\n"),
+        "main.cf",
+        "disable_dns_lookups = yes has Postfix look up no MX hosts, and nowhere.invalid has no address",
+        postfix({}, {"DEFAULT_RELAY_HOST": "localhost:587"}, LOGIN, more="disable_dns_lookups = yes\n"),
+    ),
     # Who is relayed and who is not; and what the level of TLS for relays does to the rest.
     Case(
         "mail-not-relayed",
@@ -213,6 +274,40 @@ CASES = (
             ("content_filter = smtp-amavis:[127.0.0.1]:10024\n", "content_filter = smtp-amavis:"),
             ("transport_maps = inline:{in.test=relay:[10.0.0.1]}\n", "transport_maps: in.test relay:[10.0.0.1]"),
         )
+    ),
+    Case(
+        "opt-out-needs-tls",
+        postfix({}, FULL, more="transport_maps = inline:{in.test=smtp:}\n"),
+        "main.cf",
+        "requires: transport_maps: in.test smtp:",
+        postfix({}, FULL, more="transport_maps = inline:{in.test=:}\n"),
+    ),
+    # Recipients of relay.yaml stand in a table of ours, each relay with a level of its own.
+    Case(
+        "opt-out-needs-tls",
+        postfix(RECIPIENTS_TO, more="smtp_tls_security_level = encrypt\ncontent_filter = smtp:[127.0.0.1]:10024\n"),
+        "main.cf",
+        "requires: content_filter = smtp:[127.0.0.1]:10024 (main.cf)",
+        postfix(RECIPIENTS_TO, more="smtp_tls_security_level = encrypt\n"),
+    ),
+    # Senders whose domains only a table knows.
+    Case(
+        "opt-out-needs-tls",
+        postfix(
+            {},
+            {"RELAY_HOST": "r.test"},
+            LOGIN,
+            more="virtual_mailbox_domains = ldap:/etc/postfix/ldap.cf\n",
+        ),
+        "main.cf",
+        "mail of senders of domains of ldap:/etc/postfix/ldap.cf goes directly, and smtp_tls_security_level = encrypt",
+        postfix(
+            {},
+            {"RELAY_HOST": "r.test"},
+            LOGIN,
+            TRANSPORTS,
+            more="virtual_mailbox_domains = ldap:/etc/postfix/ldap.cf\n",
+        ),
     ),
     Case(
         "opt-out-needs-tls",

@@ -71,6 +71,14 @@ CASES = (
         "until the inputs are fixed, no relay is set for @new.test: that mail goes directly",
         after(SERVED, HOSTED, {RELAYMAP: WRONG}),
     ),
+    # Each by its name, so that everybody knows whose mail it is; many are counted.
+    Case(
+        NEW,
+        after(SERVED, HOSTED, {"vhost": "a.test\n" + "".join(f"n{n}.test\n" for n in range(23)), RELAYMAP: WRONG}),
+        "vhost:2",
+        f"no relay is set for {', '.join(f'@n{n}.test' for n in range(20))} and 3 more: that mail goes directly",
+        after(SERVED, HOSTED, {RELAYMAP: WRONG}),
+    ),
     Case(
         NEW,
         after(A, LOGIN, {RELAYMAP: f"{A[RELAYMAP]}@new.test [r.test]:587\n{WRONG}"}),

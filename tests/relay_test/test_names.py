@@ -129,6 +129,35 @@ def test_native_name_that_is_not_there(scene: Scene) -> None:
     assert told(scene.result()) == ("name", "nobody.invalid has no address", None)
 
 
+@pytest.mark.parametrize(
+    ("setting", "says"),
+    [
+        ("smtp_host_lookup = dns", "Postfix asks only the DNS: a name in /etc/hosts counts only with"),
+        ("smtp_host_lookup = dns, native", "Postfix asks the DNS and this machine's resolver"),
+        ("smtp_host_lookup = native", "Postfix asks this machine's resolver alone: /etc/hosts"),
+        ("smtp_dns_support_level = disabled", "Postfix asks this machine's resolver alone: /etc/hosts"),
+        ("smtp_dns_support_level = disabled\nsmtp_host_lookup = dns", "Postfix asks this machine's resolver alone"),
+        ("smtp_dns_support_level = enabled\ndisable_dns_lookups = yes", "Postfix asks only the DNS"),
+    ],
+)
+def test_the_cause_is_of_this_machine(scene: Scene, setting: str, says: str) -> None:
+    """What Postfix asks follows main.cf, and so does what is said of it."""
+    scene.main_cf(f"{setting}\n")
+    scene.name("r", "nobody.invalid", 587)
+    assert says in advice(scene.result())[0]
+
+
+def test_no_mx_hosts(scene: Scene) -> None:
+    """Of a mail domain, it is said that its MX hosts are not looked up."""
+    scene.names.records["only.invalid", "MX"] = ["10 mx.invalid."]
+    scene.main_cf("disable_dns_lookups = yes\n")
+    scene.name("r", "only.invalid", 587)
+    scene.relays["r"]["mx"] = True
+    result = scene.result()
+    assert told(result) == ("name", "only.invalid has no address", None)
+    assert "so Postfix looks up no MX hosts" in advice(result)[0]
+
+
 def test_the_first_address_that_connects(scene: Scene) -> None:
     """Of several addresses the first that takes the connection counts; the others are remarked on."""
     relay = scene.relay("r", PLAIN, **OPEN)

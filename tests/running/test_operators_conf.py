@@ -84,6 +84,53 @@ def test_implicit_tls_everywhere(testbed: Testbed, inputs: Inputs, port: int) ->
     assert {("3", "implicit"), ("4", "plain")} <= arrived
 
 
+@pytest.mark.parametrize("port", [465, 2465])
+def test_port_of_implicit_tls_in_relay_yaml(testbed: Testbed, inputs: Inputs, port: int) -> None:
+    """The port alone says so: ``test`` and Postfix both log in there, and nothing is found."""
+    relay = testbed.relay("implicit", SMTPS, port)
+    postfix = testbed.postfix()
+    text = f"{{host: {relay.host}, port: {port}, tls: {{level: encrypt}}, login: {{username: me, password: pw}}}}"
+    inputs.write("relay.yaml", f"version: 1\nrelays:\n  r: {text}\ndefault: r\n")
+    inputs.apply(postfix)
+    assert rules(inputs, postfix).isdisjoint({TLS, "implicit-tls-port", LEAVES})
+    done = inputs.run(postfix, "test")
+    assert done.returncode == 0, done.stdout
+    postfix.send(SENDER, [RECIPIENT], "1")
+    (received,) = testbed.ledger.wait_for(1, PATIENCE)
+    assert (received.relay, received.user) == ("implicit", "me")
+
+
+def test_implicit_tls_of_the_service(testbed: Testbed, inputs: Inputs) -> None:
+    """Where master.cf has it, a relay at 465 gets its mail and is no finding; with 587 beside it, the remedy says so."""
+    implicit, plain = testbed.relay("implicit", SMTPS, 465), testbed.relay("plain", SUBMISSION, 587)
+    postfix = testbed.postfix(start=False)
+    service = "smtp      unix  -       -       y       -       -       smtp\n"
+    master = (postfix.config / "master.cf").read_text()
+    assert service in master
+    write_old(postfix.config / "master.cf", master.replace(service, f"{service}  -o smtp_tls_wrappermode=yes\n"))
+    postfix.start()
+    inputs.write(RELAYMAP, f"@a.test {implicit.nexthop}\n")
+    inputs.write(LOGINS, f"{implicit.nexthop} me:pw\n{plain.nexthop} me:pw\n")
+    inputs.apply(postfix)
+    assert "implicit-tls-port" not in rules(inputs, postfix)
+    postfix.send("u@a.test", [RECIPIENT], "1")
+    assert [one.relay for one in testbed.ledger.wait_for(1, PATIENCE)] == ["implicit"]
+    inputs.write(RELAYMAP, f"@a.test {implicit.nexthop}\n@b.test {plain.nexthop}\n")
+    inputs.apply(postfix)
+    found = check(Paths(inputs.directory, postfix.config), {}).findings
+    (remedy,) = (one.remedy for one in found if one.rule == TLS)
+    assert "remove smtp_tls_wrappermode from smtp/unix in master.cf, and set RELAY_ROUTING=transports" in remedy
+    write_old(postfix.config / "master.cf", master)
+    inputs.settings = {"RELAY_ROUTING": "transports"}
+    inputs.apply(postfix)
+    postfix.renew()
+    assert rules(inputs, postfix).isdisjoint({TLS, "implicit-tls-port", LEAVES})
+    for number, domain in enumerate("ab", 2):
+        postfix.send(f"u@{domain}.test", [RECIPIENT], str(number))
+    arrived = {(one.message_id, one.relay) for one in testbed.ledger.wait_for(3, PATIENCE)}
+    assert {("2", "implicit"), ("3", "plain")} <= arrived
+
+
 def test_bind_address(testbed: Testbed, inputs: Inputs) -> None:
     """A loopback address to connect from reaches relays on this machine only."""
     postfix = testbed.postfix({"smtp_bind_address": "127.0.0.1"})
@@ -129,3 +176,23 @@ def test_filter_without_tls(testbed: Testbed, inputs: Inputs) -> None:
     assert "opt-out-needs-tls" not in rules(inputs, postfix)
     postfix.send(SENDER, [RECIPIENT], "2")
     assert "scanner" in {one.relay for one in testbed.ledger.wait_for(1, PATIENCE)}
+
+
+@pytest.mark.parametrize("setting", ["content_filter = smtp:{}", "transport_maps = inline:{{ {{x.test = relay:{}}} }}"])
+def test_inner_host_without_tls_beside_transports(testbed: Testbed, inputs: Inputs, setting: str) -> None:
+    """A level that the operator set keeps mail from it with transports as well; with the remedy, it gets its mail."""
+    relay, inner = testbed.relay("relay", SUBMISSION), testbed.relay("inner", PLAIN)
+    name, _, value = setting.format(inner.nexthop).partition(" = ")
+    postfix = testbed.postfix({name: value, "smtp_tls_security_level": "encrypt"})
+    inputs.settings = {"DEFAULT_RELAY_HOST": relay.nexthop, "RELAY_USER": "me", "RELAY_PASSWORD": "pw"}
+    inputs.settings |= {"RELAY_ROUTING": "transports"}
+    inputs.apply(postfix)
+    found = check(Paths(inputs.directory, postfix.config), inputs.settings).findings
+    (remedy,) = (one.remedy for one in found if one.rule == "opt-out-needs-tls")
+    assert remedy == "set smtp_tls_security_level = may in main.cf: each relay keeps its own level"
+    postfix.send(SENDER, [RECIPIENT], "1")
+    wait_for_log(postfix, "TLS is required, but was not offered")
+    settle(postfix, without(postfix, "smtp_tls_security_level") + "smtp_tls_security_level = may\n")
+    assert "opt-out-needs-tls" not in rules(inputs, postfix)
+    postfix.flush()
+    assert "inner" in {one.relay for one in testbed.ledger.wait_for(1, PATIENCE)}

@@ -174,7 +174,7 @@ TLS = Keys(
         ),
         "mode": Text(
             f"{IMPLICIT} or {STARTTLS}",
-            "implicit: TLS from the start, as at port 465. starttls: as at all other ports.",
+            "implicit: TLS from the start, as at ports 465 and 2465. starttls: as at all others.",
             choices=TLS_MODES,
         ),
         "ca_file": Text(
@@ -209,7 +209,7 @@ RELAY = Keys(
         ),
         "port": Number(
             f"a number from 1 to {PORT_MAX}",
-            "587 if left out (25 with mx). 465 means implicit TLS, any other STARTTLS; tls.mode says otherwise.",
+            "587 if left out (25 with mx). 465 and 2465 mean implicit TLS, others STARTTLS; tls.mode says otherwise.",
             1,
             PORT_MAX,
         ),

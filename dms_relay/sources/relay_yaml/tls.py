@@ -26,6 +26,8 @@ from dms_relay.sources.text import read_file, remedy_for
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+#: The usual port of implicit TLS (RFC 8314).
+_PORT = "465"
 #: The port of message submission (RFC 6409), and of mail servers (RFC 5321).
 SUBMISSION_PORT, MX_PORT = 587, 25
 _PEM = b"-----BEGIN "
@@ -117,11 +119,11 @@ def tls_of(relay: LocatedValue, hosts: Sequence[Host], complain: Complain, *, is
 def _is_implicit(relay: LocatedValue, mode: LocatedValue | None, hosts: Sequence[Host], complain: Complain) -> bool:
     if mode and mode.value:
         return bool(mode.value == IMPLICIT)
-    are_implicit = {host.port in IMPLICIT_TLS_PORTS for host in hosts}
-    if len(are_implicit) > 1:
-        text = "port 465 and another port: implicit TLS applies to a whole relay"
+    ports = [host.port for host in hosts if host.port in IMPLICIT_TLS_PORTS]
+    if ports and len(ports) < len(hosts):
+        text = f"port {ports[0]} and another port: implicit TLS applies to a whole relay"
         complain(relay, text, f"write two relays, or tls: {{mode: {IMPLICIT}}}")
-    return True in are_implicit
+    return bool(ports)
 
 
 class _TlsReader:
@@ -175,7 +177,8 @@ class _TlsReader:
     def check(self, tls: Tls, hosts: Sequence[Host], *, is_sound: bool) -> None:
         """Complain of what does not fit together."""
         if tls.implicit and tls.level in CLEARTEXT_LEVELS:
-            text = f"implicit TLS (port 465) is not possible at level {tls.level}"
+            port = next((host.port for host in hosts if host.port in IMPLICIT_TLS_PORTS), _PORT)
+            text = f"implicit TLS (port {port}) is not possible at level {tls.level}"
             remedy = "write level: encrypt or a stronger one, or tls: {mode: starttls}"
             self.complain(self.found.get("level") or self.found, text, remedy)
         self._check_fingerprints(tls, is_sound=is_sound)

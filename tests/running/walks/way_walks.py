@@ -157,7 +157,7 @@ WALKS = (
     stays(
         "have Postfix read that table, or remove it from transport_maps in main.cf",
         "transport_maps = texthash:{postfix}/own\n",
-        write({"postfix/own": "x.test smtp:\n"}),
+        write({"postfix/own": "x.test :\n"}),
         choice="the table",
     ),
     stays(
