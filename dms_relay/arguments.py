@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from dms_relay import __version__
 from dms_relay.apply import LOCK_TIMEOUT
-from dms_relay.log import FORMATS, LEVELS
+from dms_relay.log import FORMATS, LEVELS, printable
 from dms_relay.sources.settings import DEFAULT_PORT
 
 if TYPE_CHECKING:
@@ -151,7 +151,7 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Say what is wrong, and end with exit code 2."""
         message = re.sub(r"ignored explicit argument .*", "it takes no value", message, flags=re.DOTALL)
-        super().error(re.sub(rf", '?{_HIDDEN}'?(?=\))", "", message))
+        super().error(printable(re.sub(rf", '?{_HIDDEN}'?(?=\))", "", message)))
 
 
 class _Commands:

@@ -47,9 +47,7 @@ def run(arguments: Namespace, context: Context) -> int:
     explainer = _Explainer(context, message)
     document = explainer.document()
     if arguments.json:
-        from json import dumps  # noqa: PLC0415 -- only for programs
-
-        context.say(dumps(document, indent=2, ensure_ascii=False))
+        context.say_json(document)
     else:
         context.say(*_text(document))
     if explainer.error:

@@ -174,9 +174,7 @@ def _progress(count: int) -> Callable[[int], None]:
 
 def _say(results: Sequence[Result], context: Context, *, is_json: bool) -> None:
     if is_json:
-        from json import dumps  # noqa: PLC0415 -- only for programs
-
-        context.say(dumps(document(results), indent=2, ensure_ascii=False))
+        context.say_json(document(results))
     elif results:
         context.say(*table(results))
     else:
