@@ -14,7 +14,7 @@ from dms_relay.assignments import assignments
 from dms_relay.checks.lookups import OWN_NEXTHOPS, WAYS, OwnNexthops, other_ways, own_nexthops
 from dms_relay.checks.rules import Finding, from_problem
 from dms_relay.errors import InputError, MissingInputError, PostfixError, WriteError
-from dms_relay.mask import mask_parameter
+from dms_relay.mask import mask_all
 from dms_relay.merge import merge
 from dms_relay.model import MAPS, NULL_SENDER, TRANSPORTS, Origin
 from dms_relay.plan import plan
@@ -84,7 +84,7 @@ class PostfixFindings:
         """Return the managed parameters as ``apply`` would leave them."""
         changed = {change.name: change.new for change in self.plan.parameters}
         merged = {**self.plan.found.parameters, **changed}
-        return {name: mask_parameter(name, value) for name, value in merged.items() if value is not None}
+        return mask_all({name: value for name, value in merged.items() if value is not None})
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from dms_relay.log import printable
-from dms_relay.mask import mask_parameter
+from dms_relay.mask import mask_all
 from dms_relay.merge import merge
 from dms_relay.model import DIRECT, MAPS, MASK, TRANSPORTS
 from dms_relay.model.relays import MECHANISMS, MECHANISMS_IN_CLEAR, mechanisms_of
@@ -105,12 +105,12 @@ def _chosen(relay: dict[str, Any]) -> str:
 
 def _parameters(config: RelayConfig, paths: Paths) -> Iterator[tuple[str, dict[str, str]]]:
     wanted = as_planned(render(config, paths), paths)
-    for name, value in (*wanted.parameters.items(), *wanted.prepended_maps.items()):
+    for name, value in mask_all({**wanted.parameters, **wanted.prepended_maps}).items():
         user = config.user_parameters.get(name) or config.own_parameters.get(name)
         origin = str(user.origin) if user else "dms-relay"
         if name == "relayhost" and config.default and not user:
             origin = str(config.default[1])
-        yield name, {"value": mask_parameter(name, value), "origin": origin}
+        yield name, {"value": value, "origin": origin}
 
 
 def _text(config: RelayConfig, paths: Paths) -> Iterator[str]:
