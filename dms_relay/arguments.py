@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from dms_relay import __version__
 from dms_relay.apply import LOCK_TIMEOUT
-from dms_relay.log import FORMATS, LEVELS
+from dms_relay.log import FORMATS, LEVELS, printable
 from dms_relay.sources.settings import DEFAULT_PORT
 
 if TYPE_CHECKING:
@@ -41,15 +41,20 @@ _QUOTE = (
 )
 #: Likeness (difflib, 0 to 1) from which a word counts as a slip of an option.
 _LIKENESS = 0.7
-_EPILOG = """\
-exit codes:
-  0   done, or nothing to do     66  an input cannot be read
-  1   explain, check, test:      69  a Postfix program is missing or failed
-      something is wrong;        70  a bug in dms-relay, with a traceback
-      plan --exit-code:          73  a file cannot be written, and is unchanged
-      there are changes          75  another run holds the lock
-  2   usage, a wrong argument    78  the inputs are wrong; Postfix is as before
-"""
+#: What each exit code means (sysexits(3); ``errors.py``), for the help and for the manual page.
+EXIT_CODES = {
+    os.EX_OK: "done, or nothing to do",
+    1: "explain, check, test: something is wrong; plan --exit-code: changes",
+    2: "usage, a wrong argument",
+    os.EX_NOINPUT: "an input cannot be read",
+    os.EX_UNAVAILABLE: "a Postfix program is missing or failed",
+    os.EX_SOFTWARE: "a bug in dms-relay, with a traceback",
+    os.EX_CANTCREAT: "a file cannot be written, and is unchanged",
+    os.EX_IOERR: "the output cannot be written",
+    os.EX_TEMPFAIL: "another run holds the lock",
+    os.EX_CONFIG: "the inputs are wrong; Postfix is as before",
+    130: "ended with Ctrl-C",
+}
 _DOMAIN = "a domain or an address, with or without a leading @: example.com, boss@example.com"
 
 
@@ -120,7 +125,7 @@ def parser(prog: str = "dms-relay", command: str = "") -> argparse.ArgumentParse
         prog=prog,
         allow_abbrev=False,
         description="Make Postfix hand its mail to relay services, as the environment and the configuration files say.",
-        epilog=_EPILOG,
+        epilog="\n".join(["exit codes:", *(f"  {code:<4} {text}" for code, text in EXIT_CODES.items())]),
         formatter_class=_formatter,
     )
     top.add_argument("--version", action="version", version=f"dms-relay {__version__}")
@@ -151,7 +156,7 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Say what is wrong, and end with exit code 2."""
         message = re.sub(r"ignored explicit argument .*", "it takes no value", message, flags=re.DOTALL)
-        super().error(re.sub(rf", '?{_HIDDEN}'?(?=\))", "", message))
+        super().error(printable(re.sub(rf", '?{_HIDDEN}'?(?=\))", "", message)))
 
 
 class _Commands:

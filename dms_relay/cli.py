@@ -11,12 +11,11 @@ import io
 import os
 import re
 import sys
-from contextlib import suppress
 from pathlib import Path
 
 from dms_relay.commands import Context
 from dms_relay.errors import InputError, RelayError, UsageError
-from dms_relay.log import log_of
+from dms_relay.log import log_of, write_bug
 from dms_relay.model import Paths
 from dms_relay.plain import parse_plain
 
@@ -118,9 +117,5 @@ def _code(prog: str, writer: Writer | None) -> int:
     except KeyboardInterrupt:
         return 130
     except Exception:  # noqa: BLE001 -- a bug of ours: say so, with the place, in an exit code of its own
-        import traceback  # noqa: PLC0415 -- only then
-
-        with suppress(OSError, ValueError, AttributeError):
-            traceback.print_exc()
-            sys.stderr.write("dms-relay: this is a bug in dms-relay -- please report it with the lines above\n")
+        write_bug()
         return os.EX_SOFTWARE

@@ -25,6 +25,15 @@ LEVELS = ("error", "warn", "info", "debug", "trace")
 FORMATS = ("console", "json", "dms")
 
 
+def printable(text: str) -> str:
+    """Return ``text`` with an escape, as Python writes it, for each sign that a terminal would obey or not show.
+
+    This is the door for every text that comes from outside: all log lines go through it, and all data
+    (``commands.Context``). It leaves alone what it has escaped, so who needs the width of a text may call it before.
+    """
+    return text if text.isprintable() else "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in text)
+
+
 class Log:
     """Writes events of at least one level. ``level`` is one of ``LEVELS``, ``style`` one of ``FORMATS``."""
 
@@ -108,6 +117,9 @@ class Log:
     def _write(self, level: str, event: str, fields: dict[str, object]) -> None:
         if level not in self._shown:
             return
+        if self._style != "json":  # which has escapes of its own
+            event = printable(event)
+            fields = {name: value if type(value) is int else printable(str(value)) for name, value in fields.items()}
         if self._held is not None:
             self._held.append((level, event, fields))
             return
@@ -150,6 +162,18 @@ class _NoLog(Log):
 
 
 NO_LOG = _NoLog()
+
+
+def write_bug() -> None:
+    """Write where the exception that is handled now came from: it is a bug of ours."""
+    from traceback import format_exc  # noqa: PLC0415 -- only then
+
+    lines = [
+        *format_exc().splitlines(),
+        "dms-relay: this is a bug in dms-relay -- please report it with the lines above",
+    ]
+    with suppress(OSError, ValueError, AttributeError):
+        sys.stderr.write("".join(f"{printable(line)}\n" for line in lines))
 
 
 def _emitter(style: str, stream: TextIO) -> Callable[..., object]:

@@ -45,7 +45,7 @@ def emitter(style: str, stream: "TextIO") -> "Callable[..., object]":
 
     time = structlog.processors.TimeStamper(fmt="iso", utc=True)
     processors: dict[str, list[structlog.typing.Processor]] = {
-        "json": [time, structlog.processors.JSONRenderer()],
+        "json": [time, structlog.processors.JSONRenderer(), _without_del],
         "console": [time, structlog.dev.ConsoleRenderer(colors=stream.isatty(), pad_event_to=0)],
         "dms": [_as_dms],
     }
@@ -58,6 +58,11 @@ def emitter(style: str, stream: "TextIO") -> "Callable[..., object]":
 
 def _load_nothing(_name: str) -> None:
     pass
+
+
+def _without_del(_logger: object, _method: str, text: object) -> str:
+    """Escape the one control character that JSON does not."""
+    return str(text).replace("\x7f", "\\u007f")
 
 
 def _as_dms(_logger: object, _method: str, event: "MutableMapping[str, object]") -> str:

@@ -1,6 +1,6 @@
 """The manual page: what argparse-manpage makes of the parser, in man(7), and the sections of which the parser knows nothing.
 
-The exit codes come from the end of the parser's help; ``ValueError`` says that they no longer stand there as we know it.
+The exit codes are those of the parser's help, the variables those that are read.
 """
 
 from __future__ import annotations
@@ -13,8 +13,12 @@ from typing import TYPE_CHECKING
 from argparse_manpage.manpage import Manpage  # type: ignore[import-untyped]  # it has no types
 
 from dms_relay import __version__
-from dms_relay.model import RELAYHOST_MAP, SASL_PASSWD, Paths
+from dms_relay.arguments import EXIT_CODES
+from dms_relay.log import FORMATS, LEVELS
+from dms_relay.model import MAPS, RELAYHOST_MAP, SASL_PASSWD, TRANSPORTS, Paths
+from dms_relay.postfix.table_types import TABLE_TYPES
 from dms_relay.sources import relay_env, relaymap, sasl_password
+from dms_relay.sources.environment import FILE_SUFFIXES, NAMES
 from dms_relay.sources.settings import DEFAULT_PORT
 from tools.tree import actions_of, commands_of, fresh_parser
 
@@ -22,26 +26,41 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 #: The day of the last change of substance in what stands here (man-pages(7), "Title line"): no text depends on today.
-_DATE = date(2026, 11, 24)
+_DATE = date(2026, 11, 26)
 _NAME = "make Postfix hand its mail to relay services"
 _DESCRIPTION = """
 The inputs are environment variables and the files of the configuration directory; Postfix's lookup tables and parameters are
 made from them. Nothing is written before all of them have been read and found right. No command ever shows a password.
 Alone or after a command, -h or --help says in short what can be given there."""
-_ENVIRONMENT = {
+_SETTINGS = {
     "DEFAULT_RELAY_HOST": "Where all mail goes: [smtp.example.com]:587. Brackets mean the host itself, no MX lookup. "
     "Several are separated by commas and tried in order.",
     "RELAY_HOST": "A host name or address: the relay for the domains that this server manages.",
     "RELAY_PORT": f"Its port, {DEFAULT_PORT} if not set.",
-    "RELAY_USER, RELAY_PASSWORD": "The login at DEFAULT_RELAY_HOST or, where that is not set, at RELAY_HOST.",
-    "DEFAULT_RELAY_HOST__FILE, RELAY_HOST__FILE, RELAY_PORT__FILE, RELAY_USER__FILE, RELAY_PASSWORD__FILE": "The absolute "
-    "path of a file that holds the value, such as a secret of a container.",
-    "LOG_LEVEL, LOG_FORMAT": "As --log-level and --log-format, which are stronger.",
+    "RELAY_USER": "The user name of the login at DEFAULT_RELAY_HOST or, where that is not set, at RELAY_HOST.",
+    "RELAY_PASSWORD": "The password of this login.",
+    "RELAY_ROUTING": f"{MAPS} (where there is no relay.yaml): lookup tables by sender, as docker-mailserver has them; "
+    f"{TRANSPORTS}: a service of Postfix for each relay, with TLS and logins of its own.",
+    "RELAY_TLS_LEVEL": f"With {TRANSPORTS}, what these relays must prove: encrypt if not set.",
+    "RELAY_TABLES": f"The type of the tables: {', '.join(TABLE_TYPES)}. If not set, big tables are indexed.",
+}
+_OTHERS = {
+    "LOG_LEVEL": f"As --log-level, which is stronger: {', '.join(LEVELS)}.",
+    "LOG_FORMAT": f"As --log-format, which is stronger: {', '.join(FORMATS)}.",
     "MAIL_CONFIG": "The directory of Postfix's configuration; --postfix-dir is stronger.",
 }
+#: What to do, and the command; the shortest way to each answer.
+_EXAMPLES = {
+    "Send all mail through one relay": "DEFAULT_RELAY_HOST='[smtp.example.com]:587' RELAY_USER=me "
+    "RELAY_PASSWORD__FILE=/run/secrets/relay dms-relay apply",
+    "See what would change, and what was understood": "dms-relay plan; dms-relay show",
+    "Send the mail of a domain through a relay of its own": "dms-relay add-domain example.com smtp.example.net 587",
+    "Set the login there, without a password in the shell's history": "dms-relay add-auth example.com me",
+    "Ask where a message goes, and why": "dms-relay explain boss@example.com friend@example.org",
+    "Look for what is wrong, as a script does": "dms-relay check --strict --json",
+    "Try each relay, with a message": "dms-relay test --send-to me@example.org",
+}
 _SEE_ALSO = ".BR postconf (5),\n.BR postfix (1)"
-#: A code and its meaning; two may stand in one line.
-_EXIT_CODE = re.compile(r"(?:^| {2,})(\d+) {2,}(.+?)(?= {2,}\d|$)", re.MULTILINE)
 #: How argparse-manpage shows what a command takes.
 _USAGE = re.compile(r"^usage: (.*)$", re.MULTILINE)
 #: Domains and options are not to be broken, nor blanks stretched (groff(7)); stands after the title line.
@@ -51,15 +70,15 @@ _PLAIN_LINES = ".nh\n.ad l\n"
 def man_page() -> str:
     """Make the manual page."""
     top = fresh_parser()
-    codes = _exit_codes(top.epilog or "")
     _suit_manpage(top)
     page = Manpage(top, {"version": __version__, "manual_title": "dms-relay"}, "single-commands-section")
     page.description = _NAME
     page.date = _DATE  # no text, in which hyphens would be escaped
     page.add_section("synopsis", "=", f".B {_roff(top.prog)}\n{_roff(' '.join(page.synopsis[1:]))}")
-    page.add_section("exit status", "=", _entries(codes))
-    page.add_section("environment", "=", _entries(_ENVIRONMENT))
+    page.add_section("exit status", "=", _entries({str(code): text for code, text in EXIT_CODES.items()}))
+    page.add_section("environment", "=", _entries(_environment()))
     page.add_section("files", "=", _entries(_files()))
+    page.add_section("examples", "=", _examples().removesuffix("\n.PP"))
     page.add_section("see also", "=", _SEE_ALSO)
     title, end, text = str(page).partition("\n")
     return title + end + _PLAIN_LINES + _USAGE.sub(r".B \1", text)
@@ -81,12 +100,17 @@ def _suit_manpage(top: argparse.ArgumentParser) -> None:
         command.parser.description = None
 
 
-def _exit_codes(epilog: str) -> dict[str, str]:
-    """Find the exit codes at the end of the help, and sort them."""
-    found = _EXIT_CODE.findall(epilog)
-    if not epilog.startswith("exit codes:\n") or len(found) != len(re.findall(r"\d+", epilog)):
-        raise ValueError("the end of the help is no list of exit codes")
-    return dict(sorted(found, key=lambda code: int(code[0])))
+def _environment() -> dict[str, str]:
+    """Return each variable. ``ValueError`` says that one which is read has no text here."""
+    if set(_SETTINGS) != set(NAMES):
+        raise ValueError(f"without a text, or not read: {set(_SETTINGS) ^ set(NAMES)}")
+    files = ", ".join(f"{name}{FILE_SUFFIXES[0]}" for name in NAMES)
+    text = "The absolute path of a file that holds the value, such as a secret of a container."
+    return {**_SETTINGS, files: text, **_OTHERS}
+
+
+def _examples() -> str:
+    return "\n".join(f"{_roff(what)}:\n.PP\n.nf\n.RS 4\n{_roff(how)}\n.RE\n.fi\n.PP" for what, how in _EXAMPLES.items())
 
 
 def _files() -> dict[str, str]:

@@ -16,7 +16,7 @@ from dms_relay.checks.rules import Finding, from_problem
 from dms_relay.errors import InputError, MissingInputError, PostfixError, WriteError
 from dms_relay.explain.values import Values
 from dms_relay.explain.views import view_after, view_now
-from dms_relay.mask import mask_parameter
+from dms_relay.mask import mask_all
 from dms_relay.merge import merge
 from dms_relay.model import MAPS, NULL_SENDER, TRANSPORTS, Origin
 from dms_relay.plan import plan
@@ -89,7 +89,7 @@ class PostfixFindings:
         """Return the managed parameters as ``apply`` would leave them."""
         changed = {change.name: change.new for change in self.plan.parameters}
         merged = {**self.plan.found.parameters, **changed}
-        return {name: mask_parameter(name, value) for name, value in merged.items() if value is not None}
+        return mask_all({name: value for name, value in merged.items() if value is not None})
 
 
 @dataclass(frozen=True, slots=True)

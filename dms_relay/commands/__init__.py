@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 
+from dms_relay.log import printable
 from dms_relay.model.values import frozen
 
 TYPE_CHECKING = False
@@ -25,8 +26,29 @@ class Context:
     stdout: TextIO
 
     def say(self, *lines: str) -> None:
-        """Write data, one line each, after all log lines. If the reader is gone, the exit code of the program says so."""
+        """Write data, one line each, whatever stands in it; tabs stay, since lookup tables have them."""
+        for line in lines:
+            self.say_text("\t".join(map(printable, line.split("\t"))))
+
+    def say_json(self, document: object) -> None:
+        """Write a document; it holds the very texts, with JSON's escapes for what a terminal would obey or not show."""
+        from json import dumps  # noqa: PLC0415 -- only for programs
+
+        text = dumps(document, indent=2, ensure_ascii=False)
+        self.say_text("\n".join(line if line.isprintable() else _escaped(line) for line in text.split("\n")))
+
+    def say_text(self, text: str) -> None:
+        """Write a text of our own, after all log lines. If the reader is gone, the exit code of the program says so."""
         self.log.finish()
         with suppress(OSError, ValueError):
-            for line in lines:
-                self.stdout.write(f"{line}\n")
+            self.stdout.write(f"{text}\n")
+
+
+def _escaped(line: str) -> str:
+    """Return a line of JSON with an escape for each sign that cannot be shown (RFC 8259, section 7)."""
+    return "".join(sign if sign.isprintable() else _escape(sign) for sign in line)
+
+
+def _escape(sign: str) -> str:
+    units = sign.encode("utf-16-be", "surrogatepass").hex(" ", 2).split()
+    return "".join(f"\\u{unit}" for unit in units)

@@ -13,6 +13,7 @@ from dms_relay.commands.editing import Checks, edit_and_apply
 from dms_relay.edit.entries import set_entry
 from dms_relay.edit.keys import login_key
 from dms_relay.errors import UsageError
+from dms_relay.log import printable
 from dms_relay.model import Login
 from dms_relay.postfix.nexthop import SyntaxProblem, host_of
 from dms_relay.sources import nexthops_of, read
@@ -109,7 +110,7 @@ def _asked_for(key: str) -> str:
     from getpass import getpass  # noqa: PLC0415 -- only for a prompt
 
     try:
-        password = getpass(f"Password for {key}: ")
+        password = getpass(f"Password for {printable(key)}: ")
         again = getpass("Repeat the password: ")
     except EOFError:
         raise UsageError("no password was entered, so nothing was changed", "run the command again") from None

@@ -25,9 +25,7 @@ def run(arguments: Namespace, context: Context) -> int:
     """Print the findings; the exit code says whether any of them counts."""
     report = check(context.paths, context.environ)
     if arguments.json:
-        from json import dumps  # noqa: PLC0415 -- only for programs
-
-        context.say(dumps(_document(report, context.paths), indent=2, ensure_ascii=False))
+        context.say_json(_document(report, context.paths))
     else:
         context.say(*_text(report, context.paths))
     return _code(report, is_strict=arguments.strict)
@@ -51,16 +49,12 @@ def _text(report: Report, paths: Paths) -> Iterator[str]:
 def lines_of(finding: Finding) -> Iterator[str]:
     """Yield severity, rule and origin of a finding, and below them what is wrong and what to do."""
     yield f"{finding.severity:7}  {finding.rule}  {finding.origin}"
-    yield f"         {_printable(finding.text)} -- {_printable(finding.remedy)}"
+    yield f"         {finding.text} -- {finding.remedy}"
 
 
 def _seen(report: Report, paths: Paths) -> str:
     machine = f"Postfix {report.version} in {paths.postfix_dir}" if report.version else "not Postfix itself"
     return f"looked at {paths.config_dir}, {machine}"
-
-
-def _printable(text: str) -> str:
-    return "".join(sign if sign.isprintable() else "?" for sign in text)
 
 
 def _count(number: int, what: str) -> str:

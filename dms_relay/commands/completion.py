@@ -15,5 +15,5 @@ if TYPE_CHECKING:
 
 def run(arguments: Namespace, context: Context) -> int:
     """Print it."""
-    context.say(text_of(f"completion.{arguments.shell}"))
+    context.say_text(text_of(f"completion.{arguments.shell}"))
     return os.EX_OK

@@ -25,10 +25,11 @@ from dms_relay.sources import read
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from dms_relay.commands import Context
     from dms_relay.explain.document import MessageDocument
+    from dms_relay.model import Paths
     from dms_relay.plan import Plan
     from dms_relay.plan.found import Found
 
@@ -44,27 +45,35 @@ def run(arguments: Namespace, context: Context) -> int:
         _sender(arguments.sender),
         _address(_ANYBODY if arguments.recipient is None else arguments.recipient, "RECIPIENT"),
     )
-    explainer = _Explainer(context, message)
-    document = explainer.document()
+    document, error = explain(context.paths, context.environ, *message)
     if arguments.json:
-        from json import dumps  # noqa: PLC0415 -- only for programs
-
-        context.say(dumps(document, indent=2, ensure_ascii=False))
+        context.say_json(document)
     else:
         context.say(*_text(document))
-    if explainer.error:
-        raise explainer.error
+    if error:
+        raise error
     return EXIT_FAILURE if document["now"]["failure"] else os.EX_OK
+
+
+def explain(
+    paths: Paths, environ: Mapping[str, str], sender: str, recipient: str = _ANYBODY
+) -> tuple[MessageDocument, InputError | None]:
+    """Return the route of a message, and what is wrong with the inputs; it is explained all the same. Writes nothing.
+
+    ``sender`` and ``recipient`` are addresses without angle brackets; an empty sender is the null sender.
+    """
+    explainer = _Explainer(paths, environ, (sender, recipient))
+    return explainer.document(), explainer.error
 
 
 class _Explainer:
     """Explains one message: sender, ``""`` for the null sender, and recipient."""
 
-    def __init__(self, context: Context, message: tuple[str, str]) -> None:
-        self.paths = context.paths
-        self.environ = context.environ
+    def __init__(self, paths: Paths, environ: Mapping[str, str], message: tuple[str, str]) -> None:
+        self.paths = paths
+        self.environ = environ
         self.message = message
-        self.postfix = Postfix(context.paths.postfix_dir)
+        self.postfix = Postfix(paths.postfix_dir)
         self.error: InputError | None = None
 
     def document(self) -> MessageDocument:

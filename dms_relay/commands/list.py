@@ -13,6 +13,7 @@ import os
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from dms_relay.log import printable
 from dms_relay.merge import merge
 from dms_relay.merge.common import lookup_keys
 from dms_relay.model import AS_DEFAULT, DIRECT, NULL_SENDER, NexthopList, Route
@@ -67,9 +68,7 @@ def run(arguments: Namespace, context: Context) -> int:
             )
     rows = tuple(_transport_rows(config.transports) if config.transports else _Lister(inputs, config).rows())
     if arguments.json:
-        from json import dumps  # noqa: PLC0415 -- only for programs
-
-        context.say(dumps([_document(row) for row in rows], indent=2, ensure_ascii=False))
+        context.say_json([_document(row) for row in rows])
     elif rows:
         context.say(*_table([_TITLES, *map(_cells, rows)]))
     else:
@@ -173,8 +172,8 @@ def _default(config: RelayConfig) -> Route | None:
 
 def _cells(row: Row) -> tuple[str, str, str, str]:
     relay = row.relay or (EXCLUDED if row.excluded else NOTHING)
-    logins = "".join(sign if sign.isprintable() else "?" for sign in ", ".join(row.logins))
-    return row.sender, relay, logins or NOTHING, ", ".join(map(str, row.origins))
+    logins, origins = ", ".join(row.logins) or NOTHING, ", ".join(map(str, row.origins))
+    return printable(row.sender), printable(relay), printable(logins), printable(origins)
 
 
 def _document(row: Row) -> dict[str, object]:

@@ -15,5 +15,5 @@ if TYPE_CHECKING:
 
 def run(_arguments: Namespace, context: Context) -> int:
     """Print it."""
-    context.say(text_of("dms-relay.1"))
+    context.say_text(text_of("dms-relay.1"))
     return os.EX_OK

@@ -6,13 +6,13 @@ import os
 from typing import TYPE_CHECKING
 
 from dms_relay.commands.apply import may_stay, nothing
-from dms_relay.mask import lines_of, mask_login_table, mask_parameters
+from dms_relay.mask import lines_of, mask_login_table, mask_parameters, mask_versions, mask_word
 from dms_relay.merge import merge
 from dms_relay.model import PARAMETERS
 from dms_relay.plan import plan
 from dms_relay.plan.complaints import sure
 from dms_relay.plan.found import find
-from dms_relay.postfix.master_cf import is_login_table
+from dms_relay.postfix.master_cf import Service, is_login_table
 from dms_relay.postfix.table_types import split_index
 from dms_relay.postfix.trial import refuse_wrong_values
 from dms_relay.render import render
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from dms_relay.commands import Context
-    from dms_relay.plan import Plan, TableChange
+    from dms_relay.plan import Plan, ServiceChange, TableChange
     from dms_relay.plan.state import TableFile
 
 LINE_END = b"\n"
@@ -81,15 +81,22 @@ def _rights(table: TableFile) -> str:
 
 
 def _service_diff(path: str, changes: Plan) -> Iterator[str]:
-    """Yield the services that change, as master.cf has them, and what an operator sets in others; no login stands in one."""
-    texts = [[(s and s.text(change.name)) or "" for s in (change.old, change.new)] for change in changes.services]
+    """Yield the services that change, as master.cf has them, and what an operator sets in others, without logins."""
+    texts = [_service_texts(change) for change in changes.services]
     old, new = (lines_of("\n".join(text[side] for text in texts if text[side])) for side in (0, 1))
     yield from _diff(path, (old, new), is_new=False, is_gone=False)
     if changes.overlay and changes.overlay.is_changed:
         words = changes.found.words
-        old = [f"{key.rpartition('/')[0]} -o {word}" for key, word in sorted(words.items())]
-        new = [f"{key.rpartition('/')[0]} -o {word}" for key, word in sorted(changes.overlay.wanted.items())]
+        old = [f"{key.rpartition('/')[0]} -o {mask_word(word)}" for key, word in sorted(words.items())]
+        new = [f"{key.rpartition('/')[0]} -o {mask_word(word)}" for key, word in sorted(changes.overlay.wanted.items())]
         yield from _diff(path, (old, new), is_new=False, is_gone=False)
+
+
+def _service_texts(change: ServiceChange) -> list[str]:
+    """Return a service before and after; empty where there is none."""
+    versions = mask_versions(*(dict(s.overrides) if s else {} for s in (change.old, change.new)))
+    services = zip((change.old, change.new), versions, strict=True)
+    return [Service(s.chroot, tuple(shown.items())).text(change.name) if s else "" for s, shown in services]
 
 
 def _parameter_diff(path: str, changes: Plan) -> Iterator[str]:

@@ -17,7 +17,5 @@ if TYPE_CHECKING:
 
 def run(_arguments: Namespace, context: Context) -> int:
     """Print it."""
-    from json import dumps  # noqa: PLC0415 -- as elsewhere, for programs
-
-    context.say(dumps(json_schema(RELAY_FILE, f"{RELAY_YAML} of dms-relay"), indent=2, ensure_ascii=False))
+    context.say_json(json_schema(RELAY_FILE, f"{RELAY_YAML} of dms-relay"))
     return os.EX_OK

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from dms_relay.mask import mask_parameter
+from dms_relay.log import printable
+from dms_relay.mask import mask_all
 from dms_relay.merge import merge
 from dms_relay.model import DIRECT, MAPS, MASK, TRANSPORTS
 from dms_relay.model.relays import MECHANISMS, MECHANISMS_IN_CLEAR, mechanisms_of
@@ -28,9 +29,7 @@ def run(arguments: Namespace, context: Context) -> int:
     config = merge(read(context.paths, context.environ))
     context.log.problems(config.warnings)
     if arguments.json:
-        from json import dumps  # noqa: PLC0415 -- only for programs
-
-        context.say(dumps(_document(config, context.paths), indent=2, ensure_ascii=False))
+        context.say_json(_document(config, context.paths))
     else:
         context.say(*_text(config, context.paths))
     return os.EX_OK
@@ -106,12 +105,12 @@ def _chosen(relay: dict[str, Any]) -> str:
 
 def _parameters(config: RelayConfig, paths: Paths) -> Iterator[tuple[str, dict[str, str]]]:
     wanted = as_planned(render(config, paths), paths)
-    for name, value in (*wanted.parameters.items(), *wanted.prepended_maps.items()):
+    for name, value in mask_all({**wanted.parameters, **wanted.prepended_maps}).items():
         user = config.user_parameters.get(name) or config.own_parameters.get(name)
         origin = str(user.origin) if user else "dms-relay"
         if name == "relayhost" and config.default and not user:
             origin = str(config.default[1])
-        yield name, {"value": mask_parameter(name, value), "origin": origin}
+        yield name, {"value": value, "origin": origin}
 
 
 def _text(config: RelayConfig, paths: Paths) -> Iterator[str]:
@@ -137,7 +136,7 @@ def _text(config: RelayConfig, paths: Paths) -> Iterator[str]:
 
 def _block(title: str, rows: Iterable[tuple[str, str, str]]) -> Iterator[str]:
     """Yield a title and its rows in columns; nothing where there is no row."""
-    found = list(rows)
+    found = [tuple(map(printable, row)) for row in rows]
     if not found:
         return
     widths = [max(len(row[column]) for row in found) for column in (0, 1)]

@@ -58,22 +58,38 @@ def run(arguments: Namespace, context: Context) -> int:
     _check(arguments)
     config = merge(read(context.paths, context.environ))
     context.log.problems(config.warnings)
-    results: Sequence[Result] = ()
-    if config.enabled:
-        postfix = Postfix(context.paths.postfix_dir)
-        # As main.cf will be after ``apply``.
-        parameters = _parameters(postfix, config, context.paths)
-        # What is wrong in these files is not the matter here: a sender for a test is all that is wanted.
-        managed = read_domains(context.paths, [])
-        domains = [managed.name(key) or key for key in managed.lookup_keys()]
-        tried = _chosen(targets(config, _demands(config, parameters, postfix), domains), arguments.relay)
-        services = postfix.read_master_cf() if context.paths.master_cf.exists() else ""
-        how = settings(parameters, arguments.timeout, arguments.send_to, arguments.send_from, services)
-        results = run_all(lambda target: attempt(target, how), tried, _progress(len(tried)))
-    elif arguments.relay:
-        _chosen((), arguments.relay)
+    how = (arguments.timeout, arguments.send_to, arguments.send_from)
+    results = try_relays(config, context.paths, how, arguments.relay, _progress)
     _say(results, context, is_json=arguments.json)
     return EXIT_FAILED if any(result.error for result in results) else os.EX_OK
+
+
+def try_relays(
+    config: RelayConfig,
+    paths: Paths,
+    how: tuple[float, str | None, str | None],
+    names: Sequence[str] = (),
+    progress: Callable[[int], Callable[[int], None]] = lambda _: lambda _: None,
+) -> Sequence[Result]:
+    """Try each relay with each login that is used there, those that are named or all, and return the results.
+
+    ``how`` is the timeout in seconds, and the recipient and the sender of the message that is sent, or ``None``.
+    ``progress`` gets how many are tried, and returns what is called with how many are done. ``UsageError`` says that a name
+    is not known.
+    """
+    if not config.enabled:
+        _chosen((), names)
+        return ()
+    postfix = Postfix(paths.postfix_dir)
+    # As main.cf will be after ``apply``.
+    parameters = _parameters(postfix, config, paths)
+    # What is wrong in these files is not the matter here: a sender for a test is all that is wanted.
+    managed = read_domains(paths, [])
+    domains = [managed.name(key) or key for key in managed.lookup_keys()]
+    tried = _chosen(targets(config, _demands(config, parameters, postfix), domains), names)
+    services = postfix.read_master_cf() if paths.master_cf.exists() else ""
+    told = settings(parameters, *how, services)
+    return run_all(lambda target: attempt(target, told), tried, progress(len(tried)))
 
 
 def _check(arguments: Namespace) -> None:
@@ -174,9 +190,7 @@ def _progress(count: int) -> Callable[[int], None]:
 
 def _say(results: Sequence[Result], context: Context, *, is_json: bool) -> None:
     if is_json:
-        from json import dumps  # noqa: PLC0415 -- only for programs
-
-        context.say(dumps(document(results), indent=2, ensure_ascii=False))
+        context.say_json(document(results))
     elif results:
         context.say(*table(results))
     else:

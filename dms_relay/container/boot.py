@@ -71,9 +71,11 @@ def main(argv: Sequence[str], environ: Mapping[str, str], writer: Writer | None 
     is_start = argv[:1] == ["--start"]
     hooks = list(argv[1:] if is_start else argv) or ["postfix"]
     if unknown := [hook for hook in hooks if _name(hook) not in STEPS]:
+        from dms_relay.log import printable  # noqa: PLC0415 -- only then
+
         names = ", ".join(STEPS)
         sys.stderr.write(
-            f"boot: {unknown[0]}: there is no such step -- name the file after its number one of {names}\n"
+            f"boot: {printable(unknown[0])}: there is no such step -- name the file after its number one of {names}\n"
         )
         return 2
     for previous, hook in zip(["", *hooks], hooks, strict=False):
@@ -101,13 +103,11 @@ def _take(step: Step, environ: Mapping[str, str], writer: Writer | None) -> int:
     try:
         return step(environ, writer)
     except Exception:  # noqa: BLE001 -- see above
-        import traceback  # noqa: PLC0415 -- only then
+        from dms_relay.log import write_bug  # noqa: PLC0415 -- only then
 
         if writer:
             writer.close()
-        with suppress(OSError, ValueError, AttributeError):
-            traceback.print_exc()
-            sys.stderr.write("dms-relay: this is a bug in dms-relay -- please report it with the lines above\n")
+        write_bug()
         return os.EX_SOFTWARE
     finally:
         _flush()

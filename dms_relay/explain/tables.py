@@ -17,7 +17,7 @@ from errno import EACCES, ENOENT
 from typing import TYPE_CHECKING
 
 from dms_relay.errors import PostfixError
-from dms_relay.model import MASK
+from dms_relay.mask import mask_tables
 from dms_relay.postfix import main_cf
 from dms_relay.postfix.table_types import TABLE_TYPES
 
@@ -56,11 +56,8 @@ class Match:
     @property
     def shown_table(self) -> str:
         """The table's name, without a login that it may hold."""
-        return (
-            self.table.partition(":")[0] + f":{MASK}"
-            if main_cf.may_hold_login(self.parameter, self.table)
-            else self.table
-        )
+        is_hidden = main_cf.may_hold_login(self.parameter, self.table)
+        return mask_tables(self.table) if is_hidden else self.table
 
     def __repr__(self) -> str:
         """Show no value."""

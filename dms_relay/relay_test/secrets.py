@@ -4,17 +4,28 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
+from itertools import groupby
+from operator import itemgetter
+from string import ascii_lowercase, ascii_uppercase
 from typing import TYPE_CHECKING
 
 from dms_relay.model import MASK
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from dms_relay.model import Login
 
 #: The most characters of a server's reply that are shown.
 SHOWN_MAX = 400
-#: Text that can be a part of what was sent in base64, and too long to match by chance.
-_RUN = re.compile(r"[A-Za-z0-9+/]{8,}={0,2}")
+#: How many signs of base64 in a row are a piece of a secret, exactly so and in any letter case: three octets, and what words
+#: of a reply have by chance once in thousands.
+PIECE, PIECE_IN_ANY_CASE = 4, 6
+#: base64 for file names (RFC 4648, section 5), as the usual one.
+_USUAL = str.maketrans("-_", "+/")
+_LOWER = str.maketrans(ascii_uppercase, ascii_lowercase)
+#: What may stand before a password in one group of base64: the octets, and how many signs hold something of them.
+_BEFORE = ((1, 2), (2, 3))
 
 
 class Secrets:
@@ -23,20 +34,31 @@ class Secrets:
     def __init__(self, login: Login | None = None) -> None:
         """Take the password, in all forms in which it is sent."""
         self._texts: set[str] = set()
+        self._pieces: dict[int, set[str]] = {PIECE: set(), PIECE_IN_ANY_CASE: set()}
         if login:
-            self.add(login.password)
+            self._add(login.password)
             # As a reply shows it where it is not UTF-8.
-            self.add(login.password.encode("utf-8", "surrogateescape").decode("utf-8", "replace"))
-            for text in (encoded(login.password), encoded(plain(login))):
-                self.add(text)
-                self.add(text.rstrip("="))
+            self._add(login.password.encode("utf-8", "surrogateescape").decode("utf-8", "replace"))
+            for text in (login.password, plain(login)):
+                self.add(encoded(text))
+            for octets, signs in _BEFORE:
+                self._add_pieces(encoded("\0" * octets + login.password)[signs:])
 
     def __repr__(self) -> str:
         """Show nothing."""
         return "Secrets()"
 
-    def add(self, text: str) -> None:
-        """Add a secret."""
+    def add(self, sent: str) -> None:
+        """Add a secret in base64."""
+        self._add(sent)
+        self._add(sent.rstrip("="))
+        self._add_pieces(sent)
+
+    def _add_pieces(self, sent: str) -> None:
+        for size, form in ((PIECE, sent.rstrip("=")), (PIECE_IN_ANY_CASE, sent.rstrip("=").translate(_LOWER))):
+            self._pieces[size].update(_windows(form, size))
+
+    def _add(self, text: str) -> None:
         if text:
             self._texts.add(text)
 
@@ -44,11 +66,21 @@ class Secrets:
         """Return ``text`` without secrets, in any letter case; control characters become spaces."""
         for secret in sorted(self._texts, key=len, reverse=True):
             text = re.sub(re.escape(secret), MASK, text, flags=re.IGNORECASE)
-        # A server may repeat only a part of it, or break the line.
-        return printable(_RUN.sub(lambda run: MASK if self._is_part(run[0]) else run[0], text))
+        return printable(self._without_pieces(text))
 
-    def _is_part(self, run: str) -> bool:
-        return any(run.rstrip("=") in text for text in self._texts)
+    def _without_pieces(self, text: str) -> str:
+        """Mask each piece of what was sent in base64: a server may repeat only a part of it, or break the line."""
+        usual, hidden = text.translate(_USUAL), bytearray(len(text))
+        for size, form in ((PIECE, usual), (PIECE_IN_ANY_CASE, usual.translate(_LOWER))):
+            for at, window in enumerate(_windows(form, size)):
+                if window in self._pieces[size]:
+                    hidden[at : at + size] = b"\1" * size
+        runs = groupby(zip(text, hidden, strict=True), key=itemgetter(1))
+        return "".join(MASK if is_hidden else "".join(sign for sign, _ in run) for is_hidden, run in runs)
+
+
+def _windows(text: str, size: int) -> Iterator[str]:
+    return (text[at : at + size] for at in range(len(text) - size + 1))
 
 
 def plain(login: Login) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from dms_relay.arguments import EXIT_CODES, parse
 from dms_relay.generated import text_of
+from dms_relay.sources.environment import NAMES
 from tests.support.shells import TAB, Shell, furnished, require_program, shell
 from tools import generate
 from tools.tree import actions_of, commands_of, fresh_parser
@@ -21,7 +24,6 @@ if TYPE_CHECKING:
     from tests.support.sandbox import Sandbox
 
 TEXTS = ("completion.bash", "completion.zsh", "dms-relay.1")
-SETTINGS = ("DEFAULT_RELAY_HOST", "RELAY_HOST", "RELAY_PORT", "RELAY_USER", "RELAY_PASSWORD")
 #: How a line begins whose words come from the fixture's directory.
 HERE = "dms-relay --config-dir 'my config' "
 
@@ -287,11 +289,21 @@ def test_the_manual_page_says_what_the_help_does_not() -> None:
     """Each section is there, each exit code on a line of its own, each variable and each file."""
     text = text_of("dms-relay.1").replace("\\-", "-")
     sections = re.findall(r"^\.SH\s+(.+)$", text, re.MULTILINE)
-    middle = ["DESCRIPTION", "OPTIONS", "COMMANDS", "EXIT STATUS", "ENVIRONMENT", "FILES"]
+    middle = ["DESCRIPTION", "OPTIONS", "COMMANDS", "EXIT STATUS", "ENVIRONMENT", "FILES", "EXAMPLES"]
     assert sections == ["NAME", "SYNOPSIS", *middle, "SEE ALSO"]
     codes = re.findall(r"^\.TP\n\.B (\d+)$", text, re.MULTILINE)
-    assert codes == ["0", "1", "2", "66", "69", "70", "73", "75", "78"]
-    variables = [f"{name}{end}" for name in SETTINGS for end in ("", "__FILE")]
+    assert codes == ["0", "1", "2", "66", "69", "70", "73", "74", "75", "78", "130"]
+    assert [code for code in EXIT_CODES.values() if code not in text] == []
+    variables = [f"{name}{end}" for name in NAMES for end in ("", "__FILE")]
     files = ["docker-mailserver/relay.env", "postfix/relayhost_map", "postfix/sasl_passwd", "dms-relay.state.json"]
     for word in [*variables, "LOG_LEVEL", "LOG_FORMAT", "MAIL_CONFIG", *files]:
         assert re.search(rf"^\.B .*(?<!\w){re.escape(word)}(?!\w)", text, re.MULTILINE), word
+
+
+def test_the_examples_of_the_manual_page_are_commands() -> None:
+    """Each command among the examples is one that the parser takes."""
+    text = text_of("dms-relay.1").replace("\\-", "-").partition(".SH EXAMPLES")[2]
+    lines = re.findall(r"^\.RS 4\n(.*)\n\.RE$", text, re.MULTILINE)
+    commands = [command.partition("dms-relay ")[2] for line in lines for command in line.split("; ")]
+    assert len(commands) > len(lines) > 5
+    assert {parse(shlex.split(command), "dms-relay").command for command in commands} > {"apply", "add-auth", "test"}

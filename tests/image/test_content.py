@@ -156,13 +156,11 @@ def test_the_build_gets_only_what_it_needs() -> None:
 
 
 def test_the_compose_file_is_safe() -> None:
-    """The compose file lets the containers beside it send, publishes no port, and its secret is never committed."""
+    """The compose file lets the containers beside it send, and publishes no port (see also ``tests/test_compose.py``)."""
     relay = yaml.safe_load((ROOT / "compose.yaml").read_text())
     service = relay["services"]["relay"]
     assert service["environment"]["PERMIT_DOCKER"] == "connected-networks"
     assert "ports" not in service
-    assert service["volumes"] == ["./examples/config:/tmp/docker-mailserver:ro", "queue:/var/spool/postfix"]
-    secret = relay["secrets"]["relay_password"]["file"]
-    assert secret.removeprefix(".") in (ROOT / ".gitignore").read_text().splitlines()
-    assert secret.removeprefix("./") in (ROOT / "examples/secrets/README.md").read_text()
+    assert service["volumes"] == ["./relay/config:/tmp/docker-mailserver:ro", "queue:/var/spool/postfix"]
+    assert relay["secrets"]["relay_password"]["file"] == "./relay/relay_password"
     assert service["environment"]["RELAY_PASSWORD__FILE"] == "/run/secrets/relay_password"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -24,6 +25,9 @@ from dms_relay.relay_test.settings import settings
 from dms_relay.relay_test.targets import Target, address_of
 from tests.relay_test.scene import PASSWORD
 from tests.support.scene import ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ENTRY = LoginEntry("[r.test]:587", Login("user", PASSWORD), Origin("postfix-sasl-password.cf", 3))
 
@@ -222,6 +226,31 @@ def test_piece_of_a_secret() -> None:
     sent = encoded(plain(ENTRY.login))
     assert Secrets(ENTRY.login).hide(f"535 bad: {sent[:-6]}") == "535 bad: ********"
     assert sent[4:20] not in Secrets(ENTRY.login).hide(f"535 {sent[:20]} {sent[20:]}")
+
+
+@pytest.mark.parametrize("before", ["", "\0", "u:", "\0user\0", "user:", "é\0"])
+@pytest.mark.parametrize("form", [str, str.upper, lambda text: text.replace("+", "-").replace("/", "_")])
+def test_any_piece_of_a_secret(before: str, form: Callable[[str], str]) -> None:
+    """No piece of what was sent is shown, wherever it is cut and whatever stands around it, in whichever alignment."""
+    password = "s3cret?>P4ss~~w\xff"
+    secrets = Secrets(Login("user", password))
+    sent = form(encoded(f"{before}{password}"))
+    # A sign that the password shares with what stands before it depends on that.
+    start = -(-4 * len(before.encode()) // 3)
+    least = 6 if sent.isupper() else 4
+    for first in range(start, len(sent) - least):
+        for end in range(first + least, len(sent) + 1):
+            piece = sent[first:end].rstrip("=")
+            if len(piece) >= least:
+                shown = secrets.hide(f"535 5.7.8 no x{piece}y of you")
+                left = shown.removeprefix("535 5.7.8 no x").removesuffix("y of you")
+                assert not any(piece[at : at + 3] in left for at in range(len(piece) - 2)), (piece, shown)
+
+
+def test_other_words_are_shown() -> None:
+    """What servers say beside it stays."""
+    text = "535 5.7.8 Error: authentication failed: UGFzc3dvcmQ6 5.7.139 [AM0PR04CA0012.eurprd04.prod.outlook.com]"
+    assert Secrets(ENTRY.login).hide(text) == text
 
 
 def test_secrets_cut_or_not_in_utf_8() -> None:
