@@ -62,8 +62,16 @@ def _addresses(body: bytes) -> Iterator[InterfaceAddress]:
     """Yield the address in one message: the local one, which is not the interface's own on a point-to-point link."""
     _family, prefix, _flags, _scope, index = _ADDRESS.unpack_from(body)
     found = dict(_records(body[_ADDRESS.size :], _ATTRIBUTE))
-    if packed := found.get(_IFA_LOCAL) or found.get(_IFA_ADDRESS):
-        yield InterfaceAddress(socket.if_indextoname(index), ip_interface((packed, prefix)))
+    if (packed := found.get(_IFA_LOCAL) or found.get(_IFA_ADDRESS)) and (name := _name(index)):
+        yield InterfaceAddress(name, ip_interface((packed, prefix)))
+
+
+def _name(index: int) -> str:
+    """Return the name of an interface; empty where it has gone since the kernel answered, as a container's does (seen)."""
+    try:
+        return socket.if_indextoname(index)
+    except OSError:
+        return ""
 
 
 def _records(data: bytes, header: struct.Struct) -> Iterator[tuple[int, bytes]]:
