@@ -154,9 +154,16 @@ def bundle() -> bytes:
 
 
 def _sets(codes: Mapping[str, CodeType]) -> dict[str, finder.Set]:
-    """Return what a launcher loads in advance, by the names that ``log_lines`` has for it."""
-    both, boot = _recorded(log_lines.BOTH, _BOOT)
-    _, lines = _recorded(log_lines.BOTH, ("structlog",))
+    """Return what a launcher loads in advance, by the names that ``log_lines`` has for it.
+
+    They are empty where this interpreter compiles in another way than ``record`` knows: each module is then searched for.
+    """
+    try:
+        both, boot = _recorded(log_lines.BOTH, _BOOT)
+        _, lines = _recorded(log_lines.BOTH, ("structlog",))
+    except subprocess.CalledProcessError as error:
+        sys.stderr.write(f"the bundle is written without sets, so a start takes a few ms more: {error}\n")
+        return dict.fromkeys(log_lines.SETS, ({}, {}, {}))
     return {name: _ready(stage, codes) for name, stage in zip(log_lines.SETS, (both, boot, lines), strict=True)}
 
 

@@ -184,6 +184,21 @@ def test_what_a_boot_compiles(installation: Installation, sandbox: Sandbox) -> N
     assert int(done.stdout.splitlines()[-1].split()[0]) > 0
 
 
+def test_an_interpreter_that_cannot_be_watched(installation: Installation, sandbox: Sandbox) -> None:
+    """Where ``record`` does not know how Python compiles, the bundle has no sets, and all works as well."""
+    record = installation.package / "bundle/record.py"
+    text = record.read_text()
+    try:
+        record.write_text("raise AttributeError\n")
+        installation.build()
+    finally:
+        record.write_text(text)
+    found = installation.probe()
+    assert found.pop("constant") == "30.0"
+    assert set(found.values()) == {"BundleFinder"}
+    assert installation.run(sandbox, "apply").returncode == 0
+
+
 def test_a_source_that_has_changed(installation: Installation) -> None:
     """What is newer than the bundle counts: that module is imported as ever, all others from the bundle."""
     source = installation.package / "apply.py"
