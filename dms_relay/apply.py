@@ -189,7 +189,7 @@ class _Run:
         for change in changes:
             self.log.info("service set" if change.new else "service removed", service=change.name)
         for service in sorted(kept):
-            text = "service kept: it still delivers, the next apply removes it"
+            text = "service kept: it still delivers -- run dms-relay apply again when it has done so, to remove it"
             self.log.warn(text, service=service)  # noqa: G010 -- Log is ours, not logging's
 
     def _edit_master_cf(self, changes: dict[str, Service | None]) -> None:
