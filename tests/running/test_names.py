@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 import shlex
-import time
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
 
-from testbed import STRANGER, Inputs, Testbed
+from testbed import PATIENCE, STRANGER, Inputs, Testbed
 from testbed.layout import write_old
 from testbed.testbed import loopback_address
+from tests.running.test_operators_conf import wait_for_log
 from tests.support.name_server import NameServer
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from testbed import Postfix
 
-PATIENCE = 60.0
 SENDER, RECIPIENT = "anna@a.test", "bob@only.test"
 LEAVES, MX = "mail-does-not-leave", "no-mx-lookup"
 OFF = ("disable_dns_lookups = yes", "smtp_dns_support_level = disabled")
@@ -50,13 +49,6 @@ class Scene:
         write_old(self.postfix.config / "master.cf", self.master)
         self.testbed.ledger.clear()
         self.logged = len(self.postfix.log())
-
-    def wait_for_log(self, text: str) -> None:
-        """Wait until Postfix says this in this case: the message before may be like it."""
-        end = time.monotonic() + PATIENCE
-        while text not in self.postfix.log()[self.logged :] and time.monotonic() < end:
-            time.sleep(0.05)
-        assert text in self.postfix.log()[self.logged :]
 
     def arrives_at(self, message: str) -> str:
         """Send a message, and return the name of who received it."""
@@ -123,7 +115,7 @@ def test_relay_by_its_mx_hosts(scene: Scene, inputs: Inputs, setting: str, routi
     remedy = findings(inputs, scene.postfix)[LEAVES]
     scene.postfix.renew()
     scene.postfix.send(SENDER, ["bob@host.test"], "1")
-    scene.wait_for_log("unable to look up host only.test")
+    wait_for_log(scene.postfix, "unable to look up host only.test", scene.logged)
     assert scene.testbed.ledger.received() == ()
     scene.postfix.command("postsuper", "-d", "ALL")
     follow(scene, remedy)
@@ -141,7 +133,7 @@ def test_direct_mail(scene: Scene, inputs: Inputs, setting: str) -> None:
     remedy = findings(inputs, scene.postfix)[MX]
     scene.postfix.renew()
     scene.postfix.send(SENDER, [RECIPIENT], "1")
-    scene.wait_for_log("status=bounced (unable to look up host only.test")
+    wait_for_log(scene.postfix, "status=bounced (unable to look up host only.test", scene.logged)
     assert scene.testbed.ledger.received() == ()
     scene.postfix.command("postsuper", "-d", "ALL")
     follow(scene, remedy)
