@@ -155,12 +155,11 @@ class Postfix:
         if self.running():
             with suppress(PostfixError):
                 self.command("postfix", "stop")
-        if processes.wait_until_none(self.processes, _END):
-            processes.end_all(self.processes, _END)
+        left = processes.wait_until_none(self.processes, _END) and processes.end_all(self.processes, _END)
         if self._log_socket is not None:
             self._log_socket.close()
             self._log_socket = None
-        if left := self.processes():
+        if left:
             message = f"processes that do not end: {left}"
             raise PostfixError(message)
         self.layout.master_pid.unlink(missing_ok=True)

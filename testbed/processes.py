@@ -15,6 +15,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from testbed.patience import PATIENCE
+
 _POLL = 0.01
 """Seconds between two looks."""
 _ENDED = frozenset("ZX")
@@ -82,11 +84,19 @@ def wait_until_none(find: Callable[[], list[int]], timeout: float) -> list[int]:
     return left
 
 
-def end_all(find: Callable[[], list[int]], timeout: float) -> None:
-    """End whatever `find` finds: TERM, and KILL after `timeout` seconds."""
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        for process in find():
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(process, number)
-        if not wait_until_none(find, timeout):
-            return
+def end_all(find: Callable[[], list[int]], timeout: float) -> list[int]:
+    """End whatever `find` finds: TERM, and KILL after `timeout` seconds; return the ids of those that are still there.
+
+    Each is signalled once, also one that another has started meanwhile: a script that is ended
+    may leave the program that it had just begun. KILL has the time that a busy machine takes for it.
+    """
+    for number, seconds in ((signal.SIGTERM, timeout), (signal.SIGKILL, PATIENCE)):
+        signalled: set[int] = set()
+        end = time.monotonic() + seconds
+        while (left := find()) and time.monotonic() < end:
+            for process in {*left} - signalled:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(process, number)
+            signalled.update(left)
+            time.sleep(_POLL)
+    return find()
