@@ -28,6 +28,7 @@ from dms_relay.postfix.programs import Postfix
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from dms_relay.log import Log
@@ -198,15 +199,18 @@ class _Run:
 
     def _edit(self, phase: Phase) -> None:
         self.postfix.edit({parameter.name: parameter.new for parameter in phase.parameters})
-        for parameter in phase.parameters:
-            self._log_parameter(parameter)
+        if self.log.shows("info"):
+            self._log_parameters(phase.parameters)
 
-    def _log_parameter(self, parameter: ParameterChange) -> None:
-        from dms_relay.mask import mask_parameter  # noqa: PLC0415 -- only where there is something to show
+    def _log_parameters(self, changes: Iterable[ParameterChange]) -> None:
+        from dms_relay.mask import mask_all  # noqa: PLC0415 -- only where there is something to show
 
-        event = "parameter restored" if parameter.put_back else "parameter set"
-        value = "(not set)" if parameter.new is None else mask_parameter(parameter.name, parameter.new)
-        self.log.info(event, parameter=parameter.name, value=value)
+        # A table of logins may take its value from another parameter, which another phase sets.
+        values = self.plan.found.parameters | {change.name: change.new for change in (*self.plan.parameters, *changes)}
+        shown = mask_all({name: value for name, value in values.items() if value is not None})
+        for change in changes:
+            event = "parameter restored" if change.put_back else "parameter set"
+            self.log.info(event, parameter=change.name, value="(not set)" if change.new is None else shown[change.name])
 
     def _reload(self, master: int | None, *, has_logins: bool = False, leaving: frozenset[str] = frozenset()) -> None:
         """Reload a Postfix that runs; wait for processes with previous logins, or of services that are about to go."""

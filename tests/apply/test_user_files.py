@@ -50,6 +50,19 @@ def test_without_a_relay_its_login_counts(sandbox: Sandbox) -> None:
     assert "smtp_sasl_password_maps can hold a login" in said.err
 
 
+def test_a_name_that_the_login_takes_its_value_from(sandbox: Sandbox) -> None:
+    """What the table of logins refers to is hidden in each line of the log, as it is set and as it is put back."""
+    prepare(sandbox)
+    lines = f"smtp_sasl_password_maps = static:me:$first\nfirst = {SECRET}\nsecond = shown\n"
+    said = []
+    for text in (lines, ""):
+        sandbox.write(MAIN, text)
+        said += [sandbox.apply(LOG_LEVEL="trace", DEFAULT_RELAY_HOST="[r.test]:587").err]
+    assert SECRET not in "".join(said)
+    assert "parameter=first value=********" in said[0]
+    assert "parameter=second value=shown" in said[0]
+
+
 def test_over_a_managed_service(sandbox: Sandbox) -> None:
     """A line for a relay's service wins over what we give it, and what we give it comes back without the line."""
     prepare(sandbox)
