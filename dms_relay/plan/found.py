@@ -10,7 +10,7 @@ from dms_relay import files
 from dms_relay.errors import WriteError
 from dms_relay.model import RELAY_DIRECTORY, TABLES
 from dms_relay.model.values import field, frozen
-from dms_relay.plan.state import State, TableFile, load
+from dms_relay.plan.state import State, TableFile, load, without
 from dms_relay.postfix import main_cf, master_cf
 from dms_relay.postfix.programs import Postfix
 from dms_relay.postfix.table_types import WORKSHOP, TableTypes, split_index, with_indexes
@@ -67,8 +67,7 @@ def find(paths: Paths) -> Found:
     services = postfix.read_master_cf() if paths.master_cf.exists() else ""
     words: dict[str, str] = {}
     if state.service_parameters:
-        from dms_relay.plan.own import without  # noqa: PLC0415 -- only where an operator has such
-        from dms_relay.postfix import service_parameters as own  # noqa: PLC0415 -- the same
+        from dms_relay.postfix import service_parameters as own  # noqa: PLC0415 -- only where an operator has such
 
         words = own.words(services, state.service_parameters)
         services = without(services, state.service_parameters)

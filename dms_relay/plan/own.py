@@ -11,7 +11,7 @@ from dms_relay.model import PARAMETERS, Problem
 from dms_relay.model.values import frozen, replace
 from dms_relay.plan import ParameterChange
 from dms_relay.plan.interim import interim_name
-from dms_relay.plan.state import ManagedParameter
+from dms_relay.plan.state import ManagedParameter, without
 from dms_relay.postfix.service_parameters import services, split_key, with_words, words
 
 TYPE_CHECKING = False
@@ -50,12 +50,6 @@ class Overlay:
             for service, name in [split_key(key)]
         }
         return with_words(with_words(text, self.wanted), interim)
-
-
-def without(text: str, given: Mapping[str, ManagedParameter]) -> str:
-    """Return master.cf with each of these as it was before us, but where somebody has changed it since."""
-    found = words(text, given)
-    return with_words(text, {key: given[key].before for key, word in found.items() if word in given[key].values})
 
 
 def plan_services(

@@ -16,6 +16,7 @@ from dms_relay.postfix.table_types import TypesAnswer, split_index
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
 
 #: Version of the file's format: what an older one cannot say makes it a newer, so that a previous dms-relay refuses it.
@@ -175,3 +176,11 @@ def _load_table(table: dict[str, Any] | None) -> TableFile | None:
         return None
     content = table["content"].encode("latin-1")
     return TableFile(content, table["mode"], table["uid"], table["gid"], table["link"])
+
+
+def without(text: str, given: Mapping[str, ManagedParameter]) -> str:
+    """Return master.cf with each of these parameters as it was before us, but where somebody has changed it since."""
+    from dms_relay.postfix.service_parameters import with_words, words  # noqa: PLC0415 -- only where an operator has such
+
+    found = words(text, given)
+    return with_words(text, {key: given[key].before for key, word in found.items() if word in given[key].values})
