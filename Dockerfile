@@ -60,7 +60,9 @@ RUN groupadd --system --gid 901 postfix; \
     # The directories of the queue, so that a new volume begins with them and Postfix need not make them at its start.
     postfix post-install create-missing
 COPY --from=build /opt/dms-relay /opt/dms-relay
-RUN ln -s /opt/dms-relay/bin/dms-relay /usr/local/bin/
+# The configuration directory is there without a mount too: else any user in the container could make it, below /tmp.
+RUN ln -s /opt/dms-relay/bin/dms-relay /usr/local/bin/; \
+    install --directory --owner=root --group=root --mode=755 /tmp/docker-mailserver
 COPY --chmod=755 docker-entrypoint.sh docker/setup docker/healthcheck /usr/local/bin/
 COPY --chmod=755 entrypoint.d /docker-entrypoint.d
 

@@ -28,6 +28,8 @@ RULES = {
     "doubtful-input": Rule(WARNING, "a line or a value is read in a way that may not be meant"),
     "unknown-setting": Rule(WARNING, "a variable looks like a setting, but is not one"),
     "unknown-file": Rule(WARNING, "a file looks like an input, but is not one"),
+    "untrusted-input": Rule(ERROR, "an input can be changed by others than root and whoever runs dms-relay"),
+    "group-writable-input": Rule(WARNING, "a group can change an input"),
     "service-link": Rule(NOTE, "a variable was injected for a service beside this container, and is ignored"),
     "setting-without-effect": Rule(WARNING, "a variable has no effect with the other settings as they are"),
     "given-twice": Rule(WARNING, "a key or a setting is given twice, and one of the two is dropped"),

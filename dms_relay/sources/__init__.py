@@ -7,6 +7,7 @@ from contextlib import nullcontext
 from pathlib import Path
 
 from dms_relay import files
+from dms_relay.files.trust import DistrustError, require_believed
 from dms_relay.model import (
     AUTHORITY_LEVELS,
     MAPS,
@@ -29,6 +30,7 @@ from dms_relay.sources.postfix_main import read_own_parameters
 from dms_relay.sources.relaymap import read_relaymap
 from dms_relay.sources.sasl_password import read_logins
 from dms_relay.sources.settings import read_settings
+from dms_relay.sources.text import distrusted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,9 +53,20 @@ def read(paths: Paths, environ: Mapping[str, str]) -> Inputs:
     """
     problems: list[Problem] = []
     with nullcontext() if _is_one_directory(paths) else files.reading(paths.config_dir):
+        _check_directory(paths, problems)
         inputs = _inputs(paths, environ, problems)
     problems.extend(packed_logins(inputs))
-    return replace(inputs, problems=sort_problems(problems))
+    return replace(inputs, problems=sort_problems(dict.fromkeys(problems)))
+
+
+def _check_directory(paths: Paths, problems: list[Problem]) -> None:
+    """Refuse a configuration directory that is another's, also where no file is in it."""
+    try:
+        require_believed(str(paths.config_dir))
+    except DistrustError as error:
+        problems.append(distrusted(error))
+    except OSError:
+        pass  # it is not there, or reading says why it cannot be used
 
 
 def _is_one_directory(paths: Paths) -> bool:

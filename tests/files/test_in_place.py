@@ -9,7 +9,6 @@ import stat
 import subprocess
 import sys
 import tempfile
-from contextlib import contextmanager
 from errno import EINVAL, EIO, ENOSPC
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +19,7 @@ from dms_relay.files import in_place
 from tests.support.console import of_level
 from tests.support.sandbox import Sandbox
 from tests.support.scene import ROOT, needs_root
+from tests.support.trust import mounted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,20 +32,6 @@ NEW = "# logins\n@a.test  user:new\n@b.test  other:x\n"
 HALF = NEW[:25] + OLD[25:]
 EDIT = ("add-auth", "a.test", "user", "new", "--no-apply")
 KEPT = f".{LOGINS}.dms-relay.old"
-
-
-@contextmanager
-def mounted(source: Path, target: Path, *options: str) -> Iterator[None]:
-    """Have a file or directory mounted over another one, as a container engine does."""
-    if os.geteuid() != 0:
-        needs_root("only root can mount")
-    subprocess.run(["mount", "--bind", source, target], check=True)
-    try:
-        if options:
-            subprocess.run(["mount", "-o", ",".join(["remount", "bind", *options]), target], check=True)
-        yield
-    finally:
-        subprocess.run(["umount", target], check=True)
 
 
 @pytest.fixture
@@ -164,7 +150,8 @@ def test_a_file_of_somebody_else() -> None:
         path.chmod(0o666)
         before = path.stat()
         code = (
-            "import os, sys, structlog; from dms_relay import arguments, cli; from dms_relay.commands import add_auth\n"
+            "import os, sys, structlog, grp, shlex; from dms_relay import arguments, cli\n"
+            "from dms_relay.commands import add_auth\n"
             "os.setgroups([]); os.setgid(65534); os.setuid(65534); sys.exit(cli.main(sys.argv[1:], {}))"
         )
         done = subprocess.run([sys.executable, "-c", code, *sandbox.arguments(*EDIT)], cwd=ROOT, check=False)

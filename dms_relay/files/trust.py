@@ -1,0 +1,168 @@
+"""Who may steer a run: whose files are believed. See docs/security.md for what is promised.
+
+An input is believed if nobody can change it but root, whoever runs us, and where it is mounted, whoever owns what is mounted:
+so a container gets the directory of a host's user, with that user's number. All on the way to it counts: each directory,
+each link and each directory that a link leads through. Looks at owners and modes (lstat(2)); writes nothing.
+
+    it belongs to anybody else                                  not believed
+    every user can write to it                                  not believed
+    a group can write to it                                     believed if that is the group of root, of whoever runs us,
+                                                                or of the mount where that is a user's
+    others can write to it, but it is mounted read-only         believed: nobody here can
+    others can write to a directory on the way, and it is
+    sticky, as /tmp is                                          believed: what counts is whose the next thing in it is
+
+The look comes after the file was opened, and must find that very file. Whoever could swap something on the way is then seen
+there: so nothing is believed that was another's at the moment of opening.
+
+Known limits: an access control list shows as rights of the group. What a read-only mount shows may be written elsewhere, by
+whom the host lets. In a user namespace, all users that it does not know are one (``_own``).
+"""
+
+from __future__ import annotations
+
+import os
+from errno import ELOOP, EPERM
+from stat import S_ISDIR, S_ISLNK, S_ISREG, S_ISVTX, S_IWGRP, S_IWOTH
+
+from dms_relay.model.places import mount_of, mounts
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    Ids = tuple[frozenset[int], frozenset[int]]
+
+#: Links that are followed (path_resolution(7)).
+_LINKS_MAX = 40
+#: Why something is not believed.
+OWNER, OTHERS, GROUP = "owner", "others", "group"
+
+
+class DistrustError(OSError):
+    """What is at ``path``, an input or something on the way to it, is not believed. ``why`` is one of the three reasons."""
+
+    def __init__(self, path: str, why: str, status: os.stat_result) -> None:
+        """Keep the parts."""
+        super().__init__(EPERM, f"{path} is not believed")
+        self.path, self.why, self.status = path, why, status
+
+
+class NotReadableError(OSError):
+    """Whoever wrote the file that names this one may not read it."""
+
+
+class ReplacedError(OSError):
+    """What was opened is not what stands there now."""
+
+
+def require_believed(path: str, opened: os.stat_result | None = None, reader: tuple[int, int] | None = None) -> None:
+    """Raise ``DistrustError`` unless what is at ``path`` is believed, with all that is on the way to it.
+
+    ``opened`` is how it looked once it was open; ``ReplacedError`` where that is not what is found. ``reader`` is the owner
+    (uid, gid) of the file that names this one: ``NotReadableError`` where they may not read it. Raises ``OSError``.
+    """
+    ids = _own()
+    last: os.stat_result | None = None
+    for at, seen, is_end in steps(path):
+        last = seen
+        if why := _why(at, seen, ids, is_end=is_end):
+            raise DistrustError(at, why, seen)
+        if reader and reader[0] not in ids[0] and not _may_read(seen, *reader):
+            raise NotReadableError(EPERM, os.strerror(EPERM))
+    if opened and last and (last.st_dev, last.st_ino) != (opened.st_dev, opened.st_ino):
+        raise ReplacedError(EPERM, "it is being replaced")
+
+
+def require_way(path: str) -> None:
+    """Raise ``DistrustError`` unless all on the way to ``path`` is believed, so that no stranger has put it there.
+
+    Whose it is counts only where every user can make one of that name. Raises ``OSError``.
+    """
+    ids, is_for_all = _own(), False
+    for at, seen, is_end in steps(path):
+        why = _why(at, seen, ids, is_end=is_end)
+        if why and (not is_end or (is_for_all and why == OWNER)):
+            raise DistrustError(at, why, seen)
+        if S_ISDIR(seen.st_mode):
+            is_for_all = bool(seen.st_mode & S_IWOTH)
+
+
+def _why(at: str, seen: os.stat_result, ids: Ids, *, is_end: bool) -> str:
+    """Return why something is not believed, mounts considered; empty where it is."""
+    why = fault(seen, *ids, is_end=is_end) and fault(seen, *_with_mount(at, *ids), is_end=is_end)
+    return "" if why in {OTHERS, GROUP} and not is_writable(at) else why
+
+
+def fault(status: os.stat_result, uids: frozenset[int], gids: frozenset[int], *, is_end: bool) -> str:
+    """Return why something is not believed, where these users and groups are; empty where it is. Pure.
+
+    ``is_end``: it is the input itself, and not on the way to it.
+    """
+    mode = status.st_mode
+    if status.st_uid not in uids:
+        return OWNER
+    if not (S_ISREG(mode) or S_ISDIR(mode)) or (mode & S_ISVTX and not is_end):
+        return ""
+    if mode & S_IWOTH:
+        return OTHERS
+    return GROUP if mode & S_IWGRP and status.st_gid not in gids else ""
+
+
+def steps(path: str) -> Iterator[tuple[str, os.stat_result, bool]]:
+    """Yield each directory and link on the way to ``path``, and what is there in the end: name, looks, whether it is the end.
+
+    As path_resolution(7), from the root on, which itself is left out: whoever owns it could replace anything.
+    """
+    rest = path.split("/")[::-1]
+    at, links = "", 0
+    while rest:
+        name = rest.pop()
+        if name in {"", "."}:
+            continue
+        if name == "..":
+            at = at.rpartition("/")[0]
+            continue
+        here = f"{at}/{name}"
+        seen = os.lstat(here)
+        yield here, seen, not any(rest) and not S_ISLNK(seen.st_mode)
+        if not S_ISLNK(seen.st_mode):
+            at = here
+            continue
+        links += 1
+        if links > _LINKS_MAX:
+            raise OSError(ELOOP, os.strerror(ELOOP))
+        target = os.readlink(here)  # noqa: PTH115 -- a name, as all here
+        at = "" if target.startswith("/") else at
+        rest += target.split("/")[::-1]
+
+
+def _own() -> Ids:
+    """Return who is believed everywhere: root, whoever runs us, and who owns the root directory.
+
+    That is root, but in a user namespace, which knows neither root nor any other user outside: they are one number there.
+    """
+    return frozenset({0, os.geteuid(), os.lstat("/").st_uid}), frozenset({0, os.getegid()})
+
+
+def _with_mount(at: str, uids: frozenset[int], gids: frozenset[int]) -> Ids:
+    """Add who owns what is mounted where ``at`` is. A user's own group is that user's; root's files have root's."""
+    found = mount_of(at, mounts())
+    if found is None or found.is_of_user:
+        return uids, gids
+    root = os.lstat(found.place)
+    return uids | {root.st_uid}, gids if root.st_uid in uids else gids | {root.st_gid}
+
+
+def is_writable(path: str) -> bool:
+    """Return True unless what is at ``path`` is mounted read-only."""
+    return not os.statvfs(path).f_flag & os.ST_RDONLY
+
+
+def _may_read(status: os.stat_result, uid: int, gid: int) -> bool:
+    """Return True if a user may read a file, or pass a directory, whose groups are not known beyond one."""
+    mode = status.st_mode
+    if S_ISLNK(mode):
+        return True
+    shift = 6 if status.st_uid == uid else 3 if status.st_gid == gid else 0
+    return bool(mode >> shift & (1 if S_ISDIR(mode) else 4))
