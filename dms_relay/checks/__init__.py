@@ -12,6 +12,7 @@ from dms_relay.checks.context import examine
 from dms_relay.checks.delivery import check_ways
 from dms_relay.checks.direct import check_direct
 from dms_relay.checks.in_force import left_out
+from dms_relay.checks.leftovers import check_leftovers
 from dms_relay.checks.logins import check_logins, used_by_main_cf
 from dms_relay.checks.loops import check_loops
 from dms_relay.checks.machine import check_machine
@@ -58,6 +59,7 @@ def check(paths: Paths, environ: Mapping[str, str]) -> Report:
     context = examined.context
     places = tuple(secret_places(paths, environ, examined.inputs))
     found = [*examined.findings, *check_secrets(places), *check_trust(paths, places)]
+    found += check_leftovers(paths)
     if examined.error and (problem := left_out(paths, examined.inputs)):
         found.append(from_problem(problem))
     if context:

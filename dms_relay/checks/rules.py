@@ -68,6 +68,7 @@ RULES = {
     # Secrets.
     "secret-readable": Rule(WARNING, "other users can read a file that holds a password"),
     "secret-in-environment": Rule(NOTE, "a password is in the environment, not in a file"),
+    "leftover-file": Rule(WARNING, "a file of an interrupted run is left, and logins may be in it"),
     "login-in-main-cf": Rule(WARNING, "a login would be written to a main.cf that every user can read"),
     # postfix-main.cf.
     "user-file-conflict": Rule(ERROR, "a line of postfix-main.cf would route mail past the relays"),

@@ -1,8 +1,8 @@
 """Who may steer a run: whose files are believed. See docs/security.md for what is promised.
 
-An input is believed if nobody can change it but root, whoever runs us, and where it is mounted, whoever owns what is mounted:
-so a container gets the directory of a host's user, with that user's number. All on the way to it counts: each directory,
-each link and each directory that a link leads through. Looks at owners and modes (lstat(2)); writes nothing.
+An input is believed if nobody can change it but root, whoever runs us, and where it is mounted, the owner of the mount. So a
+container gets the directory of a host's user, with that user's number. All on the way to it counts: each directory, each
+link and each directory that a link leads through. Looks at owners and modes (lstat(2)); writes nothing.
 
     it belongs to anybody else                                  not believed
     every user can write to it                                  not believed
@@ -110,7 +110,7 @@ def fault(status: os.stat_result, uids: frozenset[int], gids: frozenset[int], *,
 
 
 def steps(path: str) -> Iterator[tuple[str, os.stat_result, bool]]:
-    """Yield each directory and link on the way to ``path``, and what is there in the end: name, looks, whether it is the end.
+    """Yield each directory and link on the way to ``path``, and what is there in the end: name, looks, if it is the end.
 
     As path_resolution(7), from the root on, which itself is left out: whoever owns it could replace anything.
     """

@@ -57,13 +57,6 @@ def find(paths: Paths) -> Found:
     parameters = main_cf.values(postfix.read_main_cf())
     state_file = _read(paths.state)
     state = load(state_file.content if state_file else None, str(paths.state))
-    written = [paths.state, paths.main_cf, paths.master_cf, *map(paths.table, with_indexes(TABLES))]
-    temporary = [
-        postfix.temporary,
-        paths.postfix_dir / WORKSHOP,
-        *map(files.temporary_name, written),
-        *_temporary_tables(paths),
-    ]
     services = postfix.read_master_cf() if paths.master_cf.exists() else ""
     words: dict[str, str] = {}
     if state.service_parameters:
@@ -76,7 +69,7 @@ def find(paths: Paths) -> Found:
         tables=_tables(paths, state),
         state=state,
         owner=(os.geteuid(), os.getegid()),
-        leftovers=tuple(path for path in temporary if os.path.lexists(path)),
+        leftovers=leftovers(paths),
         services=master_cf.services(services),
         chroot=master_cf.chroot(services),
         local=main_cf.local_domains(parameters),
@@ -85,6 +78,18 @@ def find(paths: Paths) -> Found:
         words=words,
         types=TableTypes(lambda: _ask_types(postfix, parameters, state.types)),
     )
+
+
+def leftovers(paths: Paths) -> tuple[Path, ...]:
+    """Return the files of a run that was killed."""
+    written = [paths.state, paths.main_cf, paths.master_cf, *map(paths.table, with_indexes(TABLES))]
+    temporary = [
+        Postfix(paths.postfix_dir).temporary,
+        paths.postfix_dir / WORKSHOP,
+        *map(files.temporary_name, written),
+        *_temporary_tables(paths),
+    ]
+    return tuple(path for path in temporary if os.path.lexists(path))
 
 
 def _tables(paths: Paths, state: State) -> dict[str, TableFile]:

@@ -1,7 +1,8 @@
 """Reads a text file of the operator's as lines, and says what no file may hold.
 
 Reads: one file. Writes nothing. What fails: a file that is there but cannot be read, bytes that are not UTF-8, NUL; each is
-a ``Problem``, never an exception; so is a file that others could change (``files.trust``). CRLF line ends, a missing last line end and a byte order mark are taken as meant; a CR
+a ``Problem``, never an exception. So is a file that others could change (``files.trust``).
+CRLF line ends, a missing last line end and a byte order mark are taken as meant; a CR
 elsewhere in a line, as in files with CR alone, is a ``Problem``: Postfix would take it for a part of the value. Blanks are
 the space and the tab between fields, and whatever isspace(3) trims, as Postfix's readlline(3) does, at the ends.
 """
@@ -14,7 +15,7 @@ import stat
 from contextlib import suppress
 from errno import EACCES, EINVAL, EISDIR
 
-from dms_relay.files.in_place import is_cut_short, kept_name
+from dms_relay.files.leftovers import kept_name
 from dms_relay.files.trust import DistrustError, ReplacedError, require_believed
 from dms_relay.model import Origin, Problem
 from dms_relay.model.values import frozen
@@ -61,27 +62,32 @@ def read_bytes(path: Path, name: str, problems: list[Problem], owners: dict[str,
 
     ``owners`` gets who owns it, under ``name``.
     """
-    remedy = "repair the file, or remove it"
     try:
         content, owner = _read(path, -1, None)
     except DistrustError as error:
         problems.append(distrusted(error))
         return b""
-    except FileNotFoundError:
-        if not path.is_symlink():
-            return None
-        reason = "is a link to a file that does not exist"
-    except IsADirectoryError:
-        reason = "is a directory: a file that is mounted must be there before the container is made"
     except OSError as error:
+        if isinstance(error, FileNotFoundError) and not path.is_symlink():
+            return None
+        problems.append(unreadable(error, name, is_link=isinstance(error, FileNotFoundError)))
+        return b""
+    if owners is not None:
+        owners[name] = owner
+    return content
+
+
+def unreadable(error: OSError, name: str, *, is_link: bool = False) -> Problem:
+    """Return what is wrong where an input cannot be read; ``is_link``: it is a link to a file that is not there."""
+    remedy = "repair the file, or remove it"
+    if is_link:
+        reason = "is a link to a file that does not exist"
+    elif isinstance(error, IsADirectoryError):
+        reason = "is a directory: a file that is mounted must be there before the container is made"
+    else:
         reason = f"cannot be read: {error.strerror}"
         remedy = remedy_for(error, remedy)
-    else:
-        if owners is not None:
-            owners[name] = owner
-        return content
-    problems.append(Problem(Origin(name), reason, remedy, is_missing=True))
-    return b""
+    return Problem(Origin(name), reason, remedy, is_missing=True)
 
 
 def distrusted(error: DistrustError) -> Problem:
@@ -215,7 +221,7 @@ def read_entries(path: Path, name: str, problems: list[Problem], entry: Callable
     text = read_text(path, name, problems)
     if text is None:
         return False
-    if is_cut_short(path):
+    if _is_cut_short(path):
         remedy = f"repeat that edit, or put {kept_name(path)} back in its place"
         problems.append(Problem(Origin(name), "an edit was interrupted, so the file may be incomplete", remedy))
     for line in lines_of(text):
@@ -228,6 +234,14 @@ def read_entries(path: Path, name: str, problems: list[Problem], entry: Callable
         except SyntaxProblem as problem:
             problems.append(Problem(origin, problem.text, problem.remedy))
     return True
+
+
+def _is_cut_short(path: Path) -> bool:
+    if not os.path.lexists(kept_name(path)):
+        return False
+    from dms_relay.files.in_place import is_cut_short  # noqa: PLC0415 -- seldom
+
+    return is_cut_short(path)
 
 
 def split_entry(text: str) -> tuple[str, str]:

@@ -41,7 +41,26 @@ def of_directory(owner: int, mode: int = 0o755) -> Run:
     return run
 
 
+def left(name: str) -> Run:
+    """Return what is found beside a file of that name."""
+
+    def run(sandbox: Sandbox) -> Iterable[Finding]:
+        write(sandbox, {name: "x"})
+        return findings(sandbox, DEFAULT)
+
+    return run
+
+
+TEMPORARY = ".postfix-sasl-password.cf.dms-relay.tmp"
 CASES = (
+    Case("leftover-file", left(TEMPORARY), f"HERE/config/{TEMPORARY}", "left this file", left("notes.tmp")),
+    Case(
+        "leftover-file",
+        left(TEMPORARY.replace("tmp", "old")),
+        f"HERE/config/{TEMPORARY.replace('tmp', 'old')}",
+        "logins may be in it",
+        left(".notes.old"),
+    ),
     Case(
         "untrusted-input",
         given(ROUTE, mode=0o666),

@@ -170,8 +170,8 @@ def test_the_room_ends_while_it_is_written(
     """What was written is taken back, the file is the old one, and nothing is left beside it."""
     written = in_place._write  # noqa: SLF001 -- the failure is injected where the writing is
 
-    def fail(path: Path, content: bytes) -> None:
-        written(path, content[:9] if content == NEW.encode() else content)
+    def fail(descriptor: int, content: bytes) -> None:
+        written(descriptor, content[:9] if content == NEW.encode() else content)
         if content == NEW.encode():
             raise OSError(failure, os.strerror(failure))
 
@@ -188,8 +188,10 @@ def test_the_room_ends_while_it_is_written(
 def test_nor_can_the_old_text_be_written_back(sandbox: Sandbox, single: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The message says where the old text stands; nothing is made of the half one; the next edit puts the old back."""
 
-    def fail(path: Path, _content: bytes) -> None:
-        path.write_text(HALF)
+    def fail(descriptor: int, _content: bytes) -> None:
+        os.pwrite(descriptor, HALF.encode(), 0)
+        os.ftruncate(descriptor, len(HALF))
+        os.close(descriptor)
         raise OSError(EIO, os.strerror(EIO))
 
     monkeypatch.setattr(in_place, "_write", fail)
@@ -211,8 +213,8 @@ def test_nor_can_the_old_text_be_written_back(sandbox: Sandbox, single: Path, mo
 
 def keep(sandbox: Sandbox, old: str, new: str) -> None:
     """Leave beside the file what a writing in place keeps there."""
-    sandbox.write(KEPT, old)
-    sandbox.write(KEPT.replace(".old", ".new"), new)
+    sandbox.write(KEPT, old).chmod(0o600)
+    sandbox.write(KEPT.replace(".old", ".new"), new).chmod(0o600)
 
 
 @pytest.mark.parametrize(
@@ -265,8 +267,8 @@ def test_interrupted_while_it_is_written(sandbox: Sandbox, single: Path, monkeyp
     """Ctrl-C takes the writing back, and nothing is left beside the file."""
     written = in_place._write  # noqa: SLF001 -- the interrupt comes where the writing is
 
-    def interrupt(path: Path, content: bytes) -> None:
-        written(path, content)
+    def interrupt(descriptor: int, content: bytes) -> None:
+        written(descriptor, content)
         if content == NEW.encode():
             raise KeyboardInterrupt
 
