@@ -1,7 +1,7 @@
 """The command ``dms-relay``: arguments, dispatch, and the one place that turns an error into an exit code.
 
-Reads ``MAIL_CONFIG``, ``LOG_LEVEL`` and ``LOG_FORMAT`` from the environment. Data goes to standard output, log lines to
-standard error. Exit codes are those of sysexits(3); see ``errors.py``.
+Reads ``DMS_RELAY_CONFIG_DIR``, ``MAIL_CONFIG``, ``LOG_LEVEL`` and ``LOG_FORMAT`` from the environment. Data goes to standard
+output, log lines to standard error. Exit codes are those of sysexits(3); see ``errors.py``.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from dms_relay.commands import Context
 from dms_relay.errors import InputError, RelayError, UsageError
 from dms_relay.log import log_of, write_bug
 from dms_relay.model import Paths
+from dms_relay.model.places import CONFIG_DIR_VARIABLE
 from dms_relay.plain import parse_plain
 
 TYPE_CHECKING = False
@@ -62,10 +63,12 @@ def _command(arguments: Namespace | SimpleNamespace, context: Context) -> int:
 
 
 def _paths(arguments: Namespace | SimpleNamespace, environ: Mapping[str, str]) -> Paths:
-    config_dir = Path(arguments.config_dir).absolute() if arguments.config_dir else Paths().config_dir
-    if arguments.config_dir and not config_dir.is_dir():
+    named = arguments.config_dir or environ.get(CONFIG_DIR_VARIABLE)
+    config_dir = Path(named).absolute() if named else Paths().config_dir
+    if named and not config_dir.is_dir():
         remedy = "name the directory that contains the inputs"
-        raise _NoDirectoryError(f"--config-dir: {config_dir} is not a directory", remedy)
+        by = "--config-dir" if arguments.config_dir else f"env {CONFIG_DIR_VARIABLE}"
+        raise _NoDirectoryError(f"{by}: {config_dir} is not a directory", remedy)
     postfix_dir = Path(arguments.postfix_dir or environ.get("MAIL_CONFIG") or Paths().postfix_dir).absolute()
     if not _DIRECTORY.fullmatch(str(postfix_dir)):
         raise UsageError(f"Postfix cannot use tables in {postfix_dir}", "use a path of letters, digits and ._/+@:~=-")

@@ -30,6 +30,7 @@ RULES = {
     "unknown-file": Rule(WARNING, "a file looks like an input, but is not one"),
     "untrusted-input": Rule(ERROR, "an input can be changed by others than root and whoever runs dms-relay"),
     "group-writable-input": Rule(WARNING, "a group can change an input"),
+    "other-directory": Rule(ERROR, "another configuration directory than at the last run is read, or it is gone"),
     "service-link": Rule(NOTE, "a variable was injected for a service beside this container, and is ignored"),
     "setting-without-effect": Rule(WARNING, "a variable has no effect with the other settings as they are"),
     "given-twice": Rule(WARNING, "a key or a setting is given twice, and one of the two is dropped"),

@@ -39,13 +39,20 @@ _STOPPING = frozenset({"smtp_bind_address", "smtp_bind_address6", "relay_transpo
 
 def run(arguments: Namespace, context: Context) -> int:
     """Make Postfix match the inputs."""
-    return apply_inputs(context, reload=arguments.reload, lock_timeout=arguments.lock_timeout)
+    return apply_inputs(
+        context, reload=arguments.reload, lock_timeout=arguments.lock_timeout, from_scratch=arguments.from_scratch
+    )
 
 
 def apply_inputs(
-    context: Context, *, reload: bool = True, lock_timeout: float = LOCK_TIMEOUT, is_own_only: bool = False
+    context: Context,
+    *,
+    reload: bool = True,
+    lock_timeout: float = LOCK_TIMEOUT,
+    is_own_only: bool = False,
+    from_scratch: bool = False,
 ) -> int:
-    """Read, merge, render, plan and apply under one lock, and say what was done.
+    """Read, merge, render, plan and apply under one lock, and say what was done. ``from_scratch``: see ``plan``.
 
     ``is_own_only``: of all of it only what ``postfix-main.cf`` and ``postfix-master.cf`` say, and nothing is said where
     that is there.
@@ -59,7 +66,7 @@ def apply_inputs(
         try:
             config = merge(inputs)
             wanted = render(config, context.paths)
-            changes = plan(wanted, find(context.paths))
+            changes = plan(wanted, find(context.paths), from_scratch=from_scratch)
             if config.own_parameters:
                 _refuse_wrong_values(config, changes, context)
         except InputError as error:

@@ -23,6 +23,8 @@ _MARKERS = ("/.dockerenv", "/run/.containerenv", "/docker-entrypoint.d", "/usr/l
 #: Set in each container of a pod (kubernetes.io, "Discovering services").
 _KUBERNETES = "KUBERNETES_SERVICE_HOST"
 _MOUNTS = "/proc/self/mountinfo"
+#: Names the configuration directory, as --config-dir does, which wins over it.
+CONFIG_DIR_VARIABLE = "DMS_RELAY_CONFIG_DIR"
 
 
 @frozen

@@ -10,10 +10,11 @@ from dms_relay import files
 from dms_relay.errors import WriteError
 from dms_relay.model import RELAY_DIRECTORY, TABLES
 from dms_relay.model.values import field, frozen
-from dms_relay.plan.state import State, TableFile, load, without
+from dms_relay.plan.state import ConfigDir, State, TableFile, load, without
 from dms_relay.postfix import main_cf, master_cf
 from dms_relay.postfix.programs import Postfix
 from dms_relay.postfix.table_types import WORKSHOP, TableTypes, split_index, with_indexes
+from dms_relay.sources.near_files import INPUTS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ class Found:
     types: TableTypes = field(default_factory=TableTypes)
     master: str = field(default="", repr=False)
     words: dict[str, str] = field(default_factory=dict, repr=False)
+    config_dir: ConfigDir = field(default_factory=ConfigDir)
 
 
 def find(paths: Paths) -> Found:
@@ -70,6 +72,7 @@ def find(paths: Paths) -> Found:
         state=state,
         owner=(os.geteuid(), os.getegid()),
         leftovers=leftovers(paths),
+        config_dir=_config_dir(paths, state),
         services=master_cf.services(services),
         chroot=master_cf.chroot(services),
         local=main_cf.local_domains(parameters),
@@ -78,6 +81,25 @@ def find(paths: Paths) -> Found:
         words=words,
         types=TableTypes(lambda: _ask_types(postfix, parameters, state.types)),
     )
+
+
+def _config_dir(paths: Paths, state: State) -> ConfigDir:
+    """Return the configuration directory, by the name that is remembered where that is another name of the same one."""
+    path, last = str(paths.config_dir), state.config_dir
+    try:
+        number = paths.config_dir.stat().st_ino
+    except OSError:
+        return ConfigDir(path)
+    if last and last.path != path and _is_same(last.path, path):
+        path = last.path
+    return ConfigDir(path, number, any(os.path.lexists(f"{path}/{name}") for name in INPUTS))
+
+
+def _is_same(one: str, other: str) -> bool:
+    try:
+        return os.path.samefile(one, other)  # noqa: PTH121 -- names
+    except OSError:
+        return False
 
 
 def leftovers(paths: Paths) -> tuple[Path, ...]:

@@ -51,6 +51,20 @@ def left(name: str) -> Run:
     return run
 
 
+def of_another_directory(*, is_empty: bool) -> Run:
+    """Return what is found where another directory has taken the place of the one that was read, or not."""
+
+    def run(sandbox: Sandbox) -> Iterable[Finding]:
+        write(sandbox, ROUTE)
+        sandbox.apply()
+        sandbox.config_dir.rename(sandbox.config_dir.with_name("moved"))
+        sandbox.config_dir.mkdir()
+        write(sandbox, {} if is_empty else ROUTE)
+        return findings(sandbox, {})
+
+    return run
+
+
 TEMPORARY = ".postfix-sasl-password.cf.dms-relay.tmp"
 CASES = (
     Case("leftover-file", left(TEMPORARY), f"HERE/config/{TEMPORARY}", "left this file", left("notes.tmp")),
@@ -70,6 +84,13 @@ CASES = (
     ),
     Case("untrusted-input", of_directory(STRANGER), "HERE/config", f"it belongs to user {STRANGER}", of_directory(0)),
     Case("untrusted-input", of_directory(0, 0o1777), "HERE/config", "every user can put files", of_directory(0, 0o755)),
+    Case(
+        "other-directory",
+        of_another_directory(is_empty=True),
+        "HERE/config",
+        "now it is another one, and empty",
+        of_another_directory(is_empty=False),
+    ),
     Case(
         "group-writable-input",
         of_group(0o664),
