@@ -9,8 +9,8 @@ link and each directory that a link leads through. Looks at owners and modes (ls
     a group can write to it                                     believed if that is the group of root, of whoever runs us,
                                                                 or of the mount where that is a user's
     others can write to it, but it is mounted read-only         believed: nobody here can
-    others can write to a directory on the way, and it is
-    sticky, as /tmp is                                          believed: what counts is whose the next thing in it is
+    others can write to a directory, and it is sticky, as       believed: they can put files there, but replace none, and
+    /tmp is, or a tmpfs of Docker                               what counts is whose the next thing in it is
 
 The look comes after the file was opened, and must find that very file. Whoever could swap something on the way is then seen
 there: so nothing is believed that was another's at the moment of opening.
@@ -25,7 +25,7 @@ import os
 from errno import ELOOP, EPERM
 from stat import S_ISDIR, S_ISLNK, S_ISREG, S_ISVTX, S_IWGRP, S_IWOTH
 
-from dms_relay.model.places import mount_of, mounts
+from dms_relay.model.places import is_container, mount_of, mounts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -64,9 +64,9 @@ def require_believed(path: str, opened: os.stat_result | None = None, reader: tu
     """
     ids = _own()
     last: os.stat_result | None = None
-    for at, seen, is_end in steps(path):
+    for at, seen, _ in steps(path):
         last = seen
-        if why := _why(at, seen, ids, is_end=is_end):
+        if why := _why(at, seen, ids):
             raise DistrustError(at, why, seen)
         if reader and reader[0] not in ids[0] and not _may_read(seen, *reader):
             raise NotReadableError(EPERM, os.strerror(EPERM))
@@ -81,28 +81,25 @@ def require_way(path: str) -> None:
     """
     ids, is_for_all = _own(), False
     for at, seen, is_end in steps(path):
-        why = _why(at, seen, ids, is_end=is_end)
+        why = _why(at, seen, ids)
         if why and (not is_end or (is_for_all and why == OWNER)):
             raise DistrustError(at, why, seen)
         if S_ISDIR(seen.st_mode):
             is_for_all = bool(seen.st_mode & S_IWOTH)
 
 
-def _why(at: str, seen: os.stat_result, ids: Ids, *, is_end: bool) -> str:
+def _why(at: str, seen: os.stat_result, ids: Ids) -> str:
     """Return why something is not believed, mounts considered; empty where it is."""
-    why = fault(seen, *ids, is_end=is_end) and fault(seen, *_with_mount(at, *ids), is_end=is_end)
+    why = fault(seen, *ids) and fault(seen, *_with_mount(at, *ids))
     return "" if why in {OTHERS, GROUP} and not is_writable(at) else why
 
 
-def fault(status: os.stat_result, uids: frozenset[int], gids: frozenset[int], *, is_end: bool) -> str:
-    """Return why something is not believed, where these users and groups are; empty where it is. Pure.
-
-    ``is_end``: it is the input itself, and not on the way to it.
-    """
+def fault(status: os.stat_result, uids: frozenset[int], gids: frozenset[int]) -> str:
+    """Return why something is not believed, where these users and groups are; empty where it is. Pure."""
     mode = status.st_mode
     if status.st_uid not in uids:
         return OWNER
-    if not (S_ISREG(mode) or S_ISDIR(mode)) or (mode & S_ISVTX and not is_end):
+    if not (S_ISREG(mode) or S_ISDIR(mode)) or (mode & S_ISVTX and S_ISDIR(mode)):
         return ""
     if mode & S_IWOTH:
         return OTHERS
@@ -146,9 +143,12 @@ def _own() -> Ids:
 
 
 def _with_mount(at: str, uids: frozenset[int], gids: frozenset[int]) -> Ids:
-    """Add who owns what is mounted where ``at`` is. A user's own group is that user's; root's files have root's."""
+    """Add who owns what is mounted where ``at`` is. A user's own group is that user's; root's files have root's.
+
+    What users mount themselves does not count, but in a container, where it was mounted from outside.
+    """
     found = mount_of(at, mounts())
-    if found is None or found.is_of_user:
+    if found is None or (found.is_of_user and not is_container()):
         return uids, gids
     root = os.lstat(found.place)
     return uids | {root.st_uid}, gids if root.st_uid in uids else gids | {root.st_gid}

@@ -32,14 +32,14 @@ def said(error: DistrustError) -> tuple[str, str]:
     return f"{who} can {what} (mode {S_IMODE(mode):04o})", f"run chmod go-w {path}, or mount it read-only"
 
 
-def said_of_named(error: DistrustError | NotReadableError, path: str, namer: Owner | None) -> tuple[str, str]:
-    """Return the same of a file that an input names; ``namer`` owns that input."""
+def said_of_named(error: DistrustError | NotReadableError, source: str, namer: Owner | None) -> tuple[str, str]:
+    """Return the same of a file that an input names; ``source`` is the name of that input, ``namer`` its owner."""
     if isinstance(error, DistrustError):
         text, remedy = said(error)
         return f"the file that it names is not believed: of {error.path}, {text}", remedy
     uid = namer[0] if namer else 0
-    text = f"the file that it names may not be read by {user(uid)}, to whom this input belongs, so it is not used"
-    return text, f"run chown {uid} {shlex.quote(path)}, or make this input root's"
+    text = f"the file that it names may not be read by {user(uid)}, to whom {source} belongs, so it is not used"
+    return text, f"if what {source} says is right, run chown root {source} in the configuration directory"
 
 
 def user(number: int) -> str:

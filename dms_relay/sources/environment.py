@@ -134,7 +134,7 @@ class Lookup:
         """Return what is said of a named file that others could change, or that whoever names it may not read."""
         from dms_relay.sources.distrust import said_of_named  # noqa: PLC0415 -- only where something is wrong
 
-        return said_of_named(error, named.value, self.owners.get(named.origin.source))
+        return said_of_named(error, named.origin.source, self.owners.get(named.origin.source))
 
     def _unreadable(self, setting: Setting, reason: str, remedy: str) -> None:
         text = f"the file that it names cannot be read: {reason}"

@@ -83,7 +83,7 @@ CASES = (
         given(ROUTE, mode=0o644),
     ),
     Case("untrusted-input", of_directory(STRANGER), "HERE/config", f"it belongs to user {STRANGER}", of_directory(0)),
-    Case("untrusted-input", of_directory(0, 0o1777), "HERE/config", "every user can put files", of_directory(0, 0o755)),
+    Case("untrusted-input", of_directory(0, 0o777), "HERE/config", "every user can put files", of_directory(0, 0o1777)),
     Case(
         "other-directory",
         of_another_directory(is_empty=True),

@@ -25,36 +25,35 @@ def looks(kind: int, mode: int, uid: int, gid: int) -> os.stat_result:
 
 
 @pytest.mark.parametrize(
-    ("kind", "mode", "uid", "gid", "is_end", "why"),
+    ("kind", "mode", "uid", "gid", "why"),
     [
-        (FILE, 0o600, 0, 0, True, ""),
-        (FILE, 0o644, 1000, 1000, True, ""),
-        (FILE, 0o600, 1001, 0, True, OWNER),
-        (FILE, 0o400, 65534, 0, True, OWNER),
-        (FILE, 0o664, 0, 0, True, ""),
-        (FILE, 0o664, 0, 1000, True, ""),
-        (FILE, 0o664, 0, 1001, True, GROUP),
-        (FILE, 0o620, 1000, 1001, True, GROUP),
-        (FILE, 0o666, 0, 0, True, OTHERS),
-        (FILE, 0o602, 0, 0, True, OTHERS),
+        (FILE, 0o600, 0, 0, ""),
+        (FILE, 0o644, 1000, 1000, ""),
+        (FILE, 0o600, 1001, 0, OWNER),
+        (FILE, 0o400, 65534, 0, OWNER),
+        (FILE, 0o664, 0, 0, ""),
+        (FILE, 0o664, 0, 1000, ""),
+        (FILE, 0o664, 0, 1001, GROUP),
+        (FILE, 0o620, 1000, 1001, GROUP),
+        (FILE, 0o666, 0, 0, OTHERS),
+        (FILE, 0o602, 0, 0, OTHERS),
         # The bit means nothing on a file.
-        (FILE, 0o1666, 0, 0, True, OTHERS),
-        (DIRECTORY, 0o755, 0, 0, False, ""),
-        (DIRECTORY, 0o777, 0, 0, False, OTHERS),
-        (DIRECTORY, 0o1777, 0, 0, False, ""),
-        (DIRECTORY, 0o1777, 1001, 0, False, OWNER),
-        (DIRECTORY, 0o1777, 0, 0, True, OTHERS),
-        (DIRECTORY, 0o775, 0, 1001, False, GROUP),
-        (DIRECTORY, 0o1775, 0, 1001, False, ""),
-        (LINK, 0o777, 0, 0, False, ""),
-        (LINK, 0o777, 1001, 0, False, OWNER),
-        (DEVICE, 0o666, 0, 0, True, ""),
+        (FILE, 0o1666, 0, 0, OTHERS),
+        (DIRECTORY, 0o755, 0, 0, ""),
+        (DIRECTORY, 0o777, 0, 0, OTHERS),
+        (DIRECTORY, 0o1777, 0, 0, ""),
+        (DIRECTORY, 0o1777, 1001, 0, OWNER),
+        (DIRECTORY, 0o775, 0, 1001, GROUP),
+        (DIRECTORY, 0o1775, 0, 1001, ""),
+        (LINK, 0o777, 0, 0, ""),
+        (LINK, 0o777, 1001, 0, OWNER),
+        (DEVICE, 0o666, 0, 0, ""),
     ],
 )
-def test_the_rule(kind: int, mode: int, uid: int, gid: int, is_end: bool, why: str) -> None:  # noqa: FBT001, PLR0913, PLR0917 -- a case
-    """By root and user 1000 alone, and their groups, with what is sticky on the way."""
+def test_the_rule(kind: int, mode: int, uid: int, gid: int, why: str) -> None:
+    """By root and user 1000 alone, and their groups, with what is sticky."""
     ids = frozenset({0, 1000}), frozenset({0, 1000})
-    assert fault(looks(kind, mode, uid, gid), *ids, is_end=is_end) == why
+    assert fault(looks(kind, mode, uid, gid), *ids) == why
 
 
 def refused(path: Path) -> tuple[str, str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from dms_relay.files.trust import DistrustError, NotReadableError
-from dms_relay.model import AUTHORITY_LEVELS, IMPLICIT_TLS_PORTS, SYSTEM_AUTHORITIES
+from dms_relay.model import AUTHORITY_LEVELS, IMPLICIT_TLS_PORTS, RELAY_YAML, SYSTEM_AUTHORITIES
 from dms_relay.model.relays import CLEARTEXT_LEVELS, Tls
 from dms_relay.postfix.nexthop import (
     SyntaxProblem,
@@ -173,7 +173,7 @@ class _TlsReader:
         try:
             content = read_file(Path(ca_file.value), _PEM_MAX, reader=self.owner)
         except (DistrustError, NotReadableError) as error:
-            self.complain(ca_file, *said_of_named(error, ca_file.value, self.owner))
+            self.complain(ca_file, *said_of_named(error, RELAY_YAML, self.owner))
             return
         except OSError as error:
             text = f"the file that it names cannot be read: {error.strerror}"
