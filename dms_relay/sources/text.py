@@ -237,7 +237,10 @@ def read_entries(path: Path, name: str, problems: list[Problem], entry: Callable
 
 
 def _is_cut_short(path: Path) -> bool:
-    if not os.path.lexists(kept_name(path)):
+    try:
+        if not os.path.lexists(kept_name(path)):
+            return False
+    except OSError:  # it is a link, and then a file
         return False
     from dms_relay.files.in_place import is_cut_short  # noqa: PLC0415 -- seldom
 

@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 from contextlib import contextmanager
+from errno import EPERM
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -73,8 +74,17 @@ def racing(sandbox: Sandbox, name: str) -> Iterator[None]:
 def is_untouched(sandbox: Sandbox) -> bool:
     """Return True if root's file is as it was, and what is in it is nowhere in the directory."""
     victim = sandbox.postfix_dir.with_name("victim")
-    copies = [p for p in sandbox.config_dir.iterdir() if not p.is_symlink() and "root:x" in p.read_text()]
+    copies = [path for path in sandbox.config_dir.iterdir() if b"root:x" in content_of(path)]
     return victim.read_text() == VICTIM and victim.stat().st_uid == 0 and copies == []
+
+
+def content_of(path: Path) -> bytes:
+    """Return what is in a file; nothing of a link, whatever it was a moment ago."""
+    try:
+        with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW), "rb") as file:  # noqa: PTH123 -- a descriptor, not a path
+            return file.read()
+    except OSError:
+        return b""
 
 
 def test_a_link_swapped_under_an_edit(machine: Sandbox) -> None:
@@ -89,8 +99,9 @@ def test_a_link_swapped_under_an_edit(machine: Sandbox) -> None:
 def test_a_link_swapped_under_an_edit_in_place(machine: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """So it is where the owner of the file cannot be kept, and it is written in place."""
 
-    def refuse(*_: object) -> None:
-        raise PermissionError(1, "Operation not permitted")
+    def refuse(_descriptor: int, uid: int, _gid: int) -> None:
+        if uid != os.geteuid():
+            raise PermissionError(EPERM, os.strerror(EPERM))
 
     monkeypatch.setattr(os, "fchown", refuse)
     with racing(machine, RELAYMAP):
