@@ -22,6 +22,7 @@ from dms_relay.files.leftovers import clean_up
 from dms_relay.files.trust import DistrustError, require_way
 from dms_relay.log import NO_LOG
 from dms_relay.model import Origin, Problem
+from dms_relay.model.places import lacks_mount
 from dms_relay.postfix.nexthop import SyntaxProblem
 from dms_relay.sources.sasl_password import NAME as LOGINS
 from dms_relay.sources.text import distrusted, unreadable
@@ -48,6 +49,9 @@ def edit(paths: Paths, name: str, change: Callable[[bytes], bytes], *, log: Log 
     if not paths.config_dir.is_dir():
         remedy = "mount the configuration directory there, or name it with --config-dir"
         raise WriteError(f"{paths.config_dir} does not exist", remedy)
+    if lacks_mount(str(paths.config_dir)):
+        text = f"nothing is mounted at {paths.config_dir}, so what is written there is lost with this container"
+        raise WriteError(text, "mount the configuration directory there")
     with files.lock(paths.config_dir, LOCK_TIMEOUT), _held(paths, name) as held:
         for left in clean_up(paths.config_dir):
             log.info("file of an interrupted run removed", file=str(left))

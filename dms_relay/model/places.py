@@ -47,6 +47,18 @@ def is_container() -> bool:
     return any(map(os.path.exists, _MARKERS)) or bool(os.environ.get(_KUBERNETES))
 
 
+def lacks_mount(path: str) -> bool:
+    """Return True if a directory is what a container has in the place of a configuration directory: empty, and no mount.
+
+    What is written there is lost with the container.
+    """
+    try:
+        is_empty = path == DMS_DIRECTORY and not os.listdir(path)  # noqa: PTH208 -- pathlib costs more
+    except OSError:
+        return False
+    return is_empty and is_container() and not is_mounted(path)
+
+
 def is_mounted(path: str) -> bool:
     """Return True if something is mounted at ``path``, and not by a user."""
     if not os.path.lexists(path):

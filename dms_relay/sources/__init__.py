@@ -20,6 +20,7 @@ from dms_relay.model import (
     sort_problems,
 )
 from dms_relay.model.configuration import Inputs
+from dms_relay.model.places import lacks_mount
 from dms_relay.model.senders import ManagedDomains
 from dms_relay.model.values import replace
 from dms_relay.sources.managed_domains import read_domains
@@ -34,7 +35,7 @@ from dms_relay.sources.text import distrusted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from dms_relay.model import Paths, ServiceParameter, Setting
     from dms_relay.model.relays import RelayFile
@@ -84,8 +85,8 @@ def _inputs(paths: Paths, environ: Mapping[str, str], problems: list[Problem]) -
     file = _relay_yaml(paths, settings, problems)
     report_near_misses(settings.lookup, problems)
     report_near_files(paths, environ, problems)
-    if not (settings.default or settings.relay or paths.config_dir.is_dir()):
-        problems.append(_no_directory(paths))
+    if not (settings.default or settings.relay):
+        problems.extend(_no_directory(paths))
     is_needed = settings.wants_domains or (file and file.recipients)
     domains = read_domains(paths, problems) if is_needed else ManagedDomains()
     if file:
@@ -157,6 +158,9 @@ def nexthops_of(inputs: Inputs) -> tuple[str, ...]:
     return tuple(dict.fromkeys(member for nexthops in lists for member in nexthops.members))
 
 
-def _no_directory(paths: Paths) -> Problem:
-    text = "the directory does not exist, and no relay is set, so mail goes directly"
-    return Problem(Origin(str(paths.config_dir)), text, "mount the directory there, or set DEFAULT_RELAY_HOST", False)
+def _no_directory(paths: Paths) -> Iterator[Problem]:
+    what = "the directory does not exist" if not paths.config_dir.is_dir() else ""
+    if what or lacks_mount(str(paths.config_dir)):
+        text = f"{what or 'nothing is mounted there'}, and no relay is set, so mail goes directly"
+        remedy = "mount the directory there, or set DEFAULT_RELAY_HOST"
+        yield Problem(Origin(str(paths.config_dir)), text, remedy, is_error=False)
