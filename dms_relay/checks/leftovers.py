@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shlex
+from shlex import quote as shell_word
 from typing import TYPE_CHECKING
 
 from dms_relay import files
@@ -22,5 +22,5 @@ def check_leftovers(paths: Paths) -> Iterator[Finding]:
     for path in dict.fromkeys((*edit_leftovers(paths.config_dir), *leftovers(paths))):
         text = "a run that was interrupted left this file, and logins may be in it"
         is_kept = path.parent == paths.config_dir and not files.is_temporary_name(path.name)
-        remedy = f"repeat the edit that was interrupted, or run rm {shlex.quote(str(path))}"
+        remedy = f"repeat the edit that was interrupted, or run rm {shell_word(str(path))}"
         yield Finding("leftover-file", Origin(str(path)), text, remedy if is_kept else "run dms-relay apply")

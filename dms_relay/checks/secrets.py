@@ -50,10 +50,10 @@ def _user_file(place: SecretPlace) -> Path | None:
 def _remedy(path: Path, mode: int, named_by: Path | None = None) -> str:
     """Return how to protect a file; a secret of Kubernetes or Docker is mounted, with the mode that is said there.
 
-    ``named_by`` is to be root's, then.
+    ``named_by`` is to be root's, where its owner could not read the file any more.
     """
     if named_by:
-        return f"{_remedy(path, mode)}, and chown root {named_by}"
+        return f"run chown root {named_by} && chmod {mode & stat.S_IRWXU:03o} {path}"
     if (path.parent / _KUBERNETES).is_symlink():
         return "set defaultMode: 0400 at the volume, in the pod"
     if path.is_relative_to(_SECRETS):

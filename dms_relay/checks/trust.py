@@ -6,7 +6,7 @@ Looks at owners and modes, reads nothing, writes nothing. What others can change
 from __future__ import annotations
 
 import os
-import shlex
+from shlex import quote as shell_word
 from stat import S_IWGRP
 from typing import TYPE_CHECKING
 
@@ -33,7 +33,7 @@ def check_trust(paths: Paths, places: Iterable[SecretPlace]) -> Iterator[Finding
         if (number := _group(path)) is not None:
             by_group.setdefault(number, []).append(path)
     for number, writable in by_group.items():
-        names = " ".join(shlex.quote(str(path)) for path in writable)
+        names = " ".join(shell_word(str(path)) for path in writable)
         text = f"{group(number)} can write to it, and whoever is in that group could decide where mail goes"
         yield Finding("group-writable-input", Origin(str(writable[0])), text, f"run chmod g-w {names}")
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import grp
 import pwd
-import shlex
+from shlex import quote as shell_word
 from stat import S_IMODE, S_ISDIR, S_ISLNK
 from typing import TYPE_CHECKING
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def said(error: DistrustError) -> tuple[str, str]:
     """Return what is wrong, and what to do."""
-    status, path = error.status, shlex.quote(error.path)
+    status, path = error.status, shell_word(error.path)
     mode = status.st_mode
     if error.why == OWNER:
         whose = f"it belongs to {user(status.st_uid)}, who could decide where mail goes and with which login"
