@@ -79,6 +79,7 @@ RULES = {
     "machine-not-looked-at": Rule(NOTE, "Postfix could not be examined, so only the inputs were"),
     "machine-unreadable": Rule(ERROR, "Postfix's configuration cannot be used, so apply would fail"),
     "apply-due": Rule(WARNING, "Postfix's configuration differs from the inputs"),
+    "reload-due": Rule(WARNING, "the running Postfix has not read its configuration since it was changed"),
     "parameter-changed": Rule(WARNING, "a managed parameter was changed since the last apply"),
     "parameter-left": Rule(WARNING, "a parameter is not restored, because it was changed since the last apply"),
     "table-changed": Rule(WARNING, "mode or owner of a managed table was changed since the last apply"),

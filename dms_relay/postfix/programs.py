@@ -109,9 +109,13 @@ class Postfix:
         if changes:
             main_cf_file.edit(self.main_cf, changes)
 
-    def master_pid(self) -> int | None:
-        """Return the process number of the master daemon of this instance; ``None`` where it does not run."""
-        queue = main_cf.values(self.read_main_cf()).get("queue_directory") or _QUEUE_DIRECTORY
+    def master_pid(self, parameters: Mapping[str, str] | None = None) -> int | None:
+        """Return the process number of the master daemon of this instance; ``None`` where it does not run.
+
+        ``parameters`` are those of main.cf, where the caller has read them.
+        """
+        parameters = main_cf.values(self.read_main_cf()) if parameters is None else parameters
+        queue = parameters.get("queue_directory") or _QUEUE_DIRECTORY
         try:
             number = int((Path(queue) / "pid/master.pid").read_text("ascii"))
         except (OSError, ValueError):
