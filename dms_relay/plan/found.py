@@ -8,6 +8,7 @@ from errno import EACCES
 
 from dms_relay import files
 from dms_relay.errors import WriteError
+from dms_relay.files.content import TABLE_MAX, read_whole
 from dms_relay.model import RELAY_DIRECTORY, TABLES
 from dms_relay.model.values import field, frozen
 from dms_relay.plan.state import ConfigDir, State, TableFile, load, without
@@ -166,7 +167,7 @@ def _read(path: Path) -> TableFile | None:
         is_link = stat.S_ISLNK(status.st_mode)
         if not is_link and not stat.S_ISREG(status.st_mode):
             raise WriteError(f"{path} is not a file", "remove it")
-        content = os.fsencode(path.readlink()) if is_link else path.read_bytes()
+        content = os.fsencode(path.readlink()) if is_link else read_whole(path, TABLE_MAX)
     except FileNotFoundError:
         return None
     except OSError as error:

@@ -13,8 +13,9 @@ import os
 import re
 import stat
 from contextlib import suppress
-from errno import EACCES, EINVAL, EISDIR
+from errno import EACCES, EFBIG, EINVAL, EISDIR, ETXTBSY
 
+from dms_relay.files.content import read_open
 from dms_relay.files.leftovers import kept_name
 from dms_relay.files.trust import DistrustError, ReplacedError, require_believed
 from dms_relay.model import Origin, Problem
@@ -123,7 +124,8 @@ def _read_once(path: Path, limit: int, reader: Owner | None) -> tuple[bytes, Own
         require_believed(str(path), status, reader)
         if not stat.S_ISREG(status.st_mode) and status.st_rdev != _DEV_NULL:
             raise OSError(EINVAL, "it is not a file")
-        return file.read(limit), (status.st_uid, status.st_gid)
+        content = read_open(file) if limit < 0 else read_open(file, limit, has_lines=False)
+        return content, (status.st_uid, status.st_gid)
 
 
 def without_line_end(text: str) -> str:
@@ -136,6 +138,8 @@ def remedy_for(error: OSError, other: str) -> str:
     known = {
         EACCES: "run as root, or let this user read it",
         EISDIR: "a file that is mounted must be there before the container is made",
+        EFBIG: "write the right file there",
+        ETXTBSY: "run again when it is written",
     }
     return known.get(error.errno or 0, other)
 

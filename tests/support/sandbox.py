@@ -57,7 +57,10 @@ class Sandbox:
     def write(self, name: str, content: str | bytes) -> Path:
         """Write an input; ``vhost`` goes to Postfix's directory, all others to the configuration directory."""
         path = (self.postfix_dir if name == "vhost" else self.config_dir) / name
-        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        data = content.encode() if isinstance(content, str) else content
+        path.write_bytes(data)
+        if not data.endswith(b"\n"):  # what has no line end counts as half a file for 2 s (dms_relay.files.content)
+            os.utime(path, (time.time() - 3600,) * 2)
         return path
 
     def arguments(self, *command: str) -> list[str]:
