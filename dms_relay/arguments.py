@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 _OPTIONS = frozenset({"--config-dir", "--postfix-dir", "--log-level", "--log-format"})
 #: Columns of the help where there is no terminal, and on a very narrow one.
 _HELP_WIDTH = 80
-#: Seconds that ``test`` waits for each answer of a relay. A relay may greet late, to see who cannot wait.
-TEST_TIMEOUT = 15.0
+#: Seconds that a try of ``test`` may take. A relay may greet late, to see who cannot wait.
+TEST_TIMEOUT = 30.0
 #: What the shells' completion can be printed for.
 SHELLS = ("bash", "zsh")
 #: The command that may have a password in its words, and its options.
@@ -264,7 +264,7 @@ def _add_asking(commands: _Commands) -> None:
     test.add_argument("--send-to", metavar="ADDRESS", help="send one message there through each relay that works")
     test.add_argument("--send-from", metavar="ADDRESS", help="its envelope sender; without it, one that uses the relay")
     test.add_argument(
-        "--timeout", type=seconds, default=TEST_TIMEOUT, metavar="SECONDS", help="for each step (%(default)g)"
+        "--timeout", type=seconds, default=TEST_TIMEOUT, metavar="SECONDS", help="for each try as a whole (%(default)g)"
     )
     test.add_argument("--json", action="store_true", help="as one JSON object")
 

@@ -171,7 +171,7 @@ _shtab_dms_relay_test_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--send-to=[send one message there through each relay that works]:ADDRESS:"
   "--send-from=[its envelope sender\; without it, one that uses the relay]:ADDRESS:"
-  "--timeout=[for each step (15)]:SECONDS:"
+  "--timeout=[for each try as a whole (30)]:SECONDS:"
   "--json[as one JSON object]"
   "*:a relay\'s name or nexthop\; without one, all of them:_dms_relay_tried"
 )
