@@ -11,7 +11,9 @@ import io
 import os
 import re
 import sys
+from errno import EACCES, EINVAL, EMFILE, ENAMETOOLONG, ENFILE, ENOENT, ENOSPC, ENOTDIR
 from pathlib import Path
+from stat import S_ISDIR
 
 from dms_relay.commands import Context
 from dms_relay.errors import InputError, RelayError, UsageError
@@ -28,6 +30,17 @@ if TYPE_CHECKING:
 
     from dms_relay.log_lines import Writer
 
+#: Characters of a directory's name that a message shows.
+_SHOWN = 200
+#: What to do about a system error that no step foresees.
+_REMEDIES = {
+    EACCES: "run as root",
+    EMFILE: "let this process open more files (ulimit -n)",
+    ENFILE: "have the system open fewer files",
+    ENOSPC: "free space",
+    ENAMETOOLONG: "use a shorter name",
+}
+_REPAIR = "repair the file or the directory, then run again"
 #: What Postfix can take in the name of a table: no blank or comma (they separate tables), no $ (it would be expanded).
 _DIRECTORY = re.compile(r"/[\w./+@:~=-]*", re.ASCII)
 
@@ -47,6 +60,14 @@ def main(argv: Sequence[str], environ: Mapping[str, str], prog: str = "dms-relay
     except RelayError as error:
         log.error(str(error))
         return error.exit_code
+    except OSError as error:
+        if error.filename is None:
+            raise
+        # What the machine refuses is no bug of ours; each error that we foresee is told in better words than these.
+        log.error(
+            f"{os.fsdecode(error.filename)[:_SHOWN]}: {error.strerror} -- {_REMEDIES.get(error.errno or 0, _REPAIR)}"
+        )
+        return os.EX_NOINPUT
     finally:
         log.finish()
 
@@ -79,14 +100,32 @@ def _cannot_write(error: Exception) -> str:
 def _paths(arguments: Namespace | SimpleNamespace, environ: Mapping[str, str]) -> Paths:
     named = arguments.config_dir or environ.get(CONFIG_DIR_VARIABLE)
     config_dir = Path(named).absolute() if named else Paths().config_dir
-    if named and not config_dir.is_dir():
-        remedy = "name the directory that contains the inputs"
-        by = "--config-dir" if arguments.config_dir else f"env {CONFIG_DIR_VARIABLE}"
-        raise _NoDirectoryError(f"{by}: {config_dir} is not a directory", remedy)
+    if named:
+        _require_directory(config_dir, "--config-dir" if arguments.config_dir else f"env {CONFIG_DIR_VARIABLE}")
     postfix_dir = Path(arguments.postfix_dir or environ.get("MAIL_CONFIG") or Paths().postfix_dir).absolute()
     if not _DIRECTORY.fullmatch(str(postfix_dir)):
         raise UsageError(f"Postfix cannot use tables in {postfix_dir}", "use a path of letters, digits and ._/+@:~=-")
     return Paths(config_dir, postfix_dir)
+
+
+def _require_directory(path: Path, by: str) -> None:
+    """Raise an error unless the directory of the inputs, which ``by`` names, is one that this user can find."""
+    what = "is not a directory"
+    try:
+        if S_ISDIR(path.stat().st_mode):
+            return
+    except (OSError, ValueError) as error:
+        number = getattr(error, "errno", None) or EINVAL
+        what = what if number in {ENOENT, ENOTDIR} else f"cannot be found: {os.strerror(number)}"
+        if number == EACCES:
+            raise _NoDirectoryError(f"{by}: {_short(path)} {what}", "run as root") from None
+    raise _NoDirectoryError(f"{by}: {_short(path)} {what}", "name the directory that contains the inputs")
+
+
+def _short(path: Path) -> str:
+    """Return a path as it is shown: of one that no system takes, the beginning."""
+    text = str(path)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 
 class _NoDirectoryError(UsageError):

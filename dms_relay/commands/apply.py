@@ -59,7 +59,7 @@ def apply_inputs(
     """
     for left in clean_up_if_free(context.paths.config_dir):
         context.log.info("file of an interrupted run removed", file=str(left))
-    if not context.paths.postfix_dir.is_dir():
+    if not os.path.isdir(context.paths.postfix_dir):  # noqa: PTH112 -- is_dir() raises where a parent may not be searched
         Postfix(context.paths.postfix_dir).read_main_cf()  # raises, and says what to do
     with files.lock(context.paths.postfix_dir, lock_timeout), context.log.hold():
         inputs = read(context.paths, context.environ)

@@ -82,7 +82,7 @@ def _is_its_postfix(arguments: Namespace, context: Context) -> bool:
     is_named = bool(arguments.postfix_dir or context.environ.get("MAIL_CONFIG"))
     home = Path(context.environ.get(CONFIG_DIR_VARIABLE) or Paths().config_dir)
     is_at_home = context.paths.config_dir == home.absolute()
-    return (is_named or is_at_home) and context.paths.main_cf.exists()
+    return (is_named or is_at_home) and os.path.lexists(context.paths.main_cf)
 
 
 def _apply(context: Context, state: str) -> int:

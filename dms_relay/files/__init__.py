@@ -127,6 +127,7 @@ def write_private(path: Path, content: bytes) -> None:
     try:
         descriptor = os.open(path, NEW_FILE, 0o600)
         with open(descriptor, "wb", closefd=True) as file:  # noqa: PTH123 -- a descriptor, not a path
+            os.fchmod(descriptor, 0o600)  # whatever the umask is: a program reads it
             file.write(content)
             file.flush()
             set_back(descriptor)
@@ -164,6 +165,7 @@ def make_directory(path: Path, mode: int) -> None:
     """Make a directory; fine where it is there."""
     try:
         path.mkdir(mode)
+        path.chmod(mode)  # whatever the umask is
     except FileExistsError:
         return
     except OSError as error:
