@@ -13,7 +13,7 @@ import os
 import re
 import time
 from contextlib import suppress
-from errno import E2BIG, EACCES, EBUSY, EFBIG, EINVAL, EISDIR, ENOENT, ETXTBSY
+from errno import EACCES, EBUSY, EFBIG, EINVAL, EISDIR, ENOENT, ETXTBSY
 from pathlib import Path
 from stat import S_IMODE
 
@@ -265,21 +265,12 @@ class Postfix:
             )
         except (OSError, child.TimeoutExpired) as error:
             called = " ".join((name, *arguments[:1]))
-            reason, remedy = _why_not_run(error)
+            reason, remedy = child.why_not_run(error, PROGRAM_TIMEOUT)
             text, errno = f"{called} cannot be run: {reason}", getattr(error, "errno", None)
             raise PostfixError(text, remedy, errno=errno, program=name) from None
         if done.returncode not in {0, fine}:
             raise _failed(name, arguments, done)
         return done
-
-
-def _why_not_run(error: Exception) -> tuple[str, str]:
-    """Return why a program cannot be run, and what to do; none of its arguments is shown."""
-    if not isinstance(error, OSError):
-        return f"no end after {PROGRAM_TIMEOUT} s", "run it by hand"
-    if error.errno == E2BIG:
-        return "a value of main.cf is too long for an argument", "put it into a file, and name that"
-    return error.strerror or type(error).__name__, "run it by hand"
 
 
 def _failed(name: str, arguments: Sequence[str], done: Ended) -> PostfixError:
