@@ -159,7 +159,8 @@ def nexthops_of(inputs: Inputs) -> tuple[str, ...]:
 
 
 def _no_directory(paths: Paths) -> Iterator[Problem]:
-    what = "the directory does not exist" if not paths.config_dir.is_dir() else ""
+    is_there = os.path.isdir(paths.config_dir)  # noqa: PTH112 -- as in ``commands/apply.py``
+    what = "" if is_there else "the directory does not exist"
     if what or lacks_mount(str(paths.config_dir)):
         text = f"{what or 'nothing is mounted there'}, and no relay is set, so mail goes directly"
         remedy = "mount the directory there, or set DEFAULT_RELAY_HOST"
