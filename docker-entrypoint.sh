@@ -5,6 +5,9 @@
 # and stays in front of both: TERM and INT (`docker stop`, Ctrl-C) end the hook or stop Postfix in order, at any moment,
 # and the exit code is then 0. Any other COMMAND takes the place of this shell at once, and no hook runs.
 #
+# Before all that, for any COMMAND: where $CONFIGURATION has no main.cf, as a file system that was mounted empty, it is filled from
+# $COPY.
+#
 # Hooks are executed, never sourced. What is not an executable file is skipped, with a notice. A hook that fails stops the
 # start; its exit code becomes the container's. So does Postfix's where it ends unasked, with 1 in place of 0.
 #
@@ -23,6 +26,13 @@ set -u
 readonly HOOKS=/docker-entrypoint.d
 # Takes our steps; see there.
 readonly BOOT=/opt/dms-relay/bin/boot
+# Postfix's configuration directory, and what the image has in it, for one that is mounted empty.
+readonly CONFIGURATION=/etc/postfix
+readonly COPY=/usr/share/dms-relay/postfix
+# Here while $CONFIGURATION is filled; a start that was killed meanwhile leaves it behind.
+readonly FILLING=$CONFIGURATION/.dms-relay.filling
+# What sysexits(3) has for a file that cannot be made.
+readonly EX_CANTCREAT=73
 # Locked by master(8) for as long as it runs.
 readonly MASTER_LOCK=/var/spool/postfix/pid/master.pid
 # Seconds; `docker stop` itself waits for 10 before it sends KILL to all.
@@ -38,6 +48,23 @@ status=0   # the exit code of what ran last
 
 say() {
   printf 'docker-entrypoint: %s\n' "$*" >&2
+}
+
+# What is there is left as it is: a file of the operator's may be mounted below. main.cf comes last, and each by rename, so that
+# a start that is killed meanwhile is made up for by the next one.
+fill_configuration() {
+  [ ! -e "$CONFIGURATION/main.cf" ] && [ -e "$COPY/main.cf" ] || return 0
+  # Somebody's own directory, without its main.cf: that is for a person to mend.
+  [ ! -e "$CONFIGURATION/master.cf" ] || [ -e "$FILLING" ] || return 0
+  say "notice: $CONFIGURATION has no main.cf, and is filled with what the image has there"
+  chown root:root "$CONFIGURATION"
+  chmod 755 "$CONFIGURATION"
+  rm -rf "$FILLING" && cp -a "$COPY" "$FILLING" || return
+  for file in "$FILLING"/*; do
+    name=${file##*/}
+    [ "$name" = main.cf ] || [ -e "$CONFIGURATION/$name" ] || mv "$file" "$CONFIGURATION" || return
+  done
+  mv "$FILLING/main.cf" "$CONFIGURATION" && rm -rf "$FILLING"
 }
 
 on_signal() {
@@ -157,6 +184,11 @@ run_postfix() {
 
 trap on_signal TERM INT
 [ "$#" -gt 0 ] || set -- postfix start-fg
+if ! fill_configuration && [ "$*" = 'postfix start-fg' ]; then
+  say "error: $CONFIGURATION cannot be filled -- mount a file system there that can be written, and give the container the" \
+    "capabilities CHOWN, DAC_OVERRIDE and FOWNER"
+  exit "$EX_CANTCREAT"
+fi
 [ "$*" = 'postfix start-fg' ] || exec "$@"
 run_hooks
 run_postfix "$@"
