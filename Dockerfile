@@ -58,7 +58,12 @@ RUN groupadd --system --gid 901 postfix; \
     # At the start this is looked at again, since another master.cf may be mounted.
     postconf -F '*/*/chroot = n'; \
     # The directories of the queue, so that a new volume begins with them and Postfix need not make them at its start.
-    postfix post-install create-missing
+    postfix post-install create-missing; \
+    # What an /etc/postfix is filled with that is mounted empty. See docker-entrypoint.sh.
+    mkdir /usr/share/dms-relay; \
+    cp -a /etc/postfix /usr/share/dms-relay/; \
+    # No program of this image needs another user's or group's rights but Postfix's two, for mail from users other than root.
+    find / -xdev -type f -perm /6000 ! -name postdrop ! -name postqueue -exec chmod ug-s {} +
 COPY --from=build /opt/dms-relay /opt/dms-relay
 # The configuration directory is there without a mount too: else any user in the container could make it, below /tmp.
 RUN ln -s /opt/dms-relay/bin/dms-relay /usr/local/bin/; \
