@@ -48,7 +48,7 @@ def give_up(reason: str) -> NoReturn:
 @pytest.fixture(scope="session")
 def image(engine: Engine) -> str:
     """Build the image once for each test session; give its number."""
-    return engine.build()
+    return engine.build("--target=relay")
 
 
 class Starter:
