@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from tests.image.conftest import Starter
     from tests.image.engine import Container, Engine
 
+#: What a Dockerfile holds that only BuildKit understands.
+BUILDKIT = re.compile(r"(?m)^# *syntax *=|^(?:COPY|ADD|RUN) .*(?:--(?:chmod|link|mount|network|security)\b|<<)")
 PYTHON = "/opt/dms-relay/bin/python"
 #: Prints each source of a module that has no compiled file.
 NOT_COMPILED = """
@@ -188,3 +191,9 @@ def test_the_compose_file_is_safe() -> None:
     assert service["volumes"] == ["./relay/config:/tmp/docker-mailserver:ro", "queue:/var/spool/postfix"]
     assert relay["secrets"]["relay_password"]["file"] == "./relay/relay_password"
     assert service["environment"]["RELAY_PASSWORD__FILE"] == "/run/secrets/relay_password"
+
+
+def test_no_dockerfile_needs_buildkit() -> None:
+    """Docker 20.10 builds without BuildKit, which these words need."""
+    for path in (ROOT / "Dockerfile", ROOT / "tests" / "dms" / "base" / "Dockerfile"):
+        assert BUILDKIT.findall(path.read_text()) == []
