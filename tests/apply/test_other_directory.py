@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.console import of_level
+from tests.support.rested import write_rested
 from tests.support.sandbox import default_paths
 from tests.support.trust import mounted
 
@@ -137,7 +138,7 @@ def test_a_state_file_of_an_older_version(
     path = applied.postfix_dir / "dms-relay.state.json"
     document = json.loads(path.read_text())
     assert document.pop("config_dir")[0] == str(applied.config_dir)
-    path.write_text(json.dumps(document))
+    write_rested(path, json.dumps(document).encode())
     if is_there:
         applied.apply()
         assert json.loads(path.read_text())["config_dir"][0] == str(applied.config_dir)
