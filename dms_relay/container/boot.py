@@ -80,6 +80,10 @@ def main(argv: Sequence[str], environ: Mapping[str, str], writer: Writer | None 
             f"boot: {printable(unknown[0])}: there is no such step -- name the file after its number one of {names}\n"
         )
         return 2
+    if is_start:
+        from dms_relay.container.empty_mounts import close  # noqa: PLC0415 -- a hook that is run by hand comes too late
+
+        close()
     for previous, hook in zip(["", *hooks], hooks, strict=False):
         if [_name(previous), _name(hook)] == _DONE:
             continue
