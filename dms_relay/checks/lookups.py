@@ -156,7 +156,7 @@ def domains_of(postfix: Postfix, word: str) -> list[str]:
             return list(inline_entries(name))
         if colon:
             return postfix.keys(f"{kind}:{name}") if kind in _TYPES else []
-        text = Path(word).read_text("utf-8", "replace") if word.startswith("/") else word
+        text = read_whole(Path(word)).decode("utf-8", "replace") if word.startswith("/") else word
     except (PostfixError, OSError):
         return []
     return [

@@ -52,6 +52,9 @@ def run(program: str, arguments: list[str]) -> NoReturn:
     os.set_inheritable(END, True)
     for descriptor in {source, writing, end, child_end} - {STDOUT, END}:
         os.close(descriptor)
+    # Python has these ignored, and what is ignored stays so in the program: a hook's `tail -f | grep -q` would never end.
+    for number in (signal.SIGPIPE, signal.SIGXFSZ):
+        signal.signal(number, signal.SIG_DFL)
     os.execvpe(program, [program, *arguments], {**os.environ, VARIABLE: str(child)})  # noqa: S606 -- ours
 
 

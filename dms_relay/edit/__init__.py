@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from dms_relay import files
 from dms_relay.errors import InputError, MissingInputError, WriteError
 from dms_relay.files import in_place
+from dms_relay.files.content import read_open
 from dms_relay.files.held import HeldFile, hold, open_file, replace, status_of
 from dms_relay.files.leftovers import clean_up
 from dms_relay.files.trust import DistrustError, require_way
@@ -111,7 +112,7 @@ def _read(held: HeldFile, name: str) -> tuple[bytes, os.stat_result | None]:
     try:
         with open(open_file(held), "rb") as file:  # noqa: PTH123 -- a descriptor, not a path
             status = os.fstat(file.fileno())
-            return file.read() if S_ISREG(status.st_mode) else b"", status
+            return read_open(file) if S_ISREG(status.st_mode) else b"", status
     except FileNotFoundError as error:
         if not held.is_link:
             return b"", None

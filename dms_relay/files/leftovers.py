@@ -8,6 +8,7 @@ that file; those that are not ours mean nothing.
 from __future__ import annotations
 
 import os
+from errno import ENOENT
 
 from dms_relay import files
 from dms_relay.errors import RelayError
@@ -35,8 +36,10 @@ def leftovers(directory: Path) -> list[Path]:
 
 
 def _names(directory: Path) -> list[str]:
+    """Return the names of what is no directory: that was not made here."""
     try:
-        return sorted(os.listdir(directory))  # noqa: PTH208 -- names are all that is wanted
+        with os.scandir(directory) as entries:
+            return sorted(entry.name for entry in entries if not entry.is_dir(follow_symlinks=False))
     except OSError:
         return []
 
@@ -46,16 +49,24 @@ def _is_kept(name: str) -> bool:
 
 
 def clean_up(directory: Path) -> list[Path]:
-    """Remove temporary files, and return them; the caller holds the lock of the directory."""
+    """Remove temporary files, and return them; the caller holds the lock of the directory. What stays there stops nobody."""
     temporary = [path for path in leftovers(directory) if files.is_temporary_name(path.name)]
     if not temporary:
         return []
-    from dms_relay.files.held import hold, remove  # noqa: PLC0415 -- seldom
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        return [path for path in temporary if _is_removed(descriptor, path.name)]
+    finally:
+        os.close(descriptor)
 
-    with hold(temporary[0]) as held:
-        for path in temporary:
-            remove(held.beside(path.name))
-    return temporary
+
+def _is_removed(directory: int, name: str) -> bool:
+    """Remove a file, or a link itself; return True if it is gone."""
+    try:
+        os.unlink(name, dir_fd=directory)
+    except OSError as error:
+        return error.errno == ENOENT
+    return True
 
 
 def clean_up_if_free(directory: Path) -> list[Path]:

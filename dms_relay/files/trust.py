@@ -7,8 +7,9 @@ link and each directory that a link leads through. Looks at owners and modes (ls
     it belongs to anybody else                                  not believed
     every user can write to it                                  not believed
     a group can write to it                                     believed if that is the group of root, of whoever runs us,
-                                                                or of the mount where that is a user's
+                                                                or of the mount where that is a user's or a pod's
     others can write to it, but it is mounted read-only         believed: nobody here can
+    the same of a directory, and what is next is mounted in it  believed: nobody can replace that (EBUSY)
     others can write to a directory, and it is sticky, as       believed: they can put files there, but replace none, and
     /tmp is, or a tmpfs of Docker                               what counts is whose the next thing in it is
 
@@ -25,7 +26,7 @@ import os
 from errno import ELOOP, EPERM
 from stat import S_ISDIR, S_ISLNK, S_ISREG, S_ISVTX, S_IWGRP, S_IWOTH
 
-from dms_relay.model.places import is_container, mount_of, mounts
+from dms_relay.model.places import is_container, is_mounted, mount_of, mounts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -49,7 +50,12 @@ class DistrustError(OSError):
 
 
 class NotReadableError(OSError):
-    """Whoever wrote the file that names this one may not read it."""
+    """A user who chose what is read may not read it: by ``link``, or where that is empty, by naming it in a file."""
+
+    def __init__(self, uid: int, link: str = "") -> None:
+        """Keep the parts."""
+        super().__init__(EPERM, os.strerror(EPERM))
+        self.uid, self.link = uid, link
 
 
 class ReplacedError(OSError):
@@ -60,16 +66,18 @@ def require_believed(path: str, opened: os.stat_result | None = None, reader: tu
     """Raise ``DistrustError`` unless what is at ``path`` is believed, with all that is on the way to it.
 
     ``opened`` is how it looked once it was open; ``ReplacedError`` where that is not what is found. ``reader`` is the owner
-    (uid, gid) of the file that names this one: ``NotReadableError`` where they may not read it. Raises ``OSError``.
+    (uid, gid) of the file that names this one: ``NotReadableError`` where they may not read it. The same holds for the owner
+    of each link. Raises ``OSError``.
     """
     ids = _own()
     last: os.stat_result | None = None
-    for at, seen, _ in steps(path):
-        last = seen
-        if why := _why(at, seen, ids):
-            raise DistrustError(at, why, seen)
-        if reader and reader[0] not in ids[0] and not _may_read(seen, *reader):
-            raise NotReadableError(EPERM, os.strerror(EPERM))
+    readers = [(*reader, "")] if reader else []
+    for at, last, _ in _believed_steps(path, ids):
+        for uid, gid, link in readers:
+            if uid not in ids[0] and not _may_read(last, uid, gid):
+                raise NotReadableError(uid, link)
+        if S_ISLNK(last.st_mode):
+            readers.append((last.st_uid, last.st_gid, at))
     if opened and last and (last.st_dev, last.st_ino) != (opened.st_dev, opened.st_ino):
         raise ReplacedError(EPERM, "it is being replaced")
 
@@ -80,12 +88,31 @@ def require_way(path: str) -> None:
     Whose it is counts only where every user can make one of that name. Raises ``OSError``.
     """
     ids, is_for_all = _own(), False
-    for at, seen, is_end in steps(path):
-        why = _why(at, seen, ids)
-        if why and (not is_end or (is_for_all and why == OWNER)):
-            raise DistrustError(at, why, seen)
+    for at, seen, is_end in _believed_steps(path, ids, has_end=False):
+        if is_end and is_for_all and _why(at, seen, ids) == OWNER:
+            raise DistrustError(at, OWNER, seen)
         if S_ISDIR(seen.st_mode):
             is_for_all = bool(seen.st_mode & S_IWOTH)
+
+
+def _believed_steps(path: str, ids: Ids, *, has_end: bool = True) -> Iterator[tuple[str, os.stat_result, bool]]:
+    """Yield the steps to ``path``, as long as they are believed; the end counts where ``has_end``.
+
+    A directory that others can write to is believed if what is next is mounted in it.
+    """
+    doubts: dict[str, DistrustError] = {}
+    is_end = True
+    for at, seen, is_end in steps(path):
+        doubt = doubts.get(at.rpartition("/")[0])
+        if doubt and not is_mounted(at):
+            raise doubt
+        if (has_end or not is_end) and (why := _why(at, seen, ids)):
+            doubts[at] = DistrustError(at, why, seen)
+            if why == OWNER or is_end:
+                raise doubts[at]
+        yield at, seen, is_end
+    for doubt in () if is_end else doubts.values():  # it ends with "..", and where that is was one of them
+        raise doubt
 
 
 def _why(at: str, seen: os.stat_result, ids: Ids) -> str:
@@ -145,13 +172,15 @@ def _own() -> Ids:
 def _with_mount(at: str, uids: frozenset[int], gids: frozenset[int]) -> Ids:
     """Add who owns what is mounted where ``at`` is. A user's own group is that user's; root's files have root's.
 
+    Or they have one that the container's first process was given as well, and with it root alone: a pod's ``fsGroup``.
     What users mount themselves does not count, but in a container, where it was mounted from outside.
     """
     found = mount_of(at, mounts())
     if found is None or (found.is_of_user and not is_container()):
         return uids, gids
     root = os.lstat(found.place)
-    return uids | {root.st_uid}, gids if root.st_uid in uids else gids | {root.st_gid}
+    is_known = root.st_uid not in uids or (is_container() and root.st_gid in os.getgroups())
+    return uids | {root.st_uid}, gids | {root.st_gid} if is_known else gids
 
 
 def is_writable(path: str) -> bool:

@@ -18,8 +18,11 @@ if TYPE_CHECKING:
     from dms_relay.sources.text import Owner
 
 
-def said(error: DistrustError) -> tuple[str, str]:
+def said(error: DistrustError | NotReadableError) -> tuple[str, str]:
     """Return what is wrong, and what to do."""
+    if not isinstance(error, DistrustError):
+        text = f"{error.link} is a link of {user(error.uid)}'s to what they may not read, so it is not followed"
+        return text, f"if it is what you want, run chown -h root {shell_word(error.link)}"
     status, path = error.status, shell_word(error.path)
     mode = status.st_mode
     if error.why == OWNER:
@@ -37,6 +40,9 @@ def said_of_named(error: DistrustError | NotReadableError, source: str, namer: O
     if isinstance(error, DistrustError):
         text, remedy = said(error)
         return f"the file that it names is not believed: of {error.path}, {text}", remedy
+    if error.link:
+        text, remedy = said(error)
+        return f"the file that it names is not used: {text}", remedy
     uid = namer[0] if namer else 0
     text = f"the file that it names may not be read by {user(uid)}, to whom {source} belongs, so it is not used"
     return text, f"if what {source} says is right, run chown root {source} in the configuration directory"

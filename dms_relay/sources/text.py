@@ -17,7 +17,7 @@ from errno import EACCES, EFBIG, EINVAL, EISDIR, ETXTBSY
 
 from dms_relay.files.content import read_open
 from dms_relay.files.leftovers import kept_name
-from dms_relay.files.trust import DistrustError, ReplacedError, require_believed
+from dms_relay.files.trust import DistrustError, NotReadableError, ReplacedError, require_believed
 from dms_relay.model import Origin, Problem
 from dms_relay.model.values import frozen
 from dms_relay.postfix.nexthop import SyntaxProblem, check_domain, refuse_odd_blanks
@@ -65,7 +65,7 @@ def read_bytes(path: Path, name: str, problems: list[Problem], owners: dict[str,
     """
     try:
         content, owner = _read(path, -1, None)
-    except DistrustError as error:
+    except (DistrustError, NotReadableError) as error:
         problems.append(distrusted(error))
         return b""
     except OSError as error:
@@ -91,11 +91,12 @@ def unreadable(error: OSError, name: str, *, is_link: bool = False) -> Problem:
     return Problem(Origin(name), reason, remedy, is_missing=True)
 
 
-def distrusted(error: DistrustError) -> Problem:
-    """Return what is wrong where others could change an input; it is said once, of what they could change."""
+def distrusted(error: DistrustError | NotReadableError) -> Problem:
+    """Return what is wrong where others could change an input, or link to it; it is said once, of what they could change."""
     from dms_relay.sources.distrust import said  # noqa: PLC0415 -- only where something is wrong
 
-    return Problem(Origin(error.path), *said(error), rule="untrusted-input")
+    at = error.path if isinstance(error, DistrustError) else error.link
+    return Problem(Origin(at), *said(error), rule="untrusted-input")
 
 
 def read_file(path: Path, limit: int = -1, *, reader: Owner | None = None) -> bytes:

@@ -25,6 +25,13 @@ relays:
   evil: {{host: evil.test, tls: {{level: none, allow_cleartext_login: true{ca}}}, login: {{username: u, {password}}}}}
 default: evil
 """
+#: Inputs of which each can lead to a secret of root's.
+LINKED = {
+    "relay.yaml": f"secret: {SECRET}\nx",
+    "relay.env": f"RELAY_USER=u\nRELAY_PASSWORD={SECRET}\n",
+    "postfix-sasl-password.cf": f"@a.test u:{SECRET}\n",
+    "password": SECRET,
+}
 COMMANDS = (["show"], ["plan"], ["apply"], ["check"], ["list"], ["test"], ["explain", "a@b.test", "c@d.test"])
 
 
@@ -232,3 +239,32 @@ def test_a_secret_for_all_that_a_user_names(operators: Sandbox, public: Path) ->
     subprocess.run(remedy.removeprefix("run "), shell=True, check=True)  # noqa: S602 -- as it is written there
     assert operators.apply().out == "nothing to do\n"
     assert "secret-readable" not in operators.run("check").out
+
+
+@pytest.mark.parametrize(("name", "text"), LINKED.items())
+@pytest.mark.parametrize("way", ["file", "directory"])
+def test_links_of_the_hosts_user(operators: Sandbox, public: Path, name: str, text: str, way: str) -> None:
+    """A link to a file names it: whose the link is must be allowed to read that, whoever names the link."""
+    public.chmod(0o755)
+    target = public / name
+    target.write_text(text)
+    target.chmod(0o600)
+    os.utime(target, (1e9, 1e9))
+    link = operators.config_dir / (name if way == "file" else "sub")
+    link.symlink_to(target if way == "file" else public)
+    give(link, OPERATOR)
+    if way == "directory":
+        (operators.config_dir / name).symlink_to(f"sub/{name}")
+    give(operators.write("postfix-relaymap.cf", "@a.test evil.test\n"), OPERATOR)
+    env = {"RELAY_USER": "u", "RELAY_PASSWORD__FILE": str(operators.config_dir / name)} if name == "password" else {}
+    before = operators.snapshot()
+    result = operators.run("apply", env=env)
+    assert (result.code, operators.snapshot()) == (os.EX_CONFIG, before)
+    assert SECRET not in result.err + result.out
+    assert "YAML" not in result.err
+    said = f"{link} is a link of user {OPERATOR}'s to what they may not read, so it is not followed"
+    assert said in " ".join(of_level(result, "error"))
+    command = of_level(result, "error")[-1].partition("run ")[2]
+    assert command == f"chown -h root {link}"
+    subprocess.run(command, shell=True, check=True)  # noqa: S602 -- as it is written there
+    assert "link of user" not in operators.run("apply", env=env).err

@@ -108,3 +108,9 @@ def test_copy_ends_with_its_writers() -> None:
     assert Path(f"/dev/fd/{reading}").read_bytes() == b"ab"
     for descriptor in (source, reading):
         os.close(descriptor)
+
+
+def test_signals_are_as_in_any_process(ends: Ends) -> None:
+    """What Python ignores is not ignored in the program: a hook whose reader has ended would run for ever."""
+    started = begin(ends[1], f"(while echo x; do :; done; echo on >&2) | true; grep ^SigIgn /proc/self/status; {END}")
+    assert (read(ends[0]).split()[1], started.communicate(timeout=TIMEOUT)[1]) == (b"0" * 16, b"")

@@ -197,3 +197,34 @@ def test_a_temporary_file_while_another_edit_is_at_work(sandbox: Sandbox) -> Non
         process.kill()
     sandbox.apply(DEFAULT_RELAY_HOST="[r.test]:587")
     assert not left.exists()
+
+
+def test_what_only_looks_like_a_leftover(machine: Sandbox, tmp_path: Path) -> None:
+    """A directory is none of ours, and a link is removed itself: neither stops an edit, or hides another leftover."""
+    beside = tmp_path / "beside"
+    beside.mkdir()
+    target = beside / ".c.dms-relay.tmp"
+    target.write_text("x")
+    names = [f".{letter}.dms-relay.tmp" for letter in "abcd"]
+    (machine.config_dir / names[0]).mkdir()
+    (machine.config_dir / names[1]).symlink_to(target)
+    (machine.config_dir / names[2]).write_text("@a.test user:s3cret\n")
+    (machine.config_dir / names[3]).symlink_to("missing/file")
+    for path in (beside, target, *machine.config_dir.iterdir()):
+        give(path, OPERATOR)
+    assert names[0] not in machine.run("check").out
+    result = machine.run("add-domain", "b.test", "r.test", "--no-apply")
+    assert result.code == 0, result.err
+    assert sorted(path.name for path in machine.config_dir.iterdir()) == [names[0], RELAYMAP]
+    assert target.read_text() == "x"
+    assert result.err.count("file of an interrupted run removed") == len(names) - 1
+
+
+@pytest.mark.parametrize("command", [("add-domain", "b.test", "r.test"), ("add-auth", "b.test", "u", "p")])
+def test_a_file_without_an_end_is_not_edited(sandbox: Sandbox, command: tuple[str, ...]) -> None:
+    """A file of 200 GB is refused by name, by edits as by all else that reads it."""
+    name = LOGINS if command[0] == "add-auth" else RELAYMAP
+    os.truncate(sandbox.write(name, "x"), 200 << 30)
+    result = sandbox.run(*command, "--no-apply")
+    assert result.code == os.EX_NOINPUT
+    assert f"{name}: cannot be read: it is larger than 64 MiB -- write the right file there" in result.err

@@ -186,3 +186,14 @@ def test_aliases(sandbox: Sandbox, hosts: int, relays: int, is_fine: bool) -> No
     result = sandbox.run("show")
     assert ("aliases (*) stand for more than 100000 values" in result.err) is not is_fine
     assert result.code == (0 if is_fine else os.EX_CONFIG)
+
+
+@pytest.mark.parametrize("parameter", ["relay_domains", "mydestination", "virtual_mailbox_domains"])
+def test_a_pipe_that_main_cf_names(sandbox: Sandbox, parameter: str) -> None:
+    """A list of domains in a file that is none is passed over, and not waited for."""
+    pipe = sandbox.config_dir.parent / "pipe"
+    os.mkfifo(pipe)
+    sandbox.write_main_cf(sandbox.main_cf.read_text() + f"{parameter} = {pipe}\n")
+    sandbox.write("postfix-relaymap.cf", "@a.test r.test\n")
+    (sandbox.postfix_dir / "master.cf").write_text("smtp unix - - y - - smtp\n")
+    assert sandbox.run("check").code in {0, 1}

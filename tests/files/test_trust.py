@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from dms_relay.files import trust
 from dms_relay.files.trust import GROUP, OTHERS, OWNER, DistrustError, fault, require_believed, require_way
 from dms_relay.model import places
 from dms_relay.sources.text import read_file
@@ -251,3 +252,44 @@ def test_the_mounts_of_this_machine(way: Path, tmp_path: Path) -> None:
         assert not places.is_mounted(str(target / "file"))
     assert not places.is_mounted(str(target))
     assert not places.is_mounted(str(tmp_path / "missing"))
+
+
+def test_others_cannot_replace_what_is_mounted(tmp_path: Path) -> None:
+    """A directory for all users is no danger to what is mounted in it (EBUSY), as in a pod with an emptyDir at /tmp."""
+    shared, place = tmp_path / "tmp", tmp_path / "tmp/config"
+    place.mkdir(parents=True)
+    (place / "file").write_text("x")
+    shared.chmod(0o777)
+    assert refused(place / "file") == (str(shared), OTHERS)
+    with mounted(place, place):
+        assert refused(place / "file") == ("", "")
+        require_way(str(place))
+        (shared / "link").symlink_to("config/file")
+        assert refused(shared / "link") == (str(shared), OTHERS)
+        (shared / "beside").write_text("x")
+        assert refused(shared / "config/../beside") == (str(shared), OTHERS)
+        assert refused(shared / "config/..") == (str(shared), OTHERS)
+        place.chmod(0o777)
+        assert refused(place / "file") == (str(place), OTHERS)
+    assert refused(place / "file") == (str(shared), OTHERS)
+
+
+def test_nothing_in_a_directory_for_all_is_not_there(tmp_path: Path) -> None:
+    """Where others could put something and nobody has, nothing is read, and nothing is refused."""
+    tmp_path.chmod(0o777)
+    with pytest.raises(FileNotFoundError):
+        require_believed(str(tmp_path / "config"))
+
+
+@pytest.mark.parametrize("is_in_container", [True, False])
+def test_the_group_of_a_volume_of_a_pod(way: Path, monkeypatch: pytest.MonkeyPatch, *, is_in_container: bool) -> None:
+    """Kubernetes gives a volume to root and to the pod's ``fsGroup``, which no user in the container has but the first."""
+    monkeypatch.setattr(trust, "is_container", lambda: is_in_container)
+    for path in (way, way.parent):
+        give(path, 0, OPERATOR, mode=0o2775 if path.is_dir() else 0o664)
+    monkeypatch.setattr(os, "getgroups", lambda: [OPERATOR])
+    assert refused(way) == (str(way.parent), GROUP)
+    with mounted(way.parent, way.parent):
+        assert refused(way) == (("", "") if is_in_container else (str(way.parent), GROUP))
+        monkeypatch.setattr(os, "getgroups", lambda: [0])
+        assert refused(way) == (str(way.parent), GROUP)
