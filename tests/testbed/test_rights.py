@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -81,11 +82,17 @@ def test_in_roots_own_tree_nothing_is_between(tree: Path, for_whom: str) -> None
 def test_a_signal_ends_the_command(tree: Path, number: signal.Signals) -> None:
     """A signal to make's child alone reaches the command; what it has made is the owner's all the same."""
     script = f"trap 'exit 130' TERM; {MAKES}; echo ready; while :; do sleep 0.1; done"
-    with subprocess.Popen(["demo/rights.sh", "root", "sh", "-c", script], cwd=tree, stdout=subprocess.PIPE) as child:
+    # Whoever runs the tests may ignore the signal (nohup), and a shell cannot trap what was ignored before it began.
+    command = ["env", "--default-signal=HUP,TERM", "demo/rights.sh", "root", "sh", "-c", script]
+    with subprocess.Popen(command, cwd=tree, stdout=subprocess.PIPE, start_new_session=True) as child:
         assert child.stdout is not None
         assert child.stdout.readline() == b"ready\n"
         child.send_signal(number)
-        assert child.wait(60) == 130
+        try:
+            assert child.wait(60) == 130
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(child.pid, signal.SIGKILL)
     assert owners(tree) == {OWNER}
 
 
