@@ -13,22 +13,26 @@ from stat import S_IMODE, S_ISDIR, S_ISVTX, S_IWGRP, S_IWOTH
 
 from dms_relay.model.places import DMS_DIRECTORY
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 #: Directories in which every user may make files, and nobody may replace another's (hier(7)).
 _SHARED = ("/tmp", "/run")  # noqa: S108 -- to see to its mode
 _OTHERS = S_IWGRP | S_IWOTH
 
 
-def close() -> None:
-    """Set the modes, where they are not right."""
-    for path in _SHARED:
+def close(shared: Iterable[str] = _SHARED, inputs: str = DMS_DIRECTORY) -> None:
+    """Set the modes, where they are not right: of directories for everybody, and of the operator's."""
+    for path in shared:
         with suppress(OSError):
             mode = _mode(path)
             if mode & S_IWOTH and not mode & S_ISVTX:
                 os.chmod(path, mode | S_ISVTX)  # noqa: PTH101 -- pathlib costs more
     with suppress(OSError):
-        mode = _mode(DMS_DIRECTORY)
-        if mode & _OTHERS and not os.listdir(DMS_DIRECTORY):  # noqa: PTH208 -- the same
-            os.chmod(DMS_DIRECTORY, mode & ~_OTHERS)  # noqa: PTH101 -- the same
+        mode = _mode(inputs)
+        if mode & _OTHERS and not os.listdir(inputs):  # noqa: PTH208 -- the same
+            os.chmod(inputs, mode & ~_OTHERS)  # noqa: PTH101 -- the same
 
 
 def _mode(path: str) -> int:
