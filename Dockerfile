@@ -1,4 +1,5 @@
 # The image: Postfix, and dms_relay, which makes it hand its mail to relay services. See docs/image.md.
+# BuildKit is not needed. A Docker without it builds each stage before the one that is asked for, so "relay" comes first.
 ARG BASE=debian:trixie-slim
 
 # What is FROM here is what the target "dms" extends: docker build --target dms. See docs/docker-mailserver.md.
@@ -8,40 +9,22 @@ ARG DMS_BASE=docker.io/mailserver/docker-mailserver:15
 # hadolint ignore=DL3006
 FROM ${BASE} AS base
 SHELL ["/bin/sh", "-eu", "-c"]
-# Debian replaces the version of a package when it mends it, so a pinned one would not be found for long.
+# Debian replaces the version of a package when it fixes it, so a pinned one would not be found for long.
 # hadolint ignore=DL3008
 RUN apt-get update; \
     DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends python3; \
     rm -rf /var/lib/apt/lists/* /var/cache/debconf/*-old /var/log/apt /var/log/dpkg.log
 
 FROM base AS build
-COPY --chmod=755 docker/build-package.sh /src/
-RUN /src/build-package.sh tools
+COPY docker/build-package.sh /src/
+RUN sh /src/build-package.sh tools
 COPY requirements.lock requirements-dev.lock /src/
-RUN /src/build-package.sh dependencies
+RUN sh /src/build-package.sh dependencies
 COPY pyproject.toml README.md LICENSE /src/
 COPY dms_relay /src/dms_relay
-RUN /src/build-package.sh package
+RUN sh /src/build-package.sh package
 
-# The same in docker-mailserver, for the interpreter that is there.
-# hadolint ignore=DL3006
-FROM ${DMS_BASE} AS dms-build
-COPY --chmod=755 docker/build-package.sh /src/
-RUN /src/build-package.sh tools
-COPY requirements.lock requirements-dev.lock /src/
-RUN /src/build-package.sh dependencies
-COPY pyproject.toml README.md LICENSE /src/
-COPY dms_relay /src/dms_relay
-RUN /src/build-package.sh package
-COPY --chmod=755 dms /opt/dms-relay/dms
-
-# Its shell, user, entrypoint and command stay docker-mailserver's.
-# hadolint ignore=DL3006
-FROM ${DMS_BASE} AS dms
-COPY --from=dms-build /opt/dms-relay /opt/dms-relay
-RUN ["/opt/dms-relay/dms/install"]
-
-FROM base
+FROM base AS relay
 # Fixed numbers: the files on the queue's volume belong to them, also for the next image.
 # hadolint ignore=DL3008
 RUN groupadd --system --gid 901 postfix; \
@@ -58,11 +41,21 @@ RUN groupadd --system --gid 901 postfix; \
     # At the start this is looked at again, since another master.cf may be mounted.
     postconf -F '*/*/chroot = n'; \
     # The directories of the queue, so that a new volume begins with them and Postfix need not make them at its start.
-    postfix post-install create-missing
+    postfix post-install create-missing; \
+    # What an /etc/postfix is filled with that is mounted empty. See docker-entrypoint.sh.
+    mkdir /usr/share/dms-relay; \
+    cp -a /etc/postfix /usr/share/dms-relay/; \
+    # No program of this image needs another user's or group's rights but Postfix's two, for mail from users other than root.
+    find / -xdev -type f -perm /6000 ! -name postdrop ! -name postqueue -exec chmod ug-s {} +
 COPY --from=build /opt/dms-relay /opt/dms-relay
-RUN ln -s /opt/dms-relay/bin/dms-relay /usr/local/bin/
-COPY --chmod=755 docker-entrypoint.sh docker/setup docker/healthcheck /usr/local/bin/
-COPY --chmod=755 entrypoint.d /docker-entrypoint.d
+COPY docker-entrypoint.sh docker/setup docker/healthcheck /usr/local/bin/
+COPY entrypoint.d /docker-entrypoint.d
+# The modes do not depend on the umask of whoever cloned. Not COPY --chmod, for which Docker 20.10 wants BuildKit.
+RUN chmod 755 /usr/local/bin/docker-entrypoint.sh /usr/local/bin/setup /usr/local/bin/healthcheck; \
+    chmod -R 755 /docker-entrypoint.d; \
+    ln -s /opt/dms-relay/bin/dms-relay /usr/local/bin/; \
+    # The configuration directory is there without a mount too: else any user in the container could make it, below /tmp.
+    install --directory --owner=root --group=root --mode=755 /tmp/docker-mailserver
 
 VOLUME /var/spool/postfix
 EXPOSE 25
@@ -70,3 +63,25 @@ EXPOSE 25
 HEALTHCHECK --interval=30s --timeout=5s --start-period=10s --retries=3 CMD ["healthcheck"]
 ENTRYPOINT ["docker-entrypoint.sh"]
 CMD ["postfix", "start-fg"]
+
+# The same in docker-mailserver, for the interpreter that is there.
+# hadolint ignore=DL3006
+FROM ${DMS_BASE} AS dms-build
+COPY docker/build-package.sh /src/
+RUN sh /src/build-package.sh tools
+COPY requirements.lock requirements-dev.lock /src/
+RUN sh /src/build-package.sh dependencies
+COPY pyproject.toml README.md LICENSE /src/
+COPY dms_relay /src/dms_relay
+RUN sh /src/build-package.sh package
+COPY dms /opt/dms-relay/dms
+RUN chmod -R 755 /opt/dms-relay/dms
+
+# Its shell, user, entrypoint and command stay docker-mailserver's.
+# hadolint ignore=DL3006
+FROM ${DMS_BASE} AS dms
+COPY --from=dms-build /opt/dms-relay /opt/dms-relay
+RUN ["/opt/dms-relay/dms/install"]
+
+# Last, so that it is what is built where no target is named.
+FROM relay

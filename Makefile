@@ -1,9 +1,13 @@
 # One command each: what it needs is set up first. See CONTRIBUTING.md.
-.PHONY: help demo test soak coverage lint generated bench image image-dms clean system
+.PHONY: help demo test soak coverage lint generated bench image image-dms clean
 .DELETE_ON_ERROR:
+# What is missing is said before anything is made.
+.NOTPARALLEL:
 
 PYTHON ?= python3
-ENGINE ?= docker
+ENGINE ?= $(shell command -v docker >/dev/null || ! command -v podman >/dev/null && echo docker || echo podman)
+# no: the tests that need no Postfix, which is not installed then.
+POSTFIX ?=
 # Tests wait a lot, for Postfix and for containers: one process more than there are processors keeps these busy.
 WORKERS ?= $(shell n=$$(nproc); echo $$((n < 4 ? n + 1 : 4)))
 # What the random tests draw from: nothing is a new number in each run, which the summary names.
@@ -14,60 +18,63 @@ SOAK ?= 1
 TESTS ?=
 VENV := .venv
 BIN := $(VENV)/bin
+# Who runs what, so that `sudo make …` leaves nothing in the tree that its owner cannot remove: see demo/rights.sh.
+OWNER := demo/rights.sh owner
+ROOT := demo/rights.sh root
+CALLER := demo/rights.sh caller
 
 help: ## show this
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
 
 # Python 3.11 or later, and every dependency as locked. What may not stand beside the tests has an environment of its own in it
 # (requirements-lint.in).
-$(VENV)/.ready: requirements-dev.lock requirements-lint.lock pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "make: Python 3.11 or later is needed: make PYTHON=python3.11 …" >&2; exit 1; }
-	$(PYTHON) -m venv --clear $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
-	$(PYTHON) -m venv $(VENV)/lint
-	$(VENV)/lint/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-lint.lock
-	ln -sf ../lint/bin/lint-imports $(BIN)/lint-imports
-	@touch $@
+$(VENV)/.ready: requirements-dev.lock requirements-lint.lock pyproject.toml | needs-venv
+	@echo "Making the virtual environment $(VENV), with what requirements-dev.lock names" >&2
+	@$(OWNER) $(PYTHON) -m venv --clear $(VENV)
+	@$(OWNER) $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@$(OWNER) $(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@$(OWNER) $(PYTHON) -m venv $(VENV)/lint
+	@$(OWNER) $(VENV)/lint/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-lint.lock
+	@$(OWNER) ln -sf ../lint/bin/lint-imports $(BIN)/lint-imports
+	@$(OWNER) touch $@
 
-# Postfix, through apt where it is missing; nothing where it is there. Tests that need it are skipped where it cannot be had.
-system:
-	@demo/setup.sh
+# Everything that a goal needs is looked for at once. Postfix is installed where it is missing and nothing is lost by it.
+needs-%:
+	@PYTHON='$(PYTHON)' ENGINE='$(ENGINE)' POSTFIX='$(POSTFIX)' demo/setup.sh $*
 
-demo: system $(VENV)/.ready ## the main job on this machine: a private Postfix, five SMTP servers, a message from each sender
-	@$(BIN)/python -m demo
+demo: needs-demo $(VENV)/.ready ## the main job on this machine: a private Postfix, five SMTP servers, a message from each sender
+	@$(ROOT) $(BIN)/python -m demo
 
-test: $(VENV)/.ready ## all tests: unit, recorded runs, properties, a real Postfix, the image
-	@demo/setup.sh || { test -z "$$CI" && echo "make: the tests that need Postfix are skipped" >&2; }
-	@SEED=$(SEED) $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal
+test: needs-test $(VENV)/.ready ## all tests: unit, recorded runs, properties, a real Postfix, the image (POSTFIX=no: without Postfix)
+	@SEED=$(SEED) $(CALLER) $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal
 
-soak: system $(VENV)/.ready ## the random tests and those of load and kills, with many times the examples (SOAK=0.1: a tenth)
-	@SEED=$(SEED) SOAK=$(SOAK) $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal -vv -m soak
+soak: needs-soak $(VENV)/.ready ## the random tests and those of load and kills, with many times the examples (SOAK=0.1: a tenth)
+	@$(ROOT) env SEED=$(SEED) SOAK=$(SOAK) $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal -vv -m soak
 
-coverage: system $(VENV)/.ready ## all tests, and how much of the package they go through, the programs that they start included
-	@SEED=$(SEED) $(BIN)/python -m tests.support.measure_coverage --numprocesses $(WORKERS) --dist worksteal $(TESTS)
+coverage: needs-coverage $(VENV)/.ready ## all tests, and how much of the package they go through, the programs that they start included
+	@$(ROOT) env SEED=$(SEED) $(BIN)/python -m tests.support.measure_coverage --numprocesses $(WORKERS) --dist worksteal $(TESTS)
 
 lint: $(VENV)/.ready ## ruff, mypy, import-linter, shellcheck, hadolint, yamllint
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/mypy
-	$(BIN)/lint-imports
-	$(BIN)/python -m tools.generate --check
-	$(BIN)/shellcheck docker-entrypoint.sh demo/setup.sh .ci/run tools/completion.bash docker/* \
+	$(OWNER) $(BIN)/ruff check .
+	$(OWNER) $(BIN)/ruff format --check .
+	$(OWNER) $(BIN)/mypy
+	$(OWNER) $(BIN)/lint-imports
+	$(OWNER) $(BIN)/python -m tools.generate --check
+	$(OWNER) $(BIN)/shellcheck docker-entrypoint.sh demo/*.sh .ci/run tools/completion.bash docker/* \
 	    dms/relay.sh dms/install dms/bin/* $$(grep -rl '^#!/bin/' tests/dms/base)
-	$(BIN)/hadolint Dockerfile tests/dms/base/Dockerfile
-	$(BIN)/yamllint --strict .
+	$(OWNER) $(BIN)/hadolint Dockerfile tests/dms/base/Dockerfile
+	$(OWNER) $(BIN)/yamllint --strict .
 
 generated: $(VENV)/.ready ## the shells' completion and the manual page, made anew from the parser
-	$(BIN)/python -m tools.generate
+	$(OWNER) $(BIN)/python -m tools.generate
 
-bench: system $(VENV)/.ready ## what it costs, as ratios measured in one run
-	@$(BIN)/python -m bench
+bench: needs-bench $(VENV)/.ready ## what it costs, as ratios measured in one run
+	@$(ROOT) $(BIN)/python -m bench
 
-image: ## build the container image (ENGINE=podman for podman)
-	$(ENGINE) build --tag dms-relay .
+image: needs-image ## build the container image (ENGINE=podman for podman)
+	$(ENGINE) build --target relay --tag dms-relay .
 
-image-dms: ## build docker-mailserver with dms-relay in it
+image-dms: needs-image ## build docker-mailserver with dms-relay in it
 	$(ENGINE) build --target dms --tag dms-relay-mailserver .
 
 clean: ## take away what make has made here

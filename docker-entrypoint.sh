@@ -5,6 +5,10 @@
 # and stays in front of both: TERM and INT (`docker stop`, Ctrl-C) end the hook or stop Postfix in order, at any moment,
 # and the exit code is then 0. Any other COMMAND takes the place of this shell at once, and no hook runs.
 #
+# Before all that, for any COMMAND: where $CONFIGURATION has no main.cf, as a file system that was mounted empty, it is filled from
+# $COPY. And where Postfix could not open its standard output by name, which it does to log, a pipe comes in between
+# (dms_relay/container/stdout_pipe.py); the end of that is waited for.
+#
 # Hooks are executed, never sourced. What is not an executable file is skipped, with a notice. A hook that fails stops the
 # start; its exit code becomes the container's. So does Postfix's where it ends unasked, with 1 in place of 0.
 #
@@ -23,21 +27,68 @@ set -u
 readonly HOOKS=/docker-entrypoint.d
 # Takes our steps; see there.
 readonly BOOT=/opt/dms-relay/bin/boot
+# Postfix's configuration directory, and what the image has in it, for one that is mounted empty.
+readonly CONFIGURATION=/etc/postfix
+readonly COPY=/usr/share/dms-relay/postfix
+# Here while $CONFIGURATION is filled; a start that was killed meanwhile leaves it behind.
+readonly FILLING=$CONFIGURATION/.dms-relay.filling
+# What sysexits(3) has for a file that cannot be made.
+readonly EX_CANTCREAT=73
 # Locked by master(8) for as long as it runs.
 readonly MASTER_LOCK=/var/spool/postfix/pid/master.pid
 # Seconds; `docker stop` itself waits for 10 before it sends KILL to all.
 readonly HOOK_GRACE=0.5
 # Seconds that `postfix stop` has; it takes a fraction of one.
 readonly STOP_GRACE=3
+# Seconds that the log has at the end to get through the pipe, where there is one. Only what reads no more takes as long.
+readonly PIPE_GRACE=1
 
 stopping=  # "yes" once TERM or INT has come
 child=     # the process number of what runs now
 ending=    # the function that ends it
 asked=     # "yes" once that function has been called for it
 status=0   # the exit code of what ran last
+piping=${DMS_RELAY_STDOUT_PIPE-}  # the process that copies from the pipe to standard output, where there is one
+unset DMS_RELAY_STDOUT_PIPE
 
 say() {
   printf 'docker-entrypoint: %s\n' "$*" >&2
+}
+
+# What is there is left as it is: a file of the operator's may be mounted below. main.cf comes last, and each by rename, so that
+# a start that is killed meanwhile is made up for by the next one.
+fill_configuration() {
+  [ ! -e "$CONFIGURATION/main.cf" ] && [ -e "$COPY/main.cf" ] || return 0
+  # Somebody's own directory, without its main.cf: that is for a person to mend.
+  [ ! -e "$CONFIGURATION/master.cf" ] || [ -e "$FILLING" ] || return 0
+  say "notice: $CONFIGURATION has no main.cf, and is filled with what the image has there"
+  chown root:root "$CONFIGURATION"
+  chmod 755 "$CONFIGURATION"
+  rm -rf "$FILLING" && cp -a "$COPY" "$FILLING" || return
+  for file in "$FILLING"/*; do
+    name=${file##*/}
+    [ "$name" = main.cf ] || [ -e "$CONFIGURATION/$name" ] || mv "$file" "$CONFIGURATION" || return
+  done
+  mv "$FILLING/main.cf" "$CONFIGURATION" && rm -rf "$FILLING"
+}
+
+# Opening it by name fails for a socket, and in a user namespace for a pipe that was made outside. `command` keeps the shell
+# from ending over it.
+ensure_stdout() {
+  [ -z "$piping" ] || return 0
+  { command : >> /dev/stdout; } 2>/dev/null && return
+  set -- "$0" "$@"
+  exec /opt/dms-relay/bin/python -IS /opt/dms-relay/lib/python3*/site-packages/dms_relay/container/stdout_pipe.py "$@"
+}
+
+# Process 1 takes all others with it. The process at the pipe ends once nobody can write to it any more, which is seen by its
+# end of descriptor 9.
+finish() {
+  [ -n "$piping" ] || return 0
+  trap '' TERM INT
+  exec >&-
+  (sleep "$PIPE_GRACE" && kill -KILL "$piping") >/dev/null 2>&1 9<&- &
+  read -r _ <&9
 }
 
 on_signal() {
@@ -54,7 +105,7 @@ end_child() {
 
 end_hook() {
   kill -TERM "$child" 2>/dev/null
-  (sleep "$HOOK_GRACE" && kill -KILL "$child") 2>/dev/null &
+  (sleep "$HOOK_GRACE" && kill -KILL "$child") >/dev/null 2>&1 &
 }
 
 # Until master(8) runs there is nothing to stop but the script that is about to start it.
@@ -63,7 +114,7 @@ end_postfix() {
     postfix stop &
     # As every program of Postfix, that one waits for a main.cf that something keeps writing; master itself does not.
     read -r master < "$MASTER_LOCK"
-    (sleep "$STOP_GRACE" && kill -TERM "$master") 2>/dev/null &
+    (sleep "$STOP_GRACE" && kill -TERM "$master") >/dev/null 2>&1 &
   else
     kill -TERM "$child" 2>/dev/null
   fi
@@ -156,7 +207,14 @@ run_postfix() {
 }
 
 trap on_signal TERM INT
+trap finish EXIT
 [ "$#" -gt 0 ] || set -- postfix start-fg
+if ! fill_configuration && [ "$*" = 'postfix start-fg' ]; then
+  say "error: $CONFIGURATION cannot be filled -- mount a file system there that can be written, and give the container the" \
+    "capabilities CHOWN, DAC_OVERRIDE and FOWNER"
+  exit "$EX_CANTCREAT"
+fi
 [ "$*" = 'postfix start-fg' ] || exec "$@"
+ensure_stdout "$@"
 run_hooks
 run_postfix "$@"

@@ -1,39 +1,234 @@
 #!/bin/sh
-# Installs Postfix, and what it needs to log in and for big tables, through apt where they are missing, as root or by sudo.
-# Says nothing where they are there.
+# setup.sh GOAL: looks whether what `make GOAL` needs is here, then installs Postfix, and what it needs to log in and for big
+# tables, through apt where they are missing. GOAL is demo, bench, soak, coverage (all of it; bench git as well), test (Postfix
+# for root only), venv (Python), or image (a container engine). Says nothing where all is there.
 #
-# The package would start a mail server that listens to the network. Ours does
-# not: for as long as the installation takes, policy-rc.d forbids the start
-# (unless the machine has a policy of its own, which stands), and the
-# configuration that the package writes is for local mail only.
+# Everything that is missing is said at once, before anything is installed. And nothing that is here is lost by it: where apt
+# would remove a package (another mail server), overwrite a program, or change a Postfix that is installed, it stops.
+#
+# PYTHON is the interpreter to look at, ENGINE the container engine; POSTFIX=no does without Postfix.
+#
+# Exit codes: 0 all is here; 2 usage; 69 something is missing, or would be lost; 77 it needs root; 130 interrupted.
 set -eu
 
 PATH="$PATH:/usr/sbin:/sbin"
+export LC_ALL=C
+readonly MISSING=69 NOT_ROOT=77
+goal=${1-}
+python=${PYTHON:-python3}
 policy=/usr/sbin/policy-rc.d
+me=$(id -u)
 
 # Without libsasl2-modules, which Postfix only recommends, it cannot log in anywhere; cdb and lmdb are packages of their own.
 packages="postfix libsasl2-modules postfix-cdb postfix-lmdb"
-is_complete() {
-    command -v postfix >/dev/null || return 1
-    command -v dpkg-query >/dev/null || return 0
-    for package in $packages; do
-        status=$(dpkg-query -W -f '${Status}' "$package" 2>/dev/null) || return 1
-        [ "$status" = "install ok installed" ] || return 1
+# What is missing, a line each; what apt is to install for it; what the command is to be run with afterwards.
+missing=
+to_install=
+afterwards=
+
+case $goal in
+    demo | soak | coverage) needs="python root postfix" ;;
+    bench) needs="python git root postfix" ;;
+    test) if [ "$me" -eq 0 ]; then needs="python postfix"; else needs=python; fi ;;
+    venv) needs=python ;;
+    image) needs=engine ;;
+    *)
+        echo "setup.sh: name a goal: demo, bench, soak, coverage, test, venv or image" >&2
+        exit 2
+        ;;
+esac
+[ "$goal" != test ] || [ "${POSTFIX:-}" != no ] || needs=python
+
+say() { printf '%s\n' "$@" >&2; }
+
+lacks() {
+    missing="$missing  - $1
+"
+}
+
+is_installed() {
+    [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+}
+
+# An interpreter that is new enough, beside the one that was named.
+newer_python() {
+    for name in python3 python3.14 python3.13 python3.12 python3.11; do
+        "$name" -c 'import sys, venv; from ensurepip import version; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || continue
+        echo "$name"
+        return
     done
 }
-is_complete && exit 0
 
-if [ "$(id -u)" -ne 0 ]; then
-    if ! command -v sudo >/dev/null; then
-        echo "Postfix is not installed, and installing it needs root: run this as root" >&2
-        exit 77
+# What of Debian's or Ubuntu's packages is a Python that is new enough, with venv; nothing where apt knows of none.
+python_packages() {
+    command -v apt-cache >/dev/null || return 0
+    candidate=$(apt-cache policy python3 | sed -n 's/^  Candidate: //p')
+    case $candidate in
+        '' | '(none)') echo "python3 python3-venv" && return ;; # no lists yet
+    esac
+    if dpkg --compare-versions "$candidate" ge 3.11; then
+        echo "python3 python3-venv"
+        return
     fi
-    exec sudo -- "$0" "$@"
+    for name in python3.14 python3.13 python3.12 python3.11; do
+        [ -z "$(apt-cache madison "$name" 2>/dev/null)" ] || { echo "$name $name-venv" && return; }
+    done
+}
+
+look_for_python() {
+    version=$("$python" -c 'import sys; print("%d.%d.%d" % sys.version_info[:3])' 2>/dev/null) || version=
+    if [ -n "$version" ] && "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then
+        "$python" -c 'import venv; from ensurepip import version' 2>/dev/null && return
+        lacks "the module venv for $python"
+        case $python in
+            python3 | /usr/bin/python3) to_install="$to_install python3-venv" ;;
+            *) to_install="$to_install $(basename "$python")-venv" ;;
+        esac
+        return
+    fi
+    if [ -n "$version" ]; then
+        lacks "Python 3.11 or later, with venv: $python is $version"
+    else
+        lacks "Python 3.11 or later, with venv: there is no $python"
+    fi
+    other=$(newer_python)
+    if [ -n "$other" ]; then
+        afterwards="make PYTHON=$other $goal"
+        return
+    fi
+    found=$(python_packages)
+    to_install="$to_install $found"
+    case $found in
+        '' | 'python3 '*) ;;
+        *) afterwards="make PYTHON=${found%% *} $goal" ;;
+    esac
+}
+
+# The benchmark measures an older version beside this one.
+look_for_git() {
+    command -v git >/dev/null && return
+    lacks "git"
+    to_install="$to_install git"
+}
+
+look_for_root() {
+    [ "$me" -eq 0 ] || command -v sudo >/dev/null ||
+        lacks "root, for which Postfix starts: run this as root (there is no sudo)"
+}
+
+look_for_engine() {
+    "${ENGINE:-docker}" info >/dev/null 2>&1 ||
+        lacks "a container engine: \`${ENGINE:-docker} info\` fails; install Docker or podman, start it, and see that you may use it"
+}
+
+# Sets is_there where Postfix need not be installed: a Postfix that no package brought counts as it is.
+look_for_postfix() {
+    is_there=
+    if command -v postfix >/dev/null && ! { command -v dpkg-query >/dev/null && is_installed postfix; }; then
+        is_there=yes
+        return
+    fi
+    if ! command -v apt-get >/dev/null; then
+        lacks "Postfix, which is installed here with apt-get only: install it with this system's own packages"
+        return
+    fi
+    absent=
+    for package in $packages; do is_installed "$package" || absent="$absent $package"; done
+    [ -n "$absent" ] || is_there=yes
+    # A Postfix that somebody has here is not ours to change: the packages for it write to /etc/postfix.
+    if [ -z "$is_there" ] && is_installed postfix; then
+        case $goal:$absent in
+            demo:*libsasl2-modules* | [!d]*) lacks "for the Postfix that is installed here, which is left as it is:$absent" ;;
+            *) is_there=yes && return ;; # for big tables only
+        esac
+        to_install="$to_install$absent"
+    fi
+}
+
+# What is here and would not be any more, once Postfix is installed; this needs neither root nor apt's lists.
+would_be_removed() {
+    {
+        # Several words.
+        # shellcheck disable=SC2086
+        apt-get -s -qq -o Debug::NoLocking=1 install --no-install-recommends $packages 2>/dev/null |
+            awk '$1 == "Remv" { print $2 }'
+        dpkg-query -W -f '${db:Status-Status}|${Package}|${Provides}\n' |
+            awk -F '|' '$1 == "installed" && $2 != "postfix" && $3 ~ /(^|[ ,])mail-transport-agent/ { print $2 }'
+    } | sort -u | tr '\n' ' '
+}
+
+loses() {
+    in_the_way="$in_the_way  - $1
+    if that may go$as_root: $sudo$2
+"
+}
+
+look_for_losses() {
+    in_the_way=
+    removed=$(would_be_removed)
+    removed=${removed% }
+    [ -z "$removed" ] || loses "remove $removed" "apt-get remove $removed"
+    for name in /usr/sbin/sendmail /usr/bin/mailq /usr/bin/newaliases; do
+        if { [ -e "$name" ] || [ -L "$name" ]; } && ! dpkg-query -S "$name" >/dev/null 2>&1; then
+            loses "overwrite $name, which belongs to no package" "mv $name $name.before"
+        fi
+    done
+    [ ! -e /etc/postfix/main.cf ] || loses "take up /etc/postfix, where an earlier Postfix was set up" \
+        "mv /etc/postfix /etc/postfix.before"
+}
+
+# Ends it where anything is missing or would be lost.
+report() {
+    [ -n "$missing$in_the_way" ] || return 0
+    say "make $goal: stopped. Nothing was installed, removed or changed."
+    if [ -n "$missing" ]; then
+        say "Missing here:"
+        printf '%s' "$missing" >&2
+        to_install=${to_install# }
+        [ -z "$to_install" ] || say "Install it$as_root: ${sudo}apt-get update && ${sudo}apt-get install $to_install"
+        [ -z "$afterwards" ] || say "Then: $afterwards"
+    fi
+    if [ -n "$in_the_way" ]; then
+        say "It installs Postfix, which would:"
+        printf '%s' "$in_the_way" >&2
+        say "Or run it on a machine, or in a container, without a mail server."
+        [ "$goal" != test ] || say "Or without Postfix: make test POSTFIX=no"
+    fi
+    case $missing$in_the_way in
+        '  - root'*) exit "$NOT_ROOT" ;;
+    esac
+    exit "$MISSING"
+}
+
+# What a command that is printed begins with, or is introduced with.
+sudo=
+as_root=
+if [ "$me" -ne 0 ]; then
+    if command -v sudo >/dev/null; then sudo="sudo "; else as_root=", as root"; fi
 fi
-if ! command -v apt-get >/dev/null; then
-    echo "Postfix is not installed, and there is no apt-get here: install Postfix first" >&2
-    exit 69
+is_there=yes
+in_the_way=
+for need in $needs; do "look_for_$need"; done
+[ -n "$is_there" ] || is_installed postfix || look_for_losses
+report
+
+if [ "$me" -ne 0 ]; then
+    if [ "$goal" = test ] && [ "${POSTFIX:-}" != no ]; then
+        [ -z "${CI:-}" ] || { say "make test: it needs root in CI" && exit "$NOT_ROOT"; }
+        say "make test: not root, so the tests that need root or a Postfix are skipped: sudo make test runs them"
+    fi
+    case $needs in
+        *root*) ;;
+        *) exit 0 ;;
+    esac
+    # A password is asked for now, not after the environment was made.
+    sudo -n true 2>/dev/null || sudo -v || {
+        say "make $goal: it needs root, for which Postfix starts: run it as root, or as a user who may use sudo"
+        exit "$NOT_ROOT"
+    }
+    [ -n "$is_there" ] || exec sudo -- env PYTHON="$python" "$0" "$@"
 fi
+[ -z "$is_there" ] || exit 0
 
 log=$(mktemp)
 policy_is_ours=
@@ -44,24 +239,30 @@ clean_up() {
 trap clean_up EXIT
 trap 'exit 130' HUP INT TERM
 
+quietly() {
+    "$@" >"$log" 2>&1 </dev/null || {
+        cat "$log" >&2
+        echo "failed: $*" >&2
+        exit "$MISSING"
+    }
+}
+
+say "Installing Postfix (apt-get install $packages)"
+export DEBIAN_FRONTEND=noninteractive
+quietly apt-get update -q
+# Once more, now that apt knows what there is.
+look_for_losses
+report
+
+# The package would start a mail server that listens to the network. Ours does not: for as long as the installation takes,
+# policy-rc.d forbids the start (unless the machine has a policy of its own, which stands), and the configuration that the
+# package writes is for local mail only.
 if [ ! -e "$policy" ]; then
     policy_is_ours=yes
     printf '#!/bin/sh\nexit 101\n' >"$policy"
     chmod 755 "$policy"
 fi
-
-quietly() {
-    "$@" >"$log" 2>&1 </dev/null || {
-        cat "$log" >&2
-        echo "failed: $*" >&2
-        exit 69
-    }
-}
-
-echo "Installing Postfix (apt-get install $packages)" >&2
-export DEBIAN_FRONTEND=noninteractive
 echo 'postfix postfix/main_mailer_type select Local only' | debconf-set-selections
-quietly apt-get update -q
 # Several words.
 # shellcheck disable=SC2086
-quietly apt-get install -q -y --no-install-recommends $packages
+quietly apt-get install -q -y --no-install-recommends --no-remove --no-upgrade $packages

@@ -9,6 +9,10 @@ run completes the work:
     some tables, settings   each old or new, memory of both      the rest; "restored" knows both values as managed
     all but final           machine new, memory of both          forgets the old values
     reload                  machine new, reload not done         reloads
+
+Postfix is looked for before each reload, and after the last: whoever starts, stops or restarts it meanwhile does so without
+the lock. One that has not read its files since they were changed, by whomever, is reloaded also where nothing else is left
+to do (``plan/unread.py``).
 """
 
 from __future__ import annotations
@@ -16,7 +20,7 @@ from __future__ import annotations
 from contextlib import nullcontext
 
 from dms_relay import files
-from dms_relay.errors import BusyError
+from dms_relay.errors import BusyError, PostfixError
 from dms_relay.log import NO_LOG
 from dms_relay.model import RELAY_DIRECTORY, SASL_PASSWD
 from dms_relay.model.values import replace
@@ -62,7 +66,7 @@ def apply(  # noqa: PLR0913 -- what a caller may choose, each by name
     with nullcontext() if locked else files.lock(paths.postfix_dir, lock_timeout):
         if not locked and find(paths) != plan.found:
             raise BusyError("Postfix's configuration has changed since the plan was made", "make a new plan")
-        return _Run(plan, paths, log).run(reload=reload)
+        return _Run(plan, paths, log, reload=reload).run()
 
 
 def remember(path: Path, old: State, new: State, owner: tuple[int, int]) -> None:
@@ -84,7 +88,7 @@ def _phases(plan: Plan) -> tuple[Phase, ...]:
 class _Run:
     """One run, under the lock."""
 
-    def __init__(self, plan: Plan, paths: Paths, log: Log) -> None:
+    def __init__(self, plan: Plan, paths: Paths, log: Log, *, reload: bool) -> None:
         self.plan = plan
         self.paths = paths
         self.log = log
@@ -95,21 +99,25 @@ class _Run:
         #: Services that were still delivering after the last reload, and those that were not removed because of it.
         self.busy: frozenset[str] = frozenset()
         self.kept: frozenset[str] = frozenset()
+        self.may_reload = reload
+        #: The master daemon that was there when Postfix was last told to read what stands, or would have been.
+        self.told: int | None = None
 
-    def run(self, *, reload: bool) -> bool:
+    def run(self) -> bool:
         self._remove_leftovers()
         plan = self.plan
-        if plan.is_empty and plan.found.state == plan.final:
+        master = self._master()
+        is_unread = master is not None and self._has_unread(master)
+        if plan.is_empty and plan.found.state == plan.final and not is_unread:
             return False
         files.require_writable(self.paths.postfix_dir)
         if any(table.new and table.new.index for table in plan.tables):
             self.postfix.require("postmap")
         if plan.services:
             self.postfix.read_master_cf()
-        master = self.postfix.master_pid() if reload else None
-        stays_due = plan.found.state.reload_due and not reload
-        is_due = master is not None and (not plan.is_empty or plan.found.state.reload_due)
-        self._carry_out(master, is_due=is_due or stays_due)
+        stays_due = plan.found.state.reload_due and not self.may_reload
+        is_due = master is not None and (not plan.is_empty or plan.found.state.reload_due or is_unread)
+        self._carry_out(is_running=master is not None, is_due=is_due or stays_due)
         self._remember(
             replace(
                 plan.final,
@@ -120,29 +128,39 @@ class _Run:
         )
         return is_due or not plan.is_empty
 
-    def _carry_out(self, master: int | None, *, is_due: bool) -> None:
+    def _master(self) -> int | None:
+        """Return the master daemon of this moment, if it is to be reloaded."""
+        return self.postfix.master_pid(self.plan.found.parameters) if self.may_reload else None
+
+    def _has_unread(self, master: int) -> bool:
+        from dms_relay.plan.unread import unread  # noqa: PLC0415 -- only where Postfix runs
+
+        return bool(unread(self.paths, self.plan.found, master))
+
+    def _carry_out(self, *, is_running: bool, is_due: bool) -> None:
         plan = self.plan
         if is_due or not plan.is_empty:
-            self._remember(replace(plan.intent, reload_due=is_due))
+            # Due also where Postfix does not run: it may be started before all is written, and we be killed then.
+            self._remember(replace(plan.intent, reload_due=is_due or self.may_reload))
         if plan.overlay and plan.overlay.is_changed:
             self._edit_master_cf({})
             self.log.info("parameters of services set", services=" ".join(sorted(plan.overlay.wanted)) or "(none)")
-        at_once = master is None and plan.is_first
+        at_once = not is_running and plan.is_first
         is_reload_left = is_due
         todo = one_phase(plan) if at_once else _phases(plan)
         if todo and todo[0].removed:
-            self._reload(master, leaving=todo[0].removed)
+            self._reload(leaving=todo[0].removed)
         for number, phase in enumerate(todo, 1):
             if is_reload_left and not phase.is_read:
-                self._reload(master)
+                self._reload()
                 is_reload_left = False
             self._make(phase)
             if phase.is_read:
                 leaving = todo[number].removed if number < len(todo) else frozenset()
-                self._reload(master, has_logins=phase.is_awaited, leaving=leaving)
+                self._reload(has_logins=phase.is_awaited, leaving=leaving)
                 is_reload_left = False
-        if is_reload_left:
-            self._reload(master)
+        if is_reload_left or self._master() != self.told:
+            self._reload()
         if not any(name.startswith(RELAY_DIRECTORY) for name in plan.final.tables):
             files.remove_empty_directory(self.paths.relay_directory)
 
@@ -212,16 +230,26 @@ class _Run:
             event = "parameter restored" if change.put_back else "parameter set"
             self.log.info(event, parameter=change.name, value="(not set)" if change.new is None else shown[change.name])
 
-    def _reload(self, master: int | None, *, has_logins: bool = False, leaving: frozenset[str] = frozenset()) -> None:
-        """Reload a Postfix that runs; wait for processes with previous logins, or of services that are about to go."""
-        if master is None:
-            return
+    def _reload(self, *, has_logins: bool = False, leaving: frozenset[str] = frozenset()) -> None:
+        """Reload the Postfix that runs at this moment: it may have been started or stopped since we looked last.
+
+        Wait for processes with previous logins, or of services that are about to go.
+        """
 
         def is_awaited(service: str) -> bool:
             return service in leaving or (has_logins and self._has_logins(service))
 
-        self.busy = self.postfix.reload(master, is_awaited=is_awaited if has_logins or leaving else None)
-        self.log.info("Postfix reloaded")
+        self.busy = frozenset()
+        while (master := self._master()) is not None:
+            try:
+                self.busy = self.postfix.reload(master, is_awaited=is_awaited if has_logins or leaving else None)
+            except PostfixError:
+                if self._master() == master:
+                    raise
+            else:
+                self.log.info("Postfix reloaded")
+                break
+        self.told = master
 
     def _has_logins(self, service: str) -> bool:
         """Return True if managed logins are, or were, in the tables that a service of smtp(8) reads."""

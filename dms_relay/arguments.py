@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NoReturn
 from dms_relay import __version__
 from dms_relay.apply import LOCK_TIMEOUT
 from dms_relay.log import FORMATS, LEVELS, printable
+from dms_relay.model.places import CONFIG_DIR_VARIABLE, DMS_DIRECTORY, HOST_DIRECTORY
 from dms_relay.sources.settings import DEFAULT_PORT
 
 if TYPE_CHECKING:
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
 _OPTIONS = frozenset({"--config-dir", "--postfix-dir", "--log-level", "--log-format"})
 #: Columns of the help where there is no terminal, and on a very narrow one.
 _HELP_WIDTH = 80
-#: Seconds that ``test`` waits for each answer of a relay. A relay may greet late, to see who cannot wait.
-TEST_TIMEOUT = 15.0
+#: Seconds that a try of ``test`` may take. A relay may greet late, to see who cannot wait.
+TEST_TIMEOUT = 30.0
 #: What the shells' completion can be printed for.
 SHELLS = ("bash", "zsh")
 #: The command that may have a password in its words, and its options.
@@ -55,6 +56,11 @@ EXIT_CODES = {
     os.EX_CONFIG: "the inputs are wrong; Postfix is as before",
     130: "ended with Ctrl-C",
 }
+_CONFIG_DIR = (
+    f"where the inputs are (${CONFIG_DIR_VARIABLE}, else {DMS_DIRECTORY} in a container or where it is mounted, "
+    f"else {HOST_DIRECTORY})"
+)
+_FROM_SCRATCH = "take back what came from another configuration directory, or from one that is gone"
 _DOMAIN = "a domain or an address, with or without a leading @: example.com, boss@example.com"
 
 
@@ -129,7 +135,7 @@ def parser(prog: str = "dms-relay", command: str = "") -> argparse.ArgumentParse
         formatter_class=_formatter,
     )
     top.add_argument("--version", action="version", version=f"dms-relay {__version__}")
-    top.add_argument("--config-dir", metavar="DIR", help="where the inputs are mounted (/tmp/docker-mailserver)")
+    top.add_argument("--config-dir", metavar="DIR", help=_CONFIG_DIR)
     top.add_argument("--postfix-dir", metavar="DIR", help="Postfix's configuration ($MAIL_CONFIG, else /etc/postfix)")
     top.add_argument("--log-level", choices=LEVELS, help="how much to say on standard error ($LOG_LEVEL, else info)")
     top.add_argument("--log-format", choices=FORMATS, help="how to say it ($LOG_FORMAT, else console)")
@@ -190,6 +196,7 @@ class _Commands:
 def _add_applying(commands: _Commands) -> None:
     apply = commands.add("apply", "make Postfix match the inputs, and reload it where it runs")
     apply.add_argument("--no-reload", dest="reload", action="store_false", help="leave a running Postfix alone")
+    apply.add_argument("--from-scratch", action="store_true", help=_FROM_SCRATCH)
     apply.add_argument(
         "--lock-timeout",
         type=seconds,
@@ -199,6 +206,7 @@ def _add_applying(commands: _Commands) -> None:
     )
     plan = commands.add("plan", "show what apply would change, as a diff; writes nothing")
     plan.add_argument("--exit-code", action="store_true", help="exit with 1 where there is something to change")
+    plan.add_argument("--from-scratch", action="store_true", help="show what apply --from-scratch would change")
     show = commands.add("show", "show the merged configuration, each value with its origin")
     show.add_argument("--json", action="store_true", help="as one JSON object")
 
@@ -256,7 +264,7 @@ def _add_asking(commands: _Commands) -> None:
     test.add_argument("--send-to", metavar="ADDRESS", help="send one message there through each relay that works")
     test.add_argument("--send-from", metavar="ADDRESS", help="its envelope sender; without it, one that uses the relay")
     test.add_argument(
-        "--timeout", type=seconds, default=TEST_TIMEOUT, metavar="SECONDS", help="for each step (%(default)g)"
+        "--timeout", type=seconds, default=TEST_TIMEOUT, metavar="SECONDS", help="for each try as a whole (%(default)g)"
     )
     test.add_argument("--json", action="store_true", help="as one JSON object")
 

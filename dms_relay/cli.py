@@ -1,7 +1,7 @@
 """The command ``dms-relay``: arguments, dispatch, and the one place that turns an error into an exit code.
 
-Reads ``MAIL_CONFIG``, ``LOG_LEVEL`` and ``LOG_FORMAT`` from the environment. Data goes to standard output, log lines to
-standard error. Exit codes are those of sysexits(3); see ``errors.py``.
+Reads ``DMS_RELAY_CONFIG_DIR``, ``MAIL_CONFIG``, ``LOG_LEVEL`` and ``LOG_FORMAT`` from the environment. Data goes to standard
+output, log lines to standard error. Exit codes are those of sysexits(3); see ``errors.py``.
 """
 
 from __future__ import annotations
@@ -11,12 +11,15 @@ import io
 import os
 import re
 import sys
+from errno import EACCES, EINVAL, EMFILE, ENAMETOOLONG, ENFILE, ENOENT, ENOSPC, ENOTDIR
 from pathlib import Path
+from stat import S_ISDIR
 
 from dms_relay.commands import Context
 from dms_relay.errors import InputError, RelayError, UsageError
-from dms_relay.log import log_of, write_bug
+from dms_relay.log import Log, log_of, write_bug
 from dms_relay.model import Paths
+from dms_relay.model.places import CONFIG_DIR_VARIABLE
 from dms_relay.plain import parse_plain
 
 TYPE_CHECKING = False
@@ -27,6 +30,17 @@ if TYPE_CHECKING:
 
     from dms_relay.log_lines import Writer
 
+#: Characters of a directory's name that a message shows.
+_SHOWN = 200
+#: What to do about a system error that no step foresees.
+_REMEDIES = {
+    EACCES: "run as root",
+    EMFILE: "let this process open more files (ulimit -n)",
+    ENFILE: "have the system open fewer files",
+    ENOSPC: "free space",
+    ENAMETOOLONG: "use a shorter name",
+}
+_REPAIR = "repair the file or the directory, then run again"
 #: What Postfix can take in the name of a table: no blank or comma (they separate tables), no $ (it would be expanded).
 _DIRECTORY = re.compile(r"/[\w./+@:~=-]*", re.ASCII)
 
@@ -37,13 +51,23 @@ def main(argv: Sequence[str], environ: Mapping[str, str], prog: str = "dms-relay
     log = log_of(environ, arguments.log_level, arguments.log_format, writer)
     try:
         context = Context(_paths(arguments, environ), environ, log, sys.stdout or io.StringIO())
-        return _command(arguments, context)
+        code = _command(arguments, context)
+        context.flush()
+        return _lost(context.lost[0], log) if context.lost else code
     except InputError as error:
         log.refusal(error.headline, error.problems)
         return error.exit_code
     except RelayError as error:
         log.error(str(error))
         return error.exit_code
+    except OSError as error:
+        if error.filename is None:
+            raise
+        # What the machine refuses is no bug of ours; each error that we foresee is told in better words than these.
+        log.error(
+            f"{os.fsdecode(error.filename)[:_SHOWN]}: {error.strerror} -- {_REMEDIES.get(error.errno or 0, _REPAIR)}"
+        )
+        return os.EX_NOINPUT
     finally:
         log.finish()
 
@@ -61,15 +85,47 @@ def _command(arguments: Namespace | SimpleNamespace, context: Context) -> int:
     return int(module.run(arguments, context))
 
 
+def _lost(error: Exception, log: Log) -> int:
+    """Say why data could not be written, and return the exit code for that; a reader that is gone wants no message."""
+    if not isinstance(error, BrokenPipeError):
+        log.error(_cannot_write(error))
+    return os.EX_IOERR
+
+
+def _cannot_write(error: Exception) -> str:
+    reason = getattr(error, "strerror", None) or error
+    return f"standard output cannot be written, so what was said is not complete: {reason} -- free space, or write elsewhere"
+
+
 def _paths(arguments: Namespace | SimpleNamespace, environ: Mapping[str, str]) -> Paths:
-    config_dir = Path(arguments.config_dir).absolute() if arguments.config_dir else Paths().config_dir
-    if arguments.config_dir and not config_dir.is_dir():
-        remedy = "name the directory that contains the inputs"
-        raise _NoDirectoryError(f"--config-dir: {config_dir} is not a directory", remedy)
+    named = arguments.config_dir or environ.get(CONFIG_DIR_VARIABLE)
+    config_dir = Path(named).absolute() if named else Paths().config_dir
+    if named:
+        _require_directory(config_dir, "--config-dir" if arguments.config_dir else f"env {CONFIG_DIR_VARIABLE}")
     postfix_dir = Path(arguments.postfix_dir or environ.get("MAIL_CONFIG") or Paths().postfix_dir).absolute()
     if not _DIRECTORY.fullmatch(str(postfix_dir)):
         raise UsageError(f"Postfix cannot use tables in {postfix_dir}", "use a path of letters, digits and ._/+@:~=-")
     return Paths(config_dir, postfix_dir)
+
+
+def _require_directory(path: Path, by: str) -> None:
+    """Raise an error unless the directory of the inputs, which ``by`` names, is one that this user can find."""
+    what = "is not a directory"
+    try:
+        if S_ISDIR(path.stat().st_mode):
+            return
+    except (OSError, ValueError) as error:
+        number = getattr(error, "errno", None) or EINVAL
+        what = what if number in {ENOENT, ENOTDIR} else f"cannot be found: {os.strerror(number)}"
+        if number == EACCES:
+            raise _NoDirectoryError(f"{by}: {_short(path)} {what}", "run as root") from None
+    raise _NoDirectoryError(f"{by}: {_short(path)} {what}", "name the directory that contains the inputs")
+
+
+def _short(path: Path) -> str:
+    """Return a path as it is shown: of one that no system takes, the beginning."""
+    text = str(path)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 
 class _NoDirectoryError(UsageError):
@@ -99,9 +155,10 @@ def run(writer: Writer | None = None, *, prog: str = "dms-relay") -> None:
         try:
             if stream is not None:
                 stream.flush()
-        except (OSError, ValueError):
+        except (OSError, ValueError) as error:
             # Whoever read our data has seen enough, or its disk is full; that log lines are lost is nobody's failure.
-            code = code or (os.EX_IOERR if stream is sys.stdout else os.EX_OK)
+            if stream is sys.stdout and not code:
+                code = _lost(error, Log())
     os._exit(code)
 
 

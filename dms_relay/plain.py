@@ -36,7 +36,8 @@ def parse_plain(argv: Sequence[str]) -> SimpleNamespace | None:
         options[_name(option)] = value
     if words not in _ENDINGS:
         return None
-    return SimpleNamespace(**options, command="apply", reload=words == ["apply"], lock_timeout=LOCK_TIMEOUT)
+    is_reload = words == ["apply"]
+    return SimpleNamespace(**options, command="apply", reload=is_reload, lock_timeout=LOCK_TIMEOUT, from_scratch=False)
 
 
 def _name(option: str) -> str:

@@ -39,6 +39,8 @@ package() {
   "$ENVIRONMENT/bin/python" -m compileall -q -f --invalidation-mode unchecked-hash "$ENVIRONMENT/lib"
   # The byte code of a boot in one file, and the programs that use it: bin/boot is the container's start.
   "$ENVIRONMENT/bin/python" -I -m dms_relay.bundle dms-relay=dms_relay.cli:run boot=dms_relay.container.boot:run
+  # Neither what only a person's shell needs, nor the programs of the packages that we import.
+  find "$ENVIRONMENT/bin" ! -type d ! -name 'python*' ! -name dms-relay ! -name boot -delete
 }
 
 case ${1-} in

@@ -74,4 +74,4 @@ def _no_settings_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
 def own_settings(names: Iterable[str]) -> list[str]:
     """Return those of some names of variables that the command reads, or warns of because they look like one of its own."""
     others = {"MAIL_CONFIG", "LOG_LEVEL", "LOG_FORMAT"}
-    return [name for name in names if name in others or name.startswith(("RELAY", "DEFAULT_RELAY"))]
+    return [name for name in names if name in others or name.startswith(("RELAY", "DEFAULT_RELAY", "DMS_RELAY"))]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import sys
 from errno import EACCES, EBUSY, ENOENT, ENOEXEC
 from typing import TYPE_CHECKING
 
 import pytest
 
 from dms_relay.errors import BusyError, PostfixError, RelayError, UsageError, WriteError
+from dms_relay.files.content import read_whole
 from dms_relay.model import Paths
 from dms_relay.plan.found import AS_ROOT, find
 from dms_relay.postfix.programs import Postfix
@@ -76,14 +78,13 @@ def test_a_program_that_cannot_start(sandbox: Sandbox, tmp_path: Path, monkeypat
 def test_an_unreadable_file(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """The number of the system's error tells a missing right from a damaged file."""
     sandbox.apply(DEFAULT_RELAY_HOST="[r.test]")
-    read = type(sandbox.main_cf).read_bytes
 
-    def refuse(path: Path) -> bytes:
+    def refuse(path: Path, limit: int) -> bytes:
         if path.name == "sasl_passwd" or path.suffix == ".json":
             raise PermissionError(EACCES, os.strerror(EACCES))
-        return read(path)
+        return read_whole(path, limit)
 
-    monkeypatch.setattr("pathlib.Path.read_bytes", refuse)
+    monkeypatch.setattr(sys.modules["dms_relay.plan.found"], "read_whole", refuse)
     with pytest.raises(WriteError) as caught:
         find(Paths(sandbox.config_dir, sandbox.postfix_dir))
     assert (caught.value.errno, caught.value.remedy) == (EACCES, AS_ROOT)

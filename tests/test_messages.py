@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from dms_relay.cli import main
+from dms_relay.model import places
 from tests.support.console import of_level, said
 from tests.support.sandbox import default_paths
+from tests.support.trust import mounted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,6 +43,21 @@ def test_a_forgotten_mount(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) ->
     assert of_level(sandbox.run("apply"), "warn") == expected
     env = {"DEFAULT_RELAY_HOST": "[r.test]:587", "RELAY_USER": "u", "RELAY_PASSWORD": "p"}
     assert of_level(sandbox.run("apply", env=env), "warn") == []
+
+
+def test_a_container_without_a_mount(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The image has the directory, empty: it is as if it were missing, and what is written there would be lost."""
+    monkeypatch.setattr(places, "DMS_DIRECTORY", str(sandbox.config_dir))
+    monkeypatch.setattr(places, "_MARKERS", (str(sandbox.main_cf),))
+    text = "nothing is mounted there, and no relay is set, so mail goes directly"
+    expected = [f"{sandbox.config_dir}: {text} -- mount the directory there, or set DEFAULT_RELAY_HOST"]
+    assert of_level(sandbox.run("apply"), "warn") == expected
+    result = sandbox.run("add-domain", "a.test", "r.test", "--no-apply")
+    assert (result.code, list(sandbox.config_dir.iterdir())) == (os.EX_CANTCREAT, [])
+    assert f"nothing is mounted at {sandbox.config_dir}" in of_level(result, "error")[-1]
+    with mounted(sandbox.config_dir, sandbox.config_dir):
+        assert of_level(sandbox.run("apply"), "warn") == []
+        assert sandbox.run("add-domain", "a.test", "r.test", "--no-apply").code == 0
 
 
 def test_no_postfix_directory(sandbox: Sandbox) -> None:

@@ -47,6 +47,7 @@ _SETTINGS = {
 _OTHERS = {
     "LOG_LEVEL": f"As --log-level, which is stronger: {', '.join(LEVELS)}.",
     "LOG_FORMAT": f"As --log-format, which is stronger: {', '.join(FORMATS)}.",
+    "DMS_RELAY_CONFIG_DIR": "The configuration directory; --config-dir is stronger.",
     "MAIL_CONFIG": "The directory of Postfix's configuration; --postfix-dir is stronger.",
 }
 #: What to do, and the command; the shortest way to each answer.

@@ -12,6 +12,7 @@ from dms_relay.checks.context import examine
 from dms_relay.checks.delivery import check_ways
 from dms_relay.checks.direct import check_direct
 from dms_relay.checks.in_force import left_out
+from dms_relay.checks.leftovers import check_leftovers
 from dms_relay.checks.logins import check_logins, used_by_main_cf
 from dms_relay.checks.loops import check_loops
 from dms_relay.checks.machine import check_machine
@@ -20,6 +21,7 @@ from dms_relay.checks.routes import check_routes, is_contradicted
 from dms_relay.checks.rules import SEVERITIES, Finding, from_problem
 from dms_relay.checks.secrets import check_secrets
 from dms_relay.checks.table_domains import check_table_domains
+from dms_relay.checks.trust import check_trust
 from dms_relay.checks.user_file import check_user_file
 from dms_relay.sources.secrets import secret_places
 
@@ -55,7 +57,9 @@ def check(paths: Paths, environ: Mapping[str, str]) -> Report:
     """Examine the inputs, and Postfix where possible. Raises ``BusyError`` where the inputs are being edited."""
     examined = examine(paths, environ)
     context = examined.context
-    found = [*examined.findings, *check_secrets(secret_places(paths, environ, examined.inputs))]
+    places = tuple(secret_places(paths, environ, examined.inputs))
+    found = [*examined.findings, *check_secrets(places), *check_trust(paths, places)]
+    found += check_leftovers(paths)
     if examined.error and (problem := left_out(paths, examined.inputs)):
         found.append(from_problem(problem))
     if context:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from dms_relay.assignments import sender_keys
 from dms_relay.errors import PostfixError
 from dms_relay.explain.tables import inline_entries
+from dms_relay.files.content import read_whole
 from dms_relay.mask import mask_parameter
 from dms_relay.merge.common import login_keys
 from dms_relay.model import RELAYHOST_MAP
@@ -126,7 +127,7 @@ def values_of(postfix: Postfix, table: str) -> list[str] | None:
         return [name.strip("{} ")]
     try:
         if kind in _PATTERNS:
-            lines = [line for line in Path(name).read_text("utf-8", "replace").splitlines() if line.strip()]
+            lines = [line for line in read_whole(Path(name)).decode("utf-8", "replace").splitlines() if line.strip()]
             values = [line.split(maxsplit=1)[-1] for line in lines if not line.lstrip().startswith("#")]
             return None if any("$" in value for value in values) else values
         return [value for _, value in postfix.entries(f"{kind}:{name}")] if kind in _TYPES else None
@@ -155,7 +156,7 @@ def domains_of(postfix: Postfix, word: str) -> list[str]:
             return list(inline_entries(name))
         if colon:
             return postfix.keys(f"{kind}:{name}") if kind in _TYPES else []
-        text = Path(word).read_text("utf-8", "replace") if word.startswith("/") else word
+        text = read_whole(Path(word)).decode("utf-8", "replace") if word.startswith("/") else word
     except (PostfixError, OSError):
         return []
     return [

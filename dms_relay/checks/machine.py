@@ -17,7 +17,9 @@ from dms_relay.checks.lookups import RECIPIENTS, SENDERS
 from dms_relay.checks.rules import Finding
 from dms_relay.mask import mask_parameter
 from dms_relay.model import AUTHORITY_LEVELS, MAPS, Origin
+from dms_relay.plan.unread import unread
 from dms_relay.postfix.main_cf import is_yes
+from dms_relay.postfix.programs import Postfix
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -36,7 +38,7 @@ _TRANSPORTS_SINCE = (3, 0)
 _LISTS_SINCE = (3, 5)
 #: Parameters that hold routes of ours.
 _ROUTES = ("relayhost", "sender_dependent_relayhost_maps", "default_transport", RECIPIENTS, SENDERS)
-#: The most tables, services or parameters that a text names.
+#: The most tables, services, parameters or files that a text names.
 _SHOWN = 4
 
 
@@ -44,6 +46,7 @@ def check_machine(context: CheckContext, sasl_directories: Iterable[str] = SASL_
     """Yield the findings about Postfix."""
     if machine := context.machine:
         yield from _changes(machine)
+        yield from _reload(context, machine)
         if context.config.enabled:
             yield from _other_ways(context)
             yield from _authorities(context, machine)
@@ -67,9 +70,22 @@ def _changes(machine: PostfixFindings) -> Iterator[Finding]:
     names += ["postfix-master.cf"] if changes.overlay and changes.overlay.is_changed else []
     names += [change.name for change in changes.parameters if change not in behind]
     if names:
-        more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-        text = f"Postfix's configuration differs from the inputs: {', '.join(names[:_SHOWN])}{more} would change"
+        text = f"Postfix's configuration differs from the inputs: {_list(names)} would change"
         yield Finding("apply-due", MAIN_CF, text, "run dms-relay apply")
+
+
+def _reload(context: CheckContext, machine: PostfixFindings) -> Iterator[Finding]:
+    """Find what the running Postfix has not read since it was changed."""
+    found = machine.plan.found
+    master = Postfix(context.paths.postfix_dir).master_pid(found.parameters)
+    if files := [str(path.relative_to(context.paths.postfix_dir)) for path in unread(context.paths, found, master)]:
+        text = f"the running Postfix has not read {_list(files)} since the last change"
+        yield Finding("reload-due", Origin(files[0]), text, "run dms-relay apply, which reloads Postfix")
+
+
+def _list(names: list[str]) -> str:
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return f"{', '.join(names[:_SHOWN])}{more}"
 
 
 def _is_changed(change: ParameterChange, machine: PostfixFindings) -> bool:

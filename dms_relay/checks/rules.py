@@ -28,6 +28,9 @@ RULES = {
     "doubtful-input": Rule(WARNING, "a line or a value is read in a way that may not be meant"),
     "unknown-setting": Rule(WARNING, "a variable looks like a setting, but is not one"),
     "unknown-file": Rule(WARNING, "a file looks like an input, but is not one"),
+    "untrusted-input": Rule(ERROR, "an input can be changed by others than root and whoever runs dms-relay"),
+    "group-writable-input": Rule(WARNING, "a group can change an input"),
+    "other-directory": Rule(ERROR, "another configuration directory than at the last run is read, or it is gone"),
     "service-link": Rule(NOTE, "a variable was injected for a service beside this container, and is ignored"),
     "setting-without-effect": Rule(WARNING, "a variable has no effect with the other settings as they are"),
     "given-twice": Rule(WARNING, "a key or a setting is given twice, and one of the two is dropped"),
@@ -66,6 +69,7 @@ RULES = {
     # Secrets.
     "secret-readable": Rule(WARNING, "other users can read a file that holds a password"),
     "secret-in-environment": Rule(NOTE, "a password is in the environment, not in a file"),
+    "leftover-file": Rule(WARNING, "a file of an interrupted run is left, and logins may be in it"),
     "login-in-main-cf": Rule(WARNING, "a login would be written to a main.cf that every user can read"),
     # postfix-main.cf.
     "user-file-conflict": Rule(ERROR, "a line of postfix-main.cf would route mail past the relays"),
@@ -75,6 +79,7 @@ RULES = {
     "machine-not-looked-at": Rule(NOTE, "Postfix could not be examined, so only the inputs were"),
     "machine-unreadable": Rule(ERROR, "Postfix's configuration cannot be used, so apply would fail"),
     "apply-due": Rule(WARNING, "Postfix's configuration differs from the inputs"),
+    "reload-due": Rule(WARNING, "the running Postfix has not read its configuration since it was changed"),
     "parameter-changed": Rule(WARNING, "a managed parameter was changed since the last apply"),
     "parameter-left": Rule(WARNING, "a parameter is not restored, because it was changed since the last apply"),
     "table-changed": Rule(WARNING, "mode or owner of a managed table was changed since the last apply"),

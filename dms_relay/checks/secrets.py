@@ -34,11 +34,26 @@ def check_secrets(places: Iterable[SecretPlace]) -> Iterator[Finding]:
         mode = _mode(place.path)
         if mode & _OTHERS:
             text = f"{place.path} holds a password, and its mode {mode:04o} lets other users read it"
-            yield Finding("secret-readable", place.origin, text, _remedy(place.path, mode))
+            yield Finding("secret-readable", place.origin, text, _remedy(place.path, mode, _user_file(place)))
 
 
-def _remedy(path: Path, mode: int) -> str:
-    """Return how to protect a file; a secret of Kubernetes or Docker is mounted, with the mode that is said there."""
+def _user_file(place: SecretPlace) -> Path | None:
+    """Return the input that names a file, if its owner could not read the file any more (``files.trust``)."""
+    if place.path is None or place.named_by is None:
+        return None
+    try:
+        return None if place.named_by.stat().st_uid in {0, place.path.stat().st_uid} else place.named_by
+    except OSError:
+        return None
+
+
+def _remedy(path: Path, mode: int, named_by: Path | None = None) -> str:
+    """Return how to protect a file; a secret of Kubernetes or Docker is mounted, with the mode that is said there.
+
+    ``named_by`` is to be root's, where its owner could not read the file any more.
+    """
+    if named_by:
+        return f"run chown root {named_by} && chmod {mode & stat.S_IRWXU:03o} {path}"
     if (path.parent / _KUBERNETES).is_symlink():
         return "set defaultMode: 0400 at the volume, in the pod"
     if path.is_relative_to(_SECRETS):

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-
 from dms_relay.log import printable
-from dms_relay.model.values import frozen
+from dms_relay.model.values import field, frozen
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from typing import TextIO
 
     from dms_relay.log import Log
@@ -18,12 +16,16 @@ if TYPE_CHECKING:
 
 @frozen
 class Context:
-    """What every command gets: the paths, the environment, and the streams for data and for log lines."""
+    """What every command gets: the paths, the environment, and the streams for data and for log lines.
+
+    ``lost`` has why data could not be written: what a command does is done all the same, and its exit code then says so.
+    """
 
     paths: Paths
     environ: Mapping[str, str]
     log: Log
     stdout: TextIO
+    lost: list[Exception] = field(default_factory=list)
 
     def say(self, *lines: str) -> None:
         """Write data, one line each, whatever stands in it; tabs stay, since lookup tables have them."""
@@ -38,10 +40,20 @@ class Context:
         self.say_text("\n".join(line if line.isprintable() else _escaped(line) for line in text.split("\n")))
 
     def say_text(self, text: str) -> None:
-        """Write a text of our own, after all log lines. If the reader is gone, the exit code of the program says so."""
+        """Write a text of our own, after all log lines; none where one was lost before."""
         self.log.finish()
-        with suppress(OSError, ValueError):
-            self.stdout.write(f"{text}\n")
+        self._try(lambda: self.stdout.write(f"{text}\n"))
+
+    def flush(self) -> None:
+        """Have all data written, before what the exit code says is settled."""
+        self._try(self.stdout.flush)
+
+    def _try(self, write: Callable[[], object]) -> None:
+        try:
+            if not self.lost:
+                write()
+        except (OSError, ValueError) as error:
+            self.lost.append(error)
 
 
 def _escaped(line: str) -> str:

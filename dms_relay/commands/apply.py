@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from contextlib import suppress
 
 from dms_relay import files
 from dms_relay.apply import LOCK_TIMEOUT, apply
-from dms_relay.errors import InputError
+from dms_relay.errors import InputError, WriteError
+from dms_relay.files.leftovers import clean_up_if_free
 from dms_relay.merge import merge
 from dms_relay.model import DIRECT
 from dms_relay.plan import plan
-from dms_relay.plan.found import find
+from dms_relay.plan.found import find, leftovers
 from dms_relay.postfix.programs import Postfix
 from dms_relay.render import render
 from dms_relay.sources import read
@@ -37,28 +39,38 @@ _STOPPING = frozenset({"smtp_bind_address", "smtp_bind_address6", "relay_transpo
 
 def run(arguments: Namespace, context: Context) -> int:
     """Make Postfix match the inputs."""
-    return apply_inputs(context, reload=arguments.reload, lock_timeout=arguments.lock_timeout)
+    return apply_inputs(
+        context, reload=arguments.reload, lock_timeout=arguments.lock_timeout, from_scratch=arguments.from_scratch
+    )
 
 
 def apply_inputs(
-    context: Context, *, reload: bool = True, lock_timeout: float = LOCK_TIMEOUT, is_own_only: bool = False
+    context: Context,
+    *,
+    reload: bool = True,
+    lock_timeout: float = LOCK_TIMEOUT,
+    is_own_only: bool = False,
+    from_scratch: bool = False,
 ) -> int:
-    """Read, merge, render, plan and apply under one lock, and say what was done.
+    """Read, merge, render, plan and apply under one lock, and say what was done. ``from_scratch``: see ``plan``.
 
     ``is_own_only``: of all of it only what ``postfix-main.cf`` and ``postfix-master.cf`` say, and nothing is said where
     that is there.
     """
-    if not context.paths.postfix_dir.is_dir():
+    for left in clean_up_if_free(context.paths.config_dir):
+        context.log.info("file of an interrupted run removed", file=str(left))
+    if not os.path.isdir(context.paths.postfix_dir):  # noqa: PTH112 -- is_dir() raises where a parent may not be searched
         Postfix(context.paths.postfix_dir).read_main_cf()  # raises, and says what to do
     with files.lock(context.paths.postfix_dir, lock_timeout), context.log.hold():
         inputs = read(context.paths, context.environ)
         try:
             config = merge(inputs)
             wanted = render(config, context.paths)
-            changes = plan(wanted, find(context.paths))
+            changes = plan(wanted, find(context.paths), from_scratch=from_scratch)
             if config.own_parameters:
                 _refuse_wrong_values(config, changes, context)
         except InputError as error:
+            _remove_leftovers(context)
             raise _refused(error, inputs, context) from None
         if is_own_only:
             changes = _only_own(config, changes)
@@ -101,6 +113,13 @@ def _only_own(config: RelayConfig, changes: Plan) -> Plan:
     from dms_relay.plan.own import only_own  # noqa: PLC0415 -- only where a hook stands between ours
 
     return only_own(changes, config.own_parameters.keys())
+
+
+def _remove_leftovers(context: Context) -> None:
+    """Remove what a killed run has left, though nothing else is done: logins may be in it."""
+    for path in leftovers(context.paths):
+        with suppress(WriteError):
+            files.remove_leftover(path)
 
 
 def _refused(error: InputError, inputs: Inputs, context: Context) -> InputError:

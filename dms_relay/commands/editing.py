@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from dms_relay.commands.apply import apply_inputs
@@ -10,6 +11,7 @@ from dms_relay.commands.throwaway import ends_with_this_command
 from dms_relay.edit import edit
 from dms_relay.errors import ArgumentError, InputError, RelayError
 from dms_relay.model import Origin, Paths, Problem
+from dms_relay.model.places import CONFIG_DIR_VARIABLE
 from dms_relay.postfix.nexthop import SyntaxProblem
 
 if TYPE_CHECKING:
@@ -74,12 +76,13 @@ def edit_and_apply(
 def _is_its_postfix(arguments: Namespace, context: Context) -> bool:
     """Return True if this Postfix gets its configuration from this configuration directory.
 
-    Both must have their places of a container, or be named together: an operator may edit the files of a container on a
-    host that runs another Postfix.
+    Both must have their own places, as the environment may say, or be named together: an operator may edit the files of a
+    container on a host that runs another Postfix.
     """
     is_named = bool(arguments.postfix_dir or context.environ.get("MAIL_CONFIG"))
-    is_at_home = context.paths.config_dir == Paths().config_dir
-    return (is_named or is_at_home) and context.paths.main_cf.exists()
+    home = Path(context.environ.get(CONFIG_DIR_VARIABLE) or Paths().config_dir)
+    is_at_home = context.paths.config_dir == home.absolute()
+    return (is_named or is_at_home) and os.path.lexists(context.paths.main_cf)
 
 
 def _apply(context: Context, state: str) -> int:

@@ -18,6 +18,7 @@ from dms_relay.merge import merge
 from dms_relay.model import NULL_SENDER, Origin, Problem
 from dms_relay.plan import plan
 from dms_relay.plan.found import find
+from dms_relay.plan.unread import unread
 from dms_relay.postfix.nexthop import is_domain
 from dms_relay.postfix.programs import Postfix
 from dms_relay.render import render
@@ -90,8 +91,14 @@ class _Explainer:
             "now": route_document(now, origins, *self.message),
             "apply_is_due": is_due if changes else None,
             "after_apply": route_document(after, origins, *self.message) if after else None,
-            "notes": list(notes(now, sender, recipient)),
+            "notes": [*notes(now, sender, recipient), *self._unread(found)],
         }
+
+    def _unread(self, found: Found) -> Iterator[str]:
+        """Say what of all that the running Postfix does not know yet."""
+        if files := [path.name for path in unread(self.paths, found, self.postfix.master_pid(found.parameters))]:
+            names = f"{files[0]} and others" if files[1:] else files[0]
+            yield f"the running Postfix has not read {names} since the last change; dms-relay apply reloads it"
 
     def _inputs(self, found: Found) -> tuple[Plan | None, Origins | None]:
         """Return what ``apply`` would change, and the origins; two times ``None`` where the inputs are wrong."""

@@ -34,7 +34,7 @@ EXIT_CHANGES = 1
 def run(arguments: Namespace, context: Context) -> int:
     """Print the changes; with ``--exit-code`` say in the exit code whether there are any."""
     config = merge(read(context.paths, context.environ))
-    changes = plan(render(config, context.paths), find(context.paths))
+    changes = plan(render(config, context.paths), find(context.paths), from_scratch=arguments.from_scratch)
     changed = {change.name: change.new for change in changes.parameters}
     refuse_wrong_values(context.paths.postfix_dir, changed, config.own_parameters)
     context.log.problems((*sure(config, changes), *changes.warnings, *may_stay(config, changes)))

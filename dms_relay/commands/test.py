@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from dms_relay.errors import UsageError
 from dms_relay.explain.values import Values
+from dms_relay.files.content import read_whole
 from dms_relay.merge import merge
 from dms_relay.model import NULL_SENDER
 from dms_relay.model.relays import mechanisms_of
@@ -152,7 +153,7 @@ def _filter(parameters: dict[str, str], postfix: Postfix) -> Iterator[str]:
 def _words(file: str) -> list[str]:
     """Return the words of a file; its own name, which permits nothing, where it cannot be read."""
     try:
-        lines = Path(file).read_text("utf-8").splitlines()
+        lines = read_whole(Path(file)).decode().splitlines()
     except (OSError, UnicodeDecodeError):
         return [file]
     return [word for line in lines if not line.startswith("#") for word in main_cf.split(line.lower())]

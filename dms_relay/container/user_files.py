@@ -16,6 +16,7 @@ import sys
 from pathlib import Path
 
 from dms_relay.model import Paths
+from dms_relay.model.places import CONFIG_DIR_VARIABLE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,7 +30,9 @@ NAMES = ("postfix-main.cf", "postfix-master.cf")
 
 def run(environ: Mapping[str, str], writer: Writer | None = None, paths: Paths | None = None) -> int:
     """Take the step and return its exit code. ``writer`` writes log lines, where it is there."""
-    paths = paths or Paths(postfix_dir=Path(environ.get("MAIL_CONFIG") or Paths().postfix_dir))
+    known = Paths()
+    config_dir, postfix_dir = environ.get(CONFIG_DIR_VARIABLE), environ.get("MAIL_CONFIG")
+    paths = paths or Paths(Path(config_dir or known.config_dir), Path(postfix_dir or known.postfix_dir))
     if not any(map(os.path.lexists, (paths.state, *(paths.config_dir / name for name in NAMES)))):
         return os.EX_OK
     from dms_relay.commands import Context  # noqa: PLC0415 -- only where there is something to do

@@ -10,21 +10,26 @@ where it cannot be written, and ``BusyError`` where another edit does not finish
 from __future__ import annotations
 
 import os
-from stat import S_IROTH
+from contextlib import contextmanager
+from stat import S_IROTH, S_ISREG
 from typing import TYPE_CHECKING
 
 from dms_relay import files
 from dms_relay.errors import InputError, MissingInputError, WriteError
 from dms_relay.files import in_place
+from dms_relay.files.content import read_open
+from dms_relay.files.held import HeldFile, hold, open_file, replace, status_of
+from dms_relay.files.leftovers import clean_up
+from dms_relay.files.trust import DistrustError, require_way
 from dms_relay.log import NO_LOG
 from dms_relay.model import Origin, Problem
+from dms_relay.model.places import lacks_mount
 from dms_relay.postfix.nexthop import SyntaxProblem
 from dms_relay.sources.sasl_password import NAME as LOGINS
-from dms_relay.sources.text import read_bytes
+from dms_relay.sources.text import distrusted, unreadable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
+    from collections.abc import Callable, Iterator
 
     from dms_relay.log import Log
     from dms_relay.model import Paths
@@ -45,50 +50,75 @@ def edit(paths: Paths, name: str, change: Callable[[bytes], bytes], *, log: Log 
     if not paths.config_dir.is_dir():
         remedy = "mount the configuration directory there, or name it with --config-dir"
         raise WriteError(f"{paths.config_dir} does not exist", remedy)
-    path = paths.config_dir / name
-    with files.lock(paths.config_dir, LOCK_TIMEOUT):
-        if in_place.recover(path):
+    if lacks_mount(str(paths.config_dir)):
+        text = f"nothing is mounted at {paths.config_dir}, so what is written there is lost with this container"
+        raise WriteError(text, "mount the configuration directory there")
+    with files.lock(paths.config_dir, LOCK_TIMEOUT), _held(paths, name) as held:
+        for left in clean_up(paths.config_dir):
+            log.info("file of an interrupted run removed", file=str(left))
+        if in_place.recover(held):
             log.warn(f"{name}: an interrupted edit was undone -- repeat it if you still need it")
-        old = _read(path, name)
-        new = _changed(old or b"", name, change)
-        if new != (old or b""):
-            _write(path, name, new, is_there=old is not None)
-        _warn_of_readers(path, name, log)
-    return new != (old or b"")
+        old, status = _read(held, name)
+        new = _changed(old, name, change)
+        if new != old:
+            _write(held, name, new, status)
+        _warn_of_readers(held, name, log)
+    return new != old
 
 
-def _write(path: Path, name: str, content: bytes, *, is_there: bool) -> None:
-    if is_there:
-        in_place.rewrite(path, content)
+@contextmanager
+def _held(paths: Paths, name: str) -> Iterator[HeldFile]:
+    """Hold the file. A directory that a stranger could have made gets no login."""
+    try:
+        with hold(paths.config_dir / name) as held:
+            require_way(str(paths.config_dir))
+            yield held
+    except DistrustError as error:
+        raise InputError([distrusted(error)]) from None
+    except FileNotFoundError as error:
+        raise MissingInputError([unreadable(error, name, is_link=True)]) from None
+    except OSError as error:
+        raise MissingInputError([unreadable(error, name)]) from None
+
+
+def _write(held: HeldFile, name: str, content: bytes, status: os.stat_result | None) -> None:
+    if status:
+        in_place.rewrite(held, content, status)
     else:
-        _make(path, content, _MODES.get(name, _MODE))
+        _make(held, content, _MODES.get(name, _MODE))
 
 
-def _make(path: Path, content: bytes, mode: int) -> None:
+def _make(held: HeldFile, content: bytes, mode: int) -> None:
     """Create a file with the owner of its directory, who could otherwise not read it."""
     ours = (os.geteuid(), os.getegid())
-    status = path.parent.stat()
+    status = os.fstat(held.directory)
     try:
-        files.replace(path, content, mode, (status.st_uid, status.st_gid) if os.geteuid() == 0 else ours, age=0)
+        replace(held, content, mode, (status.st_uid, status.st_gid) if os.geteuid() == 0 else ours)
     except WriteError as error:
         # Root in a container without CAP_CHOWN.
         if not isinstance(error.__cause__, PermissionError) or os.geteuid() != 0:
             raise
-        files.replace(path, content, mode, ours, age=0)
+        replace(held, content, mode, ours)
 
 
-def _warn_of_readers(path: Path, name: str, log: Log) -> None:
+def _warn_of_readers(held: HeldFile, name: str, log: Log) -> None:
     """Warn where every user can read a file with logins: docker-mailserver's own commands create it so."""
-    if name in _MODES and path.exists() and path.stat().st_mode & S_IROTH:
+    if name in _MODES and (status := status_of(held)) and status.st_mode & S_IROTH:
         log.warn(f"{name}: every user of this machine can read it -- run chmod 600 {name}")
 
 
-def _read(path: Path, name: str) -> bytes | None:
-    problems: list[Problem] = []
-    content = read_bytes(path, name, problems)
-    if problems:
-        raise MissingInputError(problems)
-    return content
+def _read(held: HeldFile, name: str) -> tuple[bytes, os.stat_result | None]:
+    """Return content and looks; a file that is not there is empty."""
+    try:
+        with open(open_file(held), "rb") as file:  # noqa: PTH123 -- a descriptor, not a path
+            status = os.fstat(file.fileno())
+            return read_open(file) if S_ISREG(status.st_mode) else b"", status
+    except FileNotFoundError as error:
+        if not held.is_link:
+            return b"", None
+        raise MissingInputError([unreadable(error, name, is_link=True)]) from None
+    except OSError as error:
+        raise MissingInputError([unreadable(error, name)]) from None
 
 
 def _changed(old: bytes, name: str, change: Callable[[bytes], bytes]) -> bytes:

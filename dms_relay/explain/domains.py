@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dms_relay.explain.tables import Key, LookupFailedError
+from dms_relay.files.content import read_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,7 +68,7 @@ def _patterns(words: list[str], *, is_match: bool) -> Iterator[tuple[str, bool]]
 
 def _file_words(name: str) -> list[str]:
     try:
-        lines = Path(name).read_text("utf-8", "replace").splitlines()
+        lines = read_whole(Path(name)).decode("utf-8", "replace").splitlines()
     except OSError as error:
         raise LookupFailedError(f"{name} cannot be read: {error.strerror}") from None
     return [word for line in lines for word in _words(line)]

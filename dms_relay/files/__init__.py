@@ -24,14 +24,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 #: Seconds that a file's modification time is set back. Postfix waits for a file that was modified less than 2 s ago to
-#: "cool down" (readlline and dict_open of Postfix, "hot" files; measured: 2.7 s to the first message instead of 0.3 s).
-#: A file that was put in place by rename needs no such wait.
+#: "cool down" (readlline and dict_open of Postfix, "hot" files; measured: 2.7 s to the first message, not 0.3 s).
 MTIME_BACK = 5
 #: Seconds that a reader waits for a writer, whose work takes milliseconds.
 READING_TIMEOUT = 5.0
 #: Seconds between two tries for the lock.
 _LOCK_INTERVAL = 0.05
 _TEMPORARY = ".dms-relay.tmp"
+#: How a file is made: nobody else's is opened, and no link that somebody laid there is followed.
+NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
 
 
 def temporary_name(path: Path) -> Path:
@@ -91,9 +92,12 @@ def cannot_write(path: Path, error: OSError) -> WriteError:
 
 
 def _write(path: Path, content: bytes, mode: int, owner: tuple[int, int] | None, age: float) -> None:
-    # O_EXCL and O_NOFOLLOW: nobody else's file, and no link that somebody laid there.
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-    with open(descriptor, "wb", closefd=True) as file:  # noqa: PTH123 -- a descriptor, not a path
+    fill(os.open(path, NEW_FILE, 0o600), content, mode, owner, age)
+
+
+def fill(descriptor: int, content: bytes, mode: int, owner: tuple[int, int] | None, age: float) -> None:
+    """Write a new file, which is then closed: first whose it is, then what may be done with it, then what is in it."""
+    with open(descriptor, "wb", closefd=True) as file:
         if owner is not None:
             give(descriptor, owner)
         os.fchmod(descriptor, mode)
@@ -121,8 +125,9 @@ def set_back(path: Path | int, age: float = MTIME_BACK) -> None:
 def write_private(path: Path, content: bytes) -> None:
     """Write a new file that only we may read, for a program to take up; it need not survive a loss of power."""
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        descriptor = os.open(path, NEW_FILE, 0o600)
         with open(descriptor, "wb", closefd=True) as file:  # noqa: PTH123 -- a descriptor, not a path
+            os.fchmod(descriptor, 0o600)  # whatever the umask is: a program reads it
             file.write(content)
             file.flush()
             set_back(descriptor)
@@ -160,6 +165,7 @@ def make_directory(path: Path, mode: int) -> None:
     """Make a directory; fine where it is there."""
     try:
         path.mkdir(mode)
+        path.chmod(mode)  # whatever the umask is
     except FileExistsError:
         return
     except OSError as error:
@@ -187,7 +193,7 @@ def remove_directory(path: Path) -> None:
 
 
 def sync_parent(path: Path) -> None:
-    """Have a name that was made or taken away on the disk. Some file systems of the network cannot be told to."""
+    """Have a name that was made or taken away on the disk. Some network file systems cannot be told to."""
     try:
         sync_directory(path.parent)
     except OSError as error:
@@ -197,10 +203,7 @@ def sync_parent(path: Path) -> None:
 
 
 def remove_leftover(path: Path) -> bool:
-    """Remove a temporary file, unless another process holds its flock(2); return True if it is gone.
-
-    A directory is ours alone.
-    """
+    """Remove a temporary file or directory, unless a process holds the file's flock(2); return True if it is gone."""
     if path.is_dir():
         remove_directory(path)
         return True

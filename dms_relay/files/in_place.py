@@ -10,8 +10,9 @@ change its owner. Such a file is written in place, from its first octet on, with
     old text taken away     new                new           the same
 
 Until then ``is_cut_short`` tells a file that is half the new text and half the old one. A file that is neither was edited by
-somebody else meanwhile, and counts as it is. Only the holder of the directory's lock (``files.lock``) may write; readers
-that hold ``files.reading`` see no half of it. Raises ``WriteError``.
+somebody else meanwhile, and counts as it is. Kept texts count only where root or we have made them, for nobody else. Only
+the holder of the directory's lock (``files.lock``) may write; readers that hold ``files.reading`` see no half of it. All is
+done in the open directory (``held.py``), so that its owner cannot lay a link under root. Raises ``WriteError``.
 
 Known limits: where the mount is new with each container, what was kept is lost with the old container. After a loss of
 power, a file of several blocks may be a mixture that is not told from an edit of somebody else.
@@ -21,71 +22,81 @@ from __future__ import annotations
 
 import os
 from errno import EBUSY, EPERM
-from pathlib import Path
 from stat import S_IMODE, S_ISREG
 
 from dms_relay import files
 from dms_relay.errors import WriteError
+from dms_relay.files import held as held_file
+from dms_relay.files.leftovers import NEW, OLD, SUFFIXES
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from dms_relay.files.held import HeldFile
 
 #: Permission bits of the two texts while they are kept: a login may stand in them.
 _KEPT_MODE = 0o600
-_OLD, _NEW = ".dms-relay.old", ".dms-relay.new"
-
-
-def kept_name(path: Path, suffix: str = _OLD) -> Path:
-    """Name the file that keeps the old text of ``path``, or of what it points to, while that is written in place."""
-    target = _target(path)
-    return target.with_name(f".{target.name}{suffix}")
-
-
-def _target(path: Path) -> Path:
-    """Follow links. ``Path.resolve`` would raise where they point in a circle."""
-    return Path(os.path.realpath(path))
 
 
 def is_cut_short(path: Path) -> bool:
     """Return True if an in-place write was interrupted: the file begins as the new text and ends as the old."""
     try:
-        old, new = kept_name(path).read_bytes(), kept_name(path, _NEW).read_bytes()
-        content = path.read_bytes()
+        with held_file.hold(path) as held:
+            return _cut_short(held)
+    except (OSError, WriteError):
+        return False
+
+
+def _kept(held: HeldFile, suffix: str) -> HeldFile:
+    return held.beside(f".{held.name}{suffix}")
+
+
+def _cut_short(held: HeldFile) -> bool:
+    old, new = (held_file.read_own(_kept(held, suffix)) for suffix in SUFFIXES)
+    if old is None or new is None:
+        return False
+    try:
+        with open(held_file.open_file(held), "rb") as file:  # noqa: PTH123 -- a descriptor, not a path
+            # No more than shows that it is neither: whoever owns the file decides how large it is.
+            content = file.read(len(old) + len(new) + 1)
     except OSError:
         return False
     written = next((at for at, (one, other) in enumerate(zip(content, new, strict=False)) if one != other), len(new))
     return content not in {old, new} and content[written:] == old[written:]
 
 
-def recover(path: Path) -> bool:
+def recover(held: HeldFile) -> bool:
     """Restore the previous text after an interrupted write; return True if there was one."""
-    was_cut_short = is_cut_short(path)
-    if was_cut_short:
-        _write_back(path, kept_name(path).read_bytes())
-    _forget(path)
+    was_cut_short = _cut_short(held)
+    old = held_file.read_own(_kept(held, OLD))
+    if was_cut_short and old is not None:
+        _write_back(held, old)
+    _forget(held)
     return was_cut_short
 
 
-def _forget(path: Path) -> None:
+def _forget(held: HeldFile) -> None:
     """Remove the kept texts, the old one first: without it, the new one means nothing."""
-    for kept in (kept_name(path), kept_name(path, _NEW)):
-        if os.path.lexists(kept):
-            files.remove(kept)
+    for kept in (_kept(held, suffix) for suffix in SUFFIXES):
+        if held_file.status_of(kept):
+            held_file.remove(kept)
 
 
-def rewrite(path: Path, content: bytes) -> None:
-    """Put ``content`` into a file that is there; where it is a link, into the file that it points to."""
-    target = _target(path)
-    status = target.stat()
+def rewrite(held: HeldFile, content: bytes, status: os.stat_result) -> None:
+    """Put ``content`` into a file that is there. ``status`` is how it looked when it was read: whose it was stays so."""
     if not S_ISREG(status.st_mode):
-        raise WriteError(f"{path} is not a file", "remove it, or mount a file there")
+        raise WriteError(f"{held.shown} is not a file", "remove it, or mount a file there")
     if not _is_ours_to_give(status):
-        _overwrite(target, content)
+        _overwrite(held, content, status)
         return
     try:
-        files.replace(target, content, S_IMODE(status.st_mode), (status.st_uid, status.st_gid), age=0)
+        held_file.replace(held, content, S_IMODE(status.st_mode), (status.st_uid, status.st_gid))
     except WriteError as error:
         # EPERM: root in a container that may not give files away (CAP_CHOWN).
         if error.errno not in {EBUSY, EPERM}:
             raise
-        _overwrite(target, content)
+        _overwrite(held, content, status)
 
 
 def _is_ours_to_give(status: os.stat_result) -> bool:
@@ -95,38 +106,57 @@ def _is_ours_to_give(status: os.stat_result) -> bool:
     return status.st_uid == os.geteuid() and status.st_gid in {os.getegid(), *os.getgroups()}
 
 
-def _overwrite(path: Path, content: bytes) -> None:
+def _overwrite(held: HeldFile, content: bytes, status: os.stat_result) -> None:
     """Write in place, both texts kept beside it until the new one is synced."""
     try:
-        old = path.read_bytes()
-        # Where it cannot be written, nothing is begun.
-        os.close(os.open(path, os.O_WRONLY | os.O_CLOEXEC))
+        old = _old(held, status)
     except OSError as error:
-        raise files.cannot_write(path, error) from error
-    for suffix, text in ((_NEW, content), (_OLD, old)):
-        files.replace(kept_name(path, suffix), text, _KEPT_MODE, (os.geteuid(), os.getegid()), age=0)
+        raise files.cannot_write(held.shown, error) from error
+    for suffix, text in ((NEW, content), (OLD, old)):
+        held_file.replace(_kept(held, suffix), text, _KEPT_MODE, (os.geteuid(), os.getegid()))
     try:
-        _write(path, content)
+        _write(_opened(held, status), content)
     except BaseException as error:
-        _write_back(path, old)
-        _forget(path)
+        _write_back(held, old)
+        _forget(held)
         if isinstance(error, OSError):
-            raise files.cannot_write(path, error) from error
+            raise files.cannot_write(held.shown, error) from error
         raise
-    _forget(path)
+    _forget(held)
 
 
-def _write_back(path: Path, old: bytes) -> None:
+def _old(held: HeldFile, status: os.stat_result) -> bytes:
+    """Return what is written over. Where the file cannot be written, nothing is begun."""
+    with open(_opened(held, status), "r+b") as file:
+        return file.read()
+
+
+def _opened(held: HeldFile, status: os.stat_result | None = None) -> int:
+    """Open the file for writing, if it is the one that was read. Raises ``OSError``, and ``WriteError`` if it is not.
+
+    Another name of it may be a file of root's: whoever can put names into the directory could have chosen it.
+    """
+    descriptor = held_file.open_file(held, os.O_RDWR)
+    seen = os.fstat(descriptor)
+    is_same = status is None or (seen.st_dev, seen.st_ino) == (status.st_dev, status.st_ino)
+    if is_same and S_ISREG(seen.st_mode) and (held.is_ours or seen.st_nlink == 1):
+        return descriptor
+    os.close(descriptor)
+    raise WriteError(f"{held.shown} was replaced meanwhile, or has a second name", "look whose it is, then run again")
+
+
+def _write_back(held: HeldFile, old: bytes) -> None:
     try:
-        _write(path, old)
+        _write(_opened(held), old)
     except OSError as error:
-        remedy = f"its old content is in {kept_name(path)}; free space or repair the file system, then run again"
-        raise WriteError(f"{path} is half written: {error.strerror}", remedy, errno=error.errno) from error
+        kept = held.shown.with_name(f".{held.name}{OLD}")
+        remedy = f"its old content is in {kept}; free space or repair the file system, then run again"
+        raise WriteError(f"{held.shown} is half written: {error.strerror}", remedy, errno=error.errno) from error
 
 
-def _write(path: Path, content: bytes) -> None:
+def _write(descriptor: int, content: bytes) -> None:
     """Write over what is there, so that the room that it takes is not given to others meanwhile; then cut off the rest."""
-    with open(path, "r+b") as file:  # noqa: PTH123 -- the tests of kills count what open gives
+    with open(descriptor, "r+b") as file:
         file.write(content)
         file.truncate()
         file.flush()

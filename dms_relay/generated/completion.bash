@@ -7,8 +7,8 @@
 
 _shtab_dms_relay_subparsers=(apply plan show list add-domain add-auth exclude-domain remove-domain remove-auth explain check test completion schema man)
 
-_shtab_dms_relay_apply_option_strings=(-h --help --no-reload --lock-timeout)
-_shtab_dms_relay_plan_option_strings=(-h --help --exit-code)
+_shtab_dms_relay_apply_option_strings=(-h --help --no-reload --from-scratch --lock-timeout)
+_shtab_dms_relay_plan_option_strings=(-h --help --exit-code --from-scratch)
 _shtab_dms_relay_show_option_strings=(-h --help --json)
 _shtab_dms_relay_list_option_strings=(-h --help --json)
 _shtab_dms_relay_add_domain_option_strings=(-h --help --no-apply)
@@ -42,9 +42,11 @@ _shtab_dms_relay___log_format_choices=(console json dms)
 _shtab_dms_relay_apply__h_nargs=0
 _shtab_dms_relay_apply___help_nargs=0
 _shtab_dms_relay_apply___no_reload_nargs=0
+_shtab_dms_relay_apply___from_scratch_nargs=0
 _shtab_dms_relay_plan__h_nargs=0
 _shtab_dms_relay_plan___help_nargs=0
 _shtab_dms_relay_plan___exit_code_nargs=0
+_shtab_dms_relay_plan___from_scratch_nargs=0
 _shtab_dms_relay_show__h_nargs=0
 _shtab_dms_relay_show___help_nargs=0
 _shtab_dms_relay_show___json_nargs=0

@@ -32,7 +32,7 @@ _shtab_dms_relay_commands() {
 _shtab_dms_relay_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "(- : *)--version[show program\'s version number and exit]"
-  "--config-dir=[where the inputs are mounted (\/tmp\/docker-mailserver)]:DIR:_path_files -/"
+  "--config-dir=[where the inputs are (\$DMS_RELAY_CONFIG_DIR, else \/tmp\/docker-mailserver in a container or where it is mounted, else \/etc\/dms-relay)]:DIR:_path_files -/"
   "--postfix-dir=[Postfix\'s configuration (\$MAIL_CONFIG, else \/etc\/postfix)]:DIR:_path_files -/"
   "--log-level=[how much to say on standard error (\$LOG_LEVEL, else info)]:log_level:(error warn info debug trace)"
   "--log-format=[how to say it (\$LOG_FORMAT, else console)]:log_format:(console json dms)"
@@ -67,6 +67,7 @@ _shtab_dms_relay_add_domain_defaults_added=0
 _shtab_dms_relay_apply_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--no-reload[leave a running Postfix alone]"
+  "--from-scratch[take back what came from another configuration directory, or from one that is gone]"
   "--lock-timeout=[how long to wait for another run (30)]:SECONDS:"
 )
 
@@ -127,6 +128,7 @@ _shtab_dms_relay_man_defaults_added=0
 _shtab_dms_relay_plan_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--exit-code[exit with 1 where there is something to change]"
+  "--from-scratch[show what apply --from-scratch would change]"
 )
 
 # guard to ensure default positional specs are added only once per session
@@ -169,7 +171,7 @@ _shtab_dms_relay_test_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--send-to=[send one message there through each relay that works]:ADDRESS:"
   "--send-from=[its envelope sender\; without it, one that uses the relay]:ADDRESS:"
-  "--timeout=[for each step (15)]:SECONDS:"
+  "--timeout=[for each try as a whole (30)]:SECONDS:"
   "--json[as one JSON object]"
   "*:a relay\'s name or nexthop\; without one, all of them:_dms_relay_tried"
 )

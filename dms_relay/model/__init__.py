@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from dms_relay.model.places import default_config_dir
 from dms_relay.model.values import field, frozen, frozen_ordered
 
 TYPE_CHECKING = False
@@ -69,9 +70,9 @@ PARAMETERS = ROUTE_PARAMETERS + PROTECTION_PARAMETERS
 
 @frozen
 class Paths:
-    """Where the inputs are read and where Postfix's configuration stands, both absolute."""
+    """Where the inputs are read and where Postfix's configuration is, both absolute."""
 
-    config_dir: Path = Path("/tmp/docker-mailserver")  # noqa: S108 -- DMS mounts its configuration there
+    config_dir: Path = field(default_factory=lambda: Path(default_config_dir()))
     postfix_dir: Path = Path("/etc/postfix")
 
     @property

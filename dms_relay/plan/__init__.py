@@ -19,6 +19,7 @@ from dms_relay.model import (
     TRANSPORT_PARAMETERS,
 )
 from dms_relay.model.values import field, frozen, replace
+from dms_relay.plan.directory import refuse_other_directory
 from dms_relay.plan.state import ManagedParameter, State, TableFile, octets
 from dms_relay.postfix import master_cf
 from dms_relay.postfix.main_cf import may_hold_login
@@ -95,9 +96,11 @@ class Plan:
         return self.found.state.is_empty
 
 
-def plan(wanted: PostfixConfig, found: Found) -> Plan:
-    """Compare what is wanted with what was found."""
+def plan(wanted: PostfixConfig, found: Found, *, from_scratch: bool = False) -> Plan:
+    """Compare what is wanted with what was found. ``from_scratch``: whatever directory the last run has read."""
     _refuse(wanted, found)
+    if not from_scratch and found.config_dir.path and not found.state.is_empty:
+        refuse_other_directory(wanted, found)
     state = found.state
     wanted, indexing, answer = _with_indexes(wanted, found)
     wanted = replace(wanted, parameters=wanted.parameters | _with_prepended_maps(wanted, found), prepended_maps={})
@@ -125,18 +128,10 @@ def plan(wanted: PostfixConfig, found: Found) -> Plan:
 
         overlay, own = plan_services(wanted, found, managed)
         intent, final = replace(intent, service_parameters=overlay.given), replace(final, service_parameters=own)
-    return Plan(
-        found,
-        tables,
-        tuple(changes),
-        tuple(_service_changes(wanted, found)),
-        intent,
-        final,
-        tuple(warnings),
-        files,
-        managed,
-        overlay,
-    )
+    intent, final = (state.in_directory(found.config_dir) for state in (intent, final))
+    services = tuple(_service_changes(wanted, found))
+    changed = tuple(changes)
+    return Plan(found, tables, changed, services, intent, final, tuple(warnings), files, managed, overlay)
 
 
 def _names(wanted: PostfixConfig, found: Found) -> tuple[str, ...]:

@@ -8,12 +8,14 @@ from errno import EACCES
 
 from dms_relay import files
 from dms_relay.errors import WriteError
+from dms_relay.files.content import TABLE_MAX, read_whole
 from dms_relay.model import RELAY_DIRECTORY, TABLES
 from dms_relay.model.values import field, frozen
-from dms_relay.plan.state import State, TableFile, load, without
+from dms_relay.plan.state import ConfigDir, State, TableFile, load, without
 from dms_relay.postfix import main_cf, master_cf
 from dms_relay.postfix.programs import Postfix
 from dms_relay.postfix.table_types import WORKSHOP, TableTypes, split_index, with_indexes
+from dms_relay.sources.near_files import INPUTS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -49,6 +51,7 @@ class Found:
     types: TableTypes = field(default_factory=TableTypes)
     master: str = field(default="", repr=False)
     words: dict[str, str] = field(default_factory=dict, repr=False)
+    config_dir: ConfigDir = field(default_factory=ConfigDir)
 
 
 def find(paths: Paths) -> Found:
@@ -57,13 +60,6 @@ def find(paths: Paths) -> Found:
     parameters = main_cf.values(postfix.read_main_cf())
     state_file = _read(paths.state)
     state = load(state_file.content if state_file else None, str(paths.state))
-    written = [paths.state, paths.main_cf, paths.master_cf, *map(paths.table, with_indexes(TABLES))]
-    temporary = [
-        postfix.temporary,
-        paths.postfix_dir / WORKSHOP,
-        *map(files.temporary_name, written),
-        *_temporary_tables(paths),
-    ]
     services = postfix.read_master_cf() if paths.master_cf.exists() else ""
     words: dict[str, str] = {}
     if state.service_parameters:
@@ -76,7 +72,8 @@ def find(paths: Paths) -> Found:
         tables=_tables(paths, state),
         state=state,
         owner=(os.geteuid(), os.getegid()),
-        leftovers=tuple(path for path in temporary if os.path.lexists(path)),
+        leftovers=leftovers(paths),
+        config_dir=_config_dir(paths, state),
         services=master_cf.services(services),
         chroot=master_cf.chroot(services),
         local=main_cf.local_domains(parameters),
@@ -85,6 +82,37 @@ def find(paths: Paths) -> Found:
         words=words,
         types=TableTypes(lambda: _ask_types(postfix, parameters, state.types)),
     )
+
+
+def _config_dir(paths: Paths, state: State) -> ConfigDir:
+    """Return the configuration directory, by the name that is remembered where that is another name of the same one."""
+    path, last = str(paths.config_dir), state.config_dir
+    try:
+        number = paths.config_dir.stat().st_ino
+    except OSError:
+        return ConfigDir(path)
+    if last and last.path != path and _is_same(last.path, path):
+        path = last.path
+    return ConfigDir(path, number, any(os.path.lexists(f"{path}/{name}") for name in INPUTS))
+
+
+def _is_same(one: str, other: str) -> bool:
+    try:
+        return os.path.samefile(one, other)  # noqa: PTH121 -- names
+    except OSError:
+        return False
+
+
+def leftovers(paths: Paths) -> tuple[Path, ...]:
+    """Return the files of a run that was killed."""
+    written = [paths.state, paths.main_cf, paths.master_cf, *map(paths.table, with_indexes(TABLES))]
+    temporary = [
+        Postfix(paths.postfix_dir).temporary,
+        paths.postfix_dir / WORKSHOP,
+        *map(files.temporary_name, written),
+        *_temporary_tables(paths),
+    ]
+    return tuple(path for path in temporary if os.path.lexists(path))
 
 
 def _tables(paths: Paths, state: State) -> dict[str, TableFile]:
@@ -139,7 +167,7 @@ def _read(path: Path) -> TableFile | None:
         is_link = stat.S_ISLNK(status.st_mode)
         if not is_link and not stat.S_ISREG(status.st_mode):
             raise WriteError(f"{path} is not a file", "remove it")
-        content = os.fsencode(path.readlink()) if is_link else path.read_bytes()
+        content = os.fsencode(path.readlink()) if is_link else read_whole(path, TABLE_MAX)
     except FileNotFoundError:
         return None
     except OSError as error:

@@ -11,7 +11,7 @@ import json
 
 from dms_relay.errors import WriteError
 from dms_relay.model import PARAMETERS, TRANSPORT_PARAMETERS
-from dms_relay.model.values import field, frozen
+from dms_relay.model.values import field, frozen, replace
 from dms_relay.postfix.table_types import TypesAnswer, split_index
 
 TYPE_CHECKING = False
@@ -66,13 +66,23 @@ class ManagedParameter:
 
 
 @frozen
+class ConfigDir:
+    """The configuration directory of a run: its number (inode(7)), 0 where it is not there; and if an input is in it."""
+
+    path: str = ""
+    number: int = 0
+    has_inputs: bool = False
+
+
+@frozen
 class State:
     """All that is remembered. ``reload_due`` says that a running Postfix has not yet been told of a change.
 
     ``services`` are those of master.cf that we made: there was none of that name before. ``indexes`` says how each index
     and its text looked when it had been made (``found.stamp``): what looks otherwise was changed since. ``types`` is what
     Postfix said of its table types, where that mattered. ``service_parameters`` are those of ``postfix-master.cf``, by their
-    keys, with the words that stand behind ``-o`` in place of values.
+    keys, with the words that stand behind ``-o`` in place of values. ``config_dir`` is where the last run has read;
+    ``None``: an older dms-relay did not say.
     """
 
     parameters: dict[str, ManagedParameter] = field(default_factory=dict)
@@ -82,6 +92,11 @@ class State:
     indexes: dict[str, str] = field(default_factory=dict)
     types: TypesAnswer | None = None
     service_parameters: dict[str, ManagedParameter] = field(default_factory=dict)
+    config_dir: ConfigDir | None = None
+
+    def in_directory(self, directory: ConfigDir) -> State:
+        """Return the same with where the inputs were read, if there is anything to remember and that is known."""
+        return self if self.is_empty or not directory.path else replace(self, config_dir=directory)
 
     @property
     def is_empty(self) -> bool:
@@ -99,11 +114,21 @@ def dump(state: State) -> bytes:
         **services,
         **indexes,
         **own,
+        **(_dump_directory(state.config_dir) if state.config_dir else {}),
         "reload_due": state.reload_due,
         "parameters": _dump_parameters(state.parameters),
         "tables": {name: _dump_table(table) for name, table in state.tables.items()},
     }
     return (json.dumps(document, indent=1, sort_keys=True) + "\n").encode("ascii")
+
+
+def _dump_directory(directory: ConfigDir) -> dict[str, Any]:
+    """Return it as an older dms-relay reads it, which leaves it out."""
+    return {"config_dir": [directory.path, directory.number, directory.has_inputs]}
+
+
+def _load_directory(found: list[Any] | None) -> ConfigDir | None:
+    return ConfigDir(str(found[0]), int(found[1]), bool(found[2])) if found else None
 
 
 def _dump_parameters(given: dict[str, ManagedParameter]) -> dict[str, Any]:
@@ -149,7 +174,7 @@ def load(data: bytes | None, name: str) -> State:
                 f"{name} was written by another version of dms-relay", f"use that version, or {_MOVE_AWAY}"
             )
         return _load(document)
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, LookupError, TypeError, AttributeError):
         raise WriteError(f"{name} is damaged, so the previous settings of Postfix are not known", _MOVE_AWAY) from None
 
 
@@ -162,6 +187,7 @@ def _load(document: Any) -> State:  # noqa: ANN401 -- whatever JSON holds
         indexes={str(name): str(stamp) for name, stamp in document.get("indexes", {}).items()},
         types=_load_types(document.get("types")),
         service_parameters=_load_parameters(document.get("service_parameters", {})),
+        config_dir=_load_directory(document.get("config_dir")),
     )
 
 

@@ -18,6 +18,7 @@ import select
 import signal
 import time
 from contextlib import suppress
+from errno import E2BIG
 
 from dms_relay.model.values import frozen
 
@@ -193,3 +194,12 @@ def _kill(pid: int) -> None:
     with suppress(ProcessLookupError, ChildProcessError):
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
+
+
+def why_not_run(error: Exception, timeout: float) -> tuple[str, str]:
+    """Return why a program cannot be run, or did not end, and what to do; none of its arguments is shown."""
+    if not isinstance(error, OSError):
+        return f"no end after {timeout:g} s", "run it by hand"
+    if error.errno == E2BIG:
+        return "a value of main.cf is too long for an argument", "put it into a file, and name that"
+    return error.strerror or type(error).__name__, "run it by hand"

@@ -19,6 +19,7 @@ from stat import S_IMODE
 
 from dms_relay import files
 from dms_relay.errors import BusyError
+from dms_relay.files.content import read_whole
 from dms_relay.postfix import main_cf
 
 TYPE_CHECKING = False
@@ -42,7 +43,7 @@ def edit(path: Path, changes: dict[str, str | None]) -> None:
     temporary = temporary_name(path)
     try:
         with _locked(temporary) as descriptor:
-            text = main_cf.edit(path.read_bytes().decode("utf-8", "surrogateescape"), changes)
+            text = main_cf.edit(read_whole(path).decode("utf-8", "surrogateescape"), changes)
             try:
                 _fill(descriptor, text.encode("utf-8", "surrogateescape"), path)
                 temporary.rename(path)

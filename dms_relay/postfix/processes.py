@@ -5,6 +5,8 @@ Known limits: Linux only. A process that ends meanwhile has no name, no service 
 
 from __future__ import annotations
 
+import os
+import time
 from pathlib import Path
 
 TYPE_CHECKING = False
@@ -13,6 +15,12 @@ if TYPE_CHECKING:
 
 #: What decides a message's way; a message that the one of before has looked at goes the way of before.
 _ROUTING_PROCESSES = frozenset({"qmgr", "trivial-rewrite"})
+
+
+#: The program that master(8) starts first, and anew at each reload; one for all mail.
+_QUEUE_MANAGER = "qmgr"
+#: Where the time of a process's start stands behind its name, in clock ticks since the machine started (proc(5), field 22).
+_START_FIELD = 19
 
 
 def command(number: int) -> str:
@@ -44,3 +52,22 @@ def children(number: int) -> list[int]:
         return [int(child) for child in Path(f"/proc/{number}/task/{number}/children").read_text("ascii").split()]
     except OSError:
         return []
+
+
+def read_at(master: int) -> float | None:
+    """Return when a running Postfix last read its configuration, in seconds since 1970; ``None`` where that is not known.
+
+    That is when its queue manager began, which ends at each reload, and at no other time (seen with 3.7: 0.02 to 0.04 s
+    after master(8) was told). master(8) itself remembers no such time.
+    """
+    began = [_began(child) for child in children(master) if command(child) == _QUEUE_MANAGER]
+    return max((at for at in began if at is not None), default=None)
+
+
+def _began(number: int) -> float | None:
+    try:
+        fields = Path(f"/proc/{number}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()
+    except OSError:
+        return None
+    running = time.clock_gettime(time.CLOCK_BOOTTIME) - int(fields[_START_FIELD]) / os.sysconf("SC_CLK_TCK")
+    return time.time() - running

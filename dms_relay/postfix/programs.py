@@ -13,12 +13,13 @@ import os
 import re
 import time
 from contextlib import suppress
-from errno import EACCES, EBUSY, ENOENT
+from errno import EACCES, EBUSY, EFBIG, EINVAL, EISDIR, ENOENT, ETXTBSY
 from pathlib import Path
 from stat import S_IMODE
 
 from dms_relay import files
 from dms_relay.errors import MissingInputError, PostfixError
+from dms_relay.files.content import read_whole
 from dms_relay.model import Origin, Problem
 from dms_relay.postfix import main_cf, main_cf_file, master_cf
 from dms_relay.postfix.processes import children, command, service, takes_mail
@@ -44,6 +45,12 @@ _NOT_FOUND = 1
 _TWICE = "duplicate entry"
 #: Programs that may write.
 _WRITING = frozenset({"postconf", "postmap"})
+#: What to do where main.cf or master.cf is there, and cannot be read.
+_REMEDIES = {
+    EACCES: "run as root",
+    ETXTBSY: "run again when it is written",
+    **dict.fromkeys((EFBIG, EINVAL, EISDIR), "put Postfix's own file back there"),
+}
 _QUOTED = re.compile(r'"[^"]*"')
 
 
@@ -60,12 +67,10 @@ class Postfix:
     def read_main_cf(self) -> str:
         """Return the text of main.cf. Octets that are not UTF-8, and carriage returns, survive a later ``edit``."""
         try:
-            return self.main_cf.read_bytes().decode("utf-8", "surrogateescape")
+            return read_whole(self.main_cf).decode("utf-8", "surrogateescape")
         except OSError as error:
             text = f"cannot be read: {error.strerror}"
-            remedy = "install Postfix, or name its directory with --postfix-dir"
-            if error.errno == EACCES:
-                remedy = "run as root"
+            remedy = _REMEDIES.get(error.errno or 0, "install Postfix, or name its directory with --postfix-dir")
             problem = Problem(Origin(str(self.main_cf)), text, remedy, is_missing=True)
             raise MissingInputError([problem]) from None
 
@@ -73,10 +78,10 @@ class Postfix:
         """Return the text of master.cf."""
         path = self.directory / "master.cf"
         try:
-            return path.read_bytes().decode("utf-8", "surrogateescape")
+            return read_whole(path).decode("utf-8", "surrogateescape")
         except OSError as error:
             text = f"{path} cannot be read: {error.strerror}"
-            remedy = "run as root" if error.errno == EACCES else "install Postfix"
+            remedy = _REMEDIES.get(error.errno or 0, "install Postfix")
             raise PostfixError(text, remedy, errno=error.errno) from None
 
     def edit_services(self, *settings: str) -> None:
@@ -109,9 +114,13 @@ class Postfix:
         if changes:
             main_cf_file.edit(self.main_cf, changes)
 
-    def master_pid(self) -> int | None:
-        """Return the process number of the master daemon of this instance; ``None`` where it does not run."""
-        queue = main_cf.values(self.read_main_cf()).get("queue_directory") or _QUEUE_DIRECTORY
+    def master_pid(self, parameters: Mapping[str, str] | None = None) -> int | None:
+        """Return the process number of the master daemon of this instance; ``None`` where it does not run.
+
+        ``parameters`` are those of main.cf, where the caller has read them.
+        """
+        parameters = main_cf.values(self.read_main_cf()) if parameters is None else parameters
+        queue = parameters.get("queue_directory") or _QUEUE_DIRECTORY
         try:
             number = int((Path(queue) / "pid/master.pid").read_text("ascii"))
         except (OSError, ValueError):
@@ -256,8 +265,9 @@ class Postfix:
             )
         except (OSError, child.TimeoutExpired) as error:
             called = " ".join((name, *arguments[:1]))
-            text, errno = f"{called} cannot be run: {type(error).__name__}", getattr(error, "errno", None)
-            raise PostfixError(text, "run it by hand", errno=errno, program=name) from None
+            reason, remedy = child.why_not_run(error, PROGRAM_TIMEOUT)
+            text, errno = f"{called} cannot be run: {reason}", getattr(error, "errno", None)
+            raise PostfixError(text, remedy, errno=errno, program=name) from None
         if done.returncode not in {0, fine}:
             raise _failed(name, arguments, done)
         return done

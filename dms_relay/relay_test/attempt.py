@@ -32,6 +32,7 @@ _SILENT = frozenset({Failure.TIMED_OUT, Failure.LOST, Failure.NOT_SMTP, Failure.
 def attempt(target: Target, settings: TestSettings) -> Result:
     """Test a target. A failure is a result, not an error."""
     begin, seen = time.monotonic(), Observations()
+    settings = settings.begun()
     error: StepError | None = None
     try:
         if target.demand.trouble:
@@ -51,10 +52,11 @@ def _first(
 ) -> tuple[HostAddress, socket.socket]:
     """Connect to the first address that accepts; raise the most informative failure where none does."""
     failures: list[tuple[HostAddress, StepError]] = []
-    for address in found:
+    for number, address in enumerate(found):
         seen.host, seen.ip, seen.port = address
         try:
-            sock = connect(address, settings.timeout)
+            # Each address has its share of what is left: one that does not answer leaves time for the others.
+            sock = connect(address, _tenths(settings.left / (len(found) - number)))
         except StepError as error:
             failures.append((address, error))
             continue
@@ -66,12 +68,18 @@ def _first(
     raise worst
 
 
+def _tenths(seconds: float) -> float:
+    """Return seconds as they are shown; a tenth at least."""
+    return max(round(seconds, 1), 0.1)
+
+
 def _session(
     address: HostAddress, sock: socket.socket, target: Target, settings: TestSettings, seen: Observations
 ) -> None:
     try:
         Session(sock, target, settings, seen).run()
     except StepError as error:
+        settings = settings.begun()  # a second look, at another connection, has as long again
         if target.demand.level == "may" and error.kind is Failure.HANDSHAKE and target.entry is None:
             _in_the_clear(error, address, target, settings, seen)
             return

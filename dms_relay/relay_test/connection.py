@@ -12,6 +12,7 @@ import re
 import ssl
 import time
 from contextlib import suppress
+from math import inf
 from typing import TYPE_CHECKING
 
 from dms_relay.relay_test.outcome import Failure, StepError
@@ -27,16 +28,19 @@ LINE_MAX = 12288
 #: Lines of one reply; EHLO lists one extension on each.
 LINES_MAX = 200
 _CHUNK = 4096
+#: Seconds for a write when none are left: it goes into a buffer, and the answer is what is late.
+_MOMENT = 0.01
 _REPLY = re.compile(rb"([2-5][0-9][0-9])(?:([ -])(.*))?", re.DOTALL)
 
 
 class SmtpConnection:
-    """A socket that speaks SMTP; ``timeout`` is in seconds for each reply as a whole."""
+    """A socket that speaks SMTP; ``timeout`` is in seconds for each reply as a whole, ``deadline`` is the end of all."""
 
-    def __init__(self, sock: socket.socket, timeout: float, secrets: Secrets) -> None:
-        """Take a socket that is connected, with or without TLS."""
+    def __init__(self, sock: socket.socket, timeout: float, secrets: Secrets, deadline: float = inf) -> None:
+        """Take a socket that is connected, with or without TLS. ``deadline`` is on the monotonic clock."""
         self.socket = sock
         self.timeout = timeout
+        self.deadline = deadline
         self.secrets = secrets
         self._buffer = b""
 
@@ -58,7 +62,7 @@ class SmtpConnection:
 
     def send(self, data: bytes, what: str) -> None:
         """Send octets as they are."""
-        self.socket.settimeout(self.timeout)
+        self.socket.settimeout(max(min(self.timeout, self.deadline - time.monotonic()), _MOMENT))
         try:
             self.socket.sendall(data)
         except TimeoutError:
@@ -68,7 +72,7 @@ class SmtpConnection:
 
     def read(self, what: str) -> Reply:
         """Read one reply, of one line or several; the time limit is for the whole reply. ``what`` names it."""
-        end = time.monotonic() + self.timeout
+        end = min(time.monotonic() + self.timeout, self.deadline)
         lines: list[str] = []
         while len(lines) < LINES_MAX:
             match = _REPLY.fullmatch(self._line(what, end))

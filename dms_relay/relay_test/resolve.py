@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 #: The most addresses that are tried (postconf(5), smtp_mx_address_limit).
 ADDRESS_MAX = 5
+#: The most MX hosts whose names are looked up: twice as many as can be tried. Postfix looks them all up, however many.
+HOST_MAX = 2 * ADDRESS_MAX
 _FAMILIES = {6: ("AAAA", socket.AF_INET6), 4: ("A", socket.AF_INET)}
 _IPV6_PREFIX = "ipv6:"
 
@@ -61,7 +63,7 @@ def _asked(target: Target, settings: TestSettings) -> Detail:
 
 def _addresses(target: Target, settings: TestSettings) -> tuple[HostAddress, ...]:
     found: list[HostAddress] = []
-    hosts = _mx_hosts(target.host, settings) if target.by_mx and settings.with_mx else [target.host]
+    hosts = _mx_hosts(target.host, settings)[:HOST_MAX] if target.by_mx and settings.with_mx else [target.host]
     trouble: StepError | None = None
     for host in hosts:
         try:
@@ -175,7 +177,7 @@ def _ask(name: str, kind: str, settings: TestSettings) -> Answer | None:
     from dns import exception, resolver  # noqa: PLC0415 -- 80 ms, and only ``test`` needs it
 
     try:
-        return resolver.get_default_resolver().resolve(name, kind, lifetime=settings.timeout, search=False)
+        return resolver.get_default_resolver().resolve(name, kind, lifetime=settings.left, search=False)
     except resolver.NoAnswer:
         return None
     except resolver.NXDOMAIN:
@@ -210,7 +212,7 @@ def _native(host: str, settings: TestSettings) -> list[str]:
     answers: SimpleQueue[list[str]] = SimpleQueue()
     Thread(target=lambda: answers.put(_getaddrinfo(host)), daemon=True).start()
     try:
-        found = answers.get(timeout=settings.timeout)
+        found = answers.get(timeout=settings.left)
     except Empty:
         raise _unknown(host, f"could not be looked up: no answer within {settings.timeout:g} s") from None
     by_family = {family: [ip for ip in found if is_ipv6(ip) == (family == 6)] for family in settings.families}  # noqa: PLR2004 -- the family's own number

@@ -47,7 +47,8 @@ class Session:
         self.settings = settings
         self.seen = seen
         self.with_tls = with_tls and self.demand.level != "none"
-        self.wire = SmtpConnection(sock, settings.timeout, Secrets(target.entry.login if target.entry else None))
+        secrets = Secrets(target.entry.login if target.entry else None)
+        self.wire = SmtpConnection(sock, settings.timeout, secrets, settings.deadline)
         self.extensions: dict[str, str] = {}
         self.in_tls = False
 
@@ -117,7 +118,7 @@ class Session:
                 self.wire.socket,
                 self.target,
                 self.seen,
-                self.settings.timeout,
+                self.settings.left,
                 is_verified=self.demand.asks_authorities,
             )
         except OSError as error:

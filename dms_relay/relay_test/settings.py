@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, replace
+from math import inf
 from typing import TYPE_CHECKING
 
 from dms_relay.postfix.name_lookups import dns_off, host_lookups
@@ -12,9 +14,15 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+#: Seconds for a step that has none left: no wait, and more than nothing, which a socket takes for no limit.
+_MOMENT = 0.01
+
+
 @dataclass(frozen=True, slots=True)
 class TestSettings:
-    """``timeout`` is in seconds, for each step. ``lookups`` are ``dns`` and ``native``, in order; ``families`` 4 and 6.
+    """``timeout`` is in seconds, for a try as a whole; ``deadline`` is when it ends, on the monotonic clock.
+
+    ``lookups`` are ``dns`` and ``native``, in order; ``families`` 4 and 6.
 
     ``with_mx`` permits the lookup of MX hosts; ``with_domain`` and ``with_search`` are the resolver's options RES_DEFNAMES
     and RES_DNSRCH, which look for a name in other domains too. Without ``send_to`` no message is sent; without ``send_from``
@@ -34,6 +42,16 @@ class TestSettings:
     own_name: str = ""
     own_addresses: frozenset[str] = frozenset()
     own_ports: frozenset[str] = frozenset()
+    deadline: float = inf
+
+    @property
+    def left(self) -> float:
+        """The seconds that are left for a step, a moment where there are none: the step then says that it was late."""
+        return max(min(self.timeout, self.deadline - time.monotonic()), _MOMENT)
+
+    def begun(self) -> TestSettings:
+        """Return the settings of a try that begins now."""
+        return replace(self, deadline=time.monotonic() + self.timeout)
 
 
 def settings(

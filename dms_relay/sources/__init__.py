@@ -7,6 +7,7 @@ from contextlib import nullcontext
 from pathlib import Path
 
 from dms_relay import files
+from dms_relay.files.trust import DistrustError, require_believed
 from dms_relay.model import (
     AUTHORITY_LEVELS,
     MAPS,
@@ -19,6 +20,7 @@ from dms_relay.model import (
     sort_problems,
 )
 from dms_relay.model.configuration import Inputs
+from dms_relay.model.places import lacks_mount
 from dms_relay.model.senders import ManagedDomains
 from dms_relay.model.values import replace
 from dms_relay.sources.managed_domains import read_domains
@@ -29,10 +31,11 @@ from dms_relay.sources.postfix_main import read_own_parameters
 from dms_relay.sources.relaymap import read_relaymap
 from dms_relay.sources.sasl_password import read_logins
 from dms_relay.sources.settings import read_settings
+from dms_relay.sources.text import distrusted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from dms_relay.model import Paths, ServiceParameter, Setting
     from dms_relay.model.relays import RelayFile
@@ -51,9 +54,20 @@ def read(paths: Paths, environ: Mapping[str, str]) -> Inputs:
     """
     problems: list[Problem] = []
     with nullcontext() if _is_one_directory(paths) else files.reading(paths.config_dir):
+        _check_directory(paths, problems)
         inputs = _inputs(paths, environ, problems)
     problems.extend(packed_logins(inputs))
-    return replace(inputs, problems=sort_problems(problems))
+    return replace(inputs, problems=sort_problems(dict.fromkeys(problems)))
+
+
+def _check_directory(paths: Paths, problems: list[Problem]) -> None:
+    """Refuse a configuration directory that is another's, also where no file is in it."""
+    try:
+        require_believed(str(paths.config_dir))
+    except DistrustError as error:
+        problems.append(distrusted(error))
+    except OSError:
+        pass  # it is not there, or reading says why it cannot be used
 
 
 def _is_one_directory(paths: Paths) -> bool:
@@ -71,8 +85,8 @@ def _inputs(paths: Paths, environ: Mapping[str, str], problems: list[Problem]) -
     file = _relay_yaml(paths, settings, problems)
     report_near_misses(settings.lookup, problems)
     report_near_files(paths, environ, problems)
-    if not (settings.default or settings.relay or paths.config_dir.is_dir()):
-        problems.append(_no_directory(paths))
+    if not (settings.default or settings.relay):
+        problems.extend(_no_directory(paths))
     is_needed = settings.wants_domains or (file and file.recipients)
     domains = read_domains(paths, problems) if is_needed else ManagedDomains()
     if file:
@@ -144,6 +158,10 @@ def nexthops_of(inputs: Inputs) -> tuple[str, ...]:
     return tuple(dict.fromkeys(member for nexthops in lists for member in nexthops.members))
 
 
-def _no_directory(paths: Paths) -> Problem:
-    text = "the directory does not exist, and no relay is set, so mail goes directly"
-    return Problem(Origin(str(paths.config_dir)), text, "mount the directory there, or set DEFAULT_RELAY_HOST", False)
+def _no_directory(paths: Paths) -> Iterator[Problem]:
+    is_there = os.path.isdir(paths.config_dir)  # noqa: PTH112 -- as in ``commands/apply.py``
+    what = "" if is_there else "the directory does not exist"
+    if what or lacks_mount(str(paths.config_dir)):
+        text = f"{what or 'nothing is mounted there'}, and no relay is set, so mail goes directly"
+        remedy = "mount the directory there, or set DEFAULT_RELAY_HOST"
+        yield Problem(Origin(str(paths.config_dir)), text, remedy, is_error=False)

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from dms_relay.files.trust import DistrustError, NotReadableError
 from dms_relay.model import Origin, Problem, Setting
 from dms_relay.sources.text import read_file, remedy_for, without_line_end
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from dms_relay.sources.text import Owner
 
 NAMES = (
     "DEFAULT_RELAY_HOST",
@@ -44,6 +47,8 @@ class Lookup:
         self.sources = sources
         #: The names that were looked for: such a variable is a setting, whatever it is called.
         self.asked: set[str] = set(OURS)
+        #: Who owns the files that name other files, by name: they must be allowed to read what they name.
+        self.owners: dict[str, Owner] = {}
         self._problems = problems
 
     def find(self, name: str) -> Setting | None:
@@ -110,7 +115,10 @@ class Lookup:
             )
             return None
         try:
-            data = read_file(Path(setting.value), SECRET_MAX + 1)
+            data = read_file(Path(setting.value), SECRET_MAX + 1, reader=self.owners.get(setting.origin.source))
+        except (DistrustError, NotReadableError) as error:
+            self._problems.append(Problem(setting.origin, *self.not_believed(error, setting), rule="untrusted-input"))
+            return None
         except OSError as error:
             self._unreadable(setting, str(error.strerror), remedy_for(error, remedy))
             return None
@@ -121,6 +129,12 @@ class Lookup:
             self._unreadable(setting, f"longer than {SECRET_MAX} octets", remedy)
             return None
         return data
+
+    def not_believed(self, error: DistrustError | NotReadableError, named: Setting) -> tuple[str, str]:
+        """Return what is said of a named file that others could change, or that whoever names it may not read."""
+        from dms_relay.sources.distrust import said_of_named  # noqa: PLC0415 -- only where something is wrong
+
+        return said_of_named(error, named.origin.source, self.owners.get(named.origin.source))
 
     def _unreadable(self, setting: Setting, reason: str, remedy: str) -> None:
         text = f"the file that it names cannot be read: {reason}"

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 
+from dms_relay.files.content import read_whole
 from dms_relay.model import RELAY_YAML, Origin, Problem
 from dms_relay.sources.managed_domains import ACCOUNTS, VIRTUAL
 from dms_relay.sources.postfix_main import NAME as USER_FILE
@@ -158,6 +159,6 @@ def _is_named(name: str, paths: Paths, environ: Mapping[str, str]) -> bool:
 def _texts(paths: Paths) -> Iterator[str]:
     for file in (*(paths.config_dir / known for known in (RELAY_YAML, RELAY_ENV, USER_FILE)), paths.main_cf):
         try:
-            yield file.read_text("utf-8", "replace")
+            yield read_whole(file).decode("utf-8", "replace")
         except OSError:
             continue

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from dotenv.parser import Binding
 
     from dms_relay.model import Paths
+    from dms_relay.sources.text import Owner
 
 NAME = "relay.env"
 _LOGIN = frozenset({"RELAY_USER", "RELAY_PASSWORD"})
@@ -24,9 +25,12 @@ _LOGIN = frozenset({"RELAY_USER", "RELAY_PASSWORD"})
 _COMMENT = r"[ \t]*[^'\"\s].*\s#"
 
 
-def read_relay_env(paths: Paths, problems: list[Problem]) -> dict[str, Setting]:
-    """Return the names that the file sets, with their values; empty where there is no such file."""
-    text = read_text(paths.config_dir / NAME, NAME, problems)
+def read_relay_env(paths: Paths, problems: list[Problem], owners: dict[str, Owner] | None = None) -> dict[str, Setting]:
+    """Return the names that the file sets, with their values; empty where there is no such file.
+
+    ``owners`` gets who owns it.
+    """
+    text = read_text(paths.config_dir / NAME, NAME, problems, owners)
     if not text:
         return {}
     from dotenv.parser import parse_stream  # noqa: PLC0415 -- 25 ms, and only where the file is there

@@ -30,10 +30,14 @@ _PASSWORD = "RELAY_PASSWORD"  # noqa: S105 -- the name of a variable
 
 
 class SecretPlace(NamedTuple):
-    """Where a password stands: a file, or where ``path`` is ``None``, a variable of the process. ``origin`` names it."""
+    """Where a password stands: a file, or where ``path`` is ``None``, a variable of the process. ``origin`` names it.
+
+    ``named_by`` is the input that names that file, where one does.
+    """
 
     origin: Origin
     path: Path | None
+    named_by: Path | None = None
 
 
 def secret_places(paths: Paths, environ: Mapping[str, str], inputs: Inputs) -> Iterator[SecretPlace]:
@@ -69,7 +73,10 @@ class _Places:
 
     def _place(self, setting: Setting, *, is_file: bool) -> SecretPlace:
         if is_file:
-            return SecretPlace(setting.origin, Path(setting.value))
+            is_named = setting.origin.source == RELAY_ENV
+            return SecretPlace(
+                setting.origin, Path(setting.value), self.paths.config_dir / RELAY_ENV if is_named else None
+            )
         is_process = setting.origin.source != RELAY_ENV
         return SecretPlace(setting.origin, None if is_process else self.paths.config_dir / RELAY_ENV)
 
@@ -85,9 +92,9 @@ class _Places:
         """Yield the places that the logins of relay.yaml name; the file itself where a password stands in it."""
         for password in file.passwords:
             if password.file is not None:
-                yield SecretPlace(password.origin, Path(password.file))
+                yield SecretPlace(password.origin, Path(password.file), self.paths.config_dir / RELAY_YAML)
             elif password.variable is not None:
                 places = self.of_variable(password.variable)
-                yield from (SecretPlace(password.origin, place.path) for place in places)
+                yield from (place._replace(origin=password.origin) for place in places)
             else:
                 yield SecretPlace(password.origin, self.paths.config_dir / RELAY_YAML)

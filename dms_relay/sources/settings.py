@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from dms_relay.model import Paths
+    from dms_relay.sources.text import Owner
 
 #: The port of a relay whose port is not given (relay.sh; RFC 5321, section 4.5.4.2).
 DEFAULT_PORT = "25"
@@ -52,8 +53,10 @@ class Settings:
 
 def read_settings(paths: Paths, environ: Mapping[str, str], problems: list[Problem]) -> Settings:
     """Find each setting where it stands first, and check it."""
-    process, relay_env = without_links(settings_of(environ), problems), read_relay_env(paths, problems)
+    owners: dict[str, Owner] = {}
+    process, relay_env = without_links(settings_of(environ), problems), read_relay_env(paths, problems, owners)
     lookup = Lookup((process, relay_env), problems)
+    lookup.owners.update(owners)
     reader = _Reader(problems)
     host, port = lookup.find("RELAY_HOST"), lookup.find("RELAY_PORT")
     username, password = lookup.find("RELAY_USER"), lookup.find("RELAY_PASSWORD")

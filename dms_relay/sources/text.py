@@ -1,7 +1,8 @@
 """Reads a text file of the operator's as lines, and says what no file may hold.
 
 Reads: one file. Writes nothing. What fails: a file that is there but cannot be read, bytes that are not UTF-8, NUL; each is
-a ``Problem``, never an exception. CRLF line ends, a missing last line end and a byte order mark are taken as meant; a CR
+a ``Problem``, never an exception. So is a file that others could change (``files.trust``).
+CRLF line ends, a missing last line end and a byte order mark are taken as meant; a CR
 elsewhere in a line, as in files with CR alone, is a ``Problem``: Postfix would take it for a part of the value. Blanks are
 the space and the tab between fields, and whatever isspace(3) trims, as Postfix's readlline(3) does, at the ends.
 """
@@ -11,9 +12,12 @@ from __future__ import annotations
 import os
 import re
 import stat
-from errno import EACCES, EINVAL, EISDIR
+from contextlib import suppress
+from errno import EACCES, EFBIG, EINVAL, EISDIR, ETXTBSY
 
-from dms_relay.files.in_place import is_cut_short, kept_name
+from dms_relay.files.content import read_open
+from dms_relay.files.leftovers import kept_name
+from dms_relay.files.trust import DistrustError, NotReadableError, ReplacedError, require_believed
 from dms_relay.model import Origin, Problem
 from dms_relay.model.values import frozen
 from dms_relay.postfix.nexthop import SyntaxProblem, check_domain, refuse_odd_blanks
@@ -23,6 +27,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    #: Whose a file is: uid and gid.
+    Owner = tuple[int, int]
+
+#: Times that a file is opened which somebody is replacing, by rename, while it is looked at.
+_TRIES = 5
 #: What Postfix trims at both ends of a line or value (isspace(3) in the C locale, less the line end).
 TRIM = " \t\r\v\f"
 UTF8_BOM = b"\xef\xbb\xbf"
@@ -49,37 +58,75 @@ class Line:
     indented: bool
 
 
-def read_bytes(path: Path, name: str, problems: list[Problem]) -> bytes | None:
-    """Return a file's content, ``None`` where there is no such file; where it cannot be read, a problem and ``b""``."""
-    remedy = "repair the file, or remove it"
+def read_bytes(path: Path, name: str, problems: list[Problem], owners: dict[str, Owner] | None = None) -> bytes | None:
+    """Return a file's content, ``None`` where there is no such file; where it cannot be read, a problem and ``b""``.
+
+    ``owners`` gets who owns it, under ``name``.
+    """
     try:
-        return read_file(path)
-    except FileNotFoundError:
-        if not path.is_symlink():
-            return None
-        reason = "is a link to a file that does not exist"
-    except IsADirectoryError:
-        reason = "is a directory: a file that is mounted must be there before the container is made"
+        content, owner = _read(path, -1, None)
+    except (DistrustError, NotReadableError) as error:
+        problems.append(distrusted(error))
+        return b""
     except OSError as error:
+        if isinstance(error, FileNotFoundError) and not path.is_symlink():
+            return None
+        problems.append(unreadable(error, name, is_link=isinstance(error, FileNotFoundError)))
+        return b""
+    if owners is not None:
+        owners[name] = owner
+    return content
+
+
+def unreadable(error: OSError, name: str, *, is_link: bool = False) -> Problem:
+    """Return what is wrong where an input cannot be read; ``is_link``: it is a link to a file that is not there."""
+    remedy = "repair the file, or remove it"
+    if is_link:
+        reason = "is a link to a file that does not exist"
+    elif isinstance(error, IsADirectoryError):
+        reason = "is a directory: a file that is mounted must be there before the container is made"
+    else:
         reason = f"cannot be read: {error.strerror}"
         remedy = remedy_for(error, remedy)
-    problems.append(Problem(Origin(name), reason, remedy, is_missing=True))
-    return b""
+    return Problem(Origin(name), reason, remedy, is_missing=True)
 
 
-def read_file(path: Path, limit: int = -1) -> bytes:
+def distrusted(error: DistrustError | NotReadableError) -> Problem:
+    """Return what is wrong where others could change an input, or link to it; it is said once, of what they could change."""
+    from dms_relay.sources.distrust import said  # noqa: PLC0415 -- only where something is wrong
+
+    at = error.path if isinstance(error, DistrustError) else error.link
+    return Problem(Origin(at), *said(error), rule="untrusted-input")
+
+
+def read_file(path: Path, limit: int = -1, *, reader: Owner | None = None) -> bytes:
     """Return up to ``limit`` octets of a file (all where it is negative). A pipe or device, which may never end, is refused.
 
-    /dev/null, which is mounted to hide a file, counts as an empty file. Raises ``OSError``.
+    /dev/null, which is mounted to hide a file, counts as an empty file. ``reader`` is the owner of the file that names this
+    one, who must be allowed to read it (``trust.NotReadableError``). Raises ``OSError``.
     """
+    return _read(path, limit, reader)[0]
+
+
+def _read(path: Path, limit: int, reader: Owner | None) -> tuple[bytes, Owner]:
+    """Return content and owner of a file that is believed; it may be replaced while it is looked at."""
+    for _ in range(_TRIES - 1):
+        with suppress(ReplacedError):
+            return _read_once(path, limit, reader)
+    return _read_once(path, limit, reader)
+
+
+def _read_once(path: Path, limit: int, reader: Owner | None) -> tuple[bytes, Owner]:
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     with open(descriptor, "rb") as file:  # noqa: PTH123 -- a descriptor, not a path
         status = os.fstat(descriptor)
         if stat.S_ISDIR(status.st_mode):
             raise IsADirectoryError(EISDIR, os.strerror(EISDIR))
+        require_believed(str(path), status, reader)
         if not stat.S_ISREG(status.st_mode) and status.st_rdev != _DEV_NULL:
             raise OSError(EINVAL, "it is not a file")
-        return file.read(limit)
+        content = read_open(file) if limit < 0 else read_open(file, limit, has_lines=False)
+        return content, (status.st_uid, status.st_gid)
 
 
 def without_line_end(text: str) -> str:
@@ -92,13 +139,15 @@ def remedy_for(error: OSError, other: str) -> str:
     known = {
         EACCES: "run as root, or let this user read it",
         EISDIR: "a file that is mounted must be there before the container is made",
+        EFBIG: "write the right file there",
+        ETXTBSY: "run again when it is written",
     }
     return known.get(error.errno or 0, other)
 
 
-def read_text(path: Path, name: str, problems: list[Problem]) -> str | None:
+def read_text(path: Path, name: str, problems: list[Problem], owners: dict[str, Owner] | None = None) -> str | None:
     """Return a file's text, ``None`` where there is no such file. Lines that cannot be text are left out, as problems."""
-    data = read_bytes(path, name, problems)
+    data = read_bytes(path, name, problems, owners)
     if data is None:
         return None
     if data.startswith(UTF16_BOMS):
@@ -177,7 +226,7 @@ def read_entries(path: Path, name: str, problems: list[Problem], entry: Callable
     text = read_text(path, name, problems)
     if text is None:
         return False
-    if is_cut_short(path):
+    if _is_cut_short(path):
         remedy = f"repeat that edit, or put {kept_name(path)} back in its place"
         problems.append(Problem(Origin(name), "an edit was interrupted, so the file may be incomplete", remedy))
     for line in lines_of(text):
@@ -190,6 +239,17 @@ def read_entries(path: Path, name: str, problems: list[Problem], entry: Callable
         except SyntaxProblem as problem:
             problems.append(Problem(origin, problem.text, problem.remedy))
     return True
+
+
+def _is_cut_short(path: Path) -> bool:
+    try:
+        if not os.path.lexists(kept_name(path)):
+            return False
+    except OSError:  # it is a link, and then a file
+        return False
+    from dms_relay.files.in_place import is_cut_short  # noqa: PLC0415 -- seldom
+
+    return is_cut_short(path)
 
 
 def split_entry(text: str) -> tuple[str, str]:

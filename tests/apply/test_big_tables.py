@@ -14,6 +14,7 @@ import pytest
 
 from dms_relay.postfix.table_types import INDEXED_FROM, PACKAGES
 from tests.support.machine import machine_of, prepare
+from tests.support.rested import write_rested
 from tests.support.sandbox import BASE_MAIN_CF, Sandbox
 from tests.support.states import State, apply, first_boot
 from tests.support.table_types import offer, require_indexes
@@ -111,7 +112,7 @@ def test_what_was_there_before_comes_back(sandbox: Sandbox) -> None:
     """An index of somebody else in the place of ours is put back with the table, when the relays go."""
     prepare(sandbox, BASE_MAIN_CF)
     for name in ("sasl_passwd", "sasl_passwd.cdb"):
-        (sandbox.postfix_dir / name).write_bytes(b"own of " + name.encode())
+        write_rested(sandbox.postfix_dir / name, b"own of " + name.encode())
     before = machine_of(sandbox)
     for state in (maps(RELAY_TABLES=CDB), maps(), maps(3, RELAY_TABLES=LMDB), State()):
         apply(sandbox, state)
@@ -193,11 +194,11 @@ def test_a_damaged_index_is_made_again(sandbox: Sandbox, table_type: str, damage
     path = sandbox.postfix_dir / f"sasl_passwd.{table_type}"
     content, times = path.read_bytes(), path.stat()
     if damage == "cut":
-        os.truncate(path, len(content) // 2)
+        write_rested(path, content[: len(content) // 2])
     elif damage == "gone":
         path.unlink()
     elif damage == "octet":
-        path.write_bytes(content.replace(b"s3cret-7", b"s3cret-8"))
+        write_rested(path, content.replace(b"s3cret-7", b"s3cret-8"))
         os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
     elif damage == "opened":
         path.chmod(0o644)

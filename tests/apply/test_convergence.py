@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from dms_relay.model import PARAMETERS, TABLES
 from dms_relay.postfix import main_cf
 from tests.support.amounts import Figures, amount
+from tests.support.rested import write_rested
 from tests.support.sandbox import BASE_MAIN_CF, Result, Sandbox
 
 if TYPE_CHECKING:
@@ -148,7 +149,7 @@ class Machine:
         sandbox.main_cf.chmod(self.mode)
         for name, content, mode in self.tables:
             path = sandbox.postfix_dir / name
-            path.write_bytes(content)
+            write_rested(path, content)
             path.chmod(mode)
 
 
@@ -197,7 +198,7 @@ def apply(sandbox: Sandbox, inputs: Inputs) -> Result:
     for name in [*LINES, *SECRET_FILES]:
         path = (sandbox.postfix_dir if name == "vhost" else sandbox.config_dir) / name
         if name in given_files:
-            path.write_bytes(given_files[name])
+            write_rested(path, given_files[name])
         else:
             path.unlink(missing_ok=True)
     env = {name: value.replace(SECRETS, str(secrets)) for name, value in inputs.env.items()}

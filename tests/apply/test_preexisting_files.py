@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.rested import write_rested
 from tests.support.sandbox import BASE_MAIN_CF, Sandbox
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ DAMAGED = {
 def test_damaged_state(sandbox: Sandbox, name: str, env: Env) -> None:
     """Without its memory a run cannot put anything back, so it changes nothing, and says what to do."""
     sandbox.apply(**ON)
-    (sandbox.postfix_dir / STATE).write_bytes(DAMAGED[name])
+    write_rested(sandbox.postfix_dir / STATE, DAMAGED[name])
     before = sandbox.snapshot()
     result = sandbox.run("apply", env=env)
     text = "is damaged, so the previous settings of Postfix are not known -- "
@@ -55,7 +56,7 @@ def test_state_of_another_version(sandbox: Sandbox) -> None:
     """Memory that another version wrote is not guessed at."""
     sandbox.apply(**ON)
     document = json.loads((sandbox.postfix_dir / STATE).read_text("ascii"))
-    (sandbox.postfix_dir / STATE).write_text(json.dumps(document | {"version": 5}), "ascii")
+    write_rested(sandbox.postfix_dir / STATE, json.dumps(document | {"version": 5}).encode())
     before = sandbox.snapshot()
     result = sandbox.run("apply", env={})
     text = "was written by another version of dms-relay -- "

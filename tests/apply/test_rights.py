@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.machine import MASTER_CF
 from tests.support.sandbox import BASE_MAIN_CF, Sandbox
 from tests.support.scene import ROOT, Env, needs_root
 
@@ -35,6 +36,19 @@ def test_umask(sandbox: Sandbox, umask: int) -> None:
     assert modes == {"main.cf": 0o644, "relayhost_map": 0o600, "sasl_passwd": 0o600, STATE: 0o600}
     sandbox.apply()
     assert {path.name: path.stat().st_mode & 0o7777 for path in sandbox.postfix_dir.iterdir()} == {"main.cf": 0o644}
+
+
+@pytest.mark.parametrize("umask", [0o777, 0o000])
+def test_umask_of_directories_and_indexes(sandbox: Sandbox, umask: int) -> None:
+    """The same of the directory of tables, of indexes, and of what a program reads meanwhile."""
+    (sandbox.postfix_dir / "master.cf").write_text(MASTER_CF)
+    old = os.umask(umask)
+    try:
+        sandbox.apply(**ON, RELAY_ROUTING="transports", RELAY_TABLES="cdb")
+    finally:
+        os.umask(old)
+    assert sandbox.postfix_dir.joinpath("relay.d").stat().st_mode & 0o7777 == 0o700
+    assert {path.stat().st_mode & 0o7777 for path in sandbox.postfix_dir.glob("relay.d/*")} == {0o600}
 
 
 @pytest.mark.parametrize("mode", [0o600, 0o640, 0o664])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,6 +28,7 @@ from tests.checks.given import (
 )
 from tests.support.machine import MASTER_CF
 from tests.support.sandbox import BASE_MAIN_CF
+from tests.support.scene import running_manager
 from tests.support.table_types import offer
 
 if TYPE_CHECKING:
@@ -38,6 +40,8 @@ if TYPE_CHECKING:
     from tests.support.sandbox import Sandbox
 
 FULL = {**DEFAULT, **LOGIN}
+#: Seconds between a change and a start that can be told apart (``plan/unread.py``).
+READ_INTERVAL = 0.05
 LIST = {"DEFAULT_RELAY_HOST": "[r.test], [s.test]"}
 A_OPTED_OUT = {RELAYMAP: "@a.test\n", "vhost": "a.test\nb.test\n"}
 
@@ -51,6 +55,28 @@ def applied(change: Callable[[Sandbox], object], after: Mapping[str, str] = FULL
         return findings(sandbox, after)
 
     return run
+
+
+def while_running(change: Callable[[Sandbox], object]) -> Run:
+    """Return what is found where somebody changes something while a Postfix runs that was started after an ``apply``."""
+
+    def run(sandbox: Sandbox) -> Iterable[Finding]:
+        queue = sandbox.postfix_dir / "queue"
+        queue.mkdir()
+        sandbox.write_main_cf(f"{BASE_MAIN_CF}queue_directory = {queue}\n")
+        sandbox.apply(**FULL)
+        time.sleep(READ_INTERVAL)
+        with running_manager(queue, sandbox.postfix_dir):
+            time.sleep(READ_INTERVAL)
+            change(sandbox)
+            return findings(sandbox, FULL)
+
+    return run
+
+
+def touched(sandbox: Sandbox) -> None:
+    """Put main.cf in its own place, as an editor does."""
+    sandbox.write_main_cf(sandbox.main_cf.read_text())
 
 
 def with_types(env: Mapping[str, str], logins: int, *types: str) -> Run:
@@ -164,6 +190,7 @@ CASES = (
     Case("apply-due", given({}, FULL), "main.cf", "sasl_passwd, relayhost_map, relayhost,", applied(nothing)),
     Case("apply-due", applied(nothing, {}), "main.cf", "relayhost", given({}, LOGIN)),
     Case("apply-due", applied(_by_hand), "main.cf", "sasl_passwd would change", applied(_to_0644)),
+    Case("reload-due", while_running(touched), "main.cf", "has not read main.cf", while_running(nothing)),
     Case(
         "parameter-changed",
         applied(edited("[r.test]:587", "[own.test]")),

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from errno import EACCES
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from dms_relay.files.content import read_whole
 from tests.checks.given import DEFAULT, ENV_FILE, HOST, LOGIN, LOGINS, MAIN, RELAYMAP, SECRET, YAML, write
 from tests.support.scene import programs_with
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.support.sandbox import Sandbox
 
 FULL = {**DEFAULT, **LOGIN}
@@ -147,14 +150,13 @@ def test_no_postfix(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_another_user(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """What this user may not read is no fault of the machine; root, as whom the tests may run, is refused nothing."""
     sandbox.apply(**DEFAULT)
-    read = Path.read_bytes
 
-    def refuse(path: Path) -> bytes:
+    def refuse(path: Path, limit: int) -> bytes:
         if path.name == "dms-relay.state.json":
             raise PermissionError(EACCES, os.strerror(EACCES))
-        return read(path)
+        return read_whole(path, limit)
 
-    monkeypatch.setattr(Path, "read_bytes", refuse)
+    monkeypatch.setattr(sys.modules["dms_relay.plan.found"], "read_whole", refuse)
     result = sandbox.run("check", env={**DEFAULT, **LOGIN})
     assert "machine-not-looked-at" in result.out
     assert "dms-relay.state.json cannot be read: Permission denied -- run as root" in result.out

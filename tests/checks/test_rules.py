@@ -19,6 +19,7 @@ from tests.checks import (
     operator_cases,
     rewriting_cases,
     secret_cases,
+    trust_cases,
     user_file_cases,
     way_cases,
 )
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 CASES = (
     *input_cases.CASES,
     *secret_cases.CASES,
+    *trust_cases.CASES,
     *user_file_cases.CASES,
     *machine_cases.CASES,
     *way_cases.CASES,

@@ -300,3 +300,27 @@ def test_the_directories_are_those_of_postfix() -> None:
     assert all(path.startswith(("/var/spool/postfix", "/var/lib/postfix")) for path in found)
     [maildrop] = (one for one in directories(INSTALLATION) if one.path.name == "maildrop")
     assert (maildrop.owner, maildrop.group) == ("postfix", "postdrop")
+
+
+@pytest.mark.parametrize("owner", ["root", "nobody"])
+def test_an_empty_mount_is_given_away(private: Private, owner: str) -> None:
+    """A data directory that anybody may write, as a tmpfs, comes to be Postfix's, and an empty queue directory root's."""
+    queue, data = private.queue.with_name("empty"), private.installation.data_directory
+    queue.mkdir()
+    (queue / quick_start.LOST_AND_FOUND).mkdir()
+    for directory in (queue, data):
+        os.chown(directory, pwd.getpwnam(owner).pw_uid, 0)
+        directory.chmod(0o1777)
+    quick_start.own(private.installation._replace(queue_directory=queue))
+    status = queue.stat(), data.stat()
+    user = pwd.getpwnam(private.installation.mail_owner).pw_uid
+    assert [(oct(found.st_mode & 0o7777), found.st_uid) for found in status] == [("0o755", 0), ("0o700", user)]
+    assert private.prepare() == ""
+
+
+def test_a_queue_with_something_in_it_is_left_alone(private: Private) -> None:
+    """Its owner and mode are for Postfix to complain of, and for a person to decide."""
+    private.queue.chmod(0o777)
+    quick_start.own(private.installation)
+    assert private.queue.stat().st_mode & 0o777 == 0o777
+    assert private.prepare() != ""

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.files.test_in_place import mounted
 from tests.support.amounts import Figures, amount
 from tests.support.scene import ROOT
 
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.support.sandbox import Sandbox
+from tests.support.trust import mounted
 
 RELAYMAP = "postfix-relaymap.cf"
 #: Processes that run at the same time, as many as there is memory for on a small machine.

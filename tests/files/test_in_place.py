@@ -9,7 +9,6 @@ import stat
 import subprocess
 import sys
 import tempfile
-from contextlib import contextmanager
 from errno import EINVAL, EIO, ENOSPC
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +19,7 @@ from dms_relay.files import in_place
 from tests.support.console import of_level
 from tests.support.sandbox import Sandbox
 from tests.support.scene import ROOT, needs_root
+from tests.support.trust import mounted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,20 +32,6 @@ NEW = "# logins\n@a.test  user:new\n@b.test  other:x\n"
 HALF = NEW[:25] + OLD[25:]
 EDIT = ("add-auth", "a.test", "user", "new", "--no-apply")
 KEPT = f".{LOGINS}.dms-relay.old"
-
-
-@contextmanager
-def mounted(source: Path, target: Path, *options: str) -> Iterator[None]:
-    """Have a file or directory mounted over another one, as a container engine does."""
-    if os.geteuid() != 0:
-        needs_root("only root can mount")
-    subprocess.run(["mount", "--bind", source, target], check=True)
-    try:
-        if options:
-            subprocess.run(["mount", "-o", ",".join(["remount", "bind", *options]), target], check=True)
-        yield
-    finally:
-        subprocess.run(["umount", target], check=True)
 
 
 @pytest.fixture
@@ -164,7 +150,8 @@ def test_a_file_of_somebody_else() -> None:
         path.chmod(0o666)
         before = path.stat()
         code = (
-            "import os, sys, structlog; from dms_relay import arguments, cli; from dms_relay.commands import add_auth\n"
+            "import os, sys, structlog, grp, shlex; from dms_relay import arguments, cli\n"
+            "from dms_relay.commands import add_auth\n"
             "os.setgroups([]); os.setgid(65534); os.setuid(65534); sys.exit(cli.main(sys.argv[1:], {}))"
         )
         done = subprocess.run([sys.executable, "-c", code, *sandbox.arguments(*EDIT)], cwd=ROOT, check=False)
@@ -183,8 +170,8 @@ def test_the_room_ends_while_it_is_written(
     """What was written is taken back, the file is the old one, and nothing is left beside it."""
     written = in_place._write  # noqa: SLF001 -- the failure is injected where the writing is
 
-    def fail(path: Path, content: bytes) -> None:
-        written(path, content[:9] if content == NEW.encode() else content)
+    def fail(descriptor: int, content: bytes) -> None:
+        written(descriptor, content[:9] if content == NEW.encode() else content)
         if content == NEW.encode():
             raise OSError(failure, os.strerror(failure))
 
@@ -201,8 +188,10 @@ def test_the_room_ends_while_it_is_written(
 def test_nor_can_the_old_text_be_written_back(sandbox: Sandbox, single: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The message says where the old text stands; nothing is made of the half one; the next edit puts the old back."""
 
-    def fail(path: Path, _content: bytes) -> None:
-        path.write_text(HALF)
+    def fail(descriptor: int, _content: bytes) -> None:
+        os.pwrite(descriptor, HALF.encode(), 0)
+        os.ftruncate(descriptor, len(HALF))
+        os.close(descriptor)
         raise OSError(EIO, os.strerror(EIO))
 
     monkeypatch.setattr(in_place, "_write", fail)
@@ -224,8 +213,8 @@ def test_nor_can_the_old_text_be_written_back(sandbox: Sandbox, single: Path, mo
 
 def keep(sandbox: Sandbox, old: str, new: str) -> None:
     """Leave beside the file what a writing in place keeps there."""
-    sandbox.write(KEPT, old)
-    sandbox.write(KEPT.replace(".old", ".new"), new)
+    sandbox.write(KEPT, old).chmod(0o600)
+    sandbox.write(KEPT.replace(".old", ".new"), new).chmod(0o600)
 
 
 @pytest.mark.parametrize(
@@ -278,8 +267,8 @@ def test_interrupted_while_it_is_written(sandbox: Sandbox, single: Path, monkeyp
     """Ctrl-C takes the writing back, and nothing is left beside the file."""
     written = in_place._write  # noqa: SLF001 -- the interrupt comes where the writing is
 
-    def interrupt(path: Path, content: bytes) -> None:
-        written(path, content)
+    def interrupt(descriptor: int, content: bytes) -> None:
+        written(descriptor, content)
         if content == NEW.encode():
             raise KeyboardInterrupt
 

@@ -48,7 +48,7 @@ def give_up(reason: str) -> NoReturn:
 @pytest.fixture(scope="session")
 def image(engine: Engine) -> str:
     """Build the image once for each test session; give its number."""
-    return engine.build()
+    return engine.build("--target=relay")
 
 
 class Starter:
@@ -60,6 +60,7 @@ class Starter:
         self.image = image
         self.network = network
         self.started: list[Container] = []
+        self.volumes: list[str] = []
 
     def __call__(self, *options: str, command: tuple[str, ...] = (), **environ: str) -> Container:
         """Start a container of the image with options of ``run`` and environment variables; do not wait for it."""
@@ -79,10 +80,19 @@ class Starter:
         return container
 
     def clean_up(self) -> None:
-        """Show the logs, which pytest prints where a test failed, and take all containers away."""
+        """Show the logs, which pytest prints where a test failed; remove all containers, then the volumes that they used."""
         for container in reversed(self.started):
             print(f"--- log of {container.name}\n{self.engine.call('logs', container.name, check=False)}")
             container.remove()
+        for name in self.volumes:
+            self.engine.call("volume", "rm", name)
+
+    def new_volume(self) -> str:
+        """Make an empty volume; return its name."""
+        name = unique("volume")
+        self.engine.call("volume", "create", name)
+        self.volumes.append(name)
+        return name
 
 
 @pytest.fixture(scope="session")
@@ -119,12 +129,9 @@ def config_dir(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def volume(engine: Engine) -> Iterator[str]:
-    """Yield the name of an empty volume."""
-    name = unique("volume")
-    engine.call("volume", "create", name)
-    yield name
-    engine.call("volume", "rm", "-f", *engine.at_once, name)
+def volume(start: Starter) -> str:
+    """Return the name of an empty volume. Docker removes none that a container uses, so it goes after these."""
+    return start.new_volume()
 
 
 class Relay(Container):

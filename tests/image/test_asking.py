@@ -83,5 +83,7 @@ def test_test(container: Container, relay: Relay, config_dir: Path) -> None:
     container.execute("dms-relay", "test", "--send-to", "someone@elsewhere.test")
     assert relay.wait_for_mail("postmaster@example.test")["login"] == ["user", "secret"]
     write(config_dir, RELAYMAP.replace("relay.test", "nowhere.test"), LOGINS)
-    with pytest.raises(EngineError, match=r"exit code 1\n(?s:.*)nowhere\.test does not exist in the DNS"):
-        container.execute("dms-relay", "test")
+    # On a network without a way out, podman's name server knows that it is not there; Docker's answers SERVFAIL or nothing.
+    unknown = r"nowhere\.test (does not exist in the DNS|could not be looked up: )"
+    with pytest.raises(EngineError, match=rf"exit code 1\n(?s:.*){unknown}"):
+        container.execute("dms-relay", "test", "--timeout", "5")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from tests.image.conftest import Starter
     from tests.image.engine import Container, Engine
 
+#: What a Dockerfile holds that only BuildKit understands.
+BUILDKIT = re.compile(r"(?m)^# *syntax *=|^(?:COPY|ADD|RUN) .*(?:--(?:chmod|link|mount|network|security)\b|<<)")
 PYTHON = "/opt/dms-relay/bin/python"
 #: Prints each source of a module that has no compiled file.
 NOT_COMPILED = """
@@ -138,6 +141,30 @@ def test_modes_in_the_image(sandbox: Container) -> None:
     assert said.splitlines() == [f"755 root {name}" for name in expected]
 
 
+def test_only_what_is_needed_is_on_the_paths(sandbox: Container) -> None:
+    """Beside the interpreter only our programs are there: no activate, and none of the packages' programs."""
+    names = sandbox.execute("ls", "/opt/dms-relay/bin").split()
+    assert [name for name in names if not name.startswith("python")] == ["boot", "dms-relay"]
+    for name in ("activate", "cffi-gen-src", "dotenv", "idna"):
+        assert sandbox.execute("sh", "-c", f"command -v {name} || echo none") == "none\n"
+
+
+def test_no_program_gives_rights_that_are_not_needed(sandbox: Container) -> None:
+    """Set-uid programs are not there, and of set-gid ones only those that Postfix needs for users other than root."""
+    found = sandbox.execute("find", "/", "-xdev", "-type", "f", "-perm", "/6000", "-printf", "%m %g %p\\n")
+    assert sorted(found.splitlines()) == ["2555 postdrop /usr/sbin/postdrop", "2555 postdrop /usr/sbin/postqueue"]
+
+
+def test_the_copy_of_the_configuration_is_complete(sandbox: Container) -> None:
+    """What an empty /etc/postfix is filled with is what the image has there, with modes, owners and times."""
+    listing = (
+        "cd {} && find . -printf '%p %m %u:%g %s %T@ %l\\n' | sort && find . -type f -exec sha256sum {{}} + | sort"
+    )
+    script = listing.format("/etc/postfix"), listing.format("/usr/share/dms-relay/postfix")
+    own, copy = (sandbox.execute("sh", "-c", text) for text in script)
+    assert own == copy
+
+
 def test_nothing_runs_in_the_chroot(sandbox: Container) -> None:
     """No service of the image's master.cf runs in the chroot, so that a start has nothing to change in it."""
     assert set(sandbox.execute("postconf", "-hF", "*/*/chroot").split()) == {"n"}
@@ -164,3 +191,9 @@ def test_the_compose_file_is_safe() -> None:
     assert service["volumes"] == ["./relay/config:/tmp/docker-mailserver:ro", "queue:/var/spool/postfix"]
     assert relay["secrets"]["relay_password"]["file"] == "./relay/relay_password"
     assert service["environment"]["RELAY_PASSWORD__FILE"] == "/run/secrets/relay_password"
+
+
+def test_no_dockerfile_needs_buildkit() -> None:
+    """Docker 20.10 builds without BuildKit, which these words need."""
+    for path in (ROOT / "Dockerfile", ROOT / "tests" / "dms" / "base" / "Dockerfile"):
+        assert BUILDKIT.findall(path.read_text()) == []

@@ -10,15 +10,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from dms_relay.container.installation import INSTALLATION
-from tests.image.conftest import unique
 from tests.image.engine import ROOT, Container, send, wait_for
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.image.conftest import Relay, Starter
-    from tests.image.engine import Engine
 
 QUEUE = "/var/spool/postfix"
 QUICK = "Postfix starts without its own checks"
@@ -117,12 +114,9 @@ def test_a_kill_during_deliveries_loses_nothing(start: Starter, relay: Relay, vo
 
 
 @pytest.fixture
-def restored(engine: Engine) -> Iterator[str]:
-    """Yield the name of another volume."""
-    name = unique("restored")
-    engine.call("volume", "create", name)
-    yield name
-    engine.call("volume", "rm", "-f", *engine.at_once, name)
+def restored(start: Starter) -> str:
+    """Return the name of another volume."""
+    return start.new_volume()
 
 
 def test_a_backup_that_is_restored(start: Starter, relay: Relay, volume: str, restored: str) -> None:

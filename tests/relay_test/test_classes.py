@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import ssl
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -59,6 +60,20 @@ def test_timed_out_by_drops(scene: Scene) -> None:
     with Listener(serve) as server:
         scene.name("drops", server.host, server.port, **CLEAR)
         assert told(scene.result(timeout=SHORT))[:2] == ("timed out", "no greeting within 0.5 s")
+
+
+def test_timed_out_in_small_steps(scene: Scene) -> None:
+    """Nor do answers that come late, each in time by itself, stretch the time for a try as a whole."""
+
+    def serve(client: Client) -> None:
+        for answer in ("220 slow ESMTP", *["250 slow"] * 3):
+            time.sleep(0.6 * float(SHORT))
+            client.say(f"{answer}\r\n")
+        silent(client)
+
+    with Listener(serve) as server:
+        scene.name("slow", server.host, server.port, login=False, **CLEAR)
+        assert told(scene.result(timeout=SHORT))[:2] == ("timed out", "no answer to EHLO within 0.5 s")
 
 
 def test_connection_lost(scene: Scene) -> None:

@@ -8,6 +8,7 @@ import dns.name
 import dns.resolver
 import pytest
 
+from dms_relay.relay_test.resolve import HOST_MAX
 from testbed import PLAIN, Auth, Mode
 from testbed.listener import Listener, saying
 from tests.relay_test.scene import SHORT, TIMEOUT, advice, told
@@ -245,6 +246,19 @@ def test_mx_without_addresses(scene: Scene) -> None:
     """MX hosts that are not there are a failure of the first."""
     mx(scene, "10 gone.test.", "20 nobody.test.")
     assert told(scene.result()) == ("name", "gone.test does not exist in the DNS", None)
+
+
+@pytest.mark.parametrize(("answer", "timeout"), [("SILENT", SHORT), ("BROKEN", TIMEOUT)])
+def test_many_mx_hosts(scene: Scene, answer: str, timeout: str) -> None:
+    """However many MX hosts a domain has, few are looked up, and all of them together in the time of one try.
+
+    Names that are not answered for used up that time each.
+    """
+    mx(scene, *(f"10 host{number}.test." for number in range(600)))
+    scene.names.records |= {(f"host{number}.test", answer): [] for number in range(600)}
+    assert scene.result(timeout=timeout)["result"] == "name"
+    hosts = {name for name in scene.names.asked if name.startswith("host")}
+    assert 0 < len(hosts) <= HOST_MAX
 
 
 def test_five_addresses_at_most(scene: Scene) -> None:

@@ -100,7 +100,7 @@ def run_load(  # noqa: PLR0913 -- each by its name
     load = Load(testbed, postfix)
     begin, first = time.monotonic(), len(load.ids)
     for number in range(runs):
-        (two, one)[number % 2].apply(postfix)
+        (two, one)[number % 2].apply(postfix, "--from-scratch")
         load.wait_for(first + (number + 1) * messages // runs)
     seconds, last = time.monotonic() - begin, len(load.ids)
     load.end()

@@ -21,6 +21,7 @@ from tests.running.walks import (
     protection_walks,
     rewriting_walks,
     route_walks,
+    trust_walks,
     way_walks,
 )
 from tests.running.walks.scene import STRANGERS, Scene, relays_of, rules
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 OF_TESTBED = {"no-mx-lookup"}
 GROUPS = (
     *(input_walks, login_walks, missing_login_walks, protection_walks, route_walks, domain_walks, rewriting_walks),
-    *(file_walks, machine_walks, operator_walks, way_walks, place_walks),
+    *(file_walks, machine_walks, operator_walks, way_walks, place_walks, trust_walks),
 )
 WALKS: tuple[Walk, ...] = tuple(walk for group in GROUPS for walk in group.WALKS)
 

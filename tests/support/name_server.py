@@ -29,6 +29,8 @@ class NameServer:
     ) -> None:
         """Take an address, with port 0 a free port; the records may change later on."""
         self.records = dict(records)
+        #: Every name that was asked for.
+        self.asked: set[str] = set()
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.bind(address)
         self.port = int(self._socket.getsockname()[1])
@@ -54,6 +56,7 @@ class NameServer:
     def _answer(self, query: dns.message.Message) -> dns.message.Message | None:
         question = query.question[0]
         name, kind = question.name.to_text(omit_final_dot=True).lower(), question.rdtype.name
+        self.asked.add(name)
         answer = dns.message.make_response(query)
         answer.flags |= dns.flags.RA
         if (name, "SILENT") in self.records:

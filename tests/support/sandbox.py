@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from dms_relay.cli import main
 from dms_relay.model import Paths
+from tests.support.rested import write_rested
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,7 +58,7 @@ class Sandbox:
     def write(self, name: str, content: str | bytes) -> Path:
         """Write an input; ``vhost`` goes to Postfix's directory, all others to the configuration directory."""
         path = (self.postfix_dir if name == "vhost" else self.config_dir) / name
-        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        write_rested(path, content.encode() if isinstance(content, str) else content)
         return path
 
     def arguments(self, *command: str) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -16,6 +17,7 @@ import pytest
 
 from dms_relay.model import SASL_PASSWD, TABLES
 from dms_relay.postfix import main_cf
+from dms_relay.postfix.processes import children, command
 from testbed import PATIENCE
 from tests.support.sandbox import BASE_MAIN_CF, Sandbox
 
@@ -199,12 +201,31 @@ def wait_until(condition: Callable[[], bool]) -> None:
 
 @contextmanager
 def running_master(queue_directory: Path, postfix_dir: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """Have a process that looks like the master daemon of a Postfix with that directory."""
+    """Have a process that looks like the master daemon of a Postfix with that directory; it has no children."""
     program = shutil.copy("/bin/sleep", queue_directory / "master")
-    with subprocess.Popen([program, "600"], env={"MAIL_CONFIG": str(postfix_dir)}) as process:
+    with _named_master([str(program), "600"], queue_directory, postfix_dir) as process:
+        yield process
+
+
+@contextmanager
+def running_manager(queue_directory: Path, postfix_dir: Path) -> Iterator[None]:
+    """Have such a process with a child that looks like the queue manager."""
+    program = shutil.copy("/bin/sh", queue_directory / "master")
+    manager = shutil.copy("/bin/sleep", queue_directory / "qmgr")
+    with _named_master([str(program), "-c", f"{manager} 600 & wait"], queue_directory, postfix_dir) as process:
+        wait_until(lambda: [command(child) for child in children(process.pid)] == ["qmgr"])
+        try:
+            yield
+        finally:
+            os.kill(children(process.pid)[0], signal.SIGKILL)
+
+
+@contextmanager
+def _named_master(arguments: list[str], queue_directory: Path, postfix_dir: Path) -> Iterator[subprocess.Popen[bytes]]:
+    with subprocess.Popen(arguments, env={"MAIL_CONFIG": str(postfix_dir)}) as process:
         # It has the name of the program that it was made from until the last moment of exec(2).
         wait_until(lambda: Path(f"/proc/{process.pid}/comm").read_text() == "master\n")
-        (queue_directory / "pid").mkdir()
+        (queue_directory / "pid").mkdir(exist_ok=True)
         (queue_directory / "pid/master.pid").write_text(f"{process.pid:>10}\n")
         try:
             yield process

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.support.machine import Machine, machine_of, prepare
+from tests.support.rested import write_rested
 from tests.support.sandbox import Sandbox
 
 #: Files in memory need no disk to be written to; what is on the disk after a crash is another test's business.
@@ -37,7 +38,7 @@ def apply(sandbox: Sandbox, state: State) -> str:
     for name in NAMES:
         path = sandbox.config_dir / name
         if name in state.files:
-            path.write_text(state.files[name])
+            write_rested(path, state.files[name].encode())
         else:
             path.unlink(missing_ok=True)
     return sandbox.apply(**state.env, LOG_LEVEL="error").out

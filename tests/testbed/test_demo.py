@@ -139,11 +139,12 @@ def test_page_is_the_page() -> None:
 
 
 @pytest.mark.usefixtures("real_postfix")
-def test_setup_has_nothing_to_do(tmp_path: Path) -> None:
+@pytest.mark.parametrize("goal", ["demo", "test", "soak", "coverage", "venv"])
+def test_setup_has_nothing_to_do(tmp_path: Path, goal: str) -> None:
     """Where Postfix and what it needs to log in are installed, the set-up says nothing, installs nothing, ends at once."""
     for name in ("apt-get", "debconf-set-selections", "sudo"):
         (tmp_path / name).write_text("#!/bin/sh\nexit 1\n")
         (tmp_path / name).chmod(0o755)
     path = f"{tmp_path}:{os.environ['PATH']}"
-    done = subprocess.run([SETUP], capture_output=True, text=True, check=False, timeout=60, env={"PATH": path})
+    done = subprocess.run([SETUP, goal], capture_output=True, text=True, check=False, timeout=60, env={"PATH": path})
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

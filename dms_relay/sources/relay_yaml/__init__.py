@@ -33,7 +33,7 @@ NAME = RELAY_YAML
 def read_relay_yaml(paths: Paths, lookup: Lookup, problems: list[Problem]) -> RelayFile | None:
     """Return what the file says; ``None`` where there is no such file."""
     before = len(problems)
-    text = read_text(paths.config_dir / NAME, NAME, problems)
+    text = read_text(paths.config_dir / NAME, NAME, problems, lookup.owners)
     if text is None:
         return None
     if any(problem.is_error for problem in problems[before:]):
@@ -207,7 +207,7 @@ class _Reader:
 
     def _relay(self, name: LocatedValue, found: LocatedValue) -> Relay | None:
         hosts = list(hosts_of(found, self._error))
-        tls = tls_of(found, hosts, self._error, is_sound=self.is_sound)
+        tls = tls_of(found, hosts, self._error, is_sound=self.is_sound, owner=self.lookup.owners.get(NAME))
         login = found.get("login")
         own = self._login(login) if login else None
         if login:

@@ -19,12 +19,15 @@ if TYPE_CHECKING:
 
 #: How deep mappings and lists may be in each other; more than twice of what is known here.
 DEPTH_MAX = 16
+#: How many values the aliases of lists and mappings may stand for: each is read again. 5,000 relays with 20 values each.
+ALIASED_MAX = 100_000
 _TAG = "tag:yaml.org,2002:"
 _COLLECTIONS = frozenset({"seq", "map"})
 _EMPTY = ("is empty", "write version: 1 and relays, or remove the file")
 _SECOND = ("a second document begins here", "keep only one, and remove the line ---")
 _NO_ANCHOR = ("the text after * is not the name of an anchor", "put the value in quotes")
 _ANCHOR_TWICE = ("the file has this anchor twice", "give it another name")
+_TOO_MANY = (f"aliases (*) stand for more than {ALIASED_MAX} values by here", "write what stands at the anchor once")
 _TOO_DEEP = ("nested too deeply", "write it as docs/relay-yaml.md shows")
 
 
@@ -51,6 +54,7 @@ class Composer:
         self._resolvers = resolvers
         self._anchors: dict[str, Node] = {}
         self._depth = 0
+        self._aliased = 0
 
     def document(self, take: Callable[[Node], Taken]) -> Taken:
         """Return what ``take`` makes of the only document; what it leaves out is gone through all the same."""
@@ -70,6 +74,9 @@ class Composer:
         if name == "AliasEvent":
             if event.anchor not in self._anchors:
                 raise CannotReadError(place_of(event.start_mark), _NO_ANCHOR)
+            self._aliased += _weight(self._anchors[event.anchor], ALIASED_MAX)
+            if self._aliased > ALIASED_MAX:
+                raise CannotReadError(place_of(event.start_mark), _TOO_MANY)
             return self._anchors[event.anchor]
         if event.anchor in self._anchors:
             raise CannotReadError(place_of(event.start_mark), _ANCHOR_TWICE)
@@ -146,6 +153,19 @@ class _Deeper:
 
 def _name(event: object) -> str:
     return type(event).__name__
+
+
+def _weight(node: Node, most: int) -> int:
+    """Return how many values are in a list or mapping, what their aliases stand for included; no more than ``most`` + 1."""
+    weight, left = 0, [node]
+    while left and weight <= most:
+        value = left.pop().value
+        if not isinstance(value, list):
+            continue
+        weight += len(value)
+        for item in value:
+            left.extend((item,) if isinstance(item, Node) else item)
+    return weight
 
 
 def _drain(node: Node) -> None:

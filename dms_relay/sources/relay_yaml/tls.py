@@ -9,7 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from dms_relay.model import AUTHORITY_LEVELS, IMPLICIT_TLS_PORTS, SYSTEM_AUTHORITIES
+from dms_relay.files.trust import DistrustError, NotReadableError
+from dms_relay.model import AUTHORITY_LEVELS, IMPLICIT_TLS_PORTS, RELAY_YAML, SYSTEM_AUTHORITIES
 from dms_relay.model.relays import CLEARTEXT_LEVELS, Tls
 from dms_relay.postfix.nexthop import (
     SyntaxProblem,
@@ -20,11 +21,14 @@ from dms_relay.postfix.nexthop import (
 )
 from dms_relay.postfix.relay_host import NexthopWords, parse_relay_host
 from dms_relay.shape import LocatedValue
+from dms_relay.sources.distrust import said_of_named
 from dms_relay.sources.relay_yaml.keys import IMPLICIT
 from dms_relay.sources.text import read_file, remedy_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    from dms_relay.sources.text import Owner
 
 #: The usual port of implicit TLS (RFC 8314).
 _PORT = "465"
@@ -99,10 +103,15 @@ def _check_mx(text: str, name: str, *, is_mx: bool) -> None:
         raise SyntaxProblem("brackets forbid an MX lookup, and mx asks for one", "remove the brackets, or mx")
 
 
-def tls_of(relay: LocatedValue, hosts: Sequence[Host], complain: Complain, *, is_sound: bool) -> Tls:
-    """Return what a relay demands of TLS. ``is_sound``: no key is wrong, so what is missing is missing."""
+def tls_of(
+    relay: LocatedValue, hosts: Sequence[Host], complain: Complain, *, is_sound: bool, owner: Owner | None
+) -> Tls:
+    """Return what a relay demands of TLS. ``is_sound``: no key is wrong, so what is missing is missing.
+
+    ``owner`` is who owns the file.
+    """
     found = relay.get("tls") or LocatedValue({}, relay.place)
-    reader = _TlsReader(found, complain)
+    reader = _TlsReader(found, complain, owner)
     tls = Tls(
         level=reader.level,
         implicit=_is_implicit(relay, found.get("mode"), hosts, complain),
@@ -129,8 +138,9 @@ def _is_implicit(relay: LocatedValue, mode: LocatedValue | None, hosts: Sequence
 class _TlsReader:
     """Reads the keys below ``tls``."""
 
-    def __init__(self, found: LocatedValue, complain: Complain) -> None:
+    def __init__(self, found: LocatedValue, complain: Complain, owner: Owner | None) -> None:
         self.found = found
+        self.owner = owner
         self.complain = complain
         written = found.get("level")
         self.is_level_known = not written or bool(written.value)
@@ -161,7 +171,10 @@ class _TlsReader:
 
     def _check_pem(self, ca_file: LocatedValue) -> None:
         try:
-            content = read_file(Path(ca_file.value), _PEM_MAX)
+            content = read_file(Path(ca_file.value), _PEM_MAX, reader=self.owner)
+        except (DistrustError, NotReadableError) as error:
+            self.complain(ca_file, *said_of_named(error, RELAY_YAML, self.owner))
+            return
         except OSError as error:
             text = f"the file that it names cannot be read: {error.strerror}"
             remedy = remedy_for(error, "mount the file, or name another")

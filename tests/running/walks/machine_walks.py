@@ -100,6 +100,14 @@ WALKS = (
         before=(apply, write({"postfix/sasl_passwd": "x y:z\n"})),
     ),
     Walk(
+        "reload-due",
+        "run dms-relay apply, which reloads Postfix",
+        env=FULL,
+        follow=(printed("dms-relay apply"),),
+        arrives=ALL,
+        before=(apply, delivered, run("postconf -e mail_name=Other")),
+    ),
+    Walk(
         "parameter-changed",
         RESET,
         env=FULL,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import shlex
 import shutil
+import subprocess
 from collections import Counter
 from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING
@@ -139,8 +140,10 @@ class Scene:
             # Every other program of Postfix would wait for main.cf, as that was written a moment ago.
             write_old(self.postfix.config / "main.cf", (self.postfix.config / "main.cf").read_text())
         else:
-            assert program == "chmod", program
-            self.testbed_path(arguments[1]).chmod(int(arguments[0], 8))
+            assert program in {"chmod", "chown", "rm"}, program
+            for word in arguments:
+                self.testbed_path(word)
+            subprocess.run([program, *arguments], cwd=self.config, check=True)
         return ""
 
     def _apply_here(self) -> None:

@@ -1,0 +1,26 @@
+"""Files that a killed run has left: they can hold logins. Looks at names, reads nothing, writes nothing."""
+
+from __future__ import annotations
+
+from shlex import quote as shell_word
+from typing import TYPE_CHECKING
+
+from dms_relay import files
+from dms_relay.checks.rules import Finding
+from dms_relay.files.leftovers import leftovers as edit_leftovers
+from dms_relay.model import Origin
+from dms_relay.plan.found import leftovers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from dms_relay.model import Paths
+
+
+def check_leftovers(paths: Paths) -> Iterator[Finding]:
+    """Yield a finding for each file."""
+    for path in dict.fromkeys((*edit_leftovers(paths.config_dir), *leftovers(paths))):
+        text = "a run that was interrupted left this file, and logins may be in it"
+        is_kept = path.parent == paths.config_dir and not files.is_temporary_name(path.name)
+        remedy = f"repeat the edit that was interrupted, or run rm {shell_word(str(path))}"
+        yield Finding("leftover-file", Origin(str(path)), text, remedy if is_kept else "run dms-relay apply")

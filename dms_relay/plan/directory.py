@@ -1,0 +1,45 @@
+"""Whether the inputs come from where those of the last run came from. Pure.
+
+What is taken away from the inputs is taken back on the machine. So a forgotten option, a mount that failed or a directory
+that is gone would take all relays back, and mail would go directly: that is refused until it is said that it is meant. A
+directory that was emptied is the same one, by its number (inode(7)): there it is meant.
+"""
+
+from __future__ import annotations
+
+from dms_relay.errors import InputError
+from dms_relay.model import Origin, Problem
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from dms_relay.model import PostfixConfig
+    from dms_relay.plan.found import Found
+
+_RULE = "other-directory"
+
+
+def refuse_other_directory(wanted: PostfixConfig, found: Found) -> None:
+    """Raise ``InputError`` where the inputs of the last run came from a directory that is not read now, or is gone.
+
+    A state file of an older dms-relay does not say where they came from: then it is refused to take all of it back.
+    """
+    last, now = found.state.config_dir, found.config_dir
+    if last is None:
+        is_nothing = not (wanted.tables or wanted.parameters or wanted.services or wanted.service_parameters)
+        if is_nothing and not now.number:
+            text = "the directory is not there, and the last run had relays, which would be taken back"
+            raise InputError([_problem(now.path, text, "name the directory with --config-dir")])
+    elif last.has_inputs and last.path != now.path:
+        text = f"the last run read {last.path}, and what came from there would be taken back"
+        raise InputError([_problem(now.path, text, f"name it with --config-dir {last.path}")])
+    elif last.has_inputs and not now.has_inputs and last.number != now.number:
+        what = "another one, and empty" if now.number else "not there"
+        text = (
+            f"the last run read inputs in this directory, and now it is {what}; what came from it would be taken back"
+        )
+        raise InputError([_problem(now.path, text, "mount it again")])
+
+
+def _problem(path: str, text: str, remedy: str) -> Problem:
+    remedy = f"{remedy}; if it is meant, run dms-relay apply --from-scratch"
+    return Problem(Origin(path), text, remedy, rule=_RULE)

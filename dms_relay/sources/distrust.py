@@ -1,0 +1,64 @@
+"""What is said of an input that is not believed: whose it is, who can change it, and the command that ends that.
+
+Reads the names of users and groups (passwd(5), group(5)). Writes nothing.
+"""
+
+from __future__ import annotations
+
+import grp
+import pwd
+from shlex import quote as shell_word
+from stat import S_IMODE, S_ISDIR, S_ISLNK
+from typing import TYPE_CHECKING
+
+from dms_relay.files.trust import GROUP, OWNER, DistrustError
+
+if TYPE_CHECKING:
+    from dms_relay.files.trust import NotReadableError
+    from dms_relay.sources.text import Owner
+
+
+def said(error: DistrustError | NotReadableError) -> tuple[str, str]:
+    """Return what is wrong, and what to do."""
+    if not isinstance(error, DistrustError):
+        text = f"{error.link} is a link of {user(error.uid)}'s to what they may not read, so it is not followed"
+        return text, f"if it is what you want, run chown -h root {shell_word(error.link)}"
+    status, path = error.status, shell_word(error.path)
+    mode = status.st_mode
+    if error.why == OWNER:
+        whose = f"it belongs to {user(status.st_uid)}, who could decide where mail goes and with which login"
+        if S_ISLNK(mode):
+            return whose, f"if it is what you want, run chown -h root {path}"
+        return whose, f"if you want what is in it, run chown root {path} && chmod go-w {path}"
+    who = group(status.st_gid) if error.why == GROUP else "every user"
+    what = "put files into it" if S_ISDIR(mode) else "write to it"
+    return f"{who} can {what} (mode {S_IMODE(mode):04o})", f"run chmod go-w {path}, or mount it read-only"
+
+
+def said_of_named(error: DistrustError | NotReadableError, source: str, namer: Owner | None) -> tuple[str, str]:
+    """Return the same of a file that an input names; ``source`` is the name of that input, ``namer`` its owner."""
+    if isinstance(error, DistrustError):
+        text, remedy = said(error)
+        return f"the file that it names is not believed: of {error.path}, {text}", remedy
+    if error.link:
+        text, remedy = said(error)
+        return f"the file that it names is not used: {text}", remedy
+    uid = namer[0] if namer else 0
+    text = f"the file that it names may not be read by {user(uid)}, to whom {source} belongs, so it is not used"
+    return text, f"if what {source} says is right, run chown root {source} in the configuration directory"
+
+
+def user(number: int) -> str:
+    """Return a user's name and number."""
+    try:
+        return f"{pwd.getpwuid(number).pw_name} (user {number})"
+    except KeyError:
+        return f"user {number}"
+
+
+def group(number: int) -> str:
+    """Return a group's name and number."""
+    try:
+        return f"the group {grp.getgrgid(number).gr_name} ({number})"
+    except KeyError:
+        return f"group {number}"
