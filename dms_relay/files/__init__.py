@@ -135,23 +135,6 @@ def write_private(path: Path, content: bytes) -> None:
         raise cannot_write(path, error) from error
 
 
-def put_in_place(made: Path, path: Path, mode: int, owner: tuple[int, int]) -> None:
-    """Put a file that a program has made in place of ``path``, as ``replace`` does."""
-    try:
-        descriptor = os.open(made, os.O_RDONLY | os.O_NOFOLLOW)
-        try:
-            give(descriptor, owner)
-            os.fchmod(descriptor, mode)
-            set_back(descriptor)
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-        made.rename(path)
-    except OSError as error:
-        raise cannot_write(path, error) from error
-    sync_parent(path)
-
-
 def remove(path: Path) -> None:
     """Remove a file, if it exists."""
     try:

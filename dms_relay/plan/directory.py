@@ -2,7 +2,7 @@
 
 What is taken away from the inputs is taken back on the machine. So a forgotten option, a mount that failed or a directory
 that is gone would take all relays back, and mail would go directly: that is refused until it is said that it is meant. A
-directory that was emptied is the same one, by its number (inode(7)): there it is meant.
+directory that was emptied is the same one, by its number (inode(7)) and that of its file system: there it is meant.
 """
 
 from __future__ import annotations

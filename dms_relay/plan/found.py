@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from dms_relay.model import Paths
     from dms_relay.postfix.table_types import TypesAnswer
 
+#: Bits of a number in a file system (ino_t).
+_INODE_BITS = 64
 #: What to do where this user may not read something.
 AS_ROOT = "run as root"
 
@@ -89,10 +91,14 @@ def _config_dir(paths: Paths, state: State) -> ConfigDir:
     path, last = str(paths.config_dir), state.config_dir
     try:
         number = paths.config_dir.stat().st_ino
+        system = os.statvfs(paths.config_dir).f_fsid
     except OSError:
         return ConfigDir(path)
     if last and last.path != path and _is_same(last.path, path):
         path = last.path
+    # The root of every file system of one kind has the same number there. The file system's own stays when that is mounted
+    # again (statfs(2)), as a device's number may not; where there is none, it is 0.
+    number |= system << _INODE_BITS
     return ConfigDir(path, number, any(os.path.lexists(f"{path}/{name}") for name in INPUTS))
 
 

@@ -67,7 +67,7 @@ class ManagedParameter:
 
 @frozen
 class ConfigDir:
-    """The configuration directory of a run: its number (inode(7)), 0 where it is not there; and if an input is in it."""
+    """The configuration directory of a run: its number (``found.py``), 0 where it is not there; and if an input is in it."""
 
     path: str = ""
     number: int = 0

@@ -13,6 +13,7 @@ Known limits: in ``lmdb:`` a key has 511 octets at most (lmdb.h, MDB_MAXKEYSIZE)
 
 from __future__ import annotations
 
+import os
 import re
 from errno import ENOSPC
 from pathlib import Path
@@ -49,7 +50,7 @@ def build(directory: Path, table_type: str, text: bytes, path: Path, rights: tup
         if table_type in _SILENT:
             _check(Postfix(workshop).count(f"{table_type}:{source}"), text.count(b"\n"), path)
         mode, uid, gid = rights
-        files.put_in_place(workshop / index_name(_SOURCE, table_type), path, mode, (uid, gid))
+        _put_in_place(workshop / index_name(_SOURCE, table_type), path, mode, (uid, gid))
     finally:
         files.remove_directory(workshop)
 
@@ -60,6 +61,23 @@ def _check(written: int, wanted: int, path: Path) -> None:
             f"{path} cannot be written, and is unchanged: postmap has put {written} of {wanted} keys into the new one"
         )
         raise WriteError(text, "free space or repair the file system, then run again", errno=ENOSPC)
+
+
+def _put_in_place(made: Path, path: Path, mode: int, owner: tuple[int, int]) -> None:
+    """Put a file that a program has made in place of ``path``, as ``files.replace`` does."""
+    try:
+        descriptor = os.open(made, os.O_RDONLY | os.O_NOFOLLOW)
+        try:
+            files.give(descriptor, owner)
+            os.fchmod(descriptor, mode)
+            files.set_back(descriptor)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        made.rename(path)
+    except OSError as error:
+        raise files.cannot_write(path, error) from error
+    files.sync_parent(path)
 
 
 def ask_types(postfix: Postfix, parameters: Mapping[str, str], known: TypesAnswer | None) -> TypesAnswer:
@@ -82,12 +100,13 @@ def table_types(directory: Path, directories: Mapping[str, str]) -> tuple[list[s
     ``directories`` are ``meta_directory`` and ``shlib_directory`` as main.cf sets them; empty is not set.
     """
     from shutil import which  # noqa: PLC0415 -- only where a table is big
-    from tempfile import TemporaryDirectory  # noqa: PLC0415 -- the same
 
-    with TemporaryDirectory(prefix="dms-relay-") as name:
+    from dms_relay.files.private import private_directory  # noqa: PLC0415 -- the same
+
+    with private_directory() as workshop:
         set_ones = {parameter: value for parameter, value in directories.items() if value}
-        _write_main_cf(Path(name), "".join(f"{n} = {value}\n" for n, value in set_ones.items()), directory)
-        postfix = Postfix(Path(name))
+        _write_main_cf(workshop, "".join(f"{n} = {value}\n" for n, value in set_ones.items()), directory)
+        postfix = Postfix(workshop)
         types, places = postfix.table_types(), postfix.expanded(*directories)
     lists = Path(places["meta_directory"])
     return types, [

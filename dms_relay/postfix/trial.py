@@ -10,11 +10,9 @@ postmap, or where the present main.cf is refused as well, nothing is known, and 
 
 from __future__ import annotations
 
-from pathlib import Path
-from tempfile import TemporaryDirectory
-
 from dms_relay import files
 from dms_relay.errors import InputError, PostfixError, WriteError
+from dms_relay.files.private import private_directory
 from dms_relay.model import Problem
 from dms_relay.postfix import main_cf
 from dms_relay.postfix.programs import Postfix
@@ -22,6 +20,7 @@ from dms_relay.postfix.programs import Postfix
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from dms_relay.model import UserParameter
 
@@ -61,11 +60,11 @@ def _refused(text: str, changes: dict[str, str | None], suspects: list[str]) -> 
 def _is_taken(text: str) -> bool:
     logins = [name for name, value in main_cf.values(text).items() if main_cf.may_hold_login(name, value)]
     text = main_cf.edit(text, dict.fromkeys(logins))
-    with TemporaryDirectory(prefix="dms-relay-") as name:
-        try:
-            files.write_private(Path(name, "main.cf"), text.encode("utf-8", "surrogateescape"))
-            return Postfix(Path(name)).lookup(_TABLE, [_KEY]) != {}
-        except PostfixError as error:
-            return error.program_code is None
-        except WriteError:
-            return True
+    try:
+        with private_directory() as place:
+            files.write_private(place / "main.cf", text.encode("utf-8", "surrogateescape"))
+            return Postfix(place).lookup(_TABLE, [_KEY]) != {}
+    except PostfixError as error:
+        return error.program_code is None
+    except WriteError:
+        return True

@@ -12,6 +12,7 @@ from stat import S_IMODE, S_ISDIR, S_ISLNK
 from typing import TYPE_CHECKING
 
 from dms_relay.files.trust import GROUP, OWNER, DistrustError
+from dms_relay.model.places import HOST_DIRECTORY, is_below
 
 if TYPE_CHECKING:
     from dms_relay.files.trust import NotReadableError
@@ -29,10 +30,23 @@ def said(error: DistrustError | NotReadableError) -> tuple[str, str]:
         whose = f"it belongs to {user(status.st_uid)}, who could decide where mail goes and with which login"
         if S_ISLNK(mode):
             return whose, f"if it is what you want, run chown -h root {path}"
+        if _is_home(error.path, status.st_uid):
+            remedy = (
+                f"copy the inputs to a directory of root's, such as {HOST_DIRECTORY}, and name that with --config-dir"
+            )
+            return whose, remedy
         return whose, f"if you want what is in it, run chown root {path} && chmod go-w {path}"
     who = group(status.st_gid) if error.why == GROUP else "every user"
     what = "put files into it" if S_ISDIR(mode) else "write to it"
     return f"{who} can {what} (mode {S_IMODE(mode):04o})", f"run chmod go-w {path}, or mount it read-only"
+
+
+def _is_home(path: str, owner: int) -> bool:
+    """Return True if a directory is its owner's home, or above it: that is not to become root's."""
+    try:
+        return is_below(pwd.getpwuid(owner).pw_dir, path)
+    except KeyError:
+        return False
 
 
 def said_of_named(error: DistrustError | NotReadableError, source: str, namer: Owner | None) -> tuple[str, str]:

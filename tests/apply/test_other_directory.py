@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from tests.support.console import of_level
 from tests.support.rested import write_rested
 from tests.support.sandbox import default_paths
+from tests.support.scene import needs_root
 from tests.support.trust import mounted
 
 if TYPE_CHECKING:
@@ -173,3 +175,22 @@ def test_a_directory_that_was_moved(applied: Sandbox, tmp_path: Path) -> None:
     after = applied.snapshot()
     assert {name for name in after if after[name] != before[name]} == {"dms-relay.state.json"}
     applied.apply()
+
+
+def test_the_root_of_another_file_system(sandbox: Sandbox) -> None:
+    """An empty volume in place of the last one has the same number there, as the root of any file system of its kind."""
+    if os.geteuid() != 0:
+        needs_root("only root can mount")
+    numbers = []
+    for _ in range(2):
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", sandbox.config_dir], check=True)
+        try:
+            numbers.append(sandbox.config_dir.stat().st_ino)
+            if len(numbers) == 1:
+                sandbox.write(RELAYMAP, ROUTE)
+                sandbox.apply()
+            else:
+                assert_refused(sandbox, "now it is another one, and empty")
+        finally:
+            subprocess.run(["umount", sandbox.config_dir], check=True)
+    assert numbers[0] == numbers[1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import subprocess
 import tempfile
 from contextlib import ExitStack
@@ -11,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from dms_relay.files.trust import OWNER, DistrustError
+from dms_relay.sources.distrust import said
 from tests.support.console import of_level
 from tests.support.sandbox import Sandbox
 from tests.support.trust import OPERATOR, STRANGER, give, mounted
@@ -268,3 +271,15 @@ def test_links_of_the_hosts_user(operators: Sandbox, public: Path, name: str, te
     assert command == f"chown -h root {link}"
     subprocess.run(command, shell=True, check=True)  # noqa: S602 -- as it is written there
     assert "link of user" not in operators.run("apply", env=env).err
+
+
+def test_no_home_becomes_roots(tmp_path: Path) -> None:
+    """Who runs it with sudo on inputs in their home is told to copy these, not to give the home away."""
+    owner = next(entry for entry in pwd.getpwall() if entry.pw_uid and entry.pw_dir.count("/") > 1)
+    status = give(tmp_path, owner.pw_uid).stat()
+    for path in (owner.pw_dir, str(Path(owner.pw_dir).parent)):
+        remedy = said(DistrustError(path, OWNER, status))[1]
+        assert "chown" not in remedy
+        assert "copy the inputs to a directory of root's, such as /etc/dms-relay" in remedy
+    path = f"{owner.pw_dir}/config"
+    assert f"run chown root {path} " in said(DistrustError(path, OWNER, status))[1]
