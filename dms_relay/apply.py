@@ -27,8 +27,9 @@ from dms_relay.model.values import replace
 from dms_relay.plan.found import find, stamp
 from dms_relay.plan.snapshots import one_phase
 from dms_relay.plan.state import State, dump
-from dms_relay.postfix.master_cf import PREFIX
+from dms_relay.postfix.master_cf import PREFIX, login_table
 from dms_relay.postfix.programs import Postfix
+from dms_relay.postfix.table_types import split_index
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -96,9 +97,11 @@ class _Run:
         self.remembered = plan.found.state
         #: The indexes that were made.
         self.built: set[str] = set()
-        #: Services that were still delivering after the last reload, and those that were not removed because of it.
-        self.busy: frozenset[str] = frozenset()
+        #: Services that were still delivering after the last reload, or may be where there is none, and those that were
+        #: not removed because of it.
+        self.busy = frozenset() if reload else self._in_use()
         self.kept: frozenset[str] = frozenset()
+        self.kept_tables: set[str] = set()
         self.may_reload = reload
         #: The master daemon that was there when Postfix was last told to read what stands, or would have been.
         self.told: int | None = None
@@ -124,6 +127,7 @@ class _Run:
                 reload_due=stays_due,
                 indexes=plan.final.indexes | self._stamps(),
                 services=plan.final.services | self.kept,
+                tables=plan.final.tables | {name: plan.found.state.tables.get(name) for name in self.kept_tables},
             )
         )
         return is_due or not plan.is_empty
@@ -136,6 +140,16 @@ class _Run:
         from dms_relay.plan.unread import unread  # noqa: PLC0415 -- only where Postfix runs
 
         return bool(unread(self.paths, self.plan.found, master))
+
+    def _in_use(self) -> frozenset[str]:
+        """Return the services that somebody else's reload would end at a delivery: they stay until a later run."""
+        is_any_removed = any(change.new is None for change in self.plan.services)
+        master = self.postfix.master_pid(self.plan.found.parameters) if is_any_removed else None
+        if master is None:
+            return frozenset()
+        from dms_relay.plan.unread import in_use  # noqa: PLC0415 -- only where Postfix runs
+
+        return in_use(self.paths, self.plan, master)
 
     def _carry_out(self, *, is_running: bool, is_due: bool) -> None:
         plan = self.plan
@@ -172,7 +186,7 @@ class _Run:
         self._edit_services(phase)
         self._edit(phase)
         for table in phase.tables:
-            if table.new is None:
+            if table.new is None and not self._is_kept(table.name):
                 files.remove(self.paths.table(table.name))
                 self.log.info("table removed", table=str(self.paths.table(table.name)))
 
@@ -208,8 +222,22 @@ class _Run:
         for change in changes:
             self.log.info("service set" if change.new else "service removed", service=change.name)
         for service in sorted(kept):
+            self._tell_kept(service)
+
+    def _tell_kept(self, service: str) -> None:
+        if self.may_reload:
             text = "service kept: it still delivers -- run dms-relay apply again when it has done so, to remove it"
             self.log.warn(text, service=service)  # noqa: G010 -- Log is ours, not logging's
+        else:
+            text = "service kept: Postfix may deliver by it -- after the reload, dms-relay apply removes it"
+            self.log.info(text, service=service)
+
+    def _is_kept(self, table: str) -> bool:
+        """Return True if a table goes that a service reads which stays: its next process would not begin without."""
+        is_kept = split_index(table)[0] in map(login_table, self.kept)
+        if is_kept:
+            self.kept_tables.add(table)
+        return is_kept
 
     def _edit_master_cf(self, changes: dict[str, Service | None]) -> None:
         overlay = self.plan.overlay
@@ -239,7 +267,8 @@ class _Run:
         def is_awaited(service: str) -> bool:
             return service in leaving or (has_logins and self._has_logins(service))
 
-        self.busy = frozenset()
+        if self.may_reload:
+            self.busy = frozenset()
         while (master := self._master()) is not None:
             try:
                 self.busy = self.postfix.reload(master, is_awaited=is_awaited if has_logins or leaving else None)

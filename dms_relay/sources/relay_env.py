@@ -53,7 +53,14 @@ def _add(binding: Binding, settings: dict[str, Setting], problems: list[Problem]
             problems.append(Problem(origin, text, "keep only one of them", is_error=False))
         if binding.key in _LOGIN and re.match(_COMMENT, binding.original.string.partition("=")[2]):
             text = f"the text after # in {binding.key} is read as a comment"
-            problems.append(Problem(origin, text, "put the value in quotes if that text is part of it", is_error=False))
+            problems.append(
+                Problem(
+                    origin,
+                    text,
+                    "write the comment on a line of its own, or put the value in quotes if that text is part of it",
+                    is_error=False,
+                )
+            )
         settings[binding.key] = Setting(binding.value, origin)
 
 

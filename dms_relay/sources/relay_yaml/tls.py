@@ -13,6 +13,7 @@ from dms_relay.files.trust import DistrustError, NotReadableError
 from dms_relay.model import AUTHORITY_LEVELS, IMPLICIT_TLS_PORTS, RELAY_YAML, SYSTEM_AUTHORITIES
 from dms_relay.model.relays import CLEARTEXT_LEVELS, Tls
 from dms_relay.postfix.nexthop import (
+    FormProblem,
     SyntaxProblem,
     check_nexthop,
     host_of,
@@ -88,10 +89,8 @@ def _one_of_several(text: str) -> tuple[str, str]:
         return text, ""
     try:
         check_nexthop(text)
-    except SyntaxProblem as problem:
-        # Its remedy can be in the words of another file.
-        remedy = "write host:port; a login goes in login:" if "[" in problem.remedy else problem.remedy
-        raise SyntaxProblem(problem.text, remedy) from None
+    except FormProblem as problem:
+        raise SyntaxProblem(problem.text, "write host:port; a login goes in login:") from None
     host = host_of(text)
     return host, text.removeprefix(f"[{host}]").removeprefix(host).removeprefix(":")
 

@@ -48,6 +48,27 @@ def of(name: str, owner: int, mode: int | None = None) -> Deed:
     return do
 
 
+def directory(name: str) -> Deed:
+    """Return the deed of making a directory, and those above it."""
+
+    def do(scene: Scene) -> None:
+        scene.path(name).mkdir(parents=True)
+
+    return do
+
+
+def moved_away(name: str) -> Deed:
+    """Return the deed of moving a directory to somewhere that is none of our business."""
+
+    def do(scene: Scene) -> None:
+        assert str(scene.path(name)) in scene.said
+        away = scene.config.with_name("away")
+        scene.path(name).rename(away)
+        scene.daemons.callback(away.rmdir)
+
+    return do
+
+
 def link(scene: Scene) -> None:
     """Have an input be a link of somebody else's to a file of ours."""
     scene.path(LOGINS).rename(scene.path("logins"))
@@ -190,6 +211,15 @@ WALKS = (
         (printed("dms-relay apply"),),
         ALL,
         before=(write({f"{LEFT}.tmp": PASSWORD}),),
+    ),
+    Walk(
+        "leftover-file",
+        "move the directory {postfix}/.dms-relay.index/theirs away, then run dms-relay apply",
+        AT_R,
+        DEFAULT,
+        (moved_away("postfix/.dms-relay.index/theirs"), printed("dms-relay apply")),
+        ALL,
+        before=(directory("postfix/.dms-relay.index/theirs"),),
     ),
     Walk(
         "leftover-file",
