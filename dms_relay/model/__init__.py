@@ -14,6 +14,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from dms_relay.model.oauth2 import OAuth2
+
 #: What stands where a password would.
 MASK = "********"
 
@@ -74,6 +76,8 @@ class Paths:
 
     config_dir: Path = field(default_factory=lambda: Path(default_config_dir()))
     postfix_dir: Path = Path("/etc/postfix")
+    #: What outlives Postfix's configuration: access and refresh tokens (``tokens``), and what the keeper says of itself.
+    state_dir: Path = Path("/var/lib/dms-relay")
 
     @property
     def main_cf(self) -> Path:
@@ -157,10 +161,11 @@ class Setting:
 
 @frozen
 class Login:
-    """A SASL user name and password."""
+    """A SASL user name and password; where ``oauth2`` says how to get one, the password is an access token."""
 
     username: str
     password: str
+    oauth2: OAuth2 | None = None
 
     def __repr__(self) -> str:
         """Show no password."""
