@@ -190,8 +190,9 @@ def _error(error: Exception, host: str, timeout: float, environ: Mapping[str, st
         (exceptions.ProxyError, "the proxy does not let us through to {host}", "look at HTTPS_PROXY and NO_PROXY"),
         (exceptions.SSLError, "{host} is not who it should be: {tls}", "name the authority that signed it (ca_file)"),
         (exceptions.NameResolutionError, "{host} has no address", "look at the host name and at the DNS"),
-        (exceptions.ConnectTimeoutError, "{host} cannot be reached in {timeout:g} s", "let HTTPS out to it"),
+        # It is a ConnectTimeoutError as well, though nothing took long.
         (exceptions.NewConnectionError, "{host} cannot be reached", "let HTTPS out to it"),
+        (exceptions.ConnectTimeoutError, "{host} cannot be reached in {timeout:g} s", "let HTTPS out to it"),
         (exceptions.TimeoutError, "{host} has not answered in {timeout:g} s", "nothing to do: it is asked again"),
         (exceptions.HTTPError, "{host} ended the connection", "nothing to do: it is asked again"),
     )
