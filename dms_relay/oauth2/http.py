@@ -21,7 +21,6 @@ from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined
 import urllib3
 from urllib3 import exceptions
 
-from dms_relay import __version__
 from dms_relay.model.values import field, frozen
 from dms_relay.oauth2.error import OAuth2Error
 
@@ -36,7 +35,7 @@ _HEADERS = {
     "Accept": "application/json",
     "Accept-Encoding": "identity",
     "Content-Type": "application/x-www-form-urlencoded",
-    "User-Agent": f"dms-relay/{__version__}",
+    "User-Agent": "dms-relay",
 }
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
