@@ -93,6 +93,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._say(404, b"Not Found", "text/plain")
             return
         status, answer = self.tokens.answer(request)
+        self.tokens.stopped.wait(self.tokens.delay)
         self._say(status, json.dumps(answer).encode(), "application/json")
 
     def _say(self, status: int, body: bytes, kind: str, headers: dict[str, str] | None = None) -> None:

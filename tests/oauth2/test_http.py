@@ -74,7 +74,7 @@ def test_no_redirect_is_followed(server: TokenServer, given: Given) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["http://id.example.test/token", "ftp://id.example.test/", "id.example.test", "https:///x"]
+    "url", ["http://id.example.test/token", "ftp://id.example.test/", "id.example.test", "https:///x", "https://[x"]
 )
 def test_nothing_is_sent_in_the_clear(given: Given, url: str) -> None:
     """A secret goes by https or not at all."""
@@ -171,7 +171,7 @@ def test_variables_of_proxies(environ: dict[str, str], proxy: str) -> None:
     assert proxy_of("https://id.example.test/token", environ) == proxy
 
 
-@pytest.mark.parametrize("proxy", ["socks5://p:1", "http://", "://"])
+@pytest.mark.parametrize("proxy", ["socks5://p:1", "http://", "://", "http://["])
 def test_proxy_that_is_none(proxy: str) -> None:
     """What cannot be used is said, and not passed over: the operator wants nothing to go past the proxy."""
     with pytest.raises(OAuth2Error, match="HTTPS_PROXY is not the address of an HTTP proxy"):
