@@ -40,6 +40,8 @@ FIRST_PAUSE, PAUSE_MAX = 15.0, 900.0
 FIRST_PAUSE_FINAL, PAUSE_MAX_FINAL = 300.0, 3600.0
 #: The share by which pauses differ, so that many relays do not come back at once.
 _SPREAD = 0.2
+#: Seconds for a question with another refresh token, where the first has taken nearly all.
+_LEAST = 1.0
 #: Questions that are asked at the same time.
 _AT_ONCE = 8
 
@@ -125,10 +127,11 @@ def _renewed(state_dir: Path, login: InForce, kept: Kept, environ: Mapping[str, 
 
 def _obtain(login: InForce, kept: Kept, environ: Mapping[str, str], timeout: float) -> tuple[Answer, str]:
     """Ask with each refresh token that may be good, and return the answer with the one that was."""
-    candidates = _refresh_tokens(login.oauth2, kept)
+    candidates, end = _refresh_tokens(login.oauth2, kept), time.monotonic() + timeout
     for last, token in ((token is candidates[-1], token) for token in candidates):
+        left = max(_LEAST, end - time.monotonic())
         try:
-            return obtain(login.oauth2, login.username, token, environ=environ, timeout=timeout), token
+            return obtain(login.oauth2, login.username, token, environ=environ, timeout=left), token
         except OAuth2Error as error:
             if last or not error.is_final:
                 raise
