@@ -1,8 +1,8 @@
 """Renews the token of a login that is in force: ask, keep, and only then let it be used.
 
 A refresh token that the server has replaced is on the disk before anybody sees the access token that came with it; the space
-for it is taken before the question is asked. What cannot be avoided: a server that ends the old refresh token at once, and a
-machine that dies between the answer and the disk.
+for it is taken before the question is asked, and what a run wrote before it was killed is found by the next one. What cannot
+be avoided: a server that ends the old refresh token at once, and a process that ends between the answer and the first write.
 
 Two renewals at once ask once: the second waits for the first, and takes what that one got. Raises ``OAuth2Error`` after it
 has kept the failure, ``WriteError`` where nothing can be kept (nothing was asked then, or the token is not used), and
@@ -61,6 +61,7 @@ def renew(  # noqa: PLR0913 -- each is a fact of its own
     """
     called = time.time() if now is None else now
     with tokens.lock(state_dir, login.id, 2 * timeout):
+        tokens.complete(state_dir, login.id)
         kept = tokens.load(state_dir, login.id)
         if tokens.is_valid(kept, time.time()) and not kept.failure:
             is_new = kept.issued_at >= called

@@ -221,3 +221,31 @@ def test_types_of_all_fields_are_checked() -> None:
         *cast("dict[str, str]", Failure.__annotations__).values(),
     }
     assert names == {"str", "float", "int", "bool", "Failure | None"}
+
+
+@pytest.mark.parametrize("room", [b"", bytes(4096)])
+def test_what_a_killed_run_had_written_is_put_in_place(tmp_path: Path, room: bytes) -> None:
+    """The server may have ended the refresh token before that one: with the room behind it, or without."""
+    tokens.save(tmp_path, "a", _KEPT)
+    newer = replace(_KEPT, refresh_token="refresh-3", issued_at=2000.0)
+    tokens.save(tmp_path, "b", newer)
+    left = tmp_path / "tokens" / ".a.json.dms-relay.tmp"
+    left.write_bytes((tmp_path / "tokens" / "b.json").read_bytes() + room)
+    tokens.complete(tmp_path, "a")
+    assert tokens.load(tmp_path, "a") == newer
+    assert (tmp_path / "tokens" / "a.json").read_bytes() == (tmp_path / "tokens" / "b.json").read_bytes()
+    assert not left.exists()
+
+
+@pytest.mark.parametrize("left", ["older", "half", "room", "none"])
+def test_what_is_not_whole_or_not_newer_is_left(tmp_path: Path, left: str) -> None:
+    """What is kept is better than that."""
+    tokens.save(tmp_path, "a", _KEPT)
+    tokens.save(tmp_path, "b", replace(_KEPT, issued_at=2000.0))
+    whole = (tmp_path / "tokens" / "b.json").read_bytes()
+    older = (tmp_path / "tokens" / "a.json").read_bytes()
+    content = {"older": older, "half": whole[:-20], "room": bytes(4096)}.get(left)
+    if content is not None:
+        (tmp_path / "tokens" / ".a.json.dms-relay.tmp").write_bytes(content)
+    tokens.complete(tmp_path, "a")
+    assert tokens.load(tmp_path, "a") == _KEPT
