@@ -15,6 +15,7 @@ import time
 
 from dms_relay.plan.phases import nexthops
 from dms_relay.postfix.processes import children, command, read_at, service
+from dms_relay.postfix.table_types import split_index
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,7 +34,9 @@ def unread(paths: Paths, found: Found, master: int | None) -> list[Path]:
     then = None if master is None else read_at(master)
     if then is None:
         return []
-    files = (paths.main_cf, paths.master_cf, *map(paths.table, found.tables))
+    # smtp(8) opens the tables of access tokens again by itself.
+    tables = [name for name in found.tables if split_index(name)[0] not in found.state.token_tables]
+    files = (paths.main_cf, paths.master_cf, *map(paths.table, tables))
     # A time that is still to come says that the clock was set, and nothing else.
     return [path for path in files if then + _TOLERANCE < _changed(path) <= time.time()]
 
