@@ -44,12 +44,12 @@ _SETTINGS = {
     f"{TRANSPORTS}: a service of Postfix for each relay, with TLS and logins of its own.",
     "RELAY_TLS_LEVEL": f"With {TRANSPORTS}, what these relays must prove: encrypt if not set.",
     "RELAY_TABLES": f"The type of the tables: {', '.join(TABLE_TYPES)}. If not set, big tables are indexed.",
-    "RELAY_OAUTH2_PROVIDER": f"With {TRANSPORTS}: an access token takes the place of the password. {' or '.join(PROVIDERS)}: "
-    "whose endpoints and scope.",
+    "RELAY_OAUTH2_PROVIDER": f"With {TRANSPORTS}, an access token in place of the password: {' or '.join(PROVIDERS)}, "
+    "whose endpoints and scope are used.",
     "RELAY_OAUTH2_TENANT": "The domain or ID of a tenant of Microsoft's.",
     "RELAY_OAUTH2_CLIENT_ID": "The ID of the client (the app) at the provider.",
     "RELAY_OAUTH2_CLIENT_SECRET": "Its secret.",
-    "RELAY_OAUTH2_CLIENT_CERTIFICATE": "In place of the secret, the certificate that the provider knows the client by (PEM).",
+    "RELAY_OAUTH2_CLIENT_CERTIFICATE": "In place of the secret: the certificate of the client (PEM).",
     "RELAY_OAUTH2_CLIENT_KEY": "The private key of this certificate (PEM).",
     "RELAY_OAUTH2_REFRESH_TOKEN": "The first refresh token; later ones are kept in the state directory.",
     "RELAY_OAUTH2_SERVICE_ACCOUNT": "The key of a Google service account (JSON).",
