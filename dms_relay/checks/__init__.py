@@ -16,6 +16,7 @@ from dms_relay.checks.leftovers import check_leftovers
 from dms_relay.checks.logins import check_logins, used_by_main_cf
 from dms_relay.checks.loops import check_loops
 from dms_relay.checks.machine import check_machine
+from dms_relay.checks.password_services import check_password_services
 from dms_relay.checks.rewriting import check_rewriting
 from dms_relay.checks.routes import check_routes, is_contradicted
 from dms_relay.checks.rules import SEVERITIES, Finding, from_problem
@@ -49,6 +50,8 @@ class Report:
         return sum(finding.severity == severity for finding in self.findings)
 
 
+#: How a service wants logins.
+_OF_SERVICES = (check_password_services,)
 #: What main.cf does to the routes of the inputs.
 _OF_MAIN_CF = (check_loops, check_table_domains, check_rewriting)
 
@@ -71,7 +74,16 @@ def check(paths: Paths, environ: Mapping[str, str]) -> Report:
 
 
 def _findings(context: CheckContext) -> Iterator[Finding]:
-    for run in (check_logins, check_routes, check_user_file, check_machine, check_ways, check_direct, *_OF_MAIN_CF):
+    for run in (
+        check_logins,
+        *_OF_SERVICES,
+        check_routes,
+        check_user_file,
+        check_machine,
+        check_ways,
+        check_direct,
+        *_OF_MAIN_CF,
+    ):
         yield from run(context)
 
 

@@ -47,6 +47,7 @@ RULES = {
     "login-for-strangers": Rule(ERROR, "a login is offered to servers that are not your relays"),
     "login-at-other-relay": Rule(WARNING, "a login is also offered to a relay that it does not belong to"),
     "cleartext-login": Rule(ERROR, "a login can be sent without TLS"),
+    "password-login-ends": Rule(NOTE, "a password is sent to a service that stops taking passwords"),
     # Routes.
     "implicit-tls-port": Rule(ERROR, "a relay on port 465 or 2465 does not work with RELAY_ROUTING=maps"),
     "implicit-tls-everywhere": Rule(ERROR, "Postfix begins with TLS at servers that begin without it"),
