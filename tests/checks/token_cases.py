@@ -26,7 +26,7 @@ CASES = (
     Case(
         "password-login-ends",
         given(
-            {},
+            {"vhost": "a.test\n"},
             {"RELAY_HOST": "smtp-mail.outlook.com", "RELAY_USER": "u", "RELAY_PASSWORD": SECRET, "RELAY_PORT": "587"},
         ),
         "env RELAY_USER, env RELAY_PASSWORD",
