@@ -8,21 +8,19 @@ from __future__ import annotations
 import os
 import sys
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dms_relay.errors import UsageError
 from dms_relay.explain.values import Values
-from dms_relay.files.content import read_whole
 from dms_relay.merge import merge
 from dms_relay.model import NULL_SENDER
 from dms_relay.model.relays import mechanisms_of
 from dms_relay.postfix import main_cf, master_cf
+from dms_relay.postfix.mechanism_filter import PARAMETER, filter_words
 from dms_relay.postfix.programs import Postfix
 from dms_relay.postfix.tls_policy import policy_keys
 from dms_relay.relay_test import demand
 from dms_relay.relay_test.attempt import attempt
-from dms_relay.relay_test.mechanisms import KNOWN
 from dms_relay.relay_test.message import is_address
 from dms_relay.relay_test.parallel import run_all
 from dms_relay.relay_test.report import document, table
@@ -34,7 +32,7 @@ from dms_relay.sources.managed_domains import read_domains
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     from dms_relay.assignments import Assignment
     from dms_relay.commands import Context
@@ -44,8 +42,6 @@ if TYPE_CHECKING:
     from dms_relay.relay_test.targets import Target
 
 _ADDRESS = "write user@example.com, in ASCII, without <>"
-#: A word of a filter that permits nothing: also where the tables in it are empty.
-_NO_OTHER = "/"
 #: The exit code where a relay failed.
 EXIT_FAILED = 1
 #: The longest timeout, in seconds: Postfix itself waits no longer for a greeting (postconf(5), smtp_helo_timeout).
@@ -125,7 +121,7 @@ def _demands(
     services = config.transports.services if config.transports else ()
     mechanisms = {service.relay.name: mechanisms_of(service.relay) for service in services}
     if not services:
-        parameters["smtp_sasl_mechanism_filter"] = ", ".join(_filter(parameters, postfix))
+        parameters[PARAMETER] = ", ".join(filter_words(parameters.get(PARAMETER, ""), postfix))
     policies = cache(lambda nexthop: _policy(parameters, postfix, nexthop))
 
     def demand_of(use: Assignment) -> demand.Demand:
@@ -134,29 +130,6 @@ def _demands(
         return demand.of_main_cf(parameters, policies(use.nexthop))
 
     return demand_of
-
-
-def _filter(parameters: dict[str, str], postfix: Postfix) -> Iterator[str]:
-    """Yield the words of the filter of mechanisms, with what lookup tables and files hold in place of them."""
-    for word in main_cf.split(parameters.get("smtp_sasl_mechanism_filter", "").lower()):
-        sign, pattern = ("!", word[1:]) if word.startswith("!") else ("", word)
-        names: Iterable[str] = (pattern,)
-        if pattern.startswith("/"):
-            names = _words(pattern)
-        elif ":" in pattern:
-            names = postfix.lookup(pattern, KNOWN)
-        yield from (f"{sign}{name}" for name in names)
-    if parameters.get("smtp_sasl_mechanism_filter"):
-        yield _NO_OTHER
-
-
-def _words(file: str) -> list[str]:
-    """Return the words of a file; its own name, which permits nothing, where it cannot be read."""
-    try:
-        lines = read_whole(Path(file)).decode().splitlines()
-    except (OSError, UnicodeDecodeError):
-        return [file]
-    return [word for line in lines if not line.startswith("#") for word in main_cf.split(line.lower())]
 
 
 def _policy(parameters: dict[str, str], postfix: Postfix, nexthop: str) -> str:

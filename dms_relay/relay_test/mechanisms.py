@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dms_relay.model.oauth2 import TOKEN_MECHANISMS
+from dms_relay.postfix.mechanism_filter import KNOWN, passes
 from dms_relay.relay_test.outcome import Detail, Failure, StepError
 from dms_relay.relay_test.secrets import printable
 
@@ -21,26 +22,6 @@ if TYPE_CHECKING:
 OURS = ("CRAM-MD5", "PLAIN", "LOGIN")
 #: Those for access tokens, in the same order where our plugin is installed (``sasl/``).
 FOR_TOKENS = tuple(name.upper() for name in TOKEN_MECHANISMS)
-#: Mechanisms that a lookup table in the filter is asked for: those of Cyrus SASL's plugins, and what services announce.
-KNOWN = (
-    *(
-        "anonymous",
-        "plain",
-        "login",
-        "cram-md5",
-        "digest-md5",
-        "ntlm",
-        "otp",
-        "srp",
-        "external",
-        "gssapi",
-        "gss-spnego",
-    ),
-    *("gs2-krb5", "gs2-iakerb", "kerberos_v4", "passdss-3des-1", "xoauth2", "oauthbearer"),
-    *(f"scram-sha-{bits}{plus}" for bits in (1, 224, 256, 384, 512) for plus in ("", "-plus")),
-)
-#: What a word of the filter has that is a lookup table or a file.
-_TABLE = frozenset("/:")
 
 
 def choose(offered: Sequence[str], demand: Demand, *, in_tls: bool) -> str:
@@ -85,16 +66,6 @@ def has_plugin(mechanism: str, demand: Demand) -> bool:
 
 def _passed(offered: Sequence[str], demand: Demand) -> list[str]:
     return [name for name in offered if passes(name.lower(), demand.mechanism_filter)]
-
-
-def passes(name: str, words: Iterable[str]) -> bool:
-    """Return True if a filter permits a mechanism: the first word that matches is not negated (string_list(3)).
-
-    A lookup table or a file that was not read permits none, from where it stands.
-    """
-    words = tuple(words)
-    hit = next((word for word in words if name == word.lstrip("!") or _TABLE & set(word)), "!" if words else "")
-    return not hit.startswith("!") and not _TABLE & set(hit)
 
 
 def _none(offered: Sequence[str], passed: Sequence[str], demand: Demand) -> StepError:
