@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dms_relay.model import (
     AUTHORITY_LEVELS,
+    MECHANISM_FILTER,
     RECIPIENT_TRANSPORT,
     SENDER_TRANSPORT,
     SYSTEM_AUTHORITIES,
@@ -56,8 +57,16 @@ def render_transports(config: RelayConfig, transports: Transports, paths: Paths)
         elif name in prepended_maps:
             parameters[name] = f"{prepended_maps[name]}, {value}".rstrip(", ")
         prepended_maps.pop(name, None)
+    if renderer.token_tables and (own := config.user_parameters.get(MECHANISM_FILTER)):
+        parameters[MECHANISM_FILTER] = own.value
     return PostfixConfig(
-        renderer.tables, parameters, prepended_maps, renderer.services, references, table_type=config.table_type
+        renderer.tables,
+        parameters,
+        prepended_maps,
+        renderer.services,
+        references,
+        table_type=config.table_type,
+        token_tables=frozenset(renderer.token_tables),
     )
 
 
@@ -72,6 +81,8 @@ class _Renderer:
         self.parameters = {"relayhost": "", "sender_dependent_relayhost_maps": ""}
         self.prepended_maps: dict[str, str] = {}
         self.services: dict[str, dict[str, str]] = {}
+        #: Of a relay all logins are of one kind (``merge``).
+        self.token_tables: set[str] = set()
 
     def add(self, service: RelayService) -> None:
         """Add a relay's service, and the one that does not look at senders where there is need of it."""
@@ -87,6 +98,8 @@ class _Renderer:
         if entries:
             maps = self._texthash(table)
             self.tables[table] = _lines((entry.key, entry.login.table_value) for entry in entries)
+            if entries[0].login.oauth2:
+                self.token_tables.add(table)
         self.tables.setdefault(TEMPORARY_FAILURES, TEMPORARY_PATTERNS)
         self.services[name] = {
             "syslog_name": f"postfix/{name}",
@@ -96,7 +109,7 @@ class _Renderer:
             "smtp_sasl_security_options": "noanonymous",
             "smtp_sasl_tls_security_options": "noanonymous",
             "smtp_sasl_tls_verified_security_options": "noanonymous",
-            "smtp_sasl_mechanism_filter": ",".join(mechanisms_of(service.relay)),
+            MECHANISM_FILTER: ",".join(mechanisms_of(service.relay)),
             **dict(_tls_overrides(service.relay.tls)),
             "smtp_fallback_relay": "",
             # smtp(8) never returns mail because the server that relayhost names cannot be found or is this machine, and then
