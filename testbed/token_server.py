@@ -87,6 +87,8 @@ class TokenServer:
         self.retry_after = "7"
         self.rotates = False
         """Each use of a refresh token gives a new one, and ends the old one."""
+        self.form_is_refused = False
+        """Knows a client's secret in the header alone."""
         self.clock_offset = 0.0
         self.lifetime = 3600.0
         self.token_size = 48
@@ -218,6 +220,8 @@ class TokenServer:
         if form.get("grant_type") == _JWT_BEARER:
             user, scope = check_bearer(form, self.accounts, self.token_url, clock)
             return self._issue((user,), scope)
+        if self.form_is_refused and "client_secret" in form:
+            raise Refusal("invalid_client", "client_secret_post is not supported", 401)
         name, client = authenticate(form, request.authorization, self.clients, self.token_url, clock)
         match form.get("grant_type"):
             case "client_credentials":

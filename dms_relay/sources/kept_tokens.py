@@ -25,7 +25,7 @@ def kept_tokens(state_dir: Path) -> dict[str, str]:
 
 def _valid(state_dir: Path, now: float) -> Iterator[tuple[str, str]]:
     try:
-        names = [path.name for path in (state_dir / tokens.DIRECTORY).iterdir()]
+        names = [path.name for path in (state_dir / "tokens").iterdir()]
     except OSError:
         return
     for login in sorted(name.removesuffix(_SUFFIX) for name in names if name.endswith(_SUFFIX)):
