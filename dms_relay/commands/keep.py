@@ -18,6 +18,7 @@ from dms_relay.errors import InputError, RelayError
 from dms_relay.log import LEVELS, log_of
 from dms_relay.postfix.main_cf import values
 from dms_relay.postfix.programs import Postfix
+from dms_relay.watch.first_look import stands
 from dms_relay.watch.noted import Noted
 from dms_relay.watch.once import Once
 
@@ -47,13 +48,15 @@ def run(arguments: Namespace, context: Context) -> int:
 
 def _apply(fed: dict[str, Any], arguments: Namespace, context: Context) -> dict[str, Any]:
     """Apply the inputs, say what is new, and return what came of it, and what was read for it."""
+    began = time.time()
     once = Once(fed["problems"])
     log = log_of(context.environ, arguments.log_level, arguments.log_format, once)
     noted = Noted(context.paths)
     out = StringIO()
-    code = _code(Context(context.paths, context.environ, log, out))
+    is_standing = fed["is_first"] and stands(fed, context.paths, context.environ, noted)
+    code = os.EX_OK if is_standing else _code(Context(context.paths, context.environ, log, out))
     noted.stop()
-    summary = out.getvalue().rstrip("\n")
+    summary = out.getvalue().rstrip("\n") or _NOTHING
     is_changed = code == os.EX_OK and not summary.startswith(_NOTHING)
     if code == os.EX_OK:
         _say_success(fed, log, summary if is_changed else "")
@@ -61,7 +64,7 @@ def _apply(fed: dict[str, Any], arguments: Namespace, context: Context) -> dict[
     once.flush(is_silent=fed["is_first"] and code == os.EX_OK and not is_changed)
     in_force = {"since": _since(context.paths), "summary": summary} if code == os.EX_OK else None
     said = {"problems": once.problems, "errors": once.errors, "looks": noted.looks}
-    return {"code": code, "in_force": in_force, "queue": _queue(context.paths), **said}
+    return {"code": code, "began": began, "in_force": in_force, "queue": _queue(context.paths), **said}
 
 
 def _code(context: Context) -> int:

@@ -16,6 +16,8 @@ import json
 import os
 import re
 import sys
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,6 +44,8 @@ _DURATION = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,3})?) ?([smhd]?)", re.IGNORECAS
 INTERVALS = (0.1, 3600.0)
 TEST_INTERVALS = (60.0, 30 * 86400.0)
 _STATE_MODE = 0o700
+#: Tries for the lock, and seconds between two of them.
+_LOCK_TRIES, _LOCK_INTERVAL = 10, 0.05
 
 
 def run(arguments: Namespace, context: Context) -> int:
@@ -132,10 +136,18 @@ def _locked(context: Context) -> int | None:
         what = f"{directory} cannot be written: {error.strerror}"
         context.log.error(f"{what} -- mount a volume there; the keeper works on, without a record")  # noqa: TRY400
         return None
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+    if not _lock(descriptor):
         text = f"another dms-relay watch runs: it holds the lock of {directory / LOCK}"
-        raise BusyError(text, "leave it running, or end it first") from None
+        raise BusyError(text, "leave it running, or end it first")
     os.set_inheritable(descriptor, True)
     return descriptor
+
+
+def _lock(descriptor: int) -> bool:
+    """Take the lock; whoever looks whether a keeper runs holds it for a moment."""
+    for _ in range(_LOCK_TRIES):
+        with suppress(BlockingIOError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        time.sleep(_LOCK_INTERVAL)
+    return False

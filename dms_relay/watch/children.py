@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 GRACE = 5.0
 #: Octets of what a child says that are read: the looks at a hundred thousand secret files.
 _SAID_MAX = 32 << 20
-#: What Python ignores and a program must not; subprocess puts back the same.
-_SIGNALS = (signal.SIGPIPE, signal.SIGXFSZ)
+#: What Python ignores and a program must not, and what a shell has its jobs in the background ignore.
+_SIGNALS = (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Child:

@@ -47,6 +47,8 @@ class Job:
 
     name = ""
     limit = _ASK_LIMIT
+    #: Seconds that its child has to end on TERM when the keeper ends.
+    grace = 0.5
 
     def __init__(self) -> None:
         """Nothing has failed."""
@@ -121,7 +123,10 @@ class Inputs(Job):
     def __init__(self, before: dict[str, Any]) -> None:
         """Take what the keeper of before has said, so that it is not said again."""
         super().__init__()
-        self.result = {key: before[key] for key in ("problems", "errors", "in_force", "code") if key in before}
+        known = ("problems", "errors", "in_force", "code", "began")
+        self.result = {key: before[key] for key in known if key in before}
+        #: How the inputs looked when the keeper of before applied them, where it did.
+        self.known = before.get("looks", {}) if before.get("code") == os.EX_OK else {}
         #: What was warned of when inputs could be used the last time: where they cannot, not all is said again.
         self.warned: list[list[str]] = []
         self.is_asked = True
@@ -158,12 +163,13 @@ class Inputs(Job):
         self.is_asked = False
         self.restless = 0
         said = [*self.result.get("problems", []), *self.warned]
-        return ["keep", "apply"], {"problems": said, "is_first": self.is_first, "code": self.result.get("code")}
+        last = {"looks": self.known, "began": self.result.get("began", 0.0), "code": self.result.get("code")}
+        return ["keep", "apply"], {"problems": said, "is_first": self.is_first, **last}
 
     def succeed(self) -> None:
         """Take the result: inputs that are wrong are looked at again when they change, and seldom without a reason."""
         self.last = {}
-        self.is_first = False
+        self.is_first, self.known = False, {}
         code = self.result["code"]
         if code == os.EX_OK:
             self.failures = 0

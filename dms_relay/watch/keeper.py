@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 #: What is waited for. SIGCHLD comes when a child has ended.
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
 _ENDING = (signal.SIGTERM, signal.SIGINT)
-#: Seconds that children have to end on TERM when the keeper ends; then they get KILL. Together less than one second.
-_END_GRACE = 0.5
+#: Seconds after which children are left to themselves: a disk or a network file system may hold them.
+_END_LIMIT = 4.8
+#: Seconds between two looks at children that are ending.
 _END_INTERVAL = 0.02
 #: Seconds that writing log lines may take, and how many lines wait for it: whoever reads them may have stopped doing
 #: so.
@@ -138,17 +139,17 @@ class Keeper:
         return {**said, **{job.name: job.document() for job in self.jobs}}
 
     def end(self) -> int:
-        """End all children, and return the exit code."""
+        """End all children, and return the exit code. One that renews a token has longer: the answer may be on its way."""
+        now = time.monotonic()
         for child in self.children.values():
             child.kill(signal.SIGTERM)
-        deadline = time.monotonic() + _END_GRACE
-        while self.children and time.monotonic() < deadline:
-            time.sleep(_END_INTERVAL)
+        while self.children and time.monotonic() < now + _END_LIMIT:
             for child, code in children.ended(self.children):
                 if isinstance(child.data, jobs.Job):
                     child.data.end(child, code, lambda *_, **__: None)
-        for child in self.children.values():
-            child.kill(signal.SIGKILL)
-        self.children.clear()
+            for child in self.children.values():
+                if time.monotonic() > now + getattr(child.data, "grace", jobs.Job.grace):
+                    child.kill(signal.SIGKILL)
+            time.sleep(_END_INTERVAL)
         self._write()
         return os.EX_OK

@@ -14,6 +14,8 @@ import os
 from errno import EINVAL, errorcode
 from stat import S_ISDIR, S_ISREG
 
+#: Where the time of the last change, in nanoseconds, stands in a look that has times.
+_CTIME = 7
 #: What a name is looked at for: all that can be seen of what is there, or only whose it is, as of a directory on the
 #: way.
 FILE, WAY = "file", "way"
@@ -31,6 +33,12 @@ def look(path: str, kind: str) -> str:
     times = (seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns) if is_whole else ()
     link = (itself.st_ino,) if itself.st_ino != seen.st_ino else ()
     return ":".join(map(str, (seen.st_dev, seen.st_ino, seen.st_mode, seen.st_uid, seen.st_gid, *times, *link)))
+
+
+def changed_at(found: str) -> float:
+    """Return when a file that looks so was changed, or its rights were, in seconds since 1970; 0 where that is not seen."""
+    parts = found.split(":")
+    return int(parts[_CTIME]) / 1e9 if len(parts) > _CTIME else 0.0
 
 
 def look_again(looks: dict[str, list[str]]) -> dict[str, list[str]]:
