@@ -8,6 +8,7 @@ Exit codes: 0 all is well; 1 something is wrong, or no keeper runs.
 from __future__ import annotations
 
 import os
+import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ from dms_relay.plan.found import find
 from dms_relay.render import render
 from dms_relay.sources import read
 from dms_relay.watch.looks import changed, look_again
+from dms_relay.watch.outlook import outlook
 from dms_relay.watch.record import HEALTH, LOCK, is_held, load
 
 if TYPE_CHECKING:
@@ -52,12 +54,14 @@ def status(paths: Paths, environ: Mapping[str, str]) -> dict[str, Any]:
     troubles = list(record.get("troubles", [])) if is_running else [f"keeper: {_NO_KEEPER}"]
     due = _changed(applied) if is_running else _due(paths, environ, troubles)
     failed = [f"test: {_test_line(found)}" for found in tests.get("results", []) if found["result"] != _OK]
+    tokens = _tokens(paths, troubles, is_running=is_running)
     return {
         "ok": not troubles and not failed,
         "troubles": [*troubles, *failed],
         "keeper": _keeper(paths, record, is_running=is_running),
         "in_force": _in_force(paths, applied),
         "due": due,
+        "tokens": tokens,
         "tests": {**tests, "at": _time(tests.get("at"))} if tests else None,
     }
 
@@ -106,6 +110,19 @@ def _due(paths: Paths, environ: Mapping[str, str], troubles: list[str]) -> list[
     return [] if changes.is_empty else ["the inputs are not what is in force; dms-relay plan shows the difference"]
 
 
+def _tokens(paths: Paths, troubles: list[str], *, is_running: bool) -> list[dict[str, Any]]:
+    """Return the tokens of the logins in force, as they are now; the keeper says itself what is wrong with them."""
+    try:
+        found = outlook(paths.state_dir, time.time())
+    except RelayError as error:
+        troubles.append(f"token: {error}")
+        return []
+    if not is_running:
+        troubles += [f"token: {line}" for line in found["wrong"]]
+    times = ("valid_until", "renewed_at", "next_renewal")
+    return [{**token, **{name: _time(token[name] or None) for name in times}} for token in found["tokens"]]
+
+
 def _time(seconds: float | None) -> str | None:
     if seconds is None:
         return None
@@ -119,6 +136,13 @@ def _text(document: dict[str, Any]) -> Iterator[str]:
     )
     yield f"in force: since {in_force['since'] or 'a time that is not known'}"
     yield from (f"due: {why}" for why in document["due"])
+    for token in document["tokens"]:
+        until = f"valid until {token['valid_until']}" if token["is_valid"] else "not there"
+        due = token["next_renewal"] or "now"
+        renewed = f", renewed {token['renewed_at']}" if token["renewed_at"] else ""
+        yield f"token of {token['username']} at {token['relay']}: {until}{renewed}, next renewal {due}"
+        if failure := token["failure"]:
+            yield f"  the last renewal failed, {_time(failure['at'])}: {failure['text']} -- {failure['remedy']}"
     for found in tests["results"] if tests else ():
         yield f"login test, {tests['at']}: {_test_line(found)}"
     yield "all is well" if document["ok"] else "something is wrong:"
