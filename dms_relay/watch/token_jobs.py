@@ -88,7 +88,7 @@ class Renewals(Job):
         """Take what knows when."""
         super().__init__()
         self._tokens = tokens
-        self._last: float | None = None
+        self._last: object = None
         #: Relays whose token is to be renewed though it has not ended.
         self.refused: list[str] = []
 
@@ -104,10 +104,10 @@ class Renewals(Job):
         relays, self.refused = self.refused, []
         if relays:
             return ["renew", *relays], None
-        # Where what is due stays the same, as on a full disk, the pauses grow.
-        due = self._tokens.result["next"]
-        self.failures = self.failures if due == self._last else 0
-        self._last = due
+        # Where nothing can be kept, as on a full disk, the store is as before, and the pauses grow.
+        found = [(token["renewed_at"], token["failure"]) for token in self._tokens.result["tokens"]]
+        self.failures = self.failures if found == self._last else 0
+        self._last = found
         return ["renew", "--due"], None
 
     def end(self, child: Child, code: int, say: Say) -> None:
