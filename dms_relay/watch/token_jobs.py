@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 
 from dms_relay.watch.jobs import Job
-from dms_relay.watch.looks import FILE, look
+from dms_relay.watch.looks import FILE, look, time_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -141,7 +141,7 @@ class Queue(Job):
         if not self._tokens.has_logins or not self._queue():
             return False
         renewed = [token["renewed_at"] for token in self._tokens.result["tokens"]]
-        self._looked = [renewed, *(look(f"{self._queue()}/defer/{name}", FILE) for name in _DEFER)]
+        self._looked = [renewed, *(time_of(f"{self._queue()}/defer/{name}") for name in _DEFER)]
         return self._looked != self._seen and time.monotonic() >= self.not_before
 
     def task(self) -> tuple[list[str], object]:
