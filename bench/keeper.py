@@ -47,9 +47,7 @@ def main() -> None:
     hour = looked * HOUR / WATCH_INTERVAL
     print(f"memory, idle         {mib:6.1f} MiB  {mib / bare:5.2f} x an interpreter that does nothing ({bare:.1f} MiB)")
     print(f"one look             {looked * 1e6:6.0f} µs   {looked / applied:7.5f} x one run of apply ({applied:.3f} s)")
-    print(
-        f"CPU time of an hour  {hour:6.2f} s    {hour / applied:5.2f} x one run of apply, {hour / HOUR:.4%} of a processor"
-    )
+    print(f"CPU time of an hour  {hour:6.2f} s    {hour / applied:5.2f} x one run of apply, {hour / HOUR:.3%} of a CPU")
 
 
 def _prepared(root: Path) -> tuple[list[str], dict[str, str]]:

@@ -21,7 +21,7 @@ from dms_relay.render import render
 from dms_relay.sources import read
 from dms_relay.watch.looks import changed, look_again
 from dms_relay.watch.outlook import outlook
-from dms_relay.watch.record import HEALTH, LOCK, is_held, load
+from dms_relay.watch.record import BEAT, HEALTH, LOCK, is_held, load
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 #: The exit code where something is wrong.
 EXIT_WRONG = 1
+#: Seconds without a sign of life after which a keeper counts as standing still.
+_STILL = 4 * BEAT
 _NO_KEEPER = "no dms-relay watch runs, so a change is applied, and a token renewed, only when a person does so"
 _OK = "ok"
 
@@ -52,6 +54,8 @@ def status(paths: Paths, environ: Mapping[str, str]) -> dict[str, Any]:
     is_running = is_held(str(paths.state_dir / LOCK))
     applied, tests = record.get("apply") or {}, record.get("tests") or {}
     troubles = list(record.get("troubles", [])) if is_running else [f"keeper: {_NO_KEEPER}"]
+    if is_running and (since := _stands_still_since(paths)):
+        troubles.append(f"keeper: it stands still since {_time(since)} -- kill it, and start it again")
     due = _changed(applied) if is_running else _due(paths, environ, troubles)
     failed = [f"test: {_test_line(found)}" for found in tests.get("results", []) if found["result"] != _OK]
     tokens = _tokens(paths, troubles, is_running=is_running)
@@ -70,15 +74,20 @@ def _keeper(paths: Paths, record: dict[str, Any], *, is_running: bool) -> dict[s
     if not is_running:
         return {"running": False}
     known = {name: record.get(name) for name in ("pid", "interval", "children")}
-    return {"running": True, **known, "started": _time(record.get("started")), "last_look": _last_look(paths)}
+    return {"running": True, **known, "started": _time(record.get("started")), "seen_at": _time(_seen_at(paths))}
 
 
-def _last_look(paths: Paths) -> str | None:
-    """Return when the keeper was seen at work the last time."""
+def _seen_at(paths: Paths) -> float | None:
+    """Return when the keeper was seen at work the last time; it writes no record where it cannot."""
     try:
-        return _time((paths.state_dir / HEALTH).stat().st_mtime)
+        return (paths.state_dir / HEALTH).stat().st_mtime
     except OSError:
         return None
+
+
+def _stands_still_since(paths: Paths) -> float | None:
+    seen = _seen_at(paths)
+    return seen if seen is not None and time.time() - seen > _STILL else None
 
 
 def _in_force(paths: Paths, applied: dict[str, Any]) -> dict[str, Any]:

@@ -80,7 +80,8 @@ class Keeper:
             os.set_inheritable(self.settings.lock, False)
         while True:
             self.turn()
-            got = signal.sigtimedwait(_SIGNALS, max(0.0, self._next_look - time.monotonic()))
+            rest = min(record.BEAT, max(0.0, self._next_look - time.monotonic()))
+            got = signal.sigtimedwait(_SIGNALS, rest)
             if got and got.si_signo in _ENDING:
                 return self.end()
             if got and got.si_signo == signal.SIGHUP:
@@ -93,6 +94,8 @@ class Keeper:
         for child, code in children.ended(self.children):
             if isinstance(child.data, jobs.Job):
                 child.data.end(child, code, self.say)
+            else:
+                child.said()
         for child in self.children.values():
             child.check()
         if time.monotonic() >= self._next_look:
