@@ -15,6 +15,7 @@ from dms_relay import tokens, watch
 from dms_relay.model.oauth2 import CLIENT_CREDENTIALS, OAuth2
 from dms_relay.tokens import in_force
 from dms_relay.watch.outlook import outlook
+from dms_relay.watch.token_jobs import Queue, Renewals, Tokens
 from tests.watch.keeping import INTERVAL, wait_until
 
 if TYPE_CHECKING:
@@ -26,10 +27,10 @@ HOUR = 3600.0
 FAILED = tokens.Failure(0.0, "invalid_client", "the secret has expired", "make a new one", is_final=True)
 
 
-def keep(keeping: Keeping) -> None:
+def keep(keeping: Keeping, login: in_force.InForce = LOGIN) -> None:
     """Start a keeper whose renewals ask no server."""
     keeping.state.mkdir(0o700, exist_ok=True)
-    in_force.save(keeping.state, [LOGIN])
+    in_force.save(keeping.state, [login])
     settings = {
         "command": [sys.executable, "-m", "tests.watch.renewing", *keeping.sandbox.arguments()],
         "config_dir": str(keeping.sandbox.config_dir),
@@ -113,3 +114,26 @@ def test_outlook(tmp_path: Path, kept: tokens.Kept, wrong: list[str]) -> None:
 def test_no_logins(tmp_path: Path) -> None:
     """Without OAuth2 there is nothing to do, and no file is needed."""
     assert outlook(tmp_path, 0.0) == {"tokens": [], "wrong": [], "next": None, "ends": None}
+
+
+def test_refused_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A token that is refused is renewed once; where the new one is refused as well, again only after a pause that doubles."""
+    now_and_then = [0.0]
+    monkeypatch.setattr("dms_relay.watch.token_jobs.time.monotonic", lambda: now_and_then[0])
+    known = Tokens(str(tmp_path))
+    renewals = Renewals(known)
+    queue = Queue(known, renewals, lambda: str(tmp_path))
+    lines: list[str] = []
+    asked: list[float] = []
+    for seconds in range(0, 3600, 10):
+        now_and_then[0] = float(seconds)
+        queue.result, queue.trouble = {"relays": ["m365"], "again": 0}, ""
+        queue.renew(lambda _, event, **__: lines.append(event))
+        if renewals.refused:
+            asked.append(seconds)
+            assert renewals.task() == (["renew", "m365"], None)
+    assert asked == [0, 300, 900, 2100]
+    assert len(lines) == len(asked)
+    queue.result = {"relays": [], "again": 1}
+    queue.renew(lambda *_, **__: None)
+    assert queue.document()["refused"] == []
