@@ -56,6 +56,7 @@ ending=    # the function that ends it
 asked=     # "yes" once that function has been called for it
 status=0   # the exit code of what ran last
 keeper=    # the process number of $KEEPER, while Postfix runs
+applied=   # when the hook that applies the inputs began, by the clock that `uptime` reads
 piping=${DMS_RELAY_STDOUT_PIPE-}  # the process that copies from the pipe to standard output, where there is one
 unset DMS_RELAY_STDOUT_PIPE
 
@@ -173,9 +174,20 @@ is_ours() {
   [ -f "$1" ] && [ -x "$1" ] && read -r first 2>/dev/null < "$1" && [ "$first" = "#!$BOOT" ]
 }
 
+# note_time HOOKS: sets $applied where one of them is the one that applies the inputs, ours or an operator's in its place.
+note_time() {
+  case $1 in
+    *-relay | *-relay\ *)
+      uptime
+      applied=$centiseconds
+      ;;
+  esac
+}
+
 # $BOOT names the hook that failed itself, wherever it comes to its own end: with an exit code of sysexits(3).
 run_ours() {
   [ -n "$ours" ] || return 0
+  note_time "$ours"
   # shellcheck disable=SC2086 # words on purpose
   run end_hook "$BOOT" --start $ours
   leave_if_stopped
@@ -191,6 +203,7 @@ run_hook() {
     say "notice: $1 is skipped: it is not an executable file"
     return
   fi
+  note_time "$1"
   run end_hook "$1"
   leave_if_stopped
   stop_if_failed "the hook $1"
@@ -207,10 +220,26 @@ leave_if_stopped() {
   [ -z "$stopping" ] || exit 0
 }
 
+# Sets $centiseconds since the machine was started. No program is needed for that, as one is for the time of day.
+uptime() {
+  read -r centiseconds _ < /proc/uptime
+  centiseconds=$((${centiseconds%.*} * 100 + 1${centiseconds#*.} - 100))
+}
+
+# Prints the time of day at which the inputs began to be applied, for the keeper: what hooks have changed since, in Postfix's
+# configuration, stands until the inputs change. Nothing where no hook has applied them.
+applied_at() {
+  [ -n "$applied" ] || return 0
+  uptime
+  now=$(date +%s%N)
+  now=$((now / 10000000 - centiseconds + applied))
+  printf '%d.%02d\n' $((now / 100)) $((now % 100))
+}
+
 # It waits for Postfix itself, and only looks for that until then.
 start_keeper() {
   [ "${RELAY_WATCH-}" != no ] || return 0
-  "$KEEPER" &
+  (DMS_RELAY_APPLIED_AT=$(applied_at) exec "$KEEPER") &
   keeper=$!
 }
 
