@@ -24,7 +24,9 @@ _shtab_dms_relay_commands() {
     remove-domain:'remove a sender with its relay or opt-out'
     schema:'print the JSON Schema of relay.yaml, for editors'
     show:'show the merged configuration, each value with its origin'
+    status:'say what is in force, what is due, and how tokens and login tests are'
     test:'test each relay with each login that is used there, without sending mail'
+    watch:'apply the inputs whenever they change, and renew tokens, until it is ended'
   )
   _describe 'dms-relay commands' _commands
 }
@@ -167,6 +169,14 @@ _shtab_dms_relay_show_options=(
 # guard to ensure default positional specs are added only once per session
 _shtab_dms_relay_show_defaults_added=0
 
+_shtab_dms_relay_status_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--json[as one JSON object]"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_dms_relay_status_defaults_added=0
+
 _shtab_dms_relay_test_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--send-to=[send one message there through each relay that works]:ADDRESS:"
@@ -178,6 +188,14 @@ _shtab_dms_relay_test_options=(
 
 # guard to ensure default positional specs are added only once per session
 _shtab_dms_relay_test_defaults_added=0
+
+_shtab_dms_relay_watch_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--interval=[how often it looks (\$RELAY_WATCH_INTERVAL, else 2)]:SECONDS:"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_dms_relay_watch_defaults_added=0
 
 
 _shtab_dms_relay() {
@@ -212,7 +230,9 @@ _shtab_dms_relay() {
         remove-domain) _arguments -C -s $_shtab_dms_relay_remove_domain_options ;;
         schema) _arguments -C -s $_shtab_dms_relay_schema_options ;;
         show) _arguments -C -s $_shtab_dms_relay_show_options ;;
+        status) _arguments -C -s $_shtab_dms_relay_status_options ;;
         test) _arguments -C -s $_shtab_dms_relay_test_options ;;
+        watch) _arguments -C -s $_shtab_dms_relay_watch_options ;;
       esac
   esac
 }

@@ -1,0 +1,131 @@
+"""``dms-relay status``: what is in force since when, what is due and why, and how tokens and login tests are.
+
+Reads what the keeper records in the state directory (``watch.record``), and looks at the inputs: whether they have
+changed since. Where no keeper runs, it reads the inputs and says whether ``apply`` would do something. Writes nothing.
+Exit codes: 0 all is well; 1 something is wrong, or no keeper runs.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from dms_relay.errors import InputError, RelayError
+from dms_relay.log import printable
+from dms_relay.merge import merge
+from dms_relay.plan import plan
+from dms_relay.plan.found import find
+from dms_relay.render import render
+from dms_relay.sources import read
+from dms_relay.watch.looks import changed, look_again
+from dms_relay.watch.record import HEALTH, LOCK, is_held, load
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Iterator, Mapping
+
+    from dms_relay.commands import Context
+    from dms_relay.model import Paths
+
+#: The exit code where something is wrong.
+EXIT_WRONG = 1
+_NO_KEEPER = "no dms-relay watch runs, so a change is applied, and a token renewed, only when a person does so"
+_OK = "ok"
+
+
+def run(arguments: Namespace, context: Context) -> int:
+    """Print the status as a text, or with ``--json`` as one JSON object."""
+    document = status(context.paths, context.environ)
+    if arguments.json:
+        context.say_json(document)
+    else:
+        context.say(*_text(document))
+    return os.EX_OK if document["ok"] else EXIT_WRONG
+
+
+def status(paths: Paths, environ: Mapping[str, str]) -> dict[str, Any]:
+    """Return the status as one document. Times are in ISO 8601."""
+    record = load(str(paths.state_dir))
+    is_running = is_held(str(paths.state_dir / LOCK))
+    applied, tests = record.get("apply") or {}, record.get("tests") or {}
+    troubles = list(record.get("troubles", [])) if is_running else [f"keeper: {_NO_KEEPER}"]
+    due = _changed(applied) if is_running else _due(paths, environ, troubles)
+    failed = [f"test: {_test_line(found)}" for found in tests.get("results", []) if found["result"] != _OK]
+    return {
+        "ok": not troubles and not failed,
+        "troubles": [*troubles, *failed],
+        "keeper": _keeper(paths, record, is_running=is_running),
+        "in_force": _in_force(paths, applied),
+        "due": due,
+        "tests": {**tests, "at": _time(tests.get("at"))} if tests else None,
+    }
+
+
+def _keeper(paths: Paths, record: dict[str, Any], *, is_running: bool) -> dict[str, Any]:
+    if not is_running:
+        return {"running": False}
+    known = {name: record.get(name) for name in ("pid", "interval", "children")}
+    return {"running": True, **known, "started": _time(record.get("started")), "last_look": _last_look(paths)}
+
+
+def _last_look(paths: Paths) -> str | None:
+    """Return when the keeper was seen at work the last time."""
+    try:
+        return _time((paths.state_dir / HEALTH).stat().st_mtime)
+    except OSError:
+        return None
+
+
+def _in_force(paths: Paths, applied: dict[str, Any]) -> dict[str, Any]:
+    known = applied.get("in_force") or {}
+    try:
+        since: float | None = paths.state.stat().st_ctime
+    except OSError:
+        since = known.get("since")
+    return {"since": _time(since), "checked": _time(applied.get("at"))}
+
+
+def _changed(applied: dict[str, Any]) -> list[str]:
+    """Return why the running keeper has something to apply."""
+    before = applied.get("looks", {})
+    return [f"{path} has changed" for path in changed(before, look_again(before))]
+
+
+def _due(paths: Paths, environ: Mapping[str, str], troubles: list[str]) -> list[str]:
+    """Return why ``apply`` is due, from the inputs themselves."""
+    try:
+        config = merge(read(paths, environ))
+        changes = plan(render(config, paths), find(paths))
+    except InputError as error:
+        troubles += [f"inputs: {problem}" for problem in error.problems if problem.is_error]
+        return []
+    except RelayError as error:
+        troubles.append(f"inputs: {error}")
+        return []
+    return [] if changes.is_empty else ["the inputs are not what is in force; dms-relay plan shows the difference"]
+
+
+def _time(seconds: float | None) -> str | None:
+    if seconds is None:
+        return None
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def _text(document: dict[str, Any]) -> Iterator[str]:
+    keeper, in_force, tests = document["keeper"], document["in_force"], document["tests"]
+    yield (
+        f"keeper: process {keeper['pid']}, since {keeper['started']}" if keeper["running"] else f"keeper: {_NO_KEEPER}"
+    )
+    yield f"in force: since {in_force['since'] or 'a time that is not known'}"
+    yield from (f"due: {why}" for why in document["due"])
+    for found in tests["results"] if tests else ():
+        yield f"login test, {tests['at']}: {_test_line(found)}"
+    yield "all is well" if document["ok"] else "something is wrong:"
+    yield from (f"  {trouble}" for trouble in document["troubles"])
+
+
+def _test_line(found: dict[str, Any]) -> str:
+    where = ", ".join(printable(str(found[name])) for name in ("relay", "login") if found[name])
+    why = f": {found['what']} -- {found['remedy'] or found['cause']}" if found["what"] else ""
+    return f"{where}: {found['result']}{why}"

@@ -1,0 +1,87 @@
+"""What the keeper says of itself: ``keeper.json`` for ``dms-relay status``, ``health`` for a container's health check.
+
+Both in the state directory, 0600, replaced by rename. ``health`` has ``ok`` or ``wrong`` in its first line, and then
+each trouble in a line. Its time is renewed while the keeper works, so that one that stands still can be seen. No secret
+stands in either. Where they cannot be written, the keeper works on.
+
+Known limits: they are not synced, so a loss of power may lose them: they say what was, and the next keeper begins anew.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import time
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+#: The files in the state directory, and the one that is locked (flock(2)) as long as a keeper runs.
+RECORD, HEALTH, LOCK = "keeper.json", "health", "keeper.lock"
+#: The form of ``RECORD``; what has another number is not read.
+VERSION = 1
+#: Seconds between two renewals of the time of ``HEALTH``.
+BEAT = 30.0
+_MODE = 0o600
+
+
+def load(state_dir: str) -> dict[str, Any]:
+    """Return the record that is there; empty where there is none, or where it cannot be understood."""
+    try:
+        with open(f"{state_dir}/{RECORD}", encoding="utf-8") as file:  # noqa: PTH123 -- pathlib takes 1 MiB of memory
+            found = json.load(file)
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) and found.get("version") == VERSION else {}
+
+
+def is_held(lock: str) -> bool:
+    """Return True if a keeper runs, which holds this lock; no process can hold it where it cannot be opened."""
+    try:
+        descriptor = os.open(lock, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+class Record:
+    """Writes both files where they would say something new."""
+
+    def __init__(self, state_dir: str) -> None:
+        """Take where they are."""
+        self._directory = state_dir
+        self._written = ""
+        self._beat = 0.0
+
+    def write(self, document: dict[str, Any], troubles: list[str]) -> str:
+        """Write what has changed; return why it could not be written, or ``""``."""
+        text = json.dumps({"version": VERSION, **document, "troubles": troubles}, indent=1)
+        try:
+            if text != self._written:
+                self._replace(HEALTH, "".join(f"{line}\n" for line in (("wrong", *troubles) if troubles else ("ok",))))
+                self._replace(RECORD, f"{text}\n")
+                self._written = text
+                self._beat = time.monotonic() + BEAT
+            elif time.monotonic() > self._beat:
+                os.utime(f"{self._directory}/{HEALTH}")
+                self._beat = time.monotonic() + BEAT
+        except OSError as error:
+            self._written = ""
+            return f"{self._directory} cannot be written: {error.strerror}"
+        return ""
+
+    def _replace(self, name: str, text: str) -> None:
+        path = f"{self._directory}/{name}"
+        temporary = f"{self._directory}/.{name}.dms-relay.tmp"
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+        with open(os.open(temporary, flags, _MODE), "w", encoding="utf-8", errors="backslashreplace") as file:  # noqa: PTH123
+            file.write(text)
+        os.rename(temporary, path)  # noqa: PTH104 -- as above
