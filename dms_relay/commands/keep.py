@@ -10,12 +10,14 @@ import os
 import sys
 import time
 from io import StringIO
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dms_relay.commands import Context
 from dms_relay.commands.apply import apply_inputs
 from dms_relay.errors import InputError, RelayError
 from dms_relay.log import LEVELS, log_of
+from dms_relay.model.values import replace
 from dms_relay.postfix.main_cf import values
 from dms_relay.postfix.programs import Postfix
 from dms_relay.watch.first_look import stands
@@ -35,6 +37,7 @@ _NOTHING = "nothing to do"
 _QUEUE_DIRECTORY = "/var/spool/postfix"
 #: Seconds that a test of one login may take, as for ``dms-relay test``.
 _TEST_TIMEOUT = 30.0
+_NAME_IT = "name the directory that contains the inputs"
 _RIGHT_AGAIN = "the inputs can be used again"
 
 
@@ -49,12 +52,13 @@ def run(arguments: Namespace, context: Context) -> int:
 def _apply(fed: dict[str, Any], arguments: Namespace, context: Context) -> dict[str, Any]:
     """Apply the inputs, say what is new, and return what came of it, and what was read for it."""
     began = time.time()
+    paths = _paths(fed, context)
     once = Once(fed["problems"])
     log = log_of(context.environ, arguments.log_level, arguments.log_format, once)
-    noted = Noted(context.paths)
+    noted = Noted(paths)
     out = StringIO()
-    is_standing = fed["is_first"] and stands(fed, context.paths, context.environ, noted)
-    code = os.EX_OK if is_standing else _code(Context(context.paths, context.environ, log, out))
+    is_standing = fed["is_first"] and stands(fed, paths, context.environ, noted)
+    code = os.EX_OK if is_standing else _code(Context(paths, context.environ, log, out), is_named=fed["is_named"])
     noted.stop()
     summary = out.getvalue().rstrip("\n") or _NOTHING
     is_changed = code == os.EX_OK and not summary.startswith(_NOTHING)
@@ -67,10 +71,23 @@ def _apply(fed: dict[str, Any], arguments: Namespace, context: Context) -> dict[
     return {"code": code, "began": began, "in_force": in_force, "queue": _queue(context.paths), **said}
 
 
-def _code(context: Context) -> int:
+def _paths(fed: dict[str, Any], context: Context) -> Paths:
+    """Return the paths with the directory of the inputs, which the command line does not name (``commands.watch``)."""
+    return replace(context.paths, config_dir=Path(fed["config_dir"]))
+
+
+class _NoDirectoryError(RelayError):
+    """The directory of the inputs is gone."""
+
+    exit_code = os.EX_NOINPUT
+
+
+def _code(context: Context, *, is_named: bool) -> int:
     """Run ``apply`` and return its exit code; what is wrong is said."""
     log = context.log
     try:
+        if is_named and not context.paths.config_dir.is_dir():
+            raise _NoDirectoryError(f"{context.paths.config_dir} is not a directory", _NAME_IT)
         return apply_inputs(context)
     except InputError as error:
         log.refusal(error.headline, error.problems)
@@ -114,13 +131,14 @@ def _say(fed: list[dict[str, Any]], _: Namespace, context: Context) -> dict[str,
     return {}
 
 
-def _test(fed: list[dict[str, Any]], _: Namespace, context: Context) -> dict[str, Any]:
+def _test(fed: dict[str, Any], _: Namespace, context: Context) -> dict[str, Any]:
     """Test the logins, and say of which relay the result is another than the last time."""
     from dms_relay.commands.test import try_relays  # noqa: PLC0415 -- what speaks SMTP, and loads much
     from dms_relay.merge import merge  # noqa: PLC0415 -- the same
     from dms_relay.sources import read  # noqa: PLC0415 -- the same
     from dms_relay.watch.login_tests import compared  # noqa: PLC0415 -- the same
 
-    config = merge(read(context.paths, context.environ))
-    results = try_relays(config, context.paths, (_TEST_TIMEOUT, None, None))
-    return {"results": compared(fed, results, context.log)}
+    paths = _paths(fed, context)
+    config = merge(read(paths, context.environ))
+    results = try_relays(config, paths, (_TEST_TIMEOUT, None, None))
+    return {"results": compared(fed["before"], results, context.log)}

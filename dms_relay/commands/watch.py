@@ -24,11 +24,11 @@ from typing import TYPE_CHECKING
 from dms_relay import watch
 from dms_relay.errors import BusyError, UsageError
 from dms_relay.keeper_arguments import INTERVAL_VARIABLE, WATCH_INTERVAL
+from dms_relay.model.places import CONFIG_DIR_VARIABLE
 from dms_relay.watch.record import LOCK
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Mapping
 
     from dms_relay.commands import Context
 
@@ -62,6 +62,8 @@ def run(arguments: Namespace, context: Context) -> int:
     lock = _locked(context)
     settings = {
         "command": [*program(), *_options(arguments, context)],
+        "config_dir": str(context.paths.config_dir),
+        "is_named": bool(arguments.config_dir or context.environ.get(CONFIG_DIR_VARIABLE)),
         "state_dir": str(context.paths.state_dir),
         "interval": interval,
         "test_interval": tests,
@@ -72,7 +74,7 @@ def run(arguments: Namespace, context: Context) -> int:
     context.flush()
     context.log.finish()
     start = Path(watch.__file__).with_name("start.py")
-    os.execve(sys.executable, [sys.executable, "-IS", str(start), json.dumps(settings)], _environ(context))  # noqa: S606
+    os.execve(sys.executable, [sys.executable, "-IS", str(start), json.dumps(settings)], dict(context.environ))  # noqa: S606
     return os.EX_OSERR
 
 
@@ -106,24 +108,14 @@ def program() -> list[str]:
 
 
 def _options(arguments: Namespace, context: Context) -> list[str]:
-    """Return the options of the program as children get them: with the directories that are in use."""
-    paths = context.paths
-    words = ["--config-dir", str(paths.config_dir)] if _names_directory(arguments, context.environ) else []
-    words += ["--postfix-dir", str(paths.postfix_dir)]
+    """Return the options of the program as children get them.
+
+    The directory of the inputs is told to those that read it, which say what is wrong where it is gone.
+    """
+    words = ["--config-dir", "/", "--postfix-dir", str(context.paths.postfix_dir)]
     for name, value in (("--log-level", arguments.log_level), ("--log-format", arguments.log_format)):
         words += [name, value] if value else []
     return words
-
-
-def _names_directory(arguments: Namespace, environ: Mapping[str, str]) -> bool:
-    """Return True if the directory of the inputs is named: one that is not named need not be there."""
-    from dms_relay.model.places import CONFIG_DIR_VARIABLE  # noqa: PLC0415 -- beside its only use
-
-    return bool(arguments.config_dir or environ.get(CONFIG_DIR_VARIABLE))
-
-
-def _environ(context: Context) -> dict[str, str]:
-    return dict(context.environ)
 
 
 def _locked(context: Context) -> int | None:

@@ -120,8 +120,8 @@ class Inputs(Job):
     name = "apply"
     limit = _APPLY_LIMIT
 
-    def __init__(self, before: dict[str, Any]) -> None:
-        """Take what the keeper of before has said, so that it is not said again."""
+    def __init__(self, inputs: dict[str, Any], before: dict[str, Any]) -> None:
+        """Take where the inputs are, and what the keeper of before has said, so that it is not said again."""
         super().__init__()
         known = ("problems", "errors", "in_force", "code", "began")
         self.result = {key: before[key] for key in known if key in before}
@@ -129,6 +129,7 @@ class Inputs(Job):
         self.known = before.get("looks", {}) if before.get("code") == os.EX_OK else {}
         #: What was warned of when inputs could be used the last time: where they cannot, not all is said again.
         self.warned: list[list[str]] = []
+        self._inputs = inputs
         self.is_asked = True
         self.is_first = True
         self.last: dict[str, list[str]] = {}
@@ -164,7 +165,7 @@ class Inputs(Job):
         self.restless = 0
         said = [*self.result.get("problems", []), *self.warned]
         last = {"looks": self.known, "began": self.result.get("began", 0.0), "code": self.result.get("code")}
-        return ["keep", "apply"], {"problems": said, "is_first": self.is_first, **last}
+        return ["keep", "apply"], {**self._inputs, "problems": said, "is_first": self.is_first, **last}
 
     def succeed(self) -> None:
         """Take the result: inputs that are wrong are looked at again when they change, and seldom without a reason."""
@@ -199,10 +200,10 @@ class Tests(Job):
     name = "tests"
     limit = _TEST_LIMIT
 
-    def __init__(self, interval: float, before: dict[str, Any], has_applied: Callable[[], bool]) -> None:
-        """Take how many seconds lie between two tests, 0 for none, and what the last one has found."""
+    def __init__(self, settings: Settings, before: dict[str, Any], has_applied: Callable[[], bool]) -> None:
+        """Take the settings, and what the last test has found."""
         super().__init__()
-        self._interval = interval
+        self._inputs, self._interval = settings.inputs, settings.test_interval
         self._has_applied = has_applied
         self.result = {"results": before.get("results", [])}
         self.at = before.get("at")
@@ -215,7 +216,7 @@ class Tests(Job):
 
     def task(self) -> tuple[list[str], object]:
         """Return the command, which gets what was found the last time."""
-        return ["keep", "test"], self.result["results"]
+        return ["keep", "test"], {**self._inputs, "before": self.result["results"]}
 
     def succeed(self) -> None:
         """Wait for the next time, as after a failure."""
@@ -233,6 +234,6 @@ class Tests(Job):
 
 def jobs_of(settings: Settings, before: dict[str, Any]) -> list[Job]:
     """Return all jobs, in the order in which they are looked at. ``before`` is the record of the keeper of before."""
-    inputs = Inputs(before.get("apply") or {})
-    tests = Tests(settings.test_interval, before.get("tests") or {}, lambda: inputs.result.get("code") == os.EX_OK)
+    inputs = Inputs(settings.inputs, before.get("apply") or {})
+    tests = Tests(settings, before.get("tests") or {}, lambda: inputs.result.get("code") == os.EX_OK)
     return [inputs, tests]

@@ -38,6 +38,8 @@ class Settings:
         self,
         *,
         command: list[str],
+        config_dir: str,
+        is_named: bool,
         state_dir: str,
         interval: float,
         test_interval: float,
@@ -45,8 +47,12 @@ class Settings:
         lock: int | None,
         troubles: list[str],
     ) -> None:
-        """Keep them. ``lock`` is the descriptor that holds the lock; ``troubles`` are those that last as long as we do."""
+        """Keep them. ``is_named``: somebody has named the directory of the inputs, so it must be there.
+
+        ``lock`` is the descriptor that holds the lock; ``troubles`` are those that last as long as we do.
+        """
         self.command, self.state_dir, self.interval, self.test_interval = command, state_dir, interval, test_interval
+        self.inputs = {"config_dir": config_dir, "is_named": is_named}
         self.has_state, self.lock, self.troubles = has_state, lock, troubles
 
 
