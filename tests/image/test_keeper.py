@@ -32,7 +32,7 @@ def shell(container: Container, text: str) -> str:
 
 def begin(start: Starter, config_dir: Path, *options: str, **environ: str) -> Container:
     """Start a container with a configuration directory, and wait until its keeper runs."""
-    container = start.ready(f"--volume={config_dir}:{CONFIG_DIR}:ro", *options, **{**HERE, **environ})
+    container = start.ready(f"--volume={config_dir}:{CONFIG_DIR}:ro", *options, **{"RELAY_WATCH_INTERVAL": "0.5", **HERE, **environ})
     wait_for_keeper(container)
     return container
 
@@ -66,7 +66,7 @@ def wait_for_health(container: Container, *, is_well: bool) -> str:
 
 def test_a_change_counts_without_a_restart(start: Starter, relay: Relay, config_dir: Path) -> None:
     """A new login is in force by itself. A wrong edit turns the health red, says why, and mail goes on; mended, it heals."""
-    container = begin(start, config_dir)
+    container = begin(start, config_dir, RELAY_WATCH_INTERVAL="2")
     assert health(container) == (True, "")
     assert relay.wait_for_mail(send(container, "example.test"))["login"] == ["user", "secret"]
     (config_dir / LOGINS).write_text("@example.test mine:other\n")
@@ -150,7 +150,7 @@ def test_with_few_rights(start: Starter, volume: str, config_dir: Path, tmp_path
     if state != "nothing mounted":
         [mount] = empty(tmp_path, STATE)
         mounts.append(f"{mount}:ro" if state == "read-only" else mount)
-    container = start.ready(*HARDENED, *mounts, **HERE)
+    container = start.ready(*HARDENED, *mounts, RELAY_WATCH_INTERVAL="0.5", **HERE)
     wait_for(lambda: shell(container, NUMBER) != "", "the keeper")
     expected = "777 root:root" if state == "read-only" else "700 root:root"
     assert shell(container, f"stat -c '%a %U:%G' {STATE}") == expected
