@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 WATCH_INTERVAL, INTERVAL_VARIABLE = 2.0, "RELAY_WATCH_INTERVAL"
 #: What the keeper has done by processes of their own, and what it can be.
 KEPT = "keep"
-WORK = ("apply", "say", "test")
+WORK = ("apply", "say", "test", "tokens", "queue")
 
 
 def add_keeping(commands: Commands, seconds: Callable[[str], float]) -> None:

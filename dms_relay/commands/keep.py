@@ -44,7 +44,13 @@ _RIGHT_AGAIN = "the inputs can be used again"
 def run(arguments: Namespace, context: Context) -> int:
     """Do one of them, and print what came of it."""
     fed = json.load(sys.stdin)
-    does: dict[str, Callable[[Any, Namespace, Context], dict[str, Any]]] = {"apply": _apply, "say": _say, "test": _test}
+    does: dict[str, Callable[[Any, Namespace, Context], dict[str, Any]]] = {
+        "apply": _apply,
+        "say": _say,
+        "test": _test,
+        "tokens": _tokens,
+        "queue": _refused,
+    }
     context.say_json(does[arguments.what](fed, arguments, context))
     return os.EX_OK
 
@@ -142,3 +148,20 @@ def _test(fed: dict[str, Any], _: Namespace, context: Context) -> dict[str, Any]
     config = merge(read(paths, context.environ))
     results = try_relays(config, paths, (_TEST_TIMEOUT, None, None))
     return {"results": compared(fed["before"], results, context.log)}
+
+
+def _tokens(_fed: object, _: Namespace, context: Context) -> dict[str, Any]:
+    """Return how the tokens are."""
+    from dms_relay.watch.outlook import outlook  # noqa: PLC0415 -- only where there are tokens
+
+    return outlook(context.paths.state_dir, time.time())
+
+
+def _refused(fed: dict[str, Any], _: Namespace, context: Context) -> dict[str, Any]:
+    """Return the relays that have refused their token, and have mail tried again for which there is a newer one."""
+    from dms_relay.watch.refused import refused  # noqa: PLC0415 -- the same
+
+    found = refused(context.paths, Path(fed["queue"]))
+    if found["again"]:
+        context.log.info("mail is tried again with the new token", messages=found["again"])
+    return found

@@ -8,6 +8,7 @@ Exit codes: 0 all is well; 1 something is wrong, or no keeper runs.
 from __future__ import annotations
 
 import os
+import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,8 @@ from dms_relay.plan.found import find
 from dms_relay.render import render
 from dms_relay.sources import read
 from dms_relay.watch.looks import changed, look_again
-from dms_relay.watch.record import HEALTH, LOCK, is_held, load
+from dms_relay.watch.outlook import outlook
+from dms_relay.watch.record import BEAT, HEALTH, LOCK, is_held, load
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
 
 #: The exit code where something is wrong.
 EXIT_WRONG = 1
+#: Seconds without a sign of life after which a keeper counts as standing still.
+_STILL = 4 * BEAT
 _NO_KEEPER = "no dms-relay watch runs, so a change is applied, and a token renewed, only when a person does so"
 _OK = "ok"
 
@@ -50,14 +54,18 @@ def status(paths: Paths, environ: Mapping[str, str]) -> dict[str, Any]:
     is_running = is_held(str(paths.state_dir / LOCK))
     applied, tests = record.get("apply") or {}, record.get("tests") or {}
     troubles = list(record.get("troubles", [])) if is_running else [f"keeper: {_NO_KEEPER}"]
+    if is_running and (since := _stands_still_since(paths)):
+        troubles.append(f"keeper: it stands still since {_time(since)} -- kill it, and start it again")
     due = _changed(applied) if is_running else _due(paths, environ, troubles)
     failed = [f"test: {_test_line(found)}" for found in tests.get("results", []) if found["result"] != _OK]
+    tokens = _tokens(paths, troubles, is_running=is_running)
     return {
         "ok": not troubles and not failed,
         "troubles": [*troubles, *failed],
         "keeper": _keeper(paths, record, is_running=is_running),
         "in_force": _in_force(paths, applied),
         "due": due,
+        "tokens": tokens,
         "tests": {**tests, "at": _time(tests.get("at"))} if tests else None,
     }
 
@@ -66,15 +74,20 @@ def _keeper(paths: Paths, record: dict[str, Any], *, is_running: bool) -> dict[s
     if not is_running:
         return {"running": False}
     known = {name: record.get(name) for name in ("pid", "interval", "children")}
-    return {"running": True, **known, "started": _time(record.get("started")), "last_look": _last_look(paths)}
+    return {"running": True, **known, "started": _time(record.get("started")), "seen_at": _time(_seen_at(paths))}
 
 
-def _last_look(paths: Paths) -> str | None:
-    """Return when the keeper was seen at work the last time."""
+def _seen_at(paths: Paths) -> float | None:
+    """Return when the keeper was seen at work the last time; it writes no record where it cannot."""
     try:
-        return _time((paths.state_dir / HEALTH).stat().st_mtime)
+        return (paths.state_dir / HEALTH).stat().st_mtime
     except OSError:
         return None
+
+
+def _stands_still_since(paths: Paths) -> float | None:
+    seen = _seen_at(paths)
+    return seen if seen is not None and time.time() - seen > _STILL else None
 
 
 def _in_force(paths: Paths, applied: dict[str, Any]) -> dict[str, Any]:
@@ -106,6 +119,19 @@ def _due(paths: Paths, environ: Mapping[str, str], troubles: list[str]) -> list[
     return [] if changes.is_empty else ["the inputs are not what is in force; dms-relay plan shows the difference"]
 
 
+def _tokens(paths: Paths, troubles: list[str], *, is_running: bool) -> list[dict[str, Any]]:
+    """Return the tokens of the logins in force, as they are now; the keeper says itself what is wrong with them."""
+    try:
+        found = outlook(paths.state_dir, time.time())
+    except RelayError as error:
+        troubles.append(f"token: {error}")
+        return []
+    if not is_running:
+        troubles += [f"token: {line}" for line in found["wrong"]]
+    times = ("valid_until", "renewed_at", "next_renewal")
+    return [{**token, **{name: _time(token[name] or None) for name in times}} for token in found["tokens"]]
+
+
 def _time(seconds: float | None) -> str | None:
     if seconds is None:
         return None
@@ -119,6 +145,13 @@ def _text(document: dict[str, Any]) -> Iterator[str]:
     )
     yield f"in force: since {in_force['since'] or 'a time that is not known'}"
     yield from (f"due: {why}" for why in document["due"])
+    for token in document["tokens"]:
+        until = f"valid until {token['valid_until']}" if token["is_valid"] else "not there"
+        due = token["next_renewal"] or "now"
+        renewed = f", renewed {token['renewed_at']}" if token["renewed_at"] else ""
+        yield f"token of {token['username']} at {token['relay']}: {until}{renewed}, next renewal {due}"
+        if failure := token["failure"]:
+            yield f"  the last renewal failed, {_time(failure['at'])}: {failure['text']} -- {failure['remedy']}"
     for found in tests["results"] if tests else ():
         yield f"login test, {tests['at']}: {_test_line(found)}"
     yield "all is well" if document["ok"] else "something is wrong:"

@@ -41,3 +41,5 @@ class OAuth2:
     client_certificate: str = field(default="", repr=False)
     service_account: str = field(default="", repr=False)
     refresh_token: str = field(default="", repr=False)
+    #: Where a person agrees in a browser, for providers whose device flow does not give this scope (``dms-relay login``).
+    authorization_url: str = ""

@@ -33,13 +33,11 @@ FIRST_PAUSE, LAST_PAUSE = 2.0, 300.0
 _RESTLESS_MAX = 5
 #: Seconds that a child may take. ``apply`` waits for the lock (30 s), for programs of Postfix's (60 s each) and for
 #: processes to end (10 s for each reload).
-_APPLY_LIMIT, _TEST_LIMIT, _RENEW_LIMIT, _ASK_LIMIT = 600.0, 900.0, 300.0, 120.0
+_APPLY_LIMIT, _TEST_LIMIT, _ASK_LIMIT = 600.0, 900.0, 120.0
 #: Exit codes of a run whose inputs are wrong (``errors``): only a person can change that.
 _WRONG = frozenset({2, os.EX_NOINPUT, os.EX_CONFIG})
 #: What is said of a run that gave no reason that we could read.
 _NO_REASON = "its reason is in the log"
-#: Seconds after which the queue is looked at again, at the least; and how many times what a look has taken.
-_QUEUE_PAUSE, _QUEUE_FACTOR = 10.0, 20.0
 
 
 class Job:
@@ -230,10 +228,3 @@ class Tests(Job):
     def document(self) -> dict[str, Any]:
         """Return what is recorded of it."""
         return {**super().document(), "interval": self._interval}
-
-
-def jobs_of(settings: Settings, before: dict[str, Any]) -> list[Job]:
-    """Return all jobs, in the order in which they are looked at. ``before`` is the record of the keeper of before."""
-    inputs = Inputs(settings.inputs, before.get("apply") or {})
-    tests = Tests(settings, before.get("tests") or {}, lambda: inputs.result.get("code") == os.EX_OK)
-    return [inputs, tests]

@@ -13,6 +13,7 @@ import signal
 import time
 
 from dms_relay.watch import children, jobs, record
+from dms_relay.watch.token_jobs import Queue, Renewals, Tokens
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ class Keeper:
         self.lines: list[dict[str, Any]] = []
         self.started = time.time()
         before = record.load(settings.state_dir)
-        self.jobs = jobs.jobs_of(settings, before)
+        self.jobs = jobs_of(settings, before)
         self._record = record.Record(settings.state_dir)
         self._unwritten = "" if settings.has_state else "it"
         self._next_look = 0.0
@@ -79,7 +80,8 @@ class Keeper:
             os.set_inheritable(self.settings.lock, False)
         while True:
             self.turn()
-            got = signal.sigtimedwait(_SIGNALS, max(0.0, self._next_look - time.monotonic()))
+            rest = min(record.BEAT, max(0.0, self._next_look - time.monotonic()))
+            got = signal.sigtimedwait(_SIGNALS, rest)
             if got and got.si_signo in _ENDING:
                 return self.end()
             if got and got.si_signo == signal.SIGHUP:
@@ -92,6 +94,8 @@ class Keeper:
         for child, code in children.ended(self.children):
             if isinstance(child.data, jobs.Job):
                 child.data.end(child, code, self.say)
+            else:
+                child.said()
         for child in self.children.values():
             child.check()
         if time.monotonic() >= self._next_look:
@@ -159,3 +163,13 @@ class Keeper:
             time.sleep(_END_INTERVAL)
         self._write()
         return os.EX_OK
+
+
+def jobs_of(settings: Settings, before: dict[str, Any]) -> list[jobs.Job]:
+    """Return all jobs, in the order in which they are looked at. ``before`` is the record of the keeper of before."""
+    inputs = jobs.Inputs(settings.inputs, before.get("apply") or {})
+    tests = jobs.Tests(settings, before.get("tests") or {}, lambda: inputs.result.get("code") == os.EX_OK)
+    tokens = Tokens(settings.state_dir)
+    renewals = Renewals(tokens)
+    queue = Queue(tokens, renewals, lambda: inputs.result.get("queue", ""))
+    return [inputs, tokens, renewals, queue, tests]

@@ -41,6 +41,14 @@ def changed_at(found: str) -> float:
     return int(parts[_CTIME]) / 1e9 if len(parts) > _CTIME else 0.0
 
 
+def time_of(path: str) -> int:
+    """Return when names in a directory came, went or were replaced, in nanoseconds; 0 where there is none."""
+    try:
+        return os.stat(path).st_mtime_ns  # noqa: PTH116 -- as above
+    except OSError:
+        return 0
+
+
 def look_again(looks: dict[str, list[str]]) -> dict[str, list[str]]:
     """Return how the same names look now: name to kind and look."""
     return {path: [kind, look(path, kind)] for path, (kind, _) in looks.items()}

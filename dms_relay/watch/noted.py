@@ -7,7 +7,8 @@ opened, and each directory and link on the way to a file: whose they are decides
 (``files.trust``). Writes nothing.
 
 Known limits: what is opened by builtin ``open`` is taken for no input, since Python's own modules are opened so; inputs
-are opened by ``os.open`` (``sources.text``). Postfix's own files do not count, but for ``vhost``.
+are opened by ``os.open`` (``sources.text``). Postfix's own
+files do not count, but for ``vhost``, nor do tokens.
 """
 
 from __future__ import annotations
@@ -41,7 +42,8 @@ class Noted:
     def __init__(self, paths: Paths) -> None:
         """Note the inputs whose names are known."""
         self.looks: dict[str, list[str]] = {}
-        self._postfix_dir, self._vhost = str(paths.postfix_dir), str(paths.vhost)
+        self._own = (f"{paths.postfix_dir}/", f"{paths.state_dir}/")
+        self._vhost = str(paths.vhost)
         self._is_on = True
         # What stands in the directory decides what is warned of (``sources.near_files``).
         for path in (*(paths.config_dir / name for name in _ALWAYS), paths.config_dir, Path(SYSTEM_AUTHORITIES)):
@@ -57,7 +59,7 @@ class Noted:
             return
         path, flags = str(arguments[0]), arguments[2]
         is_reading = flags & os.O_ACCMODE == os.O_RDONLY and not flags & os.O_DIRECTORY
-        is_own = path.startswith(f"{self._postfix_dir}/") and path != self._vhost
+        is_own = path.startswith(self._own) and path != self._vhost
         if is_reading and not is_own and path.startswith("/") and path not in self.looks:
             self._note(path)
 

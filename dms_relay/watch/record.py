@@ -58,23 +58,23 @@ class Record:
     def __init__(self, state_dir: str) -> None:
         """Take where they are."""
         self._directory = state_dir
-        self._written = ""
+        self._written: object = None
         self._beat = 0.0
 
     def write(self, document: dict[str, Any], troubles: list[str]) -> str:
         """Write what has changed; return why it could not be written, or ``""``."""
-        text = json.dumps({"version": VERSION, **document, "troubles": troubles}, indent=1)
         try:
-            if text != self._written:
+            if (document, troubles) != self._written:
+                text = json.dumps({"version": VERSION, **document, "troubles": troubles}, indent=1)
                 self._replace(HEALTH, "".join(f"{line}\n" for line in (("wrong", *troubles) if troubles else ("ok",))))
                 self._replace(RECORD, f"{text}\n")
-                self._written = text
+                self._written = document, troubles
                 self._beat = time.monotonic() + BEAT
             elif time.monotonic() > self._beat:
                 os.utime(f"{self._directory}/{HEALTH}")
                 self._beat = time.monotonic() + BEAT
         except OSError as error:
-            self._written = ""
+            self._written = None
             return f"{self._directory} cannot be written: {error.strerror}"
         return ""
 

@@ -151,3 +151,16 @@ def test_wrong_settings(keeping: Keeping) -> None:
     assert keeping.log().count(said) == 1
     assert any(said in line for line in keeping.health())
     assert keeping.record()["tests"]["interval"] == 0
+
+
+def test_keeper_that_stands_still(keeping: Keeping) -> None:
+    """A keeper that gives no sign of life for two minutes is a trouble, which status tells."""
+    keeping.start()
+    assert keeping.process
+    keeping.process.send_signal(signal.SIGSTOP)
+    then = time.time() - 121
+    os.utime(keeping.state / "health", (then, then))
+    code, status = keeping.status()
+    keeping.process.send_signal(signal.SIGCONT)
+    assert code == 1
+    assert status["troubles"][0].startswith("keeper: it stands still since 20")
