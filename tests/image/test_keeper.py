@@ -22,7 +22,9 @@ CONFIG_DIR = "/tmp/docker-mailserver"  # noqa: S108 -- in a container
 STATE = "/var/lib/dms-relay"
 #: Prints the process number of the keeper, and nothing where there is none.
 NUMBER = "grep -lz 'dms_relay/watch/start.py$' /proc/[0-9]*/cmdline | cut -d/ -f3"
-MASTER = "cat /var/spool/postfix/pid/master.pid"
+#: What master(8) writes its process number into when it starts.
+MASTER_LOCK = "/var/spool/postfix/pid/master.pid"
+MASTER = f"cat {MASTER_LOCK}"
 
 
 def shell(container: Container, text: str) -> str:
@@ -32,7 +34,9 @@ def shell(container: Container, text: str) -> str:
 
 def begin(start: Starter, config_dir: Path, *options: str, **environ: str) -> Container:
     """Start a container with a configuration directory, and wait until its keeper runs."""
-    container = start.ready(f"--volume={config_dir}:{CONFIG_DIR}:ro", *options, **{"RELAY_WATCH_INTERVAL": "0.5", **HERE, **environ})
+    container = start.ready(
+        f"--volume={config_dir}:{CONFIG_DIR}:ro", *options, **{"RELAY_WATCH_INTERVAL": "0.5", **HERE, **environ}
+    )
     wait_for_keeper(container)
     return container
 
@@ -91,6 +95,7 @@ def test_a_keeper_that_ends(start: Starter, relay: Relay, config_dir: Path) -> N
     """
     container = begin(start, config_dir)
     master, number = shell(container, MASTER), shell(container, NUMBER)
+    shell(container, f"touch -d '1 minute ago' {MASTER_LOCK}")
     said = shell(container, f"kill -KILL {number}; sleep 0.1; healthcheck; echo exit code $?")
     assert said == "dms-relay watch does not run\nexit code 1"
     wait_for_keeper(container, number)
