@@ -61,7 +61,7 @@ lint: $(VENV)/.ready ## ruff, mypy, import-linter, shellcheck, hadolint, yamllin
 	$(OWNER) $(BIN)/lint-imports
 	$(OWNER) $(BIN)/python -m tools.generate --check
 	$(OWNER) $(BIN)/shellcheck docker-entrypoint.sh demo/*.sh .ci/run tools/completion.bash docker/* \
-	    dms/relay.sh dms/install dms/bin/* $$(grep -rl '^#!/bin/' tests/dms/base)
+	    dms/*.sh dms/install dms/bin/* $$(grep -rl '^#!/bin/' tests/dms/base)
 	$(OWNER) $(BIN)/hadolint Dockerfile tests/dms/base/Dockerfile
 	$(OWNER) $(BIN)/yamllint --strict .
 

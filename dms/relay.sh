@@ -29,10 +29,15 @@ function _check_relay_settings() {
   return 1
 }
 
+# When the inputs were applied, for the keeper (/opt/dms-relay/dms/dms-relay-watch.sh): what user-patches.sh changes in Postfix's configuration
+# afterwards stands until one of them changes. It goes with the container, as that configuration does.
+__DMS_RELAY_APPLIED_AT=/opt/dms-relay/applied-at
+
 # Wrong settings end the container: DMS ignores what its set-up functions return, and Postfix would send without a relay.
 function _setup_relayhost() {
   _log 'debug' 'Setting up Postfix Relay Hosts'
   __dms_relay_tell_of_files
+  date +%s.%N > "${__DMS_RELAY_APPLIED_AT}" || true
   __dms_relay_apply && return 0
   _dms_panic__general 'The relay settings could not be applied, so Postfix is not started: see the lines above' 'dms-relay'
   return 1
