@@ -117,7 +117,7 @@ def test_no_logins(tmp_path: Path) -> None:
 
 
 def test_refused_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A token that is refused is renewed once; where the new one is refused as well, again only after a pause that doubles."""
+    """A refused token is renewed once; where the new one is refused as well, again only after a pause that doubles."""
     now_and_then = [0.0]
     monkeypatch.setattr("dms_relay.watch.token_jobs.time.monotonic", lambda: now_and_then[0])
     known = Tokens(str(tmp_path))
@@ -125,10 +125,14 @@ def test_refused_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     queue = Queue(known, renewals, lambda: str(tmp_path))
     lines: list[str] = []
     asked: list[float] = []
+
+    def say(level: str, event: str, **_: object) -> None:
+        lines.append(f"{level}: {event}")
+
     for seconds in range(0, 3600, 10):
         now_and_then[0] = float(seconds)
         queue.result, queue.trouble = {"relays": ["m365"], "again": 0}, ""
-        queue.renew(lambda _, event, **__: lines.append(event))
+        queue.renew(say)
         if renewals.refused:
             asked.append(seconds)
             assert renewals.task() == (["renew", "m365"], None)
