@@ -1,0 +1,188 @@
+"""What goes wrong between the parts: mail waits at worst, it never bounces, and it goes when the trouble is over."""
+
+from __future__ import annotations
+
+import subprocess
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+
+from testbed.token_http import Fault
+from testbed.token_rules import Refusal
+from tests.support.amounts import amount
+from tests.together.test_expiry import LIFE
+from tests.watch.keeping import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from testbed.token_server import TokenServer
+    from tests.together.scene import Together
+
+#: Seconds by which the clock of an endpoint is off.
+CLOCKS = {"ahead": 300.0, "behind": -300.0}
+#: How a relay refuses a token.
+STYLES = {"google": "334", "microsoft": "535"}
+#: As Postfix has them by default: what was deferred waits for minutes, unless somebody has it tried again.
+PATIENT = {"queue_run_delay": "300s", "minimal_backoff_time": "300s"}
+
+
+def down(server: TokenServer) -> None:
+    """Nobody listens."""
+    server.stop()
+
+
+def silent(server: TokenServer) -> None:
+    """It takes the request, and says nothing."""
+    server.fault = Fault.SILENT
+
+
+def error(server: TokenServer) -> None:
+    """500."""
+    server.fault = Fault.ERROR
+
+
+def busy(server: TokenServer) -> None:
+    """429."""
+    server.fault = Fault.TOO_MANY
+
+
+def page(server: TokenServer) -> None:
+    """The login page of a hotel."""
+    server.fault = Fault.LOGIN_PAGE
+
+
+def cut(server: TokenServer) -> None:
+    """The connection ends in the middle of the answer."""
+    server.fault = Fault.CUT
+
+
+def refused(server: TokenServer) -> None:
+    """Only a person can act."""
+    server.refusal = Refusal("invalid_grant", "AADSTS700082: The refresh token has expired due to inactivity.")
+
+
+TROUBLES = {one.__name__: one for one in (down, silent, error, busy, page, cut, refused)}
+#: After which the keeper asks again within a minute.
+SHORT = frozenset(TROUBLES) - {"refused"}
+
+
+def heal(server: TokenServer) -> None:
+    """All is well again."""
+    server.stop()
+    server.fault, server.refusal = Fault.NONE, None
+    server.start()
+
+
+def statuses(together: Together, name: str) -> set[str]:
+    """Return how the deliveries to one relay have ended."""
+    found = {line for line in together.postfix.log().splitlines() if f"relay={name}[" in line and "status=" in line}
+    return {line.partition(" status=")[2].split(" ", 1)[0] for line in found}
+
+
+def renew(together: Together, *names: str) -> None:
+    """Renew as the remedy says."""
+    done = together.inputs.run(together.postfix, "renew", *names)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.long
+@pytest.mark.soak
+def test_endpoint_in_trouble(together: Together) -> None:
+    """Whatever the endpoint does: other mail goes, this mail waits, health names the relay, and once it is healed, it goes.
+
+    In a soak the keeper heals what it can by itself; else the command does that the remedy names.
+    """
+    servers = {name: together.relay(name) for name in ("well", *TROUBLES)}
+    for name, trouble in TROUBLES.items():
+        trouble(servers[name])
+    together.start(**PATIENT)
+    for name in servers:
+        together.send(name, 0)
+    together.relays["well"].wait_for(1)
+    wait_until(lambda: all(statuses(together, name) == {"deferred"} for name in TROUBLES), "mail waits")
+    wait_until(lambda: together.keeping.health()[0] == "wrong", "red health")
+    assert all(any(f"relay {name}," in line for line in together.keeping.health()) for name in TROUBLES)
+    assert all(not together.relays[name].attempts for name in TROUBLES)
+    for name in TROUBLES:
+        heal(servers[name])
+    by_hand = set(TROUBLES) - (SHORT if amount(0, 1) else set())
+    renew(together, *sorted(by_hand))
+    together.testbed.ledger.wait_for(len(servers), 2 * 60)
+    together.arrived(len(servers))
+    wait_until(lambda: together.keeping.health() == ["ok"], "green health")
+
+
+@pytest.mark.long
+def test_revoked_tokens(together: Together) -> None:
+    """A token that is revoked long before its end is renewed at once, and the mail that was deferred goes, all of it once.
+
+    One relay says so with 334 and JSON, the other with 535.
+    """
+    servers = {name: together.relay(name, token_refusal=style) for name, style in STYLES.items()}
+    together.start(**PATIENT)
+    wait_until(lambda: together.keeping.record().get("queue", {}).get("at"), "a first look at the queue")
+    messages = 20
+    for name, server in servers.items():
+        server.revoke_all()
+        together.postfix.send(f"anna@{name}.test", ["friend@elsewhere.test"], name, messages)
+    together.arrived(messages * len(STYLES))
+    assert all(len(server.issued) == 2 for server in servers.values())
+    assert all(statuses(together, name) == {"deferred", "sent"} for name in STYLES)
+    wait_until(lambda: together.keeping.health() == ["ok"], "green health")
+    assert together.keeping.log().count("the relay refuses the token, so it is renewed") == len(STYLES)
+
+
+@pytest.mark.long
+def test_clock_of_the_endpoint(together: Together) -> None:
+    """An endpoint whose clock is five minutes ahead, or behind: tokens are renewed by their life, and mail goes."""
+    servers = {name: together.relay(name) for name in CLOCKS}
+    for name, server in servers.items():
+        server.clock_offset, server.lifetime = CLOCKS[name], LIFE
+    together.start()
+    sent = together.send_while(lambda: any(len(server.issued) < 3 for server in servers.values()))
+    together.arrived(sent)
+    assert set(together.postfix.statuses()) == {"sent"}
+
+
+@contextmanager
+def full_disk(together: Together) -> Iterator[None]:
+    """Have a small disk for the state directory, full from the first renewal on."""
+    state = together.state
+    state.mkdir(parents=True)
+    try:
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=512k,mode=700", "tmpfs", state], check=True)
+    except subprocess.CalledProcessError:
+        pytest.skip("this place has no mount(8)")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "-l", state], check=True)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("grant", ["client", "refresh"])
+def test_full_disk(together: Together, grant: str) -> None:
+    """A full disk in the state directory: mail goes to the token's end, then waits; no refresh token is lost; it heals."""
+    server = together.relay("relay")
+    server.lifetime, server.rotates = 6, True
+    if grant == "refresh":
+        together.secret_file("relay", "refresh_token_file", server.new_refresh_token("us", "me@relay.test"))
+    with full_disk(together):
+        together.start(**PATIENT)
+        together.send("relay", 0)
+        together.testbed.ledger.wait_for(1)
+        filler = together.state / "filler"
+        with filler.open("wb") as file, pytest.raises(OSError, match="No space"):
+            while True:
+                file.write(b"x" * 4096)
+                file.flush()
+        server.revoke_all()
+        together.send("relay", 1)
+        wait_until(lambda: "deferred" in together.postfix.statuses(), "mail waits")
+        wait_until(lambda: "No space left" in together.keeping.log(), "the reason is in the log")
+        filler.unlink()
+        together.arrived(2)
+        wait_until(lambda: together.keeping.health() == ["ok"], "green health")
+        together.keeping.__exit__()
