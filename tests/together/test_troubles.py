@@ -174,10 +174,9 @@ def test_full_disk(together: Together, grant: str) -> None:
         together.send("relay", 0)
         together.testbed.ledger.wait_for(1)
         filler = together.state / "filler"
-        with filler.open("wb") as file, pytest.raises(OSError, match="No space"):
+        with filler.open("wb", buffering=0) as file, pytest.raises(OSError, match="No space"):
             while True:
                 file.write(b"x" * 4096)
-                file.flush()
         server.revoke_all()
         together.send("relay", 1)
         wait_until(lambda: "deferred" in together.postfix.statuses(), "mail waits")
