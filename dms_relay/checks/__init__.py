@@ -22,6 +22,7 @@ from dms_relay.checks.routes import check_routes, is_contradicted
 from dms_relay.checks.rules import SEVERITIES, Finding, from_problem
 from dms_relay.checks.secrets import check_secrets
 from dms_relay.checks.table_domains import check_table_domains
+from dms_relay.checks.tokens import check_tokens
 from dms_relay.checks.trust import check_trust
 from dms_relay.checks.user_file import check_user_file
 from dms_relay.sources.secrets import secret_places
@@ -51,7 +52,7 @@ class Report:
 
 
 #: How a service wants logins.
-_OF_SERVICES = (check_password_services,)
+_OF_SERVICES = (check_tokens, check_password_services)
 #: What main.cf does to the routes of the inputs.
 _OF_MAIN_CF = (check_loops, check_table_domains, check_rewriting)
 

@@ -1,12 +1,14 @@
 """``dms-relay test``: test each relay with each login that is used there, without sending mail.
 
-Reads the inputs, and main.cf through Postfix; writes nothing. Shows its progress on standard error if that is a terminal.
+Reads the inputs, and main.cf through Postfix. Writes nothing but access tokens that it had to ask for: to the state
+directory, and to the tables in force. Shows its progress on standard error if that is a terminal.
 """
 
 from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -20,6 +22,7 @@ from dms_relay.postfix.mechanism_filter import PARAMETER, filter_words
 from dms_relay.postfix.programs import Postfix
 from dms_relay.postfix.tls_policy import policy_keys
 from dms_relay.relay_test import demand
+from dms_relay.relay_test.access import TokenSource
 from dms_relay.relay_test.attempt import attempt
 from dms_relay.relay_test.message import is_address
 from dms_relay.relay_test.parallel import run_all
@@ -32,7 +35,7 @@ from dms_relay.sources.managed_domains import read_domains
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from dms_relay.assignments import Assignment
     from dms_relay.commands import Context
@@ -40,6 +43,7 @@ if TYPE_CHECKING:
     from dms_relay.model.configuration import RelayConfig
     from dms_relay.relay_test.outcome import Result
     from dms_relay.relay_test.targets import Target
+    from dms_relay.tokens.in_force import InForce
 
 _ADDRESS = "write user@example.com, in ASCII, without <>"
 #: The exit code where a relay failed.
@@ -56,23 +60,25 @@ def run(arguments: Namespace, context: Context) -> int:
     config = merge(read(context.paths, context.environ))
     context.log.problems(config.warnings)
     how = (arguments.timeout, arguments.send_to, arguments.send_from)
-    results = try_relays(config, context.paths, how, arguments.relay, _progress)
+    results = try_relays(config, context.paths, how, arguments.relay, _progress, environ=context.environ)
     _say(results, context, is_json=arguments.json)
     return EXIT_FAILED if any(result.error for result in results) else os.EX_OK
 
 
-def try_relays(
+def try_relays(  # noqa: PLR0913 -- each is a fact of its own
     config: RelayConfig,
     paths: Paths,
     how: tuple[float, str | None, str | None],
     names: Sequence[str] = (),
     progress: Callable[[int], Callable[[int], None]] = lambda _: lambda _: None,
+    *,
+    environ: Mapping[str, str] | None = None,
 ) -> Sequence[Result]:
     """Try each relay with each login that is used there, those that are named or all, and return the results.
 
     ``how`` is the timeout in seconds, and the recipient and the sender of the message that is sent, or ``None``.
-    ``progress`` gets how many are tried, and returns what is called with how many are done. ``UsageError`` says that a name
-    is not known.
+    ``progress`` gets how many are tried, and returns what is called with how many are done. ``environ`` names proxies for
+    what asks for access tokens. ``UsageError`` says that a name is not known.
     """
     if not config.enabled:
         _chosen((), names)
@@ -85,8 +91,19 @@ def try_relays(
     domains = [managed.name(key) or key for key in managed.lookup_keys()]
     tried = _chosen(targets(config, _demands(config, parameters, postfix), domains), names)
     services = postfix.read_master_cf() if paths.master_cf.exists() else ""
-    told = settings(parameters, *how, services)
+    told = replace(settings(parameters, *how, services), access=_token_source(paths, environ or {}, how[0]))
     return run_all(lambda target: attempt(target, told), tried, progress(len(tried)))
+
+
+def _token_source(paths: Paths, environ: Mapping[str, str], timeout: float) -> TokenSource:
+    """Return what gets access tokens; a new one of a login that is in force is written to Postfix's table too."""
+
+    def hand_over(login: InForce, token: str) -> None:
+        from dms_relay.token_tables import write_tokens  # noqa: PLC0415 -- only where a token is new
+
+        write_tokens(paths, {login.id: token})
+
+    return TokenSource(paths.state_dir, environ, timeout, hand_over)
 
 
 def _check(arguments: Namespace) -> None:
