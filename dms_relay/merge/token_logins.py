@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING
 from dms_relay.model import Login, Problem
 from dms_relay.model.oauth2 import NO_TOKEN, TOKEN_MECHANISMS
 from dms_relay.model.values import replace
+from dms_relay.postfix.master_cf import PREFIX, SHARED, login_table
 from dms_relay.tokens import login_id
+from dms_relay.tokens.in_force import InForce
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from dms_relay.model import LoginEntry
     from dms_relay.model.relays import RelayService, Transports
@@ -27,7 +29,29 @@ def with_tokens(transports: Transports, tokens: Mapping[str, str]) -> tuple[Tran
     """
     services = tuple(_service(service, tokens) for service in transports.services)
     mixed = [problem for service in services if (problem := _mixed(service))]
-    return replace(transports, services=services), mixed
+    has_tokens = any(e.login.oauth2 for service in services for e in (*service.logins, *service.sender_logins))
+    return replace(transports, services=services, has_tokens=has_tokens), mixed
+
+
+def token_logins(transports: Transports, *, is_lacking: bool = False) -> tuple[InForce, ...]:
+    """Return each login by OAuth2 once, with the table entries that hold its token; or those without a valid one."""
+    found: dict[str, InForce] = {}
+    for service in transports.services if transports.has_tokens else ():
+        for table, entry in _entries(service):
+            login = entry.login
+            if login.oauth2 and (not is_lacking or login.password == NO_TOKEN):
+                name = login_id(service.relay.name, login.username, login.oauth2)
+                known = found.get(name) or InForce(name, service.relay.name, login.username, login.oauth2, ())
+                found[name] = replace(known, tables=(*known.tables, (table, entry.key)))
+    return tuple(found.values())
+
+
+def _entries(service: RelayService) -> Iterator[tuple[str, LoginEntry]]:
+    """Yield each entry of a service's tables, as ``render`` makes them."""
+    name = f"{PREFIX}{service.relay.name}"
+    yield from ((login_table(name), entry) for entry in (*service.sender_logins, *service.logins))
+    if service.ignores_sender_logins:
+        yield from ((login_table(f"{name}{SHARED}"), entry) for entry in service.logins)
 
 
 def _service(service: RelayService, tokens: Mapping[str, str]) -> RelayService:

@@ -125,12 +125,13 @@ class TransportRoute:
 
 @frozen
 class Transports:
-    """What is wanted, with every conflict resolved."""
+    """What is wanted, with every conflict resolved. ``has_tokens``: a login takes an access token."""
 
     services: tuple[RelayService, ...] = ()
     senders: tuple[TransportRoute, ...] = ()
     recipients: tuple[TransportRoute, ...] = ()
     default: tuple[str | None, Origin] | None = None
+    has_tokens: bool = False
 
 
 def mechanisms_of(relay: Relay) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ from dms_relay.model import (
     PostfixConfig,
 )
 from dms_relay.model.relays import mechanisms_of
-from dms_relay.postfix.master_cf import PREFIX, login_table
+from dms_relay.postfix.master_cf import PREFIX, SHARED, login_table
 from dms_relay.postfix.temporary_failures import TEMPORARY_PATTERNS
 
 TYPE_CHECKING = False
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from dms_relay.model.configuration import RelayConfig
     from dms_relay.model.relays import RelayService, Tls, TransportRoute, Transports
 
-#: What a service is called that does not look at senders.
-_SHARED = "_shared"
 _DIRECT = "smtp:"
 #: Policies that match nothing. Without any, smtp(8) would look at ``smtp_tls_per_site``, which can ask for less than the
 #: level (seen), and which Postfix 3.10 warns of wherever it stands.
@@ -89,7 +87,7 @@ class _Renderer:
         name = PREFIX + service.relay.name
         self._add(name, service, service.sender_logins)
         if service.ignores_sender_logins:
-            self._add(name + _SHARED, service, ())
+            self._add(name + SHARED, service, ())
 
     def _add(self, name: str, service: RelayService, senders: tuple[LoginEntry, ...]) -> None:
         entries = (*senders, *service.logins)
@@ -139,7 +137,7 @@ class _Renderer:
     def _value(self, relay: str | None, *, ignores_sender_logins: bool) -> str:
         if relay is None:
             return _DIRECT
-        return f"{PREFIX}{relay}{_SHARED if ignores_sender_logins else ''}:{self.nexthops[relay]}"
+        return f"{PREFIX}{relay}{SHARED if ignores_sender_logins else ''}:{self.nexthops[relay]}"
 
     def _texthash(self, table: str) -> str:
         return f"texthash:{self.paths.table(table)}"

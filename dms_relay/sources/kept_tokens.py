@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-_SUFFIX = ".json"
+_DIRECTORY, _SUFFIX = "tokens", ".json"
 
 
 def kept_tokens(state_dir: Path) -> dict[str, str]:
@@ -25,10 +25,10 @@ def kept_tokens(state_dir: Path) -> dict[str, str]:
 
 def _valid(state_dir: Path, now: float) -> Iterator[tuple[str, str]]:
     try:
-        names = [path.name for path in (state_dir / "tokens").iterdir()]
+        names = [path.name for path in (state_dir / _DIRECTORY).iterdir()]
     except OSError:
         return
-    for login in sorted(name.removesuffix(_SUFFIX) for name in names if name.endswith(_SUFFIX)):
+    for login in sorted(name.removesuffix(_SUFFIX) for name in names if name.endswith(_SUFFIX) and name[0] != "."):
         try:
             kept = tokens.load(state_dir, login)
         except (OSError, ValueError, RelayError):

@@ -136,7 +136,8 @@ LOGINS = (
     login(
         "login: no password",
         "{username: u}",
-        "6:12: password_file, password_env, password or oauth2 is missing -- write password_file: the absolute path of a file",
+        "6:12: password_file, password_env, password or oauth2 is missing --"
+        " write password_file: the absolute path of a file",
     ),
     login(
         "two passwords",
