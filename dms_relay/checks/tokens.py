@@ -37,6 +37,11 @@ KEEPER_LOCK = "keeper.lock"
 _UNVERIFIED = frozenset({"none", "may", "encrypt"})
 
 
+_INSTALL = (
+    "run make plugin, and make plugin-install as root, in dms_relay's source; then postfix reload (sasl/README.md)"
+)
+
+
 class _TokenLogin(NamedTuple):
     """A login that takes a token, where it is, and what is kept of it."""
 
@@ -133,7 +138,7 @@ def _plugin(machine: PostfixFindings, found: tuple[_TokenLogin, ...]) -> Iterato
     origin, environment = found[0].entry.origin, machine.asked.get("import_environment", "")
     if missing := sasl_plugin.missing(environment):
         text = f"{missing} is missing, so Postfix cannot log in with an access token"
-        yield Finding("token-plugin-missing", origin, text, "run make plugin in dms_relay's source (sasl/README.md)")
+        yield Finding("token-plugin-missing", origin, text, _INSTALL)
     for path in sasl_plugin.others(environment):
         text = f"Cyrus SASL may take {path} in place of our plugin, and does not find the token there"
         yield Finding("other-token-plugin", origin, text, "remove the package that it belongs to (dpkg -S)")

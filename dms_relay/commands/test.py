@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING
@@ -17,7 +18,7 @@ from dms_relay.explain.values import Values
 from dms_relay.merge import merge
 from dms_relay.model import NULL_SENDER
 from dms_relay.model.relays import mechanisms_of
-from dms_relay.postfix import main_cf, master_cf
+from dms_relay.postfix import main_cf, master_cf, sasl_plugin
 from dms_relay.postfix.mechanism_filter import PARAMETER, filter_words
 from dms_relay.postfix.programs import Postfix
 from dms_relay.postfix.tls_policy import policy_keys
@@ -90,9 +91,19 @@ def try_relays(  # noqa: PLR0913 -- each is a fact of its own
     managed = read_domains(paths, [])
     domains = [managed.name(key) or key for key in managed.lookup_keys()]
     tried = _chosen(targets(config, _demands(config, parameters, postfix), domains), names)
+    _look_for_plugins(parameters.get("import_environment", ""))
     services = postfix.read_master_cf() if paths.master_cf.exists() else ""
     told = replace(settings(parameters, *how, services), access=_token_source(paths, environ or {}, how[0]))
     return run_all(lambda target: attempt(target, told), tried, progress(len(tried)))
+
+
+def _look_for_plugins(import_environment: str) -> None:
+    """Have Cyrus SASL find its plugins where smtp(8) does, if main.cf says that these are elsewhere."""
+    if sasl_plugin.SASL_PATH in import_environment:
+        with suppress(ImportError):  # a Python without ctypes has no library to ask
+            from dms_relay.relay_test import sasl  # noqa: PLC0415 -- the same
+
+            sasl.look_in(sasl_plugin.directories(import_environment, os.environ))
 
 
 def _token_source(paths: Paths, environ: Mapping[str, str], timeout: float) -> TokenSource:

@@ -81,7 +81,7 @@ TOKEN_TEXTS = {
     ),
     (Failure.MECHANISM, Detail.NO_TOKEN_PLUGIN): Diagnosis(
         "Postfix cannot log in: the plugin by which Cyrus SASL sends access tokens is not installed",
-        "run make plugin in a copy of dms_relay's source, and its install step as root (sasl/README.md); our image has it",
+        "run make plugin, and make plugin-install as root, in dms_relay's source; then postfix reload (sasl/README.md)",
     ),
     (Failure.MECHANISM, Detail.AS_TOKEN): Diagnosis(
         "a plugin for access tokens is installed, and Cyrus SASL prefers it; the server would refuse a password sent so",
