@@ -13,7 +13,9 @@ import pytest
 from dms_relay import Paths, find, merge, plan, read, render
 from dms_relay.apply import apply
 from dms_relay.model.oauth2 import NO_TOKEN
+from dms_relay.plan import found
 from dms_relay.postfix import programs
+from dms_relay.postfix.table_types import TypesAnswer
 from dms_relay.token_tables import write_tokens
 from dms_relay.tokens import Kept, in_force, load, save
 from testbed.certificates import Authority
@@ -262,6 +264,48 @@ def test_operators_filter_stays_behind_ours(scene: Scene) -> None:
     (scene.sandbox.config_dir / "relay.yaml").unlink()
     scene.sandbox.run("apply", "--from-scratch", env=scene.env)
     assert scene.sandbox.postconf_n()[FILTER] == "plain, login"
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_passwords_of_main_cf_never_go_as_tokens(sandbox: Sandbox, tmp_path: Path, *, is_there: bool) -> None:
+    """Where our plugin is installed, main.cf keeps passwords from it also while no login takes a token."""
+    plugin = tmp_path / "plugin.so"
+    plugin.touch()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(found, "_PLUGINS", (str(plugin if is_there else tmp_path / "gone.so"),))
+        login = {"RELAY_USER": "u", "RELAY_PASSWORD": "p"}
+        sandbox.apply(DEFAULT_RELAY_HOST="[smtp.gmail.com]:587", **login)
+        assert sandbox.postconf_n().get(FILTER) == (OURS if is_there else None)
+        assert sandbox.run("plan", env={"DEFAULT_RELAY_HOST": "[smtp.gmail.com]:587", **login}).out == "nothing to do\n"
+        sandbox.apply(DEFAULT_RELAY_HOST="[smtp.gmail.com]:587")
+    assert FILTER not in sandbox.postconf_n()
+
+
+def test_postfix_without_indexed_tables(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A running smtp(8) would never see a renewal: nothing is changed, and the packages are named."""
+    monkeypatch.setattr(found, "_ask_types", lambda *_: TypesAnswer((), {}))
+    before = scene.sandbox.snapshot()
+    result = scene.sandbox.run("apply", env=scene.env)
+    assert result.code == os.EX_CONFIG
+    assert (
+        "relay.d/t.sasl holds access tokens, and this Postfix has no indexed tables -- install postfix-cdb"
+        in result.err
+    )
+    assert scene.sandbox.snapshot() == before
+
+
+@pytest.mark.parametrize("kind", ["lmdb", "texthash"])
+def test_type_of_the_table(scene: Scene, kind: str) -> None:
+    """RELAY_TABLES chooses the index; texthash, which a running smtp(8) does not open again, is for the others only."""
+    scene.env["RELAY_TABLES"] = kind
+    scene.run("apply")
+    assert scene.query("t", "[t.test]:587").startswith("me@a.test:")
+    index = scene.sandbox.postfix_dir / "relay.d" / f"t.sasl.{'lmdb' if kind == 'lmdb' else 'cdb'}"
+    assert index.exists()
+    login = scene.renew("new-token")
+    assert write_tokens(scene.paths, {login.id: "new-token"})
+    assert scene.query("t", "[t.test]:587") == "me@a.test:new-token"
+    assert scene.plan_says() == "nothing to do\n"
 
 
 def test_operators_own_use_of_tokens_is_left(scene: Scene) -> None:
