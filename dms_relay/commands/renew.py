@@ -72,7 +72,7 @@ def put_into_tables(context: Context) -> None:
     kept = {login.id: tokens.load(state_dir, login.id) for login in in_force.load(state_dir)}
     valid = {name: one.access_token for name, one in kept.items() if tokens.is_valid(one, now)}
     if valid:
-        from dms_relay.token_tables import write_tokens  # type: ignore[import-not-found]  # noqa: PLC0415 -- only where there are tokens
+        from dms_relay.token_tables import write_tokens  # noqa: PLC0415 -- only where there are tokens
 
         write_tokens(context.paths, valid)
 
