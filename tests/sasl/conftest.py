@@ -5,13 +5,13 @@ from collections.abc import Iterator
 import pytest
 
 from testbed import Testbed
-from tests.sasl.plugin import SANITIZED, Plugin, build
+from tests.sasl.plugin import SANITIZED, Plugin, build, find
 
 
 @pytest.fixture(scope="session")
 def plugin(tmp_path_factory: pytest.TempPathFactory) -> Plugin:
     """Return the plugin, built as for a machine."""
-    return build(tmp_path_factory.mktemp("plugin"))
+    return find(tmp_path_factory.mktemp("plugin"))
 
 
 @pytest.fixture(scope="session")

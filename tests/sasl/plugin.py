@@ -85,6 +85,15 @@ def _read(line: str) -> Said:
     return Said(int(result), mechanism, b64decode(message), error)
 
 
+def find(directory: Path) -> Plugin:
+    """Build the plugin, or take what is installed where there is no compiler, as in the image."""
+    installed = [Path(name) / sasl_plugin.PLUGIN for name in sasl_plugin.directories()]
+    if shutil.which("cc") is None and installed[0].exists():
+        shutil.copy(installed[0], directory)
+        return Plugin(directory)
+    return build(directory)
+
+
 def build(directory: Path, flags: str = "-O2 -g") -> Plugin:
     """Build the plugin as `make plugin` does, and the client; skip where no compiler or headers are here."""
     _require("a C compiler", shutil.which("cc") is not None)
