@@ -173,3 +173,25 @@ def test_another_user(scene: Scene) -> None:
     failed = scene.test()
     assert failed["result"] == "wrong login"
     assert "for another user" in failed["failure"]["cause"]
+
+
+def test_explain(scene: Scene) -> None:
+    """It says of a message that waits that there is no token, and of one that goes which login, until when, by what."""
+    scene.endpoint.stop()
+    scene.inputs.apply(scene.postfix)
+    command = ("explain", "--json", "anna@a.test", "bob@world.test")
+    (hop,) = json.loads(scene.inputs.run(scene.postfix, *command).stdout)["now"]["hops"]
+    assert hop["login"]["token"] == {"grant": "client-credentials", "provider": None, "valid_until": None}
+    assert any("there is no access token yet" in remark for remark in hop["remarks"])
+    scene.endpoint.start()
+    until = scene.test()["token"]["valid_until"]
+    done = scene.inputs.run(scene.postfix, *command)
+    (hop,) = json.loads(done.stdout)["now"]["hops"]
+    assert hop["login"]["token"]["valid_until"] == f"{until[:16].replace('T', ' ')} UTC"
+    assert hop["login"]["mechanisms"] == ["xoauth2", "oauthbearer"]
+    assert hop["login"]["origin"].startswith("relay.yaml:")
+    assert hop["remarks"] == []
+    text = scene.inputs.run(scene.postfix, *(word for word in command if word != "--json")).stdout
+    assert f"login  {USER} with an access token (client-credentials, valid until " in text
+    assert " by XOAUTH2 or OAUTHBEARER, by nexthop " in text
+    assert not [issued for issued in scene.endpoint.issued if issued.token in done.stdout + text]
