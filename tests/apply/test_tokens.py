@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
+import sys
 import time
+from itertools import count
 from typing import TYPE_CHECKING
 
 import pytest
@@ -22,17 +25,23 @@ from testbed.certificates import Authority
 from testbed.token_http import Fault
 from testbed.token_rules import OAuth2Client
 from testbed.token_server import TokenServer
+from tests.support.amounts import step
+from tests.support.scene import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+    from random import Random
 
     from dms_relay.tokens.in_force import InForce
+    from tests.support.amounts import Figures
     from tests.support.sandbox import Result, Sandbox
 
 AUTHORITY = Authority()
 SECRET = "s3cret-P4ss"
 FILTER = "smtp_sasl_mechanism_filter"
+#: Operations from one that a renewal is killed at to the next.
+STEP = step(12)
 OURS = "!xoauth2, !oauthbearer, static:all"
 
 
@@ -342,3 +351,38 @@ def test_show_says_how_and_until_when(scene: Scene) -> None:
     for out in (result.out, text):
         assert SECRET not in out
         assert scene.server.issued[-1].token not in out
+
+
+def test_no_command_shows_a_token_or_a_secret(scene: Scene) -> None:
+    """Neither in what it prints nor in its log, at any level."""
+    scene.run("apply")
+    token = scene.server.issued[-1].token
+    for command in (["plan"], ["show"], ["list"], ["check"], ["explain", "a@b.test", "c@d.test"], ["list", "--json"]):
+        for now in (token, "another-token"):
+            scene.renew(now)
+            result = scene.sandbox.run("--log-level", "trace", *command, env=scene.env)
+            assert result.out, result.err
+            for secret in (token, "another-token", SECRET, "pass-word"):
+                assert secret not in result.out + result.err, command
+
+
+@pytest.mark.soak
+def test_killed_renewal(scene: Scene, drawn: Random, figures: Figures) -> None:
+    """Killed anywhere, a renewal leaves the old token or the new one in force, and the next run completes it."""
+    scene.run("apply")
+    tried = 0
+    for number in count(drawn.randint(1, STEP), STEP):
+        before = scene.query("t", "[t.test]:587")
+        scene.renew(f"token-{number}")
+        command = [sys.executable, "-m", "tests.support.killer", str(number), *scene.sandbox.arguments("apply")]
+        done = subprocess.run(command, env=scene.env, cwd=ROOT, capture_output=True, check=False)
+        assert scene.query("t", "[t.test]:587") in {before, f"me@a.test:token-{number}"}
+        scene.run("apply")
+        assert scene.query("t", "[t.test]:587") == f"me@a.test:token-{number}"
+        assert scene.plan_says() == "nothing to do\n"
+        if done.returncode != -signal.SIGKILL:
+            break
+        tried += 1
+    assert done.returncode == 0, done.stderr
+    assert tried
+    figures(tried, "renewals killed: the old token or the new one in force, and completed by the next run")
