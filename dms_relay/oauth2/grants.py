@@ -6,6 +6,7 @@ Raises ``OAuth2Error``. Nothing is kept here: ``renewal`` does that.
 from __future__ import annotations
 
 import base64
+import time
 from typing import TYPE_CHECKING
 from urllib.parse import quote_plus
 
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 #: Seconds for one question, all in all.
 TIMEOUT = 20.0
+#: Seconds for a second question, where the first has taken nearly all.
+_LEAST = 1.0
 _JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 
 
@@ -60,15 +63,16 @@ def exchange(oauth2: OAuth2, form: str, *more: str, environ: Mapping[str, str], 
     A secret goes in the form, as Microsoft and Google have it; where another provider does not know us by that, in the
     header (RFC 6749, section 2.3.1: a server need not know the first, some do not know the second).
     """
-    secrets = secrets_of(oauth2, *more)
+    secrets, begin = secrets_of(oauth2, *more), time.monotonic()
     try:
         return answer_of(_post(oauth2, _with_client(oauth2, form), environ, timeout), oauth2, secrets)
     except OAuth2Error as error:
         if error.error != "invalid_client" or not oauth2.client_secret or oauth2.provider in PROVIDERS:
             raise
         first = error
+    left = max(_LEAST, timeout - (time.monotonic() - begin))
     try:
-        return answer_of(_post(oauth2, form, environ, timeout, _basic(oauth2)), oauth2, secrets)
+        return answer_of(_post(oauth2, form, environ, left, _basic(oauth2)), oauth2, secrets)
     except OAuth2Error as error:
         raise (first if error.code.startswith("http ") else error) from None
 

@@ -1,8 +1,8 @@
 """Renews the token of a login that is in force: ask, keep, and only then let it be used.
 
 A refresh token that the server has replaced is on the disk before anybody sees the access token that came with it; the space
-for it is taken before the question is asked. What cannot be avoided: a server that ends the old refresh token at once, and a
-machine that dies between the answer and the disk.
+for it is taken before the question is asked, and what a run wrote before it was killed is found by the next one. What cannot
+be avoided: a server that ends the old refresh token at once, and a process that ends between the answer and the first write.
 
 Two renewals at once ask once: the second waits for the first, and takes what that one got. Raises ``OAuth2Error`` after it
 has kept the failure, ``WriteError`` where nothing can be kept (nothing was asked then, or the token is not used), and
@@ -40,6 +40,8 @@ FIRST_PAUSE, PAUSE_MAX = 15.0, 900.0
 FIRST_PAUSE_FINAL, PAUSE_MAX_FINAL = 300.0, 3600.0
 #: The share by which pauses differ, so that many relays do not come back at once.
 _SPREAD = 0.2
+#: Seconds for a question with another refresh token, where the first has taken nearly all.
+_LEAST = 1.0
 #: Questions that are asked at the same time.
 _AT_ONCE = 8
 
@@ -59,6 +61,7 @@ def renew(  # noqa: PLR0913 -- each is a fact of its own
     """
     called = time.time() if now is None else now
     with tokens.lock(state_dir, login.id, 2 * timeout):
+        tokens.complete(state_dir, login.id)
         kept = tokens.load(state_dir, login.id)
         if tokens.is_valid(kept, time.time()) and not kept.failure:
             is_new = kept.issued_at >= called
@@ -125,10 +128,11 @@ def _renewed(state_dir: Path, login: InForce, kept: Kept, environ: Mapping[str, 
 
 def _obtain(login: InForce, kept: Kept, environ: Mapping[str, str], timeout: float) -> tuple[Answer, str]:
     """Ask with each refresh token that may be good, and return the answer with the one that was."""
-    candidates = _refresh_tokens(login.oauth2, kept)
+    candidates, end = _refresh_tokens(login.oauth2, kept), time.monotonic() + timeout
     for last, token in ((token is candidates[-1], token) for token in candidates):
+        left = max(_LEAST, end - time.monotonic())
         try:
-            return obtain(login.oauth2, login.username, token, environ=environ, timeout=timeout), token
+            return obtain(login.oauth2, login.username, token, environ=environ, timeout=left), token
         except OAuth2Error as error:
             if last or not error.is_final:
                 raise

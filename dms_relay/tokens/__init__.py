@@ -117,12 +117,40 @@ def due_at(kept: Kept, now: float, oauth2: OAuth2 | None = None) -> float:
 
 def load(state_dir: Path, name: str) -> Kept:
     """Return what is kept of a login; an empty value where there is nothing that can be understood."""
+    return _read(state_dir / _DIRECTORY / f"{name}.json") or Kept()
+
+
+def _read(path: Path) -> Kept | None:
     try:
-        data = json.loads((state_dir / _DIRECTORY / f"{name}.json").read_bytes())
+        # What was not put in place yet has room behind it.
+        data = json.loads(path.read_bytes().rstrip(b"\0"))
         failure = data.pop("failure", None)
         return Kept(**_known(Kept, data), failure=Failure(**_known(Failure, failure)) if failure else None)
     except (OSError, ValueError, TypeError, AttributeError):
-        return Kept()
+        return None
+
+
+def complete(state_dir: Path, name: str) -> None:
+    """Put in place what a run had written and was killed before it could; under the lock of the login.
+
+    The server may have ended the refresh token before that one.
+    """
+    path = state_dir / _DIRECTORY / f"{name}.json"
+    left = files.temporary_name(path)
+    found = _read(left)
+    if found is None or found.issued_at <= load(state_dir, name).issued_at:
+        return
+    try:
+        descriptor = os.open(left, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            os.ftruncate(descriptor, len(_text(found)))
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        left.rename(path)
+    except OSError as error:
+        raise files.cannot_write(path, error) from error
+    files.sync_parent(path)
 
 
 def _known(cls: type, data: dict[str, Any]) -> dict[str, Any]:
@@ -156,18 +184,19 @@ class Room:
         self._temporary = files.temporary_name(self.path)
         try:
             self._temporary.unlink(missing_ok=True)
-            self._descriptor = os.open(self._temporary, files.NEW_FILE, _FILE)
+            self._descriptor = os.open(self._temporary, files.NEW_FILE | os.O_CLOEXEC, _FILE)
+        except OSError as error:
+            raise files.cannot_write(self.path, error) from error
+        try:
             os.posix_fallocate(self._descriptor, 0, ROOM)
         except OSError as error:
-            with suppress(OSError):
-                self._temporary.unlink()
+            self.__exit__()
             raise files.cannot_write(self.path, error) from error
 
     def save(self, kept: Kept) -> None:
         """Keep a token in it; on the disk when this returns."""
         content = _text(kept)
         try:
-            os.fchmod(self._descriptor, _FILE)
             os.pwrite(self._descriptor, content, 0)
             os.ftruncate(self._descriptor, len(content))
             os.fsync(self._descriptor)

@@ -229,14 +229,17 @@ def _start(scene: TokenScene, program: tuple[str, ...], *command: str) -> subpro
 
 
 @pytest.mark.soak
-def test_killed_anywhere_the_refresh_token_is_not_lost(scene: TokenScene, drawn: Random, figures: Figures) -> None:
+@pytest.mark.parametrize("ends_late", [False, True])
+def test_killed_anywhere_the_refresh_token_is_not_lost(
+    scene: TokenScene, drawn: Random, figures: Figures, *, ends_late: bool
+) -> None:
     """Killed at each operation, the next renewal has a refresh token that is good, and the table is right after it.
 
-    The server replaces it each time, and ends the old one when the new one is used. Nobody can help where it ends the
-    old one before the new one has arrived.
+    The server replaces it each time. One that ends the old one at once leaves us the new one from the first write on, and
+    nothing between its answer and that; one that ends it when the new one is used leaves always one of the two.
     """
     scene.write("own")
-    scene.server.rotates = scene.server.ends_late = True
+    scene.server.rotates, scene.server.ends_late = True, ends_late
     scene.run("apply")
     for number in count(drawn.randint(1, STEP), STEP):
         killed = _start(scene, ("tests.support.killer", str(number)), "renew").wait()

@@ -25,7 +25,7 @@ SCOPE = "https://mail.example.test/smtp"
 
 
 @functools.cache
-def key_pair(kind: str = "rsa") -> tuple[str, str, str]:
+def key_pair(kind: str) -> tuple[str, str, str]:
     """Return a private key, its public half, and a certificate of it (PEM)."""
     key: Any = ec.generate_private_key(ec.SECP256R1()) if kind == "ec" else rsa.generate_private_key(65537, 2048)
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "dms-relay")])
@@ -75,7 +75,7 @@ class Given:
 
     def with_service_account(self, **fields: str) -> OAuth2:
         """Return a service account that may act for the user."""
-        private, public, _ = key_pair()
+        private, public, _ = key_pair("rsa")
         account = {"client_email": "us@project.test", "private_key": private, "private_key_id": "k1"}
         self.server.accounts["us@project.test"] = ServiceAccount(public, "k1", (USER,))
         return self._oauth2(SERVICE_ACCOUNT, {"service_account": json.dumps(account)} | fields)

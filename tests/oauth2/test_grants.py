@@ -88,7 +88,7 @@ def test_login_without_agreement_says_how(given: Given, server: TokenServer) -> 
     assert not server.requests
 
 
-_PRIVATE, _, _CERTIFICATE = key_pair()
+_PRIVATE, _, _CERTIFICATE = key_pair("rsa")
 
 
 @pytest.mark.parametrize(

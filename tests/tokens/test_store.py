@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import threading
 from stat import S_IMODE
@@ -202,18 +201,6 @@ def test_room_that_is_not_used_is_given_back(tmp_path: Path) -> None:
     assert tokens.load(tmp_path, "a") == _KEPT
 
 
-def test_full_disk_is_found_out_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without room for the answer there is no question."""
-
-    def full(*_: object) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(os, "posix_fallocate", full)
-    with pytest.raises(WriteError, match=r"No space left.* -- free space"):
-        Room(tmp_path, "a")
-    assert list((tmp_path / "tokens").iterdir()) == []
-
-
 def test_types_of_all_fields_are_checked() -> None:
     """A field whose type the reader does not know would make every file damaged."""
     names = {
@@ -221,3 +208,31 @@ def test_types_of_all_fields_are_checked() -> None:
         *cast("dict[str, str]", Failure.__annotations__).values(),
     }
     assert names == {"str", "float", "int", "bool", "Failure | None"}
+
+
+@pytest.mark.parametrize("room", [b"", bytes(4096)])
+def test_what_a_killed_run_had_written_is_put_in_place(tmp_path: Path, room: bytes) -> None:
+    """The server may have ended the refresh token before that one: with the room behind it, or without."""
+    tokens.save(tmp_path, "a", _KEPT)
+    newer = replace(_KEPT, refresh_token="refresh-3", issued_at=2000.0)
+    tokens.save(tmp_path, "b", newer)
+    left = tmp_path / "tokens" / ".a.json.dms-relay.tmp"
+    left.write_bytes((tmp_path / "tokens" / "b.json").read_bytes() + room)
+    tokens.complete(tmp_path, "a")
+    assert tokens.load(tmp_path, "a") == newer
+    assert (tmp_path / "tokens" / "a.json").read_bytes() == (tmp_path / "tokens" / "b.json").read_bytes()
+    assert not left.exists()
+
+
+@pytest.mark.parametrize("left", ["older", "half", "room", "none"])
+def test_what_is_not_whole_or_not_newer_is_left(tmp_path: Path, left: str) -> None:
+    """What is kept is better than that."""
+    tokens.save(tmp_path, "a", _KEPT)
+    tokens.save(tmp_path, "b", replace(_KEPT, issued_at=2000.0))
+    whole = (tmp_path / "tokens" / "b.json").read_bytes()
+    older = (tmp_path / "tokens" / "a.json").read_bytes()
+    content = {"older": older, "half": whole[:-20], "room": bytes(4096)}.get(left)
+    if content is not None:
+        (tmp_path / "tokens" / ".a.json.dms-relay.tmp").write_bytes(content)
+    tokens.complete(tmp_path, "a")
+    assert tokens.load(tmp_path, "a") == _KEPT
