@@ -217,7 +217,7 @@ def _missing_for_grant(given: Given, grant: str) -> Iterator[tuple[str, str, str
     elif provider == GOOGLE and grant != SERVICE_ACCOUNT and "client_secret" not in there:
         names = f"{given.say('client_secret', '/run/secrets/client')}, or {given.name('service_account')}"
         yield "provider", "Google gives a client no token without the client's secret", names
-    if grant == DEVICE_CODE and not provider and there.isdisjoint(_PERSON):
+    if grant == DEVICE_CODE and "token_url" in there and not provider and there.isdisjoint(_PERSON):
         names = ", ".join(given.name(part) for part in ("client_secret", "refresh_token", "device_url"))
         yield "grant", "nothing says how a token is got", f"one of {names}"
     needs = _NEEDS.get(grant, ())

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
+import sys
 import time
+from itertools import count
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,24 +16,32 @@ import pytest
 from dms_relay import Paths, find, merge, plan, read, render
 from dms_relay.apply import apply
 from dms_relay.model.oauth2 import NO_TOKEN
+from dms_relay.plan import found
 from dms_relay.postfix import programs
+from dms_relay.postfix.table_types import TypesAnswer
 from dms_relay.token_tables import write_tokens
 from dms_relay.tokens import Kept, in_force, load, save
 from testbed.certificates import Authority
 from testbed.token_http import Fault
 from testbed.token_rules import OAuth2Client
 from testbed.token_server import TokenServer
+from tests.support.amounts import step
+from tests.support.scene import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+    from random import Random
 
     from dms_relay.tokens.in_force import InForce
+    from tests.support.amounts import Figures
     from tests.support.sandbox import Result, Sandbox
 
 AUTHORITY = Authority()
 SECRET = "s3cret-P4ss"
 FILTER = "smtp_sasl_mechanism_filter"
+#: Operations from one that a renewal is killed at to the next.
+STEP = step(12)
 OURS = "!xoauth2, !oauthbearer, static:all"
 
 
@@ -264,6 +275,48 @@ def test_operators_filter_stays_behind_ours(scene: Scene) -> None:
     assert scene.sandbox.postconf_n()[FILTER] == "plain, login"
 
 
+@pytest.mark.parametrize("is_there", [True, False])
+def test_passwords_of_main_cf_never_go_as_tokens(sandbox: Sandbox, tmp_path: Path, *, is_there: bool) -> None:
+    """Where our plugin is installed, main.cf keeps passwords from it also while no login takes a token."""
+    plugin = tmp_path / "plugin.so"
+    plugin.touch()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(found, "_PLUGINS", (str(plugin if is_there else tmp_path / "gone.so"),))
+        login = {"RELAY_USER": "u", "RELAY_PASSWORD": "p"}
+        sandbox.apply(DEFAULT_RELAY_HOST="[smtp.gmail.com]:587", **login)
+        assert sandbox.postconf_n().get(FILTER) == (OURS if is_there else None)
+        assert sandbox.run("plan", env={"DEFAULT_RELAY_HOST": "[smtp.gmail.com]:587", **login}).out == "nothing to do\n"
+        sandbox.apply(DEFAULT_RELAY_HOST="[smtp.gmail.com]:587")
+    assert FILTER not in sandbox.postconf_n()
+
+
+def test_postfix_without_indexed_tables(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A running smtp(8) would never see a renewal: nothing is changed, and the packages are named."""
+    monkeypatch.setattr(found, "_ask_types", lambda *_: TypesAnswer((), {}))
+    before = scene.sandbox.snapshot()
+    result = scene.sandbox.run("apply", env=scene.env)
+    assert result.code == os.EX_CONFIG
+    assert (
+        "relay.d/t.sasl holds access tokens, and this Postfix has no indexed tables -- install postfix-cdb"
+        in result.err
+    )
+    assert scene.sandbox.snapshot() == before
+
+
+@pytest.mark.parametrize("kind", ["lmdb", "texthash"])
+def test_type_of_the_table(scene: Scene, kind: str) -> None:
+    """RELAY_TABLES chooses the index; texthash, which a running smtp(8) does not open again, is for the others only."""
+    scene.env["RELAY_TABLES"] = kind
+    scene.run("apply")
+    assert scene.query("t", "[t.test]:587").startswith("me@a.test:")
+    index = scene.sandbox.postfix_dir / "relay.d" / f"t.sasl.{'lmdb' if kind == 'lmdb' else 'cdb'}"
+    assert index.exists()
+    login = scene.renew("new-token")
+    assert write_tokens(scene.paths, {login.id: "new-token"})
+    assert scene.query("t", "[t.test]:587") == "me@a.test:new-token"
+    assert scene.plan_says() == "nothing to do\n"
+
+
 def test_operators_own_use_of_tokens_is_left(scene: Scene) -> None:
     """Who names xoauth2 in main.cf has a use for it that is none of ours."""
     with scene.sandbox.main_cf.open("a") as file:
@@ -298,3 +351,38 @@ def test_show_says_how_and_until_when(scene: Scene) -> None:
     for out in (result.out, text):
         assert SECRET not in out
         assert scene.server.issued[-1].token not in out
+
+
+def test_no_command_shows_a_token_or_a_secret(scene: Scene) -> None:
+    """Neither in what it prints nor in its log, at any level."""
+    scene.run("apply")
+    token = scene.server.issued[-1].token
+    for command in (["plan"], ["show"], ["list"], ["check"], ["explain", "a@b.test", "c@d.test"], ["list", "--json"]):
+        for now in (token, "another-token"):
+            scene.renew(now)
+            result = scene.sandbox.run("--log-level", "trace", *command, env=scene.env)
+            assert result.out, result.err
+            for secret in (token, "another-token", SECRET, "pass-word"):
+                assert secret not in result.out + result.err, command
+
+
+@pytest.mark.soak
+def test_killed_renewal(scene: Scene, drawn: Random, figures: Figures) -> None:
+    """Killed anywhere, a renewal leaves the old token or the new one in force, and the next run completes it."""
+    scene.run("apply")
+    tried = 0
+    for number in count(drawn.randint(1, STEP), STEP):
+        before = scene.query("t", "[t.test]:587")
+        scene.renew(f"token-{number}")
+        command = [sys.executable, "-m", "tests.support.killer", str(number), *scene.sandbox.arguments("apply")]
+        done = subprocess.run(command, env=scene.env, cwd=ROOT, capture_output=True, check=False)
+        assert scene.query("t", "[t.test]:587") in {before, f"me@a.test:token-{number}"}
+        scene.run("apply")
+        assert scene.query("t", "[t.test]:587") == f"me@a.test:token-{number}"
+        assert scene.plan_says() == "nothing to do\n"
+        if done.returncode != -signal.SIGKILL:
+            break
+        tried += 1
+    assert done.returncode == 0, done.stderr
+    assert tried
+    figures(tried, "renewals killed: the old token or the new one in force, and completed by the next run")

@@ -173,7 +173,7 @@ class _Reader:
             self.has_oauth2 = True
             from dms_relay.sources.relay_yaml.oauth2 import OAuth2Reader  # noqa: PLC0415 -- only where there is such
 
-            how = OAuth2Reader(oauth2, self.lookup, self.problems).oauth2()
+            how = OAuth2Reader(oauth2, self.lookup, self.problems, is_sound=self.is_sound).oauth2()
             return Login(username.value, NO_TOKEN, how) if username and username.value and how else None
         password = self._password(found)
         return Login(username.value, password) if username and username.value and password else None

@@ -22,8 +22,9 @@ _FILES = ("client_secret", "client_key", "client_certificate", "refresh_token", 
 class OAuth2Reader:
     """Makes a value of what was found; ``lookup`` reads files and variables."""
 
-    def __init__(self, found: LocatedValue, lookup: Lookup, problems: list[Problem]) -> None:
-        """Take what stands below the key."""
+    def __init__(self, found: LocatedValue, lookup: Lookup, problems: list[Problem], *, is_sound: bool) -> None:
+        """Take what stands below the key. ``is_sound``: no key is wrong, so what is missing is missing."""
+        self.is_sound = is_sound
         self.found = found
         self.lookup = lookup
         self.problems = problems
@@ -33,7 +34,7 @@ class OAuth2Reader:
         written = self.found.value
         values = {part: setting for part in PARTS if (setting := self._part(part))}
         # Where a key or a value is wrong, what is missing may be that one: no more is said.
-        if not written or len(values) < len(written):
+        if len(values) < len(written) or not self.is_sound:
             return None
         given = Given(values, self._origin(self.found), _name, ("write", ": "), self.lookup.owners)
         return oauth2_of(given, self.problems)
