@@ -24,6 +24,12 @@ COPY pyproject.toml README.md LICENSE /src/
 COPY dms_relay /src/dms_relay
 RUN sh /src/build-package.sh package
 
+# The plugin of Cyrus SASL for logins with an access token.
+FROM base AS plugin
+COPY docker/build-plugin.sh /src/
+COPY sasl /src/sasl
+RUN sh /src/build-plugin.sh
+
 FROM base AS relay
 # Fixed numbers: the files on the queue's volume belong to them, also for the next image.
 # hadolint ignore=DL3008
@@ -47,6 +53,7 @@ RUN groupadd --system --gid 901 postfix; \
     cp -a /etc/postfix /usr/share/dms-relay/; \
     # No program of this image needs another user's or group's rights but Postfix's two, for mail from users other than root.
     find / -xdev -type f -perm /6000 ! -name postdrop ! -name postqueue -exec chmod ug-s {} +
+COPY --from=plugin /plugin /
 COPY --from=build /opt/dms-relay /opt/dms-relay
 COPY docker/keeper /opt/dms-relay/bin/
 COPY docker-entrypoint.sh docker/setup docker/healthcheck /usr/local/bin/
@@ -78,6 +85,9 @@ RUN sh /src/build-package.sh dependencies
 COPY pyproject.toml README.md LICENSE /src/
 COPY dms_relay /src/dms_relay
 RUN sh /src/build-package.sh package
+COPY docker/build-plugin.sh /src/
+COPY sasl /src/sasl
+RUN sh /src/build-plugin.sh
 COPY dms /opt/dms-relay/dms
 COPY docker/keeper /opt/dms-relay/bin/
 RUN chmod -R 755 /opt/dms-relay/dms /opt/dms-relay/bin/keeper
@@ -85,6 +95,7 @@ RUN chmod -R 755 /opt/dms-relay/dms /opt/dms-relay/bin/keeper
 # Its shell, user, entrypoint and command stay docker-mailserver's.
 # hadolint ignore=DL3006
 FROM ${DMS_BASE} AS dms
+COPY --from=dms-build /plugin /
 COPY --from=dms-build /opt/dms-relay /opt/dms-relay
 RUN ["/opt/dms-relay/dms/install"]
 

@@ -12,6 +12,8 @@
 # The settings, in the environment or in files that they name.
 __DMS_RELAY_NAMES=(
   DEFAULT_RELAY_HOST RELAY_HOST RELAY_PORT RELAY_USER RELAY_PASSWORD RELAY_ROUTING RELAY_TLS_LEVEL RELAY_TABLES
+  RELAY_OAUTH2_{PROVIDER,TENANT,CLIENT_ID,CLIENT_SECRET,CLIENT_CERTIFICATE,CLIENT_KEY,REFRESH_TOKEN,SERVICE_ACCOUNT}
+  RELAY_OAUTH2_{TOKEN_URL,SCOPE,CA_FILE}
 )
 
 # Wrong settings end the container before DMS has set anything up, so that no half of a set-up meets the next start. DMS sets

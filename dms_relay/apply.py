@@ -29,6 +29,7 @@ from dms_relay.plan.snapshots import one_phase
 from dms_relay.plan.state import State, dump
 from dms_relay.postfix.master_cf import PREFIX
 from dms_relay.postfix.programs import Postfix
+from dms_relay.postfix.table_types import split_index
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -111,6 +112,8 @@ class _Run:
         if plan.is_empty and plan.found.state == plan.final and not is_unread:
             return False
         files.require_writable(self.paths.postfix_dir)
+        if plan.found.state.token_tables and not plan.found.state.reload_due and not is_unread and self._renew():
+            return True
         if any(table.new and table.new.index for table in plan.tables):
             self.postfix.require("postmap")
         if plan.services:
@@ -127,6 +130,25 @@ class _Run:
             )
         )
         return is_due or not plan.is_empty
+
+    def _renew(self) -> bool:
+        """Write the tables, if nothing but access tokens is new: a running smtp(8) opens these again by itself."""
+        from dms_relay.plan.renewals import is_renewal  # noqa: PLC0415 -- only where a login takes a token
+        from dms_relay.token_tables import write_table  # noqa: PLC0415 -- the same
+
+        plan = self.plan
+        if not is_renewal(plan):
+            return False
+        self._remember(plan.intent)
+        for name in dict.fromkeys(split_index(change.name)[0] for change in plan.tables):
+            indexes = [
+                kind for table in plan.wanted_tables for text, kind in [split_index(table)] if text == name and kind
+            ]
+            write_table(self.paths, name, indexes, plan.wanted_tables[name].content, plan.found.owner)
+            self.built.update(f"{name}.{kind}" for kind in indexes)
+            self.log.info("access tokens written", table=str(self.paths.table(name)))
+        self._remember(replace(plan.final, indexes=plan.final.indexes | self._stamps()))
+        return True
 
     def _master(self) -> int | None:
         """Return the master daemon of this moment, if it is to be reloaded."""

@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl, urlsplit
 if TYPE_CHECKING:
     from testbed.token_server import TokenServer
 
+_PATHS = ("/token", "/devicecode")
 _PATIENCE = 20
 """Seconds that a client may take to send its request."""
 _HUGE = 8 * 1024 * 1024
@@ -88,7 +89,11 @@ class _Handler(BaseHTTPRequestHandler):
             self.tokens.requests.append(request)
             self._fail(self.tokens.fault)
             return
+        if request.path not in _PATHS:
+            self._say(404, b"Not Found", "text/plain")
+            return
         status, answer = self.tokens.answer(request)
+        self.tokens.stopped.wait(self.tokens.delay)
         self._say(status, json.dumps(answer).encode(), "application/json")
 
     def _say(self, status: int, body: bytes, kind: str, headers: dict[str, str] | None = None) -> None:

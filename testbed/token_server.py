@@ -87,6 +87,10 @@ class TokenServer:
         self.retry_after = "7"
         self.rotates = False
         """Each use of a refresh token gives a new one, and ends the old one."""
+        self.ends_late = False
+        """The old one ends when the new one is used (RFC 9700, 4.14.2, leaves that to the server)."""
+        self.delay = 0.0
+        """Seconds that each answer takes."""
         self.form_is_refused = False
         """Knows a client's secret in the header alone."""
         self.clock_offset = 0.0
@@ -96,6 +100,7 @@ class TokenServer:
         """Seconds between two questions for a device; faster ones are told to slow down."""
         self.change_answer: Callable[[dict[str, Any]], dict[str, Any]] = dict
         """Has the last word on an answer with a token."""
+        self._replaced: dict[str, str] = {}
         self._tls = authority.server(host, *names).context
         self._seen: set[str] = set()
         self._last_poll: dict[str, float] = {}
@@ -242,9 +247,12 @@ class TokenServer:
         if owner != name:
             raise Refusal("invalid_grant", f"AADSTS700082: The refresh token has expired: {token}")
         answer = self._issue((user,), form.get("scope", ""))
+        self.refresh_tokens.pop(self._replaced.pop(token, ""), None)
         if self.rotates:
-            del self.refresh_tokens[token]
             answer["refresh_token"] = self.new_refresh_token(name, user)
+            self._replaced[answer["refresh_token"]] = token
+            if not self.ends_late:
+                del self.refresh_tokens[token]
         return answer
 
     def _agreed(self, code: str, name: str, form: dict[str, str]) -> dict[str, Any]:

@@ -18,10 +18,12 @@ _shtab_dms_relay_commands() {
     exclude-domain:'exclude a domain from RELAY_HOST'
     explain:'explain the route of a message, and why'
     list:'list senders, their relays and their logins, without passwords'
+    login:'let a person agree that a relay'"'"'s mail is sent in his name (OAuth2)'
     man:'print the manual page, for man -l -'
     plan:'show what apply would change, as a diff; writes nothing'
     remove-auth:'remove the login of a sender or of a relay'
     remove-domain:'remove a sender with its relay or opt-out'
+    renew:'renew the access tokens that are in force (OAuth2)'
     schema:'print the JSON Schema of relay.yaml, for editors'
     show:'show the merged configuration, each value with its origin'
     status:'say what is in force, what is due, and how tokens and login tests are'
@@ -120,6 +122,15 @@ _shtab_dms_relay_list_options=(
 # guard to ensure default positional specs are added only once per session
 _shtab_dms_relay_list_defaults_added=0
 
+_shtab_dms_relay_login_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--username=[the login, where the relay has several]:USERNAME:"
+  ":the relay\'s name:"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_dms_relay_login_defaults_added=0
+
 _shtab_dms_relay_man_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
 )
@@ -153,6 +164,15 @@ _shtab_dms_relay_remove_domain_options=(
 
 # guard to ensure default positional specs are added only once per session
 _shtab_dms_relay_remove_domain_defaults_added=0
+
+_shtab_dms_relay_renew_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--due[only tokens whose time has come]"
+  "*:a relay\'s name\; without one, all of them:"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_dms_relay_renew_defaults_added=0
 
 _shtab_dms_relay_schema_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
@@ -224,10 +244,12 @@ _shtab_dms_relay() {
         exclude-domain) _arguments -C -s $_shtab_dms_relay_exclude_domain_options ;;
         explain) _arguments -C -s $_shtab_dms_relay_explain_options ;;
         list) _arguments -C -s $_shtab_dms_relay_list_options ;;
+        login) _arguments -C -s $_shtab_dms_relay_login_options ;;
         man) _arguments -C -s $_shtab_dms_relay_man_options ;;
         plan) _arguments -C -s $_shtab_dms_relay_plan_options ;;
         remove-auth) _arguments -C -s $_shtab_dms_relay_remove_auth_options ;;
         remove-domain) _arguments -C -s $_shtab_dms_relay_remove_domain_options ;;
+        renew) _arguments -C -s $_shtab_dms_relay_renew_options ;;
         schema) _arguments -C -s $_shtab_dms_relay_schema_options ;;
         show) _arguments -C -s $_shtab_dms_relay_show_options ;;
         status) _arguments -C -s $_shtab_dms_relay_status_options ;;

@@ -67,7 +67,9 @@ PROTECTION_PARAMETERS = (
     "smtp_tls_security_level",
     "smtp_sender_dependent_authentication",
 )
-PARAMETERS = ROUTE_PARAMETERS + PROTECTION_PARAMETERS
+#: Which SASL mechanisms Postfix may use: in main.cf ours where access tokens are in use, so that no password goes as one.
+MECHANISM_FILTER = "smtp_sasl_mechanism_filter"
+PARAMETERS = (*ROUTE_PARAMETERS, *PROTECTION_PARAMETERS, MECHANISM_FILTER)
 
 
 @frozen
@@ -261,7 +263,8 @@ class PostfixConfig:
     Tables are ``texthash:`` here. ``references`` has the parameters whose value begins with a managed table, and that table:
     where it is to have another type, so is what names it. ``table_type`` is ``RELAY_TABLES``.
 
-    ``service_parameters`` are the operator's, of ``postfix-master.cf``, by their keys.
+    ``service_parameters`` are the operator's, of ``postfix-master.cf``, by their keys. ``token_tables`` are the tables whose
+    logins are access tokens.
     """
 
     tables: dict[str, str] = field(default_factory=dict, repr=False)
@@ -271,3 +274,4 @@ class PostfixConfig:
     references: dict[str, str] = field(default_factory=dict)
     table_type: Setting | None = None
     service_parameters: dict[str, ServiceParameter] = field(default_factory=dict)
+    token_tables: frozenset[str] = frozenset()

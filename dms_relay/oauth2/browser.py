@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import secrets
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 from oauthlib.oauth2 import WebApplicationClient
 
@@ -17,7 +17,7 @@ from dms_relay.model.providers import GOOGLE
 from dms_relay.model.values import field, frozen
 from dms_relay.oauth2.error import OAuth2Error
 from dms_relay.oauth2.grants import exchange
-from dms_relay.oauth2.http import require_https
+from dms_relay.oauth2.http import require_https, split
 from dms_relay.oauth2.refusals import refusal, secrets_of
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def begin(oauth2: OAuth2, username: str) -> Browsing:
 
 def finish(oauth2: OAuth2, browsing: Browsing, pasted: str, *, environ: Mapping[str, str]) -> Answer:
     """Return the token for the address that the browser was sent to."""
-    found = {name: values[0] for name, values in parse_qs(urlsplit(pasted.strip()).query).items()}
+    found = {name: values[0] for name, values in parse_qs(split(pasted.strip()).query).items()}
     if "error" in found:
         raise refusal(dict(found), oauth2, secrets_of(oauth2), server_time=None, now=0.0)
     code = found.get("code", "")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from typing import TYPE_CHECKING
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 from oauthlib.oauth2 import DeviceClient
 
@@ -16,7 +16,7 @@ from dms_relay.model.values import field, frozen
 from dms_relay.oauth2.answer import json_of
 from dms_relay.oauth2.error import OAuth2Error
 from dms_relay.oauth2.grants import TIMEOUT, exchange
-from dms_relay.oauth2.http import post
+from dms_relay.oauth2.http import post, split
 from dms_relay.oauth2.refusals import secrets_of
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def begin(oauth2: OAuth2, *, environ: Mapping[str, str], timeout: float = TIMEOU
     address = data.get("verification_uri") or data.get("verification_url")
     parts = [address, data.get("user_code"), data.get("device_code")]
     texts = [part for part in parts if isinstance(part, str) and part]
-    if len(texts) != len(parts) or urlsplit(texts[0]).scheme not in {"http", "https"}:
+    if len(texts) != len(parts) or split(texts[0]).scheme not in {"http", "https"}:
         raise OAuth2Error("the answer has no device code", "look at device_url", "no device code", is_final=True)
     ends_at = time.monotonic() + _number(data.get("expires_in"), _LIFE)
     shown = [printable(text)[:_SHOWN_MAX] for text in texts[:2]]

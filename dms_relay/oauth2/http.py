@@ -15,7 +15,7 @@ import threading
 import time
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined]  # not in the library's stubs
 
 import urllib3
@@ -78,10 +78,18 @@ def post(  # noqa: PLR0913 -- each is a fact of its own
 
 def require_https(url: str) -> str:
     """Return the host of an address; refuse one that is not https, for whoever listens would have the secrets."""
-    parts = urlsplit(url)
+    parts = split(url)
     if parts.scheme.lower() != "https" or not parts.hostname:
         raise OAuth2Error("the token endpoint is not an https address", "write https://…", "not https", is_final=True)
     return parts.hostname
+
+
+def split(url: str) -> SplitResult:
+    """Return the parts of an address; of one that is none, nothing."""
+    try:
+        return urlsplit(url)
+    except ValueError:  # brackets that hold no IPv6 address
+        return urlsplit("")
 
 
 def _post(url: str, form: str, headers: dict[str, str], manager: urllib3.PoolManager, timeout: float) -> Reply:
@@ -110,7 +118,7 @@ def _pool(url: str, context: ssl.SSLContext, environ: Mapping[str, str]) -> urll
     proxy = proxy_of(url, environ)
     if not proxy:
         return urllib3.PoolManager(ssl_context=context)
-    parts = urlsplit(proxy)
+    parts = split(proxy)
     login = f"{unquote(parts.username)}:{unquote(parts.password or '')}" if parts.username else None
     address = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
     headers = urllib3.make_headers(proxy_basic_auth=login) if login else None
@@ -119,13 +127,13 @@ def _pool(url: str, context: ssl.SSLContext, environ: Mapping[str, str]) -> urll
 
 def proxy_of(url: str, environ: Mapping[str, str]) -> str:
     """Return the proxy for an address; empty where there is none. It may hold a password."""
-    host = urlsplit(url).netloc.rpartition("@")[2]
+    host = split(url).netloc.rpartition("@")[2]
     if proxy_bypass_environment(host, {"no": _setting(environ, "no_proxy")}):
         return ""
     proxy = _setting(environ, "https_proxy") or _setting(environ, "all_proxy")
     if proxy and "://" not in proxy:
         proxy = f"http://{proxy}"
-    if proxy and (urlsplit(proxy).scheme not in {"http", "https"} or not urlsplit(proxy).hostname):
+    if proxy and (split(proxy).scheme not in {"http", "https"} or not split(proxy).hostname):
         raise OAuth2Error(
             "HTTPS_PROXY is not the address of an HTTP proxy", "write http://HOST:PORT", "proxy", is_final=True
         )
@@ -161,9 +169,9 @@ def _read(response: urllib3.BaseHTTPResponse, deadline: float) -> bytes:
 def _refuse_redirect(response: urllib3.BaseHTTPResponse, url: str) -> None:
     if response.status not in _REDIRECTS:
         return
-    target = urlsplit(response.headers.get("Location", ""))
+    target = split(response.headers.get("Location", ""))
     shown = target.hostname if target.hostname and target.hostname.isascii() else "another address"
-    text = f"{urlsplit(url).hostname} sends us to {shown}, where no secret is sent"
+    text = f"{split(url).hostname} sends us to {shown}, where no secret is sent"
     raise OAuth2Error(text, "write the address where tokens are given (token_url)", "redirect", is_final=True)
 
 
@@ -190,8 +198,9 @@ def _error(error: Exception, host: str, timeout: float, environ: Mapping[str, st
         (exceptions.ProxyError, "the proxy does not let us through to {host}", "look at HTTPS_PROXY and NO_PROXY"),
         (exceptions.SSLError, "{host} is not who it should be: {tls}", "name the authority that signed it (ca_file)"),
         (exceptions.NameResolutionError, "{host} has no address", "look at the host name and at the DNS"),
-        (exceptions.ConnectTimeoutError, "{host} cannot be reached in {timeout:g} s", "let HTTPS out to it"),
+        # It is a ConnectTimeoutError as well, though nothing took long.
         (exceptions.NewConnectionError, "{host} cannot be reached", "let HTTPS out to it"),
+        (exceptions.ConnectTimeoutError, "{host} cannot be reached in {timeout:g} s", "let HTTPS out to it"),
         (exceptions.TimeoutError, "{host} has not answered in {timeout:g} s", "nothing to do: it is asked again"),
         (exceptions.HTTPError, "{host} ended the connection", "nothing to do: it is asked again"),
     )

@@ -70,8 +70,8 @@ def renew(  # noqa: PLR0913 -- each is a fact of its own
 
 
 def is_due(kept: Kept, oauth2: OAuth2, now: float) -> bool:
-    """Return True if a token is to be renewed now: it is time, or the login has other secrets than those last tried."""
-    return tokens.due_at(kept, now) <= now or not tokens.is_current(kept, oauth2)
+    """Return True if a token is to be renewed now."""
+    return tokens.due_at(kept, now, oauth2) <= now
 
 
 def renew_all(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 from errno import EACCES
 
 from dms_relay import files
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
 
 #: What to do where this user may not read something.
 AS_ROOT = "run as root"
+#: Our plugin for XOAUTH2 and OAUTHBEARER where Cyrus SASL looks for it, in Debian and elsewhere (``sasl/Makefile``).
+_PLUGINS = tuple(
+    f"/usr/lib/{place}sasl2/libdmsrelayoauth2.so" for place in (f"{getattr(sys.implementation, '_multiarch', '')}/", "")
+)
 
 
 @frozen
@@ -36,7 +41,7 @@ class Found:
     every user may read main.cf. ``services`` are those of master.cf that are called as ours are, ``chroot`` is what that
     field says of ``smtp``. ``local`` are the domains that main.cf names as its own, each with the parameter. ``types`` can
     be asked for the table types that Postfix has. ``master`` is master.cf, without what ``postfix-master.cf`` had set there:
-    ``words`` is what stands there of that now (``own.py``).
+    ``words`` is what stands there of that now (``own.py``). ``has_token_plugin``: Cyrus SASL has a client for access tokens.
     """
 
     parameters: dict[str, str] = field(default_factory=dict, repr=False)
@@ -52,6 +57,7 @@ class Found:
     master: str = field(default="", repr=False)
     words: dict[str, str] = field(default_factory=dict, repr=False)
     config_dir: ConfigDir = field(default_factory=ConfigDir)
+    has_token_plugin: bool = False
 
 
 def find(paths: Paths) -> Found:
@@ -80,6 +86,7 @@ def find(paths: Paths) -> Found:
         is_public=bool(paths.main_cf.stat().st_mode & stat.S_IROTH),
         master=services,
         words=words,
+        has_token_plugin=any(map(os.path.exists, _PLUGINS)),
         types=TableTypes(lambda: _ask_types(postfix, parameters, state.types)),
     )
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import time
 
 from dms_relay.postfix.processes import read_at
+from dms_relay.postfix.table_types import split_index
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,7 +30,9 @@ def unread(paths: Paths, found: Found, master: int | None) -> list[Path]:
     then = None if master is None else read_at(master)
     if then is None:
         return []
-    files = (paths.main_cf, paths.master_cf, *map(paths.table, found.tables))
+    # smtp(8) opens the tables of access tokens again by itself.
+    tables = [name for name in found.tables if split_index(name)[0] not in found.state.token_tables]
+    files = (paths.main_cf, paths.master_cf, *map(paths.table, tables))
     # A time that is still to come says that the clock was set, and nothing else.
     return [path for path in files if then + _TOLERANCE < _changed(path) <= time.time()]
 

@@ -220,7 +220,7 @@ class _Checker:
         self._complain(key, text, "keep only one of them: YAML would silently drop the first")
 
     def _beside(self, shape: Keys, nodes: dict[str, Node]) -> None:
-        for names in shape.one_of:
+        for names in (*shape.one_of, *shape.at_most_one):
             first, *others = [name for name in nodes if name in names] or [""]
             for name in others:
                 self._complain(nodes[name], f"{name} together with {first}", "keep only one of them")

@@ -96,16 +96,18 @@ def is_current(kept: Kept, oauth2: OAuth2) -> bool:
     return digests(oauth2, kept.tried) == kept.tried
 
 
-def due_at(kept: Kept, now: float) -> float:
-    """Return when a token is to be renewed; a time that is past means at once.
+def due_at(kept: Kept, now: float, oauth2: OAuth2 | None = None) -> float:
+    """Return when a token is to be renewed; 0 is at once: there is none, or ``oauth2`` has secrets that were not tried.
 
     At half its life, and ``BEFORE_END`` before its end at the latest; of a very short life at least a third is used. A clock
     that has gone back says nothing of a token's end. After a failure only ``next_try`` counts.
     """
+    if oauth2 is not None and not is_current(kept, oauth2):
+        return 0.0
     if kept.failure is not None:
         return kept.next_try
     if not kept.access_token or now < kept.issued_at - _CLOCK_MARGIN:
-        return now
+        return 0.0
     from binascii import crc32  # noqa: PLC0415 -- not for who only reads tokens
 
     life = kept.expires_at - kept.issued_at

@@ -28,7 +28,7 @@ def outlook(state_dir: Path, now: float) -> dict[str, Any]:
     return {
         "tokens": [_token(login, kept, now) for login, kept in found],
         "wrong": [line for login, kept in found for line in _wrong(login, kept, now)],
-        "next": min((tokens.due_at(kept, now) for _, kept in found), default=None),
+        "next": min((tokens.due_at(kept, now, login.oauth2) for login, kept in found), default=None),
         "ends": min(ends, default=None),
     }
 
@@ -41,7 +41,7 @@ def _token(login: InForce, kept: Kept, now: float) -> dict[str, Any]:
         "is_valid": tokens.is_valid(kept, now),
         "valid_until": kept.expires_at or None,
         "renewed_at": kept.issued_at or None,
-        "next_renewal": tokens.due_at(kept, now),
+        "next_renewal": tokens.due_at(kept, now, login.oauth2),
         "scope": kept.scope,
         "audience": kept.audience,
         "failure": kept.failure and _failure(kept.failure),

@@ -91,6 +91,8 @@ class Renewals(Job):
         self._last: object = None
         #: Relays whose token is to be renewed though it has not ended.
         self.refused: list[str] = []
+        #: What is to be looked at without a pause after a renewal.
+        self.then: list[Job] = [tokens]
 
     def is_due(self) -> bool:
         """Return True if a renewal is due."""
@@ -119,7 +121,8 @@ class Renewals(Job):
         self.pause()
         if child.is_late:
             self.fail(f"did not end in {self.limit:g} s, and was ended", say)
-        self._tokens.ask()
+        for job in self.then:
+            job.ask()
 
 
 class Queue(Job):
@@ -131,6 +134,7 @@ class Queue(Job):
         """Take what knows the tokens, what renews them, and what knows the directory of the queue."""
         super().__init__()
         self._tokens, self._renewals, self._queue = tokens, renewals, queue
+        renewals.then.append(self)
         self._seen: object = None
         self._looked: object = None
         #: Of a relay: how often its token was renewed because it was refused, and when it can be so again.
@@ -150,12 +154,15 @@ class Queue(Job):
         return ["keep", "queue"], {"queue": self._queue()}
 
     def end(self, child: Child, code: int, say: Say) -> None:
-        """Have the tokens renewed that were refused, each after a pause that grows."""
+        """Take what a child has found; where looking takes long, look seldom."""
         super().end(child, code, say)
         took = time.monotonic() - child.began
         self.not_before = max(self.not_before, time.monotonic() + max(_QUEUE_PAUSE, _QUEUE_FACTOR * took))
-        if self.trouble:
-            return
+        if not self.trouble:
+            self.renew(say)
+
+    def renew(self, say: Say) -> None:
+        """Have each token renewed that was refused, unless it was so a moment ago."""
         refused = self.result["relays"]
         self._tried = {relay: tried for relay, tried in self._tried.items() if relay in refused}
         for relay in refused:

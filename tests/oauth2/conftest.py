@@ -23,6 +23,12 @@ def ca_file(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture
+def authority() -> Authority:
+    """Return that authority."""
+    return _AUTHORITY
+
+
+@pytest.fixture
 def server() -> Iterator[TokenServer]:
     """Return an endpoint that knows nobody yet."""
     with TokenServer(_AUTHORITY) as server:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from dms_relay import tokens
 from dms_relay.model import Paths
-from dms_relay.model.oauth2 import CLIENT_CREDENTIALS, OAuth2
 from dms_relay.tokens import in_force
 from dms_relay.watch.refused import refused
 from testbed import Auth, Login, Mode, Tls
 from tests.watch.keeping import Keeping, wait_until
+from tests.watch.renewing import OAUTH2, keep, renewals, token
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -81,9 +81,8 @@ def test_refused_token(testbed: Testbed, inputs: Inputs, tmp_path: Path) -> None
     postfix = testbed.postfix({"queue_run_delay": "300s", "minimal_backoff_time": "300s"})
     inputs.apply(postfix)
     paths = Paths(inputs.directory, postfix.config, tmp_path / "state")
-    oauth2 = OAuth2(CLIENT_CREDENTIALS, "https://id.test/token")
-    login = in_force.InForce("a" * 32, "m365", "user", oauth2, (("sasl_passwd", relay.nexthop),))
-    other = in_force.InForce("b" * 32, "other", "user", oauth2, (("sasl_passwd", "[192.0.2.1]:587"),))
+    login = in_force.InForce("a" * 32, "m365", "user", OAUTH2, (("sasl_passwd", relay.nexthop),))
+    other = in_force.InForce("b" * 32, "other", "user", OAUTH2, (("sasl_passwd", "[192.0.2.1]:587"),))
     in_force.save(paths.state_dir, [login, other])
     for known in (login, other):
         tokens.save(paths.state_dir, known.id, tokens.Kept("t", time.time() - 60, time.time() + 3600))
@@ -96,3 +95,25 @@ def test_refused_token(testbed: Testbed, inputs: Inputs, tmp_path: Path) -> None
     assert refused(paths, postfix.layout.queue) == {"relays": [], "again": MESSAGES}
     assert testbed.ledger.wait_for(MESSAGES)[-1].login == Login("user", "old")
     assert refused(paths, postfix.layout.queue) == {"relays": [], "again": 0}
+
+
+def test_refused_token_is_renewed_at_once(testbed: Testbed, inputs: Inputs, tmp_path: Path) -> None:
+    """The keeper renews a token that a relay refuses at once, though it would be valid for an hour, and mail goes then."""
+    taken = {"user": "new"}
+    relay = relay_of(testbed, inputs, tmp_path / "secret", Mode(Tls.OFFERED, Auth.DEMANDED, logins=taken))
+    postfix = testbed.postfix({"queue_run_delay": "300s", "minimal_backoff_time": "300s"})
+    inputs.apply(postfix)
+    login = in_force.InForce("a" * 32, "m365", "user", OAUTH2, (("sasl_passwd", relay.nexthop),))
+    with Beside(tmp_path / "keeper", inputs, postfix) as keeping:
+        now = time.time()
+        tokens.save(keeping.state, login.id, token(now - 1, 3600))
+        (keeping.state / "life").write_text("3600")
+        # The inputs know nothing of OAuth2, so they are not to be applied.
+        keeping.env["DMS_RELAY_APPLIED_AT"] = str(now)
+        postfix.send(SENDER, ["friend@world"], "1")
+        wait_until(lambda: [m["queue_name"] for m in postfix.queue()] == ["deferred"], "the message waits")
+        keep(keeping, login)
+        wait_until(lambda: renewals(keeping) == ["m365"], "the renewal")
+        taken["user"] = "old"  # the password plays the token, which is a new one now
+        assert relay.wait_for(1)[-1].login == Login("user", "old")
+        assert renewals(keeping) == ["m365"]
