@@ -26,27 +26,27 @@ from dms_relay.model import RELAY_DIRECTORY, SASL_PASSWD
 from dms_relay.model.values import replace
 from dms_relay.plan.found import find, stamp
 from dms_relay.plan.snapshots import one_phase
-from dms_relay.plan.state import State, dump
+from dms_relay.plan.state import State, remember
 from dms_relay.postfix.master_cf import PREFIX, login_table
 from dms_relay.postfix.programs import Postfix
 from dms_relay.postfix.table_types import split_index
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from pathlib import Path
 
     from dms_relay.log import Log
     from dms_relay.model import Paths
-    from dms_relay.plan import ParameterChange, Plan
+    from dms_relay.plan import Plan
     from dms_relay.plan.snapshots import Phase
     from dms_relay.plan.state import TableFile
     from dms_relay.postfix.master_cf import Service
 
 #: Seconds to wait for another run to finish.
 LOCK_TIMEOUT = 30.0
-_STATE_MODE = 0o600
 _DIRECTORY_MODE = 0o700
+_STILL_DELIVERS = "service kept: it still delivers -- run dms-relay apply again when it has done so, to remove it"
+_MAY_DELIVER = "service kept: Postfix may deliver by it -- after the reload, dms-relay apply removes it"
 
 
 def apply(  # noqa: PLR0913 -- what a caller may choose, each by name
@@ -68,22 +68,6 @@ def apply(  # noqa: PLR0913 -- what a caller may choose, each by name
         if not locked and find(paths) != plan.found:
             raise BusyError("Postfix's configuration has changed since the plan was made", "make a new plan")
         return _Run(plan, paths, log, reload=reload).run()
-
-
-def remember(path: Path, old: State, new: State, owner: tuple[int, int]) -> None:
-    """Write what is remembered, where it is another than before; nothing to remember is no file."""
-    if new == old:
-        return
-    if new.is_empty:
-        files.remove(path)
-    else:
-        files.replace(path, dump(new), _STATE_MODE, owner)
-
-
-def _phases(plan: Plan) -> tuple[Phase, ...]:
-    from dms_relay.plan.phases import phases  # noqa: PLC0415 -- not at a first boot
-
-    return phases(plan)
 
 
 class _Run:
@@ -137,19 +121,13 @@ class _Run:
     def _renew(self) -> bool:
         """Write the tables, if nothing but access tokens is new: a running smtp(8) opens these again by itself."""
         from dms_relay.plan.renewals import is_renewal  # noqa: PLC0415 -- only where a login takes a token
-        from dms_relay.token_tables import write_table  # noqa: PLC0415 -- the same
+        from dms_relay.token_tables import write_renewal  # noqa: PLC0415 -- the same
 
         plan = self.plan
         if not is_renewal(plan):
             return False
         self._remember(plan.intent)
-        for name in dict.fromkeys(split_index(change.name)[0] for change in plan.tables):
-            indexes = [
-                kind for table in plan.wanted_tables for text, kind in [split_index(table)] if text == name and kind
-            ]
-            write_table(self.paths, name, indexes, plan.wanted_tables[name].content, plan.found.owner)
-            self.built.update(f"{name}.{kind}" for kind in indexes)
-            self.log.info("access tokens written", table=str(self.paths.table(name)))
+        self.built |= write_renewal(self.paths, plan, self.log)
         self._remember(replace(plan.final, indexes=plan.final.indexes | self._stamps()))
         return True
 
@@ -164,13 +142,12 @@ class _Run:
 
     def _in_use(self) -> frozenset[str]:
         """Return the services that somebody else's reload would end at a delivery: they stay until a later run."""
-        is_any_removed = any(change.new is None for change in self.plan.services)
-        master = self.postfix.master_pid(self.plan.found.parameters) if is_any_removed else None
-        if master is None:
+        if all(change.new for change in self.plan.services):
             return frozenset()
-        from dms_relay.plan.unread import in_use  # noqa: PLC0415 -- only where Postfix runs
+        from dms_relay.plan.unread import in_use  # noqa: PLC0415 -- only where a service goes
 
-        return in_use(self.paths, self.plan, master)
+        master = self.postfix.master_pid(self.plan.found.parameters)
+        return in_use(self.paths, self.plan, master) if master is not None else frozenset()
 
     def _carry_out(self, *, is_running: bool, is_due: bool) -> None:
         plan = self.plan
@@ -180,9 +157,13 @@ class _Run:
         if plan.overlay and plan.overlay.is_changed:
             self._edit_master_cf({})
             self.log.info("parameters of services set", services=" ".join(sorted(plan.overlay.wanted)) or "(none)")
-        at_once = not is_running and plan.is_first
         is_reload_left = is_due
-        todo = one_phase(plan) if at_once else _phases(plan)
+        if plan.is_first and not is_running:
+            todo = one_phase(plan)
+        else:
+            from dms_relay.plan.phases import phases  # noqa: PLC0415 -- not at a first boot
+
+            todo = phases(plan)
         if todo and todo[0].removed:
             self._reload(leaving=todo[0].removed)
         for number, phase in enumerate(todo, 1):
@@ -221,8 +202,8 @@ class _Run:
             files.link(path, table.content)
         else:
             files.replace(path, table.content, table.mode, (table.uid, table.gid))
-        event = "index written" if table.index else "table written"
-        self.log.info(event, table=str(path), entries=table.content.count(b"\n"))
+        entries = table.content.count(b"\n")
+        self.log.info("index written" if table.index else "table written", table=str(path), entries=entries)
 
     def _build(self, name: str, path: Path, table: TableFile) -> None:
         from dms_relay.postfix.index_files import build  # noqa: PLC0415 -- only where a table is big
@@ -242,16 +223,9 @@ class _Run:
             self._edit_master_cf({change.name: change.new for change in changes})
         for change in changes:
             self.log.info("service set" if change.new else "service removed", service=change.name)
+        tell, text = (self.log.warn, _STILL_DELIVERS) if self.may_reload else (self.log.info, _MAY_DELIVER)
         for service in sorted(kept):
-            self._tell_kept(service)
-
-    def _tell_kept(self, service: str) -> None:
-        if self.may_reload:
-            text = "service kept: it still delivers -- run dms-relay apply again when it has done so, to remove it"
-            self.log.warn(text, service=service)  # noqa: G010 -- Log is ours, not logging's
-        else:
-            text = "service kept: Postfix may deliver by it -- after the reload, dms-relay apply removes it"
-            self.log.info(text, service=service)
+            tell(text, service=service)
 
     def _is_kept(self, table: str) -> bool:
         """Return True if a table goes that a service reads which stays: its next process would not begin without."""
@@ -267,17 +241,15 @@ class _Run:
     def _edit(self, phase: Phase) -> None:
         self.postfix.edit({parameter.name: parameter.new for parameter in phase.parameters})
         if self.log.shows("info"):
-            self._log_parameters(phase.parameters)
+            from dms_relay.mask import mask_all  # noqa: PLC0415 -- only where there is something to show
 
-    def _log_parameters(self, changes: Iterable[ParameterChange]) -> None:
-        from dms_relay.mask import mask_all  # noqa: PLC0415 -- only where there is something to show
-
-        # A table of logins may take its value from another parameter, which another phase sets.
-        values = self.plan.found.parameters | {change.name: change.new for change in (*self.plan.parameters, *changes)}
-        shown = mask_all({name: value for name, value in values.items() if value is not None})
-        for change in changes:
-            event = "parameter restored" if change.put_back else "parameter set"
-            self.log.info(event, parameter=change.name, value="(not set)" if change.new is None else shown[change.name])
+            # A table of logins may take its value from another parameter, which another phase sets.
+            changes = {change.name: change.new for change in (*self.plan.parameters, *phase.parameters)}
+            values = self.plan.found.parameters | changes
+            shown = mask_all({name: value for name, value in values.items() if value is not None})
+            for change in phase.parameters:
+                event = "parameter restored" if change.put_back else "parameter set"
+                self.log.info(event, parameter=change.name, value=shown.get(change.name, "(not set)"))
 
     def _reload(self, *, has_logins: bool = False, leaving: frozenset[str] = frozenset()) -> None:
         """Reload the Postfix that runs at this moment: it may have been started or stopped since we looked last.

@@ -47,7 +47,7 @@ _LIKENESS = 0.7
 #: What each exit code means (sysexits(3); ``errors.py``), for the help and for the manual page.
 EXIT_CODES = {
     os.EX_OK: "done, or nothing to do",
-    1: "explain, check, test, status: something is wrong; renew: a token cannot be had; plan --exit-code: changes",
+    1: "explain, check, test, status: something is wrong; renew: no token; plan --exit-code: changes",
     2: "usage, a wrong argument",
     os.EX_NOINPUT: "an input cannot be read",
     os.EX_UNAVAILABLE: "a Postfix program is missing or failed, or a token endpoint gives no token",

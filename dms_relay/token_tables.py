@@ -18,7 +18,7 @@ from dms_relay import files
 from dms_relay.model.values import replace
 from dms_relay.plan import TABLE_MODE
 from dms_relay.plan.found import find, stamp
-from dms_relay.plan.state import dump
+from dms_relay.plan.state import remember
 from dms_relay.postfix.index_files import build
 from dms_relay.postfix.table_types import split_index
 from dms_relay.tokens import in_force
@@ -27,14 +27,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from dms_relay.log import Log
     from dms_relay.model import Paths
+    from dms_relay.plan import Plan
     from dms_relay.plan.found import Found
 
 #: Seconds to wait for another run to finish; ``apply`` waits as long.
 LOCK_TIMEOUT = 30.0
 #: Seconds by which a text is dated before its index, beyond what every table is set back.
 _TEXT_BACK = 60
-_STATE_MODE = 0o600
 #: What a table has of a login before its password: key, user name.
 _Logins = dict[tuple[str, str], str]
 
@@ -49,6 +50,17 @@ def write_tokens(paths: Paths, tokens: Mapping[str, str], *, lock_timeout: float
         if changed:
             _remember(paths, found, changed)
     return bool(changed)
+
+
+def write_renewal(paths: Paths, plan: Plan, log: Log) -> set[str]:
+    """Write the tables of a plan that changes nothing but tokens; return the names of the indexes that were built."""
+    built: set[str] = set()
+    for name in dict.fromkeys(split_index(change.name)[0] for change in plan.tables):
+        kinds = [kind for table in plan.wanted_tables for text, kind in [split_index(table)] if text == name and kind]
+        write_table(paths, name, kinds, plan.wanted_tables[name].content, plan.found.owner)
+        built.update(f"{name}.{kind}" for kind in kinds)
+        log.info("access tokens written", table=str(paths.table(name)))
+    return built
 
 
 def write_table(paths: Paths, name: str, indexes: list[str], content: bytes, owner: tuple[int, int]) -> None:
@@ -97,4 +109,4 @@ def _remember(paths: Paths, found: Found, changed: Mapping[str, bytes]) -> None:
     """Take note how the new indexes look: by that the next run knows what they are made of."""
     built = [f"{name}.{kind}" for name in changed for kind in _indexes(found, name)]
     state = replace(found.state, indexes=found.state.indexes | {name: stamp(paths, name) for name in built})
-    files.replace(paths.state, dump(state), _STATE_MODE, found.owner)
+    remember(paths.state, found.state, state, found.owner)

@@ -61,7 +61,9 @@ _OTHERS = {
     "LOG_LEVEL": f"As --log-level, which is stronger: {', '.join(LEVELS)}.",
     "LOG_FORMAT": f"As --log-format, which is stronger: {', '.join(FORMATS)}.",
     "DMS_RELAY_CONFIG_DIR": "The configuration directory; --config-dir is stronger.",
-    "DMS_RELAY_STATE_DIR": "Where access and refresh tokens are kept; /var/lib/dms-relay if not set.",
+    "DMS_RELAY_STATE_DIR": "Where tokens are, and what dms-relay watch says; /var/lib/dms-relay if not set.",
+    "RELAY_WATCH_INTERVAL": "How often dms-relay watch looks at the inputs, in seconds; --interval is stronger.",
+    "RELAY_TEST_INTERVAL": "How often it tests the logins at the relays: 900, 30m, 1h; never, if it is not set.",
     "MAIL_CONFIG": "The directory of Postfix's configuration; --postfix-dir is stronger.",
 }
 #: What to do, and the command; the shortest way to each answer.

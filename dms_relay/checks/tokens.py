@@ -57,7 +57,7 @@ class _TokenLogin(NamedTuple):
 
 def check_tokens(context: CheckContext) -> Iterator[Finding]:
     """Yield the findings about logins that take a token."""
-    found = tuple({login.entry.origin: login for login in _logins(context)}.values())
+    found = tuple(_logins(context))
     if context.machine:
         yield from _plugin(context.machine, found)
         yield from _sent_as_token(context, context.machine)
@@ -68,9 +68,10 @@ def check_tokens(context: CheckContext) -> Iterator[Finding]:
 
 
 def _logins(context: CheckContext) -> Iterator[_TokenLogin]:
-    for use in context.assignments:
-        oauth2 = use.entry.login.oauth2 if use.entry else None
-        if use.entry and oauth2:
+    """Yield each login once, at the first relay that is assigned with it."""
+    uses = {use.entry.origin: use for use in reversed(context.assignments) if use.entry and use.entry.login.oauth2}
+    for use in reversed(uses.values()):
+        if use.entry and (oauth2 := use.entry.login.oauth2):
             name = tokens.login_id(use.relay, use.entry.login.username, oauth2)
             yield _TokenLogin(use.relay, use.entry, oauth2, tokens.load(context.paths.state_dir, name))
 

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from dms_relay.tokens.in_force import InForce
 
 #: The logins by OAuth2 that are in force, in the state directory (``tokens.in_force``).
-LOGINS = "logins.json"
+_IN_FORCE = "logins.json"
 #: The value of ``inet_protocols`` that excludes nothing, and the other parameters that can keep mail from leaving.
 _PROTOCOLS, _ALL = "inet_protocols", "all"
 _STOPPING = frozenset({"smtp_bind_address", "smtp_bind_address6", "relay_transport"})
@@ -131,7 +131,7 @@ def _lacking(config: RelayConfig) -> tuple[InForce, ...]:
 def _noted(config: RelayConfig, context: Context) -> AbstractContextManager[None]:
     """Have the logins by OAuth2 noted, if there are any, or were."""
     is_any = config.transports and config.transports.has_tokens
-    if not is_any and not os.path.lexists(context.paths.state_dir / LOGINS):
+    if not is_any and not os.path.lexists(context.paths.state_dir / _IN_FORCE):
         return nullcontext()
     from dms_relay.commands.token_logins import noted  # noqa: PLC0415 -- only where a login takes a token
 

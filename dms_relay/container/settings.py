@@ -211,9 +211,8 @@ def _overridden(directory: Path, found: Mapping[str, str], wanted: Mapping[str, 
     data = path.read_bytes() if path.exists() else b""
     if not any(f'"{name}"'.encode() in data for name in wanted):
         return []
-    from dms_relay.apply import remember  # noqa: PLC0415 -- only where it names one of them
-    from dms_relay.plan.own import with_below  # noqa: PLC0415 -- the same
-    from dms_relay.plan.state import load  # noqa: PLC0415 -- the same
+    from dms_relay.plan.own import with_below  # noqa: PLC0415 -- only where it names one of them
+    from dms_relay.plan.state import load, remember  # noqa: PLC0415 -- the same
 
     state = load(data, str(path))
     remember(path, state, with_below(state, wanted), (os.geteuid(), os.getegid()))

@@ -146,8 +146,9 @@ class Tables:
     def _to_come(self, name: str) -> dict[str, str]:
         """Return a table that is to come, whatever its type is to be: an index is of the same text."""
         if name not in self._read:
-            lines = (line.partition("\t") for line in self._texts[name].split("\n"))
-            self._read[name] = {key.casefold(): value for key, _, value in lines}
+            entries = dict(line.partition("\t")[::2] for line in self._texts[name].split("\n"))
+            folded = "\n".join(entries).casefold().split("\n")  # at once: a table can be large
+            self._read[name] = dict(zip(folded, entries.values(), strict=True))
         return self._read[name]
 
 

@@ -13,7 +13,7 @@ from urllib.parse import quote, quote_plus
 
 from dms_relay.log import printable
 from dms_relay.model import MASK
-from dms_relay.model.providers import GOOGLE
+from dms_relay.model.providers import GOOGLE, endpoints
 from dms_relay.oauth2 import google, microsoft
 from dms_relay.oauth2.error import OAuth2Error
 
@@ -93,13 +93,17 @@ def refusal(
 def _known(code: str, error: str, detail: str, oauth2: OAuth2, said: str) -> tuple[str, str, bool]:
     if code in microsoft.REFUSALS:
         return *microsoft.REFUSALS[code], True
-    for known, part, text, remedy in google.REFUSALS if oauth2.provider == GOOGLE else ():
+    for known, part, text, remedy in google.REFUSALS if _is_google(oauth2) else ():
         if error == known and part in detail:
             return text, remedy, True
     text, remedy, is_final = _GENERIC.get(
         error, ("the token endpoint refuses", "look for this code at the provider", True)
     )
     return f"{text}; it says: {said}" if said else text, remedy, is_final and code not in _PASSING
+
+
+def _is_google(oauth2: OAuth2) -> bool:
+    return oauth2.provider == GOOGLE or oauth2.token_url == endpoints(GOOGLE).token_url
 
 
 def shown(text: str, secrets: Iterable[str]) -> str:

@@ -134,8 +134,7 @@ def plan(wanted: PostfixConfig, found: Found, *, from_scratch: bool = False) -> 
         overlay, own = plan_services(wanted, found, managed)
         intent, final = replace(intent, service_parameters=overlay.given), replace(final, service_parameters=own)
     intent, final = (state.in_directory(found.config_dir) for state in (intent, final))
-    services = tuple(_service_changes(wanted, found))
-    changed = tuple(changes)
+    services, changed = tuple(_service_changes(wanted, found)), tuple(changes)
     return Plan(found, tables, changed, services, intent, final, tuple(warnings), files, managed, overlay)
 
 

@@ -102,7 +102,7 @@ def _missing_for_tokens(wanted: PostfixConfig) -> Problem:
     """Return the error for access tokens where a running smtp(8) would not see that they were renewed."""
     text = f"the login table {min(wanted.token_tables)} holds access tokens, and this Postfix has no indexed tables"
     remedy = f"install {' or '.join(PACKAGES.values())} (Debian's names for them)"
-    return Problem(Origin(RELAY_YAML), text, remedy, rule="table-type-missing")
+    return Problem(Origin(RELAY_YAML), text, remedy)
 
 
 def _without_index(tables: list[str], wanted: PostfixConfig) -> Problem:

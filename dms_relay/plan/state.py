@@ -1,4 +1,4 @@
-"""What is remembered from run to run, so that a later run can put back what was there before. Pure but for JSON.
+"""What is remembered from run to run, so that a later run can put back what was there before. Pure but for ``remember``.
 
 For each parameter and table that we ever set: what stood there before, and every value that we gave it and that may still
 stand there. Two may, after a run that was cut short; when a run is complete it is one. The file may hold a login that
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 
+from dms_relay import files
 from dms_relay.errors import WriteError
 from dms_relay.model import MECHANISM_FILTER, PARAMETERS, TRANSPORT_PARAMETERS
 from dms_relay.model.values import field, frozen, replace
@@ -17,6 +18,7 @@ from dms_relay.postfix.table_types import TypesAnswer, split_index
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
     from typing import Any
 
 #: Version of the file's format: what an older one cannot say makes it a newer, so that a previous dms-relay refuses it.
@@ -27,6 +29,7 @@ PART = 1 << 20
 FIRST_PARAMETERS = frozenset(PARAMETERS) - {*TRANSPORT_PARAMETERS, MECHANISM_FILTER}
 #: What a file of the versions before the last can speak of.
 _MANAGED = frozenset(PARAMETERS) - {MECHANISM_FILTER}
+_MODE = 0o600
 _MOVE_AWAY = "move the file away; Postfix keeps its present settings"
 
 
@@ -214,3 +217,13 @@ def without(text: str, given: Mapping[str, ManagedParameter]) -> str:
 
     found = words(text, given)
     return with_words(text, {key: given[key].before for key, word in found.items() if word in given[key].values})
+
+
+def remember(path: Path, old: State, new: State, owner: tuple[int, int]) -> None:
+    """Write what is remembered, where it is another than before; nothing to remember is no file."""
+    if new == old:
+        return
+    if new.is_empty:
+        files.remove(path)
+    else:
+        files.replace(path, dump(new), _MODE, owner)

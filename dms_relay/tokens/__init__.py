@@ -184,11 +184,13 @@ class Room:
         self._temporary = files.temporary_name(self.path)
         try:
             self._temporary.unlink(missing_ok=True)
-            self._descriptor = os.open(self._temporary, files.NEW_FILE, _FILE)
+            self._descriptor = os.open(self._temporary, files.NEW_FILE | os.O_CLOEXEC, _FILE)
+        except OSError as error:
+            raise files.cannot_write(self.path, error) from error
+        try:
             os.posix_fallocate(self._descriptor, 0, ROOM)
         except OSError as error:
-            with suppress(OSError):
-                self._temporary.unlink()
+            self.__exit__()
             raise files.cannot_write(self.path, error) from error
 
     def save(self, kept: Kept) -> None:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 #: What smtp(8) writes (smtp_sasl_glue.c), and where it names the server.
 _REFUSED = "SASL authentication failed"
+_SAID = " said: "
 _SERVER = re.compile(r"\bserver ([^\s\[]+)\[([^\]]*)\]")
 #: The host in a lookup key that is a nexthop.
 _HOST = re.compile(r"\[?([^\]@\s:]+)\]?(:\w+)?")
@@ -52,7 +53,8 @@ def refused(paths: Paths, queue: Path) -> dict[str, Any]:
             continue
         issued = {login.relay: kept[login.id].issued_at for login in _meant(reason, logins)}
         valid = {login.relay for login in logins if tokens.is_valid(kept[login.id], at)}
-        relays |= {relay for relay, since in issued.items() if since < at and relay in valid}
+        if _SAID in reason:  # and is no failure of our own, as where the SASL plugin is missing
+            relays |= {relay for relay, since in issued.items() if since < at and relay in valid}
         if any(since > at for since in issued.values()):
             again.append(number)
     for number in again:

@@ -4,127 +4,36 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
+import sys
 import time
+from itertools import count
 from typing import TYPE_CHECKING
 
 import pytest
 
-from dms_relay import Paths, find, merge, plan, read, render
+from dms_relay import find, merge, plan, read, render
 from dms_relay.apply import apply
 from dms_relay.model.oauth2 import NO_TOKEN
 from dms_relay.plan import found
 from dms_relay.postfix import programs
 from dms_relay.postfix.table_types import TypesAnswer
 from dms_relay.token_tables import write_tokens
-from dms_relay.tokens import Kept, in_force, load, save
-from testbed.certificates import Authority
+from dms_relay.tokens import Kept, in_force, save
 from testbed.token_http import Fault
-from testbed.token_rules import OAuth2Client
-from testbed.token_server import TokenServer
+from tests.apply.token_scene import FILTER, SECRET, Scene
+from tests.support.amounts import step
+from tests.support.scene import ROOT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from random import Random
 
-    from dms_relay.tokens.in_force import InForce
-    from tests.support.sandbox import Result, Sandbox
+    from tests.support.amounts import Figures
 
-AUTHORITY = Authority()
-SECRET = "s3cret-P4ss"
-FILTER = "smtp_sasl_mechanism_filter"
+#: Operations from one that a renewal is killed at to the next.
+STEP = step(12)
 OURS = "!xoauth2, !oauthbearer, static:all"
-
-
-@pytest.fixture
-def server() -> Iterator[TokenServer]:
-    """Return a token endpoint that knows a client."""
-    with TokenServer(AUTHORITY) as server:
-        server.clients["us"] = OAuth2Client(secret=SECRET)
-        yield server
-
-
-class Scene:
-    """A sandbox whose relay.yaml has relays with tokens; each command runs with its state directory."""
-
-    def __init__(self, sandbox: Sandbox, server: TokenServer, root: Path) -> None:
-        """Write the files that relay.yaml names."""
-        self.sandbox, self.server, self.state_dir = sandbox, server, root / "state"
-        self.paths = Paths(sandbox.config_dir, sandbox.postfix_dir, self.state_dir)
-        self.env = {"DMS_RELAY_STATE_DIR": str(self.state_dir), "PATH": os.environ["PATH"]}
-        self.authority = AUTHORITY.write_certificate(sandbox.config_dir / "id.pem")
-        sandbox.write("secret", f"{SECRET}\n").chmod(0o600)
-        (sandbox.postfix_dir / "master.cf").write_text("smtp unix - - n - - smtp\n")
-
-    @property
-    def login(self) -> str:
-        """Return a login as it stands in relay.yaml."""
-        how = f"token_url: {self.server.token_url}, client_id: us, client_secret_file: {self.sandbox.config_dir}/secret"
-        return f"{{username: me@a.test, oauth2: {{{how}, scope: smtp, ca_file: {self.authority}}}}}"
-
-    def relays(self, more: str = "") -> str:
-        """Return a relay.yaml with a relay that takes a token, and one that takes a password."""
-        return (
-            "version: 1\nrelays:\n"
-            f"  t: {{host: t.test, login: {self.login}}}\n"
-            "  p: {host: p.test, login: {username: u, password: pass-word}}\n"
-            f"default: t\nsenders:\n  p.test: p\n{more}"
-        )
-
-    def write(self, more: str = "") -> None:
-        """Write relay.yaml."""
-        self.sandbox.write("relay.yaml", self.relays(more))
-
-    def run(self, *command: str) -> Result:
-        """Run a command, which must succeed."""
-        result = self.sandbox.run(*command, env=self.env)
-        assert result.code == 0, result.err
-        return result
-
-    def plan_says(self) -> str:
-        """Return what ``plan`` prints."""
-        return self.run("plan").out
-
-    def table(self, name: str) -> dict[str, str]:
-        """Return a table's text."""
-        text = (self.sandbox.postfix_dir / "relay.d" / f"{name}.sasl").read_text()
-        return dict(line.split("\t") for line in text.splitlines())
-
-    def query(self, name: str, key: str) -> str:
-        """Ask Postfix for an entry of the index that the service names."""
-        service = f"relay-{name}/unix/smtp_sasl_password_maps"
-        said = self._postfix("postconf", "-P", service).partition("=")[2].strip()
-        assert said.startswith(("cdb:", "lmdb:"))
-        return self._postfix("postmap", "-q", key, said).strip()
-
-    def filter_of(self, name: str) -> str:
-        """Return the mechanism filter of a service."""
-        return self._postfix("postconf", "-P", f"relay-{name}/unix/{FILTER}").partition("=")[2].strip()
-
-    def _postfix(self, program: str, *arguments: str) -> str:
-        command = [program, "-c", str(self.sandbox.postfix_dir), *arguments]
-        return subprocess.run(command, capture_output=True, check=True, text=True).stdout
-
-    @property
-    def kept(self) -> tuple[InForce, Kept]:
-        """Return the only login in force, and what is kept of it."""
-        (login,) = in_force.load(self.state_dir)
-        return login, load(self.state_dir, login.id)
-
-    def renew(self, token: str) -> InForce:
-        """Keep another token, as a renewal does before it is written."""
-        login, kept = self.kept
-        now = time.time()
-        save(self.state_dir, login.id, Kept(token, now, now + 3600, credentials=kept.credentials, tried=kept.tried))
-        return login
-
-
-@pytest.fixture
-def scene(sandbox: Sandbox, server: TokenServer, tmp_path: Path) -> Scene:
-    """Return a scene that is not applied yet."""
-    scene = Scene(sandbox, server, tmp_path)
-    scene.write()
-    return scene
 
 
 def test_first_token_is_in_the_table_of_its_relay_alone(scene: Scene) -> None:
@@ -255,32 +164,6 @@ def test_token_of_another_login_is_left_alone(scene: Scene) -> None:
     assert scene.sandbox.snapshot() == before
 
 
-def test_operators_filter_stays_behind_ours(scene: Scene) -> None:
-    """What main.cf permits is kept, less the two; when the relay goes, it is what it was."""
-    with scene.sandbox.main_cf.open("a") as file:
-        file.write(f"{FILTER} = plain, login\n")
-    scene.run("apply")
-    assert scene.sandbox.postconf_n()[FILTER] == "!xoauth2, !oauthbearer, plain, login"
-    (scene.sandbox.config_dir / "relay.yaml").unlink()
-    scene.sandbox.run("apply", "--from-scratch", env=scene.env)
-    assert scene.sandbox.postconf_n()[FILTER] == "plain, login"
-
-
-@pytest.mark.parametrize("is_there", [True, False])
-def test_passwords_of_main_cf_never_go_as_tokens(sandbox: Sandbox, tmp_path: Path, *, is_there: bool) -> None:
-    """Where our plugin is installed, main.cf keeps passwords from it also while no login takes a token."""
-    plugin = tmp_path / "plugin.so"
-    plugin.touch()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(found, "_PLUGINS", (str(plugin if is_there else tmp_path / "gone.so"),))
-        login = {"RELAY_USER": "u", "RELAY_PASSWORD": "p"}
-        sandbox.apply(DEFAULT_RELAY_HOST="[smtp.gmail.com]:587", **login)
-        assert sandbox.postconf_n().get(FILTER) == (OURS if is_there else None)
-        assert sandbox.run("plan", env={"DEFAULT_RELAY_HOST": "[smtp.gmail.com]:587", **login}).out == "nothing to do\n"
-        sandbox.apply(DEFAULT_RELAY_HOST="[smtp.gmail.com]:587")
-    assert FILTER not in sandbox.postconf_n()
-
-
 def test_postfix_without_indexed_tables(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """A running smtp(8) would never see a renewal: nothing is changed, and the packages are named."""
     monkeypatch.setattr(found, "_ask_types", lambda *_: TypesAnswer((), {}))
@@ -306,14 +189,6 @@ def test_type_of_the_table(scene: Scene, kind: str) -> None:
     assert write_tokens(scene.paths, {login.id: "new-token"})
     assert scene.query("t", "[t.test]:587") == "me@a.test:new-token"
     assert scene.plan_says() == "nothing to do\n"
-
-
-def test_operators_own_use_of_tokens_is_left(scene: Scene) -> None:
-    """Who names xoauth2 in main.cf has a use for it that is none of ours."""
-    with scene.sandbox.main_cf.open("a") as file:
-        file.write(f"{FILTER} = xoauth2\n")
-    scene.run("apply")
-    assert scene.sandbox.postconf_n()[FILTER] == "xoauth2"
 
 
 def test_killed_before_the_last_step_is_completed(scene: Scene) -> None:
@@ -342,3 +217,38 @@ def test_show_says_how_and_until_when(scene: Scene) -> None:
     for out in (result.out, text):
         assert SECRET not in out
         assert scene.server.issued[-1].token not in out
+
+
+def test_no_command_shows_a_token_or_a_secret(scene: Scene) -> None:
+    """Neither in what it prints nor in its log, at any level."""
+    scene.run("apply")
+    token = scene.server.issued[-1].token
+    for command in (["plan"], ["show"], ["list"], ["check"], ["explain", "a@b.test", "c@d.test"], ["list", "--json"]):
+        for now in (token, "another-token"):
+            scene.renew(now)
+            result = scene.sandbox.run("--log-level", "trace", *command, env=scene.env)
+            assert result.out, result.err
+            for secret in (token, "another-token", SECRET, "pass-word"):
+                assert secret not in result.out + result.err, command
+
+
+@pytest.mark.soak
+def test_killed_renewal(scene: Scene, drawn: Random, figures: Figures) -> None:
+    """Killed anywhere, a renewal leaves the old token or the new one in force, and the next run completes it."""
+    scene.run("apply")
+    tried = 0
+    for number in count(drawn.randint(1, STEP), STEP):
+        before = scene.query("t", "[t.test]:587")
+        scene.renew(f"token-{number}")
+        command = [sys.executable, "-m", "tests.support.killer", str(number), *scene.sandbox.arguments("apply")]
+        done = subprocess.run(command, env=scene.env, cwd=ROOT, capture_output=True, check=False)
+        assert scene.query("t", "[t.test]:587") in {before, f"me@a.test:token-{number}"}
+        scene.run("apply")
+        assert scene.query("t", "[t.test]:587") == f"me@a.test:token-{number}"
+        assert scene.plan_says() == "nothing to do\n"
+        if done.returncode != -signal.SIGKILL:
+            break
+        tried += 1
+    assert done.returncode == 0, done.stderr
+    assert tried
+    figures(tried, "renewals killed: the old token or the new one in force, and completed by the next run")

@@ -176,6 +176,15 @@ def test_the_queue_is_ready(sandbox: Container) -> None:
     assert sandbox.execute("find", "/var/spool/postfix", "!", "-type", "d") == ""
 
 
+def test_the_plugin_is_there(sandbox: Container) -> None:
+    """The SASL plugin is where Cyrus SASL looks, belongs to root alone, and can be loaded; no compiler is left."""
+    looks = "from dms_relay.postfix import sasl_plugin as s; print(s.missing() or s.directories()[0] + '/' + s.PLUGIN)"
+    path = sandbox.execute(PYTHON, "-c", looks).strip()
+    assert sandbox.execute("stat", "-c", "%a %u %g", path).strip() == "644 0 0"
+    sandbox.execute("python3", "-c", f"import ctypes; ctypes.CDLL('{path}').sasl_client_plug_init")
+    assert sandbox.execute("sh", "-c", "command -v gcc cc || true") == ""
+
+
 def test_the_build_gets_only_what_it_needs() -> None:
     """Nothing of the checkout beside what the Dockerfile copies goes to the builder, and so into a layer by mistake."""
     lines = (ROOT / ".dockerignore").read_text().splitlines()

@@ -69,6 +69,13 @@ def test_refusals_of_google(error: str, said: str, text: str, remedy: str) -> No
         raise _refusal(error, said, GOOGLE)
 
 
+def test_google_is_known_by_its_address() -> None:
+    """Who writes token_url in place of provider has the same refusals."""
+    oauth2 = OAuth2("refresh-token", "https://oauth2.googleapis.com/token")
+    found = refusal({"error": "unauthorized_client"}, oauth2, (), server_time=None, now=0.0)
+    assert "Domain-wide delegation" in found.remedy
+
+
 def test_google_demands_to_sign_in_again() -> None:
     """It says so in a field of its own."""
     assert (

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import errno
-import os
+import subprocess
 import threading
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,12 +20,16 @@ from dms_relay.tokens import Kept
 from dms_relay.tokens.in_force import InForce
 from testbed.token_http import Fault
 from tests.oauth2.given import SECRET, USER, Given
+from tests.support.scene import needs_root
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from testbed.token_server import TokenServer
 
+#: Octets of a disk that gets full, and of a page of it.
+_DISK, _PAGE = 512 << 10, 4096
 _GRANTS = [CLIENT_CREDENTIALS, REFRESH_TOKEN, SERVICE_ACCOUNT]
 
 
@@ -193,24 +197,40 @@ def test_logins_are_renewed_at_the_same_time(server: TokenServer, given: Given, 
     assert isinstance(got["b"], OAuth2Error)
 
 
-def test_full_disk_is_found_out_before_a_refresh_token_is_used(
-    server: TokenServer, given: Given, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A new refresh token that cannot be kept would be the end of the login: so nothing is asked."""
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """Return a small file system."""
+    path = tmp_path / "disk"
+    path.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", f"size={_DISK},mode=700", "tmpfs", str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        needs_root(f"a file system cannot be mounted here: {done.stderr.strip()}")
+    try:
+        yield path
+    finally:
+        subprocess.run(["umount", str(path)], check=True)
+
+
+def test_full_disk_costs_no_refresh_token(server: TokenServer, given: Given, disk: Path) -> None:
+    """However little room is left: it is found out before the question, or there is enough for the answer.
+
+    A new refresh token that cannot be kept would be the end of the login: the server has ended the old one.
+    """
     server.rotates = True
-    login = in_force(given.with_refresh_token())
-    kept = _renew(tmp_path, login)
-
-    def full(*_: object) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    with monkeypatch.context() as patched:
-        patched.setattr(os, "posix_fallocate", full)
-        with pytest.raises(WriteError, match="No space left"):
-            _renew(tmp_path, login, force=True)
-    assert len(server.requests) == 1
-    assert tokens.load(tmp_path, "a") == kept
-    assert _renew(tmp_path, login, force=True).refresh_token != kept.refresh_token
+    login, filler = in_force(given.with_refresh_token()), disk / "filler"
+    _renew(disk, login)
+    asked = set()
+    for left in range(0, _DISK - 4 * _PAGE, 8 * _PAGE):
+        filler.write_bytes(bytes(_DISK - left - 4 * _PAGE))
+        before = len(server.requests)
+        with suppress(WriteError):
+            _renew(disk, login, force=True)
+        asked.add(len(server.requests) - before)
+        filler.unlink()
+        assert list(server.refresh_tokens) == [tokens.load(disk, "a").refresh_token]
+    assert asked == {0, 1}
+    assert server.accepts(USER, _renew(disk, login, force=True).access_token)
 
 
 def test_other_errors_of_one_login_are_its_own(given: Given, tmp_path: Path) -> None:

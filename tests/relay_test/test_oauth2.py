@@ -195,3 +195,33 @@ def test_explain(scene: Scene) -> None:
     assert f"login  {USER} with an access token (client-credentials, valid until " in text
     assert " by XOAUTH2 or OAUTHBEARER, by nexthop " in text
     assert not [issued for issued in scene.endpoint.issued if issued.token in done.stdout + text]
+
+
+@pytest.mark.parametrize("routing", ["maps", "transports"])
+def test_a_password_that_would_go_as_a_token(tmp_path: Path, plugin: Plugin, routing: str) -> None:
+    """Where the operator permits XOAUTH2, a password may go by it; the remedy is followed, and the message arrives."""
+    require_postfix()
+    with Testbed() as testbed:
+        relay = testbed.relay("r.test", Mode(mechanisms=("XOAUTH2", "PLAIN"), logins={"u": SECRET}, tokens=()))
+        postfix = testbed.postfix({"import_environment": plugin.import_environment})
+        postfix.command("postconf", "-e", "smtp_sasl_mechanism_filter = xoauth2, plain")
+        settings = {"RELAY_USER": "u", "RELAY_PASSWORD": SECRET, "RELAY_ROUTING": routing}
+        inputs = Inputs(tmp_path / "config", DEFAULT_RELAY_HOST=relay.nexthop, **settings)
+        inputs.apply(postfix)
+        done = inputs.run(postfix, "test", "--json")
+        (result,) = json.loads(done.stdout)["results"]
+        if routing == "maps":
+            assert result["failure"]["what"] == (
+                "Postfix would send the password as an access token, by XOAUTH2, so no login was sent"
+            )
+            assert relay.attempts == ()
+            remedy = result["failure"]["remedy"]
+            postfix.command("postconf", "-e", remedy.removeprefix("write ").removesuffix(" in main.cf"))
+            postfix.command("postfix", "reload")
+            assert inputs.run(postfix, "test").returncode == 0
+        else:
+            # A relay with a transport of its own has its own list.
+            assert result["result"] == "ok"
+        postfix.send("anna@a.test", ["bob@world.test"], "0")
+        (message,) = relay.wait_for(1)
+        assert (message.user, message.mechanism) == ("u", "PLAIN")

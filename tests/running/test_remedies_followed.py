@@ -59,6 +59,11 @@ def scene() -> Iterator[Scene]:
 )
 def test_remedy(scene: Scene, walk: Walk) -> None:
     """Before, the finding is there; once its remedy is followed, it is gone, and so is all that it kept from its way."""
+    follow(scene, walk)
+
+
+def follow(scene: Scene, walk: Walk) -> None:
+    """Walk through a remedy."""
     scene.reset(walk)
     for deed in walk.before:
         deed(scene)

@@ -11,7 +11,7 @@ from dms_relay.tokens import in_force
 from dms_relay.watch.refused import refused
 from testbed import Auth, Login, Mode, Tls
 from tests.watch.keeping import Keeping, wait_until
-from tests.watch.test_tokens import OAUTH2, keep, renewals
+from tests.watch.renewing import OAUTH2, keep, renewals, token
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -106,11 +106,13 @@ def test_refused_token_is_renewed_at_once(testbed: Testbed, inputs: Inputs, tmp_
     login = in_force.InForce("a" * 32, "m365", "user", OAUTH2, (("sasl_passwd", relay.nexthop),))
     with Beside(tmp_path / "keeper", inputs, postfix) as keeping:
         now = time.time()
-        tokens.save(keeping.state, login.id, tokens.Kept("t", now - 1, now + 3600))
+        tokens.save(keeping.state, login.id, token(now - 1, 3600))
         (keeping.state / "life").write_text("3600")
-        keep(keeping, login)
-        wait_until(lambda: keeping.record().get("queue", {}).get("at"), "a first look at the queue")
+        # The inputs know nothing of OAuth2, so they are not to be applied.
+        keeping.env["DMS_RELAY_APPLIED_AT"] = str(now)
         postfix.send(SENDER, ["friend@world"], "1")
+        wait_until(lambda: [m["queue_name"] for m in postfix.queue()] == ["deferred"], "the message waits")
+        keep(keeping, login)
         wait_until(lambda: renewals(keeping) == ["m365"], "the renewal")
         taken["user"] = "old"  # the password plays the token, which is a new one now
         assert relay.wait_for(1)[-1].login == Login("user", "old")

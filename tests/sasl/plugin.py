@@ -51,12 +51,6 @@ class Plugin:
         return f"{_IMPORTED} SASL_PATH={self._path}"
 
     @property
-    def late(self) -> str:
-        """What lets smtp(8) find the plugin after those of the machine."""
-        machine = ":".join(sasl_plugin.directories())
-        return f"{_IMPORTED} SASL_PATH={machine}:{self.directory}"
-
-    @property
     def _path(self) -> str:
         return ":".join((str(self.directory), *sasl_plugin.directories()))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import threading
 from stat import S_IMODE
@@ -200,18 +199,6 @@ def test_room_that_is_not_used_is_given_back(tmp_path: Path) -> None:
         assert sum(path.stat().st_blocks for path in (tmp_path / "tokens").iterdir()) * 512 >= tokens.ROOM
     assert [path.name for path in (tmp_path / "tokens").iterdir()] == ["a.json"]
     assert tokens.load(tmp_path, "a") == _KEPT
-
-
-def test_full_disk_is_found_out_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without room for the answer there is no question."""
-
-    def full(*_: object) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(os, "posix_fallocate", full)
-    with pytest.raises(WriteError, match=r"No space left.* -- free space"):
-        Room(tmp_path, "a")
-    assert list((tmp_path / "tokens").iterdir()) == []
 
 
 def test_types_of_all_fields_are_checked() -> None:

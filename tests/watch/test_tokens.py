@@ -1,87 +1,104 @@
-"""Tokens are renewed when they are due, with pauses where that fails; what is wrong with them shows."""
+"""Tokens are renewed when they are due, and once what they are got with is repaired; what is wrong with them shows."""
 
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from dms_relay import tokens, watch
-from dms_relay.model.oauth2 import CLIENT_CREDENTIALS, OAuth2
+from dms_relay import tokens
+from dms_relay.model.values import replace
 from dms_relay.tokens import in_force
 from dms_relay.watch.outlook import outlook
 from dms_relay.watch.token_jobs import Queue, Renewals, Tokens
-from tests.watch.keeping import INTERVAL, wait_until
+from testbed.token_http import Fault
+from testbed.token_server import TokenServer
+from tests.commands.token_scene import AUTHORITY, SECRET, USER, TokenScene
+from tests.watch.keeping import Keeping, wait_until
+from tests.watch.renewing import LOGIN
 
 if TYPE_CHECKING:
-    from tests.watch.keeping import Keeping
+    from collections.abc import Iterator
+    from pathlib import Path
 
-OAUTH2 = OAuth2(CLIENT_CREDENTIALS, "https://id.test/token", client_secret="s3cret")
-LOGIN = in_force.InForce("a" * 32, "m365", "u@example.test", OAUTH2, (("sasl_passwd", "[d.test]:587"),))
 HOUR = 3600.0
 FAILED = tokens.Failure(0.0, "invalid_client", "the secret has expired", "make a new one", is_final=True)
 
 
-def keep(keeping: Keeping, login: in_force.InForce = LOGIN) -> None:
-    """Start a keeper whose renewals ask no server."""
-    keeping.state.mkdir(0o700, exist_ok=True)
-    in_force.save(keeping.state, [login])
-    settings = {
-        "command": [sys.executable, "-m", "tests.watch.renewing", *keeping.sandbox.arguments()],
-        "config_dir": str(keeping.sandbox.config_dir),
-        "is_named": True,
-        "state_dir": str(keeping.state),
-        "interval": float(INTERVAL),
-        "test_interval": 0,
-        "has_state": True,
-        "lock": None,
-        "troubles": [],
-    }
-    start = Path(watch.__file__).with_name("start.py")
-    command = [sys.executable, "-IS", str(start), json.dumps(settings)]
-    with (keeping.state / "log").open("w") as log:
-        keeping.process = subprocess.Popen(command, env=keeping.env, stderr=log)
+@pytest.fixture
+def scene(tmp_path: Path) -> Iterator[tuple[Keeping, TokenScene]]:
+    """Yield a keeper that does not run yet, and the inputs of a relay with OAuth2."""
+    with TokenServer(AUTHORITY) as server, Keeping(tmp_path / "box") as keeping:
+        scene = TokenScene(keeping.sandbox, server, tmp_path / "box")
+        scene.write("app")
+        yield keeping, scene
 
 
-def renewals(keeping: Keeping) -> list[str]:
-    """Return the calls so far."""
-    path = keeping.state / "renewals"
-    return path.read_text().splitlines() if path.exists() else []
+def newest(scene: TokenScene) -> str:
+    """Return the token that the endpoint gave last."""
+    return scene.server.issued[-1].token
 
 
-def test_renewed_when_due(keeping: Keeping) -> None:
-    """A token is asked for where there is none, then left alone until half its life is over; it is never recorded."""
-    keeping.state.mkdir()
-    (keeping.state / "life").write_text(str(HOUR))
-    keep(keeping)
-    wait_until(lambda: tokens.load(keeping.state, LOGIN.id).access_token, "a token")
-    wait_until(lambda: keeping.health() == ["ok"], "all is well")
+def test_renewed_when_due(scene: tuple[Keeping, TokenScene]) -> None:
+    """A token is left alone until it is due, and then there is a new one in the table; none is said or recorded."""
+    keeping, box = scene
+    keeping.start()
+    first = box.table("app")
     time.sleep(0.5)
-    assert renewals(keeping) == ["due"]
+    assert [issued.token for issued in box.server.issued] == [first]
+    assert keeping.health() == ["ok"]
+    (login,) = in_force.load(keeping.state)
     now = time.time()
-    tokens.save(keeping.state, LOGIN.id, tokens.Kept("t", now - HOUR, now + HOUR / 2))
-    wait_until(lambda: len(renewals(keeping)) > 1, "a renewal at half its life")
-    wait_until(lambda: tokens.load(keeping.state, LOGIN.id).expires_at > now + HOUR / 2, "a new token")
-    assert "secret-token" not in (keeping.state / "keeper.json").read_text() + (keeping.state / "log").read_text()
+    tokens.save(keeping.state, login.id, replace(box.kept("app"), issued_at=now - HOUR, expires_at=now + HOUR))
+    wait_until(lambda: len(box.server.issued) > 1 and box.table("app") == newest(box), "the new token in the table")
+    said = keeping.log() + (keeping.state / "keeper.json").read_text() + json.dumps(keeping.status())
+    assert not [secret for secret in (first, newest(box), SECRET) if secret in said]
     (token,) = keeping.status()[1]["tokens"]
-    assert (token["relay"], token["username"], token["is_valid"]) == ("m365", "u@example.test", True)
+    assert (token["relay"], token["username"], token["is_valid"]) == ("app", USER, True)
 
 
-def test_renewal_that_fails(keeping: Keeping) -> None:
-    """Without a token, health is red and names the relay; renewals are tried again with pauses that grow."""
-    keep(keeping)
-    wait_until(lambda: keeping.record() and keeping.health()[0] == "wrong", "the trouble")
-    said = "token: relay m365, login u@example.test: there is no valid token, so mail waits -- dms-relay renew asks for one"
-    wait_until(lambda: keeping.health() == ["wrong", said], f"{said}: {keeping.health()}")
+def test_short_life(scene: tuple[Keeping, TokenScene]) -> None:
+    """A token that lives for a few seconds is renewed again and again, and the one in the table is always valid."""
+    keeping, box = scene
+    box.server.lifetime = 6.0
+    keeping.start()
+    while len(box.server.issued) < 3:
+        assert box.server.accepts(USER, box.table("app"))
+        time.sleep(0.02)
+    assert keeping.health() == ["ok"]
+
+
+def test_secret_that_is_repaired(scene: tuple[Keeping, TokenScene]) -> None:
+    """With a wrong secret there is no token, and health is red; once the file is right, a token is asked for at once."""
+    keeping, box = scene
+    secret = keeping.sandbox.write("secret", "wrong\n")
+    keeping.start()
+    wait_until(lambda: keeping.health()[0] == "wrong", "the trouble")
+    assert keeping.health()[1].startswith(f"token: relay app, login {USER}: there is no valid token, so mail waits: ")
+    code, status = keeping.status()
+    assert (code, status["tokens"][0]["is_valid"]) == (1, False)
+    new = secret.with_name("new")
+    new.write_text(f"{SECRET}\n")
+    new.chmod(0o600)
+    new.rename(secret)
+    wait_until(lambda: keeping.health() == ["ok"], "all is well")
+    assert box.table("app") == newest(box)
+
+
+def test_endpoint_that_is_down(scene: tuple[Keeping, TokenScene]) -> None:
+    """While the endpoint fails it is not asked on and on; a renewal by hand that succeeds is seen."""
+    keeping, box = scene
+    box.server.fault = Fault.ERROR
+    keeping.start()
+    wait_until(lambda: keeping.health()[0] == "wrong", "the trouble")
     time.sleep(1)
-    assert len(renewals(keeping)) == 1
-    wait_until(lambda: len(renewals(keeping)) == 2, "a second try")
-    (keeping.state / "life").write_text(str(HOUR))
+    asked = len(box.server.requests)
+    time.sleep(1)
+    assert len(box.server.requests) == asked
+    box.server.fault = Fault.NONE
+    assert box.run("renew").code == 0
     wait_until(lambda: keeping.health() == ["ok"], "all is well")
 
 
@@ -117,18 +134,18 @@ def test_no_logins(tmp_path: Path) -> None:
 
 
 def test_refused_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A refused token is renewed once; where the new one is refused as well, again only after a pause that doubles."""
+    """A token that is refused is renewed once; one that was renewed for it, only after a pause that doubles."""
     now_and_then = [0.0]
     monkeypatch.setattr("dms_relay.watch.token_jobs.time.monotonic", lambda: now_and_then[0])
     known = Tokens(str(tmp_path))
     renewals = Renewals(known)
     queue = Queue(known, renewals, lambda: str(tmp_path))
     lines: list[str] = []
+
+    def say(level: str, event: str, **fields: object) -> None:
+        lines.append(f"{level} {event} {fields}")
+
     asked: list[float] = []
-
-    def say(level: str, event: str, **_: object) -> None:
-        lines.append(f"{level}: {event}")
-
     for seconds in range(0, 3600, 10):
         now_and_then[0] = float(seconds)
         queue.result, queue.trouble = {"relays": ["m365"], "again": 0}, ""
@@ -139,5 +156,5 @@ def test_refused_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert asked == [0, 300, 900, 2100]
     assert len(lines) == len(asked)
     queue.result = {"relays": [], "again": 1}
-    queue.renew(lambda *_, **__: None)
+    queue.renew(say)
     assert queue.document()["refused"] == []
