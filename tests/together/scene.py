@@ -19,6 +19,7 @@ from dms_relay.tokens import in_force
 from testbed import Inputs, Mode
 from testbed.token_rules import OAuth2Client
 from testbed.token_server import TokenServer
+from tests.together.watching import readable
 from tests.watch.keeping import PATIENCE, Keeping
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from dms_relay.tokens import Kept
     from testbed import Postfix, Relay, Testbed
     from tests.sasl.plugin import Plugin
+    from tests.together.watching import ArgumentLists
 
 CLIENT, SECRET = "us", "s3cret-P4ss"
 FRIEND = "friend@elsewhere.test"
@@ -144,6 +146,14 @@ class Together:
             found |= {issued.token for issued in server.issued} | set(server.refresh_tokens)
             found |= {client.secret for client in server.clients.values()}
         return found - {""}
+
+    def has_kept_secrets(self, seen: ArgumentLists) -> None:
+        """See that no secret was in a log, an argument list, or a file that others may read."""
+        secrets = self.secrets()
+        said = [self.said, self.keeping.log(), self.postfix.log(), (self.state / "keeper.json").read_text()]
+        assert [secret for secret in secrets if any(secret in text for text in said)] == []
+        assert seen.with_any(secrets) == []
+        assert readable([self.state, self.postfix.config], secrets) == []
 
     def evidence(self) -> str:
         """Return what everybody has said."""
