@@ -12,7 +12,6 @@ from urllib.parse import parse_qsl, urlsplit
 if TYPE_CHECKING:
     from testbed.token_server import TokenServer
 
-_PATHS = ("/token", "/devicecode")
 _PATIENCE = 20
 """Seconds that a client may take to send its request."""
 _HUGE = 8 * 1024 * 1024
@@ -84,12 +83,13 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
         pairs = parse_qsl(body, keep_blank_values=True)
         assert len(pairs) == len(dict(pairs)), "RFC 6749, 3.2: no parameter twice"
-        request = Request(urlsplit(self.path).path, dict(pairs), self.headers.get("Authorization", ""))
+        path = self.tokens.paths.get(urlsplit(self.path).path, "")
+        request = Request(path, dict(pairs), self.headers.get("Authorization", ""))
         if self.tokens.fault is not Fault.NONE:
             self.tokens.requests.append(request)
             self._fail(self.tokens.fault)
             return
-        if request.path not in _PATHS:
+        if not path:
             self._say(404, b"Not Found", "text/plain")
             return
         status, answer = self.tokens.answer(request)

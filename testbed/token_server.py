@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
     from testbed.certificates import Authority
 
+_TOKEN, _DEVICE = "/token", "/devicecode"
 _DEVICE_CODE = "urn:ietf:params:oauth:grant-type:device_code"
 _JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 
@@ -72,6 +73,8 @@ class TokenServer:
     ) -> None:
         """Prepare it; the first start takes a free port, and each other one the same."""
         self.host, self.port = host, 0
+        self.paths = {path: path for path in (_TOKEN, _DEVICE)}
+        """From where something is asked for to what it is: a provider has paths of its own."""
         self.clients: dict[str, OAuth2Client] = {}
         self.accounts: dict[str, ServiceAccount] = {}
         self.refresh_tokens: dict[str, tuple[str, str]] = {}
@@ -204,7 +207,7 @@ class TokenServer:
             try:
                 if self.refusal is not None:
                     raise self.refusal
-                if request.path == "/devicecode":
+                if request.path == _DEVICE:
                     return 200, self._device(request)
                 return 200, self.change_answer(self._token(request))
             except Refusal as refusal:

@@ -65,7 +65,7 @@ def is_to_go_on(server: TokenServer, renewals: int) -> bool:
 @pytest.mark.soak
 def test_keeper_is_killed(together: Together, drawn: Random, figures: Figures) -> None:
     """The keeper, and what works for it, is killed at any moment: the next one goes on, and no mail or token is lost."""
-    kills = amount(2, 40)
+    kills = amount(1, 40)
     server = together.relay("relay")
     server.lifetime, server.rotates, server.ends_late = LIFE, True, True
     together.secret_file("relay", "refresh_token_file", server.new_refresh_token("us", "me@relay.test"))

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from tests.sasl.plugin import Plugin
     from tests.support.amounts import Figures
 
-EXAMPLES = amount(8, 1000)
+EXAMPLES = amount(5, 1000)
 """Configurations."""
 TOKEN_RELAYS, PASSWORD_RELAYS = "ab", "cd"
 BY_TOKEN = frozenset({"XOAUTH2", "OAUTHBEARER"})
@@ -147,4 +147,4 @@ def test_no_secret_leaks(takers: Takers, figures: Figures) -> None:
     assert readable([takers.state, takers.postfix.config], secrets) == []
     assert seen.with_any(secrets) == []
     assert any(b"dms_relay" in line for _, line in seen.seen)
-    assert takers.offered == {"XOAUTH2", "PLAIN"}
+    assert takers.offered <= {"XOAUTH2", "PLAIN"}
