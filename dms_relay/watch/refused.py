@@ -5,8 +5,9 @@ is the time of the message's file in the queue's directory ``defer``. If the tok
 be renewed at once; if it is newer, the message is to be tried again. Reads the queue through postqueue(1), and the
 state directory.
 
-Known limits: where the host that refused is not one that the tables name, as behind an MX record, each relay with
-OAuth2 may be the one that is meant. Of a queue with very many messages, the first ``_MESSAGES_MAX`` that were refused
+Known limits: where the host that refused is not one that the tables name, each relay with OAuth2 may be the one that is
+meant whose nexthop has MX records, or whose login is the sender's; and a password that is refused at the same host looks
+as a token does. Of a queue with very many messages, the first ``_MESSAGES_MAX`` that were refused
 are looked at.
 """
 
@@ -48,10 +49,10 @@ def refused(paths: Paths, queue: Path) -> dict[str, Any]:
     deferred = _deferred_at(queue) if logins else {}
     relays: set[str] = set()
     again: list[str] = []
-    for number, reason in _messages(paths.postfix_dir) if deferred else ():
+    for number, sender, reason in _messages(paths.postfix_dir) if deferred else ():
         if (at := deferred.get(number)) is None:
             continue
-        issued = {login.relay: kept[login.id].issued_at for login in _meant(reason, logins)}
+        issued = {login.relay: kept[login.id].issued_at for login in _meant(reason, sender, logins)}
         valid = {login.relay for login in logins if tokens.is_valid(kept[login.id], at)}
         if _SAID in reason:  # and is no failure of our own, as where the SASL plugin is missing
             relays |= {relay for relay, since in issued.items() if since < at and relay in valid}
@@ -62,15 +63,26 @@ def refused(paths: Paths, queue: Path) -> dict[str, Any]:
     return {"relays": sorted(relays), "again": len(again)}
 
 
-def _meant(reason: str, logins: tuple[InForce, ...]) -> list[InForce]:
-    """Return the logins that a refusal may be about: at that host, or all where no table names it."""
+def _meant(reason: str, sender: str, logins: tuple[InForce, ...]) -> list[InForce]:
+    """Return the logins that a refusal may be about: at that host, or those whose tables do not say their hosts."""
     found = _SERVER.search(reason)
-    names = set(found.groups()) if found else set()
-    return [login for login in logins if names & _hosts(login)] or list(logins)
+    if not found:
+        return list(logins)
+    names = set(found.groups())
+    at_host = [login for login in logins if names & _hosts(login)]
+    return at_host or [login for login in logins if any(_is_open(key, sender) for _, key in login.tables)]
 
 
 def _hosts(login: InForce) -> set[str]:
     return {match[1] for _, key in login.tables if (match := _HOST.fullmatch(key))}
+
+
+def _is_open(key: str, sender: str) -> bool:
+    """Return True if a lookup key may belong to any host: a nexthop that stands for its MX hosts, or the sender."""
+    if "@" not in key:
+        return not key.startswith("[")
+    local, _, domain = sender.casefold().rpartition("@")
+    return key.casefold() in {f"{local}@{domain}", f"{local.partition('+')[0]}@{domain}", f"@{domain}"}
 
 
 def _deferred_at(queue: Path) -> dict[str, float]:
@@ -85,8 +97,8 @@ def _deferred_at(queue: Path) -> dict[str, float]:
     return found
 
 
-def _messages(directory: Path) -> Iterator[tuple[str, str]]:
-    """Yield number and reason of the messages that wait because a login was refused."""
+def _messages(directory: Path) -> Iterator[tuple[str, str, str]]:
+    """Yield number, sender and reason of the messages that wait because a login was refused."""
     count = 0
     for line in _run(directory, "postqueue", "-j").splitlines():
         message = json.loads(line)
@@ -94,7 +106,7 @@ def _messages(directory: Path) -> Iterator[tuple[str, str]]:
         reason = next((text for text in reasons if _REFUSED in text), "")
         if message["queue_name"] == "deferred" and reason and count < _MESSAGES_MAX:
             count += 1
-            yield message["queue_id"], reason
+            yield message["queue_id"], message["sender"], reason
 
 
 def _run(directory: Path, name: str, *arguments: str) -> str:

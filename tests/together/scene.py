@@ -48,6 +48,10 @@ class Together:
         self.servers: dict[str, TokenServer] = {}
         self.relays: dict[str, Relay] = {}
         self.oauth2: dict[str, dict[str, str]] = {}
+        self.passwords: dict[str, str] = {}
+        """Of relays that take no tokens: what is tried there."""
+        self.by_sender: set[str] = set()
+        """Relays at which only the sender has a login, and not the relay."""
         self.inputs = Inputs(root / "inputs")
         self.state = root / "keeper" / "state"
         self._stack = ExitStack()
@@ -94,17 +98,23 @@ class Together:
     def document(self) -> dict[str, Any]:
         """Return what relay.yaml says."""
         authority = str(self.postfix.layout.authority)
-        relays = {
-            name: {
-                "host": relay.name,
-                "port": relay.port,
-                "tls": {"ca_file": authority},
-                "login": {"username": f"me@{name}.test", "oauth2": {"ca_file": authority, **self.oauth2[name]}},
-            }
+        logins = {name: {"username": f"me@{name}.test", **self._how(name, authority)} for name in self.relays}
+        relays: dict[str, dict[str, Any]] = {
+            name: {"host": relay.name, "port": relay.port, "tls": {"ca_file": authority}}
             for name, relay in self.relays.items()
         }
-        senders = {f"{name}.test": name for name in relays}
+        senders: dict[str, Any] = {f"{name}.test": name for name in relays}
+        for name, login in logins.items():
+            if name in self.by_sender:
+                senders[f"anna@{name}.test"] = {"relay": name, "login": login}
+            else:
+                relays[name]["login"] = login
         return {"version": 1, "relays": relays, "default": next(iter(relays)), "senders": senders}
+
+    def _how(self, name: str, authority: str) -> dict[str, Any]:
+        if name in self.passwords:
+            return {"password": self.passwords[name]}
+        return {"oauth2": {"ca_file": authority, **self.oauth2[name]}}
 
     def write(self) -> None:
         """Write relay.yaml."""

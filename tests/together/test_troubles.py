@@ -166,3 +166,22 @@ def test_full_disk(together: Together, grant: str) -> None:
         together.arrived(2)
         wait_until(lambda: together.keeping.health() == ["ok"], "green health")
         together.keeping.__exit__()
+
+
+@pytest.mark.long
+def test_whose_token_is_refused(together: Together) -> None:
+    """A relay that refuses a password is no reason to renew a token of another one; one that only a sender has is known."""
+    server, own = together.relay("token"), together.relay("own")
+    together.relay("word")
+    together.passwords["word"] = "wr0ng"
+    together.by_sender.add("own")
+    together.start(**PATIENT)
+    wait_until(lambda: together.keeping.record().get("queue", {}).get("at"), "a first look at the queue")
+    own.revoke_all()
+    for name in ("word", "own"):
+        together.send(name, 0)
+    wait_until(lambda: "sent" in statuses(together, "own"), "the sender's token is renewed, and its mail goes")
+    assert statuses(together, "word") == {"deferred"}
+    assert len(own.issued) == 2
+    assert len(server.issued) == 1
+    assert together.keeping.log().count("refuses the token") == 1
