@@ -48,7 +48,7 @@ def documented() -> dict[str, Document]:
 
 
 def takes_a_password(document: Document) -> bool:
-    """Return False for an example with OAuth2, whose page is followed with a token endpoint (`tests/together/test_pages.py`)."""
+    """Return False for an example with OAuth2: its page is followed with a token endpoint (tests/together/test_pages.py)."""
     return "'oauth2'" not in str(document)
 
 
