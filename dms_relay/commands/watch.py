@@ -23,9 +23,9 @@ from typing import TYPE_CHECKING
 
 from dms_relay import watch
 from dms_relay.errors import BusyError, UsageError
+from dms_relay.files.keeper_lock import LOCK
 from dms_relay.keeper_arguments import INTERVAL_VARIABLE, WATCH_INTERVAL
 from dms_relay.model.places import CONFIG_DIR_VARIABLE
-from dms_relay.watch.record import LOCK
 
 if TYPE_CHECKING:
     from argparse import Namespace

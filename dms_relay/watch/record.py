@@ -9,7 +9,6 @@ Known limits: they are not synced, so a loss of power may lose them: they say wh
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import time
@@ -18,8 +17,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-#: The files in the state directory, and the one that is locked (flock(2)) as long as a keeper runs.
-RECORD, HEALTH, LOCK = "keeper.json", "health", "keeper.lock"
+#: The files in the state directory.
+RECORD, HEALTH = "keeper.json", "health"
 #: The form of ``RECORD``; what has another number is not read.
 VERSION = 1
 #: Seconds between two renewals of the time of ``HEALTH``.
@@ -35,21 +34,6 @@ def load(state_dir: str) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) and found.get("version") == VERSION else {}
-
-
-def is_held(lock: str) -> bool:
-    """Return True if a keeper runs, which holds this lock; no process can hold it where it cannot be opened."""
-    try:
-        descriptor = os.open(lock, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False
 
 
 class Record:
