@@ -24,13 +24,17 @@ VERSION = 1
 #: Seconds between two renewals of the time of ``HEALTH``.
 BEAT = 30.0
 _MODE = 0o600
+#: What must not be set in a record that is read: that group or others can write to it.
+_OTHERS_WRITE = 0o022
 
 
 def load(state_dir: str) -> dict[str, Any]:
-    """Return the record that is there; empty where there is none, or where it cannot be understood."""
+    """Return the record that is there; empty where it cannot be understood, or others could have written it."""
     try:
         with open(f"{state_dir}/{RECORD}", encoding="utf-8") as file:  # noqa: PTH123 -- pathlib takes 1 MiB of memory
-            found = json.load(file)
+            status = os.fstat(file.fileno())
+            is_ours = status.st_uid in {0, os.geteuid()} and not status.st_mode & _OTHERS_WRITE
+            found = json.load(file) if is_ours else {}
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) and found.get("version") == VERSION else {}
@@ -65,7 +69,12 @@ class Record:
     def _replace(self, name: str, text: str) -> None:
         path = f"{self._directory}/{name}"
         temporary = f"{self._directory}/.{name}.dms-relay.tmp"
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+        # What is there was left by a run that was killed, or by somebody else, whose file it would stay.
+        try:  # noqa: SIM105 -- contextlib takes memory, too
+            os.unlink(temporary)  # noqa: PTH108 -- as above
+        except FileNotFoundError:
+            pass
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         with open(os.open(temporary, flags, _MODE), "w", encoding="utf-8", errors="backslashreplace") as file:  # noqa: PTH123
             file.write(text)
         os.rename(temporary, path)  # noqa: PTH104 -- as above
