@@ -6,14 +6,13 @@ Reads the store of tokens, the keeper's lock, and the names of Cyrus SASL's plug
 
 from __future__ import annotations
 
-import fcntl
-import os
 import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from dms_relay import tokens
 from dms_relay.checks.rules import Finding
+from dms_relay.files.keeper_lock import is_keeper_running
 from dms_relay.model import Origin
 from dms_relay.model.oauth2 import DEVICE_CODE, TOKEN_MECHANISMS
 from dms_relay.postfix import sasl_plugin
@@ -24,15 +23,12 @@ from dms_relay.tokens.credentials import digests
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from dms_relay.checks.context import CheckContext, PostfixFindings
     from dms_relay.model import LoginEntry
     from dms_relay.model.oauth2 import OAuth2
     from dms_relay.tokens import Kept
 
-#: The file that a keeper locks as long as it runs (``watch.record``).
-KEEPER_LOCK = "keeper.lock"
 #: Levels at which the server need not prove who it is before a token is sent to it.
 _UNVERIFIED = frozenset({"none", "may", "encrypt"})
 
@@ -74,21 +70,6 @@ def _logins(context: CheckContext) -> Iterator[_TokenLogin]:
         if use.entry and (oauth2 := use.entry.login.oauth2):
             name = tokens.login_id(use.relay, use.entry.login.username, oauth2)
             yield _TokenLogin(use.relay, use.entry, oauth2, tokens.load(context.paths.state_dir, name))
-
-
-def is_keeper_running(state_dir: Path) -> bool:
-    """Return True if a keeper runs: it holds a lock; no process can hold it where it cannot be opened."""
-    try:
-        descriptor = os.open(state_dir / KEEPER_LOCK, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False
 
 
 # The token itself.

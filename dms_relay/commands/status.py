@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from dms_relay.errors import InputError, RelayError
+from dms_relay.files.keeper_lock import is_keeper_running
 from dms_relay.log import printable
 from dms_relay.merge import merge
 from dms_relay.plan import plan
@@ -21,7 +22,7 @@ from dms_relay.render import render
 from dms_relay.sources import read
 from dms_relay.watch.looks import changed, look_again
 from dms_relay.watch.outlook import outlook
-from dms_relay.watch.record import BEAT, HEALTH, LOCK, is_held, load
+from dms_relay.watch.record import BEAT, HEALTH, load
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -51,7 +52,7 @@ def run(arguments: Namespace, context: Context) -> int:
 def status(paths: Paths, environ: Mapping[str, str]) -> dict[str, Any]:
     """Return the status as one document. Times are in ISO 8601."""
     record = load(str(paths.state_dir))
-    is_running = is_held(str(paths.state_dir / LOCK))
+    is_running = is_keeper_running(paths.state_dir)
     applied, tests = record.get("apply") or {}, record.get("tests") or {}
     troubles = list(record.get("troubles", [])) if is_running else [f"keeper: {_NO_KEEPER}"]
     if is_running and (since := _stands_still_since(paths)):

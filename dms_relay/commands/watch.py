@@ -23,9 +23,9 @@ from typing import TYPE_CHECKING
 
 from dms_relay import watch
 from dms_relay.errors import BusyError, UsageError
+from dms_relay.files.keeper_lock import LOCK
 from dms_relay.keeper_arguments import INTERVAL_VARIABLE, WATCH_INTERVAL
 from dms_relay.model.places import CONFIG_DIR_VARIABLE
-from dms_relay.watch.record import LOCK
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -123,7 +123,7 @@ def _locked(context: Context) -> int | None:
     directory = context.paths.state_dir
     try:
         directory.mkdir(_STATE_MODE, parents=True, exist_ok=True)
-        descriptor = os.open(directory / LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        descriptor = _opened(directory / LOCK)
     except OSError as error:
         what = f"{directory} cannot be written: {error.strerror}"
         context.log.error(f"{what} -- mount a volume there; the keeper works on, without a record")  # noqa: TRY400
@@ -133,6 +133,14 @@ def _locked(context: Context) -> int | None:
         raise BusyError(text, "leave it running, or end it first")
     os.set_inheritable(descriptor, True)
     return descriptor
+
+
+def _opened(path: Path) -> int:
+    """Open the file of the lock; one of somebody else's goes: they may hold a lock on it that no keeper has."""
+    with suppress(FileNotFoundError):
+        if path.lstat().st_uid not in {0, os.geteuid()}:
+            path.unlink()
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
 
 
 def _lock(descriptor: int) -> bool:

@@ -29,10 +29,8 @@ if TYPE_CHECKING:
 _INODE_BITS = 64
 #: What to do where this user may not read something.
 AS_ROOT = "run as root"
-#: Our plugin for XOAUTH2 and OAUTHBEARER where Cyrus SASL looks for it, in Debian and elsewhere (``sasl/Makefile``).
-_PLUGINS = tuple(
-    f"/usr/lib/{place}sasl2/libdmsrelayoauth2.so" for place in (f"{getattr(sys.implementation, '_multiarch', '')}/", "")
-)
+#: Our plugin for XOAUTH2 and OAUTHBEARER where Cyrus SASL looks for it first in Debian (``postfix.sasl_plugin``).
+PLUGIN = f"/usr/lib/{getattr(sys.implementation, '_multiarch', '')}/sasl2/libdmsrelayoauth2.so"
 
 
 @frozen
@@ -88,9 +86,21 @@ def find(paths: Paths) -> Found:
         is_public=bool(paths.main_cf.stat().st_mode & stat.S_IROTH),
         master=services,
         words=words,
-        has_token_plugin=any(map(os.path.exists, _PLUGINS)),
+        has_token_plugin=has_token_plugin(parameters),
         types=TableTypes(lambda: _ask_types(postfix, parameters, state.types)),
     )
+
+
+def has_token_plugin(parameters: dict[str, str]) -> bool:
+    """Return True if smtp(8) finds our plugin; with two looks where main.cf says nothing of the environment, in Debian."""
+    if "import_environment" not in parameters:
+        if os.path.isfile(PLUGIN):  # noqa: PTH113 -- names
+            return True
+        if os.path.isdir(PLUGIN.rpartition("/")[0]):  # noqa: PTH112 -- the same
+            return False
+    from dms_relay.postfix.sasl_plugin import is_there  # noqa: PLC0415 -- rarely needed
+
+    return is_there(parameters.get("import_environment", ""))
 
 
 def _config_dir(paths: Paths, state: State) -> ConfigDir:

@@ -30,11 +30,11 @@ _OTHERS = "oauth"
 def directories(import_environment: str = "", environ: Mapping[str, str] | None = None) -> tuple[str, ...]:
     """Return the directories in which smtp(8) finds its plugins, the first one first.
 
-    ``import_environment`` is main.cf's, and ``environ`` what Postfix is started with.
+    ``import_environment`` is main.cf's, and ``environ`` what Postfix is started with: our own where none is given.
     """
     for word in import_environment.replace(",", " ").split():
         name, has_value, value = word.strip("{}").partition("=")
-        path = value if has_value else (environ or {}).get(name, "")
+        path = value if has_value else (os.environ if environ is None else environ).get(name, "")
         if name == SASL_PATH and path:
             return tuple(filter(None, path.split(":")))
     usual = (*(f"{_LIBRARIES}/{name}/sasl2" for name in _architectures()), *_USUAL)

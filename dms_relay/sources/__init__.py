@@ -111,14 +111,14 @@ def _inputs(paths: Paths, environ: Mapping[str, str], problems: list[Problem]) -
         tls_level=settings.tls_level,
         table_type=settings.table_type,
         file=file,
-        tokens=_tokens(paths) if settings.oauth2 or (file and file.has_oauth2) else {},
+        tokens=_tokens(paths, problems) if settings.oauth2 or (file and file.has_oauth2) else {},
     )
 
 
-def _tokens(paths: Paths) -> dict[str, str]:
+def _tokens(paths: Paths, problems: list[Problem]) -> dict[str, str]:
     from dms_relay.sources.kept_tokens import kept_tokens  # noqa: PLC0415 -- only where a login takes a token
 
-    return kept_tokens(paths.state_dir)
+    return kept_tokens(paths.state_dir, problems)
 
 
 def _service_parameters(paths: Paths, problems: list[Problem], *, is_ours: bool) -> dict[str, ServiceParameter]:

@@ -26,7 +26,7 @@ from dms_relay.postfix.nexthop import SyntaxProblem
 from dms_relay.sources.pem import CERTIFICATE, wrong_pem
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
     from dms_relay.sources.text import Owner
 
@@ -51,9 +51,10 @@ _TENANT = "contoso.onmicrosoft.com"
 
 @frozen
 class Given:
-    """What an input says. ``values`` are those of ``PARTS`` that are there, ``origin`` is where all of it stands.
+    """What an input says. ``values`` are those of ``parts`` that are there, ``origin`` is where all of it stands.
 
     ``name`` returns what the input calls a part; ``write`` is its word for a remedy, with a sign between name and value.
+    ``parts`` are those that can stand there: no remedy names another.
     """
 
     values: Mapping[str, Setting] = field(repr=False)
@@ -61,6 +62,7 @@ class Given:
     name: Callable[[str], str]
     write: tuple[str, str]
     owners: Mapping[str, Owner]
+    parts: Collection[str] = PARTS
 
     def say(self, part: str, value: str = "…") -> str:
         """Return how a part is written."""
@@ -198,7 +200,7 @@ def _missing(given: Given, grant: str) -> Iterator[tuple[str, str, str]]:
     if not provider and "token_url" not in there:
         known = " or ".join(given.say("provider", name) for name in (MICROSOFT, GOOGLE))
         yield "", "nothing says where a token is got", f"{known}, or {given.say('token_url', 'https://…')}"
-    if provider == MICROSOFT and "tenant" not in there and "token_url" not in there:
+    if provider == MICROSOFT and grant != SERVICE_ACCOUNT and there.isdisjoint({"tenant", "token_url"}):
         yield "provider", "provider microsoft needs the tenant", given.say("tenant", _TENANT)
     if grant != SERVICE_ACCOUNT and "client_id" not in there:
         yield "", f"{given.name('client_id')} is missing", given.say("client_id")
@@ -213,17 +215,25 @@ def _missing(given: Given, grant: str) -> Iterator[tuple[str, str, str]]:
 def _missing_for_grant(given: Given, grant: str) -> Iterator[tuple[str, str, str]]:
     there, provider = given.values.keys(), given.text("provider")
     if provider == GOOGLE and grant == CLIENT_CREDENTIALS:
-        yield "grant", f"Google has no grant {grant}", given.say("grant", SERVICE_ACCOUNT)
+        account = given.say("service_account", "/run/secrets/account")
+        yield "grant", f"Google has no grant {grant}", f"{account} in place of grant and the client's secret or key"
     elif provider == GOOGLE and grant != SERVICE_ACCOUNT and "client_secret" not in there:
         names = f"{given.say('client_secret', '/run/secrets/client')}, or {given.name('service_account')}"
         yield "provider", "Google gives a client no token without the client's secret", names
     if grant == DEVICE_CODE and "token_url" in there and not provider and there.isdisjoint(_PERSON):
-        names = ", ".join(given.name(part) for part in ("client_secret", "refresh_token", "device_url"))
-        yield "grant", "nothing says how a token is got", f"one of {names}"
+        yield "grant", "nothing says how a token is got", _ways(given)
     needs = _NEEDS.get(grant, ())
     if needs and there.isdisjoint(needs):
         text = f"grant {grant} needs {' or '.join(map(given.name, needs))}"
         yield "grant", text, given.say(needs[0], "/run/secrets/file")
+
+
+def _ways(given: Given) -> str:
+    """Return the parts of which each says how a token is got; where a grant is written, what that one lacks."""
+    if given.text("grant"):
+        return given.say("device_url", "https://…")
+    parts = ("client_secret", "refresh_token", "device_url")
+    return f"one of {', '.join(given.name(part) for part in parts if part in given.parts)}"
 
 
 def _not_used(given: Given, grant: str) -> Iterator[tuple[str, str, str]]:
@@ -233,9 +243,11 @@ def _not_used(given: Given, grant: str) -> Iterator[tuple[str, str, str]]:
         remedy = f"{given.write[0]} {given.say('provider', MICROSOFT)}, or remove it"
         yield "tenant", f"{given.name('tenant')} has no effect without provider microsoft", remedy
     if "service_account" in there and provider == MICROSOFT:
-        yield "service_account", "a service account is Google's", f"{given.write[0]} {given.say('provider', GOOGLE)}"
+        remedy = f"{given.write[0]} {given.say('provider', GOOGLE)}"
+        remedy += f", and remove {given.name('tenant')}" if "tenant" in there else ""
+        yield "service_account", "a service account is Google's", remedy
     for part, grants in {"refresh_token": {REFRESH_TOKEN}, "service_account": {SERVICE_ACCOUNT}}.items():
-        if part in there and grant not in grants:
+        if part in there and grant not in grants and given.text("grant"):
             yield part, f"grant {grant} does not use {given.name(part)}", f"remove {given.name('grant')}, or this"
     if grant == SERVICE_ACCOUNT:
         for part in ("client_secret", "client_key", "client_certificate", "refresh_token"):

@@ -34,7 +34,7 @@ def read_oauth2(lookup: Lookup, problems: list[Problem]) -> tuple[OAuth2, Origin
     if not values or any(problem.is_error for problem in problems[before:]):
         return None
     origin = next(iter(values.values())).origin
-    oauth2 = oauth2_of(Given(values, origin, _name, ("set", "="), lookup.owners), problems)
+    oauth2 = oauth2_of(Given(values, origin, _name, ("set", "="), lookup.owners, _PARTS), problems)
     return (oauth2, origin) if oauth2 else None
 
 

@@ -4,8 +4,9 @@ Reads and writes ``tokens/ID.json`` (0600, replaced as a whole) and locks ``toke
 refresh token that a server has replaced exists nowhere else, so ``Room`` takes the space for an answer before the question
 is asked: a full disk is found out while the previous refresh token is still good.
 
-A file that cannot be read or understood counts as none, for the next renewal writes it again. Raises ``WriteError`` where
-nothing can be kept, and ``BusyError`` where another process holds a login for too long.
+A file that cannot be read or understood counts as none, for the next renewal writes it again; so does one that others could
+have written, which is given another name then (``believed``). Raises ``WriteError`` where nothing can be kept, and
+``BusyError`` where another process holds a login for too long.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from stat import S_IMODE
 from dms_relay import files
 from dms_relay.errors import BusyError, WriteError
 from dms_relay.model.values import field, frozen
+from dms_relay.tokens import believed
 from dms_relay.tokens.credentials import digests
 
 TYPE_CHECKING = False
@@ -123,7 +125,7 @@ def load(state_dir: Path, name: str) -> Kept:
 def _read(path: Path) -> Kept | None:
     try:
         # What was not put in place yet has room behind it.
-        data = json.loads(path.read_bytes().rstrip(b"\0"))
+        data = json.loads(believed.read(path).rstrip(b"\0"))
         failure = data.pop("failure", None)
         return Kept(**_known(Kept, data), failure=Failure(**_known(Failure, failure)) if failure else None)
     except (OSError, ValueError, TypeError, AttributeError):
@@ -165,7 +167,9 @@ def _known(cls: type, data: dict[str, Any]) -> dict[str, Any]:
 
 def save(state_dir: Path, name: str, kept: Kept) -> None:
     """Keep a token; on the disk when this returns."""
-    files.replace(_prepared(state_dir) / f"{name}.json", _text(kept), _FILE, _owner(), age=0)
+    path = _prepared(state_dir) / f"{name}.json"
+    believed.set_aside(path)
+    files.replace(path, _text(kept), _FILE, _owner(), age=0)
 
 
 def _text(kept: Kept) -> bytes:
@@ -183,6 +187,7 @@ class Room:
         self.path = _prepared(state_dir) / f"{name}.json"
         self._temporary = files.temporary_name(self.path)
         try:
+            believed.set_aside(self.path)
             self._temporary.unlink(missing_ok=True)
             self._descriptor = os.open(self._temporary, files.NEW_FILE | os.O_CLOEXEC, _FILE)
         except OSError as error:

@@ -1,7 +1,8 @@
 """The logins by OAuth2 that are in force: what ``renew`` works from, so that a wrong edit of the inputs stops no renewal.
 
 Reads and writes ``logins.json`` in the state directory (0600, as the tables are that logins stand in: client secrets are in
-it). Only ``apply`` writes it, under the lock of Postfix's directory. A file that cannot be understood counts as none.
+it). Only ``apply`` writes it, under the lock of Postfix's directory. A file that cannot be understood counts as none, and so
+does one that others could have written (``believed``).
 """
 
 from __future__ import annotations
@@ -12,13 +13,14 @@ import os
 from dms_relay import files
 from dms_relay.model.oauth2 import OAuth2
 from dms_relay.model.values import frozen
+from dms_relay.tokens import believed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-_NAME, _MODE, _DIRECTORY_MODE = "logins.json", 0o600, 0o700
+NAME, _MODE, _DIRECTORY_MODE = "logins.json", 0o600, 0o700
 
 
 @frozen
@@ -38,7 +40,7 @@ class InForce:
 def load(state_dir: Path) -> tuple[InForce, ...]:
     """Return the logins in force; none where the file is missing or cannot be understood."""
     try:
-        return tuple(_login(item) for item in json.loads((state_dir / _NAME).read_bytes()))
+        return tuple(_login(item) for item in json.loads(believed.read(state_dir / NAME)))
     except (OSError, ValueError, TypeError, KeyError):
         return ()
 
@@ -51,9 +53,9 @@ def _login(item: dict[str, object]) -> InForce:
 
 def save(state_dir: Path, logins: Iterable[InForce]) -> bool:
     """Keep them, or remove the file where there are none. Return True if that changed anything."""
-    path, content = state_dir / _NAME, _text(logins)
+    path, content = state_dir / NAME, _text(logins)
     try:
-        if path.read_bytes() == content:
+        if believed.read(path) == content:
             return False
     except OSError:
         if not content:

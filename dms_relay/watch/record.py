@@ -9,7 +9,6 @@ Known limits: they are not synced, so a loss of power may lose them: they say wh
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import time
@@ -18,38 +17,27 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-#: The files in the state directory, and the one that is locked (flock(2)) as long as a keeper runs.
-RECORD, HEALTH, LOCK = "keeper.json", "health", "keeper.lock"
+#: The files in the state directory.
+RECORD, HEALTH = "keeper.json", "health"
 #: The form of ``RECORD``; what has another number is not read.
 VERSION = 1
 #: Seconds between two renewals of the time of ``HEALTH``.
 BEAT = 30.0
 _MODE = 0o600
+#: What must not be set in a record that is read: that group or others can write to it.
+_OTHERS_WRITE = 0o022
 
 
 def load(state_dir: str) -> dict[str, Any]:
-    """Return the record that is there; empty where there is none, or where it cannot be understood."""
+    """Return the record that is there; empty where it cannot be understood, or others could have written it."""
     try:
         with open(f"{state_dir}/{RECORD}", encoding="utf-8") as file:  # noqa: PTH123 -- pathlib takes 1 MiB of memory
-            found = json.load(file)
+            status = os.fstat(file.fileno())
+            is_ours = status.st_uid in {0, os.geteuid()} and not status.st_mode & _OTHERS_WRITE
+            found = json.load(file) if is_ours else {}
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) and found.get("version") == VERSION else {}
-
-
-def is_held(lock: str) -> bool:
-    """Return True if a keeper runs, which holds this lock; no process can hold it where it cannot be opened."""
-    try:
-        descriptor = os.open(lock, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False
 
 
 class Record:
@@ -81,7 +69,12 @@ class Record:
     def _replace(self, name: str, text: str) -> None:
         path = f"{self._directory}/{name}"
         temporary = f"{self._directory}/.{name}.dms-relay.tmp"
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+        # What is there was left by a run that was killed, or by somebody else, whose file it would stay.
+        try:  # noqa: SIM105 -- contextlib takes memory, too
+            os.unlink(temporary)  # noqa: PTH108 -- as above
+        except FileNotFoundError:
+            pass
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         with open(os.open(temporary, flags, _MODE), "w", encoding="utf-8", errors="backslashreplace") as file:  # noqa: PTH123
             file.write(text)
         os.rename(temporary, path)  # noqa: PTH104 -- as above

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from dms_relay import tokens
 from dms_relay.checks import check
 from dms_relay.checks.context import examine
-from dms_relay.checks.tokens import KEEPER_LOCK
+from dms_relay.files.keeper_lock import LOCK
 from dms_relay.model import Paths
 from dms_relay.postfix.sasl_plugin import PLUGIN
 from dms_relay.tokens import Failure, Kept
@@ -69,7 +69,7 @@ def kept(text: str, *, is_kept: bool = True, has_plugin: bool = True, **fields: 
 def keeper(state_dir: Path, *, is_kept: bool) -> Iterator[None]:
     """Hold the lock of a keeper."""
     state_dir.mkdir(exist_ok=True)
-    with (state_dir / KEEPER_LOCK).open("w") as lock:
+    with (state_dir / LOCK).open("w") as lock:
         if is_kept:
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield

@@ -32,9 +32,8 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TokenScene]:
         postfix = testbed.postfix({"import_environment": plugin.import_environment})
         base = tuple((postfix.config / name).read_text() for name in ("main.cf", "master.cf"))
         scene = TokenScene(testbed, postfix, (base[0], base[1]), endpoint, plugin)
-        running.enter_context(scene.daemons)
-        running.enter_context(scene.lock)
-        yield scene
+        with scene.lock, scene.daemons:
+            yield scene
 
 
 @pytest.mark.parametrize("walk", [pytest.param(walk, id=walk.name) for walk in WALKS])

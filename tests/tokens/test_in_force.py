@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from stat import S_IMODE
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ import pytest
 
 from dms_relay.model.oauth2 import OAuth2
 from dms_relay.tokens.in_force import InForce, load, save
+from tests.tokens.test_store import put
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,6 +36,20 @@ def test_same_logins_are_not_written_again(tmp_path: Path) -> None:
     assert save(tmp_path, [])
     assert not save(tmp_path, [])
     assert not (tmp_path / "logins.json").exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to give a file away")
+@pytest.mark.parametrize("way", ["owner", "mode", "link"])
+def test_what_others_have_put_there_is_not_believed(tmp_path: Path, way: str) -> None:
+    """It would name the endpoint that a refresh token is sent to. The next apply writes it, also where it says the same."""
+    save(tmp_path, [_LOGIN])
+    content = (tmp_path / "logins.json").read_bytes()
+    (tmp_path / "logins.json").unlink()
+    put(tmp_path / "logins.json", content, way)
+    assert load(tmp_path) == ()
+    assert save(tmp_path, [_LOGIN])
+    assert load(tmp_path) == (_LOGIN,)
+    assert S_IMODE((tmp_path / "logins.json").lstat().st_mode) == 0o600
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b"[1]", b"null", b'[{"id": "a"}]', b"\xff"])

@@ -83,6 +83,39 @@ def test_file_of_a_newer_version_is_read(tmp_path: Path) -> None:
     assert tokens.load(tmp_path, "a").refresh_token == "r"
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to give a file away")
+@pytest.mark.parametrize("way", ["owner", "mode", "link"])
+@pytest.mark.parametrize("name", ["a.json", ".a.json.dms-relay.tmp"])
+def test_what_others_have_put_there_is_not_believed(tmp_path: Path, name: str, way: str) -> None:
+    """A refresh token of somebody's would send mail as them. It is kept beside the one that is written then."""
+    state = tmp_path / "state"
+    tokens.save(state, "b", _KEPT)
+    path = put(state / "tokens" / name, (state / "tokens" / "b.json").read_bytes(), way)
+    tokens.complete(state, "a")
+    assert tokens.load(state, "a") == Kept()
+    tokens.save(state, "a", replace(_KEPT, access_token="own"))
+    assert tokens.load(state, "a").access_token == "own"
+    status = (state / "tokens" / "a.json").lstat()
+    assert (status.st_uid, S_IMODE(status.st_mode)) == (0, 0o600)
+    if name == "a.json" and way != "link":
+        assert path.with_name("a.json.not-believed").read_bytes()
+    tokens.save(state, "a", _KEPT)
+    assert tokens.load(state, "a") == _KEPT
+
+
+def put(path: Path, content: bytes, way: str) -> Path:
+    """Write a file as somebody else can, who was there first."""
+    elsewhere = path.parent.parent / "elsewhere"
+    elsewhere.write_bytes(content)
+    if way == "link":
+        path.symlink_to(elsewhere)
+    else:
+        elsewhere.rename(path)
+        path.chmod(0o666 if way == "mode" else 0o600)
+        os.chown(path, 0 if way == "mode" else 12345, -1)
+    return path
+
+
 def test_no_secret_is_shown() -> None:
     """Values are in logs and tracebacks before anybody thinks of it."""
     assert "token-1" not in repr(_FAILED)

@@ -6,18 +6,22 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import shutil
+import subprocess
+import sys
 import threading
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
-from dms_relay.checks.tokens import KEEPER_LOCK
+from dms_relay.files.keeper_lock import LOCK, is_keeper_running
 from dms_relay.postfix.sasl_plugin import PLUGIN
 from testbed import Inputs
 from testbed.modes import Auth, Mode, Tls
 from testbed.token_rules import OAuth2Client
 from tests.running.walks import PASSWORD
-from tests.running.walks.scene import Scene
+from tests.running.walks.scene import PATIENCE, Scene
+from tests.watch.keeping import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,8 +52,8 @@ class TokenScene(Scene):
 
     def reset(self, walk: Walk) -> None:
         """Have no token, and a keeper."""
-        super().reset(walk)
         self.lock.close()
+        super().reset(walk)
         self.endpoint.clients = {"us": OAuth2Client(secret=SECRET), "device": OAuth2Client()}
         self.state.mkdir(mode=0o700)
         self.lock.enter_context(kept(self))
@@ -72,7 +76,7 @@ def relays_with_tokens(testbed: Testbed, endpoint: TokenServer) -> None:
 @contextmanager
 def kept(scene: Scene) -> Iterator[None]:
     """Hold the lock that a keeper holds."""
-    with (scene.state / KEEPER_LOCK).open("w") as lock:
+    with (scene.state / LOCK).open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
@@ -89,8 +93,16 @@ def without_keeper(scene: Scene) -> None:
 
 
 def with_keeper(scene: Scene) -> None:
-    """Start the keeper."""
-    of(scene).lock.enter_context(kept(scene))
+    """Start a real keeper, which is ended before the next walk."""
+    directories = ("--config-dir", str(scene.config), "--postfix-dir", str(scene.postfix.config))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "dms_relay", *directories, "watch"],
+        env={"PATH": f"/usr/sbin:/sbin:{os.environ['PATH']}", **scene.settings()},
+        stderr=subprocess.DEVNULL,
+    )
+    of(scene).lock.callback(process.wait, PATIENCE)
+    of(scene).lock.callback(process.terminate)
+    wait_until(lambda: is_keeper_running(scene.state), "the keeper has its lock")
 
 
 def changed_secret(scene: Scene) -> None:

@@ -157,6 +157,13 @@ FILES = (
         DEFAULT,
         {ENV_FILE: f"# x\nRELAY_USER=user\nRELAY_PASSWORD={SECRET}\n"},
     ),
+    Said(
+        "set RELAY_WATCH in the environment (the container's, or the service's), and remove the line",
+        {ENV_FILE: "RELAY_WATCH=no\n"},
+        {**DEFAULT, **LOGIN},
+        {ENV_FILE: ""},
+        {**DEFAULT, **LOGIN, "RELAY_WATCH": "no"},
+    ),
     Said("remove the blank", {MAIN: " smtp_helo_name = x.test\n"}, {**DEFAULT, **LOGIN}, {MAIN: ""}),
     Said(
         "write name = value; a comment begins with #",

@@ -99,7 +99,7 @@ ROUTES = (
         "senders: {<>: {relay: r}}\n",
     ),
 )
-KNOWN = "username, password, password_file, password_env, mechanisms"
+KNOWN = "username, password, password_file, password_env, mechanisms, oauth2"
 OF_LOGINS = (
     login("put it in quotes", "username: user, password: 0123", "username: user, password: '0123'"),
     login(
