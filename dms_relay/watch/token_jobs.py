@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 #: Seconds that a renewal may take, all logins together, and that it has to end when the keeper ends: the server's
 #: answer, which may hold a new refresh token, is on its way.
 _RENEW_LIMIT, _RENEW_GRACE = 300.0, 4.0
+#: Exit codes of a renewal that has put what it got into the tables; with 1, a token was not to be had.
+_DONE = frozenset({0, 1})
 #: Seconds after which the queue is looked at again, at the least; and how many times what a look has taken.
 _QUEUE_PAUSE, _QUEUE_FACTOR = 10.0, 20.0
 #: Seconds from one renewal of a token that was refused to the next: the first, which doubles, and the longest.
@@ -98,8 +100,11 @@ class Renewals(Job):
         """Return True if a renewal is due."""
         if self.refused:
             return True
+        if time.monotonic() < self.not_before or not self._tokens.has_logins:
+            return False
         due = self._tokens.result.get("next")
-        return due is not None and due <= time.time() and time.monotonic() >= self.not_before
+        # A run that had no end, or could not write a table: the next one writes it, also where no token is due.
+        return self.result.get("code", 0) not in _DONE or (due is not None and due <= time.time())
 
     def task(self) -> tuple[list[str], object]:
         """Return the command."""

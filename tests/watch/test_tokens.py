@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import time
 from typing import TYPE_CHECKING
 
@@ -11,6 +13,7 @@ import pytest
 from dms_relay import tokens
 from dms_relay.model.values import replace
 from dms_relay.tokens import in_force
+from dms_relay.watch.children import Child
 from dms_relay.watch.outlook import outlook
 from dms_relay.watch.token_jobs import Queue, Renewals, Tokens
 from testbed.token_http import Fault
@@ -158,3 +161,22 @@ def test_refused_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     queue.result = {"relays": [], "again": 1}
     queue.renew(say)
     assert queue.document()["refused"] == []
+
+
+def test_token_that_could_not_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A token that is in the store and came into no table, as on a full disk, is written after a pause."""
+    clock = [0.0]
+    monkeypatch.setattr("dms_relay.watch.token_jobs.time.monotonic", lambda: clock[0])
+    known = Tokens(str(tmp_path))
+    known.result = {"tokens": [{"renewed_at": 1.0, "failure": None}], "next": time.time() + HOUR}
+    renewals = Renewals(known)
+    due = []
+    for code in (0, 1, os.EX_CANTCREAT, os.EX_TEMPFAIL, -signal.SIGKILL):
+        child = Child("renew", ["/bin/true"], None, HOUR)
+        os.waitpid(child.pid, 0)
+        renewals.end(child, code, lambda *_, **__: None)
+        assert not renewals.is_due()
+        clock[0] += HOUR
+        due.append(renewals.is_due())
+    assert due == [False, False, True, True, True]
+    assert renewals.task() == (["renew", "--due"], None)
