@@ -24,6 +24,12 @@ COPY pyproject.toml README.md LICENSE /src/
 COPY dms_relay /src/dms_relay
 RUN sh /src/build-package.sh package
 
+# The plugin of Cyrus SASL for logins with an access token.
+FROM base AS plugin
+COPY docker/build-plugin.sh /src/
+COPY sasl /src/sasl
+RUN sh /src/build-plugin.sh
+
 FROM base AS relay
 # Fixed numbers: the files on the queue's volume belong to them, also for the next image.
 # hadolint ignore=DL3008
@@ -47,19 +53,24 @@ RUN groupadd --system --gid 901 postfix; \
     cp -a /etc/postfix /usr/share/dms-relay/; \
     # No program of this image needs another user's or group's rights but Postfix's two, for mail from users other than root.
     find / -xdev -type f -perm /6000 ! -name postdrop ! -name postqueue -exec chmod ug-s {} +
+COPY --from=plugin /plugin /
 COPY --from=build /opt/dms-relay /opt/dms-relay
+COPY docker/keeper /opt/dms-relay/bin/
 COPY docker-entrypoint.sh docker/setup docker/healthcheck /usr/local/bin/
 COPY entrypoint.d /docker-entrypoint.d
 # The modes do not depend on the umask of whoever cloned. Not COPY --chmod, for which Docker 20.10 wants BuildKit.
-RUN chmod 755 /usr/local/bin/docker-entrypoint.sh /usr/local/bin/setup /usr/local/bin/healthcheck; \
+RUN chmod 755 /usr/local/bin/docker-entrypoint.sh /usr/local/bin/setup /usr/local/bin/healthcheck /opt/dms-relay/bin/keeper; \
     chmod -R 755 /docker-entrypoint.d; \
     ln -s /opt/dms-relay/bin/dms-relay /usr/local/bin/; \
     # The configuration directory is there without a mount too: else any user in the container could make it, below /tmp.
-    install --directory --owner=root --group=root --mode=755 /tmp/docker-mailserver
+    install --directory --owner=root --group=root --mode=755 /tmp/docker-mailserver; \
+    # Tokens, and what the keeper says of itself.
+    install --directory --owner=root --group=root --mode=700 /var/lib/dms-relay
 
-VOLUME /var/spool/postfix
+# The second one can be written in a read-only container, too, whoever has mounted nothing there.
+VOLUME /var/spool/postfix /var/lib/dms-relay
 EXPOSE 25
-# Asks Postfix for its greeting, and takes its leave.
+# Asks Postfix for its greeting, and takes its leave; reads what the keeper says.
 HEALTHCHECK --interval=30s --timeout=5s --start-period=10s --retries=3 CMD ["healthcheck"]
 ENTRYPOINT ["docker-entrypoint.sh"]
 CMD ["postfix", "start-fg"]
@@ -74,12 +85,17 @@ RUN sh /src/build-package.sh dependencies
 COPY pyproject.toml README.md LICENSE /src/
 COPY dms_relay /src/dms_relay
 RUN sh /src/build-package.sh package
+COPY docker/build-plugin.sh /src/
+COPY sasl /src/sasl
+RUN sh /src/build-plugin.sh
 COPY dms /opt/dms-relay/dms
-RUN chmod -R 755 /opt/dms-relay/dms
+COPY docker/keeper /opt/dms-relay/bin/
+RUN chmod -R 755 /opt/dms-relay/dms /opt/dms-relay/bin/keeper
 
 # Its shell, user, entrypoint and command stay docker-mailserver's.
 # hadolint ignore=DL3006
 FROM ${DMS_BASE} AS dms
+COPY --from=dms-build /plugin /
 COPY --from=dms-build /opt/dms-relay /opt/dms-relay
 RUN ["/opt/dms-relay/dms/install"]
 

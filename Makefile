@@ -1,5 +1,5 @@
 # One command each: what it needs is set up first. See CONTRIBUTING.md.
-.PHONY: help demo test soak coverage lint generated bench image image-dms clean
+.PHONY: help demo test soak coverage lint generated bench plugin plugin-install image image-dms clean
 .DELETE_ON_ERROR:
 # What is missing is said before anything is made.
 .NOTPARALLEL:
@@ -61,7 +61,7 @@ lint: $(VENV)/.ready ## ruff, mypy, import-linter, shellcheck, hadolint, yamllin
 	$(OWNER) $(BIN)/lint-imports
 	$(OWNER) $(BIN)/python -m tools.generate --check
 	$(OWNER) $(BIN)/shellcheck docker-entrypoint.sh demo/*.sh .ci/run tools/completion.bash docker/* \
-	    dms/relay.sh dms/install dms/bin/* $$(grep -rl '^#!/bin/' tests/dms/base)
+	    dms/*.sh dms/install dms/bin/* $$(grep -rl '^#!/bin/' tests/dms/base)
 	$(OWNER) $(BIN)/hadolint Dockerfile tests/dms/base/Dockerfile
 	$(OWNER) $(BIN)/yamllint --strict .
 
@@ -71,6 +71,13 @@ generated: $(VENV)/.ready ## the shells' completion and the manual page, made an
 bench: needs-bench $(VENV)/.ready ## what it costs, as ratios measured in one run
 	@$(ROOT) $(BIN)/python -m bench
 
+plugin: needs-plugin ## build the plugin for logins with an access token (XOAUTH2, OAUTHBEARER): see sasl/README.md
+	@$(OWNER) $(MAKE) --no-print-directory -C sasl
+	@echo "built: sasl/libdmsrelayoauth2.so; sudo make plugin-install puts it where Postfix finds it"
+
+plugin-install: needs-plugin ## install it into Cyrus SASL's directory, as root
+	@$(MAKE) --no-print-directory -C sasl install
+
 image: needs-image ## build the container image (ENGINE=podman for podman)
 	$(ENGINE) build --target relay --tag dms-relay .
 
@@ -78,5 +85,6 @@ image-dms: needs-image ## build docker-mailserver with dms-relay in it
 	$(ENGINE) build --target dms --tag dms-relay-mailserver .
 
 clean: ## take away what make has made here
+	rm -f sasl/libdmsrelayoauth2.so
 	rm -rf $(VENV) .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

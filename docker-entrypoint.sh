@@ -5,6 +5,9 @@
 # and stays in front of both: TERM and INT (`docker stop`, Ctrl-C) end the hook or stop Postfix in order, at any moment,
 # and the exit code is then 0. Any other COMMAND takes the place of this shell at once, and no hook runs.
 #
+# Beside Postfix runs $KEEPER, which has `dms-relay watch` run (docker/keeper), unless RELAY_WATCH is "no". It is told to end
+# when Postfix is, and waited for. Whatever becomes of it is nothing to Postfix.
+#
 # Before all that, for any COMMAND: where $CONFIGURATION has no main.cf, as a file system that was mounted empty, it is filled from
 # $COPY. And where Postfix could not open its standard output by name, which it does to log, a pipe comes in between
 # (dms_relay/container/stdout_pipe.py); the end of that is waited for.
@@ -23,6 +26,8 @@
 # shellcheck disable=SC2329
 set -u
 
+# Has the inputs watched, and Postfix follow them.
+readonly KEEPER=/opt/dms-relay/bin/keeper
 # Where the hooks are; operators can mount theirs beside ours.
 readonly HOOKS=/docker-entrypoint.d
 # Takes our steps; see there.
@@ -40,6 +45,8 @@ readonly MASTER_LOCK=/var/spool/postfix/pid/master.pid
 readonly HOOK_GRACE=0.5
 # Seconds that `postfix stop` has; it takes a fraction of one.
 readonly STOP_GRACE=3
+# Seconds that the keeper has to end; it takes a fraction of one, and while a token is renewed some.
+readonly KEEPER_GRACE=6
 # Seconds that the log has at the end to get through the pipe, where there is one. Only what reads no more takes as long.
 readonly PIPE_GRACE=1
 
@@ -48,6 +55,8 @@ child=     # the process number of what runs now
 ending=    # the function that ends it
 asked=     # "yes" once that function has been called for it
 status=0   # the exit code of what ran last
+keeper=    # the process number of $KEEPER, while Postfix runs
+applied=   # when the hook that applies the inputs began, by the clock that `uptime` reads
 piping=${DMS_RELAY_STDOUT_PIPE-}  # the process that copies from the pipe to standard output, where there is one
 unset DMS_RELAY_STDOUT_PIPE
 
@@ -93,6 +102,7 @@ finish() {
 
 on_signal() {
   stopping=yes
+  [ -z "$keeper" ] || kill -TERM "$keeper" 2>/dev/null
   end_child
 }
 
@@ -164,9 +174,20 @@ is_ours() {
   [ -f "$1" ] && [ -x "$1" ] && read -r first 2>/dev/null < "$1" && [ "$first" = "#!$BOOT" ]
 }
 
+# note_time HOOKS: sets $applied where one of them is the one that applies the inputs, ours or an operator's in its place.
+note_time() {
+  case $1 in
+    *-relay | *-relay\ *)
+      uptime
+      applied=$centiseconds
+      ;;
+  esac
+}
+
 # $BOOT names the hook that failed itself, wherever it comes to its own end: with an exit code of sysexits(3).
 run_ours() {
   [ -n "$ours" ] || return 0
+  note_time "$ours"
   # shellcheck disable=SC2086 # words on purpose
   run end_hook "$BOOT" --start $ours
   leave_if_stopped
@@ -182,6 +203,7 @@ run_hook() {
     say "notice: $1 is skipped: it is not an executable file"
     return
   fi
+  note_time "$1"
   run end_hook "$1"
   leave_if_stopped
   stop_if_failed "the hook $1"
@@ -198,8 +220,44 @@ leave_if_stopped() {
   [ -z "$stopping" ] || exit 0
 }
 
+# Sets $centiseconds since the machine was started. No program is needed for that, as one is for the time of day.
+uptime() {
+  read -r centiseconds _ < /proc/uptime
+  centiseconds=$((${centiseconds%.*} * 100 + 1${centiseconds#*.} - 100))
+}
+
+# Prints the time of day at which the inputs began to be applied, for the keeper: what hooks have changed since, in Postfix's
+# configuration, stands until the inputs change. Nothing where no hook has applied them.
+applied_at() {
+  [ -n "$applied" ] || return 0
+  uptime
+  now=$(date +%s%N)
+  now=$((now / 10000000 - centiseconds + applied))
+  printf '%d.%02d\n' $((now / 100)) $((now % 100))
+}
+
+# It waits for Postfix itself, and only looks for that until then.
+start_keeper() {
+  [ "${RELAY_WATCH-}" != no ] || return 0
+  (DMS_RELAY_APPLIED_AT=$(applied_at) exec "$KEEPER") &
+  keeper=$!
+}
+
+# Also where Postfix ended by itself: what the keeper does is not to end in the middle, as it would with process 1.
+end_keeper() {
+  [ -n "$keeper" ] || return 0
+  kill -TERM "$keeper" 2>/dev/null
+  (sleep "$KEEPER_GRACE" && kill -KILL "$keeper") >/dev/null 2>&1 &
+  while
+    wait "$keeper"
+    kill -0 "$keeper" 2>/dev/null
+  do :; done
+}
+
 run_postfix() {
+  start_keeper
   run end_postfix "$@"
+  end_keeper
   leave_if_stopped
   say "error: Postfix ended by itself, with exit code $status"
   [ "$status" -ne 0 ] || status=1

@@ -10,8 +10,8 @@ import shutil
 import subprocess
 import sys
 
-#: A boot; from the container's start to the first message; how the cost grows; what big tables cost Postfix.
-PARTS = ("boot", "first_message", "growth", "tables")
+#: A boot; from the container's start to the first message; how the cost grows; what big tables cost Postfix; the keeper.
+PARTS = ("boot", "first_message", "growth", "tables", "keeper")
 
 
 def main() -> int:

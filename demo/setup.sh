@@ -1,7 +1,8 @@
 #!/bin/sh
 # setup.sh GOAL: looks whether what `make GOAL` needs is here, then installs Postfix, and what it needs to log in and for big
 # tables, through apt where they are missing. GOAL is demo, bench, soak, coverage (all of it; bench git as well), test (Postfix
-# for root only), venv (Python), or image (a container engine). Says nothing where all is there.
+# for root only), venv (Python), image (a container engine), or plugin (a C compiler, and Cyrus SASL's headers). Says nothing
+# where all is there.
 #
 # Everything that is missing is said at once, before anything is installed. And nothing that is here is lost by it: where apt
 # would remove a package (another mail server), overwrite a program, or change a Postfix that is installed, it stops.
@@ -32,8 +33,9 @@ case $goal in
     test) if [ "$me" -eq 0 ]; then needs="python postfix"; else needs=python; fi ;;
     venv) needs=python ;;
     image) needs=engine ;;
+    plugin) needs=compiler ;;
     *)
-        echo "setup.sh: name a goal: demo, bench, soak, coverage, test, venv or image" >&2
+        echo "setup.sh: name a goal: demo, bench, soak, coverage, test, venv, image or plugin" >&2
         exit 2
         ;;
 esac
@@ -119,6 +121,17 @@ look_for_root() {
 look_for_engine() {
     "${ENGINE:-docker}" info >/dev/null 2>&1 ||
         lacks "a container engine: \`${ENGINE:-docker} info\` fails; install Docker or podman, start it, and see that you may use it"
+}
+
+look_for_compiler() {
+    compiler=${CC:-cc}
+    if ! command -v "$compiler" >/dev/null; then
+        lacks "a C compiler: there is no $compiler"
+        to_install="$to_install gcc libc6-dev"
+    fi
+    for header in /usr/include/sasl/saslplug.h /usr/local/include/sasl/saslplug.h; do [ ! -e "$header" ] || return 0; done
+    lacks "the headers of Cyrus SASL: there is no /usr/include/sasl/saslplug.h"
+    to_install="$to_install libsasl2-dev"
 }
 
 # Sets is_there where Postfix need not be installed: a Postfix that no package brought counts as it is.

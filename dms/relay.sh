@@ -12,6 +12,8 @@
 # The settings, in the environment or in files that they name.
 __DMS_RELAY_NAMES=(
   DEFAULT_RELAY_HOST RELAY_HOST RELAY_PORT RELAY_USER RELAY_PASSWORD RELAY_ROUTING RELAY_TLS_LEVEL RELAY_TABLES
+  RELAY_OAUTH2_{PROVIDER,TENANT,CLIENT_ID,CLIENT_SECRET,CLIENT_CERTIFICATE,CLIENT_KEY,REFRESH_TOKEN,SERVICE_ACCOUNT}
+  RELAY_OAUTH2_{TOKEN_URL,SCOPE,CA_FILE}
 )
 
 # Wrong settings end the container before DMS has set anything up, so that no half of a set-up meets the next start. DMS sets
@@ -27,10 +29,15 @@ function _check_relay_settings() {
   return 1
 }
 
+# When the inputs were applied, for the keeper (/opt/dms-relay/dms/dms-relay-watch.sh): what user-patches.sh changes in Postfix's configuration
+# afterwards stands until one of them changes. It goes with the container, as that configuration does.
+__DMS_RELAY_APPLIED_AT=/opt/dms-relay/applied-at
+
 # Wrong settings end the container: DMS ignores what its set-up functions return, and Postfix would send without a relay.
 function _setup_relayhost() {
   _log 'debug' 'Setting up Postfix Relay Hosts'
   __dms_relay_tell_of_files
+  date +%s.%N > "${__DMS_RELAY_APPLIED_AT}" || true
   __dms_relay_apply && return 0
   _dms_panic__general 'The relay settings could not be applied, so Postfix is not started: see the lines above' 'dms-relay'
   return 1

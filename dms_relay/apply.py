@@ -26,26 +26,27 @@ from dms_relay.model import RELAY_DIRECTORY, SASL_PASSWD
 from dms_relay.model.values import replace
 from dms_relay.plan.found import find, stamp
 from dms_relay.plan.snapshots import one_phase
-from dms_relay.plan.state import State, dump
-from dms_relay.postfix.master_cf import PREFIX
+from dms_relay.plan.state import State, remember
+from dms_relay.postfix.master_cf import PREFIX, login_table
 from dms_relay.postfix.programs import Postfix
+from dms_relay.postfix.table_types import split_index
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from pathlib import Path
 
     from dms_relay.log import Log
     from dms_relay.model import Paths
-    from dms_relay.plan import ParameterChange, Plan
+    from dms_relay.plan import Plan
     from dms_relay.plan.snapshots import Phase
     from dms_relay.plan.state import TableFile
     from dms_relay.postfix.master_cf import Service
 
 #: Seconds to wait for another run to finish.
 LOCK_TIMEOUT = 30.0
-_STATE_MODE = 0o600
 _DIRECTORY_MODE = 0o700
+_STILL_DELIVERS = "service kept: it still delivers -- run dms-relay apply again when it has done so, to remove it"
+_MAY_DELIVER = "service kept: Postfix may deliver by it -- after the reload, dms-relay apply removes it"
 
 
 def apply(  # noqa: PLR0913 -- what a caller may choose, each by name
@@ -69,22 +70,6 @@ def apply(  # noqa: PLR0913 -- what a caller may choose, each by name
         return _Run(plan, paths, log, reload=reload).run()
 
 
-def remember(path: Path, old: State, new: State, owner: tuple[int, int]) -> None:
-    """Write what is remembered, where it is another than before; nothing to remember is no file."""
-    if new == old:
-        return
-    if new.is_empty:
-        files.remove(path)
-    else:
-        files.replace(path, dump(new), _STATE_MODE, owner)
-
-
-def _phases(plan: Plan) -> tuple[Phase, ...]:
-    from dms_relay.plan.phases import phases  # noqa: PLC0415 -- not at a first boot
-
-    return phases(plan)
-
-
 class _Run:
     """One run, under the lock."""
 
@@ -96,9 +81,11 @@ class _Run:
         self.remembered = plan.found.state
         #: The indexes that were made.
         self.built: set[str] = set()
-        #: Services that were still delivering after the last reload, and those that were not removed because of it.
-        self.busy: frozenset[str] = frozenset()
+        #: Services that were still delivering after the last reload, or may be where there is none, and those that were
+        #: not removed because of it.
+        self.busy = frozenset() if reload else self._in_use()
         self.kept: frozenset[str] = frozenset()
+        self.kept_tables: set[str] = set()
         self.may_reload = reload
         #: The master daemon that was there when Postfix was last told to read what stands, or would have been.
         self.told: int | None = None
@@ -111,6 +98,8 @@ class _Run:
         if plan.is_empty and plan.found.state == plan.final and not is_unread:
             return False
         files.require_writable(self.paths.postfix_dir)
+        if plan.found.state.token_tables and not plan.found.state.reload_due and not is_unread and self._renew():
+            return True
         if any(table.new and table.new.index for table in plan.tables):
             self.postfix.require("postmap")
         if plan.services:
@@ -124,9 +113,23 @@ class _Run:
                 reload_due=stays_due,
                 indexes=plan.final.indexes | self._stamps(),
                 services=plan.final.services | self.kept,
+                tables=plan.final.tables | {name: plan.found.state.tables.get(name) for name in self.kept_tables},
             )
         )
         return is_due or not plan.is_empty
+
+    def _renew(self) -> bool:
+        """Write the tables, if nothing but access tokens is new: a running smtp(8) opens these again by itself."""
+        from dms_relay.plan.renewals import is_renewal  # noqa: PLC0415 -- only where a login takes a token
+        from dms_relay.token_tables import write_renewal  # noqa: PLC0415 -- the same
+
+        plan = self.plan
+        if not is_renewal(plan):
+            return False
+        self._remember(plan.intent)
+        self.built |= write_renewal(self.paths, plan, self.log)
+        self._remember(replace(plan.final, indexes=plan.final.indexes | self._stamps()))
+        return True
 
     def _master(self) -> int | None:
         """Return the master daemon of this moment, if it is to be reloaded."""
@@ -137,6 +140,15 @@ class _Run:
 
         return bool(unread(self.paths, self.plan.found, master))
 
+    def _in_use(self) -> frozenset[str]:
+        """Return the services that somebody else's reload would end at a delivery: they stay until a later run."""
+        if all(change.new for change in self.plan.services):
+            return frozenset()
+        from dms_relay.plan.unread import in_use  # noqa: PLC0415 -- only where a service goes
+
+        master = self.postfix.master_pid(self.plan.found.parameters)
+        return in_use(self.paths, self.plan, master) if master is not None else frozenset()
+
     def _carry_out(self, *, is_running: bool, is_due: bool) -> None:
         plan = self.plan
         if is_due or not plan.is_empty:
@@ -145,9 +157,13 @@ class _Run:
         if plan.overlay and plan.overlay.is_changed:
             self._edit_master_cf({})
             self.log.info("parameters of services set", services=" ".join(sorted(plan.overlay.wanted)) or "(none)")
-        at_once = not is_running and plan.is_first
         is_reload_left = is_due
-        todo = one_phase(plan) if at_once else _phases(plan)
+        if plan.is_first and not is_running:
+            todo = one_phase(plan)
+        else:
+            from dms_relay.plan.phases import phases  # noqa: PLC0415 -- not at a first boot
+
+            todo = phases(plan)
         if todo and todo[0].removed:
             self._reload(leaving=todo[0].removed)
         for number, phase in enumerate(todo, 1):
@@ -172,7 +188,7 @@ class _Run:
         self._edit_services(phase)
         self._edit(phase)
         for table in phase.tables:
-            if table.new is None:
+            if table.new is None and not self._is_kept(table.name):
                 files.remove(self.paths.table(table.name))
                 self.log.info("table removed", table=str(self.paths.table(table.name)))
 
@@ -186,8 +202,8 @@ class _Run:
             files.link(path, table.content)
         else:
             files.replace(path, table.content, table.mode, (table.uid, table.gid))
-        event = "index written" if table.index else "table written"
-        self.log.info(event, table=str(path), entries=table.content.count(b"\n"))
+        entries = table.content.count(b"\n")
+        self.log.info("index written" if table.index else "table written", table=str(path), entries=entries)
 
     def _build(self, name: str, path: Path, table: TableFile) -> None:
         from dms_relay.postfix.index_files import build  # noqa: PLC0415 -- only where a table is big
@@ -207,9 +223,16 @@ class _Run:
             self._edit_master_cf({change.name: change.new for change in changes})
         for change in changes:
             self.log.info("service set" if change.new else "service removed", service=change.name)
+        tell, text = (self.log.warn, _STILL_DELIVERS) if self.may_reload else (self.log.info, _MAY_DELIVER)
         for service in sorted(kept):
-            text = "service kept: it still delivers -- run dms-relay apply again when it has done so, to remove it"
-            self.log.warn(text, service=service)  # noqa: G010 -- Log is ours, not logging's
+            tell(text, service=service)
+
+    def _is_kept(self, table: str) -> bool:
+        """Return True if a table goes that a service reads which stays: its next process would not begin without."""
+        is_kept = split_index(table)[0] in map(login_table, self.kept)
+        if is_kept:
+            self.kept_tables.add(table)
+        return is_kept
 
     def _edit_master_cf(self, changes: dict[str, Service | None]) -> None:
         overlay = self.plan.overlay
@@ -218,17 +241,15 @@ class _Run:
     def _edit(self, phase: Phase) -> None:
         self.postfix.edit({parameter.name: parameter.new for parameter in phase.parameters})
         if self.log.shows("info"):
-            self._log_parameters(phase.parameters)
+            from dms_relay.mask import mask_all  # noqa: PLC0415 -- only where there is something to show
 
-    def _log_parameters(self, changes: Iterable[ParameterChange]) -> None:
-        from dms_relay.mask import mask_all  # noqa: PLC0415 -- only where there is something to show
-
-        # A table of logins may take its value from another parameter, which another phase sets.
-        values = self.plan.found.parameters | {change.name: change.new for change in (*self.plan.parameters, *changes)}
-        shown = mask_all({name: value for name, value in values.items() if value is not None})
-        for change in changes:
-            event = "parameter restored" if change.put_back else "parameter set"
-            self.log.info(event, parameter=change.name, value="(not set)" if change.new is None else shown[change.name])
+            # A table of logins may take its value from another parameter, which another phase sets.
+            changes = {change.name: change.new for change in (*self.plan.parameters, *phase.parameters)}
+            values = self.plan.found.parameters | changes
+            shown = mask_all({name: value for name, value in values.items() if value is not None})
+            for change in phase.parameters:
+                event = "parameter restored" if change.put_back else "parameter set"
+                self.log.info(event, parameter=change.name, value=shown.get(change.name, "(not set)"))
 
     def _reload(self, *, has_logins: bool = False, leaving: frozenset[str] = frozenset()) -> None:
         """Reload the Postfix that runs at this moment: it may have been started or stopped since we looked last.
@@ -239,7 +260,8 @@ class _Run:
         def is_awaited(service: str) -> bool:
             return service in leaving or (has_logins and self._has_logins(service))
 
-        self.busy = frozenset()
+        if self.may_reload:
+            self.busy = frozenset()
         while (master := self._master()) is not None:
             try:
                 self.busy = self.postfix.reload(master, is_awaited=is_awaited if has_logins or leaving else None)

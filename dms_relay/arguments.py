@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, NoReturn
 
 from dms_relay import __version__
 from dms_relay.apply import LOCK_TIMEOUT
+from dms_relay.keeper_arguments import KEPT, add_keeping
 from dms_relay.log import FORMATS, LEVELS, printable
 from dms_relay.model.places import CONFIG_DIR_VARIABLE, DMS_DIRECTORY, HOST_DIRECTORY
 from dms_relay.sources.settings import DEFAULT_PORT
+from dms_relay.token_arguments import add_token_commands
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,10 +47,10 @@ _LIKENESS = 0.7
 #: What each exit code means (sysexits(3); ``errors.py``), for the help and for the manual page.
 EXIT_CODES = {
     os.EX_OK: "done, or nothing to do",
-    1: "explain, check, test: something is wrong; plan --exit-code: changes",
+    1: "explain, check, test, status: something is wrong; renew: no token; plan --exit-code: changes",
     2: "usage, a wrong argument",
     os.EX_NOINPUT: "an input cannot be read",
-    os.EX_UNAVAILABLE: "a Postfix program is missing or failed",
+    os.EX_UNAVAILABLE: "a Postfix program is missing or failed, or a token endpoint gives no token",
     os.EX_SOFTWARE: "a bug in dms-relay, with a traceback",
     os.EX_CANTCREAT: "a file cannot be written, and is unchanged",
     os.EX_IOERR: "the output cannot be written",
@@ -140,7 +142,7 @@ def parser(prog: str = "dms-relay", command: str = "") -> argparse.ArgumentParse
     top.add_argument("--log-level", choices=LEVELS, help="how much to say on standard error ($LOG_LEVEL, else info)")
     top.add_argument("--log-format", choices=FORMATS, help="how to say it ($LOG_FORMAT, else console)")
     commands = _Commands(top.add_subparsers(dest="command", metavar="COMMAND", required=True, prog=top.prog))
-    for add in (_add_applying, _add_editing, _add_asking, _add_helping):
+    for add in (_add_applying, _add_editing, _add_asking, add_token_commands, _add_helping):
         add(commands)
         if commands.has(command):
             break
@@ -162,7 +164,7 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Say what is wrong, and end with exit code 2."""
         message = re.sub(r"ignored explicit argument .*", "it takes no value", message, flags=re.DOTALL)
-        super().error(printable(re.sub(rf", '?{_HIDDEN}'?(?=\))", "", message)))
+        super().error(printable(re.sub(rf", '?({_HIDDEN}|{KEPT})'?(?=[,)])", "", message)))
 
 
 class _Commands:
@@ -267,6 +269,7 @@ def _add_asking(commands: _Commands) -> None:
         "--timeout", type=seconds, default=TEST_TIMEOUT, metavar="SECONDS", help="for each try as a whole (%(default)g)"
     )
     test.add_argument("--json", action="store_true", help="as one JSON object")
+    add_keeping(commands, seconds)
 
 
 def _add_helping(commands: _Commands) -> None:

@@ -1,7 +1,8 @@
 """The command ``dms-relay``: arguments, dispatch, and the one place that turns an error into an exit code.
 
-Reads ``DMS_RELAY_CONFIG_DIR``, ``MAIL_CONFIG``, ``LOG_LEVEL`` and ``LOG_FORMAT`` from the environment. Data goes to standard
-output, log lines to standard error. Exit codes are those of sysexits(3); see ``errors.py``.
+Reads ``DMS_RELAY_CONFIG_DIR``, ``DMS_RELAY_STATE_DIR``, ``MAIL_CONFIG``, ``LOG_LEVEL`` and ``LOG_FORMAT`` from the
+environment. Data goes to standard output, log lines to standard error. Exit codes are those of sysexits(3), as ``errors.py``
+has them.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from dms_relay.commands import Context
 from dms_relay.errors import InputError, RelayError, UsageError
 from dms_relay.log import Log, log_of, write_bug
 from dms_relay.model import Paths
-from dms_relay.model.places import CONFIG_DIR_VARIABLE
+from dms_relay.model.places import CONFIG_DIR_VARIABLE, STATE_DIR_VARIABLE
 from dms_relay.plain import parse_plain
 
 TYPE_CHECKING = False
@@ -105,7 +106,8 @@ def _paths(arguments: Namespace | SimpleNamespace, environ: Mapping[str, str]) -
     postfix_dir = Path(arguments.postfix_dir or environ.get("MAIL_CONFIG") or Paths().postfix_dir).absolute()
     if not _DIRECTORY.fullmatch(str(postfix_dir)):
         raise UsageError(f"Postfix cannot use tables in {postfix_dir}", "use a path of letters, digits and ._/+@:~=-")
-    return Paths(config_dir, postfix_dir)
+    state_dir = Path(environ.get(STATE_DIR_VARIABLE) or Paths().state_dir).absolute()
+    return Paths(config_dir, postfix_dir, state_dir)
 
 
 def _require_directory(path: Path, by: str) -> None:

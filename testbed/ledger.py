@@ -19,7 +19,7 @@ class NotReceivedError(Exception):
 
 @dataclass(frozen=True)
 class Login:
-    """A user name with its password; the password is not shown by `repr`."""
+    """A user name with its password or access token, which `repr` does not show."""
 
     user: str
     password: str = field(repr=False)
@@ -47,6 +47,8 @@ class Attempt:
     """The TLS version, such as `TLSv1.3`; None in the clear."""
     time: float
     """`time.monotonic()` when it was offered."""
+    mechanism: str = ""
+    """The SASL mechanism that it came by, such as `XOAUTH2`."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,8 @@ class Received:
     """The number of the connection that it came through."""
     time: float
     """`time.monotonic()` at the end of the message."""
+    mechanism: str | None = None
+    """The SASL mechanism of the login; None where nobody logged in."""
 
     @property
     def user(self) -> str | None:

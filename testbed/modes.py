@@ -1,7 +1,7 @@
 """What a relay of the testbed offers and demands."""
 
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -60,6 +60,11 @@ class Mode:
     login that it does not take, where `{password}` and `{encoded}` stand for the
     password that it was offered; `newest_tls` is the newest version of TLS
     that it knows; `names` are the names that it accepts in EHLO.
+
+    With `tokens` it has XOAUTH2 and OAUTHBEARER as well. These are the pairs of
+    user name and access token that are good, or a function that says it; both
+    are asked at each login, so that a test can revoke a token. `token_refusal`
+    is how it refuses another one: "334" with an error in JSON first, or "535".
     """
 
     tls: Tls = Tls.DEMANDED
@@ -73,6 +78,8 @@ class Mode:
     auth_reply: str = ""
     newest_tls: ssl.TLSVersion | None = None
     names: frozenset[str] | None = None
+    tokens: Collection[tuple[str, str]] | Callable[[str, str], bool] | None = field(default=None, hash=False)
+    token_refusal: str = "334"
 
     @property
     def starttls(self) -> bool:
@@ -82,6 +89,12 @@ class Mode:
     def takes(self, login: Login) -> bool:
         """Tell whether `login` is a good one here."""
         return self.logins is None or self.logins.get(login.user) == login.password
+
+    def takes_token(self, login: Login) -> bool:
+        """Tell whether the access token of `login` is a good one here."""
+        if callable(self.tokens):
+            return self.tokens(login.user, login.password)
+        return (login.user, login.password) in (self.tokens or ())
 
 
 SUBMISSION = Mode(Tls.DEMANDED, Auth.DEMANDED)

@@ -3,8 +3,9 @@
 A relay is aiosmtpd in a thread of its own. What it demands is its `Mode`.
 
 Known limits: no SMTPUTF8, no PIPELINING; the only login mechanisms are PLAIN,
-LOGIN, and where a mode asks for it CRAM-MD5; a relay that starts with port 0 keeps the port it was given, but
-another program may take that port while the relay is stopped.
+LOGIN, and where a mode asks for them CRAM-MD5, XOAUTH2 and OAUTHBEARER; a relay
+that starts with port 0 keeps the port it was given, but another program may take
+that port while the relay is stopped.
 """
 
 import asyncio

@@ -13,6 +13,7 @@ from aiosmtpd.smtp import Session as State
 
 from testbed.ledger import Attempt, Ledger, Login, Received
 from testbed.modes import LOST, Auth, Mode
+from testbed.tokens import LONGEST_LINE, TOKEN_MECHANISMS, TokenLogins
 
 _CRAM_MD5 = "CRAM-MD5"
 _CHALLENGE = b"<1.2@testbed.test>"
@@ -29,7 +30,7 @@ class Owner(Protocol):
         """Take note of its end."""
 
 
-class Handler:
+class Handler(TokenLogins):
     """The hooks that aiosmtpd calls; their names are its own."""
 
     def __init__(self, name: str, mode: Mode, ledger: Ledger) -> None:
@@ -81,6 +82,7 @@ class Handler:
             tls=server.tls_version(),
             connection=server.number,
             time=time.monotonic(),
+            mechanism=server.mechanism if state.authenticated else None,
         )
 
     def authenticate(
@@ -88,7 +90,7 @@ class Handler:
         server: "Session",
         _state: State,
         _envelope: Envelope,
-        _mechanism: str,
+        mechanism: str,
         data: LoginPassword,
     ) -> AuthResult:
         """Write the offered login down, and say whether it is taken."""
@@ -101,8 +103,10 @@ class Handler:
                 accepted=taken,
                 tls=server.tls_version(),
                 time=time.monotonic(),
+                mechanism=mechanism,
             )
         )
+        server.mechanism = mechanism if taken else None
         return AuthResult(success=taken, handled=False, auth_data=login, message=self._refusal(login, taken=taken))
 
     def _refusal(self, login: Login, *, taken: bool) -> str | None:
@@ -123,18 +127,22 @@ class Handler:
         fits = hmac.compare_digest(hmac.new(password.encode(), _CHALLENGE, "md5").hexdigest(), found)
         login = Login(user, password if fits else "")
         self._ledger.add_attempt(
-            Attempt(relay=self._name, login=login, accepted=fits, tls=server.tls_version(), time=time.monotonic())
+            Attempt(self._name, login, fits, server.tls_version(), time.monotonic(), mechanism=_CRAM_MD5)
         )
+        server.mechanism = _CRAM_MD5 if fits else None
         return AuthResult(success=fits, handled=False, auth_data=login, message=self._refusal(login, taken=fits))
 
 
 def excluded(mode: Mode) -> tuple[str, ...]:
     """Return the mechanisms that a relay does not have, of those that are here."""
-    return () if mode.mechanisms and _CRAM_MD5 in mode.mechanisms else (_CRAM_MD5,)
+    cram_md5 = () if mode.mechanisms and _CRAM_MD5 in mode.mechanisms else (_CRAM_MD5,)
+    return cram_md5 if mode.tokens is not None else (*cram_md5, *TOKEN_MECHANISMS)
 
 
 class Session(SMTP):
     """One connection, which counts itself."""
+
+    line_length_limit = LONGEST_LINE
 
     def __init__(self, owner: Owner, handler: Handler, **arguments: Any) -> None:  # noqa: ANN401
         """Belong to `owner`; `arguments` are aiosmtpd's own."""
@@ -145,6 +153,7 @@ class Session(SMTP):
         self._owner = owner
         self._first_transport: asyncio.BaseTransport | None = None
         self.number = 0
+        self.mechanism: str | None = None
 
     def _refuse_with(self, reply: str) -> Callable[[str | None], Awaitable[None]]:
         async def refuse(_argument: str | None) -> None:

@@ -36,9 +36,7 @@ def main(argv: Sequence[str]) -> int:
     for name, text in stale.items():
         if not check:
             (_DIRECTORY / name).write_bytes(text.encode())
-        print(
-            f"dms_relay/generated/{name}: {'not what the parser says -- run make generated' if check else 'made anew'}"
-        )
+        print(f"dms_relay/generated/{name}: {'not what the parser says -- run make generated' if check else 'rebuilt'}")
     return 1 if check and stale else 0
 
 

@@ -16,6 +16,7 @@ from dms_relay import __version__
 from dms_relay.arguments import EXIT_CODES
 from dms_relay.log import FORMATS, LEVELS
 from dms_relay.model import MAPS, RELAYHOST_MAP, SASL_PASSWD, TRANSPORTS, Paths
+from dms_relay.model.providers import PROVIDERS
 from dms_relay.postfix.table_types import TABLE_TYPES
 from dms_relay.sources import relay_env, relaymap, sasl_password
 from dms_relay.sources.environment import FILE_SUFFIXES, NAMES
@@ -43,11 +44,26 @@ _SETTINGS = {
     f"{TRANSPORTS}: a service of Postfix for each relay, with TLS and logins of its own.",
     "RELAY_TLS_LEVEL": f"With {TRANSPORTS}, what these relays must prove: encrypt if not set.",
     "RELAY_TABLES": f"The type of the tables: {', '.join(TABLE_TYPES)}. If not set, big tables are indexed.",
+    "RELAY_OAUTH2_PROVIDER": f"With {TRANSPORTS}, an access token in place of the password: {' or '.join(PROVIDERS)}, "
+    "whose endpoints and scope are used.",
+    "RELAY_OAUTH2_TENANT": "The domain or ID of a tenant of Microsoft's.",
+    "RELAY_OAUTH2_CLIENT_ID": "The ID of the client (the app) at the provider.",
+    "RELAY_OAUTH2_CLIENT_SECRET": "Its secret.",
+    "RELAY_OAUTH2_CLIENT_CERTIFICATE": "In place of the secret: the certificate of the client (PEM).",
+    "RELAY_OAUTH2_CLIENT_KEY": "The private key of this certificate (PEM).",
+    "RELAY_OAUTH2_REFRESH_TOKEN": "The first refresh token; later ones are kept in the state directory.",
+    "RELAY_OAUTH2_SERVICE_ACCOUNT": "The key of a Google service account (JSON).",
+    "RELAY_OAUTH2_TOKEN_URL": "The token endpoint of another provider; https only.",
+    "RELAY_OAUTH2_SCOPE": "What the token is to permit, where it is not known from the provider.",
+    "RELAY_OAUTH2_CA_FILE": "A file with the authorities to trust at the token endpoint, in place of the system's.",
 }
 _OTHERS = {
     "LOG_LEVEL": f"As --log-level, which is stronger: {', '.join(LEVELS)}.",
     "LOG_FORMAT": f"As --log-format, which is stronger: {', '.join(FORMATS)}.",
     "DMS_RELAY_CONFIG_DIR": "The configuration directory; --config-dir is stronger.",
+    "DMS_RELAY_STATE_DIR": "Where tokens are, and what dms-relay watch says; /var/lib/dms-relay if not set.",
+    "RELAY_WATCH_INTERVAL": "How often dms-relay watch looks at the inputs, in seconds; --interval is stronger.",
+    "RELAY_TEST_INTERVAL": "How often it tests the logins at the relays: 900, 30m, 1h; never, if it is not set.",
     "MAIL_CONFIG": "The directory of Postfix's configuration; --postfix-dir is stronger.",
 }
 #: What to do, and the command; the shortest way to each answer.

@@ -16,11 +16,13 @@ from dms_relay.checks.leftovers import check_leftovers
 from dms_relay.checks.logins import check_logins, used_by_main_cf
 from dms_relay.checks.loops import check_loops
 from dms_relay.checks.machine import check_machine
+from dms_relay.checks.password_services import check_password_services
 from dms_relay.checks.rewriting import check_rewriting
 from dms_relay.checks.routes import check_routes, is_contradicted
 from dms_relay.checks.rules import SEVERITIES, Finding, from_problem
 from dms_relay.checks.secrets import check_secrets
 from dms_relay.checks.table_domains import check_table_domains
+from dms_relay.checks.tokens import check_tokens
 from dms_relay.checks.trust import check_trust
 from dms_relay.checks.user_file import check_user_file
 from dms_relay.sources.secrets import secret_places
@@ -49,6 +51,8 @@ class Report:
         return sum(finding.severity == severity for finding in self.findings)
 
 
+#: How a service wants logins.
+_OF_SERVICES = (check_tokens, check_password_services)
 #: What main.cf does to the routes of the inputs.
 _OF_MAIN_CF = (check_loops, check_table_domains, check_rewriting)
 
@@ -71,7 +75,16 @@ def check(paths: Paths, environ: Mapping[str, str]) -> Report:
 
 
 def _findings(context: CheckContext) -> Iterator[Finding]:
-    for run in (check_logins, check_routes, check_user_file, check_machine, check_ways, check_direct, *_OF_MAIN_CF):
+    for run in (
+        check_logins,
+        *_OF_SERVICES,
+        check_routes,
+        check_user_file,
+        check_machine,
+        check_ways,
+        check_direct,
+        *_OF_MAIN_CF,
+    ):
         yield from run(context)
 
 

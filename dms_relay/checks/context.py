@@ -54,6 +54,7 @@ ASKED = (
     "virtual_alias_maps",
     "virtual_mailbox_domains",
     "smtp_sasl_type",
+    "import_environment",
     "smtp_sasl_tls_security_options",
     "smtp_tls_CAfile",
     "smtp_tls_CApath",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from shlex import quote as shell_word
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from dms_relay.plan.found import leftovers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from dms_relay.model import Paths
 
@@ -23,4 +25,13 @@ def check_leftovers(paths: Paths) -> Iterator[Finding]:
         text = "a run that was interrupted left this file, and logins may be in it"
         is_kept = path.parent == paths.config_dir and not files.is_temporary_name(path.name)
         remedy = f"repeat the edit that was interrupted, or run rm {shell_word(str(path))}"
+        if strange := _directory_in(path):
+            remedy, is_kept = f"move the directory {strange} away, then run dms-relay apply", True
         yield Finding("leftover-file", Origin(str(path)), text, remedy if is_kept else "run dms-relay apply")
+
+
+def _directory_in(path: Path) -> Path | None:
+    """Return a directory in a directory of ours: it is somebody else's, and ``apply`` takes none away."""
+    with suppress(OSError):
+        return next((one for one in path.iterdir() if one.is_dir() and not one.is_symlink()), None)
+    return None

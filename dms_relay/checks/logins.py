@@ -123,9 +123,12 @@ def _has_login(context: CheckContext) -> bool:
 
 def _hidden(entry: LoginEntry, assignments: list[Assignment]) -> Iterator[Finding]:
     """Find a login of the environment (it has no line) that a login of the file for the host alone overrides."""
-    others = [use.entry for use in assignments if use.entry and use.entry != entry and "@" not in use.entry.key]
-    if others and not entry.origin.line:
-        text = f"this login for {entry.key} is not used: Postfix finds {others[0].key} ({others[0].origin}) first"
+    if entry.origin.line:
+        return
+    entries = (use.entry for use in assignments)
+    other = next((one for one in entries if one and one != entry and "@" not in one.key), None)
+    if other:
+        text = f"this login for {entry.key} is not used: Postfix finds {other.key} ({other.origin}) first"
         yield Finding("env-login-overridden", entry.origin, text, "keep only one of them")
 
 

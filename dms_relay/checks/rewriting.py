@@ -44,7 +44,8 @@ def check_rewriting(context: CheckContext) -> Iterator[Finding]:
         return
     postfix = Postfix(context.paths.postfix_dir)
     try:
-        rewriting = Rewriting(view_now(postfix))
+        known = context.machine.view
+        rewriting = Rewriting(view_now(postfix, known.tables.failed if known else None))
         named = _named(postfix, rewriting, {sender.casefold() for sender in senders})
         changed = list(_changed(context, rewriting, [*dict.fromkeys(senders)][:SENDERS_MAX], [*named][:SENDERS_MAX]))
     except NotFollowedError as error:

@@ -47,6 +47,16 @@ RULES = {
     "login-for-strangers": Rule(ERROR, "a login is offered to servers that are not your relays"),
     "login-at-other-relay": Rule(WARNING, "a login is also offered to a relay that it does not belong to"),
     "cleartext-login": Rule(ERROR, "a login can be sent without TLS"),
+    # Access tokens.
+    "no-token": Rule(ERROR, "a login has no valid access token, so its mail stays in the queue"),
+    "token-renewal-fails": Rule(WARNING, "an access token is valid, and could not be renewed"),
+    "token-not-renewed": Rule(WARNING, "no keeper renews the access tokens"),
+    "token-of-other-secrets": Rule(NOTE, "an access token was got with other secrets than the inputs have"),
+    "token-plugin-missing": Rule(ERROR, "Postfix cannot log in with access tokens: the plugin is missing"),
+    "other-token-plugin": Rule(WARNING, "another plugin for access tokens can get in the way of ours"),
+    "password-as-token": Rule(ERROR, "a password can be sent as an access token, which the server refuses"),
+    "token-to-unverified-server": Rule(NOTE, "an access token is sent to a server that need not prove who it is"),
+    "password-login-ends": Rule(NOTE, "a password is sent to a service that stops taking passwords"),
     # Routes.
     "implicit-tls-port": Rule(ERROR, "a relay on port 465 or 2465 does not work with RELAY_ROUTING=maps"),
     "implicit-tls-everywhere": Rule(ERROR, "Postfix begins with TLS at servers that begin without it"),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 
 from dms_relay import files
 from dms_relay.apply import LOCK_TIMEOUT, apply
@@ -15,6 +15,7 @@ from dms_relay.errors import InputError, WriteError
 from dms_relay.files.leftovers import clean_up_if_free
 from dms_relay.merge import merge
 from dms_relay.model import DIRECT
+from dms_relay.model.values import frozen
 from dms_relay.plan import plan
 from dms_relay.plan.found import find, leftovers
 from dms_relay.postfix.programs import Postfix
@@ -24,6 +25,7 @@ from dms_relay.sources import read
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
+    from contextlib import AbstractContextManager
 
     from dms_relay.commands import Context
     from dms_relay.log import Log
@@ -31,7 +33,10 @@ if TYPE_CHECKING:
     from dms_relay.model.configuration import Inputs, RelayConfig
     from dms_relay.model.relays import Transports
     from dms_relay.plan import Plan
+    from dms_relay.tokens.in_force import InForce
 
+#: The logins by OAuth2 that are in force, in the state directory (``tokens.in_force``).
+_IN_FORCE = "logins.json"
 #: The value of ``inet_protocols`` that excludes nothing, and the other parameters that can keep mail from leaving.
 _PROTOCOLS, _ALL = "inet_protocols", "all"
 _STOPPING = frozenset({"smtp_bind_address", "smtp_bind_address6", "relay_transport"})
@@ -61,28 +66,76 @@ def apply_inputs(
         context.log.info("file of an interrupted run removed", file=str(left))
     if not os.path.isdir(context.paths.postfix_dir):  # noqa: PTH112 -- is_dir() raises where a parent may not be searched
         Postfix(context.paths.postfix_dir).read_main_cf()  # raises, and says what to do
-    with files.lock(context.paths.postfix_dir, lock_timeout), context.log.hold():
-        inputs = read(context.paths, context.environ)
-        try:
-            config = merge(inputs)
-            wanted = render(config, context.paths)
-            changes = plan(wanted, find(context.paths), from_scratch=from_scratch)
-            if config.own_parameters:
-                _refuse_wrong_values(config, changes, context)
-        except InputError as error:
-            _remove_leftovers(context)
-            raise _refused(error, inputs, context) from None
-        if is_own_only:
-            changes = _only_own(config, changes)
-        else:
-            warned = _sure(config, changes) if config.warnings else []
-            context.log.problems((*warned, *changes.warnings, *may_stay(config, changes)))
-            if not changes.is_empty:
-                _report(config, wanted, context.log)
-        changed = apply(changes, context.paths, log=context.log, reload=reload, locked=True)
-    if changed or not is_own_only:
-        context.say(_summary(config, changes) if changed else nothing(config))
+    once = _Once(context, lock_timeout, reload=reload, is_own_only=is_own_only, from_scratch=from_scratch)
+    if logins := once.run():
+        from dms_relay.commands.token_logins import ask  # noqa: PLC0415 -- only where an access token is missing
+
+        ask(context, logins)
+        once.run(is_asked=True)
     return os.EX_OK
+
+
+@frozen
+class _Once:
+    """One run under the lock, by the options of ``apply_inputs``."""
+
+    context: Context
+    lock_timeout: float
+    reload: bool
+    is_own_only: bool
+    from_scratch: bool
+
+    def run(self, *, is_asked: bool = False) -> tuple[InForce, ...]:
+        """Do it all; or nothing, and return the logins without an access token, unless these were asked for already."""
+        context = self.context
+        with files.lock(context.paths.postfix_dir, self.lock_timeout), context.log.hold():
+            inputs = read(context.paths, context.environ)
+            try:
+                config = merge(inputs)
+                if not is_asked and not self.is_own_only and (logins := _lacking(config)):
+                    return logins
+                changes = self._planned(config)
+            except InputError as error:
+                _remove_leftovers(context)
+                raise _refused(error, inputs, context) from None
+            with _noted(config, context) if not self.is_own_only else nullcontext():
+                changed = apply(changes, context.paths, log=context.log, reload=self.reload, locked=True)
+        if changed or not self.is_own_only:
+            context.say(_summary(config, changes) if changed else nothing(config))
+        return ()
+
+    def _planned(self, config: RelayConfig) -> Plan:
+        """Return the plan, once what is to be said of it is said."""
+        context = self.context
+        wanted = render(config, context.paths)
+        changes = plan(wanted, find(context.paths), from_scratch=self.from_scratch)
+        if config.own_parameters:
+            _refuse_wrong_values(config, changes, context)
+        if self.is_own_only:
+            return _only_own(config, changes)
+        warned = _sure(config, changes) if config.warnings else []
+        context.log.problems((*warned, *changes.warnings, *may_stay(config, changes)))
+        if not changes.is_empty:
+            _report(config, wanted, context.log)
+        return changes
+
+
+def _lacking(config: RelayConfig) -> tuple[InForce, ...]:
+    if not (config.transports and config.transports.has_tokens):
+        return ()
+    from dms_relay.commands.token_logins import lacking  # noqa: PLC0415 -- only where a login takes a token
+
+    return lacking(config)
+
+
+def _noted(config: RelayConfig, context: Context) -> AbstractContextManager[None]:
+    """Have the logins by OAuth2 noted, if there are any, or were."""
+    is_any = config.transports and config.transports.has_tokens
+    if not is_any and not os.path.lexists(context.paths.state_dir / _IN_FORCE):
+        return nullcontext()
+    from dms_relay.commands.token_logins import noted  # noqa: PLC0415 -- only where a login takes a token
+
+    return noted(context.paths, config, context.log)
 
 
 def _refuse_wrong_values(config: RelayConfig, changes: Plan, context: Context) -> None:

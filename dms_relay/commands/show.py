@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import time
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from dms_relay.log import printable
@@ -38,7 +40,7 @@ def run(arguments: Namespace, context: Context) -> int:
 def _document(config: RelayConfig, paths: Paths) -> dict[str, Any]:
     logins = config.logins
     parameters = dict(_parameters(config, paths))
-    transports = {} if config.transports is None else _transports(config.transports)
+    transports = {} if config.transports is None else _transports(config.transports, paths)
     return {
         "enabled": config.enabled,
         "routing": TRANSPORTS if config.transports else MAPS,
@@ -52,11 +54,11 @@ def _document(config: RelayConfig, paths: Paths) -> dict[str, Any]:
     }
 
 
-def _transports(transports: Transports) -> dict[str, Any]:
+def _transports(transports: Transports, paths: Paths) -> dict[str, Any]:
     routes = {"senders": ("sender", transports.senders), "recipients": ("recipient", transports.recipients)}
     default = transports.default
     return {
-        "relays": [_relay(service) for service in transports.services],
+        "relays": [_relay(service, paths) for service in transports.services],
         "default": default and {"relay": default[0] or DIRECT, "origin": str(default[1])},
         **{
             name: [{what: r.key, "relay": r.relay or DIRECT, "origin": str(r.origin)} for r in found]
@@ -65,7 +67,7 @@ def _transports(transports: Transports) -> dict[str, Any]:
     }
 
 
-def _relay(service: RelayService) -> dict[str, Any]:
+def _relay(service: RelayService, paths: Paths) -> dict[str, Any]:
     relay = service.relay
     entries = (*service.logins, *service.sender_logins)
     return {
@@ -73,14 +75,33 @@ def _relay(service: RelayService) -> dict[str, Any]:
         "nexthop": relay.nexthops.text,
         "tls": {"level": relay.tls.level, "mode": "implicit" if relay.tls.implicit else "starttls"},
         "mechanisms": list(mechanisms_of(relay)),
-        "logins": [_login(entry) for entry in entries],
+        "logins": [_login(entry) | _oauth2(entry, relay.name, paths) for entry in entries],
         "origin": str(relay.origin),
     }
 
 
-def _login(entry: LoginEntry) -> dict[str, str]:
+def _login(entry: LoginEntry) -> dict[str, Any]:
     username, origin = entry.login.shown_username, str(entry.origin)
     return {"key": entry.key, "username": username, "password": MASK, "origin": origin}
+
+
+def _oauth2(entry: LoginEntry, relay: str, paths: Paths) -> dict[str, Any]:
+    """Return how an access token is got, and until when the one that is kept is valid: ``None`` where there is none."""
+    if not (oauth2 := entry.login.oauth2):
+        return {}
+    from dms_relay import tokens  # noqa: PLC0415 -- only where a login takes a token
+
+    kept = tokens.load(paths.state_dir, tokens.login_id(relay, entry.login.username, oauth2))
+    until = datetime.fromtimestamp(kept.expires_at, UTC) if tokens.is_valid(kept, time.time()) else None
+    valid_until = until and until.isoformat(timespec="seconds").replace("+00:00", "Z")
+    return {"oauth2": {"grant": oauth2.grant, "token_url": oauth2.token_url, "valid_until": valid_until}}
+
+
+def _password(login: dict[str, Any]) -> str:
+    if not (oauth2 := login.get("oauth2")):
+        return f"{login['username']}:{login['password']}"
+    token = f"valid until {oauth2['valid_until']}" if oauth2["valid_until"] else "no token yet"
+    return f"{login['username']}  oauth2, {oauth2['grant']} at {oauth2['token_url']}, {token}"
 
 
 def _transports_text(document: dict[str, Any]) -> Iterator[str]:
@@ -93,7 +114,7 @@ def _transports_text(document: dict[str, Any]) -> Iterator[str]:
         yield from _block("every other sender", [("*", default["relay"], default["origin"])])
     yield from _block("recipients", ((r["recipient"], r["relay"], r["origin"]) for r in document["recipients"]))
     for relay in relays:
-        rows = ((e["key"], f"{e['username']}:{e['password']}", e["origin"]) for e in relay["logins"])
+        rows = ((e["key"], _password(e), e["origin"]) for e in relay["logins"])
         yield from _block(f"logins at {relay['name']}", rows)
 
 

@@ -1,28 +1,30 @@
 """``dms-relay test``: test each relay with each login that is used there, without sending mail.
 
-Reads the inputs, and main.cf through Postfix; writes nothing. Shows its progress on standard error if that is a terminal.
+Reads the inputs, and main.cf through Postfix. Writes nothing but access tokens that it had to ask for: to the state
+directory, and to the tables in force. Shows its progress on standard error if that is a terminal.
 """
 
 from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
+from dataclasses import replace
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dms_relay.errors import UsageError
 from dms_relay.explain.values import Values
-from dms_relay.files.content import read_whole
 from dms_relay.merge import merge
 from dms_relay.model import NULL_SENDER
 from dms_relay.model.relays import mechanisms_of
-from dms_relay.postfix import main_cf, master_cf
+from dms_relay.postfix import main_cf, master_cf, sasl_plugin
+from dms_relay.postfix.mechanism_filter import PARAMETER, filter_words
 from dms_relay.postfix.programs import Postfix
 from dms_relay.postfix.tls_policy import policy_keys
 from dms_relay.relay_test import demand
+from dms_relay.relay_test.access import TokenSource
 from dms_relay.relay_test.attempt import attempt
-from dms_relay.relay_test.mechanisms import KNOWN
 from dms_relay.relay_test.message import is_address
 from dms_relay.relay_test.parallel import run_all
 from dms_relay.relay_test.report import document, table
@@ -34,7 +36,7 @@ from dms_relay.sources.managed_domains import read_domains
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from dms_relay.assignments import Assignment
     from dms_relay.commands import Context
@@ -42,10 +44,9 @@ if TYPE_CHECKING:
     from dms_relay.model.configuration import RelayConfig
     from dms_relay.relay_test.outcome import Result
     from dms_relay.relay_test.targets import Target
+    from dms_relay.tokens.in_force import InForce
 
 _ADDRESS = "write user@example.com, in ASCII, without <>"
-#: A word of a filter that permits nothing: also where the tables in it are empty.
-_NO_OTHER = "/"
 #: The exit code where a relay failed.
 EXIT_FAILED = 1
 #: The longest timeout, in seconds: Postfix itself waits no longer for a greeting (postconf(5), smtp_helo_timeout).
@@ -60,23 +61,25 @@ def run(arguments: Namespace, context: Context) -> int:
     config = merge(read(context.paths, context.environ))
     context.log.problems(config.warnings)
     how = (arguments.timeout, arguments.send_to, arguments.send_from)
-    results = try_relays(config, context.paths, how, arguments.relay, _progress)
+    results = try_relays(config, context.paths, how, arguments.relay, _progress, environ=context.environ)
     _say(results, context, is_json=arguments.json)
     return EXIT_FAILED if any(result.error for result in results) else os.EX_OK
 
 
-def try_relays(
+def try_relays(  # noqa: PLR0913 -- each is a fact of its own
     config: RelayConfig,
     paths: Paths,
     how: tuple[float, str | None, str | None],
     names: Sequence[str] = (),
     progress: Callable[[int], Callable[[int], None]] = lambda _: lambda _: None,
+    *,
+    environ: Mapping[str, str] | None = None,
 ) -> Sequence[Result]:
     """Try each relay with each login that is used there, those that are named or all, and return the results.
 
     ``how`` is the timeout in seconds, and the recipient and the sender of the message that is sent, or ``None``.
-    ``progress`` gets how many are tried, and returns what is called with how many are done. ``UsageError`` says that a name
-    is not known.
+    ``progress`` gets how many are tried, and returns what is called with how many are done. ``environ`` names proxies for
+    what asks for access tokens. ``UsageError`` says that a name is not known.
     """
     if not config.enabled:
         _chosen((), names)
@@ -88,9 +91,30 @@ def try_relays(
     managed = read_domains(paths, [])
     domains = [managed.name(key) or key for key in managed.lookup_keys()]
     tried = _chosen(targets(config, _demands(config, parameters, postfix), domains), names)
+    _look_for_plugins(parameters.get("import_environment", ""))
     services = postfix.read_master_cf() if paths.master_cf.exists() else ""
-    told = settings(parameters, *how, services)
+    told = replace(settings(parameters, *how, services), access=_token_source(paths, environ or {}, how[0]))
     return run_all(lambda target: attempt(target, told), tried, progress(len(tried)))
+
+
+def _look_for_plugins(import_environment: str) -> None:
+    """Have Cyrus SASL find its plugins where smtp(8) does, if main.cf says that these are elsewhere."""
+    if sasl_plugin.SASL_PATH in import_environment:
+        with suppress(ImportError):  # a Python without ctypes has no library to ask
+            from dms_relay.relay_test import sasl  # noqa: PLC0415 -- the same
+
+            sasl.look_in(sasl_plugin.directories(import_environment, os.environ))
+
+
+def _token_source(paths: Paths, environ: Mapping[str, str], timeout: float) -> TokenSource:
+    """Return what gets access tokens; a new one of a login that is in force is written to Postfix's table too."""
+
+    def hand_over(login: InForce, token: str) -> None:
+        from dms_relay.token_tables import write_tokens  # noqa: PLC0415 -- only where a token is new
+
+        write_tokens(paths, {login.id: token})
+
+    return TokenSource(paths.state_dir, environ, timeout, hand_over)
 
 
 def _check(arguments: Namespace) -> None:
@@ -125,7 +149,7 @@ def _demands(
     services = config.transports.services if config.transports else ()
     mechanisms = {service.relay.name: mechanisms_of(service.relay) for service in services}
     if not services:
-        parameters["smtp_sasl_mechanism_filter"] = ", ".join(_filter(parameters, postfix))
+        parameters[PARAMETER] = ", ".join(filter_words(parameters.get(PARAMETER, ""), postfix))
     policies = cache(lambda nexthop: _policy(parameters, postfix, nexthop))
 
     def demand_of(use: Assignment) -> demand.Demand:
@@ -134,29 +158,6 @@ def _demands(
         return demand.of_main_cf(parameters, policies(use.nexthop))
 
     return demand_of
-
-
-def _filter(parameters: dict[str, str], postfix: Postfix) -> Iterator[str]:
-    """Yield the words of the filter of mechanisms, with what lookup tables and files hold in place of them."""
-    for word in main_cf.split(parameters.get("smtp_sasl_mechanism_filter", "").lower()):
-        sign, pattern = ("!", word[1:]) if word.startswith("!") else ("", word)
-        names: Iterable[str] = (pattern,)
-        if pattern.startswith("/"):
-            names = _words(pattern)
-        elif ":" in pattern:
-            names = postfix.lookup(pattern, KNOWN)
-        yield from (f"{sign}{name}" for name in names)
-    if parameters.get("smtp_sasl_mechanism_filter"):
-        yield _NO_OTHER
-
-
-def _words(file: str) -> list[str]:
-    """Return the words of a file; its own name, which permits nothing, where it cannot be read."""
-    try:
-        lines = read_whole(Path(file)).decode().splitlines()
-    except (OSError, UnicodeDecodeError):
-        return [file]
-    return [word for line in lines if not line.startswith("#") for word in main_cf.split(line.lower())]
 
 
 def _policy(parameters: dict[str, str], postfix: Postfix, nexthop: str) -> str:

@@ -1,7 +1,7 @@
 """What a send-only Postfix in a container needs: the step ``postfix`` of ``boot``, before Postfix starts.
 
-Reads ``PERMIT_DOCKER``, ``POSTFIX_MYHOSTNAME`` and ``NETWORK_INTERFACE`` from the environment, the host name, the
-addresses of the network interfaces, and main.cf and master.cf in ``MAIL_CONFIG`` (``/etc/postfix``). Writes the
+Reads ``PERMIT_DOCKER``, ``POSTFIX_MYHOSTNAME``, ``NETWORK_INTERFACE`` and ``RELAY_WATCH`` from the environment, the host
+name, the addresses of the network interfaces, and main.cf and master.cf in ``MAIL_CONFIG`` (``/etc/postfix``). Writes the
 parameters that ``parameters`` names, all at once and without a program of Postfix's (main.cf is replaced by rename), and
 takes every service out of the chroot through postconf(1), which in the image's own master.cf was done when it was built.
 Each parameter is set, never appended to. What is right already is not written, so a restart changes nothing. No parameter
@@ -24,6 +24,7 @@ from pathlib import Path
 
 from dms_relay import files
 from dms_relay.apply import LOCK_TIMEOUT
+from dms_relay.container import state_directory
 from dms_relay.errors import InputError, RelayError
 from dms_relay.interfaces import IPV4, IPV6, InterfaceAddress, addresses
 from dms_relay.log import log_of
@@ -55,6 +56,8 @@ HOST_PREFIX = 16
 DOCKER_NETWORK = ip_network("172.16.0.0/12")
 #: The values of PERMIT_DOCKER.
 PERMITS = ("none", "container", "host", "network", "connected-networks")
+#: The values of RELAY_WATCH, which docker-entrypoint.sh acts on. Empty counts as yes.
+WATCHES = ("yes", "no")
 #: May always send.
 LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
 #: Seconds for which Postfix takes a main.cf as still being written ("hot", see files.MTIME_BACK).
@@ -80,6 +83,7 @@ def parameters(environ: Mapping[str, str], machine: ContainerHost) -> dict[str, 
     problems: list[Problem] = []
     hostname = _checked("POSTFIX_MYHOSTNAME", lambda: myhostname(environ, machine), problems)
     networks = _checked("PERMIT_DOCKER", lambda: mynetworks(environ, machine), problems)
+    _checked("RELAY_WATCH", lambda: _watch(environ), problems)
     if problems:
         raise InputError(sort_problems(problems))
     return {
@@ -105,6 +109,13 @@ def _checked(name: str, work_out: Callable[[], str], problems: list[Problem]) ->
         text, remedy = wrong.args
         problems.append(Problem(Origin(f"env {name}"), text, remedy))
         return ""
+
+
+def _watch(environ: Mapping[str, str]) -> str:
+    value = environ.get("RELAY_WATCH", "")
+    if value not in {"", *WATCHES}:
+        raise _WrongError(f'"{_printable(value)}" is not one of those allowed', f"write one of {', '.join(WATCHES)}")
+    return value
 
 
 def _protocols(machine: ContainerHost) -> str:
@@ -200,9 +211,8 @@ def _overridden(directory: Path, found: Mapping[str, str], wanted: Mapping[str, 
     data = path.read_bytes() if path.exists() else b""
     if not any(f'"{name}"'.encode() in data for name in wanted):
         return []
-    from dms_relay.apply import remember  # noqa: PLC0415 -- only where it names one of them
-    from dms_relay.plan.own import with_below  # noqa: PLC0415 -- the same
-    from dms_relay.plan.state import load  # noqa: PLC0415 -- the same
+    from dms_relay.plan.own import with_below  # noqa: PLC0415 -- only where it names one of them
+    from dms_relay.plan.state import load, remember  # noqa: PLC0415 -- the same
 
     state = load(data, str(path))
     remember(path, state, with_below(state, wanted), (os.geteuid(), os.getegid()))
@@ -224,6 +234,7 @@ def has_chroot(text: str) -> bool:
 def run(environ: Mapping[str, str], writer: Writer | None = None) -> int:
     """Take the step and return its exit code. ``writer`` writes log lines, where it is there."""
     log = log_of(environ, writer=writer)
+    state_directory.own(environ, log.warn)
     try:
         wanted = parameters(environ, this_machine())
         directory = Path(environ.get("MAIL_CONFIG") or Paths().postfix_dir)

@@ -15,7 +15,10 @@ from typing import TYPE_CHECKING
 from dms_relay.explain.reach import unreachable
 from dms_relay.explain.tables import Key, LookupFailedError, Match
 from dms_relay.model import AUTHORITY_LEVELS, TLS_LEVELS, Login
+from dms_relay.model.oauth2 import NO_TOKEN, TOKEN_MECHANISMS
 from dms_relay.model.relays import CLEARTEXT_LEVELS, MECHANISMS, MECHANISMS_IN_CLEAR
+from dms_relay.postfix import sasl_plugin
+from dms_relay.postfix.mechanism_filter import passes
 from dms_relay.postfix.name_lookups import dns_off
 from dms_relay.postfix.tls_policy import Policy, level_for_all, parse_policy, policy_keys
 
@@ -28,7 +31,7 @@ if TYPE_CHECKING:
 #: The programs that connect to other servers; both are smtp(8).
 PROGRAMS = frozenset({"smtp", "lmtp"})
 #: Filters of mechanisms that nobody needs to be told of: our services have them.
-_USUAL = frozenset({MECHANISMS, MECHANISMS_IN_CLEAR})
+_USUAL = frozenset({MECHANISMS, MECHANISMS_IN_CLEAR, TOKEN_MECHANISMS})
 #: The policy attribute with the names of certificates, and their separators (TLS_README, "Client TLS policy").
 _MATCH = "match"
 _NAMED_BY = {
@@ -60,12 +63,14 @@ class TlsDemand:
 class Offer:
     """The login that is offered: its user name, and the entry that holds it.
 
-    ``by`` says what the entry is keyed by: ``sender``, ``host`` or ``nexthop``.
+    ``by`` says what the entry is keyed by: ``sender``, ``host`` or ``nexthop``. ``mechanisms`` are the SASL mechanisms that
+    the filter names, where it permits these alone.
     """
 
     username: str
     by: str
     match: Match
+    mechanisms: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +144,9 @@ class _Client:
             return None
         by = "sender" if match.key in {key.text for key in by_sender} else "host" if match.key == host else "nexthop"
         username, _, password = match.value.partition(":")
-        return Offer(Login(username, password).shown_username, by, match)
+        words = self._options("smtp_sasl_mechanism_filter")
+        named = () if any(set("!/:") & set(word) for word in words) else tuple(words)
+        return Offer(Login(username, password).shown_username, by, match, named)
 
     def _sender_keys(self) -> list[Key]:
         is_on = self.program == "smtp" and self.values.is_yes("smtp_sender_dependent_authentication")
@@ -191,6 +198,20 @@ class _Client:
 
     # Remarks.
 
+    def _token_remarks(self, offer: Offer) -> Iterator[str]:
+        """Yield what is to be known of access tokens, and of a password that would be sent as one."""
+        words = self._options("smtp_sasl_mechanism_filter")
+        if offer.match.value.partition(":")[2] == NO_TOKEN:
+            yield "there is no access token yet: mail waits here until there is one (dms-relay status says why)"
+        elif set(offer.mechanisms) <= set(TOKEN_MECHANISMS) and offer.mechanisms:
+            return
+        elif any(passes(name, words) for name in TOKEN_MECHANISMS) and self._has_plugin():
+            yield "a plugin for access tokens is installed, and no filter keeps it out: the password may be sent as a token"
+
+    def _has_plugin(self) -> bool:
+        environment = self.values.get("import_environment")
+        return sasl_plugin.is_there(environment) or bool(sasl_plugin.others(environment))
+
     def _remarks(self, offer: Offer | None, demand: TlsDemand, *, has_exchangers: bool) -> Iterator[str]:
         if (
             offer
@@ -203,6 +224,8 @@ class _Client:
         if offer and (names := self._options("smtp_sasl_mechanism_filter")) and tuple(names) not in _USUAL:
             parameter = self._name("smtp_sasl_mechanism_filter")
             yield f"{parameter} permits these mechanisms alone: {', '.join(names)}"
+        if offer:
+            yield from self._token_remarks(offer)
         if has_exchangers and self.get("smtp_sasl_password_maps") and (offer is None or offer.by != "sender"):
             yield "a login keyed by one of its MX hosts would take precedence; MX hosts are not looked up here"
         if self.get("smtp_tls_per_site") and not self.get("smtp_tls_policy_maps"):

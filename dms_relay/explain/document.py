@@ -23,11 +23,24 @@ class LookupDocument(EntryDocument):
     value: str | None
 
 
+class TokenDocument(TypedDict):
+    """How the access token of a login is got, and until when the one that is kept is valid; ``None``: there is none."""
+
+    grant: str
+    provider: str | None
+    valid_until: str | None
+
+
 class LoginDocument(EntryDocument):
-    """A login that is offered. ``by`` says whose lookup key it has: ``sender``, ``host`` or ``nexthop``."""
+    """A login that is offered. ``by`` says whose lookup key it has: ``sender``, ``host`` or ``nexthop``.
+
+    ``mechanisms`` are those that smtp(8) may use, if they are few and named; ``token`` is ``None`` for a password.
+    """
 
     username: str
     by: str
+    mechanisms: list[str]
+    token: TokenDocument | None
 
 
 class TlsDocument(EntryDocument):

@@ -1,12 +1,17 @@
-"""The origin, in the inputs, of a table entry, a parameter or a managed service. Pure.
+"""The origin, in the inputs, of a table entry, a parameter or a managed service; of a login also how its token is.
+
+Reads the store of access tokens, nothing else.
 
 An entry that differs from the inputs has no origin: somebody else wrote it, or ``apply`` is due.
 """
 
 from __future__ import annotations
 
+import time
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from dms_relay import tokens
 from dms_relay.model import RECIPIENT_TRANSPORT, RELAYHOST_MAP, SASL_PASSWD, SENDER_TRANSPORT
 from dms_relay.postfix.master_cf import PREFIX, login_table
 from dms_relay.postfix.table_types import TABLE_TYPES
@@ -14,8 +19,9 @@ from dms_relay.postfix.table_types import TABLE_TYPES
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from dms_relay.explain.document import TokenDocument
     from dms_relay.explain.tables import Match
-    from dms_relay.model import Origin, Paths, PostfixConfig
+    from dms_relay.model import LoginEntry, Origin, Paths, PostfixConfig
     from dms_relay.model.configuration import RelayConfig
     from dms_relay.model.relays import Transports
 
@@ -27,6 +33,14 @@ class Origins:
         """Take the merged inputs, and the configuration that they result in."""
         self._config = config
         self._wanted = wanted
+        self._state_dir = paths.state_dir
+        self._token_logins = {
+            (str(paths.table(login_table(name))), entry.key.casefold()): (service.relay.name, entry)
+            for service in (config.transports.services if config.transports else ())
+            for entry in (*service.logins, *service.sender_logins)
+            for name in _names(service.relay.name)
+            if entry.login.oauth2
+        }
         self._entries = {
             (str(paths.table(table)), key.casefold(), value): origin
             for table, origins in _tables(config)
@@ -37,7 +51,27 @@ class Origins:
     def of_match(self, match: Match) -> Origin | None:
         """Return the origin of an entry that was found in a table."""
         kind, _, path = match.table.partition(":")
-        return self._entries.get((path, match.key.casefold(), match.value)) if kind in TABLE_TYPES else None
+        found = self._entries.get((path, match.key.casefold(), match.value)) if kind in TABLE_TYPES else None
+        # A token may have been renewed since the inputs were read.
+        entry = None if found else self.token_login(match)
+        return entry[1].origin if entry else found
+
+    def token_login(self, match: Match) -> tuple[str, LoginEntry] | None:
+        """Return the relay and the login of an entry, where the inputs say that it takes an access token."""
+        kind, _, path = match.table.partition(":")
+        found = self._token_logins.get((path, match.key.casefold())) if kind in TABLE_TYPES else None
+        return found if found and match.value.startswith(f"{found[1].login.username}:") else None
+
+    def token(self, match: Match) -> TokenDocument | None:
+        """Return how the access token of an entry is got, and how it is; ``None`` for a password. Reads the store."""
+        found = self.token_login(match)
+        oauth2 = found[1].login.oauth2 if found else None
+        if found is None or oauth2 is None:
+            return None
+        kept = tokens.load(self._state_dir, tokens.login_id(found[0], found[1].login.username, oauth2))
+        until = f"{datetime.fromtimestamp(kept.expires_at, UTC):%Y-%m-%d %H:%M} UTC"
+        is_valid = tokens.is_valid(kept, time.time())
+        return {"grant": oauth2.grant, "provider": oauth2.provider or None, "valid_until": until if is_valid else None}
 
     def of_parameter(self, name: str, value: str) -> Origin | None:
         """Return the origin of a parameter's value."""

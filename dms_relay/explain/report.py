@@ -144,7 +144,10 @@ class _Writer:
         }
 
     def _login(self, offer: Offer) -> LoginDocument:
-        return {"username": offer.username, "by": offer.by, **self._entry(offer.match)}
+        found = self._origins.token(offer.match) if self._origins else None
+        mechanisms = list(offer.mechanisms)
+        entry = self._entry(offer.match)
+        return {"username": offer.username, "by": offer.by, "mechanisms": mechanisms, "token": found, **entry}
 
     def _tls(self, demand: TlsDemand) -> TlsDocument:
         entry: EntryDocument = {"table": None, "key": None, "origin": None}
@@ -245,7 +248,12 @@ def _login(login: LoginDocument | None) -> str:
     if login is None:
         return "none"
     place = f", {login['origin']}" if login["origin"] else ""
-    return f"{login['username']}, by {login['by']} {login['key']}  ({login['table']}{place})"
+    token, how = login["token"], ""
+    if token:
+        until = f"valid until {token['valid_until']}" if token["valid_until"] else "none that is valid"
+        how = f" with an access token ({', '.join(filter(None, (token['grant'], token['provider'], until)))})"
+        how += f" by {' or '.join(login['mechanisms']).upper().replace(' OR ', ' or ')}" if login["mechanisms"] else ""
+    return f"{login['username']}{how}, by {login['by']} {login['key']}  ({login['table']}{place})"
 
 
 def _tls(tls: TlsDocument) -> str:

@@ -65,15 +65,20 @@ class Match:
 
 
 class Tables:
-    """Lookup tables of one machine. ``texts`` are those, by path, that stand here in place of what is on the disk."""
+    """Lookup tables of one machine. ``texts`` are those, by path, that stand here in place of what is on the disk.
 
-    def __init__(self, postfix: Postfix, texts: Mapping[str, str] | None = None) -> None:
-        """Take who asks Postfix, and the tables that are to come."""
+    ``failed`` says why a table gives no answer. All that look at the same machine share it: each would wait for a server
+    that is away.
+    """
+
+    def __init__(
+        self, postfix: Postfix, texts: Mapping[str, str] | None = None, failed: dict[str, str] | None = None
+    ) -> None:
+        """Take who asks Postfix, the tables that are to come, and what is known to give no answer."""
         self._postfix = postfix
         self._texts = texts or {}
         self._read: dict[str, dict[str, str]] = {}
-        #: Why a table gives no answer: a server that is away keeps postmap(1) waiting for 10 s each time.
-        self._failed: dict[str, str] = {}
+        self.failed: dict[str, str] = {} if failed is None else failed
         #: Keys that will be asked for, and for each table the keys that were, with the value or ``None``.
         self._expected: tuple[str, ...] = ()
         self._known: dict[str, dict[str, str | None]] = {}
@@ -107,7 +112,7 @@ class Tables:
         shown = Match(parameter, table, "", "").shown_table
         if shown != table:
             return f"{parameter}: {shown} is not searched here, because its name may hold a login"
-        if failure := self._failed.get(table):
+        if failure := self.failed.get(table):
             return f"{parameter}: {failure}"
         try:
             found = self._look_up(table, texts) if kind in TABLE_TYPES else self._postfix.lookup(table, texts)
@@ -118,8 +123,8 @@ class Tables:
                 raise PostfixError(text, "run as root", errno=EACCES) from None
             if error.errno == ENOENT:
                 raise  # postmap(1) is missing, which says nothing about the table
-            self._failed[table] = f"{shown}: {error.text}"
-            return f"{parameter}: {self._failed[table]}"
+            self.failed[table] = f"{shown}: {error.text}"
+            return f"{parameter}: {self.failed[table]}"
         return {key.casefold(): value for key, value in found.items()}
 
     def _look_up(self, table: str, texts: list[str]) -> dict[str, str]:
@@ -141,8 +146,9 @@ class Tables:
     def _to_come(self, name: str) -> dict[str, str]:
         """Return a table that is to come, whatever its type is to be: an index is of the same text."""
         if name not in self._read:
-            lines = (line.partition("\t") for line in self._texts[name].split("\n"))
-            self._read[name] = {key.casefold(): value for key, _, value in lines}
+            entries = dict(line.partition("\t")[::2] for line in self._texts[name].split("\n"))
+            folded = "\n".join(entries).casefold().split("\n")  # at once: a table can be large
+            self._read[name] = dict(zip(folded, entries.values(), strict=True))
         return self._read[name]
 
 

@@ -14,7 +14,7 @@ import fcntl
 import os
 import time
 from contextlib import contextmanager, suppress
-from errno import EACCES, EBUSY, EINVAL, ENOTSUP, EPERM, EROFS
+from errno import EACCES, EBUSY, EINVAL, EISDIR, ENOTSUP, EPERM, EROFS
 
 from dms_relay.errors import BusyError, WriteError
 
@@ -31,6 +31,13 @@ READING_TIMEOUT = 5.0
 #: Seconds between two tries for the lock.
 _LOCK_INTERVAL = 0.05
 _TEMPORARY = ".dms-relay.tmp"
+_OTHERWISE = "free space or repair the file system, then run again"
+_REMEDIES = {
+    EROFS: "mount it without :ro, or edit it where it comes from",
+    **dict.fromkeys((EACCES, EPERM), "run as root"),
+    EBUSY: "mount the directory, not the single file",
+    EISDIR: "move the directory {} away, then run again",
+}
 #: How a file is made: nobody else's is opened, and no link that somebody laid there is followed.
 NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
 
@@ -81,13 +88,7 @@ def _put(path: Path, make: Callable[[Path], None]) -> None:
 
 def cannot_write(path: Path, error: OSError) -> WriteError:
     """Say that ``path`` cannot be written, why, and what to do. The system's error is the cause of the one to raise."""
-    remedy = "free space or repair the file system, then run again"
-    if error.errno == EROFS:
-        remedy = "mount it without :ro, or edit it where it comes from"
-    elif error.errno in {EACCES, EPERM}:
-        remedy = "run as root"
-    elif error.errno == EBUSY:
-        remedy = "mount the directory, not the single file"
+    remedy = _REMEDIES.get(error.errno or 0, _OTHERWISE).format(error.filename2 or error.filename)
     return WriteError(f"{path} cannot be written, and is unchanged: {error.strerror}", remedy, errno=error.errno)
 
 

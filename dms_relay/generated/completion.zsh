@@ -18,13 +18,17 @@ _shtab_dms_relay_commands() {
     exclude-domain:'exclude a domain from RELAY_HOST'
     explain:'explain the route of a message, and why'
     list:'list senders, their relays and their logins, without passwords'
+    login:'let a person agree that a relay'"'"'s mail is sent in his name (OAuth2)'
     man:'print the manual page, for man -l -'
     plan:'show what apply would change, as a diff; writes nothing'
     remove-auth:'remove the login of a sender or of a relay'
     remove-domain:'remove a sender with its relay or opt-out'
+    renew:'renew the access tokens that are in force (OAuth2)'
     schema:'print the JSON Schema of relay.yaml, for editors'
     show:'show the merged configuration, each value with its origin'
+    status:'say what is in force, what is due, and how tokens and login tests are'
     test:'test each relay with each login that is used there, without sending mail'
+    watch:'apply the inputs whenever they change, and renew tokens, until it is ended'
   )
   _describe 'dms-relay commands' _commands
 }
@@ -118,6 +122,15 @@ _shtab_dms_relay_list_options=(
 # guard to ensure default positional specs are added only once per session
 _shtab_dms_relay_list_defaults_added=0
 
+_shtab_dms_relay_login_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--username=[the login, where the relay has several]:USERNAME:"
+  ":the relay\'s name:"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_dms_relay_login_defaults_added=0
+
 _shtab_dms_relay_man_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
 )
@@ -152,6 +165,15 @@ _shtab_dms_relay_remove_domain_options=(
 # guard to ensure default positional specs are added only once per session
 _shtab_dms_relay_remove_domain_defaults_added=0
 
+_shtab_dms_relay_renew_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--due[only tokens whose time has come]"
+  "*:a relay\'s name\; without one, all of them:"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_dms_relay_renew_defaults_added=0
+
 _shtab_dms_relay_schema_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
 )
@@ -167,6 +189,14 @@ _shtab_dms_relay_show_options=(
 # guard to ensure default positional specs are added only once per session
 _shtab_dms_relay_show_defaults_added=0
 
+_shtab_dms_relay_status_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--json[as one JSON object]"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_dms_relay_status_defaults_added=0
+
 _shtab_dms_relay_test_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--send-to=[send one message there through each relay that works]:ADDRESS:"
@@ -178,6 +208,14 @@ _shtab_dms_relay_test_options=(
 
 # guard to ensure default positional specs are added only once per session
 _shtab_dms_relay_test_defaults_added=0
+
+_shtab_dms_relay_watch_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--interval=[how often it looks (\$RELAY_WATCH_INTERVAL, else 2)]:SECONDS:"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_dms_relay_watch_defaults_added=0
 
 
 _shtab_dms_relay() {
@@ -206,13 +244,17 @@ _shtab_dms_relay() {
         exclude-domain) _arguments -C -s $_shtab_dms_relay_exclude_domain_options ;;
         explain) _arguments -C -s $_shtab_dms_relay_explain_options ;;
         list) _arguments -C -s $_shtab_dms_relay_list_options ;;
+        login) _arguments -C -s $_shtab_dms_relay_login_options ;;
         man) _arguments -C -s $_shtab_dms_relay_man_options ;;
         plan) _arguments -C -s $_shtab_dms_relay_plan_options ;;
         remove-auth) _arguments -C -s $_shtab_dms_relay_remove_auth_options ;;
         remove-domain) _arguments -C -s $_shtab_dms_relay_remove_domain_options ;;
+        renew) _arguments -C -s $_shtab_dms_relay_renew_options ;;
         schema) _arguments -C -s $_shtab_dms_relay_schema_options ;;
         show) _arguments -C -s $_shtab_dms_relay_show_options ;;
+        status) _arguments -C -s $_shtab_dms_relay_status_options ;;
         test) _arguments -C -s $_shtab_dms_relay_test_options ;;
+        watch) _arguments -C -s $_shtab_dms_relay_watch_options ;;
       esac
   esac
 }

@@ -142,18 +142,22 @@ class Merger:
             self.warn(origin, text, f"{remedy}, or add an account to postfix-accounts.cf", "no-managed-domain")
 
     def env_login(self) -> list[LoginEntry] | None:
-        """Return the entries of RELAY_USER and RELAY_PASSWORD; ``None`` where not both are set."""
-        username, password = self.inputs.username, self.inputs.password
-        if username is None or password is None:
+        """Return the entries of RELAY_USER and RELAY_PASSWORD (or OAuth2 in its place); ``None`` where one is not set."""
+        inputs = self.inputs
+        username, password = inputs.username, inputs.password
+        second = inputs.oauth2[1] if inputs.oauth2 else password.origin if password else None
+        if username is None or second is None:
             return None
-        relay = self.inputs.default or self.inputs.relay
+        relay = inputs.default or inputs.relay
         if relay is None:
-            text = "RELAY_USER and RELAY_PASSWORD have no effect: there is no default relay"
+            what = "the variables RELAY_OAUTH2_…" if inputs.oauth2 else "RELAY_PASSWORD"
+            text = f"RELAY_USER and {what} have no effect: there is no default relay"
             self.warn(username.origin, text, "set DEFAULT_RELAY_HOST or RELAY_HOST", "login-without-relay")
             return []
         self.warn_of_second_relay()
-        login = Login(username.value, password.value)
-        origin = Origin(f"{username.origin}, {password.origin}")
+        oauth2 = inputs.oauth2[0] if inputs.oauth2 else None
+        login = Login(username.value, password.value if password else "", oauth2)
+        origin = Origin(f"{username.origin}, {second}")
         return [LoginEntry(key, login, origin) for key in relay[0].members]
 
     def warn_of_second_relay(self) -> None:
@@ -188,6 +192,8 @@ class Merger:
 
     def warn_of_half_a_login(self) -> None:
         """Warn of a user name without a password, and the other way round."""
+        if self.inputs.oauth2:
+            return  # reading has said what is missing
         given = {"RELAY_USER": self.inputs.username, "RELAY_PASSWORD": self.inputs.password}
         for (name, setting), (other, missing) in zip(given.items(), reversed(given.items()), strict=True):
             if setting and not missing:
@@ -198,7 +204,7 @@ class Merger:
     def warn_of_unused_logins(self) -> None:
         """Warn of logins where no relay is set at all."""
         origins = [entry.origin for entry in (self.inputs.logins or ())[:1]]
-        if self.inputs.username and self.inputs.password:
+        if self.inputs.username and (self.inputs.password or self.inputs.oauth2):
             origins.append(self.inputs.username.origin)
         for origin in origins:
             text = "a login is set, but no relay, so nothing is configured"

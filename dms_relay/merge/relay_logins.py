@@ -167,5 +167,5 @@ def _first(keys: tuple[str, ...], entries: dict[str, LoginEntry]) -> LoginEntry 
 
 def _single(relay: Relay, logins: tuple[LoginEntry, ...]) -> LoginEntry | None:
     """Return the login that is the same at every host of a relay; ``None`` where there is no such."""
-    values = {(entry.login.username, entry.login.password) for entry in logins}
+    values = {(entry.login.username, entry.login.password, entry.login.oauth2) for entry in logins}
     return logins[0] if len(values) == 1 and len(logins) == len(relay.nexthops.members) else None

@@ -38,6 +38,11 @@ class TransportsMerger(Merger):
         routes, of_routes = collect_routes(inputs)
         logins, of_logins = assign_logins(inputs, routes)
         transports = _transports(inputs, routes, logins)
+        if inputs.oauth2 or (inputs.file and inputs.file.has_oauth2):
+            from dms_relay.merge.token_logins import with_tokens  # noqa: PLC0415 -- only where a login takes a token
+
+            transports, of_tokens = with_tokens(transports, inputs.tokens)
+            self.warnings += of_tokens
         self.warnings += [*of_routes, *of_logins, *_cleartext_logins(inputs, transports)]
         self.unique_logins(entry for entry in inputs.logins or () if "@" not in entry.key)
         self._warn_of_unused_relays(routes)

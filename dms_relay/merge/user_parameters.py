@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dms_relay.model import (
     DIRECT,
+    MECHANISM_FILTER,
     PROTECTION_PARAMETERS,
     RECIPIENT_TRANSPORT,
     ROUTE_PARAMETERS,
@@ -58,7 +59,8 @@ def _counting(inputs: Inputs) -> set[str]:
         return set()
     if inputs.routing == TRANSPORTS:
         has_default = inputs.default or (file and file.default)
-        return {name for name in ROUTE_PARAMETERS if name != "default_transport" or has_default}
+        own = {MECHANISM_FILTER} if inputs.oauth2 or (file and file.has_oauth2) else set()
+        return own | {name for name in ROUTE_PARAMETERS if name != "default_transport" or has_default}
     names = {"sender_dependent_relayhost_maps"} | ({"relayhost"} if inputs.default else set())
     if inputs.logins is not None or (inputs.username and inputs.password and (inputs.default or inputs.relay)):
         names |= set(PROTECTION_PARAMETERS)

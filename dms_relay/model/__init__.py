@@ -14,6 +14,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from dms_relay.model.oauth2 import OAuth2
+
 #: What stands where a password would.
 MASK = "********"
 
@@ -65,7 +67,9 @@ PROTECTION_PARAMETERS = (
     "smtp_tls_security_level",
     "smtp_sender_dependent_authentication",
 )
-PARAMETERS = ROUTE_PARAMETERS + PROTECTION_PARAMETERS
+#: Which SASL mechanisms Postfix may use: in main.cf ours where access tokens are in use, so that no password goes as one.
+MECHANISM_FILTER = "smtp_sasl_mechanism_filter"
+PARAMETERS = (*ROUTE_PARAMETERS, *PROTECTION_PARAMETERS, MECHANISM_FILTER)
 
 
 @frozen
@@ -74,6 +78,8 @@ class Paths:
 
     config_dir: Path = field(default_factory=lambda: Path(default_config_dir()))
     postfix_dir: Path = Path("/etc/postfix")
+    #: What outlives Postfix's configuration: access and refresh tokens (``tokens``), and what the keeper says of itself.
+    state_dir: Path = Path("/var/lib/dms-relay")
 
     @property
     def main_cf(self) -> Path:
@@ -157,10 +163,11 @@ class Setting:
 
 @frozen
 class Login:
-    """A SASL user name and password."""
+    """A SASL user name and password; where ``oauth2`` says how to get one, the password is an access token."""
 
     username: str
     password: str
+    oauth2: OAuth2 | None = None
 
     def __repr__(self) -> str:
         """Show no password."""
@@ -256,7 +263,8 @@ class PostfixConfig:
     Tables are ``texthash:`` here. ``references`` has the parameters whose value begins with a managed table, and that table:
     where it is to have another type, so is what names it. ``table_type`` is ``RELAY_TABLES``.
 
-    ``service_parameters`` are the operator's, of ``postfix-master.cf``, by their keys.
+    ``service_parameters`` are the operator's, of ``postfix-master.cf``, by their keys. ``token_tables`` are the tables whose
+    logins are access tokens.
     """
 
     tables: dict[str, str] = field(default_factory=dict, repr=False)
@@ -266,3 +274,4 @@ class PostfixConfig:
     references: dict[str, str] = field(default_factory=dict)
     table_type: Setting | None = None
     service_parameters: dict[str, ServiceParameter] = field(default_factory=dict)
+    token_tables: frozenset[str] = frozenset()

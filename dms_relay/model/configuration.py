@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         Setting,
         UserParameter,
     )
+    from dms_relay.model.oauth2 import OAuth2
     from dms_relay.model.relays import RelayFile, Transports
 
 
@@ -29,13 +30,15 @@ class Inputs:
     ``default`` is ``DEFAULT_RELAY_HOST``, ``relay`` is ``RELAY_HOST`` with ``RELAY_PORT``, each as the route that it makes.
     ``file`` is ``relay.yaml``. ``is_user_file_last`` says that somebody writes ``postfix-main.cf`` into main.cf after us,
     ``is_user_file_ours`` that we apply it, and ``postfix-master.cf``, as a whole. ``own_parameters`` are all of its lines,
-    ``user_parameters`` those among them that we would set.
+    ``user_parameters`` those among them that we would set. ``oauth2`` is how the environment has a token got in place of
+    ``password``. ``tokens`` are the access tokens that are kept and have not ended, by the login's identifier.
     """
 
     default: tuple[NexthopList, Origin] | None = None
     relay: tuple[NexthopList, Origin] | None = None
     username: Setting | None = None
     password: Setting | None = None
+    oauth2: tuple[OAuth2, Origin] | None = None
     relaymap: Relaymap | None = None
     logins: tuple[LoginEntry, ...] | None = None
     domains: ManagedDomains = field(default_factory=ManagedDomains)
@@ -48,6 +51,7 @@ class Inputs:
     tls_level: Setting | None = None
     table_type: Setting | None = None
     file: RelayFile | None = None
+    tokens: dict[str, str] = field(default_factory=dict, repr=False)
     problems: tuple[Problem, ...] = ()
 
 

@@ -25,6 +25,8 @@ _KUBERNETES = "KUBERNETES_SERVICE_HOST"
 _MOUNTS = "/proc/self/mountinfo"
 #: Names the configuration directory, as --config-dir does, which wins over it.
 CONFIG_DIR_VARIABLE = "DMS_RELAY_CONFIG_DIR"
+#: Names the state directory, whose default is ``Paths.state_dir``.
+STATE_DIR_VARIABLE = "DMS_RELAY_STATE_DIR"
 
 
 @frozen

@@ -85,7 +85,7 @@ class RelayFile:
     """``relay.yaml``. ``default`` is ``None`` where the file does not say it, else a relay (or ``None``) and its place.
 
     ``passwords`` are the places of passwords, each once: also of logins that are wrong otherwise, but not below the name of
-    a relay or a sender that is refused.
+    a relay or a sender that is refused. ``has_oauth2``: a login takes an access token.
     """
 
     relays: tuple[Relay, ...] = ()
@@ -93,6 +93,7 @@ class RelayFile:
     senders: tuple[Sender, ...] = ()
     recipients: tuple[Recipient, ...] = ()
     passwords: tuple[PasswordPlace, ...] = ()
+    has_oauth2: bool = False
 
 
 @frozen
@@ -124,12 +125,13 @@ class TransportRoute:
 
 @frozen
 class Transports:
-    """What is wanted, with every conflict resolved."""
+    """What is wanted, with every conflict resolved. ``has_tokens``: a login takes an access token."""
 
     services: tuple[RelayService, ...] = ()
     senders: tuple[TransportRoute, ...] = ()
     recipients: tuple[TransportRoute, ...] = ()
     default: tuple[str | None, Origin] | None = None
+    has_tokens: bool = False
 
 
 def mechanisms_of(relay: Relay) -> tuple[str, ...]:

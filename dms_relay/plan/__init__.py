@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 
 from dms_relay.model import (
-    DIRECT,
+    MECHANISM_FILTER,
     PARAMETERS,
     RECIPIENT_TRANSPORT,
     SENDER_TRANSPORT,
@@ -37,9 +37,14 @@ if TYPE_CHECKING:
 #: Permission bits of each table: a login stands in one, and the other says whom the server writes to.
 TABLE_MODE = 0o600
 #: Parameters that hold a list of lookup tables, of which one is ours.
-_PREPENDED = frozenset(TRANSPORT_PARAMETERS) - {"default_transport"}
+_PREPENDED = frozenset({*TRANSPORT_PARAMETERS, MECHANISM_FILTER}) - {"default_transport"}
+#: What keeps passwords from going as tokens: in front of what is there, or of everything.
+_YES = "yes"
+_NO_TOKENS, _ALL = "!xoauth2, !oauthbearer, ", "static:all"
 _TRANSPORT_TABLES = frozenset({SENDER_TRANSPORT, RECIPIENT_TRANSPORT})
-_OURS = rf"(?:^|(?<=[, \t]))[a-z]+:\S*/(?:{SENDER_TRANSPORT}|{RECIPIENT_TRANSPORT})(?:[, \t]+|$)"
+_OURS = (
+    rf"(?:^|(?<=[, \t]))[a-z]+:\S*/(?:{SENDER_TRANSPORT}|{RECIPIENT_TRANSPORT})(?:[, \t]+|$)|^{_NO_TOKENS}(?:{_ALL}$)?"
+)
 
 
 @frozen
@@ -129,8 +134,7 @@ def plan(wanted: PostfixConfig, found: Found, *, from_scratch: bool = False) -> 
         overlay, own = plan_services(wanted, found, managed)
         intent, final = replace(intent, service_parameters=overlay.given), replace(final, service_parameters=own)
     intent, final = (state.in_directory(found.config_dir) for state in (intent, final))
-    services = tuple(_service_changes(wanted, found))
-    changed = tuple(changes)
+    services, changed = tuple(_service_changes(wanted, found)), tuple(changes)
     return Plan(found, tables, changed, services, intent, final, tuple(warnings), files, managed, overlay)
 
 
@@ -151,7 +155,8 @@ def _refuse(wanted: PostfixConfig, found: Found) -> None:
 
 def _with_indexes(wanted: PostfixConfig, found: Found) -> Choice | tuple[PostfixConfig, tuple[()], None]:
     """Return what is wanted with the indexes of big tables, warnings, and which types Postfix has where that matters."""
-    if not wanted.table_type and all(text.count("\n") < INDEXED_FROM for text in wanted.tables.values()):
+    is_small = not wanted.table_type and all(text.count("\n") < INDEXED_FROM for text in wanted.tables.values())
+    if is_small and not wanted.token_tables:
         return wanted, (), None
     from dms_relay.plan.indexes import choose, is_due  # noqa: PLC0415 -- only where a table is big
 
@@ -165,7 +170,10 @@ def _memories(wanted: PostfixConfig, found: Found, changes: list[ParameterChange
     before = {name: _before(name, found) for name in _names(wanted, found) if name in wanted.parameters}
     ours = frozenset(wanted.services)
     final = State(
-        {name: ManagedParameter(before[name], (wanted.parameters[name],)) for name in before}, kept, services=ours
+        {name: ManagedParameter(before[name], (wanted.parameters[name],)) for name in before},
+        kept,
+        services=ours,
+        token_tables=wanted.token_tables,
     )
     given = {
         name: ManagedParameter(before[name], tuple(dict.fromkeys((*_standing(name, found), wanted.parameters[name]))))
@@ -173,9 +181,13 @@ def _memories(wanted: PostfixConfig, found: Found, changes: list[ParameterChange
     }
     interim, interim_tables = _interim(wanted)
     if interim:
-        given.update(_interim_default(given, changes, found))
+        from dms_relay.plan.interim import DEFAULT, with_interim  # noqa: PLC0415 -- not where mail goes by maps
+
+        known = given.get(DEFAULT) or ManagedParameter(_before(DEFAULT, found), _standing(DEFAULT, found))
+        given[DEFAULT] = with_interim(known, changes, found)
     spare = {name: found.tables.get(name) for name in interim_tables if name not in state.tables}
-    return State(state.parameters | given, state.tables | spare | kept, services=state.services | ours | interim), final
+    tables, services = state.tables | spare | kept, state.services | ours | interim
+    return State(state.parameters | given, tables, services=services, token_tables=state.token_tables), final
 
 
 def _interim(wanted: PostfixConfig) -> tuple[frozenset[str], tuple[str, ...]]:
@@ -188,20 +200,6 @@ def _interim(wanted: PostfixConfig) -> tuple[frozenset[str], tuple[str, ...]]:
 
 
 # Services.
-
-
-def _interim_default(
-    given: dict[str, ManagedParameter], changes: list[ParameterChange], found: Found
-) -> Iterator[tuple[str, ManagedParameter]]:
-    """Remember what ``default_transport`` may be for a while (``phases.py``): it is ours as well."""
-    from dms_relay.plan.interim import interim_name  # noqa: PLC0415 -- not where mail goes by maps
-
-    name = "default_transport"
-    end = next((change.new for change in changes if change.name == name), found.parameters.get(name)) or "smtp"
-    transport, colon, nexthop = end.partition(":")
-    service = f"{master_cf.PREFIX}{DIRECT}" if transport == "smtp" else transport
-    ours = given.get(name) or ManagedParameter(_before(name, found), _standing(name, found))
-    yield name, ManagedParameter(ours.before, (*ours.values, f"{interim_name(service)}{colon}{nexthop}"))
 
 
 def _service_changes(wanted: PostfixConfig, found: Found) -> Iterator[ServiceChange]:
@@ -232,6 +230,12 @@ def _with_prepended_maps(wanted: PostfixConfig, found: Found) -> dict[str, str]:
     for name, table in wanted.prepended_maps.items():
         rest = _without_ours(_before(name, found) or "")
         values[name] = f"{table}, {rest}" if rest else table
+    has_passwords = wanted.parameters.get("smtp_sasl_auth_enable") == _YES and found.has_token_plugin
+    if (wanted.token_tables or has_passwords) and MECHANISM_FILTER not in wanted.parameters:
+        rest = _without_ours(_before(MECHANISM_FILTER, found) or "")
+        # Who names these mechanisms there has decided which of his own mail may use them.
+        if "xoauth2" not in rest.lower() and "oauthbearer" not in rest.lower():
+            values[MECHANISM_FILTER] = f"{_NO_TOKENS}{rest or _ALL}"
     return values
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 from errno import EACCES
 
 from dms_relay import files
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 _INODE_BITS = 64
 #: What to do where this user may not read something.
 AS_ROOT = "run as root"
+#: Our plugin for XOAUTH2 and OAUTHBEARER where Cyrus SASL looks for it first in Debian (``postfix.sasl_plugin``).
+PLUGIN = f"/usr/lib/{getattr(sys.implementation, '_multiarch', '')}/sasl2/libdmsrelayoauth2.so"
 
 
 @frozen
@@ -38,7 +41,7 @@ class Found:
     every user may read main.cf. ``services`` are those of master.cf that are called as ours are, ``chroot`` is what that
     field says of ``smtp``. ``local`` are the domains that main.cf names as its own, each with the parameter. ``types`` can
     be asked for the table types that Postfix has. ``master`` is master.cf, without what ``postfix-master.cf`` had set there:
-    ``words`` is what stands there of that now (``own.py``).
+    ``words`` is what stands there of that now (``own.py``). ``has_token_plugin``: Cyrus SASL has a client for access tokens.
     """
 
     parameters: dict[str, str] = field(default_factory=dict, repr=False)
@@ -54,6 +57,7 @@ class Found:
     master: str = field(default="", repr=False)
     words: dict[str, str] = field(default_factory=dict, repr=False)
     config_dir: ConfigDir = field(default_factory=ConfigDir)
+    has_token_plugin: bool = False
 
 
 def find(paths: Paths) -> Found:
@@ -82,8 +86,21 @@ def find(paths: Paths) -> Found:
         is_public=bool(paths.main_cf.stat().st_mode & stat.S_IROTH),
         master=services,
         words=words,
+        has_token_plugin=has_token_plugin(parameters),
         types=TableTypes(lambda: _ask_types(postfix, parameters, state.types)),
     )
+
+
+def has_token_plugin(parameters: dict[str, str]) -> bool:
+    """Return True if smtp(8) finds our plugin; with two looks where main.cf says nothing of the environment, in Debian."""
+    if "import_environment" not in parameters:
+        if os.path.isfile(PLUGIN):  # noqa: PTH113 -- names
+            return True
+        if os.path.isdir(PLUGIN.rpartition("/")[0]):  # noqa: PTH112 -- the same
+            return False
+    from dms_relay.postfix.sasl_plugin import is_there  # noqa: PLC0415 -- rarely needed
+
+    return is_there(parameters.get("import_environment", ""))
 
 
 def _config_dir(paths: Paths, state: State) -> ConfigDir:

@@ -1,4 +1,6 @@
-"""Which of the wanted tables are indexed, and by which type. Only where one is big, or RELAY_TABLES names a type.
+"""Which of the wanted tables are indexed, and by which type: big ones, those of access tokens, or as RELAY_TABLES says.
+
+Access tokens change every hour, and a running smtp(8) opens an indexed table again by itself, but never a texthash.
 
 Reads nothing but what ``Found.types`` answers: postconf(1) is asked only where no answer is remembered, or Postfix has been
 changed since. Raises ``InputError`` where RELAY_TABLES names a type that this Postfix has not.
@@ -9,7 +11,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from dms_relay.errors import InputError, RelayError
-from dms_relay.model import Origin, PostfixConfig, Problem
+from dms_relay.model import RELAY_YAML, Origin, Problem
+from dms_relay.model.values import replace
 from dms_relay.plan.found import find
 from dms_relay.postfix.master_cf import login_table
 from dms_relay.postfix.table_types import INDEXED_FROM, PACKAGES, TEXTHASH, TypesAnswer, index_name, retyped
@@ -17,7 +20,7 @@ from dms_relay.postfix.table_types import INDEXED_FROM, PACKAGES, TEXTHASH, Type
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from dms_relay.model import Paths, Setting
+    from dms_relay.model import Paths, PostfixConfig, Setting
     from dms_relay.plan.found import Found
 
 #: The parameter of a service that names its login table.
@@ -34,18 +37,21 @@ class Choice(NamedTuple):
 
 def is_due(wanted: PostfixConfig) -> bool:
     """Return True if a table is to be indexed, should Postfix be able to."""
-    return bool(_tables(wanted))
+    return bool(wanted.token_tables or _tables(wanted))
 
 
 def choose(wanted: PostfixConfig, found: Found) -> Choice:
     """Give each big table an index, and name it by that type."""
     tables, setting, answer = _tables(wanted), wanted.table_type, found.types.answer
-    if setting and setting.value not in answer.names:
+    named = setting.value if setting and setting.value != TEXTHASH else ""
+    if setting and named and named not in answer.names:
         raise InputError([_missing(setting)])
-    table_type = setting.value if setting else next(iter(answer.names), "")
+    table_type = named or next(iter(answer.names), "")
+    if not table_type and wanted.token_tables:
+        raise InputError([_missing_for_tokens(wanted)])
     if not table_type:
         return Choice(wanted, (_without_index(tables, wanted),), answer)
-    return Choice(_indexed(wanted, dict.fromkeys(tables, table_type)), answer=answer)
+    return Choice(_indexed(wanted, dict.fromkeys((*tables, *sorted(wanted.token_tables)), table_type)), answer=answer)
 
 
 def as_planned(wanted: PostfixConfig, paths: Paths) -> PostfixConfig:
@@ -73,13 +79,12 @@ def _indexed(wanted: PostfixConfig, types: Mapping[str, str]) -> PostfixConfig:
 
     services = {name: _service(overrides, types.get(login_table(name))) for name, overrides in wanted.services.items()}
     indexes = {index_name(table, kind): wanted.tables[table] for table, kind in types.items()}
-    return PostfixConfig(
-        wanted.tables | indexes,
-        with_type(wanted.parameters),
-        with_type(wanted.prepended_maps),
-        services,
-        wanted.references,
-        wanted.table_type,
+    return replace(
+        wanted,
+        tables=wanted.tables | indexes,
+        parameters=with_type(wanted.parameters),
+        prepended_maps=with_type(wanted.prepended_maps),
+        services=services,
     )
 
 
@@ -91,6 +96,13 @@ def _missing(setting: Setting) -> Problem:
     text = f"this Postfix has no tables of type {setting.value}"
     remedy = f"install {PACKAGES[setting.value]} (Debian's name for it), or remove the setting"
     return Problem(setting.origin, text, remedy, rule="table-type-missing")
+
+
+def _missing_for_tokens(wanted: PostfixConfig) -> Problem:
+    """Return the error for access tokens where a running smtp(8) would not see that they were renewed."""
+    text = f"the login table {min(wanted.token_tables)} holds access tokens, and this Postfix has no indexed tables"
+    remedy = f"install {' or '.join(PACKAGES.values())} (Debian's names for them)"
+    return Problem(Origin(RELAY_YAML), text, remedy)
 
 
 def _without_index(tables: list[str], wanted: PostfixConfig) -> Problem:

@@ -7,15 +7,19 @@ from __future__ import annotations
 
 from dms_relay.errors import InputError
 from dms_relay.model import DIRECT, Origin, Problem
+from dms_relay.plan.state import ManagedParameter
 from dms_relay.postfix.master_cf import PREFIX, login_table
 from dms_relay.postfix.table_types import PACKAGES, index_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from dms_relay.model import PostfixConfig
+    from dms_relay.plan import ParameterChange
     from dms_relay.plan.found import Found
+
+DEFAULT = "default_transport"
 
 
 def interim_name(service: str) -> str:
@@ -34,6 +38,14 @@ def interim_tables(wanted: PostfixConfig) -> Iterator[str]:
     for name in wanted.services:
         table, interim = login_table(name), login_table(interim_name(name))
         yield from (index_name(interim, kind) for kind in PACKAGES if index_name(table, kind) in wanted.tables)
+
+
+def with_interim(ours: ManagedParameter, changes: Iterable[ParameterChange], found: Found) -> ManagedParameter:
+    """Return ``default_transport`` with what it may be for a while (``phases.py``): that is ours as well."""
+    end = next((change.new for change in changes if change.name == DEFAULT), found.parameters.get(DEFAULT)) or "smtp"
+    transport, colon, nexthop = end.partition(":")
+    service = f"{PREFIX}{DIRECT}" if transport == "smtp" else transport
+    return ManagedParameter(ours.before, (*ours.values, f"{interim_name(service)}{colon}{nexthop}"))
 
 
 def refuse_foreign_services(wanted: PostfixConfig, found: Found) -> None:

@@ -107,7 +107,7 @@ class _Order:
 
     def _kept(self) -> Iterator[tuple[str, set[str], set[str]]]:
         """Yield each managed service that stays, with the nexthops of its old routes and of its new ones."""
-        old, new = _nexthops(self.plan, is_new=False), _nexthops(self.plan, is_new=True)
+        old, new = nexthops(self.plan, is_new=False), nexthops(self.plan, is_new=True)
         for name in self.plan.found.state.services & self.plan.final.services:
             yield name, old[name], new[name]
 
@@ -270,7 +270,7 @@ def _translated(route: str | None, detours: Mapping[str, str]) -> str | None:
     return f"{detours.get(name, name)}{colon}{nexthop}"
 
 
-def _nexthops(plan: Plan, *, is_new: bool) -> defaultdict[str, set[str]]:
+def nexthops(plan: Plan, *, is_new: bool) -> defaultdict[str, set[str]]:
     """Return the nexthops that routes have, by transport."""
     found: defaultdict[str, set[str]] = defaultdict(set)
     tables = plan.wanted_tables if is_new else plan.found.tables

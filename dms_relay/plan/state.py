@@ -1,4 +1,4 @@
-"""What is remembered from run to run, so that a later run can put back what was there before. Pure but for JSON.
+"""What is remembered from run to run, so that a later run can put back what was there before. Pure but for ``remember``.
 
 For each parameter and table that we ever set: what stood there before, and every value that we gave it and that may still
 stand there. Two may, after a run that was cut short; when a run is complete it is one. The file may hold a login that
@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import json
 
+from dms_relay import files
 from dms_relay.errors import WriteError
-from dms_relay.model import PARAMETERS, TRANSPORT_PARAMETERS
+from dms_relay.model import MECHANISM_FILTER, PARAMETERS, TRANSPORT_PARAMETERS
 from dms_relay.model.values import field, frozen, replace
 from dms_relay.postfix.table_types import TypesAnswer, split_index
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
     from typing import Any
 
 #: Version of the file's format: what an older one cannot say makes it a newer, so that a previous dms-relay refuses it.
@@ -24,8 +26,10 @@ VERSIONS = FIRST_VERSION, SERVICES_VERSION, INDEXES_VERSION, OWN_VERSION = 1, 2,
 #: Characters that are compared at once.
 PART = 1 << 20
 #: What a file of the first version can speak of.
-FIRST_PARAMETERS = frozenset(PARAMETERS) - frozenset(TRANSPORT_PARAMETERS)
-_MANAGED = frozenset(PARAMETERS)
+FIRST_PARAMETERS = frozenset(PARAMETERS) - {*TRANSPORT_PARAMETERS, MECHANISM_FILTER}
+#: What a file of the versions before the last can speak of.
+_MANAGED = frozenset(PARAMETERS) - {MECHANISM_FILTER}
+_MODE = 0o600
 _MOVE_AWAY = "move the file away; Postfix keeps its present settings"
 
 
@@ -82,7 +86,7 @@ class State:
     and its text looked when it had been made (``found.stamp``): what looks otherwise was changed since. ``types`` is what
     Postfix said of its table types, where that mattered. ``service_parameters`` are those of ``postfix-master.cf``, by their
     keys, with the words that stand behind ``-o`` in place of values. ``config_dir`` is where the last run has read;
-    ``None``: an older dms-relay did not say.
+    ``None``: an older dms-relay did not say. ``token_tables`` are the password tables of access tokens.
     """
 
     parameters: dict[str, ManagedParameter] = field(default_factory=dict)
@@ -93,6 +97,7 @@ class State:
     types: TypesAnswer | None = None
     service_parameters: dict[str, ManagedParameter] = field(default_factory=dict)
     config_dir: ConfigDir | None = None
+    token_tables: frozenset[str] = frozenset()
 
     def in_directory(self, directory: ConfigDir) -> State:
         """Return the same with where the inputs were read, if there is anything to remember and that is known."""
@@ -114,6 +119,7 @@ def dump(state: State) -> bytes:
         **services,
         **indexes,
         **own,
+        **({"token_tables": sorted(state.token_tables)} if state.token_tables else {}),
         **(_dump_directory(state.config_dir) if state.config_dir else {}),
         "reload_due": state.reload_due,
         "parameters": _dump_parameters(state.parameters),
@@ -188,6 +194,7 @@ def _load(document: Any) -> State:  # noqa: ANN401 -- whatever JSON holds
         types=_load_types(document.get("types")),
         service_parameters=_load_parameters(document.get("service_parameters", {})),
         config_dir=_load_directory(document.get("config_dir")),
+        token_tables=frozenset(map(str, document.get("token_tables", ()))),
     )
 
 
@@ -210,3 +217,13 @@ def without(text: str, given: Mapping[str, ManagedParameter]) -> str:
 
     found = words(text, given)
     return with_words(text, {key: given[key].before for key, word in found.items() if word in given[key].values})
+
+
+def remember(path: Path, old: State, new: State, owner: tuple[int, int]) -> None:
+    """Write what is remembered, where it is another than before; nothing to remember is no file."""
+    if new == old:
+        return
+    if new.is_empty:
+        files.remove(path)
+    else:
+        files.replace(path, dump(new), _MODE, owner)

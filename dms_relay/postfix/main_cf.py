@@ -28,6 +28,9 @@ _NAME = re.compile(r"\$[({]?(myhostname|mydomain)[)}]?")
 #: A lookup table in a file, which cannot hold a login in its name (postconf(5), "Lookup tables").
 _PLAIN_TABLES = re.compile(r"((texthash|hash|btree|lmdb|cdb|dbm|sdbm|regexp|pcre):/[\w./+@=-]+[, ]*)*")
 
+#: Types of lookup tables that ask a server (DATABASE_README).
+_SERVERS = frozenset({"tcp", "socketmap", "ldap", "mysql", "pgsql", "memcache"})
+
 
 @frozen
 class Logical:
@@ -141,6 +144,11 @@ def split(text: str) -> list[str]:
 def is_yes(value: str) -> bool:
     """Return True if a boolean parameter is on, in any letter case (mail_conf_bool.c)."""
     return value.lower() == "yes"
+
+
+def asks_server(table: str) -> bool:
+    """Return True if somebody else answers for a lookup table (``type:name``), who may be away."""
+    return table.removeprefix("proxy:").partition(":")[0] in _SERVERS
 
 
 def may_hold_login(name: str, value: str | None) -> bool:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 #: How the name of each managed service begins.
 PREFIX = "relay-"
+#: How a service's name ends that does not look at senders.
+SHARED = "_shared"
 #: What a managed service overrides, some of it at some levels of TLS only. All else in it is somebody else's.
 OVERRIDES = frozenset(
     {

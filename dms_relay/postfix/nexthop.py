@@ -55,6 +55,10 @@ class SyntaxProblem(ValueError):  # noqa: N818 -- it becomes a Problem of its li
         self.remedy = remedy
 
 
+class FormProblem(SyntaxProblem):
+    """Host and port are put together wrongly. Its remedy shows the form of a nexthop, which is not that of every input."""
+
+
 def quote(text: str) -> str:
     """Return ``text`` in double quotes with a blank before, or nothing where it could be more than a nexthop."""
     return f' "{text}"' if _QUOTABLE.fullmatch(text) else ""
@@ -95,10 +99,10 @@ def parse_nexthops(text: str) -> NexthopList:
 def _members(words: list[str]) -> list[str]:
     """Check what stands between two commas: a nexthop, and further ones that cannot be taken for anything else."""
     if not words:
-        raise SyntaxProblem("a nexthop is missing before or after a comma", "write [host1]:587, [host2]:587")
+        raise FormProblem("a nexthop is missing before or after a comma", "write [host1]:587, [host2]:587")
     for word in words[1:]:
         if _PORT.fullmatch(word):
-            raise SyntaxProblem("the port follows a space", "write a colon before the port: [host]:port")
+            raise FormProblem("the port follows a space", "write a colon before the port: [host]:port")
         if not _LOOKS_LIKE_NEXTHOP.fullmatch(word):
             raise SyntaxProblem(
                 "text after the nexthop", "write comments on separate lines; separate nexthops with commas"
@@ -110,27 +114,27 @@ def check_nexthop(text: str) -> None:
     """Raise ``SyntaxProblem`` unless Postfix can use ``text`` as one nexthop."""
     host, port = _split(text)
     if port == "":
-        raise SyntaxProblem("the port is missing after the colon", "write [host]:port")
+        raise FormProblem("the port is missing after the colon", "write [host]:port")
     if port is not None and not is_port(port):
         if port.isascii() and port.isdigit():
             check_port(port)
-        raise SyntaxProblem("the text after the colon is not a port", _LOGIN_ELSEWHERE)
+        raise FormProblem("the text after the colon is not a port", _LOGIN_ELSEWHERE)
     check_host(host)
 
 
 def _split(text: str) -> tuple[str, str | None]:
     if "://" in text:
-        raise SyntaxProblem("the nexthop is a URL", "write [host]:port")
+        raise FormProblem("the nexthop is a URL", "write [host]:port")
     if "@" in text:
-        raise SyntaxProblem("the nexthop contains an @", _LOGIN_ELSEWHERE)
+        raise FormProblem("the nexthop contains an @", _LOGIN_ELSEWHERE)
     if text.startswith("["):
         return _split_bracketed(text)
     if "]" in text and "[" not in text:
         _refuse_missing_bracket(text, "opening", *text.split("]", 1))
     if ":[" in text:
-        raise SyntaxProblem("there is a transport before the nexthop", "write only the nexthop: [host]:port")
+        raise FormProblem("there is a transport before the nexthop", "write only the nexthop: [host]:port")
     if is_ipv6(text):
-        raise SyntaxProblem(f'IPv6 address "{text}" has no brackets', "write [address]:port")
+        raise FormProblem(f'IPv6 address "{text}" has no brackets', "write [address]:port")
     host, colon, port = text.partition(":")
     return host, port if colon else None
 
@@ -141,10 +145,10 @@ def _split_bracketed(text: str) -> tuple[str, str | None]:
         name, colon, port = host.partition(":")
         _refuse_missing_bracket(text, "closing", name, colon + port)
     if rest and not rest.startswith(":"):
-        raise SyntaxProblem("text after the closing bracket", "write [host]:port")
+        raise FormProblem("text after the closing bracket", "write [host]:port")
     name, colon, port = host.rpartition(":")
     if colon and not is_ipv6(host) and is_host(name.strip("[]")) and is_port(port):
-        raise SyntaxProblem("the port is inside the brackets", f"write [{name.strip('[]')}]:{port}")
+        raise FormProblem("the port is inside the brackets", f"write [{name.strip('[]')}]:{port}")
     return host, rest[1:] if rest else None
 
 
@@ -153,7 +157,7 @@ def _refuse_missing_bracket(text: str, which: str, name: str, rest: str) -> NoRe
     is_clear = is_host(name) and rest.startswith(":") and is_port(rest[1:])
     hint = f"[{name}]{rest}" if is_clear else "[host]:port"
     shown = quote(text) if is_clear or not rest else ""
-    raise SyntaxProblem(f"nexthop{shown} has no {which} bracket", f"write {hint}")
+    raise FormProblem(f"nexthop{shown} has no {which} bracket", f"write {hint}")
 
 
 def host_of(nexthop: str) -> str:

@@ -43,6 +43,8 @@ _QUEUE_DIRECTORY = "/var/spool/postfix"
 #: What ``postmap -q`` exits with where nothing is found, and what it says of a key that stands twice (dict_thash.c).
 _NOT_FOUND = 1
 _TWICE = "duplicate entry"
+#: Seconds to wait for a table that asks a server: while a ``tcp:`` server is down, postmap asks ten times, for 10 s (seen).
+SERVER_TIMEOUT = 5
 #: Programs that may write.
 _WRITING = frozenset({"postconf", "postmap"})
 #: What to do where main.cf or master.cf is there, and cannot be read.
@@ -187,12 +189,14 @@ class Postfix:
         """Look keys up in a lookup table (``type:name``), letter case as the table's type has it; one process for all.
 
         Raises ``PostfixError`` where the table cannot be read, or holds a key twice: postmap gives the first of two values,
-        the daemons refuse the whole table. ``proxy:`` is left out where Postfix does not run: postmap would wait for it.
+        the daemons refuse the whole table. ``proxy:`` is left out where Postfix does not run: postmap would wait for it. A
+        table that asks a server counts as one that cannot be read where there is no answer after ``SERVER_TIMEOUT`` seconds.
         """
         if table.startswith("proxy:") and self.master_pid() is None:
             table = table.removeprefix("proxy:")
         feed = "".join(f"{key}\n" for key in keys).encode("utf-8", "surrogateescape")
-        said, warned = self._ask("postmap", "-q", "-", table, feed=feed, none=_NOT_FOUND)
+        timeout = SERVER_TIMEOUT if main_cf.asks_server(table) else None
+        said, warned = self._ask("postmap", "-q", "-", table, feed=feed, none=_NOT_FOUND, timeout=timeout)
         if _TWICE in warned:
             text = "a lookup key is in the table twice, so Postfix refuses the whole table and defers all mail"
             raise PostfixError(text, "remove one of the two lines", program="postmap")
@@ -233,18 +237,20 @@ class Postfix:
             raise PostfixError(f"{name} is not found", remedy, errno=ENOENT, program=name)
         return path
 
-    def _ask(self, name: str, *arguments: str, feed: bytes = b"", none: int = 0) -> tuple[str, str]:
+    def _ask(
+        self, name: str, *arguments: str, feed: bytes = b"", none: int = 0, timeout: float | None = None
+    ) -> tuple[str, str]:
         """Run a program that only reads, and give what it says on standard output and on standard error.
 
         ``none`` is an exit code that says, with no error on standard error, that there is nothing to say.
         """
-        done = self._run(name, *arguments, feed=feed, fine=none)
+        done = self._run(name, *arguments, feed=feed, fine=none, timeout=timeout)
         warned = done.stderr.decode("utf-8", "replace")
         if done.returncode and any(word in warned for word in (" fatal: ", " error: ")):
             raise _failed(name, arguments, done)
         return done.stdout.decode("utf-8", "surrogateescape"), warned
 
-    def _run(self, name: str, *arguments: str, feed: bytes = b"", fine: int = 0) -> Ended:
+    def _run(self, name: str, *arguments: str, feed: bytes = b"", fine: int = 0, timeout: float | None = None) -> Ended:
         """Run a program, without the settings of ours in its environment: it has no business with them.
 
         What writes inherits the lock (``files.lock``): where we are killed while ``postconf`` works, the next run waits for
@@ -254,18 +260,13 @@ class Postfix:
 
         command = [self._program(name), "-c", str(self.directory), *arguments]
         environ = {key: os.environ[key] for key in ("PATH", "TZ") if key in os.environ}
+        limit = PROGRAM_TIMEOUT if timeout is None else timeout
         try:
-            done = child.run(
-                command,
-                environ,
-                feed,
-                PROGRAM_TIMEOUT,
-                inherits=name in _WRITING,
-                meanwhile=self._meanwhile,
-            )
+            inherits = name in _WRITING
+            done = child.run(command, environ, feed, limit, inherits=inherits, meanwhile=self._meanwhile)
         except (OSError, child.TimeoutExpired) as error:
             called = " ".join((name, *arguments[:1]))
-            reason, remedy = child.why_not_run(error, PROGRAM_TIMEOUT)
+            reason, remedy = child.why_not_run(error, limit)
             text, errno = f"{called} cannot be run: {reason}", getattr(error, "errno", None)
             raise PostfixError(text, remedy, errno=errno, program=name) from None
         if done.returncode not in {0, fine}:

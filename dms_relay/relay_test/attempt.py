@@ -5,11 +5,15 @@ Where a failure has several possible causes, a second connection tells them apar
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from dms_relay.model import values
+from dms_relay.model.oauth2 import NO_TOKEN
 from dms_relay.relay_test import tls
+from dms_relay.relay_test.access import Access
 from dms_relay.relay_test.connect import connect
 from dms_relay.relay_test.connection import SmtpConnection
 from dms_relay.relay_test.loops import other_addresses
@@ -17,6 +21,7 @@ from dms_relay.relay_test.outcome import Failure, Observations, Result, StepErro
 from dms_relay.relay_test.resolve import addresses
 from dms_relay.relay_test.secrets import Secrets
 from dms_relay.relay_test.session import Session, look_at_certificate
+from dms_relay.relay_test.token_facts import facts_of
 
 if TYPE_CHECKING:
     import socket
@@ -35,6 +40,7 @@ def attempt(target: Target, settings: TestSettings) -> Result:
     settings = settings.begun()
     error: StepError | None = None
     try:
+        target = _with_token(target, settings, seen)
         if target.demand.trouble:
             raise StepError(Failure.CONFIGURATION, target.demand.trouble)  # noqa: TRY301 -- a step as any other
         found = other_addresses(addresses(target, settings), settings, by_mx=target.by_mx)
@@ -45,6 +51,17 @@ def attempt(target: Target, settings: TestSettings) -> Result:
     except Exception as bug:  # noqa: BLE001 -- the other results still count; its text is not shown, as it could contain anything
         error = StepError(Failure.LOST, f"a bug in dms-relay ended this test ({type(bug).__name__}): please report it")
     return Result(target, seen, time.monotonic() - begin, error)
+
+
+def _with_token(target: Target, settings: TestSettings, seen: Observations) -> Target:
+    """Return the target with an access token, where its login takes one; note what is known of it, or why there is none."""
+    if target.entry is None or target.entry.login.oauth2 is None:
+        return target
+    access = settings.access(target) if settings.access else Access(target.entry.login)
+    if access.login.password != NO_TOKEN:
+        seen.token = facts_of(access.login.password, access.facts)
+    seen.token_error = access.error
+    return dataclasses.replace(target, entry=values.replace(target.entry, login=access.login))
 
 
 def _first(

@@ -5,27 +5,22 @@ Each class has one, and more for details and for circumstances; ``{…}`` are fa
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from dms_relay.model import SYSTEM_AUTHORITIES
 from dms_relay.relay_test.outcome import Detail, Failure
-
-
-class Diagnosis(NamedTuple):
-    """The likely cause, and what to do."""
-
-    cause: str
-    remedy: str
-
+from dms_relay.relay_test.token_causes import ANY, TOKEN_TEXTS, Diagnosis
 
 # Circumstances besides the detail of the failure itself.
-BY_MX, AT_MX_PORT, BY_MAPS, ANY = "mx", "port 25", "maps", ""
+BY_MX, AT_MX_PORT, BY_MAPS = "mx", "port 25", "maps"
 
 _USUAL_PORTS = "use the port that the service documents: usually 587, or 465 with implicit TLS"
 _OTHER_PORT = "use a port that answers, if the service offers it: 587, 465 or 2525; or have the port opened"
 _AUTH_PORT = "use port 587 or 465 of the service; or remove the login if none is needed"
-_ASK_FOR_PASSWORDS = "ask the service how to use SMTP with a password: another port, or a setting of the account"
+_ASK_FOR_PASSWORDS = (
+    "ask the service how to use SMTP with a password: another port, or a setting of the account; or whether it takes OAuth2"
+    " (docs/oauth2.md)"
+)
 TEXTS = {
+    **TOKEN_TEXTS,
     (Failure.NAME, ANY): Diagnosis(
         "a typing error in the name, or a DNS server that does not answer. Postfix asks only the DNS: a name in /etc/hosts"
         " counts only with smtp_host_lookup = native in main.cf",
@@ -182,8 +177,8 @@ TEXTS = {
         "the server does not accept passwords for this account, right or wrong: see its reply", _ASK_FOR_PASSWORDS
     ),
     (Failure.MECHANISM, Detail.NOT_OURS): Diagnosis(
-        "the server offers none of the mechanisms that this command tests: PLAIN, LOGIN, CRAM-MD5. XOAUTH2 and OAUTHBEARER"
-        " need a token, which Postfix does not have; SCRAM and DIGEST-MD5 may work in Postfix",
+        "the server offers none of the mechanisms that this command tests for passwords: PLAIN, LOGIN, CRAM-MD5. XOAUTH2 and"
+        " OAUTHBEARER need an access token (login: oauth2); SCRAM and DIGEST-MD5 may work in Postfix",
         _ASK_FOR_PASSWORDS,
     ),
     (Failure.MECHANISM, Detail.NOT_ALLOWED): Diagnosis(

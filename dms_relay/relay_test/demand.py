@@ -82,6 +82,10 @@ class Demand:
             return "level fingerprint without a fingerprint"
         return "" if self.protocols or self.level == "none" else "no TLS version is permitted, or one is unknown"
 
+    def options(self, *, in_tls: bool) -> str:
+        """Return the security options of SASL that count."""
+        return self.sasl_options if in_tls else self.sasl_options_in_clear
+
     @property
     def needs_tls(self) -> bool:
         """Return True if mail may not leave without TLS."""

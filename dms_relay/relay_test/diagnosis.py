@@ -9,8 +9,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from dms_relay.relay_test.causes import ANY, AT_MX_PORT, BY_MAPS, BY_MX, TEXTS, Diagnosis
-from dms_relay.relay_test.outcome import Failure
+from dms_relay.relay_test.causes import AT_MX_PORT, BY_MAPS, BY_MX, TEXTS
+from dms_relay.relay_test.outcome import Detail, Failure
+from dms_relay.relay_test.token_causes import ANY, Diagnosis
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,7 +35,7 @@ def diagnose(result: Result) -> Diagnosis | None:
         return None
     keys = ((error.kind, circumstance) for circumstance in _circumstances(error, target))
     cause, remedy = next(TEXTS[key] for key in keys if key in TEXTS)
-    facts = _facts(target) | {"subject": error.subject}
+    facts = _facts(target) | {"subject": error.subject or f"run dms-relay renew {target.relay}"}
     return Diagnosis(cause.format_map(facts), remedy.format_map(facts))
 
 
@@ -54,6 +55,8 @@ def _circumstances(error: StepError, target: Target) -> Iterator[str]:
 def _facts(target: Target) -> dict[str, str]:
     level, by_maps = target.demand.level, target.by_maps
     return {
+        "relay": target.relay,
+        "user": target.shown_login,
         "host": target.host,
         "port": str(target.port),
         "nexthop": target.nexthop,
@@ -74,6 +77,8 @@ def remarks(result: Result, now: datetime | None = None) -> tuple[str, ...]:
     """Return what is worth knowing but no failure, such as a certificate that expires soon."""
     seen, now = result.seen, now or datetime.now(UTC)
     found = list(seen.remarks)
+    if seen.is_plugin_missing and result.error and result.error.detail != Detail.NO_TOKEN_PLUGIN:
+        found.append("besides, Postfix cannot log in: the plugin for access tokens is not installed (sasl/README.md)")
     is_certificate_at_fault = result.error is not None and result.error.kind is Failure.CERTIFICATE
     if seen.certificate and not is_certificate_at_fault:
         days = (seen.certificate.valid_until - now).days

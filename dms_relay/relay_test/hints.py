@@ -26,7 +26,7 @@ class Hint(NamedTuple):
 
 _MICROSOFT = (
     "Microsoft 365 is phasing out passwords (basic authentication) for SMTP: off by default from the end of December 2026;"
-    " where it is on, SMTP AUTH must be enabled for the mailbox"
+    " SMTP AUTH must be enabled for the mailbox, also for access tokens (docs/microsoft-365.md)"
 )
 _SES = "Amazon SES needs SMTP credentials, created in its console for one region; AWS access keys do not work"
 
@@ -36,13 +36,19 @@ HINTS = (
         "smtp.gmail.com",
         "",
         _LOGIN,
-        "Gmail accepts only an app password, which needs 2-Step Verification; it refuses the account's own password",
+        "Gmail accepts an access token (docs/gmail.md), or an app password, which needs 2-Step Verification; it refuses the"
+        " account's own password",
     ),
     # https://techcommunity.microsoft.com/blog/exchange/exchange-online-to-retire-basic-auth-for-client-submission-smtp-auth/4114750
     Hint("smtp.office365.com", "", _LOGIN, _MICROSOFT),
     Hint("smtp-legacy.office365.com", "", _LOGIN, _MICROSOFT),
     # Microsoft's announcement to users of Outlook.com, June 2024
-    Hint("smtp-mail.outlook.com", "", _LOGIN, "Outlook.com accepts only OAuth2 since September 2024, no password"),
+    Hint(
+        "smtp-mail.outlook.com",
+        "",
+        _LOGIN,
+        "Outlook.com accepts only OAuth2 since September 2024, no password (docs/oauth2.md)",
+    ),
     # https://docs.aws.amazon.com/ses/latest/dg/smtp-credentials.html
     Hint("email-smtp.", ".amazonaws.com", _LOGIN, _SES),
     # https://docs.aws.amazon.com/ses/latest/dg/send-email-set-up-vpc-endpoints.html

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dms_relay.model.oauth2 import TOKEN_MECHANISMS
+from dms_relay.postfix.mechanism_filter import KNOWN, passes
 from dms_relay.relay_test.outcome import Detail, Failure, StepError
 from dms_relay.relay_test.secrets import printable
 
@@ -16,37 +18,24 @@ if TYPE_CHECKING:
 
     from dms_relay.relay_test.demand import Demand
 
-#: The mechanisms of this command, in the order in which Cyrus SASL chooses them.
+#: The mechanisms of this command for passwords, in the order in which Cyrus SASL chooses them.
 OURS = ("CRAM-MD5", "PLAIN", "LOGIN")
-#: Mechanisms that a lookup table in the filter is asked for: those of Cyrus SASL's plugins, and what services announce.
-KNOWN = (
-    *(
-        "anonymous",
-        "plain",
-        "login",
-        "cram-md5",
-        "digest-md5",
-        "ntlm",
-        "otp",
-        "srp",
-        "external",
-        "gssapi",
-        "gss-spnego",
-    ),
-    *("gs2-krb5", "gs2-iakerb", "kerberos_v4", "passdss-3des-1", "xoauth2", "oauthbearer"),
-    *(f"scram-sha-{bits}{plus}" for bits in (1, 224, 256, 384, 512) for plus in ("", "-plus")),
-)
-#: What a word of the filter has that is a lookup table or a file.
-_TABLE = frozenset("/:")
+#: Those for access tokens, in the same order where our plugin is installed (``sasl/``).
+FOR_TOKENS = tuple(name.upper() for name in TOKEN_MECHANISMS)
 
 
 def choose(offered: Sequence[str], demand: Demand, *, in_tls: bool) -> str:
-    """Return the mechanism of ours that Postfix would use; raise ``StepError`` where there is none, or another one."""
-    options = demand.sasl_options if in_tls else demand.sasl_options_in_clear
-    passed = [name for name in offered if passes(name.lower(), demand.mechanism_filter)]
-    chosen = _choice(passed, options, demand)
+    """Return the mechanism for passwords that Postfix would use.
+
+    Raises ``StepError`` where there is none, or one that this command has not, or that takes the password for a token.
+    """
+    passed = _passed(offered, demand)
+    chosen = _choice(passed, demand.options(in_tls=in_tls), demand)
     if not chosen:
         raise _none(offered, passed, demand)
+    if chosen in FOR_TOKENS:
+        what = f"Postfix would send the password as an access token, by {chosen}, so no login was sent"
+        raise StepError(Failure.MECHANISM, what, detail=Detail.AS_TOKEN)
     if chosen not in OURS:
         what = (
             f"Postfix would choose {printable(chosen)} of the mechanisms that the server offers, which this command has not,"
@@ -56,14 +45,27 @@ def choose(offered: Sequence[str], demand: Demand, *, in_tls: bool) -> str:
     return chosen
 
 
-def passes(name: str, words: Iterable[str]) -> bool:
-    """Return True if a filter permits a mechanism: the first word that matches is not negated (string_list(3)).
+def choose_for_token(offered: Sequence[str], demand: Demand, *, in_tls: bool) -> str:
+    """Return the mechanism for access tokens that Postfix would use; without the plugin, the one that it would use with it.
 
-    A lookup table or a file that was not read permits none, from where it stands.
+    Raises ``StepError`` where there is none.
     """
-    words = tuple(words)
-    hit = next((word for word in words if name == word.lstrip("!") or _TABLE & set(word)), "!" if words else "")
-    return not hit.startswith("!") and not _TABLE & set(hit)
+    passed = [name for name in _passed(offered, demand) if name in FOR_TOKENS]
+    if passed:
+        return _choice(passed, demand.options(in_tls=in_tls), demand) or min(passed, key=FOR_TOKENS.index)
+    what = f"the server offers only these AUTH mechanisms: {_list(offered) or 'none'}"
+    if found := [name.lower() for name in offered if name in FOR_TOKENS]:
+        raise StepError(Failure.MECHANISM, what, detail=Detail.NOT_LISTED, subject=", ".join(found))
+    raise StepError(Failure.MECHANISM, what, detail=Detail.NO_TOKEN_MECHANISM)
+
+
+def has_plugin(mechanism: str, demand: Demand) -> bool:
+    """Return True if Cyrus SASL has a plugin for a mechanism."""
+    return _choice([mechanism], "", demand) == mechanism
+
+
+def _passed(offered: Sequence[str], demand: Demand) -> list[str]:
+    return [name for name in offered if passes(name.lower(), demand.mechanism_filter)]
 
 
 def _none(offered: Sequence[str], passed: Sequence[str], demand: Demand) -> StepError:
@@ -73,6 +75,8 @@ def _none(offered: Sequence[str], passed: Sequence[str], demand: Demand) -> Step
         what = f"Cyrus SASL has no plugin for the mechanisms that the server offers: {_list(offered)}"
         return StepError(Failure.MECHANISM, what, detail=Detail.NO_PLUGIN)
     what = f"the server offers only these AUTH mechanisms: {_list(offered) or 'none'}"
+    if offered and set(offered) <= set(FOR_TOKENS):
+        return StepError(Failure.MECHANISM, what, detail=Detail.TOKENS_WANTED)
     if not usable:
         return StepError(Failure.MECHANISM, what, detail=Detail.NOT_OURS)
     if not passed and demand.is_of_relay:

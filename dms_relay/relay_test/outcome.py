@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from dms_relay.relay_test.certificate import Certificate
     from dms_relay.relay_test.targets import Target
+    from dms_relay.relay_test.token_facts import TokenFacts
 
 #: How a result without a failure is shown.
 OK = "ok"
@@ -35,6 +36,7 @@ class Failure(StrEnum):
     NO_AUTH = "no AUTH offered"
     MECHANISM = "mechanism"
     LOGIN = "wrong login"
+    TOKEN = "no token"  # noqa: S105 -- that is what it says
     REJECTED = "rejected"
 
 
@@ -66,6 +68,19 @@ class Detail(StrEnum):
     NATIVE = "native"
     DNS_OR_NATIVE = "dns or native"
     NO_MX = "no MX lookup"
+    SMTP_AUTH_OFF = "SMTP AUTH off"
+    PASSWORDS_ENDED = "passwords ended"
+    TOKEN_REFUSED = "token refused"  # noqa: S105 -- that is what it says
+    NO_PERMISSION = "no permission"
+    NOT_REGISTERED = "not registered"
+    OTHER_USER = "other user"
+    GOOGLE = "google"
+    TENANT_SMTP_AUTH_OFF = "SMTP AUTH off in the tenant"
+    TOKENS_WANTED = "tokens wanted"
+    SEND_AS = "send as"
+    NO_TOKEN_MECHANISM = "no token mechanism"  # noqa: S105 -- that is what it says
+    NO_TOKEN_PLUGIN = "no token plugin"  # noqa: S105 -- that is what it says
+    AS_TOKEN = "as token"  # noqa: S105 -- that is what it says
 
 
 class StepError(Exception):
@@ -88,7 +103,11 @@ class StepError(Exception):
 
 @dataclass(slots=True)
 class Observations:
-    """What was observed of a relay so far. The steps fill it in, so that a failure shows what preceded it."""
+    """What was observed of a relay so far. The steps fill it in, so that a failure shows what preceded it.
+
+    ``token_error`` says why there is no access token. With ``is_plugin_missing`` this command logs in with one, and Postfix
+    could not.
+    """
 
     host: str = ""
     ip: str = ""
@@ -97,6 +116,9 @@ class Observations:
     cipher: str = ""
     certificate: Certificate | None = None
     mechanism: str = ""
+    token: TokenFacts | None = None
+    token_error: StepError | None = None
+    is_plugin_missing: bool = False
     sent: bool = False
     has_greeted: bool = False
     remarks: list[str] = field(default_factory=list)

@@ -20,6 +20,11 @@ _NO_PASSWORDS = re.compile(
     r"|less secure app",
     re.IGNORECASE,
 )
+#: Of these: SMTP AUTH itself is off, for passwords and tokens alike; and Microsoft's refusal of passwords alone.
+_SMTP_AUTH_OFF = re.compile(r"SmtpClientAuthentication is disabled for the (Tenant|Mailbox)", re.IGNORECASE)
+_PASSWORDS_ENDED = re.compile(r"[45]\.7\.30\b")
+#: Microsoft's refusals of a sender that is not the mailbox that logged in (5.2.252, 5.7.60).
+_SEND_AS = re.compile(r"SendAsDenied|5\.2\.252\b|5\.7\.60\b|permissions? to send as this sender", re.IGNORECASE)
 #: 534 means a mechanism that is too weak, but Google means the password (534 5.7.9, 534 5.7.14), as Apple and Yahoo do.
 _ANOTHER_PASSWORD = re.compile(
     r"app(lication)?[- ]specific password|app password|log ?in (via|with|through) (your|a) web browser", re.IGNORECASE
@@ -95,6 +100,23 @@ class Reply:
         """Return True if the service, or this account there, accepts no password, right or wrong."""
         return bool(_NO_PASSWORDS.search(self.text))
 
+    @property
+    def smtp_auth_is_off(self) -> Detail:
+        """The detail where no login at all is accepted for a mailbox of Microsoft 365; ``NONE`` otherwise."""
+        if found := _SMTP_AUTH_OFF.search(self.text):
+            return Detail.SMTP_AUTH_OFF if found[1].casefold() == "mailbox" else Detail.TENANT_SMTP_AUTH_OFF
+        return Detail.NONE
+
+    @property
+    def why_no_passwords(self) -> Detail:
+        """The detail of a refusal of passwords."""
+        return self.smtp_auth_is_off or (Detail.PASSWORDS_ENDED if _PASSWORDS_ENDED.search(self.text) else Detail.NONE)
+
+    @property
+    def refuses_sender(self) -> bool:
+        """Return True if whoever logged in may not send as this sender."""
+        return bool(_SEND_AS.search(self.text))
+
 
 def auth_failure(what: str, reply: Reply, *, in_tls: bool) -> StepError:
     """Return the failure of a login that the server refused."""
@@ -102,7 +124,8 @@ def auth_failure(what: str, reply: Reply, *, in_tls: bool) -> StepError:
         return StepError(Failure.REJECTED, what, reply.text, Detail.TLS_WANTED)
     kind = _kind_of_auth(reply)
     is_temporary = reply.is_temporary and kind is Failure.REJECTED
-    return StepError(kind, what, reply.text, Detail.TEMPORARY if is_temporary else Detail.NONE)
+    detail = reply.why_no_passwords if kind is Failure.MECHANISM else Detail.NONE
+    return StepError(kind, what, reply.text, Detail.TEMPORARY if is_temporary else detail)
 
 
 def _kind_of_auth(reply: Reply) -> Failure:
@@ -120,12 +143,14 @@ def _kind_of_auth(reply: Reply) -> Failure:
 def rejected(what: str, reply: Reply, helo: str = "", *, in_tls: bool = False, has_login: bool = False) -> StepError:
     """Return the failure of another step that the server refused. ``helo`` is the name that it was told."""
     if has_login and reply.refuses_passwords:
-        return StepError(Failure.MECHANISM, what, reply.text)
+        return StepError(Failure.MECHANISM, what, reply.text, reply.why_no_passwords)
     detail = Detail.TEMPORARY if reply.is_temporary else Detail.NONE
     if reply.wants_tls and not in_tls:
         detail = Detail.TLS_WANTED
     elif reply.wants_login and not has_login and not reply.wants_tls:
         detail = Detail.LOGIN_WANTED
+    elif has_login and reply.refuses_sender:
+        detail = Detail.SEND_AS
     elif helo and reply.refuses_name:
         detail = Detail.HELO
     return StepError(Failure.REJECTED, what, reply.text, detail, helo)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from dms_relay.relay_test.certificate import Certificate
     from dms_relay.relay_test.outcome import Result, StepError
+    from dms_relay.relay_test.token_facts import TokenFacts
 
 _HEAD = ("RELAY", "ADDRESS", "TLS", "CERTIFICATE UNTIL", "LOGIN", "RESULT", "TIME")
 _NOTHING = "-"
@@ -76,6 +77,8 @@ def _lines(result: Result) -> Iterator[tuple[str, str]]:
         yield "remedy", found.remedy
         yield from (("hint", text) for text in _hints(result, error))
     yield from (("remark", text) for text in remarks(result))
+    if result.seen.token:
+        yield from (("token", text) for text in result.seen.token.lines())
     if result.seen.sent:
         yield "sent", "the server accepted the message"
 
@@ -105,6 +108,7 @@ def _result(result: Result) -> dict[str, Any]:
         "tls": _tls(result),
         "login": entry and {"username": entry.login.shown_username, "origin": str(entry.origin)},
         "mechanism": seen.mechanism or None,
+        "token": seen.token and _token(seen.token),
         "result": result.shown,
         "failure": error
         and {
@@ -128,6 +132,16 @@ def _tls(result: Result) -> dict[str, Any]:
         "protocol": seen.protocol or None,
         "cipher": seen.cipher or None,
         "certificate": seen.certificate and _certificate(seen.certificate),
+    }
+
+
+def _token(facts: TokenFacts) -> dict[str, Any]:
+    return {
+        "valid_until": facts.valid_until and facts.valid_until.isoformat(),
+        "scope": facts.scope or None,
+        "audience": facts.audience or None,
+        "roles": list(facts.roles),
+        "new": facts.is_new,
     }
 
 

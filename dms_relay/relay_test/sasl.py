@@ -4,11 +4,14 @@ The library itself answers (libsasl2, client.c), since its order depends on the 
 mechanism that reveals least and protects most, whether the server can do it or not. It is asked as Postfix asks it
 (xsasl_cyrus_client.c), in a process of ours: one call at a time, as the library is not made for threads.
 
+It looks for plugins where Postfix's own processes do (``look_in``, before the first question).
+
 Known limits: Postfix's library is taken to be the one that the system's linker finds.
 """
 
 from __future__ import annotations
 
+import os
 from ctypes import CDLL, CFUNCTYPE, POINTER, Structure, byref, c_char_p, c_int, c_uint, c_ulong, c_void_p
 from functools import cache
 from threading import Lock
@@ -34,6 +37,9 @@ _FLAGS = {
 #: The service, as the library knows SMTP, and a server: neither has a part in the choice.
 _SERVICE, _SERVER = b"smtp", b"relay.invalid"
 
+#: The variable by which the library finds plugins elsewhere than it was built to (lib/common.c).
+_PATH = "SASL_PATH"
+
 _Procedure = CFUNCTYPE(c_int)
 _lock = Lock()
 
@@ -55,6 +61,11 @@ class _Properties(Structure):
         ("property_names", c_void_p),
         ("property_values", c_void_p),
     )
+
+
+def look_in(directories: Iterable[str]) -> None:
+    """Have the library look for plugins in these directories; what it has loaded already, it keeps."""
+    os.environ[_PATH] = ":".join(directories)
 
 
 def choice(mechanisms: Iterable[str], options: str, *, with_authzid: bool = False) -> str:

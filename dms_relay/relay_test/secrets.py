@@ -21,6 +21,8 @@ SHOWN_MAX = 400
 #: How many signs of base64 in a row are a piece of a secret, exactly so and in any letter case: three octets, and what words
 #: of a reply have by chance once in thousands.
 PIECE, PIECE_IN_ANY_CASE = 4, 6
+#: The same for an access token: of thousands of signs, so that shorter pieces would be found in any text by chance.
+PIECE_OF_TOKEN = 10
 #: base64 for file names (RFC 4648, section 5), as the usual one.
 _USUAL = str.maketrans("-_", "+/")
 _LOWER = str.maketrans(ascii_uppercase, ascii_lowercase)
@@ -34,7 +36,9 @@ class Secrets:
     def __init__(self, login: Login | None = None) -> None:
         """Take the password, in all forms in which it is sent."""
         self._texts: set[str] = set()
-        self._pieces: dict[int, set[str]] = {PIECE: set(), PIECE_IN_ANY_CASE: set()}
+        self._sizes = (PIECE_OF_TOKEN, PIECE_OF_TOKEN) if login and login.oauth2 else (PIECE, PIECE_IN_ANY_CASE)
+        #: Pieces as they are, and in small letters.
+        self._pieces: tuple[set[str], set[str]] = (set(), set())
         if login:
             self._add(login.password)
             # As a reply shows it where it is not UTF-8.
@@ -43,6 +47,8 @@ class Secrets:
                 self.add(encoded(text))
             for octets, signs in _BEFORE:
                 self._add_pieces(encoded("\0" * octets + login.password)[signs:])
+            if login.oauth2:
+                self._add_pieces(login.password)
 
     def __repr__(self) -> str:
         """Show nothing."""
@@ -55,8 +61,9 @@ class Secrets:
         self._add_pieces(sent)
 
     def _add_pieces(self, sent: str) -> None:
-        for size, form in ((PIECE, sent.rstrip("=")), (PIECE_IN_ANY_CASE, sent.rstrip("=").translate(_LOWER))):
-            self._pieces[size].update(_windows(form, size))
+        usual = sent.rstrip("=").translate(_USUAL)
+        for size, pieces, form in zip(self._sizes, self._pieces, (usual, usual.translate(_LOWER)), strict=True):
+            pieces.update(_windows(form, size))
 
     def _add(self, text: str) -> None:
         if text:
@@ -71,9 +78,9 @@ class Secrets:
     def _without_pieces(self, text: str) -> str:
         """Mask each piece of what was sent in base64: a server may repeat only a part of it, or break the line."""
         usual, hidden = text.translate(_USUAL), bytearray(len(text))
-        for size, form in ((PIECE, usual), (PIECE_IN_ANY_CASE, usual.translate(_LOWER))):
+        for size, pieces, form in zip(self._sizes, self._pieces, (usual, usual.translate(_LOWER)), strict=True):
             for at, window in enumerate(_windows(form, size)):
-                if window in self._pieces[size]:
+                if window in pieces:
                     hidden[at : at + size] = b"\1" * size
         runs = groupby(zip(text, hidden, strict=True), key=itemgetter(1))
         return "".join(MASK if is_hidden else "".join(sign for sign, _ in run) for is_hidden, run in runs)

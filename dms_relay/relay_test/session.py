@@ -10,20 +10,24 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from dms_relay.model import NULL_SENDER
+from dms_relay.model.oauth2 import NO_TOKEN
 from dms_relay.relay_test import tls
 from dms_relay.relay_test.connect import connect
 from dms_relay.relay_test.connection import SmtpConnection
-from dms_relay.relay_test.login import log_in
+from dms_relay.relay_test.login import log_in, log_in_with_token
 from dms_relay.relay_test.loops import LOOP_PORT, refuse_own_name
-from dms_relay.relay_test.mechanisms import choose
+from dms_relay.relay_test.mechanisms import choose, choose_for_token, has_plugin
 from dms_relay.relay_test.message import compose, is_address
 from dms_relay.relay_test.outcome import Detail, Failure, Observations, StepError
 from dms_relay.relay_test.replies import CLOSING, rejected
 from dms_relay.relay_test.secrets import Secrets, printable
+from dms_relay.relay_test.token_facts import TokenFacts
 
 if TYPE_CHECKING:
     import socket
+    from collections.abc import Sequence
 
+    from dms_relay.model import Login
     from dms_relay.relay_test.replies import Reply
     from dms_relay.relay_test.resolve import HostAddress
     from dms_relay.relay_test.settings import TestSettings
@@ -66,6 +70,7 @@ class Session:
                 self._send(self.settings.send_to)
             else:
                 self._try_sender()
+            self._require_plugin()
             self._quit()
         finally:
             self.wire.socket.close()
@@ -144,8 +149,26 @@ class Session:
             where = "inside TLS" if self.in_tls else "in the clear"
             detail = Detail.NONE if self.in_tls else Detail.CLEARTEXT
             raise StepError(Failure.NO_AUTH, f"the server does not offer AUTH {where}", detail=detail)
+        if self.target.entry.login.oauth2:
+            self._log_in_with_token(offered, self.target.entry.login)
+            return
         self.seen.mechanism = choose(offered, self.demand, in_tls=self.in_tls)
         log_in(self.wire, self.target.entry.login, self.seen.mechanism, in_tls=self.in_tls)
+
+    def _log_in_with_token(self, offered: Sequence[str], login: Login) -> None:
+        """Send the access token, if there is one, also where Postfix lacks the plugin for it: that is said at the end."""
+        self.seen.mechanism = choose_for_token(offered, self.demand, in_tls=self.in_tls)
+        self.seen.is_plugin_missing = not has_plugin(self.seen.mechanism, self.demand)
+        if self.seen.token_error or login.password == NO_TOKEN:
+            raise self.seen.token_error or StepError(Failure.TOKEN, "there is no access token")
+        place = (self.target.host, self.target.port)
+        log_in_with_token(self.wire, login, self.seen.mechanism, place, self.seen.token or TokenFacts())
+
+    def _require_plugin(self) -> None:
+        """Raise ``StepError`` where this command could log in, and Postfix cannot."""
+        if self.seen.is_plugin_missing:
+            what = f"the server accepted the access token, but Cyrus SASL has no plugin for {self.seen.mechanism}"
+            raise StepError(Failure.MECHANISM, what, detail=Detail.NO_TOKEN_PLUGIN)
 
     def _require_level(self) -> None:
         """Raise ``StepError`` unless the session has the TLS level that the login needs."""

@@ -11,8 +11,10 @@ from dms_relay.postfix.name_lookups import dns_off, host_lookups
 from dms_relay.postfix.own_places import own_addresses, own_ports
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
+    from dms_relay.relay_test.access import Access
+    from dms_relay.relay_test.targets import Target
 
 #: Seconds for a step that has none left: no wait, and more than nothing, which a socket takes for no limit.
 _MOMENT = 0.01
@@ -27,7 +29,8 @@ class TestSettings:
     ``with_mx`` permits the lookup of MX hosts; ``with_domain`` and ``with_search`` are the resolver's options RES_DEFNAMES
     and RES_DNSRCH, which look for a name in other domains too. Without ``send_to`` no message is sent; without ``send_from``
     each target has its own sender. ``own_name``, ``own_addresses`` and ``own_ports`` are those of this server, where
-    mail must not go.
+    mail must not go. ``access`` returns the access token for a target whose login takes one; without it, the one that the
+    login has is used.
     """
 
     timeout: float
@@ -43,6 +46,7 @@ class TestSettings:
     own_addresses: frozenset[str] = frozenset()
     own_ports: frozenset[str] = frozenset()
     deadline: float = inf
+    access: Callable[[Target], Access] | None = None
 
     @property
     def left(self) -> float:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from dms_relay.assignments import Assignment
-    from dms_relay.model import LoginEntry
+    from dms_relay.model import Login, LoginEntry
     from dms_relay.model.configuration import RelayConfig
     from dms_relay.relay_test.demand import Demand
 
@@ -73,16 +73,16 @@ def targets(
     uses = assignments(config)
     named = {use.sender.casefold() for use in uses}
     other = next((domain for domain in domains if f"@{domain.casefold()}" not in named), "")
-    found: dict[tuple[str, str, str, str], Target] = {}
-    first: dict[tuple[str, str, str], str] = {}
+    found: dict[tuple[str, str, Login | None], Target] = {}
+    first: dict[tuple[str, Login | None], str] = {}
     by_maps = not config.transports
     for use in uses:
         if not use.relay:
             continue
         relay = use.nexthop if by_maps else use.relay
-        login = (use.entry.login.username, use.entry.login.password) if use.entry else ("", "")
-        sends = first.setdefault((relay, *login), use.nexthop) == use.nexthop
-        key = (relay, use.nexthop.casefold(), *login)
+        login = use.entry.login if use.entry else None
+        sends = first.setdefault((relay, login), use.nexthop) == use.nexthop
+        key = (relay, use.nexthop.casefold(), login)
         target = found.get(key) or Target(relay, use.nexthop, demand_of(use), use.entry, by_maps=by_maps, sends=sends)
         routes = tuple(dict.fromkeys((*target.routes, use.relay)))
         sender = _sender(use, other, domains)

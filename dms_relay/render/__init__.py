@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from itertools import islice
 
-from dms_relay.model import PARAMETERS, RELAYHOST_MAP, SASL_PASSWD, PostfixConfig
+from dms_relay.model import MECHANISM_FILTER, PARAMETERS, RELAYHOST_MAP, SASL_PASSWD, PostfixConfig
 from dms_relay.model.values import replace
 
 TYPE_CHECKING = False
@@ -54,6 +54,8 @@ def _render(config: RelayConfig, paths: Paths) -> PostfixConfig:
     if config.logins is not None:
         tables[SASL_PASSWD] = _table((entry.key, entry.login.table_value) for entry in config.logins)
         parameters |= _login_parameters(config, paths)
+        if own := config.user_parameters.get(MECHANISM_FILTER):
+            parameters[MECHANISM_FILTER] = own.value
     for name in parameters.keys() & config.user_parameters.keys():
         parameters[name] = config.user_parameters[name].value
     return PostfixConfig(

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dms_relay.model import (
     AUTHORITY_LEVELS,
+    MECHANISM_FILTER,
     RECIPIENT_TRANSPORT,
     SENDER_TRANSPORT,
     SYSTEM_AUTHORITIES,
@@ -18,7 +19,7 @@ from dms_relay.model import (
     PostfixConfig,
 )
 from dms_relay.model.relays import mechanisms_of
-from dms_relay.postfix.master_cf import PREFIX, login_table
+from dms_relay.postfix.master_cf import PREFIX, SHARED, login_table
 from dms_relay.postfix.temporary_failures import TEMPORARY_PATTERNS
 
 TYPE_CHECKING = False
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
     from dms_relay.model.configuration import RelayConfig
     from dms_relay.model.relays import RelayService, Tls, TransportRoute, Transports
 
-#: What a service is called that does not look at senders.
-_SHARED = "_shared"
 _DIRECT = "smtp:"
 #: Policies that match nothing. Without any, smtp(8) would look at ``smtp_tls_per_site``, which can ask for less than the
 #: level (seen), and which Postfix 3.10 warns of wherever it stands.
@@ -56,8 +55,16 @@ def render_transports(config: RelayConfig, transports: Transports, paths: Paths)
         elif name in prepended_maps:
             parameters[name] = f"{prepended_maps[name]}, {value}".rstrip(", ")
         prepended_maps.pop(name, None)
+    if renderer.token_tables and (own := config.user_parameters.get(MECHANISM_FILTER)):
+        parameters[MECHANISM_FILTER] = own.value
     return PostfixConfig(
-        renderer.tables, parameters, prepended_maps, renderer.services, references, table_type=config.table_type
+        renderer.tables,
+        parameters,
+        prepended_maps,
+        renderer.services,
+        references,
+        table_type=config.table_type,
+        token_tables=frozenset(renderer.token_tables),
     )
 
 
@@ -72,13 +79,15 @@ class _Renderer:
         self.parameters = {"relayhost": "", "sender_dependent_relayhost_maps": ""}
         self.prepended_maps: dict[str, str] = {}
         self.services: dict[str, dict[str, str]] = {}
+        #: Of a relay all logins are of one kind (``merge``).
+        self.token_tables: set[str] = set()
 
     def add(self, service: RelayService) -> None:
         """Add a relay's service, and the one that does not look at senders where there is need of it."""
         name = PREFIX + service.relay.name
         self._add(name, service, service.sender_logins)
         if service.ignores_sender_logins:
-            self._add(name + _SHARED, service, ())
+            self._add(name + SHARED, service, ())
 
     def _add(self, name: str, service: RelayService, senders: tuple[LoginEntry, ...]) -> None:
         entries = (*senders, *service.logins)
@@ -87,6 +96,8 @@ class _Renderer:
         if entries:
             maps = self._texthash(table)
             self.tables[table] = _lines((entry.key, entry.login.table_value) for entry in entries)
+            if entries[0].login.oauth2:
+                self.token_tables.add(table)
         self.tables.setdefault(TEMPORARY_FAILURES, TEMPORARY_PATTERNS)
         self.services[name] = {
             "syslog_name": f"postfix/{name}",
@@ -96,7 +107,7 @@ class _Renderer:
             "smtp_sasl_security_options": "noanonymous",
             "smtp_sasl_tls_security_options": "noanonymous",
             "smtp_sasl_tls_verified_security_options": "noanonymous",
-            "smtp_sasl_mechanism_filter": ",".join(mechanisms_of(service.relay)),
+            MECHANISM_FILTER: ",".join(mechanisms_of(service.relay)),
             **dict(_tls_overrides(service.relay.tls)),
             "smtp_fallback_relay": "",
             # smtp(8) never returns mail because the server that relayhost names cannot be found or is this machine, and then
@@ -126,7 +137,7 @@ class _Renderer:
     def _value(self, relay: str | None, *, ignores_sender_logins: bool) -> str:
         if relay is None:
             return _DIRECT
-        return f"{PREFIX}{relay}{_SHARED if ignores_sender_logins else ''}:{self.nexthops[relay]}"
+        return f"{PREFIX}{relay}{SHARED if ignores_sender_logins else ''}:{self.nexthops[relay]}"
 
     def _texthash(self, table: str) -> str:
         return f"texthash:{self.paths.table(table)}"

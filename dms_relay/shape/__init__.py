@@ -85,6 +85,7 @@ class Items:
 class Keys:
     """A mapping with known keys. ``remedy`` is what to write in place of anything else.
 
+    Of the keys in each part of ``one_of`` exactly one must be there, of those in each part of ``at_most_one`` one may.
     ``is_secret`` says that a slip in it could be a secret, which is then not shown.
     """
 
@@ -94,6 +95,7 @@ class Keys:
     help: str = ""
     required: tuple[str, ...] = ()
     one_of: tuple[tuple[str, ...], ...] = ()
+    at_most_one: tuple[tuple[str, ...], ...] = ()
     is_secret: bool = False
 
 

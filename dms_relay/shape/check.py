@@ -40,6 +40,8 @@ _PLAIN_KEY = re.compile("[a-z_-]{1,32}", re.IGNORECASE)
 #: Likeness (difflib, 0 to 1) from which a key counts as a slip of one that is known.
 _LIKENESS = 0.6
 
+_MERGE = ("merge keys are not supported", "write the keys out, or use an alias for a whole value")
+
 
 class Node(NamedTuple):
     """What YAML has at a place.
@@ -204,7 +206,7 @@ class _Checker:
         from difflib import get_close_matches  # noqa: PLC0415 -- 11 ms, and only for what is wrong
 
         if key.kind == "merge":
-            self._complain(key, "merge keys are not supported", "write the keys out, or use an alias for a whole value")
+            self._complain(key, *_MERGE)
             return ""
         known = get_close_matches(str(key.value), shape.keys, n=1, cutoff=_LIKENESS)
         is_flow = node.is_flow
@@ -220,7 +222,7 @@ class _Checker:
         self._complain(key, text, "keep only one of them: YAML would silently drop the first")
 
     def _beside(self, shape: Keys, nodes: dict[str, Node]) -> None:
-        for names in shape.one_of:
+        for names in (*shape.one_of, *shape.at_most_one):
             first, *others = [name for name in nodes if name in names] or [""]
             for name in others:
                 self._complain(nodes[name], f"{name} together with {first}", "keep only one of them")
@@ -235,6 +237,9 @@ class _Checker:
         """Return pairs by folded key. Of a node no more is kept than its value and place: a table can be long."""
         values: dict[str, tuple[LocatedValue, LocatedValue]] = {}
         for key, value in self._pairs(shape, node):
+            if key.kind == "merge":
+                self._complain(key, *_MERGE)
+                continue
             name = self.found(shape.key, key)
             found = self.found(shape.value, value)
             if not name.value:

@@ -5,6 +5,7 @@ Known limits: what takes more than one key to see, or a look at the machine, no 
 
 from __future__ import annotations
 
+from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 from dms_relay.shape import Either, Flag, Items, Keys, Number, Table, Text
@@ -50,6 +51,8 @@ def _keys_schema(shape: Keys) -> dict[str, Any]:
     }
     if shape.required:
         schema["required"] = list(shape.required)
-    if shape.one_of:
-        schema["allOf"] = [{"oneOf": [{"required": [name]} for name in names]} for names in shape.one_of]
+    rules: list[dict[str, Any]] = [{"oneOf": [{"required": [name]} for name in names]} for names in shape.one_of]
+    pairs = dict.fromkeys(pair for names in shape.at_most_one for pair in combinations(names, 2))
+    if rules := rules + [{"not": {"required": list(pair)}} for pair in pairs]:
+        schema["allOf"] = rules
     return schema

@@ -98,6 +98,7 @@ def _inputs(paths: Paths, environ: Mapping[str, str], problems: list[Problem]) -
         relay=settings.relay,
         username=settings.username,
         password=settings.password,
+        oauth2=settings.oauth2,
         relaymap=read_relaymap(paths, problems),
         logins=read_logins(paths, problems),
         domains=domains,
@@ -110,7 +111,14 @@ def _inputs(paths: Paths, environ: Mapping[str, str], problems: list[Problem]) -
         tls_level=settings.tls_level,
         table_type=settings.table_type,
         file=file,
+        tokens=_tokens(paths, problems) if settings.oauth2 or (file and file.has_oauth2) else {},
     )
+
+
+def _tokens(paths: Paths, problems: list[Problem]) -> dict[str, str]:
+    from dms_relay.sources.kept_tokens import kept_tokens  # noqa: PLC0415 -- only where a login takes a token
+
+    return kept_tokens(paths.state_dir, problems)
 
 
 def _service_parameters(paths: Paths, problems: list[Problem], *, is_ours: bool) -> dict[str, ServiceParameter]:
@@ -138,6 +146,10 @@ def _routing(settings: Settings, file: RelayFile | None, problems: list[Problem]
     found = routing.value if routing else MAPS if file is None else TRANSPORTS
     if settings.tls_level:
         _check_tls_level(settings.tls_level, found, problems)
+    if settings.oauth2:
+        from dms_relay.sources.oauth2_settings import check_oauth2  # noqa: PLC0415 -- only where it is set
+
+        problems.extend(check_oauth2(settings, found))
     return found
 
 

@@ -27,7 +27,20 @@ NAMES = (
     "RELAY_ROUTING",
     "RELAY_TLS_LEVEL",
     "RELAY_TABLES",
+    "RELAY_OAUTH2_PROVIDER",
+    "RELAY_OAUTH2_TENANT",
+    "RELAY_OAUTH2_CLIENT_ID",
+    "RELAY_OAUTH2_CLIENT_SECRET",
+    "RELAY_OAUTH2_CLIENT_CERTIFICATE",
+    "RELAY_OAUTH2_CLIENT_KEY",
+    "RELAY_OAUTH2_REFRESH_TOKEN",
+    "RELAY_OAUTH2_SERVICE_ACCOUNT",
+    "RELAY_OAUTH2_TOKEN_URL",
+    "RELAY_OAUTH2_SCOPE",
+    "RELAY_OAUTH2_CA_FILE",
 )
+#: How the names begin that say how an access token is got.
+OAUTH2 = "RELAY_OAUTH2_"
 #: How a variable says that it names a file: DMS's way first, then that of other images.
 FILE_SUFFIXES = ("__FILE", "_FILE")
 #: Every variable that we know.

@@ -1,7 +1,8 @@
 """``relay.env`` in the configuration directory: settings as ``NAME=value`` lines, the syntax of python-dotenv.
 
 Reads that file, writes nothing. A ``$`` means itself: nothing is expanded. A line that cannot be read, a name without a
-value and a name that stands twice become a ``Problem`` with its line; no value is ever shown.
+value, a name that stands twice and one that counts in the environment alone become a ``Problem`` with its line; no value is
+ever shown.
 """
 
 from __future__ import annotations
@@ -21,6 +22,14 @@ if TYPE_CHECKING:
 
 NAME = "relay.env"
 _LOGIN = frozenset({"RELAY_USER", "RELAY_PASSWORD"})
+#: Variables of the process and of the container: they are read before this file is, or by other programs.
+OF_THE_PROCESS = frozenset(
+    {
+        *("LOG_LEVEL", "LOG_FORMAT", "MAIL_CONFIG", "DMS_RELAY_CONFIG_DIR", "DMS_RELAY_STATE_DIR"),
+        *("RELAY_WATCH", "RELAY_WATCH_INTERVAL", "RELAY_TEST_INTERVAL"),
+        *("PERMIT_DOCKER", "POSTFIX_MYHOSTNAME", "NETWORK_INTERFACE"),
+    }
+)
 #: A comment behind a value without quotes: where the value is a password, it may be a part of it.
 _COMMENT = r"[ \t]*[^'\"\s].*\s#"
 
@@ -53,8 +62,23 @@ def _add(binding: Binding, settings: dict[str, Setting], problems: list[Problem]
             problems.append(Problem(origin, text, "keep only one of them", is_error=False))
         if binding.key in _LOGIN and re.match(_COMMENT, binding.original.string.partition("=")[2]):
             text = f"the text after # in {binding.key} is read as a comment"
-            problems.append(Problem(origin, text, "put the value in quotes if that text is part of it", is_error=False))
+            problems.append(
+                Problem(
+                    origin,
+                    text,
+                    "write the comment on a line of its own, or put the value in quotes if that text is part of it",
+                    is_error=False,
+                )
+            )
+        if binding.key in OF_THE_PROCESS and binding.value:
+            problems.append(_of_the_process(binding.key, origin))
         settings[binding.key] = Setting(binding.value, origin)
+
+
+def _of_the_process(name: str, origin: Origin) -> Problem:
+    text = f"{name} has no effect here: it counts in the environment alone"
+    remedy = f"set {name} in the environment (the container's, or the service's), and remove the line"
+    return Problem(origin, text, remedy, is_error=False)
 
 
 def _line(binding: Binding) -> int:

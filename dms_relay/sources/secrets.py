@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from dms_relay.model import RELAY_YAML, Origin
 from dms_relay.postfix import main_cf
-from dms_relay.sources.environment import FILE_SUFFIXES, settings_of
+from dms_relay.sources.environment import FILE_SUFFIXES, OAUTH2, settings_of
 from dms_relay.sources.postfix_main import NAME as USER_FILE
 from dms_relay.sources.relay_env import NAME as RELAY_ENV
 from dms_relay.sources.relay_env import read_relay_env
@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from dms_relay.model.relays import RelayFile
 
 _PASSWORD = "RELAY_PASSWORD"  # noqa: S105 -- the name of a variable
+#: The variables of OAuth2 that are secret.
+OAUTH2_SECRETS = tuple(
+    f"{OAUTH2}{name}" for name in ("CLIENT_SECRET", "CLIENT_KEY", "REFRESH_TOKEN", "SERVICE_ACCOUNT")
+)
 
 
 class SecretPlace(NamedTuple):
@@ -46,6 +50,9 @@ def secret_places(paths: Paths, environ: Mapping[str, str], inputs: Inputs) -> I
     places = _Places(paths, process, relay_env)
     if inputs.password:
         yield from places.of_setting(_PASSWORD, inputs.password)
+    if inputs.oauth2:
+        for name in OAUTH2_SECRETS:
+            yield from places.of_variable(name)
     if inputs.logins:
         yield SecretPlace(Origin(LOGINS), paths.config_dir / LOGINS)
     if inputs.file:

@@ -13,7 +13,7 @@ from dms_relay.model.values import frozen
 from dms_relay.postfix.nexthop import SyntaxProblem, check_port, parse_nexthops
 from dms_relay.postfix.relay_host import parse_relay_host
 from dms_relay.postfix.table_types import TABLE_TYPES
-from dms_relay.sources.environment import Lookup, settings_of
+from dms_relay.sources.environment import OAUTH2, Lookup, settings_of
 from dms_relay.sources.packing import plain
 from dms_relay.sources.relay_env import read_relay_env
 from dms_relay.sources.sasl_password import check_login_part
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from dms_relay.model import Paths
+    from dms_relay.model.oauth2 import OAuth2
     from dms_relay.sources.text import Owner
 
 #: The port of a relay whose port is not given (relay.sh; RFC 5321, section 4.5.4.2).
@@ -48,6 +49,7 @@ class Settings:
     routing: Setting | None
     tls_level: Setting | None
     table_type: Setting | None
+    oauth2: tuple[OAuth2, Origin] | None
     lookup: Lookup
 
 
@@ -69,8 +71,17 @@ def read_settings(paths: Paths, environ: Mapping[str, str], problems: list[Probl
         routing=reader.word(lookup.find("RELAY_ROUTING"), ROUTINGS),
         tls_level=reader.word(lookup.find("RELAY_TLS_LEVEL"), ENV_TLS_LEVELS),
         table_type=reader.word(lookup.find("RELAY_TABLES"), TABLE_TYPES),
+        oauth2=_oauth2(lookup, problems),
         lookup=lookup,
     )
+
+
+def _oauth2(lookup: Lookup, problems: list[Problem]) -> tuple[OAuth2, Origin] | None:
+    if not any(name.startswith(OAUTH2) for source in lookup.sources for name in source):
+        return None
+    from dms_relay.sources.oauth2_settings import read_oauth2  # noqa: PLC0415 -- only where it is set
+
+    return read_oauth2(lookup, problems)
 
 
 class _Reader:

@@ -232,3 +232,20 @@ def test_two_runs_at_once(sandbox: Sandbox) -> None:
             runs.append(subprocess.Popen(command, cwd=ROOT, env={"PATH": os.environ["PATH"]}, stdout=subprocess.PIPE))
         assert [process.communicate() and process.returncode for process in runs] == [0, 0]
         assert sandbox.table("relayhost_map") == {f"@{number}.test": "[last.test]:587"}
+
+
+# A directory that somebody made where a file of ours belongs.
+
+
+@pytest.mark.parametrize("name", [".dms-relay.index/theirs", ".main.cf.dms-relay.tmp/theirs"])
+def test_directory_in_the_way(sandbox: Sandbox, name: str) -> None:
+    """`check` and `apply` name it; once it is moved away, as they say, the next run does all."""
+    stranger = sandbox.postfix_dir / name
+    stranger.mkdir(parents=True)
+    result = sandbox.run("apply", env=OLD)
+    assert f"move the directory {stranger} away, then run again" in result.err
+    assert f"move the directory {stranger} away, then run dms-relay apply" in sandbox.run("check", env=OLD).out
+    assert result.code == os.EX_CANTCREAT
+    stranger.rename(sandbox.config_dir / "theirs")
+    sandbox.apply(**OLD)
+    assert "leftover-file" not in sandbox.run("check", env=OLD).out

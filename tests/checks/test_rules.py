@@ -19,6 +19,7 @@ from tests.checks import (
     operator_cases,
     rewriting_cases,
     secret_cases,
+    token_cases,
     trust_cases,
     user_file_cases,
     way_cases,
@@ -38,6 +39,7 @@ CASES = (
     *way_cases.CASES,
     *rewriting_cases.CASES,
     *operator_cases.CASES,
+    *token_cases.CASES,
 )
 _IDENTIFIER = re.compile(r"[a-z]+(-[a-z]+)+")
 #: What makes findings and problems; an identifier stands among the arguments.

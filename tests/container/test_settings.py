@@ -171,6 +171,15 @@ def test_all_problems_at_once() -> None:
     assert [line.partition(":")[0] for line in lines] == ["env PERMIT_DOCKER", "env POSTFIX_MYHOSTNAME"]
 
 
+@pytest.mark.parametrize("value", ["true", "No", "no ", "0"])
+def test_watch_is_yes_or_no(value: str) -> None:
+    """RELAY_WATCH is yes, no or empty; any other value is an error that names these."""
+    assert [parameters({"RELAY_WATCH": right}, ONE) for right in ("yes", "no", "")] == [parameters({}, ONE)] * 3
+    assert errors({"RELAY_WATCH": value}) == [
+        f'env RELAY_WATCH: "{value}" is not one of those allowed -- write one of yes, no'
+    ]
+
+
 def test_send_only() -> None:
     """Postfix takes mail for nobody, relays for its networks alone, trusts the system's authorities, logs to stdout."""
     assert parameters({}, ONE) == {

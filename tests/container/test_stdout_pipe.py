@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -113,4 +114,6 @@ def test_copy_ends_with_its_writers() -> None:
 def test_signals_are_as_in_any_process(ends: Ends) -> None:
     """What Python ignores is not ignored in the program: a hook whose reader has ended would run for ever."""
     started = begin(ends[1], f"(while echo x; do :; done; echo on >&2) | true; grep ^SigIgn /proc/self/status; {END}")
-    assert (read(ends[0]).split()[1], started.communicate(timeout=TIMEOUT)[1]) == (b"0" * 16, b"")
+    ignored, complaint = int(read(ends[0]).split()[1], 16), started.communicate(timeout=TIMEOUT)[1]
+    # What whoever runs the tests ignores is another matter.
+    assert (ignored & (1 << signal.SIGPIPE - 1 | 1 << signal.SIGXFSZ - 1), complaint) == (0, b"")

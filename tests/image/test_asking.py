@@ -22,10 +22,10 @@ LOGINS = "@example.test user:secret\n"
 
 @pytest.fixture
 def container(start: Starter, relay: Relay, config_dir: Path) -> Container:
-    """Start a container with one relay, which is there."""
+    """Start a container with one relay, which is there. Nothing is applied but by the commands that a test runs."""
     assert relay
     write(config_dir, RELAYMAP, LOGINS)
-    return start.ready(f"--volume={config_dir}:{CONFIG_DIR}:ro")
+    return start.ready(f"--volume={config_dir}:{CONFIG_DIR}:ro", RELAY_WATCH="no")
 
 
 def write(config_dir: Path, relaymap: str, logins: str) -> None:

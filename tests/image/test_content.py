@@ -59,10 +59,10 @@ def test_a_failing_greeting_fails_the_health_check(engine: Engine, image: str, s
         container.execute(*health_check(engine, image))
 
 
-def test_the_queue_is_a_volume(engine: Engine, image: str) -> None:
-    """The image declares the queue as a volume, the SMTP port, and the default command."""
+def test_what_outlives_a_container_is_a_volume(engine: Engine, image: str) -> None:
+    """The image declares volumes for the queue and for tokens, the SMTP port, and the default command."""
     config = engine.image(image)["Config"]
-    assert list(config["Volumes"]) == ["/var/spool/postfix"]
+    assert sorted(config["Volumes"]) == ["/var/lib/dms-relay", "/var/spool/postfix"]
     assert list(config["ExposedPorts"]) == ["25/tcp"]
     assert (config["Entrypoint"], config["Cmd"]) == (["docker-entrypoint.sh"], ["postfix", "start-fg"])
 
@@ -144,7 +144,7 @@ def test_modes_in_the_image(sandbox: Container) -> None:
 def test_only_what_is_needed_is_on_the_paths(sandbox: Container) -> None:
     """Beside the interpreter only our programs are there: no activate, and none of the packages' programs."""
     names = sandbox.execute("ls", "/opt/dms-relay/bin").split()
-    assert [name for name in names if not name.startswith("python")] == ["boot", "dms-relay"]
+    assert [name for name in names if not name.startswith("python")] == ["boot", "dms-relay", "keeper"]
     for name in ("activate", "cffi-gen-src", "dotenv", "idna"):
         assert sandbox.execute("sh", "-c", f"command -v {name} || echo none") == "none\n"
 
@@ -176,6 +176,15 @@ def test_the_queue_is_ready(sandbox: Container) -> None:
     assert sandbox.execute("find", "/var/spool/postfix", "!", "-type", "d") == ""
 
 
+def test_the_plugin_is_there(sandbox: Container) -> None:
+    """The SASL plugin is where Cyrus SASL looks, belongs to root alone, and can be loaded; no compiler is left."""
+    looks = "from dms_relay.postfix import sasl_plugin as s; print(s.missing() or s.directories()[0] + '/' + s.PLUGIN)"
+    path = sandbox.execute(PYTHON, "-c", looks).strip()
+    assert sandbox.execute("stat", "-c", "%a %u %g", path).strip() == "644 0 0"
+    sandbox.execute("python3", "-c", f"import ctypes; ctypes.CDLL('{path}').sasl_client_plug_init")
+    assert sandbox.execute("sh", "-c", "command -v gcc cc || true") == ""
+
+
 def test_the_build_gets_only_what_it_needs() -> None:
     """Nothing of the checkout beside what the Dockerfile copies goes to the builder, and so into a layer by mistake."""
     lines = (ROOT / ".dockerignore").read_text().splitlines()
@@ -188,7 +197,9 @@ def test_the_compose_file_is_safe() -> None:
     service = relay["services"]["relay"]
     assert service["environment"]["PERMIT_DOCKER"] == "connected-networks"
     assert "ports" not in service
-    assert service["volumes"] == ["./relay/config:/tmp/docker-mailserver:ro", "queue:/var/spool/postfix"]
+    config, queue, state = service["volumes"]
+    assert config == "./relay/config:/tmp/docker-mailserver:ro"
+    assert (queue, state) == ("queue:/var/spool/postfix", "state:/var/lib/dms-relay")
     assert relay["secrets"]["relay_password"]["file"] == "./relay/relay_password"
     assert service["environment"]["RELAY_PASSWORD__FILE"] == "/run/secrets/relay_password"
 

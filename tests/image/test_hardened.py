@@ -70,7 +70,8 @@ def mounts(tmp_path: Path, volume: str) -> list[str]:
 
 def test_it_does_its_job(start: Starter, relay: Relay, mounts: list[str], tmp_path: Path) -> None:
     """Start, delivery, apply, reload, health check and stop work, and Postfix complains of nothing."""
-    container = start.ready(*HARDENED, *mounts, LOG_LEVEL="debug", **HERE)
+    # The keeper would apply as well, before or after the command below.
+    container = start.ready(*HARDENED, *mounts, LOG_LEVEL="debug", RELAY_WATCH_INTERVAL="60", **HERE)
     assert relay.wait_for_mail(send(container, "example.test"))["login"] == ["user", "secret"]
     assert modes(container) == RIGHT
     relays = tmp_path / "tmp-docker-mailserver"

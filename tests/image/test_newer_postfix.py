@@ -1,4 +1,4 @@
-"""The tests of relays with a transport of their own once more, on the Postfix of the image, which is newer than Debian 12's.
+"""The tests of relays with a transport, and of the SASL plugin, once more, on the image's Postfix: newer than Debian 12's.
 
 A test image is the project's image with Python's venv and what the tests need; the project's own files are mounted.
 """
@@ -38,6 +38,8 @@ COPY --from=tools /venv /venv
 #: mypy and ruff, take twice as long to install as these.
 NEEDED = ("dms-relay", "aiosmtpd", "hypothesis", "pytest", "pytest-xdist", "trustme")
 TESTS = tuple(f"tests/running/test_{name}.py" for name in ("states", "tls_levels", "transports", "explain"))
+#: These with the plugin that the image has.
+TESTS += ("tests/sasl/test_postfix.py", "tests/sasl/test_tables.py")
 #: What the tests need of the project.
 PARTS = ("dms_relay", "testbed", "tests", "docs", "pyproject.toml")
 #: Says the version, then runs the tests.
@@ -91,7 +93,7 @@ def exit_code(engine: Engine, container: Container) -> int:
 
 @pytest.mark.long
 def test_transports_on_the_newer_postfix(engine: Engine, start_tests: Starter) -> None:
-    """All tests of TLS levels, transports and `explain` pass on the image's Postfix, 3.10 or later, and none is skipped."""
+    """All these tests pass on the image's Postfix, 3.10 or later, and none is skipped."""
     mounts = [f"--volume={ROOT / part}:/project/{part}:ro" for part in PARTS]
     container = start_tests(
         "--workdir=/project",

@@ -17,7 +17,7 @@ PATH = (
 )
 OPEN = "a brace or bracket is not closed before this -- close it; a value that begins with one of these goes in quotes"
 RELAY_KEYS = "known are host, hosts, port, mx, login, tls"
-LOGIN_KEYS = "known are username, password, password_file, password_env, mechanisms"
+LOGIN_KEYS = "known are username, password, password_file, password_env, mechanisms, oauth2"
 IN_QUOTES = "not the password -- put it in quotes"
 TAG = "a YAML tag -- write the password; in quotes where it begins with !"
 ESCAPE = "a backslash in double quotes begins no escape that YAML knows -- write two of them, or use single quotes"
@@ -136,7 +136,8 @@ LOGINS = (
     login(
         "login: no password",
         "{username: u}",
-        "6:12: password_file, password_env or password is missing -- write password_file: the absolute path of a file",
+        "6:12: password_file, password_env, password or oauth2 is missing --"
+        " write password_file: the absolute path of a file",
     ),
     login(
         "two passwords",
@@ -197,7 +198,7 @@ LOGINS = (
         "a mechanism that is none",
         "{username: u, password: s3cret-P4ss, mechanisms: [plain, gssapi]}",
         '6:69: "gssapi" is not one of those allowed -- write one of plain, login, cram-md5, digest-md5, ntlm, otp, srp,'
-        " scram-sha-1, scram-sha-224, scram-sha-256, scram-sha-384, scram-sha-512",
+        " scram-sha-1, scram-sha-224, scram-sha-256, scram-sha-384, scram-sha-512, xoauth2, oauthbearer",
     ),
     login("a relative file", "{username: u, password_file: pw}", f"6:41: {PATH}"),
     login("the password in place of a file", "{username: u, password_file: s3cret-P4ss}", f"6:41: {PATH}"),

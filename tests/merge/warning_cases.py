@@ -24,7 +24,10 @@ ADD = "or add an account to postfix-accounts.cf"
 BOM = "begins with a byte order mark, which is ignored -- save it as UTF-8 without one"
 PATTERN = "* is not a wildcard here -- write"
 OPT_OUT = "the opt-out of @a.test has no effect"
-QUOTE = "is read as a comment -- put the value in quotes if that text is part of it"
+QUOTE = (
+    "is read as a comment -- write the comment on a line of its own,"
+    " or put the value in quotes if that text is part of it"
+)
 SPELLING = "that mapping applies to both spellings -- write the domain in one spelling"
 NO_KEY = (
     "no relay has this lookup key, so the login is not used -- "

@@ -90,6 +90,7 @@ def test_json(scene: Scene) -> None:
         "tls": {"level": "secure", "mode": "starttls", "protocol": "TLSv1.3", "cipher": "TLS_AES_256_GCM_SHA384"},
         "login": {"username": "r-user", "origin": "relay.yaml:5:7"},
         "mechanism": "PLAIN",
+        "token": None,
         "result": "ok",
         "failure": None,
         "remarks": [],

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from dms_relay.postfix.mechanism_filter import passes
 from dms_relay.relay_test import sasl
 from dms_relay.relay_test.demand import Demand
-from dms_relay.relay_test.mechanisms import OURS, choose, passes
+from dms_relay.relay_test.mechanisms import OURS, choose
 from dms_relay.relay_test.outcome import StepError
 from testbed import PATIENCE, Auth, Inputs, Mode, Testbed, Tls
 from testbed.inputs import LOGINS

@@ -18,8 +18,12 @@ if TYPE_CHECKING:
 LOGINS = {"r-user": PASSWORD}
 CLEAR: dict[str, Any] = {"level": "none", "allow_cleartext_login": True}
 NOT_OURS = (
-    "the server offers none of the mechanisms that this command tests: PLAIN, LOGIN, CRAM-MD5."
-    " XOAUTH2 and OAUTHBEARER need a token, which Postfix does not have; SCRAM and DIGEST-MD5 may work in Postfix"
+    "the server offers none of the mechanisms that this command tests for passwords: PLAIN, LOGIN, CRAM-MD5. XOAUTH2 and"
+    " OAUTHBEARER need an access token (login: oauth2); SCRAM and DIGEST-MD5 may work in Postfix"
+)
+ASK = (
+    "ask the service how to use SMTP with a password: another port, or a setting of the account; or whether it takes OAuth2"
+    " (docs/oauth2.md)"
 )
 WRONG = (
     "the user name or the password is wrong, or is not the one for SMTP: many services have separate ones",
@@ -94,15 +98,25 @@ def test_a_mechanism_that_is_not_here(scene: Scene) -> None:
     assert scene.result()["result"] == "ok"
 
 
-@pytest.mark.parametrize("offered", [("XOAUTH2", "OAUTHBEARER"), ("GSSAPI",), ("ANONYMOUS", "EXTERNAL")])
+@pytest.mark.parametrize("offered", [("GSSAPI", "XOAUTH2"), ("GSSAPI",), ("ANONYMOUS", "EXTERNAL")])
 def test_no_mechanism_that_is_here(scene: Scene, offered: tuple[str, ...]) -> None:
     """A server without a mechanism of ours gets nothing."""
     relay = scene.relay("r", Mode(mechanisms=offered))
     result = scene.result()
     assert told(result) == ("mechanism", f"the server offers only these AUTH mechanisms: {' '.join(offered)}", None)
+    assert advice(result) == (NOT_OURS, ASK)
+    assert relay.attempts == ()
+
+
+@pytest.mark.parametrize("offered", [("XOAUTH2", "OAUTHBEARER"), ("XOAUTH2",)])
+def test_a_server_that_takes_tokens_only(scene: Scene, offered: tuple[str, ...]) -> None:
+    """A password is not sent to a server that takes access tokens alone; the remedy says how to have one."""
+    relay = scene.relay("r", Mode(mechanisms=offered))
+    result = scene.result()
+    assert told(result) == ("mechanism", f"the server offers only these AUTH mechanisms: {' '.join(offered)}", None)
     assert advice(result) == (
-        NOT_OURS,
-        "ask the service how to use SMTP with a password: another port, or a setting of the account",
+        "the server accepts access tokens only, no password",
+        "give the login oauth2 in place of the password, in relay.yaml (docs/oauth2.md)",
     )
     assert relay.attempts == ()
 
@@ -172,8 +186,36 @@ def test_password_not_taken(scene: Scene) -> None:
     scene.relay("r", Mode(logins={}, auth_reply="538 5.7.11 Encryption required"))
     assert advice(scene.result()) == (
         "the server does not accept passwords for this account, right or wrong: see its reply",
-        "ask the service how to use SMTP with a password: another port, or a setting of the account",
+        ASK,
     )
+
+
+@pytest.mark.parametrize(
+    ("reply", "cause", "remedy"),
+    [
+        (
+            "535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the Mailbox.",
+            "SMTP AUTH is turned off for this mailbox of Microsoft 365",
+            "Set-CASMailbox -Identity r-user -SmtpClientAuthenticationDisabled $false",
+        ),
+        (
+            "535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the Tenant.",
+            "SMTP AUTH is turned off for this whole organization of Microsoft 365",
+            "Set-CASMailbox -Identity r-user -SmtpClientAuthenticationDisabled $false",
+        ),
+        (
+            "550 5.7.30 Basic authentication is not supported for Client Submission.",
+            "Microsoft 365 accepts no passwords for SMTP here",
+            "give the login oauth2 in place of the password",
+        ),
+    ],
+)
+@pytest.mark.parametrize("where", ["AUTH", "MAIL"])
+def test_what_microsoft_says_of_passwords(scene: Scene, reply: str, cause: str, remedy: str, where: str) -> None:
+    """Each of its refusals has a remedy of its own, at AUTH as at MAIL FROM."""
+    scene.relay("r", Mode(logins={}, auth_reply=reply) if where == "AUTH" else Mode(refusals={"MAIL": reply}))
+    result = scene.result()
+    assert (result["result"], cause in advice(result)[0], remedy in advice(result)[1]) == ("mechanism", True, True)
 
 
 @pytest.mark.parametrize("mechanism", ["PLAIN", "LOGIN"])
@@ -239,7 +281,8 @@ def at_service(scene: Scene, host: str, reply: str) -> Relay:
 
 HINTS = {
     "smtp.gmail.com": (
-        "Gmail accepts only an app password, which needs 2-Step Verification; it refuses the account's own password"
+        "Gmail accepts an access token (docs/gmail.md), or an app password, which needs 2-Step Verification; it refuses the"
+        " account's own password"
     ),
     "email-smtp.eu-west-1.amazonaws.com": (
         "Amazon SES needs SMTP credentials, created in its console for one region; AWS access keys do not work"

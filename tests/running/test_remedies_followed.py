@@ -10,6 +10,7 @@ import pytest
 
 from testbed import Testbed
 from tests.running.walks import (
+    directory_walks,
     domain_walks,
     file_walks,
     input_walks,
@@ -37,6 +38,7 @@ OF_TESTBED = {"no-mx-lookup"}
 GROUPS = (
     *(input_walks, login_walks, missing_login_walks, protection_walks, route_walks, domain_walks, rewriting_walks),
     *(file_walks, machine_walks, operator_walks, way_walks, place_walks, trust_walks),
+    directory_walks,
 )
 WALKS: tuple[Walk, ...] = tuple(walk for group in GROUPS for walk in group.WALKS)
 
@@ -50,8 +52,8 @@ def scene() -> Iterator[Scene]:
         postfix = testbed.postfix()
         base = tuple((postfix.config / name).read_text() for name in ("main.cf", "master.cf"))
         scene = Scene(testbed, postfix, (base[0], base[1]))
-        running.enter_context(scene.daemons)
-        yield scene
+        with scene.daemons:  # what the last walk has mounted and made goes before the directory does
+            yield scene
 
 
 @pytest.mark.parametrize(
@@ -59,6 +61,11 @@ def scene() -> Iterator[Scene]:
 )
 def test_remedy(scene: Scene, walk: Walk) -> None:
     """Before, the finding is there; once its remedy is followed, it is gone, and so is all that it kept from its way."""
+    follow(scene, walk)
+
+
+def follow(scene: Scene, walk: Walk) -> None:
+    """Walk through a remedy."""
     scene.reset(walk)
     for deed in walk.before:
         deed(scene)

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import dms_relay
 from dms_relay.checks.rules import RULES
-from tests.running.test_remedies_followed import WALKS
+from tests.running.test_remedies_followed import WALKS as WALKS_WITH_PASSWORDS
+from tests.running.walks.token_walks import WALKS as WALKS_WITH_TOKENS
 from tests.support.written_remedies import Source
 
 #: How remedies begin that cannot be followed in a test, or that no input leads to, and why.
@@ -19,6 +20,7 @@ NOT_WALKED = {
     "remove … from postfix-main.cf and main.cf": "apply alone says it, in our image; walks hear there what check finds",
     "fix that": "stands for a reason that explain learns to tell later on: each that it tells now has its own",
 }
+WALKS = (*WALKS_WITH_PASSWORDS, *WALKS_WITH_TOKENS)
 SOURCE = Source(Path(dms_relay.__file__).parent)
 
 

@@ -44,10 +44,10 @@ def change(inputs: Inputs, what: str, relay: Relay) -> None:
         inputs.settings = {"DEFAULT_RELAY_HOST": relay.nexthop, "RELAY_USER": "me", "RELAY_PASSWORD": "pw"}
 
 
-def apply(inputs: Inputs, postfix: Postfix) -> str:
+def apply(inputs: Inputs, postfix: Postfix, *options: str) -> str:
     """Run `apply` in this process, which must succeed; return what it says."""
     said = io.StringIO()
-    arguments = ["--config-dir", str(inputs.directory), "--postfix-dir", str(postfix.config), "apply"]
+    arguments = ["--config-dir", str(inputs.directory), "--postfix-dir", str(postfix.config), "apply", *options]
     with redirect_stderr(said):
         assert main(arguments, inputs.settings) == 0
     return said.getvalue()
@@ -95,3 +95,37 @@ def test_a_delivery_that_takes_long(testbed: Testbed, inputs: Inputs, monkeypatc
     assert "\nrelay-x " not in (postfix.config / "master.cf").read_text()
     assert apply(inputs, postfix) == ""
     assert Counter(one.message_id for one in testbed.ledger.received()) == Counter(ids)
+
+
+@pytest.mark.parametrize("what", ["removed", "to maps"])
+def test_reloaded_by_somebody_else(testbed: Testbed, inputs: Inputs, what: str) -> None:
+    """`--no-reload` leaves the service and its logins, for whoever reloads Postfix then; a later run removes both.
+
+    What Postfix has in hand arrives once, and so does what it takes by its old routes before that reload.
+    """
+    old, new = testbed.relay("old", SLOW), testbed.relay("new", SLOW)
+    postfix = testbed.postfix()
+    configure(inputs, "x", old)
+    inputs.apply(postfix)
+    ids = [*send(postfix, "first"), *send(postfix, "second")]
+    time.sleep(PAUSE)
+    change(inputs, what, new)
+    assert "service kept" in apply(inputs, postfix, "--no-reload")
+    ids += send(postfix, "third")
+    time.sleep(PAUSE)
+    assert "service kept" in apply(inputs, postfix, "--no-reload")
+    postfix.reload()
+    ids += send(postfix, "last")
+    postfix.wait_until_queue_empty(PATIENCE)
+    received = testbed.ledger.received()
+    assert Counter(one.message_id for one in received) == Counter(ids)
+    assert {one.relay: one.user for one in received} == {"old": "me", "new": "me"}
+    assert re.search("service removed .*relay-x", apply(inputs, postfix, "--no-reload"))
+    assert "\nrelay-x " not in (postfix.config / "master.cf").read_text()
+    assert not list(postfix.config.rglob("*relay-x*"))
+    assert apply(inputs, postfix, "--no-reload") == ""
+
+
+def send(postfix: Postfix, message_id: str) -> list[str]:
+    """Hand one message in."""
+    return postfix.send("me@one.test", ["friend@world.test"], message_id)

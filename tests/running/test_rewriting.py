@@ -137,3 +137,35 @@ def test_a_table_that_gives_no_answer(testbed: Testbed, parameter: str) -> None:
     postfix: Postfix = testbed.postfix({parameter: "texthash:/no/such"}, start=False)
     with pytest.raises(NotFollowedError, match=f"{parameter}: texthash:/no/such: postmap -q failed"):
         Rewriting(view_now(Programs(postfix.config))).of("anna@a.test", SENDER)
+
+
+class SilentServer(socketserver.BaseRequestHandler):
+    """Takes a question, and never answers it."""
+
+    def handle(self) -> None:
+        """Wait until the client goes."""
+        while self.request.recv(100):
+            pass
+
+
+def test_a_server_that_gives_no_answer(testbed: Testbed, inputs: Inputs, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is asked once in a run, and waited for no longer than a limit; the finding says that it gives no answer."""
+    monkeypatch.setattr("dms_relay.postfix.programs.SERVER_TIMEOUT", 0.3)
+    asked = []
+
+    class Counting(SilentServer):
+        def handle(self) -> None:
+            asked.append(self.client_address)
+            super().handle()
+
+    inputs.write(RELAYMAP, "@a.test [r.test]:587\n@b.test [r.test]:587\n")
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Counting) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        maps = f"tcp:127.0.0.1:{server.server_address[1]}"
+        postfix = testbed.postfix({"sender_canonical_maps": maps, "transport_maps": maps}, start=False)
+        found = check(Paths(inputs.directory, postfix.config), {}).findings
+        server.shutdown()
+    [finding] = [one for one in found if one.rule == "sender-rewritten"]
+    assert f"sender_canonical_maps: {maps}: postmap -q cannot be run: no end after 0.3 s" in finding.text
+    assert finding.remedy == "start what answers for that table, then run dms-relay check again"
+    assert len(asked) == 1

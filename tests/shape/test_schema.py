@@ -249,6 +249,8 @@ def _keys(draw: st.DrawFn, shape: Keys) -> dict[str, Any]:
     chosen = {draw(st.sampled_from(names)) for names in shape.one_of}
     free = sorted(shape.keys.keys() - alternatives - set(shape.required))
     others = draw(st.lists(st.sampled_from(free), unique=True)) if free else []
+    for names in shape.at_most_one:
+        others = [name for name in others if name not in names or name == next(n for n in others if n in names)]
     return {name: draw(of(shape.keys[name], name)) for name in (*shape.required, *sorted(chosen), *others)}
 
 
@@ -289,10 +291,26 @@ TEXTS = {
     "password_file": st.just("{password}"),
     "password_env": st.just("SECRET_OF_A_RELAY"),
     "ca_file": st.just("{ca}"),
+    "tenant": DOMAIN,
+    "client_id": st.from_regex(r"[!-~]{1,12}", fullmatch=True),
+    "client_secret": st.from_regex(r"[!-~]{1,12}", fullmatch=True),
+    "client_secret_file": st.just("{password}"),
+    "client_secret_env": st.just("SECRET_OF_A_RELAY"),
+    "client_certificate_file": st.just("{ca}"),
+    "client_key_file": st.just("{key}"),
+    "refresh_token_file": st.just("{password}"),
+    "refresh_token_env": st.just("SECRET_OF_A_RELAY"),
+    "service_account_file": st.just("{account}"),
+    "scope": st.from_regex(r"[a-z:/.]{1,9}( [a-z]{1,3})?", fullmatch=True),
+    **dict.fromkeys(("token_url", "device_url", "authorization_url"), DOMAIN.map("https://{}/token".format)),
 }
+KEY = "-----BEGIN PRIVATE KEY-----\n"
 #: What the reader may find wrong with a file of the right shape: it takes more than one key, or two names that are the same.
 BEYOND = re.compile(
-    "the key is already at |level |port 465 and|implicit TLS|mail that goes direct|the null sender|mx with"
+    "the key is already at |level |port 465 and|implicit TLS|mail that goes direct|the null sender|mx with|"
+    # What of OAuth2 does not fit together.
+    "nothing says |provider |client_id is |a certificate |Microsoft knows|Google |grant |tenant |a service account |client_|"
+    "refresh_token|.* takes (no|a) token"
 )
 
 
@@ -310,6 +328,9 @@ def test_what_is_made_from_the_shape(
     text = yaml.safe_dump(file, default_flow_style=flow, allow_unicode=True, sort_keys=False)
     text = text.replace("{password}", str(sandbox.write("password", "s3cret\n")))
     text = text.replace("{ca}", str(sandbox.write("ca.pem", "-----BEGIN CERTIFICATE-----\n")))
+    text = text.replace("{key}", str(sandbox.write("key.pem", KEY)))
+    account = json.dumps({"client_email": "a@b.test", "private_key": KEY})
+    text = text.replace("{account}", str(sandbox.write("account.json", account)))
     sandbox.write(NAME, text)
     assert errors_of(text) == []
     problems = read(Paths(sandbox.config_dir, sandbox.postfix_dir), {"SECRET_OF_A_RELAY": "s3cret"}).problems

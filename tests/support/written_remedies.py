@@ -36,19 +36,25 @@ class Source:
 
     def __init__(self, package: Path) -> None:
         """Read them."""
-        self._modules = [ast.parse(path.read_text("utf-8")) for path in sorted(package.rglob("*.py"))]
+        #: By their paths in the package.
+        self._modules = {
+            str(path.relative_to(package)): ast.parse(path.read_text("utf-8")) for path in sorted(package.rglob("*.py"))
+        }
         self._callables: dict[str, list[tuple[ast.Module, _Callable]]] = defaultdict(list)
         self._constants: dict[str, list[tuple[ast.Module, ast.expr]]] = defaultdict(list)
-        for module in self._modules:
+        for module in self._modules.values():
             for node in ast.walk(module):
                 if isinstance(node, _Callable):
                     self._callables[node.name].append((module, node))
             for name, value in _assigned(module.body):
                 self._constants[name].append((module, value))
 
-    def remedies(self) -> Iterator[tuple[frozenset[str], str]]:
-        """Yield the pattern of each remedy, with the rules that its place can say; ``.+`` is one that cannot be followed."""
-        for module in self._modules:
+    def remedies(self, *places: str) -> Iterator[tuple[frozenset[str], str]]:
+        """Yield the pattern of each remedy, with the rules that its place can say; ``.+`` is one that cannot be followed.
+
+        ``places`` are how the paths of the modules begin that are read for it: all where none is named.
+        """
+        for module in (module for path, module in self._modules.items() if path.startswith(places or "")):
             for function, call in _calls(module, None):
                 yield from self._of_call(_Place(module, function), call)
 

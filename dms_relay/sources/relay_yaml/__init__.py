@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dms_relay.model import DIRECT, NULL_SENDER, RELAY_YAML, Login, NexthopList, Origin, Problem, Setting
+from dms_relay.model.oauth2 import NO_TOKEN, TOKEN_MECHANISMS
 from dms_relay.model.relays import PasswordPlace, Recipient, Relay, RelayFile, Sender
 from dms_relay.model.values import replace
 from dms_relay.postfix.nexthop import SyntaxProblem
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from dms_relay.sources.environment import Lookup
 
 NAME = RELAY_YAML
+#: What is secret below ``oauth2``; ``client_certificate`` is not.
+SECRETS = ("client_secret", "client_key", "refresh_token", "service_account")
 
 
 def read_relay_yaml(paths: Paths, lookup: Lookup, problems: list[Problem]) -> RelayFile | None:
@@ -68,6 +71,7 @@ class _Reader:
         #: Where a key is wrong, what is missing may be there under another name: no more is said of it.
         self.is_sound = is_sound
         self.names: set[str] = set()
+        self.has_oauth2 = False
         #: By place, ``NOWHERE`` for those that stand in the file itself.
         self.passwords: dict[Position, PasswordPlace] = {}
         #: The mechanisms that the logins at a relay say, by its name.
@@ -90,6 +94,7 @@ class _Reader:
                 for key, value in self._table("recipients")
             ),
             passwords=tuple(self.passwords.values()),
+            has_oauth2=self.has_oauth2,
         )
 
     def _table(self, name: str) -> Iterator[tuple[LocatedValue, LocatedValue]]:
@@ -130,7 +135,7 @@ class _Reader:
             return Sender(sender, self._route(value), self._origin(key))
         relay, login = value.get("relay"), value.get("login")
         route = self._route(relay) if relay else None
-        if login and route:
+        if login:
             self._take_mechanisms(route, login)
         if login and relay and relay.value == DIRECT:
             self._error(login, f"mail that goes {DIRECT} would offer this login to every server", "remove it")
@@ -146,25 +151,46 @@ class _Reader:
 
     # Logins.
 
-    def _take_mechanisms(self, relay: str, login: LocatedValue) -> None:
+    def _take_mechanisms(self, relay: str | None, login: LocatedValue) -> None:
         """Take note of a login's mechanisms. They count for all logins at the relay: Postfix has one list for a service."""
         if found := login.get("mechanisms"):
-            names = (str(item.value).lower() for item in found.value or ())
-            self.mechanisms[relay] = tuple(dict.fromkeys((*self.mechanisms.get(relay, ()), *names)))
+            names = [str(item.value).lower() for item in found.value or ()]
+            self._check_mechanisms(found, names, is_token=login.get("oauth2") is not None)
+            if relay:
+                self.mechanisms[relay] = tuple(dict.fromkeys((*self.mechanisms.get(relay, ()), *names)))
+
+    def _check_mechanisms(self, found: LocatedValue, names: list[str], *, is_token: bool) -> None:
+        wrong = [name for name in names if (name in TOKEN_MECHANISMS) != is_token]
+        if wrong and is_token:
+            self._error(found, f"{wrong[0]} takes no token", f"write {' or '.join(TOKEN_MECHANISMS)}, or leave it out")
+        elif wrong:
+            self._error(found, f"{wrong[0]} takes a token, not a password", "write oauth2: in place of the password")
 
     def _login(self, found: LocatedValue) -> Login | None:
         self._note_place(found)
-        username, password = found.get("username"), self._password(found)
+        username, oauth2 = found.get("username"), found.get("oauth2")
+        if oauth2:
+            self.has_oauth2 = True
+            from dms_relay.sources.relay_yaml.oauth2 import OAuth2Reader  # noqa: PLC0415 -- only where there is such
+
+            how = OAuth2Reader(oauth2, self.lookup, self.problems, is_sound=self.is_sound).oauth2()
+            return Login(username.value, NO_TOKEN, how) if username and username.value and how else None
+        password = self._password(found)
         return Login(username.value, password) if username and username.value and password else None
 
     def _note_place(self, login: LocatedValue) -> None:
-        """Take note where a login's password is, whether it can be used or not."""
-        if login.get("password"):
+        """Take note where a login's password is, whether it can be used or not; of OAuth2, where its secrets are."""
+        oauth2 = login.get("oauth2")
+        for found, name in [(login, "password")] + [(oauth2, name) for name in SECRETS if oauth2 and oauth2.value]:
+            self._note_secret(found, name)
+
+    def _note_secret(self, among: LocatedValue, name: str) -> None:
+        if among.get(name):
             if NOWHERE not in self.passwords:
                 self.passwords[NOWHERE] = PasswordPlace(Origin(NAME))
-        elif file := login.get("password_file"):
+        elif file := among.get(f"{name}_file"):
             self.passwords[file.place] = PasswordPlace(self._origin(file), file=file.value)
-        elif variable := login.get("password_env"):
+        elif variable := among.get(f"{name}_env"):
             self.passwords[variable.place] = PasswordPlace(self._origin(variable), variable=variable.value)
 
     def _password(self, found: LocatedValue) -> str:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 
 from dms_relay.model import DIRECT, NULL_SENDER, TLS_LEVELS
+from dms_relay.model.oauth2 import TOKEN_MECHANISMS
 from dms_relay.postfix.nexthop import PORT_MAX, SyntaxProblem, check_domain, is_plain_domain, refuse_odd_blanks
 from dms_relay.shape import Either, Flag, Items, Keys, Number, Table, Text
 from dms_relay.sources.relay_yaml import patterns
+from dms_relay.sources.relay_yaml.oauth2_keys import OAUTH2, check_file, check_variable
 from dms_relay.sources.sasl_password import check_login_part
 from dms_relay.sources.text import check_sender_key
 from dms_relay.sources.wildcards import EVERYBODY
@@ -19,13 +21,13 @@ NAME_MAX = 64
 _DIGEST = 32
 
 _NAME = re.compile(rf"[a-z0-9-]{{1,{NAME_MAX}}}")
-_FILE = re.compile(r"/[\w./+@:~=-]+", re.ASCII)
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _FINGERPRINT = re.compile(r"[0-9A-Fa-f]{2}(:?[0-9A-Fa-f]{2})+")
-#: What Cyrus SASL has clients of that log in with a user name and a password; in small or in capital letters.
+#: What Cyrus SASL has clients of that log in with a user name and a password, and ours with a token; in small or in
+#: capital letters.
 _MECHANISMS = (
     *("plain", "login", "cram-md5", "digest-md5", "ntlm", "otp", "srp"),
     *(f"scram-sha-{bits}" for bits in (1, 224, 256, 384, 512)),
+    *TOKEN_MECHANISMS,
 )
 #: What a name that a certificate must match may be beside a domain (postconf(5), smtp_tls_secure_cert_match).
 _MATCH_WORDS = frozenset({"nexthop", "dot-nexthop", "hostname"})
@@ -87,19 +89,6 @@ def _check_host(text: str) -> None:
         raise SyntaxProblem("more than one host", "write hosts: [first, second]")
 
 
-def _check_file(text: str) -> None:
-    if not _FILE.fullmatch(text):
-        raise SyntaxProblem(
-            "this is not the absolute path of a file, or it has characters that main.cf cannot hold",
-            "write a path of letters, digits and /._+@:~=-",
-        )
-
-
-def _check_variable(text: str) -> None:
-    if not _VARIABLE.fullmatch(text):
-        raise SyntaxProblem("not the name of a variable", "write only the name, such as SES_PASSWORD")
-
-
 def _check_match(text: str) -> None:
     if text not in _MATCH_WORDS:
         check_domain(text.removeprefix("."), "name")
@@ -123,7 +112,7 @@ def _check_username(text: str) -> None:
 _SECRET_FILE = Text(
     "the absolute path of a file",
     "A file that contains the password; a final line end is removed.",
-    check=_check_file,
+    check=check_file,
     pattern=patterns.FILE,
     is_secret=True,
 )
@@ -147,22 +136,23 @@ LOGIN = Keys(
         "password_env": Text(
             "the name of an environment variable",
             "A variable that contains the password; NAME__FILE and relay.env work as well.",
-            _check_variable,
+            check_variable,
             pattern=patterns.VARIABLE,
             is_secret=True,
         ),
         "mechanisms": Items(
             Text(f"one of {', '.join(_MECHANISMS)}", choices=(*_MECHANISMS, *map(str.upper, _MECHANISMS))),
             "SASL mechanisms that Postfix may use at this relay, for every login there: plain and login if left out, and"
-            " cram-md5 before them at the levels none, may and dane.",
+            " cram-md5 before them at the levels none, may and dane. With oauth2: xoauth2 and oauthbearer.",
             or_one=True,
         ),
+        "oauth2": OAUTH2,
     },
     "a login",
     "write username: and password_file: below it",
-    "A SASL login: username, and one of password_file, password_env, password.",
+    "A SASL login: username, and one of password_file, password_env, password, oauth2.",
     required=("username",),
-    one_of=(("password_file", "password_env", "password"),),
+    one_of=(("password_file", "password_env", "password", "oauth2"),),
     is_secret=True,
 )
 TLS = Keys(
@@ -180,7 +170,7 @@ TLS = Keys(
         "ca_file": Text(
             "the absolute path of a PEM file",
             "The authorities to trust in place of the system's.",
-            _check_file,
+            check_file,
             pattern=patterns.FILE,
         ),
         "match": Items(

@@ -58,6 +58,14 @@ HOST_AND_PORT = (
 MATCH = rf"^\.?(?=[^.].{{0,{NAME_MAX - 1}}}$){_DOMAIN}$"
 FILE = "^/[A-Za-z0-9_./+@:~=-]+$"
 VARIABLE = "^[A-Za-z_][A-Za-z0-9_]*$"
+#: The https address of an endpoint, without a user name in it.
+URL = r"^https://[A-Za-z0-9.-]{1,253}(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~!$&'()*+,;=:@%/?-]*)?$"
+TENANT = "^[.-]*[A-Za-z0-9][A-Za-z0-9.-]*$"
+CLIENT_ID = "^[!-~]{1,512}$"
+#: RFC 6749, section 3.3.
+SCOPE = r"^[!#-\[\]-~]+(?: [!#-\[\]-~]+)*$"
+#: A secret of OAuth2 (RFC 6749, appendix A: VSCHAR), without a blank at its ends.
+SECRET = "^[!-~](?:[ -~]*[!-~])?$"  # noqa: S105 -- a pattern
 
 
 def fingerprint(octets: int) -> str:

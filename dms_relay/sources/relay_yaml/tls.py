@@ -1,7 +1,6 @@
 """The hosts of a relay in ``relay.yaml``, and what it demands of TLS: what takes more than one key to see.
 
-Reads the certificate files that are named. Writes nothing. Known limits: what a certificate file holds is looked at for the
-begin of a certificate only.
+Reads the certificate files that are named (``pem``). Writes nothing.
 """
 
 from __future__ import annotations
@@ -9,10 +8,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from dms_relay.files.trust import DistrustError, NotReadableError
 from dms_relay.model import AUTHORITY_LEVELS, IMPLICIT_TLS_PORTS, RELAY_YAML, SYSTEM_AUTHORITIES
 from dms_relay.model.relays import CLEARTEXT_LEVELS, Tls
 from dms_relay.postfix.nexthop import (
+    FormProblem,
     SyntaxProblem,
     check_nexthop,
     host_of,
@@ -21,9 +20,8 @@ from dms_relay.postfix.nexthop import (
 )
 from dms_relay.postfix.relay_host import NexthopWords, parse_relay_host
 from dms_relay.shape import LocatedValue
-from dms_relay.sources.distrust import said_of_named
+from dms_relay.sources.pem import wrong_pem
 from dms_relay.sources.relay_yaml.keys import IMPLICIT
-from dms_relay.sources.text import read_file, remedy_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -34,9 +32,6 @@ if TYPE_CHECKING:
 _PORT = "465"
 #: The port of message submission (RFC 6409), and of mail servers (RFC 5321).
 SUBMISSION_PORT, MX_PORT = 587, 25
-_PEM = b"-----BEGIN "
-#: Octets of a certificate file that are looked at; the system's has some 220 KB.
-_PEM_MAX = 1 << 22
 _FINGERPRINT = "fingerprint"
 _WORDS = NexthopWords(
     port_in_host="write host: {host} and port: {port}",
@@ -88,10 +83,8 @@ def _one_of_several(text: str) -> tuple[str, str]:
         return text, ""
     try:
         check_nexthop(text)
-    except SyntaxProblem as problem:
-        # Its remedy can be in the words of another file.
-        remedy = "write host:port; a login goes in login:" if "[" in problem.remedy else problem.remedy
-        raise SyntaxProblem(problem.text, remedy) from None
+    except FormProblem as problem:
+        raise SyntaxProblem(problem.text, "write host:port; a login goes in login:") from None
     host = host_of(text)
     return host, text.removeprefix(f"[{host}]").removeprefix(host).removeprefix(":")
 
@@ -170,22 +163,9 @@ class _TlsReader:
         return None
 
     def _check_pem(self, ca_file: LocatedValue) -> None:
-        try:
-            content = read_file(Path(ca_file.value), _PEM_MAX, reader=self.owner)
-        except (DistrustError, NotReadableError) as error:
-            self.complain(ca_file, *said_of_named(error, RELAY_YAML, self.owner))
-            return
-        except OSError as error:
-            text = f"the file that it names cannot be read: {error.strerror}"
-            remedy = remedy_for(error, "mount the file, or name another")
-            self.complain(ca_file, text, remedy, is_missing=True)
-            return
-        if _PEM not in content:
-            self.complain(
-                ca_file,
-                "the file that it names contains no PEM certificate",
-                "name a file with BEGIN CERTIFICATE in it",
-            )
+        if wrong := wrong_pem(ca_file.value, RELAY_YAML, self.owner):
+            text, remedy, is_missing = wrong
+            self.complain(ca_file, text, remedy, is_missing=is_missing)
 
     def check(self, tls: Tls, hosts: Sequence[Host], *, is_sound: bool) -> None:
         """Complain of what does not fit together."""

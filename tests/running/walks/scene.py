@@ -70,6 +70,7 @@ class Scene:
         self.postfix = postfix
         self.base = base
         self.config = postfix.layout.base / "config"
+        self.state = postfix.layout.base / "state"
         self.env: dict[str, str] = {}
         self.said = ""
         #: What a walk has started or changed; the next one begins without it.
@@ -101,7 +102,8 @@ class Scene:
         for path in self.postfix.config.iterdir():
             if path != self.postfix.layout.authority and path.name not in _FILES:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
-        shutil.rmtree(self.config, ignore_errors=True)
+        for directory in (self.config, self.state):
+            shutil.rmtree(directory, ignore_errors=True)
         self.config.mkdir()
 
     def fill(self, text: str) -> str:
@@ -131,8 +133,7 @@ class Scene:
         if program == "dms-relay" and self.is_here:
             self._apply_here()
         elif program == "dms-relay":
-            settings = {name: self.fill(value) for name, value in self.env.items()}
-            done = Inputs(self.config, **settings).run(self.postfix, *arguments)
+            done = Inputs(self.config, **self.settings()).run(self.postfix, *arguments)
             assert done.returncode == 0, done.stderr
             return done.stdout + done.stderr
         elif program in {"postfix", "postconf"}:
@@ -146,8 +147,13 @@ class Scene:
             subprocess.run([program, *arguments], cwd=self.config, check=True)
         return ""
 
+    def settings(self) -> dict[str, str]:
+        """Return the environment of a command."""
+        settings = {name: self.fill(value) for name, value in self.env.items()}
+        return {"DMS_RELAY_STATE_DIR": str(self.state), **settings}
+
     def _apply_here(self) -> None:
-        paths = Paths(self.config, self.postfix.config)
+        paths = Paths(self.config, self.postfix.config, self.state)
         config = merge(read(paths, {name: self.fill(value) for name, value in self.env.items()}))
         apply(plan(render(config, paths), find(paths)), paths)
 
@@ -160,7 +166,7 @@ class Scene:
     def findings(self) -> list[Finding]:
         """Return what is found."""
         env = {name: self.fill(value) for name, value in self.env.items()}
-        return list(check(Paths(self.config, self.postfix.config), env).findings)
+        return list(check(Paths(self.config, self.postfix.config, self.state), env).findings)
 
     def arrivals(self, walk: Walk) -> Arrivals:
         """Send a message for each that is to arrive; return where they are, with which login."""

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import json
+import pwd
 import shutil
+import subprocess
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
+from unittest.mock import patch
 
+from dms_relay.model.places import HOST_DIRECTORY
 from tests.running.walks import (
     ALL,
-    ANNA,
     AT_R,
     DEFAULT,
-    DIRECT_TOO,
     LOGINS,
     PASSWORD,
     RELAYMAP,
@@ -19,7 +21,6 @@ from tests.running.walks import (
     YAML,
     R,
     Walk,
-    apply,
     printed,
     run,
     write,
@@ -27,15 +28,12 @@ from tests.running.walks import (
 from tests.support.trust import OPERATOR, STRANGER, give, mounted
 
 if TYPE_CHECKING:
-    from tests.running.walks import Arrivals, Deed
+    from tests.running.walks import Deed
     from tests.running.walks.scene import Scene
 
 A_AT_R = {RELAYMAP: "@a.test [r.test]:587\n", LOGINS: R}
 ONE_DEFAULT = f"{RELAYS.partition('  s: ')[0]}default: r\n"
 OF_ROOT = ONE_DEFAULT.replace(f"password: {PASSWORD}", "password_file: {postfix}/secret")
-ANEW = "; if it is meant, run dms-relay apply --from-scratch"
-#: Where mail goes without a relay.
-ONLY_WORLD: Arrivals = {ANNA: "world.test"}
 LEFT = f".{LOGINS}.dms-relay"
 
 
@@ -46,6 +44,45 @@ def of(name: str, owner: int, mode: int | None = None) -> Deed:
         give(scene.path(name), owner, mode=mode)
 
     return do
+
+
+def directory(name: str) -> Deed:
+    """Return the deed of making a directory, and those above it."""
+
+    def do(scene: Scene) -> None:
+        scene.path(name).mkdir(parents=True)
+
+    return do
+
+
+def moved_away(name: str) -> Deed:
+    """Return the deed of moving a directory to somewhere that is none of our business."""
+
+    def do(scene: Scene) -> None:
+        assert str(scene.path(name)) in scene.said
+        away = scene.config.with_name("away")
+        scene.path(name).rename(away)
+        scene.daemons.callback(away.rmdir)
+
+    return do
+
+
+def home(scene: Scene) -> None:
+    """Have the configuration directory be a user's home. The machine has no such user, so this process is told of one."""
+    entry = pwd.struct_passwd(("operator", "x", OPERATOR, OPERATOR, "", str(scene.config), "/bin/sh"))
+    scene.daemons.enter_context(patch("dms_relay.sources.distrust.pwd", SimpleNamespace(getpwuid=lambda _: entry)))
+    give(scene.config, OPERATOR)
+
+
+def copied(scene: Scene) -> None:
+    """Copy the inputs, as root, and name the directory of the copies; the home stays its owner's."""
+    assert HOST_DIRECTORY in scene.said
+    here = scene.config
+    scene.config = here.with_name("etc-dms-relay")
+    scene.daemons.callback(setattr, scene, "config", here)
+    scene.daemons.callback(shutil.rmtree, scene.config)
+    subprocess.run(["cp", "-r", here, scene.config], check=True)
+    assert here.stat().st_uid == OPERATOR
 
 
 def link(scene: Scene) -> None:
@@ -71,50 +108,6 @@ def empty(scene: Scene) -> None:
     """Remove what is in the configuration directory."""
     for path in scene.config.iterdir():
         path.unlink()
-
-
-def first_elsewhere(scene: Scene) -> None:
-    """Have the last run read another directory."""
-    here = scene.config
-    scene.config = here.with_name("config-first")
-    scene.daemons.callback(setattr, scene, "config", here)
-    scene.daemons.callback(shutil.rmtree, scene.config)
-    scene.config.mkdir()
-    write(A_AT_R)(scene)
-    apply(scene)
-    scene.config = here
-
-
-def back(scene: Scene) -> None:
-    """Name the directory of the last run."""
-    scene.config = scene.config.with_name("config-first")
-
-
-def away(scene: Scene) -> None:
-    """Have the configuration directory gone."""
-    elsewhere = scene.config.rename(scene.config.with_name("away"))
-    scene.daemons.callback(shutil.rmtree, elsewhere, ignore_errors=True)
-
-
-def unmount(scene: Scene) -> None:
-    """Have an empty directory in the place of it."""
-    away(scene)
-    scene.config.mkdir()
-
-
-def again(scene: Scene) -> None:
-    """Have it back."""
-    if scene.config.exists():
-        scene.config.rmdir()
-    scene.config.with_name("away").rename(scene.config)
-
-
-def forget_where(scene: Scene) -> None:
-    """Have a state file as an older version wrote it."""
-    path = scene.path("postfix/dms-relay.state.json")
-    document = json.loads(path.read_text())
-    del document["config_dir"]
-    path.write_text(json.dumps(document))
 
 
 def root_secret(mode: int) -> Deed:
@@ -152,6 +145,15 @@ WALKS = (
         ALL,
         choice="mode",
         before=(run(f"chmod 602 {LOGINS}"),),
+    ),
+    Walk(
+        "untrusted-input",
+        f"copy the inputs to a directory of root's, such as {HOST_DIRECTORY}, and name that with --config-dir",
+        AT_R,
+        DEFAULT,
+        (copied,),
+        ALL,
+        before=(home,),
     ),
     Walk(
         "untrusted-input",
@@ -193,6 +195,15 @@ WALKS = (
     ),
     Walk(
         "leftover-file",
+        "move the directory {postfix}/.dms-relay.index/theirs away, then run dms-relay apply",
+        AT_R,
+        DEFAULT,
+        (moved_away("postfix/.dms-relay.index/theirs"), printed("dms-relay apply")),
+        ALL,
+        before=(directory("postfix/.dms-relay.index/theirs"),),
+    ),
+    Walk(
+        "leftover-file",
         f"repeat the edit that was interrupted, or run rm {{config}}/{LEFT}.old",
         AT_R,
         DEFAULT,
@@ -210,50 +221,5 @@ WALKS = (
         ALL,
         choice="repeated",
         before=(write({f"{LEFT}.old": PASSWORD}),),
-    ),
-    Walk(
-        "other-directory",
-        f"name it with --config-dir {{config}}-first{ANEW}",
-        follow=(back,),
-        arrives={ANNA: "r.test user"},
-        leads_to=DIRECT_TOO,
-        choice="named",
-        before=(first_elsewhere,),
-    ),
-    Walk(
-        "other-directory",
-        f"name it with --config-dir {{config}}-first{ANEW}",
-        follow=(printed("dms-relay apply --from-scratch"),),
-        arrives=ONLY_WORLD,
-        choice="meant",
-        before=(first_elsewhere,),
-    ),
-    Walk(
-        "other-directory",
-        f"mount it again{ANEW}",
-        A_AT_R,
-        follow=(again,),
-        arrives={ANNA: "r.test user"},
-        leads_to=DIRECT_TOO,
-        choice="mounted",
-        before=(apply, unmount),
-    ),
-    Walk(
-        "other-directory",
-        f"mount it again{ANEW}",
-        A_AT_R,
-        follow=(printed("dms-relay apply --from-scratch"),),
-        arrives=ONLY_WORLD,
-        choice="meant to be gone",
-        before=(apply, unmount),
-    ),
-    Walk(
-        "other-directory",
-        f"name the directory with --config-dir{ANEW}",
-        A_AT_R,
-        follow=(again,),
-        arrives={ANNA: "r.test user"},
-        leads_to=DIRECT_TOO,
-        before=(apply, forget_where, away),
     ),
 )

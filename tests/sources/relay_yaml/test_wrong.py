@@ -19,6 +19,7 @@ from tests.invalid_inputs import (
     Wrong,
     relay_yaml_hosts,
     relay_yaml_logins,
+    relay_yaml_oauth2,
     relay_yaml_routes,
     relay_yaml_structure,
 )
@@ -30,7 +31,8 @@ if TYPE_CHECKING:
     from tests.support.sandbox import Result, Sandbox
 
 NAME = "relay.yaml"
-CASES = (*relay_yaml_structure.CASES, *relay_yaml_hosts.CASES, *relay_yaml_logins.CASES, *relay_yaml_routes.CASES)
+MODULES = (relay_yaml_structure, relay_yaml_hosts, relay_yaml_logins, relay_yaml_oauth2, relay_yaml_routes)
+CASES = tuple(case for module in MODULES for case in module.CASES)
 COMMANDS = ("apply", "plan", "show")
 TOO_DEEP = "nested too deeply -- write it as docs/relay-yaml.md shows"
 #: Parts of the password that stands in the cases; most mistakes break it into these.

@@ -1,0 +1,165 @@
+"""``dms-relay status``: what is in force since when, what is due and why, and how tokens and login tests are.
+
+Reads what the keeper records in the state directory (``watch.record``), and looks at the inputs: whether they have
+changed since. Where no keeper runs, it reads the inputs and says whether ``apply`` would do something. Writes nothing.
+Exit codes: 0 all is well; 1 something is wrong, or no keeper runs.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from dms_relay.errors import InputError, RelayError
+from dms_relay.files.keeper_lock import is_keeper_running
+from dms_relay.log import printable
+from dms_relay.merge import merge
+from dms_relay.plan import plan
+from dms_relay.plan.found import find
+from dms_relay.render import render
+from dms_relay.sources import read
+from dms_relay.watch.looks import changed, look_again
+from dms_relay.watch.outlook import outlook
+from dms_relay.watch.record import BEAT, HEALTH, load
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Iterator, Mapping
+
+    from dms_relay.commands import Context
+    from dms_relay.model import Paths
+
+#: The exit code where something is wrong.
+EXIT_WRONG = 1
+#: Seconds without a sign of life after which a keeper counts as standing still.
+_STILL = 4 * BEAT
+_NO_KEEPER = "no dms-relay watch runs, so a change is applied, and a token renewed, only when a person does so"
+_OK = "ok"
+
+
+def run(arguments: Namespace, context: Context) -> int:
+    """Print the status as a text, or with ``--json`` as one JSON object."""
+    document = status(context.paths, context.environ)
+    if arguments.json:
+        context.say_json(document)
+    else:
+        context.say(*_text(document))
+    return os.EX_OK if document["ok"] else EXIT_WRONG
+
+
+def status(paths: Paths, environ: Mapping[str, str]) -> dict[str, Any]:
+    """Return the status as one document. Times are in ISO 8601."""
+    record = load(str(paths.state_dir))
+    is_running = is_keeper_running(paths.state_dir)
+    applied, tests = record.get("apply") or {}, record.get("tests") or {}
+    troubles = list(record.get("troubles", [])) if is_running else [f"keeper: {_NO_KEEPER}"]
+    if is_running and (since := _stands_still_since(paths)):
+        troubles.append(f"keeper: it stands still since {_time(since)} -- kill it, and start it again")
+    due = _changed(applied) if is_running else _due(paths, environ, troubles)
+    failed = [f"test: {_test_line(found)}" for found in tests.get("results", []) if found["result"] != _OK]
+    tokens = _tokens(paths, troubles, is_running=is_running)
+    return {
+        "ok": not troubles and not failed,
+        "troubles": [*troubles, *failed],
+        "keeper": _keeper(paths, record, is_running=is_running),
+        "in_force": _in_force(paths, applied),
+        "due": due,
+        "tokens": tokens,
+        "tests": {**tests, "at": _time(tests.get("at"))} if tests else None,
+    }
+
+
+def _keeper(paths: Paths, record: dict[str, Any], *, is_running: bool) -> dict[str, Any]:
+    if not is_running:
+        return {"running": False}
+    known = {name: record.get(name) for name in ("pid", "interval", "children")}
+    return {"running": True, **known, "started": _time(record.get("started")), "seen_at": _time(_seen_at(paths))}
+
+
+def _seen_at(paths: Paths) -> float | None:
+    """Return when the keeper was seen at work the last time; it writes no record where it cannot."""
+    try:
+        return (paths.state_dir / HEALTH).stat().st_mtime
+    except OSError:
+        return None
+
+
+def _stands_still_since(paths: Paths) -> float | None:
+    seen = _seen_at(paths)
+    return seen if seen is not None and time.time() - seen > _STILL else None
+
+
+def _in_force(paths: Paths, applied: dict[str, Any]) -> dict[str, Any]:
+    known = applied.get("in_force") or {}
+    try:
+        since: float | None = paths.state.stat().st_ctime
+    except OSError:
+        since = known.get("since")
+    return {"since": _time(since), "checked": _time(applied.get("at"))}
+
+
+def _changed(applied: dict[str, Any]) -> list[str]:
+    """Return why the running keeper has something to apply."""
+    before = applied.get("looks", {})
+    return [f"{path} has changed" for path in changed(before, look_again(before))]
+
+
+def _due(paths: Paths, environ: Mapping[str, str], troubles: list[str]) -> list[str]:
+    """Return why ``apply`` is due, from the inputs themselves."""
+    try:
+        config = merge(read(paths, environ))
+        changes = plan(render(config, paths), find(paths))
+    except InputError as error:
+        troubles += [f"inputs: {problem}" for problem in error.problems if problem.is_error]
+        return []
+    except RelayError as error:
+        troubles.append(f"inputs: {error}")
+        return []
+    return [] if changes.is_empty else ["the inputs are not what is in force; dms-relay plan shows the difference"]
+
+
+def _tokens(paths: Paths, troubles: list[str], *, is_running: bool) -> list[dict[str, Any]]:
+    """Return the tokens of the logins in force, as they are now; the keeper says itself what is wrong with them."""
+    try:
+        found = outlook(paths.state_dir, time.time())
+    except RelayError as error:
+        troubles.append(f"token: {error}")
+        return []
+    if not is_running:
+        troubles += [f"token: {line}" for line in found["wrong"]]
+    times = ("valid_until", "renewed_at", "next_renewal")
+    return [{**token, **{name: _time(token[name] or None) for name in times}} for token in found["tokens"]]
+
+
+def _time(seconds: float | None) -> str | None:
+    if seconds is None:
+        return None
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def _text(document: dict[str, Any]) -> Iterator[str]:
+    keeper, in_force, tests = document["keeper"], document["in_force"], document["tests"]
+    yield (
+        f"keeper: process {keeper['pid']}, since {keeper['started']}" if keeper["running"] else f"keeper: {_NO_KEEPER}"
+    )
+    yield f"in force: since {in_force['since'] or 'a time that is not known'}"
+    yield from (f"due: {why}" for why in document["due"])
+    for token in document["tokens"]:
+        until = f"valid until {token['valid_until']}" if token["is_valid"] else "not there"
+        due = token["next_renewal"] or "now"
+        renewed = f", renewed {token['renewed_at']}" if token["renewed_at"] else ""
+        yield f"token of {token['username']} at {token['relay']}: {until}{renewed}, next renewal {due}"
+        if failure := token["failure"]:
+            yield f"  the last renewal failed, {_time(failure['at'])}: {failure['text']} -- {failure['remedy']}"
+    for found in tests["results"] if tests else ():
+        yield f"login test, {tests['at']}: {_test_line(found)}"
+    yield "all is well" if document["ok"] else "something is wrong:"
+    yield from (f"  {trouble}" for trouble in document["troubles"])
+
+
+def _test_line(found: dict[str, Any]) -> str:
+    where = ", ".join(printable(str(found[name])) for name in ("relay", "login") if found[name])
+    why = f": {found['what']} -- {found['remedy'] or found['cause']}" if found["what"] else ""
+    return f"{where}: {found['result']}{why}"

@@ -1,0 +1,153 @@
+"""``dms-relay watch``: be the keeper, until a signal ends it (``watch/``).
+
+Reads its settings from the arguments and the environment, makes the state directory where it is missing, and takes the
+lock of the keeper in it; then executes ``watch/start.py`` in its own place. Exit codes: 75 another keeper runs; 2
+usage.
+
+Known limits: settings of the keeper itself stand in the environment, not in ``relay.env``, and count when it starts.
+Where the state directory cannot be written there is no lock either, and two keepers could run: they do no harm, since
+``apply`` has a lock.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import re
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dms_relay import watch
+from dms_relay.errors import BusyError, UsageError
+from dms_relay.files.keeper_lock import LOCK
+from dms_relay.keeper_arguments import INTERVAL_VARIABLE, WATCH_INTERVAL
+from dms_relay.model.places import CONFIG_DIR_VARIABLE
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+    from dms_relay.commands import Context
+
+#: Has the logins tested from time to time.
+TEST_VARIABLE = "RELAY_TEST_INTERVAL"
+#: Words of it that mean: never.
+_OFF = frozenset({"", "0", "no", "off", "false", "none", "never"})
+#: Seconds in a unit of time.
+_UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
+_DURATION = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,3})?) ?([smhd]?)", re.IGNORECASE | re.ASCII)
+#: Seconds: what two looks, or two tests of all logins, must be apart and may be apart. A relay that is asked more
+#: often may take us for an attacker.
+INTERVALS = (0.1, 3600.0)
+TEST_INTERVALS = (60.0, 30 * 86400.0)
+_STATE_MODE = 0o700
+#: Tries for the lock, and seconds between two of them.
+_LOCK_TRIES, _LOCK_INTERVAL = 10, 0.05
+
+
+def run(arguments: Namespace, context: Context) -> int:
+    """Become the keeper; returns only where that cannot be."""
+    troubles: list[str] = []
+    interval = arguments.interval
+    if interval is not None and not INTERVALS[0] <= interval <= INTERVALS[1]:
+        raise UsageError("--interval is out of range", f"write a number of seconds, {_range(INTERVALS)}")
+    if interval is None:
+        interval = _setting(context, INTERVAL_VARIABLE, WATCH_INTERVAL, INTERVALS, troubles)
+    tests = 0.0
+    if context.environ.get(TEST_VARIABLE, "").strip().lower() not in _OFF:
+        tests = _setting(context, TEST_VARIABLE, 0.0, TEST_INTERVALS, troubles)
+    lock = _locked(context)
+    settings = {
+        "command": [*program(), *_options(arguments, context)],
+        "config_dir": str(context.paths.config_dir),
+        "is_named": bool(arguments.config_dir or context.environ.get(CONFIG_DIR_VARIABLE)),
+        "state_dir": str(context.paths.state_dir),
+        "interval": interval,
+        "test_interval": tests,
+        "has_state": lock is not None,
+        "lock": lock,
+        "troubles": troubles,
+    }
+    context.flush()
+    context.log.finish()
+    start = Path(watch.__file__).with_name("start.py")
+    os.execve(sys.executable, [sys.executable, "-IS", str(start), json.dumps(settings)], dict(context.environ))  # noqa: S606
+    return os.EX_OSERR
+
+
+def _range(limits: tuple[float, float]) -> str:
+    return f"from {limits[0]:g} to {limits[1]:g}"
+
+
+def duration(text: str) -> float | None:
+    """Return seconds from ``90``, ``90s``, ``30m``, ``1h`` or ``1d``; ``None`` where it is none of these."""
+    found = _DURATION.fullmatch(text.strip())
+    return float(found[1]) * _UNITS[found[2].lower()] if found else None
+
+
+def _setting(context: Context, name: str, otherwise: float, limits: tuple[float, float], troubles: list[str]) -> float:
+    """Return what a variable says; where it says nothing that can be used, that is an error, and the default holds."""
+    text = context.environ.get(name, "")
+    found = duration(text) if text.strip() else otherwise
+    if found is not None and (found == otherwise or limits[0] <= found <= limits[1]):
+        return found
+    shown = f"{otherwise:g} s is used" if otherwise else "it has no effect"
+    error = f"env {name}: the value is not a time {_range(limits)} seconds, so {shown} -- write 30m, 1h, or seconds"
+    context.log.error(error)
+    troubles.append(f"keeper: {error}")
+    return otherwise
+
+
+def program() -> list[str]:
+    """Return how this program was called, without its arguments: a script of pip's, a launcher, or ``python -m``."""
+    words = sys.orig_argv[: len(sys.orig_argv) - len(sys.argv) + 1]
+    return [sys.executable, *words[1:]]
+
+
+def _options(arguments: Namespace, context: Context) -> list[str]:
+    """Return the options of the program as children get them.
+
+    The directory of the inputs is told to those that read it, which say what is wrong where it is gone.
+    """
+    words = ["--config-dir", "/", "--postfix-dir", str(context.paths.postfix_dir)]
+    for name, value in (("--log-level", arguments.log_level), ("--log-format", arguments.log_format)):
+        words += [name, value] if value else []
+    return words
+
+
+def _locked(context: Context) -> int | None:
+    """Take the lock of the keeper and return its descriptor, which the keeper inherits; ``None`` where it cannot be had."""
+    directory = context.paths.state_dir
+    try:
+        directory.mkdir(_STATE_MODE, parents=True, exist_ok=True)
+        descriptor = _opened(directory / LOCK)
+    except OSError as error:
+        what = f"{directory} cannot be written: {error.strerror}"
+        context.log.error(f"{what} -- mount a volume there; the keeper works on, without a record")  # noqa: TRY400
+        return None
+    if not _lock(descriptor):
+        text = f"another dms-relay watch runs: it holds the lock of {directory / LOCK}"
+        raise BusyError(text, "leave it running, or end it first")
+    os.set_inheritable(descriptor, True)
+    return descriptor
+
+
+def _opened(path: Path) -> int:
+    """Open the file of the lock; one of somebody else's goes: they may hold a lock on it that no keeper has."""
+    with suppress(FileNotFoundError):
+        if path.lstat().st_uid not in {0, os.geteuid()}:
+            path.unlink()
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+
+
+def _lock(descriptor: int) -> bool:
+    """Take the lock; whoever looks whether a keeper runs holds it for a moment."""
+    for _ in range(_LOCK_TRIES):
+        with suppress(BlockingIOError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        time.sleep(_LOCK_INTERVAL)
+    return False

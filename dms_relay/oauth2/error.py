@@ -1,0 +1,39 @@
+"""Why no token was given: an error for a person, and what the next try has to know."""
+
+from __future__ import annotations
+
+import os
+
+from dms_relay.errors import RelayError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import ClassVar
+
+
+class OAuth2Error(RelayError):
+    """No token was given. ``text`` and ``remedy`` hold no secret.
+
+    ``code`` names the reason: what the server says (``invalid_grant``, ``AADSTS7000215``), ``http 503``, or a word of ours.
+    ``is_final``: it will not go away by itself. ``retry_after`` is how many seconds the server asked us to wait, and
+    ``error`` the code of RFC 6749 that it said.
+    """
+
+    exit_code: ClassVar[int] = os.EX_UNAVAILABLE
+
+    def __init__(  # noqa: PLR0913 -- each is a fact of its own, named by whoever raises it
+        self,
+        text: str,
+        remedy: str,
+        code: str,
+        *,
+        is_final: bool = False,
+        retry_after: float | None = None,
+        error: str = "",
+    ) -> None:
+        """Keep the parts."""
+        super().__init__(text, remedy)
+        self.code = code
+        self.is_final = is_final
+        self.retry_after = retry_after
+        self.error = error

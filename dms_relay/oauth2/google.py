@@ -1,0 +1,72 @@
+"""What Google's refusals mean: what is wrong, and what to do about it where.
+
+Sources: "OAuth 2.0 for server to server applications" (error codes of service accounts) and "for mobile and desktop apps"
+(refresh token expiration), developers.google.com, identity/protocols/oauth2.
+"""
+
+from __future__ import annotations
+
+_DELEGATION = "in the Google Admin console, Security, Access and data control, API controls, Domain-wide delegation"
+_CLIENTS = "in the Google Cloud console, APIs & Services, Credentials"
+_SCOPE = "https://mail.google.com/"
+
+#: Error, a part of its description (in lower case; empty is any), what is wrong, what to do. The first that fits counts.
+REFUSALS: tuple[tuple[str, str, str, str], ...] = (
+    (
+        "invalid_grant",
+        "jwt signature",
+        "the key of the service account is not valid any more",
+        "make a new key (JSON) in the Google Cloud console, IAM & Admin, Service Accounts, Keys",
+    ),
+    ("invalid_grant", "short-lived", "this machine's clock is wrong", "set it (NTP)"),
+    (
+        "invalid_grant",
+        "account not found",
+        "the service account is gone",
+        "make one in the Google Cloud console, IAM & Admin",
+    ),
+    (
+        "invalid_grant",
+        "invalid email",
+        "the username is no mailbox of this Workspace",
+        "write the address of the mailbox that sends as username",
+    ),
+    (
+        "invalid_grant",
+        "rapt",
+        "the Workspace demands to sign in again from time to time",
+        "use a service account, or trust the app: Google Admin console, Security, Google Cloud session control",
+    ),
+    (
+        "invalid_grant",
+        "",
+        "the refresh token was revoked or has expired (new password, 6 months unused, or 7 days of an app in testing)",
+        "publish the app (Google Cloud console, Google Auth Platform, Audience), and run dms-relay login for this relay",
+    ),
+    (
+        "unauthorized_client",
+        "",
+        "the service account may not act for this mailbox",
+        f"add its Client ID {_DELEGATION}, with the scope {_SCOPE}; it can take a day",
+    ),
+    (
+        "access_denied",
+        "",
+        "the service account has not this scope, or the person did not agree",
+        f"add its Client ID {_DELEGATION}, with the scope {_SCOPE}",
+    ),
+    (
+        "admin_policy_enforced",
+        "",
+        "the Workspace does not trust the app",
+        "trust it: Google Admin console, Security, API controls",
+    ),
+    ("invalid_client", "", "client_id or client_secret is wrong", f"write both as they are {_CLIENTS}"),
+    ("deleted_client", "", "the client was deleted", f"make a new one {_CLIENTS}"),
+    (
+        "invalid_scope",
+        "",
+        "the scope is not one that this way of login gives; a device code never gives the one for mail",
+        f"leave scope out, or write {_SCOPE}",
+    ),
+)

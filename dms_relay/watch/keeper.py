@@ -1,0 +1,175 @@
+"""The loop of the keeper: looks every few seconds what is due, starts children that do it, and says what came of it.
+
+Each thing it looks after is a ``jobs.Job``. Signals are waited for, not caught, so there is no moment at which one is
+missed: TERM and INT end it with its children, HUP has everything looked at and applied at once. What it has to say goes
+through a child too (``dms-relay keep say``), since structlog is larger than all of this. Writes the record
+(``record``). Never raises for what a child does.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+from dms_relay.watch import children, jobs, record
+from dms_relay.watch.token_jobs import Queue, Renewals, Tokens
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+#: What is waited for. SIGCHLD comes when a child has ended.
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
+_ENDING = (signal.SIGTERM, signal.SIGINT)
+#: Seconds after which children are left to themselves: a disk or a network file system may hold them.
+_END_LIMIT = 4.8
+#: Seconds between two looks at children that are ending.
+_END_INTERVAL = 0.02
+#: Seconds that writing log lines may take, and how many lines wait for it: whoever reads them may have stopped doing
+#: so.
+_SAY_LIMIT = 30.0
+_LINES_MAX = 100
+
+
+class Settings:
+    """What the keeper is told. ``command`` is the program whose commands are run, with all that comes before a command."""
+
+    def __init__(  # noqa: PLR0913 -- each is a fact of its own, given by name
+        self,
+        *,
+        command: list[str],
+        config_dir: str,
+        is_named: bool,
+        state_dir: str,
+        interval: float,
+        test_interval: float,
+        has_state: bool,
+        lock: int | None,
+        troubles: list[str],
+    ) -> None:
+        """Keep them. ``is_named``: somebody has named the directory of the inputs, so it must be there.
+
+        ``lock`` is the descriptor that holds the lock; ``troubles`` are those that last as long as we do.
+        """
+        self.command, self.state_dir, self.interval, self.test_interval = command, state_dir, interval, test_interval
+        self.inputs = {"config_dir": config_dir, "is_named": is_named}
+        self.has_state, self.lock, self.troubles = has_state, lock, troubles
+
+
+class Keeper:
+    """One keeper."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Take the settings, and what the keeper of before has left."""
+        self.settings = settings
+        self.children: dict[int, children.Child] = {}
+        self.lines: list[dict[str, Any]] = []
+        self.started = time.time()
+        before = record.load(settings.state_dir)
+        self.jobs = jobs_of(settings, before)
+        self._record = record.Record(settings.state_dir)
+        self._unwritten = "" if settings.has_state else "it"
+        self._next_look = 0.0
+
+    def run(self) -> int:
+        """Work until a signal says that it is over."""
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # a parent may have it ignored, and then no exit code is kept
+        signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+        if self.settings.lock is not None:
+            os.set_inheritable(self.settings.lock, False)
+        while True:
+            self.turn()
+            rest = min(record.BEAT, max(0.0, self._next_look - time.monotonic()))
+            got = signal.sigtimedwait(_SIGNALS, rest)
+            if got and got.si_signo in _ENDING:
+                return self.end()
+            if got and got.si_signo == signal.SIGHUP:
+                self._next_look = 0.0
+                for job in self.jobs:
+                    job.ask()
+
+    def turn(self) -> None:
+        """See which children have ended, and if it is time, what is due."""
+        for child, code in children.ended(self.children):
+            if isinstance(child.data, jobs.Job):
+                child.data.end(child, code, self.say)
+            else:
+                child.said()
+        for child in self.children.values():
+            child.check()
+        if time.monotonic() >= self._next_look:
+            self._next_look = time.monotonic() + self.settings.interval
+            for job in self.jobs:
+                self._look(job)
+        self._say_lines()
+        self._write()
+
+    def _look(self, job: jobs.Job) -> None:
+        busy = {child.name for child in self.children.values()}
+        if job.name in busy or not job.is_due():
+            return
+        words, feed = job.task()
+        try:
+            child = children.Child(job.name, [*self.settings.command, *words], feed, job.limit, job)
+        except OSError as error:
+            job.fail(f"cannot be started: {error.strerror}", self.say)
+        else:
+            self.children[child.pid] = child
+
+    def say(self, level: str, event: str, **fields: object) -> None:
+        """Have a log line written, unless too many are waiting for that."""
+        if len(self.lines) < _LINES_MAX:
+            self.lines.append({"level": level, "event": event, "fields": fields})
+
+    def _say_lines(self) -> None:
+        if not self.lines or any(child.name == "say" for child in self.children.values()):
+            return
+        command = [*self.settings.command, "keep", "say"]
+        try:
+            child = children.Child("say", command, self.lines, _SAY_LIMIT)
+        except OSError:
+            return  # they wait
+        self.children[child.pid] = child
+        self.lines = []
+
+    def _write(self) -> None:
+        if not self.settings.has_state:
+            return
+        troubles = [*self.settings.troubles, *(line for job in self.jobs for line in job.troubles())]
+        why = self._record.write(self.document(), troubles)
+        if why and why != self._unwritten:
+            self.say("error", f"{why} -- free space, or mount a volume there; the keeper works on, without a record")
+        self._unwritten = why
+
+    def document(self) -> dict[str, Any]:
+        """Return what ``dms-relay status`` shows."""
+        busy = {child.name: child.pid for child in self.children.values() if isinstance(child.data, jobs.Job)}
+        said = {"pid": os.getpid(), "started": self.started, "interval": self.settings.interval, "children": busy}
+        return {**said, **{job.name: job.document() for job in self.jobs}}
+
+    def end(self) -> int:
+        """End all children, and return the exit code. One that renews a token has longer: the answer may be on its way."""
+        now = time.monotonic()
+        for child in self.children.values():
+            child.kill(signal.SIGTERM)
+        while self.children and time.monotonic() < now + _END_LIMIT:
+            for child, code in children.ended(self.children):
+                if isinstance(child.data, jobs.Job):
+                    child.data.end(child, code, lambda *_, **__: None)
+            for child in self.children.values():
+                if time.monotonic() > now + getattr(child.data, "grace", jobs.Job.grace):
+                    child.kill(signal.SIGKILL)
+            time.sleep(_END_INTERVAL)
+        self._write()
+        return os.EX_OK
+
+
+def jobs_of(settings: Settings, before: dict[str, Any]) -> list[jobs.Job]:
+    """Return all jobs, in the order in which they are looked at. ``before`` is the record of the keeper of before."""
+    inputs = jobs.Inputs(settings.inputs, before.get("apply") or {})
+    tests = jobs.Tests(settings, before.get("tests") or {}, lambda: inputs.result.get("code") == os.EX_OK)
+    tokens = Tokens(settings.state_dir)
+    renewals = Renewals(tokens)
+    queue = Queue(tokens, renewals, lambda: inputs.result.get("queue", ""))
+    return [inputs, tokens, renewals, queue, tests]

@@ -1,0 +1,1 @@
+"""Tests of asking for tokens: against a real token endpoint on loopback."""

@@ -1,0 +1,1 @@
+"""The keeper: `dms-relay watch` and `dms-relay status`."""
