@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tests.invalid_inputs import SECRET, SECRETS, Content, Odd, Wrong
+from tests.support.rested import write_rested
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,7 +26,7 @@ def put(path: Path, content: Content) -> None:
     elif content is Odd.LINK_LOOP:
         path.symlink_to(path.name)
     elif not isinstance(content, Odd):
-        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        write_rested(path, content.encode() if isinstance(content, str) else content)
 
 
 def prepare(sandbox: Sandbox, case: Wrong) -> dict[str, str]:

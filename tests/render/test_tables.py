@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, assume, event, given, settings
 from hypothesis import strategies as st
 
 from dms_relay import InputError, Paths, merge, read, render
+from tests.support.rested import write_rested
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,7 +40,7 @@ class SecretPlace:
 
     def write(self, name: str, lines: list[str]) -> None:
         """Write an input."""
-        (self.paths.config_dir / name).write_bytes("".join(lines).encode())
+        write_rested(self.paths.config_dir / name, "".join(lines).encode())
 
     def config(self, env: dict[str, str]) -> RelayConfig | None:
         """Read and merge; ``None`` where an input is refused."""
@@ -51,7 +52,7 @@ class SecretPlace:
     def read_back(self, text: str) -> list[tuple[str, str]]:
         """Return the entries that Postfix reads from a table; a warning of its own is a failure."""
         path = self.paths.table("table")
-        path.write_bytes(text.encode())
+        write_rested(path, text.encode())
         os.utime(path, (0, 0))
         command = ["postmap", "-c", str(self.paths.postfix_dir), "-s", f"texthash:{path}"]
         done = subprocess.run(command, capture_output=True, check=True)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from tests.support.amounts import Figures, amount
 from tests.support.any_input import FILES, SECRET, contents, environments
+from tests.support.rested import write_rested
 
 if TYPE_CHECKING:
     from tests.support.sandbox import Sandbox
@@ -27,7 +28,7 @@ def test_any_input(sandbox: Sandbox, figures: Figures, files: dict[str, bytes], 
         path = (sandbox.postfix_dir if name == "vhost" else sandbox.config_dir) / name
         path.unlink(missing_ok=True)
         if name in files:
-            path.write_bytes(files[name])
+            write_rested(path, files[name])
     for command in ("show", "plan"):
         result = sandbox.run(command, env=env)
         event(f"{command}: {result.code}")

@@ -176,6 +176,7 @@ def test_token_that_could_not_be_written(tmp_path: Path, monkeypatch: pytest.Mon
         os.waitpid(child.pid, 0)
         renewals.end(child, code, lambda *_, **__: None)
         assert not renewals.is_due()
+        assert bool(renewals.troubles()) is (code not in {0, 1})
         clock[0] += HOUR
         due.append(renewals.is_due())
     assert due == [False, False, True, True, True]
