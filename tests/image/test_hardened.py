@@ -77,7 +77,8 @@ def test_it_does_its_job(start: Starter, relay: Relay, mounts: list[str], tmp_pa
     relays = tmp_path / "tmp-docker-mailserver"
     (relays / "postfix-sasl-password.cf").write_text("@second.test second:other\n")
     (relays / "postfix-relaymap.cf").write_text("@second.test [relay.test]:587\n")
-    assert "applied" in container.execute("dms-relay", "apply")
+    # The keeper may have been first: it looks once after the start, which takes its time on a busy machine.
+    assert re.search("applied|nothing to do", container.execute("dms-relay", "apply"))
     assert relay.wait_for_mail(send(container, "second.test"))["login"] == ["second", "other"]
     assert "nothing to do" in container.execute("dms-relay", "apply")
     container.execute("postfix", "reload")
