@@ -19,7 +19,7 @@ def add_token_commands(commands: Commands) -> None:
     """Add these commands."""
     login = commands.add(
         "login",
-        "let a person agree that a relay's mail is sent in his name (OAuth2)",
+        "let a person agree that a relay's mail is sent in their name (OAuth2)",
         "It shows an address and a code for a browser anywhere, waits, and keeps the refresh token.",
     )
     login.add_argument("relay", metavar="RELAY", help="the relay's name")

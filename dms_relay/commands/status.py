@@ -35,7 +35,10 @@ if TYPE_CHECKING:
 EXIT_WRONG = 1
 #: Seconds without a sign of life after which a keeper counts as standing still.
 _STILL = 4 * BEAT
-_NO_KEEPER = "no dms-relay watch runs, so a change is applied, and a token renewed, only when a person does so"
+_NO_KEEPER = (
+    "no dms-relay watch runs, so a change is applied, and a token renewed, only when a person does so"
+    " -- start dms-relay watch (docs/watch.md)"
+)
 _OK = "ok"
 
 

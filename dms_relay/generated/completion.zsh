@@ -18,7 +18,7 @@ _shtab_dms_relay_commands() {
     exclude-domain:'exclude a domain from RELAY_HOST'
     explain:'explain the route of a message, and why'
     list:'list senders, their relays and their logins, without passwords'
-    login:'let a person agree that a relay'"'"'s mail is sent in his name (OAuth2)'
+    login:'let a person agree that a relay'"'"'s mail is sent in their name (OAuth2)'
     man:'print the manual page, for man -l -'
     plan:'show what apply would change, as a diff; writes nothing'
     remove-auth:'remove the login of a sender or of a relay'

@@ -10,6 +10,7 @@ the server; it ends with the process.
 
 from __future__ import annotations
 
+import os
 import ssl
 import threading
 import time
@@ -37,6 +38,7 @@ _HEADERS = {
     "Content-Type": "application/x-www-form-urlencoded",
     "User-Agent": "dms-relay",
 }
+_LET_OUT = "check the address; if it is right, let HTTPS out to it, or set HTTPS_PROXY"
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
@@ -199,17 +201,23 @@ def _error(error: Exception, host: str, timeout: float, environ: Mapping[str, st
         (exceptions.SSLError, "{host} is not who it should be: {tls}", "name the authority that signed it (ca_file)"),
         (exceptions.NameResolutionError, "{host} has no address", "look at the host name and at the DNS"),
         # It is a ConnectTimeoutError as well, though nothing took long.
-        (exceptions.NewConnectionError, "{host} cannot be reached", "let HTTPS out to it"),
-        (exceptions.ConnectTimeoutError, "{host} cannot be reached in {timeout:g} s", "let HTTPS out to it"),
+        (exceptions.NewConnectionError, "{host} cannot be reached{reason}", _LET_OUT),
+        (exceptions.ConnectTimeoutError, "{host} cannot be reached in {timeout:g} s", _LET_OUT),
         (exceptions.TimeoutError, "{host} has not answered in {timeout:g} s", "nothing to do: it is asked again"),
         (exceptions.HTTPError, "{host} ended the connection", "nothing to do: it is asked again"),
     )
     for kind, text, remedy in reasons:
         if isinstance(error, kind):
-            words = text.format(host=host, timeout=timeout, tls=_tls_reason(error))
+            words = text.format(host=host, timeout=timeout, tls=_tls_reason(error), reason=_reason(error))
             via = " (by a proxy)" if _setting(environ, "https_proxy") and kind is not exceptions.ProxyError else ""
             return OAuth2Error(words + via, remedy, "no answer")
     return OAuth2Error(f"{host} cannot be asked: {type(error).__name__}", "run with LOG_LEVEL=debug", "no answer")
+
+
+def _reason(error: Exception) -> str:
+    """Return the system's word for it, which holds nothing that was sent."""
+    cause = error.__cause__
+    return f": {os.strerror(cause.errno)}" if isinstance(cause, OSError) and cause.errno else ""
 
 
 def _tls_reason(error: Exception) -> str:

@@ -48,7 +48,7 @@ def test_endpoint_that_is_down_is_asked_again_later(server: TokenServer, given: 
     """It will come back by itself."""
     oauth2 = given.with_secret()
     server.stop()
-    with pytest.raises(OAuth2Error, match=r"127\.0\.0\.1 cannot be reached") as caught:
+    with pytest.raises(OAuth2Error, match=r"127\.0\.0\.1 cannot be reached: Connection refused") as caught:
         ask(oauth2)
     assert not caught.value.is_final
     server.start()
