@@ -93,7 +93,7 @@ def test_the_log_arrives(start: Starter, relay: Relay, tmp_path: Path, log: Log,
     container.engine.call("stop", container.name)
     assert container.wait_until_ended() == 0
     log.join(10)
-    # postlog(1) says it on standard error as well; Postfix's log server may be ended before it has read it (seen, under load).
+    # postlog(1) says it on standard error as well: Postfix's log server may end before it has read it (seen, under load).
     assert "stopping the Postfix mail system" in log.text() + container.log()
     assert "applied: " in log.text().splitlines()[0]
 
