@@ -1,5 +1,5 @@
 # One command each: what it needs is set up first. See CONTRIBUTING.md.
-.PHONY: help demo test soak coverage lint generated bench plugin plugin-install image image-dms clean
+.PHONY: help demo test soak coverage lint generated docs bench plugin plugin-install image image-dms clean
 .DELETE_ON_ERROR:
 # What is missing is said before anything is made.
 .NOTPARALLEL:
@@ -65,8 +65,18 @@ lint: $(VENV)/.ready ## ruff, mypy, import-linter, shellcheck, hadolint, yamllin
 	$(OWNER) $(BIN)/hadolint Dockerfile tests/dms/base/Dockerfile
 	$(OWNER) $(BIN)/yamllint --strict .
 
-generated: $(VENV)/.ready ## the shells' completion and the manual page, made anew from the parser
+generated: $(VENV)/.ready ## rebuild the shells' completion, the manual page and the pages of docs/ that come from the code
 	$(OWNER) $(BIN)/python -m tools.generate
+
+docs: $(VENV)/docs/.ready ## build the documentation's site in docs/_build/html; a broken link ends it
+	@$(OWNER) $(VENV)/docs/bin/sphinx-build --fail-on-warning --keep-going --nitpicky --quiet -b html docs docs/_build/html
+	@echo "built: docs/_build/html/index.html"
+
+# It has nothing of the others, so that it is made only where the site is built.
+$(VENV)/docs/.ready: requirements-docs.lock | $(VENV)/.ready
+	@$(OWNER) $(PYTHON) -m venv --clear $(VENV)/docs
+	@$(OWNER) $(VENV)/docs/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-docs.lock
+	@$(OWNER) touch $@
 
 bench: needs-bench $(VENV)/.ready ## what it costs, as ratios measured in one run
 	@$(ROOT) $(BIN)/python -m bench
@@ -86,5 +96,5 @@ image-dms: needs-image ## build docker-mailserver with dms-relay in it
 
 clean: ## take away what make has made here
 	rm -f sasl/libdmsrelayoauth2.so
-	rm -rf $(VENV) .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) docs/_build .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
