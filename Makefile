@@ -1,5 +1,5 @@
 # One command each: what it needs is set up first. See CONTRIBUTING.md.
-.PHONY: help demo test soak coverage lint generated docs bench plugin plugin-install image image-dms clean
+.PHONY: help demo test soak coverage lint generated docs recording bench plugin plugin-install image image-dms clean
 .DELETE_ON_ERROR:
 # What is missing is said before anything is made.
 .NOTPARALLEL:
@@ -71,6 +71,10 @@ generated: $(VENV)/.ready ## rebuild the shells' completion, the manual page and
 docs: $(VENV)/docs/.ready ## build the documentation's site in docs/_build/html; a broken link ends it
 	@$(OWNER) $(VENV)/docs/bin/sphinx-build --fail-on-warning --keep-going --nitpicky --quiet -b html docs docs/_build/html
 	@echo "built: docs/_build/html/index.html"
+
+recording: needs-demo $(VENV)/docs/.ready ## draw what make demo says, as docs/_static/demo.svg
+	@$(ROOT) $(BIN)/python -m demo > $(VENV)/demo.txt
+	@$(OWNER) $(VENV)/docs/bin/python tools/recording.py 'make demo' docs/_static/demo.svg < $(VENV)/demo.txt
 
 # It has nothing of the others, so that it is made only where the site is built.
 $(VENV)/docs/.ready: requirements-docs.lock | $(VENV)/.ready
