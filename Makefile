@@ -1,5 +1,5 @@
 # One command each: what it needs is set up first. See CONTRIBUTING.md.
-.PHONY: help demo test soak coverage lint generated docs recording bench plugin plugin-install image image-dms clean
+.PHONY: help demo test soak coverage lint generated docs recording release bench plugin plugin-install image image-dms clean
 .DELETE_ON_ERROR:
 # What is missing is said before anything is made.
 .NOTPARALLEL:
@@ -75,6 +75,10 @@ docs: $(VENV)/docs/.ready ## build the documentation's site in docs/_build/html;
 recording: needs-demo $(VENV)/docs/.ready ## draw what make demo says, as docs/_static/demo.svg
 	@$(ROOT) $(BIN)/python -m demo > $(VENV)/demo.txt
 	@$(OWNER) $(VENV)/docs/bin/python tools/recording.py 'make demo' docs/_static/demo.svg < $(VENV)/demo.txt
+
+release: needs-venv $(VENV)/.ready ## make all that is published of a version, in dist/ (REPOSITORY=https://…; ARCHITECTURES=none: no images)
+	@test -n '$(REPOSITORY)' || { echo "make release: write where the source is read: make release REPOSITORY=https://…" >&2; exit 2; }
+	@$(OWNER) $(BIN)/python -m tools.release --repository '$(REPOSITORY)' --engine '$(ENGINE)' $(if $(ARCHITECTURES),--architectures '$(ARCHITECTURES)') $(if $(DRAFT),--draft)
 
 # It has nothing of the others, so that it is made only where the site is built.
 $(VENV)/docs/.ready: requirements-docs.lock | $(VENV)/.ready
