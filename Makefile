@@ -54,7 +54,7 @@ soak: needs-soak $(VENV)/.ready ## the random tests and those of load and kills,
 coverage: needs-coverage $(VENV)/.ready ## all tests, and how much of the package they go through, the programs that they start included
 	@$(ROOT) env SEED=$(SEED) $(BIN)/python -m tests.support.measure_coverage --numprocesses $(WORKERS) --dist worksteal $(TESTS)
 
-lint: $(VENV)/.ready ## ruff, mypy, import-linter, shellcheck, hadolint, yamllint
+lint: $(VENV)/.ready ## ruff, mypy, import-linter, shellcheck, hadolint, yamllint, actionlint
 	$(OWNER) $(BIN)/ruff check .
 	$(OWNER) $(BIN)/ruff format --check .
 	$(OWNER) $(BIN)/mypy
@@ -64,6 +64,7 @@ lint: $(VENV)/.ready ## ruff, mypy, import-linter, shellcheck, hadolint, yamllin
 	    dms/*.sh dms/install dms/bin/* $$(grep -rl '^#!/bin/' tests/dms/base)
 	$(OWNER) $(BIN)/hadolint Dockerfile tests/dms/base/Dockerfile
 	$(OWNER) $(BIN)/yamllint --strict .
+	$(OWNER) $(VENV)/lint/bin/actionlint .github/workflows/*.yml
 
 generated: $(VENV)/.ready ## rebuild the shells' completion, the manual page and the pages of docs/ that come from the code
 	$(OWNER) $(BIN)/python -m tools.generate

@@ -55,7 +55,7 @@ def main(argv: Sequence[str]) -> int:
     except NotReadyError as error:
         return _say(f"release: {error}", error.code)
     except subprocess.CalledProcessError as error:
-        return _say(f"release: failed: {' '.join(map(str, error.cmd))}", 1)
+        return _say(f"{error.output}release: failed: {' '.join(map(str, error.cmd))}", 1)
     return os.EX_OK
 
 
@@ -231,8 +231,9 @@ def _sign(path: Path) -> None:
 
 
 def _run(*command: str, directory: Path, environ: dict[str, str] | None = None) -> str:
-    """Run a program, and return what it says; what it says of an error is shown."""
-    return subprocess.run(command, cwd=directory, env=environ, check=True, stdout=subprocess.PIPE, text=True).stdout
+    """Run a program, and return all that it says, which is shown where it fails."""
+    both = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    return str(subprocess.run(command, cwd=directory, env=environ, check=True, text=True, **both).stdout)  # type: ignore[call-overload]
 
 
 def _say(text: str, code: int = os.EX_OK) -> int:
