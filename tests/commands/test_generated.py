@@ -62,7 +62,7 @@ def prompt(request: pytest.FixtureRequest) -> Shell:
 
 
 def test_the_committed_texts_are_what_the_parser_says(capsys: pytest.CaptureFixture[str]) -> None:
-    """Whoever changes the parser makes the texts anew: ``make generated``."""
+    """Whoever changes the parser rebuilds the texts: ``make generated``."""
     code = generate.main(["--check"])
     assert (code, capsys.readouterr().out) == (0, "")
 

@@ -72,7 +72,7 @@ class Scene:
         return document
 
     def apply(self) -> None:
-        """Make Postfix have the inputs, with no process of before left."""
+        """Make Postfix have the inputs, with no previous process left."""
         assert self.main("apply", "--no-reload")[0] == 0
         self.postfix.renew()
 
