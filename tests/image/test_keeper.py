@@ -69,7 +69,7 @@ def wait_for_health(container: Container, *, is_well: bool) -> str:
 
 
 def test_a_change_counts_without_a_restart(start: Starter, relay: Relay, config_dir: Path) -> None:
-    """A new login is in force by itself. A wrong edit turns the health red, says why, and mail goes on; once right, it heals."""
+    """A new login is in force by itself. A wrong edit turns the health red and says why; mail goes on; a right one heals."""
     container = begin(start, config_dir, RELAY_WATCH_INTERVAL="2")
     assert health(container) == (True, "")
     assert relay.wait_for_mail(send(container, "example.test"))["login"] == ["user", "secret"]
