@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 #: Types that are asked for a whole address only, never for a part of one (regexp_table(5), tcp_table(5), cidr_table(5)).
 _WHOLE = frozenset({"regexp", "pcre", "cidr", "tcp"})
+#: Types that are a file: a process for each key would take its time.
+_FILES = frozenset({*TABLE_TYPES, "hash", "btree", "dbm", "sdbm"})
 #: Users that have no extension (split_addr.c, with the default of ``double_bounce_sender``).
 _RESERVED = frozenset({"postmaster", "mailer-daemon", "double-bounce"})
 
@@ -76,7 +78,7 @@ class Tables:
     ) -> None:
         """Take who asks Postfix, the tables that are to come, and what is known to give no answer."""
         self._postfix = postfix
-        self._texts = texts or {}
+        self.texts = texts or {}
         self._read: dict[str, dict[str, str]] = {}
         self.failed: dict[str, str] = {} if failed is None else failed
         #: Keys that will be asked for, and for each table the keys that were, with the value or ``None``.
@@ -115,7 +117,7 @@ class Tables:
         if failure := self.failed.get(table):
             return f"{parameter}: {failure}"
         try:
-            found = self._look_up(table, texts) if kind in TABLE_TYPES else self._postfix.lookup(table, texts)
+            found = self._look_up(table, texts) if kind in _FILES else self._postfix.lookup(table, texts)
         except PostfixError as error:
             if error.errno == EACCES:
                 # Postfix itself may well be able to read it.
@@ -141,12 +143,12 @@ class Tables:
             return dict.fromkeys((text.casefold() for text in texts), _unbraced(name))
         if kind == "inline":
             return inline_entries(name)
-        return self._to_come(name) if kind in TABLE_TYPES and name in self._texts else None
+        return self._to_come(name) if kind in TABLE_TYPES and name in self.texts else None
 
     def _to_come(self, name: str) -> dict[str, str]:
         """Return a table that is to come, whatever its type is to be: an index is of the same text."""
         if name not in self._read:
-            entries = dict(line.partition("\t")[::2] for line in self._texts[name].split("\n"))
+            entries = dict(line.partition("\t")[::2] for line in self.texts[name].split("\n"))
             folded = "\n".join(entries).casefold().split("\n")  # at once: a table can be large
             self._read[name] = dict(zip(folded, entries.values(), strict=True))
         return self._read[name]

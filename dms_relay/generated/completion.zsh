@@ -17,6 +17,7 @@ _shtab_dms_relay_commands() {
     completion:'print the completion for a shell'
     exclude-domain:'exclude a domain from RELAY_HOST'
     explain:'explain the route of a message, and why'
+    import:'write a relay.yaml that does what another image or main.cf does, and prove it'
     list:'list senders, their relays and their logins, without passwords'
     login:'let a person agree that a relay'"'"'s mail is sent in their name (OAuth2)'
     man:'print the manual page, for man -l -'
@@ -113,6 +114,20 @@ _shtab_dms_relay_explain_options=(
 
 # guard to ensure default positional specs are added only once per session
 _shtab_dms_relay_explain_defaults_added=0
+
+_shtab_dms_relay_import_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--from=[what to import (auto\: what is there)]:source:(auto relay.sh bokysan juanluisbaptiste main.cf)"
+  "--env-file=[the variables of the other image, NAME\=value\; without it, the environment]:FILE:"
+  "--output=[the directory to write relay.yaml and its files to]:DIR:"
+  "--mounted-at=[where that directory will be when dms-relay reads it (the same)]:DIR:"
+  "--inline-passwords[write passwords into relay.yaml, not into files beside it]"
+  "--force[write over files that are there]"
+  "--json[as one JSON object]"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_dms_relay_import_defaults_added=0
 
 _shtab_dms_relay_list_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
@@ -243,6 +258,7 @@ _shtab_dms_relay() {
         completion) _arguments -C -s $_shtab_dms_relay_completion_options ;;
         exclude-domain) _arguments -C -s $_shtab_dms_relay_exclude_domain_options ;;
         explain) _arguments -C -s $_shtab_dms_relay_explain_options ;;
+        import) _arguments -C -s $_shtab_dms_relay_import_options ;;
         list) _arguments -C -s $_shtab_dms_relay_list_options ;;
         login) _arguments -C -s $_shtab_dms_relay_login_options ;;
         man) _arguments -C -s $_shtab_dms_relay_man_options ;;
