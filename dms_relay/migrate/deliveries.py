@@ -18,8 +18,9 @@ from dms_relay.migrate.draft import Delivery, Host, Left, TakenLogin, TakenRelay
 from dms_relay.model import SYSTEM_AUTHORITIES
 from dms_relay.model.relays import CLEARTEXT_LEVELS, MECHANISMS, MECHANISMS_IN_CLEAR
 from dms_relay.postfix import master_cf
+from dms_relay.postfix.nexthop import SyntaxProblem
 from dms_relay.postfix.tls_policy import parse_policy
-from dms_relay.sources.relay_yaml.keys import MECHANISM_NAMES
+from dms_relay.sources.relay_yaml.keys import MECHANISM_NAMES, check_match
 
 if TYPE_CHECKING:
     from dms_relay.explain.client import Hop, Offer
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from dms_relay.migrate.given import Given
 
 _SMTP = "smtp"
+#: What makes mail arrive here; a relay for such a domain is refused in ``relay.yaml``.
+_LOCAL = ("mydestination", "virtual_mailbox_domains", "virtual_alias_domains")
 #: What a service may override and still be the plain one: it changes no route, no login and no TLS.
 _HARMLESS = frozenset({"syslog_name", "smtp_fallback_relay", "service_name"})
 #: Names for a port (/etc/services), which a container often lacks.
@@ -56,21 +59,29 @@ class Deliveries:
 
     def of(self, sender: str, recipient: str) -> Delivery:
         """Return what becomes of a message; the null sender is ``""``. Addresses are those after Postfix's rewriting."""
+        try:
+            return self._of(sender, recipient)
+        except LookupFailedError as error:
+            return Delivery(stays=str(error))
+
+    def _of(self, sender: str, recipient: str) -> Delivery:
         way = resolve(self._view, sender, recipient)
         service = None if way.failure else self._view.service(way.transport)
         if way.failure or service is None:
             return Delivery(stays=way.failure or f"there is no service {way.transport} in master.cf")
         program, values = service
+        if local := self._local(recipient.rpartition("@")[2]):
+            return Delivery(stays=f"its domain is in {local}, and relay.yaml sends no mail of this server away")
         if program != _SMTP:
             return Delivery(stays=f"it goes by {way.transport}, which is no relay")
-        settings = self._settings(way.transport)
         if way.nexthop == recipient.rpartition("@")[2]:
             plain = not any(name not in _HARMLESS for name, _ in self._overrides(way.transport))
             return Delivery() if plain else Delivery(stays=f"it goes directly, by the service {way.transport}")
-        try:
-            return self._relayed((program, values), (sender, recipient), way.nexthop, settings)
-        except LookupFailedError as error:
-            return Delivery(stays=str(error))
+        return self._relayed((program, values), (sender, recipient), way.nexthop, self._settings(way.transport))
+
+    def _local(self, domain: str) -> str:
+        """Return the parameter that has a domain's mail arrive here; empty where none has."""
+        return next((name for name in _LOCAL if self._view.domains.has(name, domain)), "")
 
     def _overrides(self, transport: str) -> tuple[tuple[str, str], ...]:
         found = master_cf.command(self._view.master, transport)
@@ -123,7 +134,18 @@ class Deliveries:
         if demand.match:
             self._policy_words(demand.match.value, origin, hop)
         names = () if demand.names == _USUAL_NAMES.get(level) else demand.names
+        if level in _USUAL_NAMES:
+            names = tuple(name for name in names if self._is_name(name, origin, hop))
         return level, implicit, names, self._ca_file(hop, origin)
+
+    def _is_name(self, name: str, origin: str, hop: Hop) -> bool:
+        try:
+            check_match(name)
+        except SyntaxProblem:
+            text = f"{name} is no name that a certificate of {hop.nexthop} could have to Postfix"
+            self._leave(Left(origin, text, "write .domain for every name below a domain: tls: {match: [.domain]}"))
+            return False
+        return True
 
     def _policy_words(self, text: str, origin: str, hop: Hop) -> None:
         lost = [name for name, _ in parse_policy(text).attributes if name not in _POLICY_WORDS]

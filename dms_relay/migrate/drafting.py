@@ -42,7 +42,7 @@ def draft(answers: Answers, origin: str) -> Draft:
     senders, recipients = tuple(drafter.senders(origin)), tuple(drafter.recipients())
     used = {route.relay for route in (*senders, *recipients, *([default] if default else []))}
     relays = {name: relay for relay, name in drafter.names.items() if name in used}
-    left = (*drafter.left, *(one for name, relay in relays.items() for one in _remarks(name, relay, origin)))
+    left = (*drafter.left, *(one for name, relay in relays.items() for one in _remarks(name, relay)))
     return Draft(relays, default, senders, recipients, tuple(dict.fromkeys(left)))
 
 
@@ -105,17 +105,18 @@ def _free(name: str, taken: Iterable[str]) -> str:
     return found
 
 
-def _remarks(name: str, relay: TakenRelay, origin: str) -> Iterator[Left]:
+def _remarks(name: str, relay: TakenRelay) -> Iterator[Left]:
     """Yield what is as it was before, and would be better otherwise; and what has no key."""
+    origin = f"relay.yaml: {name}"
     if relay.level in CLEARTEXT_LEVELS and relay.login:
-        text = f"a login at {name} can travel in the clear, as before: level {relay.level}"
+        text = f"the login can travel in the clear, as before: level {relay.level}"
         yield Left(origin, text, f"where the relay has TLS, write level: secure in relays.{name}.tls", is_note=True)
     ports = [host.port for host in relay.hosts if str(host.port) in IMPLICIT_TLS_PORTS]
     if ports and not relay.is_implicit:
-        text = f"STARTTLS at port {ports[0]} of {name}, as before: servers there mostly speak TLS from the start"
+        text = f"STARTTLS at port {ports[0]}, as before: servers there mostly speak TLS from the start"
         yield Left(origin, text, f"if mail waits, take mode: starttls out of relays.{name}.tls", is_note=True)
     for parameter, value in relay.settings:
-        text = f"the service sets {parameter} = {value}, which relay.yaml has no key for"
+        text = f"the service of master.cf sets {parameter} = {value}, which relay.yaml has no key for"
         yield Left(origin, text, f"run, after dms-relay apply: postconf -P 'relay-{name}/unix/{parameter}={value}'")
 
 

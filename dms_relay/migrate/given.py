@@ -26,25 +26,36 @@ if TYPE_CHECKING:
     from dms_relay.migrate.draft import Left, Name, TakenLogin
 
 
+_THEN = (
+    "look at what will change: dms-relay --config-dir DIR plan",
+    "change it: dms-relay --config-dir DIR apply, and test it: dms-relay --config-dir DIR test",
+)
+
+
 @frozen
 class Given:
     """A configuration to import.
 
     ``source`` says what it is, for a person. ``after`` returns what Postfix would have with the ``relay.yaml`` of a
-    directory. ``senders`` are named beside those of the tables; ``logins`` are, by what a password table holds, those that
-    come from elsewhere. ``parameters`` and ``variables`` are what our own image needs beside ``relay.yaml``: lines of
-    ``postfix-main.cf``, and variables of the container. ``origins`` has the places of parameters and of lookup keys.
+    directory and with such parameters. ``senders`` are named beside those of the tables; ``logins`` are, by what a password
+    table holds, those that come from elsewhere. ``parameters`` and ``variables`` are what our own image needs beside
+    ``relay.yaml``: lines of ``postfix-main.cf``, and variables of the container. ``direct`` are parameters that are needed
+    where some mail goes directly, with what is to be known of them. ``then`` is what is to be done when the files are
+    written. ``origins`` has the places of parameters and of lookup keys.
     """
 
     source: str
     view: View
     postfix: Postfix
-    after: Callable[[Path], View]
+    after: Callable[[Path, Mapping[str, str]], View]
     senders: tuple[Name, ...] = ()
     logins: Mapping[str, TakenLogin] = field(default_factory=dict, repr=False)
     parameters: Mapping[str, str] = field(default_factory=dict, repr=False)
     variables: Mapping[str, str] = field(default_factory=dict)
+    direct: Mapping[str, str] = field(default_factory=dict)
+    direct_note: Left | None = None
     left: tuple[Left, ...] = ()
+    then: tuple[str, ...] = ()
     origins: Mapping[str, str] = field(default_factory=dict)
 
     def origin(self, parameter: str) -> str:
@@ -57,7 +68,13 @@ def machine(paths: Paths) -> Given:
     postfix = Postfix(paths.postfix_dir)
     postfix.read_main_cf()
     now = view_now(postfix)
-    return Given(f"main.cf in {paths.postfix_dir}", now, postfix, lambda directory: applied(postfix, now, directory))
+    return Given(
+        f"main.cf in {paths.postfix_dir}",
+        now,
+        postfix,
+        lambda directory, _: applied(postfix, now, directory),
+        then=_THEN,
+    )
 
 
 def applied(postfix: Postfix, now: View, directory: Path, environ: Mapping[str, str] | None = None) -> View:

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 
 #: The password table that is made for a login.
 TABLE = "sasl_passwd"
+_THEN = (
+    "mount the directory at /tmp/docker-mailserver in our image, and start it with the variables (docs/migrate.md)",
+    "test it there: dms-relay test",
+)
 #: Networks that our own image always takes mail from.
 _OWN_NETWORKS = frozenset({"127.0.0.0/8", "::1/128", "127.0.0.0/104"})
 
@@ -55,16 +59,17 @@ def given_of(image: Image, directory: Path) -> Given:
     postfix = rendered(directory / "image", main, tables)
     view = view_now(postfix)
     kept = {name: value for name, value in image.own.items() if name not in TAKEN}
-    kept |= _direct(main)
     value = f"{image.login.username}:{image.login.password}" if image.login else ""
     return Given(
         source=image.source,
         view=view,
         postfix=postfix,
-        after=lambda inputs: in_own_image(directory / "own", inputs, main.get("myhostname", ""), kept),
+        after=lambda inputs, own: in_own_image(directory / "own", inputs, main.get("myhostname", ""), own),
         senders=image.senders,
         logins={value: image.login} if image.login else {},
         parameters=kept,
+        direct=_direct(main),
+        then=_THEN,
         variables=image.variables,
         left=image.left,
         origins=image.origins,
@@ -74,8 +79,7 @@ def given_of(image: Image, directory: Path) -> Given:
 def _direct(main: Mapping[str, str]) -> dict[str, str]:
     """Return what mail that goes directly needs, where that is not what our own image has for it."""
     level = main.get("smtp_tls_security_level") or ("may" if main.get("smtp_use_tls") == "yes" else "")
-    is_direct = not main.get("relayhost") and not main.get("default_transport")
-    if is_direct and level and level != OWN_IMAGE["smtp_tls_security_level"]:
+    if level and level != OWN_IMAGE["smtp_tls_security_level"]:
         return {"smtp_tls_security_level": level}
     return {}
 

@@ -13,13 +13,15 @@ from dms_relay.files.private import private_directory
 from dms_relay.migrate.deliveries import Deliveries
 from dms_relay.migrate.draft import Left
 from dms_relay.migrate.drafting import Answers, draft
-from dms_relay.migrate.names import UNKNOWN_RECIPIENT, UNKNOWN_SENDER, named
+from dms_relay.migrate.names import UNKNOWN_RECIPIENT, UNKNOWN_SENDER, named, without
 from dms_relay.migrate.proof import Proof, prove
 from dms_relay.migrate.yaml_text import Passwords, files_of, relay_yaml
 from dms_relay.model import RELAY_YAML
-from dms_relay.model.values import frozen
+from dms_relay.model.values import field, frozen
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from dms_relay.explain.views import View
     from dms_relay.migrate.draft import Draft
     from dms_relay.migrate.given import Given
@@ -37,6 +39,7 @@ class Imported:
     draft: Draft
     left: tuple[Left, ...]
     proof: Proof | None
+    parameters: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def is_the_same(self) -> bool:
@@ -49,12 +52,22 @@ def import_(given: Given) -> Imported:
     """Import a configuration, and prove it. Raises ``PostfixError``."""
     names = named(given)
     found, left = _draft(given, names)
+    parameters = dict(given.parameters)
+    if given.direct and _goes_directly(found):
+        parameters |= given.direct
+        left = (*left, *([given.direct_note] if given.direct_note else []))
     try:
-        proof = _prove(given, names, found)
+        proof = _prove(given, names, found, parameters)
     except InputError as error:
         left = (*left, *(Left(str(p.origin), p.text, p.remedy) for p in error.problems if p.is_error))
-        return Imported(given, found, left, None)
-    return Imported(given, found, left, proof)
+        return Imported(given, found, left, None, parameters)
+    return Imported(given, found, left, proof, parameters)
+
+
+def _goes_directly(found: Draft) -> bool:
+    """Return True if some mail goes directly, or by what main.cf keeps."""
+    routes = (*found.senders, *found.recipients, *([found.default] if found.default else []))
+    return found.default is None or any(route.relay is None for route in routes)
 
 
 def _draft(given: Given, names: Named) -> tuple[Draft, tuple[Left, ...]]:
@@ -74,13 +87,13 @@ def _draft(given: Given, names: Named) -> tuple[Draft, tuple[Left, ...]]:
     return found, tuple(left)
 
 
-def _prove(given: Given, names: Named, found: Draft) -> Proof:
+def _prove(given: Given, names: Named, found: Draft, parameters: Mapping[str, str]) -> Proof:
     with private_directory() as directory:
-        after = _applied(given, found, directory)
+        after = without(_applied(given, found, directory, parameters), names.silent, given.postfix)
         return prove(names.view, after, names)
 
 
-def _applied(given: Given, found: Draft, directory: Path) -> View:
+def _applied(given: Given, found: Draft, directory: Path, parameters: Mapping[str, str]) -> View:
     """Return what ``apply`` would make of a draft, whose files are written to a directory for that."""
     place = f"{directory}/secrets"
     passwords = Passwords(place, copied=True)
@@ -88,7 +101,7 @@ def _applied(given: Given, found: Draft, directory: Path) -> View:
     for path, text in files_of(found, passwords, place):
         _write(Path(path), text or _STAND_IN)
     _write(directory / RELAY_YAML, relay_yaml(found, given.source, passwords))
-    return given.after(directory)
+    return given.after(directory, parameters)
 
 
 def _write(path: Path, text: str) -> None:

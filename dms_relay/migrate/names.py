@@ -9,10 +9,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dms_relay.errors import PostfixError
 from dms_relay.explain.tables import Tables
 from dms_relay.explain.views import View
 from dms_relay.migrate.draft import Left, Name
-from dms_relay.migrate.tables import TableReader
+from dms_relay.migrate.tables import Entry, Listed, TableReader
 from dms_relay.model import NULL_SENDER
 from dms_relay.model.values import field, frozen
 from dms_relay.postfix import main_cf, master_cf
@@ -21,16 +22,19 @@ from dms_relay.sources.text import check_sender_key
 from dms_relay.sources.wildcards import EVERYBODY
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from dms_relay.migrate.given import Given
-    from dms_relay.migrate.tables import Entry, Listed
+    from dms_relay.postfix.programs import Postfix
 
 #: The user that stands for all users of a domain, and two that nobody names (RFC 2606).
 ANY_USER = "someone"
 UNKNOWN_SENDER, UNKNOWN_RECIPIENT = "someone@sender.invalid", "someone@recipient.invalid"
 SENDER_MAPS = ("sender_dependent_default_transport_maps", "sender_dependent_relayhost_maps")
 PASSWORD_MAPS, POLICY_MAPS, RECIPIENT_MAPS = "smtp_sasl_password_maps", "smtp_tls_policy_maps", "transport_maps"
+_MAPS = (*SENDER_MAPS, PASSWORD_MAPS, POLICY_MAPS, RECIPIENT_MAPS)
+_SILENT = "the table gives no answer here, so it was left out of the comparison"
+_ASK = "import again where Postfix can use it"
 _BY_SENDER = "smtp_sender_dependent_authentication"
 _RELAY_DOMAINS = "relay_domains"
 
@@ -39,7 +43,8 @@ _RELAY_DOMAINS = "relay_domains"
 class Named:
     """Senders and recipients by their keys. ``hidden`` are the recipients that ``relay_domains`` alone names.
 
-    ``view`` is the configuration with tables that give an answer in place of those that give none.
+    ``view`` is the configuration with tables that give an answer in place of those that give none; ``silent`` are tables
+    that give none here and cannot be listed, which are left out of it.
     """
 
     view: View
@@ -47,7 +52,7 @@ class Named:
     recipients: Mapping[str, Name] = field(default_factory=dict)
     hidden: frozenset[str] = frozenset()
     left: tuple[Left, ...] = ()
-    broken: tuple[str, ...] = field(default=(), repr=False)
+    silent: tuple[str, ...] = field(default=(), repr=False)
 
 
 def named(given: Given) -> Named:
@@ -79,10 +84,22 @@ class _Collector:
 
     def named(self) -> Named:
         broken = [listed for listed in self.listed.values() if listed.is_broken and listed.entries]
+        silent = tuple(listed.table for listed in self.listed.values() if self._is_silent(listed))
         view = _with_texts(self.given, broken) if broken else self.view
+        view = without(view, silent, self.given.postfix)
         left = tuple(dict.fromkeys([*self.left, *(one for listed in self.listed.values() for one in listed.left)]))
-        names = tuple(listed.table for listed in self.listed.values() if listed.is_broken)
-        return Named(view, self.senders, self.recipients, frozenset(self.hidden), left, names)
+        left += tuple(Left(f"main.cf: {_kind(table)}", _SILENT, _ASK, is_note=True) for table in silent)
+        return Named(view, self.senders, self.recipients, frozenset(self.hidden), left, silent)
+
+    def _is_silent(self, listed: Listed) -> bool:
+        """Return True if a table gives no answer, and has none that could be given in its place."""
+        if listed.entries or not (listed.is_broken or main_cf.asks_server(listed.table)):
+            return False
+        try:
+            self.given.postfix.lookup(listed.table, [UNKNOWN_SENDER])
+        except PostfixError:
+            return True
+        return False
 
     def tables(self, parameter: str) -> list[Listed]:
         """List the tables of a parameter, in main.cf and in services of master.cf."""
@@ -95,8 +112,6 @@ class _Collector:
 
     def _from_text(self, table: str) -> Listed | None:
         """Return the entries of a table that is to come with ``apply``: it is not on the disk."""
-        from dms_relay.migrate.tables import Entry, Listed  # noqa: PLC0415 -- types above
-
         texts = self.view.tables.texts
         text = texts.get(table.partition(":")[2])
         if text is None:
@@ -115,9 +130,9 @@ class _Collector:
         for entry in (entry for listed in tables for entry in listed.entries):
             self._add(self.recipients, entry, _recipient)
 
-    def _add(self, names: dict[str, Name], entry: Entry, make: object) -> None:
+    def _add(self, names: dict[str, Name], entry: Entry, make: Callable[[str], tuple[str, str]]) -> None:
         try:
-            key, address = make(entry.key)  # type: ignore[operator]
+            key, address = make(entry.key)
         except SyntaxProblem as problem:
             text = f"its key cannot be written in relay.yaml: {problem.text}"
             self.left.append(Left(entry.origin, text, problem.remedy))
@@ -176,6 +191,24 @@ def _values(view: View, parameter: str) -> Iterator[str]:
         yield found[1].get(parameter) if found else ""
 
 
+def _kind(table: str) -> str:
+    """Return a table without what could be a login in its name."""
+    return f"{table.removeprefix('proxy:').partition(':')[0]}:…"
+
+
+def without(view: View, tables: tuple[str, ...], postfix: Postfix) -> View:
+    """Return a configuration without some tables."""
+    if not tables:
+        return view
+    changes = {
+        parameter: ", ".join(word for word in view.values.words(parameter) if word not in tables) for parameter in _MAPS
+    }
+    master = view.master
+    for table in tables:
+        master = master.replace(table, "inline:{}")
+    return View(view.values.with_changes(changes), Tables(postfix, view.tables.texts), master)
+
+
 def _with_texts(given: Given, broken: list[Listed]) -> View:
     """Return the configuration with the text of tables in their place that Postfix itself cannot use here."""
     view, texts, names = given.view, dict(given.view.tables.texts), {}
@@ -184,7 +217,7 @@ def _with_texts(given: Given, broken: list[Listed]) -> View:
         texts[path] = "\n".join(f"{entry.key}\t{entry.value}" for entry in listed.entries)
         names[listed.table] = f"texthash:{path}"
     changes, master = {}, view.master
-    for parameter in (*SENDER_MAPS, PASSWORD_MAPS, POLICY_MAPS, RECIPIENT_MAPS):
+    for parameter in _MAPS:
         words = view.values.words(parameter)
         if names.keys() & set(words):
             changes[parameter] = ", ".join(names.get(word, word) for word in words)

@@ -10,6 +10,7 @@ not count (a port that is the usual one), nor which service of master.cf deliver
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from dms_relay.explain.report import route_document
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 #: Pairs of a named sender and a named recipient that are tried: each takes about a millisecond, twice.
 PAIRS_MAX = 2000
+_LOGIN = re.compile(r"\bno login|\blogin [^,]+")
 _USUAL_PORTS = {"smtp": "25", "submission": "587", "submissions": "465", "smtps": "465", "ssmtp": "465"}
 
 
@@ -47,9 +49,10 @@ class Difference:
     before: str
     after: str
 
-    def __str__(self) -> str:
-        """Two sides, one line."""
-        return f"{self.message.shown}: before, {self.before}; after, {self.after}"
+    @property
+    def is_login_alone(self) -> bool:
+        """True if all that differs is that a login is no longer offered."""
+        return _LOGIN.sub("", self.before) == _LOGIN.sub("", self.after)
 
 
 @frozen

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _INDENT = "  "
 #: Parameters that are made here and name domains, though their tables could hold secrets.
-_SHOWN = frozenset({"smtpd_recipient_restrictions"})
+_SHOWN = frozenset({"smtpd_recipient_restrictions", "local_header_rewrite_clients"})
 
 
 def text(imported: Imported, passwords: Passwords, written: Sequence[str]) -> Iterator[str]:
@@ -30,6 +30,8 @@ def text(imported: Imported, passwords: Passwords, written: Sequence[str]) -> It
     yield from _block("not taken:", _lines(imported.left, is_note=False))
     yield from _block("worth knowing:", _lines(imported.left, is_note=True))
     yield from proof_text(imported.proof)
+    if written:
+        yield from _block("then:", imported.given.then)
 
 
 def proof_text(proof: Proof | None) -> Iterator[str]:
@@ -48,6 +50,8 @@ def proof_text(proof: Proof | None) -> Iterator[str]:
         yield f"{_INDENT}{one.message.shown}"
         yield f"{_INDENT * 2}before  {one.before}"
         yield f"{_INDENT * 2}after   {one.after}"
+    if any(one.is_login_alone for one in proof.differences):
+        yield f"{_INDENT}(relay.yaml offers a login at the relay that it is for, and at no other server)"
 
 
 def document(imported: Imported, passwords: Passwords, written: Sequence[str]) -> dict[str, Any]:
@@ -76,7 +80,7 @@ def document(imported: Imported, passwords: Passwords, written: Sequence[str]) -
 
 
 def _parameters(imported: Imported) -> Iterator[tuple[str, str]]:
-    for name, value in imported.given.parameters.items():
+    for name, value in imported.parameters.items():
         yield name, value if name in _SHOWN else mask_parameter(name, value)
 
 

@@ -29,7 +29,7 @@ def write(imported: Imported, directory: Path, passwords: Passwords, place: str,
     for secret, text in files_of(imported.draft, passwords, place):
         contents[directory / SECRETS / Path(secret).name] = text
     given = imported.given
-    contents |= _others(directory, dict(given.parameters), {k: v for k, v in given.variables.items() if v})
+    contents |= _others(directory, dict(imported.parameters), {k: v for k, v in given.variables.items() if v})
     _refuse(contents, force=force)
     _make(directory, _DIRECTORY_MODE)
     if any(path.parent.name == SECRETS for path in contents):

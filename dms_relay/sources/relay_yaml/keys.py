@@ -89,7 +89,8 @@ def _check_host(text: str) -> None:
         raise SyntaxProblem("more than one host", "write hosts: [first, second]")
 
 
-def _check_match(text: str) -> None:
+def check_match(text: str) -> None:
+    """Raise where a name is none that a certificate could have."""
     if text not in _MATCH_WORDS:
         check_domain(text.removeprefix("."), "name")
 
@@ -174,7 +175,7 @@ TLS = Keys(
             pattern=patterns.FILE,
         ),
         "match": Items(
-            Text("a name that the certificate must have", check=_check_match, pattern=patterns.MATCH),
+            Text("a name that the certificate must have", check=check_match, pattern=patterns.MATCH),
             "Names, one of which the certificate must have, at the levels secure and verify.",
             or_one=True,
         ),
