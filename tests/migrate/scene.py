@@ -1,14 +1,14 @@
 """A configuration to import, made from a file of ``cases/``: what is there before, and what is there after it.
 
-A case has ``about``, ``from``, what there is to read (``files`` of Postfix's directory, ``config`` of the configuration directory,
-``env`` as an env file, ``services`` of master.cf; ``index`` is what postmap is run on, ``later`` and ``remove`` what happens to
-files after that, ``appears`` what is there after the import alone), ``mail`` (sender, recipient, and the way that Postfix takes it before and after), and what ``import`` is to
-say of it. ``HERE`` is Postfix's directory in it, ``CONFIG`` the other.
+A case has ``about``, ``from``, and what there is to read: ``files`` of Postfix's directory, ``config`` of the configuration
+directory, ``env`` as an env file, ``services`` of master.cf. ``index`` is what postmap is run on; ``later`` and ``remove`` are
+what happens to files after that, ``appears`` what is there after the import alone. ``mail`` has senders and recipients, each with
+the way that Postfix takes before and after; with ``broken`` it takes none before. ``expected`` is what is written and said.
+``HERE`` stands for Postfix's directory, ``CONFIG`` for the other, ``OUTPUT`` for what was written.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import time
@@ -17,6 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from dms_relay.explain.report import route_document
+from dms_relay.explain.views import view_now
+from dms_relay.postfix.programs import Postfix
 from tests.support.sandbox import Sandbox
 
 if TYPE_CHECKING:
@@ -134,11 +137,16 @@ class Scene:
         return text
 
 
-def explained(sandbox: Sandbox, sender: str, recipient: str) -> str:
-    """Return the way that ``dms-relay explain`` tells, in short."""
-    result = sandbox.run("explain", "--json", sender, recipient)
-    assert result.code in {0, 1}, result.err
-    return short(json.loads(result.out)["now"])
+class Explained:
+    """What ``dms-relay explain`` tells of a machine, which is read once."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        """Read it."""
+        self._view = view_now(Postfix(sandbox.postfix_dir))
+
+    def way(self, sender: str, recipient: str) -> str:
+        """Return the way of a message, in short."""
+        return short(route_document(self._view, None, "" if sender == "<>" else sender, recipient))
 
 
 def short(document: RouteDocument) -> str:
