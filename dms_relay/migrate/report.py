@@ -45,7 +45,8 @@ def proof_text(proof: Proof | None) -> Iterator[str]:
     if not proof.differences:
         yield f"{compared}, and all go as before"
         return
-    yield f"{compared}, and {len(proof.differences)} go another way:"
+    count = len(proof.differences)
+    yield f"{compared}, and {count} {'goes' if count == 1 else 'go'} another way:"
     for one in proof.differences:
         yield f"{_INDENT}{one.message.shown}"
         yield f"{_INDENT * 2}before  {one.before}"

@@ -1,10 +1,10 @@
 """A configuration to import, made from a file of ``cases/``: what is there before, and what is there after it.
 
 A case has ``about``, ``from``, and what there is to read: ``files`` of Postfix's directory, ``config`` of the configuration
-directory, ``env`` as an env file, ``services`` of master.cf. ``index`` is what postmap is run on; ``later`` and ``remove`` are
-what happens to files after that, ``appears`` what is there after the import alone. ``mail`` has senders and recipients, each with
-the way that Postfix takes before and after; with ``broken`` it takes none before. ``expected`` is what is written and said.
-``HERE`` stands for Postfix's directory, ``CONFIG`` for the other, ``OUTPUT`` for what was written.
+directory, ``env`` as an env file, ``services`` of master.cf. ``index`` is what postmap is run on; ``later`` and ``remove``
+are what happens to files after that, ``appears`` what is there after the import alone. ``mail`` has senders and recipients,
+each with the way that Postfix takes before and after; with ``broken`` it takes none before. ``expected`` is what is written
+and said. ``HERE`` stands for Postfix's directory, ``CONFIG`` for the other, ``OUTPUT`` for what was written.
 """
 
 from __future__ import annotations
