@@ -133,7 +133,7 @@ class Tables:
         """Return the values of keys in a file; of those that are expected too, where one must be asked for."""
         known = self._known.setdefault(table, {})
         if any(text not in known for text in texts):
-            asked = list(dict.fromkeys([*texts, *self._expected]))
+            asked = [key for key in dict.fromkeys([*texts, *self._expected]) if key not in known]
             found = self._postfix.lookup(table, asked)
             known |= {key: found.get(key) for key in asked}
         return {text: value for text in texts if (value := known[text]) is not None}

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 #: Characters of a name that is made from a host: a number may follow, and 64 are possible.
 _NAME_MAX = 48
-_KEEP = "leave it in main.cf: relay.yaml has no words for it"
 
 
 @frozen
@@ -35,9 +34,9 @@ class Answers:
     hidden: frozenset[str] = frozenset()
 
 
-def draft(answers: Answers, origin: str) -> Draft:
-    """Make a draft; ``origin`` is the place that says the default."""
-    drafter = _Drafter(answers)
+def draft(answers: Answers, origin: str, keep: str) -> Draft:
+    """Make a draft; ``origin`` is the place of the default, ``keep`` what to do with what ``relay.yaml`` cannot say."""
+    drafter = _Drafter(answers, keep)
     default = drafter.default(origin)
     senders, recipients = tuple(drafter.senders(origin)), tuple(drafter.recipients())
     used = {route.relay for route in (*senders, *recipients, *([default] if default else []))}
@@ -47,15 +46,16 @@ def draft(answers: Answers, origin: str) -> Draft:
 
 
 class _Drafter:
-    def __init__(self, answers: Answers) -> None:
+    def __init__(self, answers: Answers, keep: str) -> None:
         self.answers = answers
+        self.keep = keep
         self.names: dict[TakenRelay, str] = {}
         self.left: list[Left] = []
 
     def default(self, origin: str) -> Route | None:
         found = self.answers.default
         if found.stays:
-            self.left.append(Left(origin, f"the mail of everybody else: {found.stays}", _KEEP, is_note=True))
+            self.left.append(Left(origin, f"the mail of everybody else: {found.stays}", self.keep, is_note=True))
             return None
         # Everybody's own login is the relay's.
         return Route("default", self._name(found.relay), origin)
@@ -78,7 +78,7 @@ class _Drafter:
 
     def _route(self, key: str, found: Delivery, origin: str) -> Iterator[Route]:
         if found.stays:
-            self.left.append(Left(origin, f"the mail of {key}: {found.stays}", _KEEP, is_note=True))
+            self.left.append(Left(origin, f"the mail of {key}: {found.stays}", self.keep, is_note=True))
             return
         own = found.relay is not None and found.login != found.relay.login and key != NULL_SENDER
         yield Route(key, self._name(found.relay), origin, found.login if own else None)
@@ -125,5 +125,6 @@ def logins_of(found: Draft) -> Mapping[str, TakenLogin]:
     logins = {name: relay.login for name, relay in found.relays.items() if relay.login}
     for route in found.senders:
         if route.login and route.relay:
-            logins[f"{route.relay}_{re.sub(r'[^A-Za-z0-9.@+-]', '_', route.key)}"] = route.login
+            name = f"{route.relay}_{re.sub(r'[^A-Za-z0-9.@+-]', '_', route.key)}"
+            logins[_free(name, logins)] = route.login
     return logins

@@ -41,7 +41,8 @@ class Given:
     table holds, those that come from elsewhere. ``parameters`` and ``variables`` are what our own image needs beside
     ``relay.yaml``: lines of ``postfix-main.cf``, and variables of the container. ``direct`` are parameters that are needed
     where some mail goes directly, with what is to be known of them. ``then`` is what is to be done when the files are
-    written. ``origins`` has the places of parameters and of lookup keys.
+    written. ``keep`` is what to do with a route that ``relay.yaml`` has no words for. ``origins`` has the places of
+    parameters and of lookup keys.
     """
 
     source: str
@@ -56,6 +57,7 @@ class Given:
     direct_note: Left | None = None
     left: tuple[Left, ...] = ()
     then: tuple[str, ...] = ()
+    keep: str = "leave it in main.cf: relay.yaml has no words for it"
     origins: Mapping[str, str] = field(default_factory=dict)
 
     def origin(self, parameter: str) -> str:

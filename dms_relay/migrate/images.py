@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 #: The password table that is made for a login.
 TABLE = "sasl_passwd"
+_KEEP = "write it into postfix-main.cf, with its table: relay.yaml has no words for it"
 _THEN = (
     "mount the directory at /tmp/docker-mailserver in our image, and start it with the variables (docs/migrate.md)",
     "test it there: dms-relay test",
@@ -70,6 +71,7 @@ def given_of(image: Image, directory: Path) -> Given:
         parameters=kept,
         direct=_direct(main),
         then=_THEN,
+        keep=_KEEP,
         variables=image.variables,
         left=image.left,
         origins=image.origins,

@@ -82,7 +82,7 @@ def _draft(given: Given, names: Named) -> tuple[Draft, tuple[Left, ...]]:
         recipients=tuple((name, deliveries.of(UNKNOWN_SENDER, name.address)) for name in recipients),
         hidden=names.hidden,
     )
-    found = draft(answers, given.origin("relayhost"))
+    found = draft(answers, given.origin("relayhost"), given.keep)
     left = dict.fromkeys([*given.left, *names.left, *deliveries.left, *found.left])
     return found, tuple(left)
 

@@ -11,6 +11,7 @@ not count (a port that is the usual one), nor which service of master.cf deliver
 from __future__ import annotations
 
 import re
+from itertools import islice, product
 from typing import TYPE_CHECKING
 
 from dms_relay.explain.report import route_document
@@ -84,13 +85,12 @@ def _messages(named: Named) -> tuple[list[Message], int]:
     for key, address in recipients:
         found.append(Message(UNKNOWN_SENDER, address, f"to {key} from anybody else"))
         found.append(Message("", address, f"to {key} from {NULL_SENDER}"))
-    pairs = [
+    named_senders = [(key, address) for key, address in senders if address]
+    pairs = (
         Message(sender, recipient, f"to {to} from {of}")
-        for of, sender in senders
-        for to, recipient in recipients
-        if sender
-    ]
-    return [*found, *pairs[:PAIRS_MAX]], max(0, len(pairs) - PAIRS_MAX)
+        for (of, sender), (to, recipient) in product(named_senders, recipients)
+    )
+    return [*found, *islice(pairs, PAIRS_MAX)], max(0, len(named_senders) * len(recipients) - PAIRS_MAX)
 
 
 def _way(view: View, message: Message) -> str:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from dms_relay.migrate.proof import Proof
 
 _INDENT = "  "
+#: Differences that the text shows.
+_SHOWN_MAX = 20
 #: Parameters that are made here and name domains, though their tables could hold secrets.
 _SHOWN = frozenset({"smtpd_recipient_restrictions", "local_header_rewrite_clients"})
 
@@ -47,10 +49,12 @@ def proof_text(proof: Proof | None) -> Iterator[str]:
         return
     count = len(proof.differences)
     yield f"{compared}, and {count} {'goes' if count == 1 else 'go'} another way:"
-    for one in proof.differences:
+    for one in proof.differences[:_SHOWN_MAX]:
         yield f"{_INDENT}{one.message.shown}"
         yield f"{_INDENT * 2}before  {one.before}"
         yield f"{_INDENT * 2}after   {one.after}"
+    if count > _SHOWN_MAX:
+        yield f"{_INDENT}… and {count - _SHOWN_MAX} more, all of which --json lists"
     if any(one.is_login_alone for one in proof.differences):
         yield f"{_INDENT}(relay.yaml offers a login at the relay that it is for, and at no other server)"
 
