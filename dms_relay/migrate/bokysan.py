@@ -10,11 +10,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from dms_relay.migrate.access_tokens import provider
 from dms_relay.migrate.draft import Left, Name, TakenLogin
 from dms_relay.migrate.images import Image, networks, password_of
 from dms_relay.migrate.names import ANY_USER
 from dms_relay.model import SYSTEM_AUTHORITIES
-from dms_relay.model.providers import GOOGLE, MICROSOFT
+from dms_relay.model.values import replace
 from dms_relay.postfix.nexthop import is_domain
 
 if TYPE_CHECKING:
@@ -34,8 +35,6 @@ _PREFIX = "POSTFIX_"
 _NETWORKS = "127.0.0.0/8,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16"
 #: What Kubernetes adds for a service called ``postfix-mail``: no parameters.
 _LINK = re.compile(r"MAIL(_[A-Z0-9]+)+")
-_MICROSOFT = re.compile(r"https://login\.microsoftonline\.com/([^/]+)/oauth2/.*token")
-_GOOGLE = re.compile(r"https://(?:accounts\.google\.com|oauth2\.googleapis\.com|www\.googleapis\.com)/.*token")
 #: What our image does not do, and what to do instead.
 _LEFT = {
     "SMTPD_SASL_USERS": (
@@ -48,6 +47,18 @@ _LEFT = {
     ),
 }
 _RECIPIENT_CHECKS = "reject_non_fqdn_recipient, reject_unknown_recipient_domain"
+#: Variables that have nothing to do with where mail goes.
+_NO_MATTER = frozenset(
+    {
+        *("TZ", "FORCE_COLOR", "LOG_FORMAT", "INBOUND_DEBUGGING", "SKIP_ROOT_SPOOL_CHOWN", "AUTOSET_HOSTNAME_SERVICES"),
+        *("XOAUTH2_INITIAL_ACCESS_TOKEN", "XOAUTH2_SYSLOG_ON_FAILURE", "XOAUTH2_FULL_TRACE"),
+        *("ALLOW_EMPTY_SENDER_DOMAINS", "RELAYHOST_PASSWORD_FILENAME", "HOSTNAME"),
+        *("XOAUTH2_CLIENT_ID", "XOAUTH2_SECRET", "XOAUTH2_INITIAL_REFRESH_TOKEN", "XOAUTH2_TOKEN_ENDPOINT"),
+        *("RELAYHOST_USERNAME", "RELAYHOST_PASSWORD", "RELAYHOST_PASSWORD_FILE", "SASL_RELAYHOST"),
+        *("DKIM_AUTOGENERATE", "DKIM_SELECTOR", "DKIM_BACKEND", "MYNETWORKS"),
+    }
+)
+_NO_MATTER_PREFIXES = ("OPENDKIM_", "RSPAMD_")
 _DKIM = ("DKIM_AUTOGENERATE", "DKIM_SELECTOR", "DKIM_BACKEND")
 _NO_DKIM = (
     "mail is signed (DKIM)",
@@ -61,6 +72,11 @@ _NOTES = {
 
 def image_of(variables: Variables) -> Image:
     """Return what the image makes of its environment."""
+    found = _image_of(variables)
+    return replace(found, left=(*found.left, *variables.unknown(_NO_MATTER, _NO_MATTER_PREFIXES)))
+
+
+def _image_of(variables: Variables) -> Image:
     own = dict(_parameters(variables)) | _older(variables)
     relayhost = own.get("relayhost") or variables.get("RELAYHOST")
     login, left = _login(variables) if variables.get("RELAYHOST") else (None, [])
@@ -155,7 +171,7 @@ def _login(variables: Variables) -> tuple[TakenLogin | None, list[Left]]:
 
 def _token_login(username: str, variables: Variables) -> tuple[TakenLogin, list[Left]]:
     endpoint = variables.get("XOAUTH2_TOKEN_ENDPOINT")
-    parts = [*_provider(endpoint), ("client_id", variables.get("XOAUTH2_CLIENT_ID"))]
+    parts = [*provider(endpoint), ("client_id", variables.get("XOAUTH2_CLIENT_ID"))]
     secret, token = variables.get("XOAUTH2_SECRET"), variables.get("XOAUTH2_INITIAL_REFRESH_TOKEN")
     parts += [("client_secret", secret)] if secret else []
     left = []
@@ -165,12 +181,6 @@ def _token_login(username: str, variables: Variables) -> tuple[TakenLogin, list[
         text = "there is no refresh token, so nobody has agreed yet"
         left.append(Left(variables.origin("XOAUTH2_INITIAL_REFRESH_TOKEN"), text, "run dms-relay login RELAY once"))
     return TakenLogin(username, f"/var/spool/postfix/xoauth2-tokens/{username}", oauth2=tuple(parts)), left
-
-
-def _provider(endpoint: str) -> list[tuple[str, str]]:
-    if match := _MICROSOFT.fullmatch(endpoint):
-        return [("provider", MICROSOFT), ("tenant", match[1])]
-    return [("provider", GOOGLE)] if not endpoint or _GOOGLE.fullmatch(endpoint) else [("token_url", endpoint)]
 
 
 def _left(variables: Variables) -> Iterator[Left]:

@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING
 from dms_relay.explain.client import hops
 from dms_relay.explain.routing import resolve
 from dms_relay.explain.tables import LookupFailedError
+from dms_relay.migrate.access_tokens import of_plugin
 from dms_relay.migrate.draft import Delivery, Host, Left, TakenLogin, TakenRelay
 from dms_relay.model import SYSTEM_AUTHORITIES
+from dms_relay.model.oauth2 import TOKEN_MECHANISMS
 from dms_relay.model.relays import CLEARTEXT_LEVELS, MECHANISMS, MECHANISMS_IN_CLEAR
 from dms_relay.postfix import master_cf
 from dms_relay.postfix.nexthop import SyntaxProblem
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from dms_relay.migrate.given import Given
 
 _SMTP = "smtp"
+_TOKENS = frozenset(TOKEN_MECHANISMS)
 #: What makes mail arrive here; a relay for such a domain is refused in ``relay.yaml``.
 _LOCAL = ("mydestination", "virtual_mailbox_domains", "virtual_alias_domains")
 #: What a service may override and still be the plain one: it changes no route, no login and no TLS.
@@ -170,6 +173,10 @@ class Deliveries:
         if found := self._given.logins.get(offer.match.value):
             return found
         username, _, password = offer.match.value.partition(":")
+        if _TOKENS & {name.lower() for name in offer.mechanisms} and password.startswith("/"):
+            queue = self._view.values.get("queue_directory")
+            if login := of_plugin(username, password, queue):
+                return login
         return TakenLogin(username, password, mechanisms=self._mechanisms(offer, hop))
 
     def _mechanisms(self, offer: Offer, hop: Hop) -> tuple[str, ...]:
@@ -178,7 +185,7 @@ class Deliveries:
         usual = MECHANISMS_IN_CLEAR if hop.demand.level in CLEARTEXT_LEVELS else MECHANISMS
         if not names or set(names) == set(usual) or set(names) == set(MECHANISMS):
             return ()
-        if set(names) & {"xoauth2", "oauthbearer"}:
+        if _TOKENS & set(names):
             text = "the login is an access token, or names a file of the plugin sasl-xoauth2"
             remedy = "write oauth2: in place of the password, and run dms-relay login (docs/oauth2.md)"
             self._leave(Left(offer.match.shown_table, text, remedy))

@@ -11,27 +11,29 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dms_relay.errors import InputError
+from dms_relay.migrate.draft import Left
 from dms_relay.model import Origin, Problem
 from dms_relay.sources.text import lines_of, read_file, read_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 _QUOTES = ('"', "'")
 
 
 class Variables:
-    """Variables by name. An empty value counts as none. ``used`` are the names that somebody has asked for."""
+    """Variables by name. An empty value counts as none."""
 
-    def __init__(self, values: Mapping[str, str], source: str) -> None:
-        """Take the values, and where they stand."""
+    def __init__(self, values: Mapping[str, str], source: str, *, is_file: bool = False) -> None:
+        """Take the values, and where they stand; a file has those of the image alone, and the environment others too."""
         self.values = values
         self._source = source
-        self.used: set[str] = set()
+        self._is_file = is_file
+        self._used: set[str] = set()
 
     def get(self, name: str) -> str:
         """Return a value; empty where there is none."""
-        self.used.add(name)
+        self._used.add(name)
         return self.values.get(name, "")
 
     def has(self, *names: str) -> bool:
@@ -45,8 +47,15 @@ class Variables:
     def beginning(self, prefix: str) -> dict[str, str]:
         """Return the variables that begin so, with the rest of their names."""
         found = {name: value for name, value in sorted(self.values.items()) if name.startswith(prefix)}
-        self.used.update(found)
+        self._used.update(found)
         return {name.removeprefix(prefix): value for name, value in found.items()}
+
+    def unknown(self, known: Iterable[str], prefixes: tuple[str, ...]) -> Iterator[Left]:
+        """Yield the variables of a file that nobody has asked for, and that are not known to be of no interest."""
+        for name in self.values if self._is_file else ():
+            if name not in {*self._used, *known} and not name.startswith(prefixes):
+                text = "the image has no such variable, so nothing was taken of it"
+                yield Left(self.origin(name), text, "look whether its name is misspelt", is_note=True)
 
     def file(self, name: str) -> str | None:
         """Return what the file holds that a variable names; ``None`` where it cannot be read here."""
@@ -73,7 +82,7 @@ def variables(path: str | None, environ: Mapping[str, str]) -> Variables:
         found[key.strip()] = _unquoted(value.strip())
     if errors := [problem for problem in problems if problem.is_error]:
         raise InputError(errors)
-    return Variables(found, name)
+    return Variables(found, name, is_file=True)
 
 
 def _unquoted(value: str) -> str:

@@ -9,10 +9,12 @@ import re
 from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
+from dms_relay.errors import InputError
 from dms_relay.explain.views import view_now
 from dms_relay.migrate.draft import Left, Name, TakenLogin
 from dms_relay.migrate.given import Given
 from dms_relay.migrate.rendering import OWN_IMAGE, TAKEN, in_own_image, rendered
+from dms_relay.model import Origin, Problem
 from dms_relay.model.values import field, frozen
 
 if TYPE_CHECKING:
@@ -106,6 +108,11 @@ def password_of(variables: Variables, name: str, file: str, *, first_line: bool 
     if variables.get(name) or not variables.get(file):
         return variables.get(name), "", []
     path, text = variables.get(file), variables.file(file)
+    if not path.startswith("/"):
+        origin = Origin(variables.origin(file))
+        raise InputError(
+            [Problem(origin, "is not the absolute path of a file", "name it from the root: /run/secrets/relay")]
+        )
     if text is None:
         remedy = f"make sure that {path} is there where dms-relay runs, with the password in it"
         return (
@@ -122,4 +129,4 @@ def password_of(variables: Variables, name: str, file: str, *, first_line: bool 
         )
     password = text.split("\n")[0].strip() if first_line else text.rstrip("\n")
     is_same = password == text.removesuffix("\n").removesuffix("\r")
-    return password, path if is_same and path.startswith("/") else "", []
+    return password, path if is_same else "", []

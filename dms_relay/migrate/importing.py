@@ -43,7 +43,7 @@ class Imported:
 
     @property
     def is_the_same(self) -> bool:
-        """Whether all was taken, and all mail goes as before."""
+        """True if all was taken, and all mail goes as before."""
         taken = all(left.is_note for left in self.left)
         return taken and self.proof is not None and not self.proof.differences
 
@@ -82,7 +82,8 @@ def _draft(given: Given, names: Named) -> tuple[Draft, tuple[Left, ...]]:
         recipients=tuple((name, deliveries.of(UNKNOWN_SENDER, name.address)) for name in recipients),
         hidden=names.hidden,
     )
-    found = draft(answers, given.origin("relayhost"), given.keep)
+    parameter = "default_transport" if ":" in names.view.values.get("default_transport") else "relayhost"
+    found = draft(answers, given.origin(parameter), given.keep)
     left = dict.fromkeys([*given.left, *names.left, *deliveries.left, *found.left])
     return found, tuple(left)
 

@@ -13,6 +13,7 @@ from dms_relay.migrate.draft import Left, TakenLogin
 from dms_relay.migrate.images import Image, networks, password_of
 from dms_relay.migrate.kinds import JUANLUISBAPTISTE
 from dms_relay.model import Origin, Problem
+from dms_relay.model.values import replace
 from dms_relay.postfix.nexthop import SyntaxProblem, check_nexthop
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ _PREFIX = "POSTFIX_"
 _PORT, _IMPLICIT = "587", "465"
 #: Networks that may always send.
 _NETWORKS = "10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16"
+#: Variables that have nothing to do with where mail goes, or have no effect beside others.
+_NO_MATTER = frozenset({"TZ", "DEBUG", "SMTP_USERNAME_FILE", "SMTP_PASSWORD_FILE"})
 #: What our image has no variable for, and what to do instead.
 _LEFT = {
     "SMTP_HEADER_TAG": (
@@ -48,6 +51,11 @@ _PARAMETERS = {
 
 def image_of(variables: Variables) -> Image:
     """Return what the image makes of its environment. Raises ``InputError`` where it would not start."""
+    found = _image_of(variables)
+    return replace(found, left=(*found.left, *variables.unknown(_NO_MATTER, ())))
+
+
+def _image_of(variables: Variables) -> Image:
     login, left = _login(variables)
     _require(variables, has_password=bool(login and (login.password or login.path)))
     port = variables.get("SMTP_PORT") or _PORT

@@ -169,5 +169,5 @@ def files_of(draft: Draft, passwords: Passwords, directory: str) -> Iterator[tup
             if key in SECRETS and path.startswith(f"{directory}/"):
                 yield path, value
         path = passwords.file(name, login)
-        if not login.oauth2 and path.startswith(f"{directory}/"):
+        if not login.oauth2 and path != login.path and path.startswith(f"{directory}/"):
             yield path, login.password

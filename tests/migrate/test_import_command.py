@@ -11,13 +11,16 @@ import pytest
 import yaml
 
 import dms_relay
+from dms_relay.migrate.kinds import KINDS
 from tests.migrate.scene import CASES, Scene, case
 from tests.support.console import said
 from tests.support.written_remedies import Source
+from tools.tree import Command, actions_of, commands_of, fresh_parser
 
 if TYPE_CHECKING:
     from tests.support.sandbox import Sandbox
 
+ROOT = Path(__file__).parents[2]
 SECRET = "with$dollar and#hash"
 SES = "email-smtp-eu-west-1-amazonaws-com-587"
 
@@ -55,6 +58,11 @@ WRONG = {
         f"{JUAN}SMTP_USERNAME_FILE=/nowhere\nSMTP_PASSWORD=pw\n",
         "variables.env SMTP_USERNAME_FILE: the file that it names cannot be read here"
         " -- set SMTP_USERNAME for this import",
+    ),
+    "a file that is not named from the root": Wrong(
+        "RELAYHOST=[a.example]\nRELAYHOST_USERNAME=u\nRELAYHOST_PASSWORD_FILE=secret\n",
+        "variables.env RELAYHOST_PASSWORD_FILE: is not the absolute path of a file"
+        " -- name it from the root: /run/secrets/relay",
     ),
     "a port in the host": Wrong(
         "SMTP_SERVER=mail.example.org:587\nSERVER_HOSTNAME=mail.example.com\n",
@@ -184,3 +192,16 @@ def test_what_is_to_be_done_then(tmp_path: Path) -> None:
     scene = Scene(tmp_path, case("relay-sh-map"))
     result = scene.run_import("--output", str(scene.output))
     assert "take away what relay.yaml says now: RELAY_HOST, postfix-relaymap.cf, postfix-sasl-password.cf" in result.out
+
+
+def test_its_page() -> None:
+    """docs/migrate.md names every source, every option, and every key of the JSON object."""
+    page = (ROOT / "docs" / "migrate.md").read_text("utf-8")
+    options = [name for action in actions_of(_command().parser) for name in action.option_strings]
+    scene_keys = ("from", "relay_yaml", "postfix_main_cf", "variables", "written", "not_taken", "notes", "is_the_same")
+    for word in (*KINDS, *(set(options) - {"-h", "--help"}), *scene_keys):
+        assert f"`{word}" in page or f" {word}" in page, word
+
+
+def _command() -> Command:
+    return next(command for command in commands_of(fresh_parser()) if command.name == "import")
