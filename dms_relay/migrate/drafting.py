@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from dms_relay.mask import mask_parameter
 from dms_relay.migrate.draft import Delivery, Draft, Left, Route
 from dms_relay.model import DIRECT, IMPLICIT_TLS_PORTS, NULL_SENDER
 from dms_relay.model.relays import CLEARTEXT_LEVELS
@@ -115,7 +116,7 @@ def _remarks(name: str, relay: TakenRelay) -> Iterator[Left]:
     if ports and not relay.is_implicit:
         text = f"STARTTLS at port {ports[0]}, as before: servers there mostly speak TLS from the start"
         yield Left(origin, text, f"if mail waits, take mode: starttls out of relays.{name}.tls", is_note=True)
-    for parameter, value in relay.settings:
+    for parameter, value in ((name, mask_parameter(name, value)) for name, value in relay.settings):
         text = f"the service of master.cf sets {parameter} = {value}, which relay.yaml has no key for"
         yield Left(origin, text, f"run, after dms-relay apply: postconf -P 'relay-{name}/unix/{parameter}={value}'")
 

@@ -1,6 +1,7 @@
 """Mail on a running Postfix before and after ``import`` and ``apply``: the same relay, the same login, the same TLS."""
 
 from pathlib import Path
+from smtplib import SMTPRecipientsRefused
 
 import pytest
 
@@ -25,7 +26,7 @@ def arrivals(testbed: Testbed, postfix: Postfix, part: str) -> dict[tuple[str, s
     """Send each message, and return where it arrived, with which login and whether there was TLS."""
     before = len(testbed.ledger.received())
     for number, (sender, recipient) in enumerate(MESSAGES):
-        postfix.send("" if sender == "<>" else sender, [recipient], f"{part}-{number}")
+        postfix.send(sender, [recipient], f"{part}-{number}")
     testbed.ledger.wait_for(before + len(MESSAGES), PATIENCE)
     found = {r.message_id: (r.relay, r.login, r.tls is not None) for r in testbed.ledger.received()[before:]}
     return {pair: found[f"{part}-{number}"] for number, pair in enumerate(MESSAGES)}
@@ -86,6 +87,28 @@ def test_a_main_cf_written_by_hand(testbed: Testbed, inputs: Inputs) -> None:
     assert inputs.run(postfix, "apply").returncode == 0
     assert arrivals(testbed, postfix, "after") == before
     assert before["boss@a.test", FRIEND] == ("b", Login("boss", "pw"), True)
+
+
+def test_allowed_sender_domains(testbed: Testbed, inputs: Inputs, tmp_path: Path) -> None:
+    """ALLOWED_SENDER_DOMAINS of boky/postfix goes on in postfix-main.cf: mail of other senders is refused, as there."""
+    relay = testbed.relay("only", SUBMISSION)
+    text = (
+        f"ALLOWED_SENDER_DOMAINS=a.test b.test\nRELAYHOST={relay.nexthop}\nRELAYHOST_USERNAME=u\nRELAYHOST_PASSWORD=p\n"
+    )
+    (tmp_path / "old.env").write_text(f"{text}POSTFIX_smtp_tls_security_level=encrypt\n")
+    # Nobody is asked for the MX hosts of a recipient here.
+    postfix = testbed.postfix({"smtpd_relay_restrictions": "permit"})
+    imported(inputs, postfix, "--env-file", str(tmp_path / "old.env"))
+    own = (inputs.directory / "postfix-main.cf").read_text().replace("reject_unknown_recipient_domain, ", "")
+    main = postfix.config / "main.cf"
+    main.write_text(main.read_text() + own)
+    postfix.reload()
+    for sender in ("x@a.test", "x@sub.b.test"):
+        postfix.send(sender, [FRIEND], sender)
+    with pytest.raises(SMTPRecipientsRefused, match="Recipient address rejected: Access denied"):
+        postfix.send("x@stranger.test", [FRIEND], "three")
+    testbed.ledger.wait_for(2, PATIENCE)
+    assert {received.message_id for received in testbed.ledger.received()} == {"x@a.test", "x@sub.b.test"}
 
 
 @pytest.mark.parametrize("kind", ["bokysan", "juanluisbaptiste"])
