@@ -87,7 +87,8 @@ def one(objects: list[Map], kind: str, name: str = NAME) -> Map:
 
 def pod(objects: list[Map]) -> Map:
     """Return what the StatefulSet says of its pods."""
-    spec: Map = one(objects, "StatefulSet")["spec"]["template"]["spec"]
+    [found] = [item for item in objects if item["kind"] == "StatefulSet"]
+    spec: Map = found["spec"]["template"]["spec"]
     return spec
 
 
@@ -123,7 +124,9 @@ def templates() -> str:
 def messages() -> set[str]:
     """Return what each refusal in _checks.tpl begins with: up to the first value that is filled in."""
     text = (CHART / "templates/_checks.tpl").read_text("utf-8").partition("*/}}")[2]
-    lines = [line for line in text.splitlines() if re.match(r"^[a-zA-Z{][^ ]*(, [^ ]+)?: .* -- ", line) or _is_named(line)]
+    lines = [
+        line for line in text.splitlines() if re.match(r"^[a-zA-Z{][^ ]*(, [^ ]+)?: .* -- ", line) or _is_named(line)
+    ]
     return {re.sub(r"\{\{.*?\}\}", "*", line) for line in lines}
 
 

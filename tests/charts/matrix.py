@@ -11,7 +11,7 @@ RELAY_YAML = """\
 version: 1
 relays:
   mailgun: {host: smtp.mailgun.org, port: 2526, login: {username: me, password_file: /run/secrets/dms-relay/mailgun}}
-  own: {hosts: [a.example, "b.example:9999", "[2001:db8::1]:8888", "2001:db8::2"], port: 2587}
+  own: {hosts: [a.example, "b.example:9999", "[2001:db8::1]:8888", "2001:db8::2"], port: 2587, tls: {match: a.example}}
   mx: {host: c.example, mx: true}
 default: mailgun
 senders: {example.org: direct}
@@ -21,12 +21,20 @@ NO_VOLUME: Map = {"persistence": {"enabled": False}, "replicaCount": 3}
 
 #: Templates in whatever an operator adds.
 FILLED: Map = {
-    "extraEnv": [{"name": "A", "value": "{{ .Release.Name }}"}, {"name": "B", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}],
+    "extraEnv": [
+        {"name": "A", "value": "{{ .Release.Name }}"},
+        {"name": "B", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
+    ],
     "extraEnvFrom": [{"secretRef": {"name": "{{ .Release.Name }}-more"}}],
     "extraVolumes": [{"name": "hooks", "configMap": {"name": "{{ .Release.Name }}-hooks", "defaultMode": 365}}],
     "extraVolumeMounts": [{"name": "hooks", "mountPath": "/docker-entrypoint.d/40-mine", "subPath": "40-mine"}],
     "extraObjects": [
-        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "{{ .Release.Name }}-hooks"}, "data": {"40-mine": "#!/bin/sh\n"}},
+        {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {"name": "{{ .Release.Name }}-hooks"},
+            "data": {"40-mine": "#!/bin/sh\n"},
+        },
         "apiVersion: v1\nkind: Secret\nmetadata:\n  name: {{ .Release.Name }}-more\nstringData: {C: c}\n",
     ],
     "podAnnotations": {"of": "{{ .Release.Name }}"},
@@ -64,7 +72,11 @@ MONITORED: Map = {
             "relabelings": [{"action": "labeldrop", "regex": "pod_ip"}],
             "metricRelabelings": [{"action": "drop", "sourceLabels": ["__name__"], "regex": "go_.*"}],
         },
-        "prometheusRule": {"enabled": True, "labels": {"release": "prometheus"}, "extraGroups": [{"name": "mine", "rules": []}]},
+        "prometheusRule": {
+            "enabled": True,
+            "labels": {"release": "prometheus"},
+            "extraGroups": [{"name": "mine", "rules": []}],
+        },
         "dashboard": {"enabled": True, "annotations": {"folder": "Mail"}},
     }
 }

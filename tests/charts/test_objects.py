@@ -52,7 +52,9 @@ def test_kubernetes_takes_it(case: str) -> None:
 def test_names_that_yaml_takes_for_something_else() -> None:
     """Names that are numbers and booleans to YAML stay names."""
     names = ["--namespace", "123", "--name-template", "off"]
-    objects = render({**MATRIX["monitored"], "fullnameOverride": "yes", "existingSecret": "1e3", "priorityClassName": "on"}, *names)
+    objects = render(
+        {**MATRIX["monitored"], "fullnameOverride": "yes", "existingSecret": "1e3", "priorityClassName": "on"}, *names
+    )
     for found in objects:
         if found["kind"] not in OPERATORS:
             validate(json.dumps(found), VERSIONS[0])
