@@ -1,4 +1,4 @@
-"""relay.yaml and the other files: they come into the pod as they were written, and dms-relay believes and understands them."""
+"""relay.yaml and the other files come into the pod as they were written, and dms-relay believes and understands them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,13 @@ ODD = "a = {{ .Release.Name }} $HOME \\n\t'\"\n  b\n\n# é #\r\nno line end"
 
 def test_texts_are_what_was_written() -> None:
     """Every file is the same to the letter, whatever is in it; nothing in it is a template."""
-    values = {"relayYaml": RELAY_YAML, "existingSecret": "s", "postfixMainCf": ODD, "postfixMasterCf": f"\n{ODD}\n\n", "postfixRelaymapCf": "@a b\n"}  # fmt: skip
+    values = {
+        "relayYaml": RELAY_YAML,
+        "existingSecret": "s",
+        "postfixMainCf": ODD,
+        "postfixMasterCf": f"\n{ODD}\n\n",
+        "postfixRelaymapCf": "@a b\n",
+    }
     assert one(render(values), "ConfigMap")["data"] == {
         "relay.yaml": RELAY_YAML,
         "postfix-main.cf": ODD,
@@ -59,7 +65,7 @@ def files_of(volume: Map) -> dict[str, int]:
         return {"relay.yaml": volume["configMap"]["defaultMode"]}
     if "secret" in volume:
         return {"password": volume["secret"]["defaultMode"]}
-    found = {}
+    found: dict[str, int] = {}
     for source in volume.get("projected", {}).get("sources", ()):
         items = source.get("secret", {}).get("items", ())
         found |= {item["path"]: item["mode"] for item in items} or {"relay.yaml": volume["projected"]["defaultMode"]}

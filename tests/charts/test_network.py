@@ -30,33 +30,26 @@ def is_peer(peer: Map, namespace: dict[str, str], pod: dict[str, str], address: 
     return selects(peer["namespaceSelector"], namespace) and selects(peer.get("podSelector", {}), pod)
 
 
-def gets_through(
-    rules: list[Map], port: int, namespace: dict[str, str], pod: dict[str, str], address: str, side: str
-) -> bool:
+def gets_through(rules: list[Map], port: int, side: str, who: tuple[dict[str, str], dict[str, str], str]) -> bool:
     """Return True if one of the rules lets TCP through: ``side`` is ``from`` or ``to``; without it everybody is meant."""
-    for rule in rules:
-        peers = rule.get(side)
-        if {"port": port, "protocol": "TCP"} in rule["ports"] and (
-            peers is None or any(is_peer(peer, namespace, pod, address) for peer in peers)
-        ):
-            return True
-    return False
+    open_to = [rule.get(side) for rule in rules if {"port": port, "protocol": "TCP"} in rule["ports"]]
+    return any(peers is None or any(is_peer(peer, *who) for peer in peers) for peers in open_to)
 
 
 def gets_in(values: Map, port: int, namespace: dict[str, str], pod: dict[str, str], address: str = "10.0.0.9") -> bool:
     """Return True if somebody reaches a port of a relay."""
     rules = one(render(values), "NetworkPolicy")["spec"]["ingress"]
-    return gets_through(rules, port, namespace, pod, address, "from")
+    return gets_through(rules, port, "from", (namespace, pod, address))
 
 
 def gets_out(values: Map, port: int, address: str = "198.51.100.1", pod: dict[str, str] | None = None) -> bool:
     """Return True if a relay reaches a port, outside or of a pod in the same namespace."""
     rules = one(render(values), "NetworkPolicy")["spec"]["egress"]
-    return gets_through(rules, port, HERE if pod else {"n": "x"}, pod or {"p": "x"}, address, "to")
+    return gets_through(rules, port, "to", (HERE if pod else {"n": "x"}, pod or {"p": "x"}, address))
 
 
 def test_who_may_send() -> None:
-    """All pods of the namespace by default, and nobody else; others by selectors and networks; nobody reaches other ports."""
+    """All pods of the namespace by default, and nobody else; others by selectors and networks; nobody has other ports."""
     assert gets_in({}, 25, HERE, {"app": "any"})
     assert not gets_in({}, 25, SHOP, {"app": "any"})
     assert not gets_in({}, 9154, HERE, {"app": "any"})
@@ -93,8 +86,8 @@ def test_what_goes_out() -> None:
 
 
 def test_the_ports_of_the_relays_go_out() -> None:
-    """What relayYaml, postfixRelaymapCf and env name goes out, however short the list is, and 25 where mail goes directly."""
-    few = {"networkPolicy": {"egress": {"relayPorts": [], "tokenPorts": []}}}
+    """What relayYaml, postfixRelaymapCf and env name goes out, however short the list is; 25 where mail goes directly."""
+    few: Map = {"networkPolicy": {"egress": {"relayPorts": [], "tokenPorts": []}}}
 
     def ports(values: Map) -> list[int]:
         rules = one(render({**few, **values}), "NetworkPolicy")["spec"]["egress"]
@@ -114,7 +107,15 @@ def test_the_ports_of_the_relays_go_out() -> None:
     assert ports({"env": {"DEFAULT_RELAY_HOST": "[smtp.example.com]:777"}}) == [777]
     assert ports({"env": {"DEFAULT_RELAY_HOST": "smtp.example.com"}}) == [25]
     assert ports({"env": {"RELAY_HOST": "smtp.example.com", "RELAY_PORT": 2525}}) == [25, 2525]
-    relaymap = "# [c.example]:1\n@a.example  [b.example]:2527\n@d.example\n@e.example\t[2001:db8::1]:26\n@f.example f.example\n"
+    lines = (
+        "# [c.example]:1",
+        "@a.example  [b.example]:2527",
+        "@d.example",
+        "@e.example\t[2001:db8::1]:26",
+        "@f.example f.example",
+        "",
+    )
+    relaymap = "\n".join(lines)
     assert ports({"postfixRelaymapCf": relaymap}) == [25, 26, 2527]
     assert ports({"postfixRelaymapCf": "@a b:26\n", "env": {"DEFAULT_RELAY_HOST": "c:27"}}) == [26, 27]
 

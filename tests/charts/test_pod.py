@@ -5,27 +5,13 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from tests.charts.helm import container, pod, render, variables
+from tests.charts.helm import ROOT, container, pod, render, variables
 from tests.charts.matrix import MATRIX, NO_VOLUME, ONE_RELAY
-from tests.image.test_hardened import CAPABILITIES, MOUNTED, ROOT
+from tests.image.test_hardened import MOUNTED
 
 #: The mode of what only root may read, as Kubernetes' objects have it in JSON.
 SECRET_MODE = 0o400
 SERVICE = "mail-dms-relay.post.svc.cluster.local"
-
-
-@pytest.mark.parametrize("case", MATRIX)
-def test_rights(case: str) -> None:
-    """Whatever the values are: few rights, a root file system that is read-only, no token, no service links."""
-    spec = pod(render(MATRIX[case]))
-    rights = spec["containers"][0]["securityContext"]
-    assert (spec["automountServiceAccountToken"], spec["enableServiceLinks"]) == (False, False)
-    assert rights["capabilities"] == {"drop": ["ALL"], "add": list(CAPABILITIES)}
-    assert (rights["readOnlyRootFilesystem"], rights["allowPrivilegeEscalation"]) == (True, False)
-    assert (rights["privileged"], rights["runAsUser"]) == (False, 0)
-    if case != "off":
-        assert spec["securityContext"] == {"seccompProfile": {"type": "RuntimeDefault"}}
-    assert not {"hostNetwork", "hostPID", "hostIPC"} & set(spec)
 
 
 def test_as_in_compose() -> None:
@@ -36,22 +22,6 @@ def test_as_in_compose() -> None:
     writable = {mount["mountPath"] for mount in container(objects)["volumeMounts"] if not mount.get("readOnly")}
     volumes = {place for volume in service["volumes"] if (place := volume.split(":")[1]) != "/tmp/docker-mailserver"}  # noqa: S108
     assert writable == {*service["tmpfs"], *volumes}
-
-
-@pytest.mark.parametrize("case", MATRIX)
-def test_mounts(case: str) -> None:
-    """Every mount has its volume, and no volume is for nothing; inputs are directories, read-only, and must be there."""
-    objects = render(MATRIX[case])
-    claims = {"queue", "state"} if MATRIX[case].get("persistence", {}).get("enabled", True) else set()
-    volumes = {volume["name"]: volume for volume in pod(objects)["volumes"]}
-    mounts = [mount for mount in container(objects)["volumeMounts"] if mount["name"] != "hooks"]
-    volumes.pop("hooks", None)
-    assert sorted(mount["name"] for mount in mounts) == sorted({*volumes, *claims})
-    assert len({mount["mountPath"] for mount in mounts}) == len(mounts)
-    for mount in mounts:
-        is_input = not {"emptyDir"} & set(volumes.get(mount["name"], {"emptyDir": {}}))
-        assert mount.get("readOnly", False) == is_input
-        assert "subPath" not in mount
 
 
 def test_what_can_be_written_is_in_memory() -> None:
@@ -119,8 +89,13 @@ ENDS = {
     "a grace period": ({"drain": {"timeout": 10}, "terminationGracePeriodSeconds": 30}, False, 10, 30),
     "both": ({"drain": {"handOver": True}}, True, 60, 90),
     "scaled": ({"autoscaling": {"enabled": True}}, True, 60, 90),
-    "never": ({**NO_VOLUME, "persistence": {"enabled": False, "acceptLoss": True}, "drain": {"handOver": False}}, False, 60, 90),
-}  # fmt: skip
+    "never": (
+        {**NO_VOLUME, "persistence": {"enabled": False, "acceptLoss": True}, "drain": {"handOver": False}},
+        False,
+        60,
+        90,
+    ),
+}
 
 
 @pytest.mark.parametrize("end", ENDS)
