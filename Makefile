@@ -91,5 +91,5 @@ chart: ## package the Helm chart into dist/ (needs helm)
 
 clean: ## take away what make has made here
 	rm -f sasl/libdmsrelayoauth2.so
-	rm -rf $(VENV) .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) dist .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
