@@ -9,6 +9,7 @@ Known limits: a former password that a server repeats as it stands cannot be tol
 from __future__ import annotations
 
 import binascii
+import codecs
 import re
 from base64 import b64decode
 
@@ -20,6 +21,8 @@ _USUAL = str.maketrans("-_", "+/")
 #: Signs from which a run is also decoded from its second, third and fourth sign on: a server may repeat a part only. By
 #: chance, nine octets are all printable once in ten thousand.
 _LONG = 12
+#: Octets of a sign in UTF-8 but its first.
+_CONTINUATIONS = bytes(range(0x80, 0xC0))
 
 
 def without_echoes(text: str) -> str:
@@ -34,9 +37,11 @@ def _is_text(run: str) -> bool:
 
 def _reads(signs: str) -> bool:
     """Return True if base64 decodes to text, with the NUL between user name and password (RFC 4616)."""
-    whole = signs[: len(signs) // 4 * 4]
+    whole = signs if len(signs) % 4 != 1 else signs[:-1]
     try:
-        decoded = b64decode(whole, validate=True).decode("utf-8")
+        octets = b64decode(whole + "=" * (-len(whole) % 4), validate=True)
+        # A part may begin and end inside a sign.
+        decoded = codecs.getincrementaldecoder("utf-8")().decode(octets.lstrip(_CONTINUATIONS))
     except (binascii.Error, UnicodeDecodeError):
         return False
     return decoded.replace("\0", "").isprintable()
