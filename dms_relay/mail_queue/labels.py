@@ -74,6 +74,7 @@ class Router:
         self._senders: dict[str, tuple[str | None, ...] | None] = {}
         self._routes: dict[tuple[object, ...], Resolution] = {}
         self._programs: dict[str, str | None] = {}
+        self._first_nexthops: dict[str, str] = {}
         self._hosts_of: dict[tuple[str, str], frozenset[str] | None] = {}
         self._by_recipient = [name for name in _BY_RECIPIENT if self._view.values.get(name)]
 
@@ -110,9 +111,17 @@ class Router:
         way = self.route(*envelope)
         if way.failure or self._program(way.transport) is None:
             return UNKNOWN
-        if way.transport.startswith(PREFIX):
+        if way.transport.startswith(PREFIX) and self._is_of_service(way):
             return service_relay(way.transport)
         return DIRECT if self._is_direct(way, envelope[1]) else way.nexthop
+
+    def _is_of_service(self, way: Resolution) -> bool:
+        """Return True if a route leads to the hosts of its service: an operator's ``transport_maps`` may name others."""
+        if way.transport not in self._first_nexthops:
+            service = self.view.service(way.transport)
+            self._first_nexthops[way.transport] = service[1].get("relayhost").casefold() if service else ""
+        first = self._first_nexthops[way.transport]
+        return not first or way.nexthop.casefold().replace(",", " ").split()[:1] == [first]
 
     def _is_direct(self, way: Resolution, recipient: str) -> bool:
         is_own = way.nexthop.casefold() == recipient.rpartition("@")[2].casefold()

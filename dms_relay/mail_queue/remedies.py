@@ -31,7 +31,9 @@ _TEST = "run dms-relay test {relay}: it tries the relay now, and says what is wr
 _ALL = {
     What.TURN: "wait: Postfix has not tried it yet",
     What.HELD: "postsuper -H ALL releases all mail on hold, postsuper -H QUEUE-ID one message",
-    What.STOPPED: "remove {transport} from defer_transports in main.cf, and run postfix reload, then postqueue -f",
+    What.STOPPED: (
+        "remove {transport} from defer_transports in main.cf, and run postfix reload; postqueue -f has all tried at once"
+    ),
     What.POSTFIX: f"{_LOG}: a program of Postfix's or a lookup table fails; dms-relay check finds the usual causes",
     What.HERE: f"no relay is asked: the transport {{transport}} delivers on this server; {_LOG}",
     What.ELSEWHERE: "its relay is another one by now: postqueue -f has Postfix try it there",
