@@ -16,7 +16,7 @@ from tests.running.operators import DOWN, MORE_RECIPIENTS, MORE_SENDERS, operato
 from tests.running.route_scene import OFF, ROUTINGS, STRANGERS, Scene, scene_of
 from tests.support.amounts import Figures, amount
 
-EXAMPLES = amount(8, 1500)
+EXAMPLES = amount(4, 1500)
 """Configurations in all, each with several messages."""
 MESSAGES = 4
 HOLD = {"smtpd_client_restrictions": "static:HOLD"}

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from dms_relay.cli import main
-from testbed import PATIENCE, SUBMISSION, Inputs, Postfix, Testbed
+from testbed import PATIENCE, PLAIN, SUBMISSION, Inputs, Postfix, Testbed
 from testbed.inputs import LOGINS, RELAYMAP
 from testbed.modes import Auth, Mode
 
@@ -166,3 +166,16 @@ def test_limits_and_direct_mail(make: Callable[[Mode], Scene], testbed: Testbed)
     assert groups[scene.relay.nexthop]["senders"] == {"d1.test": 1}
     assert groups["direct"]["senders"]["d2.test"] == 1
     assert said.count("remedy:  wait") == 2
+
+
+def test_direct_mail_without_tls(make: Callable[[Mode], Scene], testbed: Testbed) -> None:
+    """With `maps`, the level for relays holds back mail to servers without TLS; what is said of it lets the mail leave."""
+    scene = make(SUBMISSION)
+    testbed.world("world.test", PLAIN)
+    scene.start(scene.relay.nexthop, GOOD["me"], smtp_tls_security_level="may")
+    scene.postfix.send("dora@d2.test", ["bob@world.test"], "1")
+    reason = scene.why("no TLS offered")
+    assert "(smtp_tls_security_level = encrypt): with RELAY_ROUTING=transports" in reason["remedy"]
+    scene.inputs.settings["RELAY_ROUTING"] = "transports"
+    scene.inputs.apply(scene.postfix)
+    scene.arrives()
