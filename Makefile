@@ -1,5 +1,5 @@
 # One command each: what it needs is set up first. See CONTRIBUTING.md.
-.PHONY: help demo test soak coverage lint generated bench plugin plugin-install image image-dms clean
+.PHONY: help demo test soak coverage lint generated docs recording bench plugin plugin-install image image-dms chart release clean
 .DELETE_ON_ERROR:
 # What is missing is said before anything is made.
 .NOTPARALLEL:
@@ -54,7 +54,7 @@ soak: needs-soak $(VENV)/.ready ## the random tests and those of load and kills,
 coverage: needs-coverage $(VENV)/.ready ## all tests, and how much of the package they go through, the programs that they start included
 	@$(ROOT) env SEED=$(SEED) $(BIN)/python -m tests.support.measure_coverage --numprocesses $(WORKERS) --dist worksteal $(TESTS)
 
-lint: $(VENV)/.ready ## ruff, mypy, import-linter, shellcheck, hadolint, yamllint
+lint: $(VENV)/.ready ## ruff, mypy, import-linter, shellcheck, hadolint, yamllint, actionlint, and helm lint where there is helm
 	$(OWNER) $(BIN)/ruff check .
 	$(OWNER) $(BIN)/ruff format --check .
 	$(OWNER) $(BIN)/mypy
@@ -64,9 +64,29 @@ lint: $(VENV)/.ready ## ruff, mypy, import-linter, shellcheck, hadolint, yamllin
 	    dms/*.sh dms/install dms/bin/* $$(grep -rl '^#!/bin/' tests/dms/base)
 	$(OWNER) $(BIN)/hadolint Dockerfile tests/dms/base/Dockerfile
 	$(OWNER) $(BIN)/yamllint --strict .
+	$(OWNER) $(VENV)/lint/bin/actionlint .github/workflows/*.yml
+	! command -v helm >/dev/null || $(OWNER) helm lint --strict --quiet charts/dms-relay
 
-generated: $(VENV)/.ready ## the shells' completion and the manual page, made anew from the parser
+generated: $(VENV)/.ready ## rebuild the shells' completion, the manual page and the pages of docs/ that come from the code
 	$(OWNER) $(BIN)/python -m tools.generate
+
+docs: $(VENV)/docs/.ready ## build the documentation's site in docs/_build/html; a broken link ends it
+	@$(OWNER) $(VENV)/docs/bin/sphinx-build --fail-on-warning --keep-going --nitpicky --quiet -b html docs docs/_build/html
+	@echo "built: docs/_build/html/index.html"
+
+recording: needs-demo $(VENV)/docs/.ready ## draw what make demo says, as docs/_static/demo.svg
+	@$(ROOT) $(BIN)/python -m demo > $(VENV)/demo.txt
+	@$(OWNER) $(VENV)/docs/bin/python tools/recording.py 'make demo' docs/_static/demo.svg < $(VENV)/demo.txt
+
+release: needs-venv $(VENV)/.ready ## make all that is published of a version, in dist/ (REPOSITORY=https://…; ARCHITECTURES=none: no images)
+	@test -n '$(REPOSITORY)' || { echo "make release: write where the source is read: make release REPOSITORY=https://…" >&2; exit 2; }
+	@$(OWNER) $(BIN)/python -m tools.release --repository '$(REPOSITORY)' --engine '$(ENGINE)' $(if $(ARCHITECTURES),--architectures '$(ARCHITECTURES)') $(if $(DRAFT),--draft)
+
+# It has nothing of the others, so that it is made only where the site is built.
+$(VENV)/docs/.ready: requirements-docs.lock | $(VENV)/.ready
+	@$(OWNER) $(PYTHON) -m venv --clear $(VENV)/docs
+	@$(OWNER) $(VENV)/docs/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-docs.lock
+	@$(OWNER) touch $@
 
 bench: needs-bench $(VENV)/.ready ## what it costs, as ratios measured in one run
 	@$(ROOT) $(BIN)/python -m bench
@@ -84,7 +104,12 @@ image: needs-image ## build the container image (ENGINE=podman for podman)
 image-dms: needs-image ## build docker-mailserver with dms-relay in it
 	$(ENGINE) build --target dms --tag dms-relay-mailserver .
 
+chart: ## package the Helm chart into dist/ (needs helm)
+	@command -v helm >/dev/null || { echo "make chart needs helm, 3.11 or later: https://helm.sh/docs/intro/install/" >&2; exit 69; }
+	$(OWNER) helm package charts/dms-relay --destination dist
+
 clean: ## take away what make has made here
 	rm -f sasl/libdmsrelayoauth2.so
-	rm -rf $(VENV) .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) docs/_build .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) dist .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -68,7 +68,7 @@ say() {
 # a start that is killed meanwhile is made up for by the next one.
 fill_configuration() {
   [ ! -e "$CONFIGURATION/main.cf" ] && [ -e "$COPY/main.cf" ] || return 0
-  # Somebody's own directory, without its main.cf: that is for a person to mend.
+  # Somebody's own directory, without its main.cf: that is for a person to repair.
   [ ! -e "$CONFIGURATION/master.cf" ] || [ -e "$FILLING" ] || return 0
   say "notice: $CONFIGURATION has no main.cf, and is filled with what the image has there"
   chown root:root "$CONFIGURATION"

@@ -1,8 +1,9 @@
 """Shows the main job, both ways of routing: from inputs to mail at the right relay, over TLS, with the right login.
 
 Starts a private Postfix and five SMTP servers on loopback. First it runs `dms-relay
-apply` on the page's example files, then, while Postfix runs, on a `relay.yaml`. Each
-time it sends one message by each rule, and prints what the servers received.
+apply` on the example of docker-mailserver's documentation, then, while Postfix runs, on a
+`relay.yaml`. Each time it shows the inputs, sends one message by each rule, and prints what
+the servers received.
 Leaves no process and no file behind, also when it is interrupted.
 
 Exit codes: 0 all as the rules say; 1 something else arrived, or something went
@@ -34,6 +35,15 @@ from testbed.inputs import LOGINS, RELAYMAP
 _INTERRUPTED = 130
 _PATIENCE = 30.0
 """Seconds that the messages of one part may take."""
+_QUIET = {"LOG_LEVEL": "warn"}
+"""At the default level, `apply` names each table and parameter that it changes: forty lines."""
+_NEXT = """
+What to try next:
+  make help                                          what else there is, such as the image
+  .venv/bin/dms-relay --help                         all commands
+  docs/start-image.md, start-docker-mailserver.md,   from here to the first message at your own relay
+  kubernetes.md and start-host.md
+  docs/relay-yaml.md                                 relay.yaml for well-known services"""
 _PORTS = {name: port for name, (port, _) in (page.RELAYS | relays.IMPLICIT).items()}
 
 
@@ -67,15 +77,17 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
 def _show(testbed: Testbed) -> int:
     begin = time.monotonic()
     postfix = _start(testbed)
-    _say(f"A private Postfix in {postfix.layout.base}, four relays and one plain mail server on loopback.")
-    inputs = Inputs(postfix.layout.base / "config", **page.SETTINGS)
+    _say(f"A private Postfix in {postfix.layout.base}: it takes mail from nobody but this demo.")
+    _say(
+        "Four relays that demand TLS and a login, and one plain mail server, on loopback. No mail leaves this machine."
+    )
+    inputs = Inputs(postfix.layout.base / "config", **page.SETTINGS, **_QUIET)
     _configure_maps(postfix, inputs)
-    _say("\nThe plain server offers STARTTLS, for with logins configured Postfix demands TLS of every server.")
     code = judge(_deliver(testbed, postfix, page.RULES), page.RULES)
     _configure_relays(postfix, inputs)
-    _say("\nThe plain server is not asked for TLS any more, for that is a matter of each relay now.")
     code |= judge(_deliver(testbed, postfix, relays.RULES), relays.RULES)
-    _say(f"Took {time.monotonic() - begin:.1f} s.")
+    _say(f"Took {time.monotonic() - begin:.1f} s. Nothing is left of it.")
+    _say(_NEXT)
     return code
 
 
@@ -92,7 +104,10 @@ def _configure_maps(postfix: Postfix, inputs: Inputs) -> None:
     inputs.write(RELAYMAP, page.RELAYMAP)
     inputs.write(LOGINS, page.LOGINS)
     inputs.manage(postfix, page.DOMAINS)
-    _say(f"The page's {RELAYMAP} and {LOGINS}; managed domains {', '.join(page.DOMAINS)}.")
+    _say("\n1. Tables, as docker-mailserver has them: the example of its documentation")
+    _show_file(RELAYMAP, page.RELAYMAP)
+    _show_file(LOGINS, "".join(line for line in page.LOGINS.splitlines(keepends=True) if not line.startswith("#")))
+    _say(f"\nThis server's own domains: {', '.join(page.DOMAINS)}")
     settings = " ".join(f"{name}={value}" for name, value in page.SETTINGS.items())
     _say(f"\n$ {settings} dms-relay apply")
     _say(inputs.apply(postfix).rstrip())
@@ -102,12 +117,20 @@ def _configure_relays(postfix: Postfix, inputs: Inputs) -> None:
     """Put `relay.yaml` in the place of all other inputs, while Postfix runs."""
     inputs.write(RELAYMAP, None)
     inputs.write(LOGINS, None)
-    inputs.settings = dict(relays.PASSWORDS)
+    inputs.settings = relays.PASSWORDS | _QUIET
     text = relays.TEXT.format(ca_file=postfix.layout.authority)
     inputs.write("relay.yaml", text)
-    _say(f"\nNow relay.yaml in place of all that; its passwords stand in the environment.\n\n{text}")
-    _say("$ dms-relay apply")
+    _say("\n2. Relays with names, in place of all that, while Postfix runs; the passwords are in variables")
+    _show_file("relay.yaml", text)
+    _say("\n$ dms-relay apply")
     _say(inputs.apply(postfix).rstrip())
+
+
+def _show_file(name: str, text: str) -> None:
+    """Print an input, without its passwords."""
+    _say(f"\n{name}:")
+    for line in text.replace(":secret", ":********").rstrip().splitlines():
+        _say(f"    {line}".rstrip())
 
 
 def _deliver(testbed: Testbed, postfix: Postfix, rules: Sequence[page.Rule]) -> tuple[Received, ...]:
@@ -122,7 +145,7 @@ def _deliver(testbed: Testbed, postfix: Postfix, rules: Sequence[page.Rule]) -> 
 
 def judge(received: Sequence[Received], rules: Sequence[page.Rule]) -> int:
     """Print what arrived, and compare it with the rules."""
-    _say("What the servers received:\n")
+    _say("\nWhat the servers received, a message by each rule:\n")
     _print_table(received, [(rule.sender, rule.recipient) for rule in rules])
     found = sorted((r.sender, *r.recipients, r.relay, r.user or "", r.tls is not None) for r in received)
     expected = sorted((rule.sender, rule.recipient, rule.relay, rule.user or "", rule.is_tls) for rule in rules)

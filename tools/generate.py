@@ -1,7 +1,7 @@
-"""``python -m tools.generate [--check]``: make the texts of ``dms_relay/generated`` from the parser of the command line.
+"""``python -m tools.generate [--check]``: rebuild what is made from the code.
 
-Writes the completion for each shell and the manual page. With ``--check`` it writes nothing, but names each file that is not
-what it would write, and exits with 1 where there is one.
+Writes the completion for each shell and the manual page in ``dms_relay/generated``, and pages of ``docs/``. With ``--check``
+it writes nothing, but names each file that is not what it would write, and exits with 1 where there is one.
 """
 
 from __future__ import annotations
@@ -15,16 +15,20 @@ from dms_relay import generated
 from dms_relay.arguments import SHELLS
 from tools.completion import completion
 from tools.man_page import man_page
+from tools.reference import pages
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_DIRECTORY = Path(generated.__file__).parent
+_ROOT = Path(__file__).parent.parent
+_GENERATED = Path(generated.__file__).parent.relative_to(_ROOT)
+_DOCS = Path("docs")
 
 
-def texts() -> dict[str, str]:
-    """Make each text, by the name of its file."""
-    return {f"completion.{shell}": completion(shell) for shell in SHELLS} | {"dms-relay.1": man_page()}
+def texts() -> dict[Path, str]:
+    """Make each text, by the path of its file."""
+    shells = {_GENERATED / f"completion.{shell}": completion(shell) for shell in SHELLS}
+    return shells | {_GENERATED / "dms-relay.1": man_page()} | {_DOCS / name: text for name, text in pages().items()}
 
 
 def main(argv: Sequence[str]) -> int:
@@ -35,14 +39,14 @@ def main(argv: Sequence[str]) -> int:
     stale = {name: text for name, text in texts().items() if _read(name) != text.encode()}
     for name, text in stale.items():
         if not check:
-            (_DIRECTORY / name).write_bytes(text.encode())
-        print(f"dms_relay/generated/{name}: {'not what the parser says -- run make generated' if check else 'rebuilt'}")
+            (_ROOT / name).write_bytes(text.encode())
+        print(f"{name}: {'not what the parser says -- run make generated' if check else 'rebuilt'}")
     return 1 if check and stale else 0
 
 
-def _read(name: str) -> bytes | None:
+def _read(name: Path) -> bytes | None:
     try:
-        return (_DIRECTORY / name).read_bytes()
+        return (_ROOT / name).read_bytes()
     except FileNotFoundError:
         return None
 

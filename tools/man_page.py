@@ -57,7 +57,8 @@ _SETTINGS = {
     "RELAY_OAUTH2_SCOPE": "What the token is to permit, where it is not known from the provider.",
     "RELAY_OAUTH2_CA_FILE": "A file with the authorities to trust at the token endpoint, in place of the system's.",
 }
-_OTHERS = {
+#: Variables of the program itself.
+OTHERS = {
     "LOG_LEVEL": f"As --log-level, which is stronger: {', '.join(LEVELS)}.",
     "LOG_FORMAT": f"As --log-format, which is stronger: {', '.join(FORMATS)}.",
     "DMS_RELAY_CONFIG_DIR": "The configuration directory; --config-dir is stronger.",
@@ -93,8 +94,8 @@ def man_page() -> str:
     page.date = _DATE  # no text, in which hyphens would be escaped
     page.add_section("synopsis", "=", f".B {_roff(top.prog)}\n{_roff(' '.join(page.synopsis[1:]))}")
     page.add_section("exit status", "=", _entries({str(code): text for code, text in EXIT_CODES.items()}))
-    page.add_section("environment", "=", _entries(_environment()))
-    page.add_section("files", "=", _entries(_files()))
+    page.add_section("environment", "=", _entries(environment()))
+    page.add_section("files", "=", _entries(files()))
     page.add_section("examples", "=", _examples().removesuffix("\n.PP"))
     page.add_section("see also", "=", _SEE_ALSO)
     title, end, text = str(page).partition("\n")
@@ -117,20 +118,21 @@ def _suit_manpage(top: argparse.ArgumentParser) -> None:
         command.parser.description = None
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
     """Return each variable. ``ValueError`` says that one which is read has no text here."""
     if set(_SETTINGS) != set(NAMES):
         raise ValueError(f"without a text, or not read: {set(_SETTINGS) ^ set(NAMES)}")
     files = ", ".join(f"{name}{FILE_SUFFIXES[0]}" for name in NAMES)
     text = "The absolute path of a file that holds the value, such as a secret of a container."
-    return {**_SETTINGS, files: text, **_OTHERS}
+    return {**_SETTINGS, files: text, **OTHERS}
 
 
 def _examples() -> str:
     return "\n".join(f"{_roff(what)}:\n.PP\n.nf\n.RS 4\n{_roff(how)}\n.RE\n.fi\n.PP" for what, how in _EXAMPLES.items())
 
 
-def _files() -> dict[str, str]:
+def files() -> dict[str, str]:
+    """Return each file that is read or written, with what it holds."""
     paths = Paths()
     return {
         str(paths.config_dir / relaymap.NAME): "Where the mail of a sender goes, a sender a line: @example.com "

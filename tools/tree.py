@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from dms_relay.arguments import parser
@@ -22,15 +23,18 @@ class Command(NamedTuple):
     parser: argparse.ArgumentParser
 
 
-def fresh_parser() -> argparse.ArgumentParser:
-    """Make a parser to be changed at will, without the commands that the help does not show."""
+def fresh_parser(width: int = _WIDTH) -> argparse.ArgumentParser:
+    """Make a parser to be changed at will, without the commands that the help does not show.
+
+    ``width`` is in columns.
+    """
     top = parser()
     action = _subparsers(top)
     shown = {command.name for command in commands_of(top)}
     for name in action.choices.keys() - shown:
         del action.choices[name]
     for one in (top, *action.choices.values()):
-        one.formatter_class = _formatter
+        one.formatter_class = partial(argparse.RawDescriptionHelpFormatter, width=width)
     return top
 
 
@@ -48,7 +52,3 @@ def actions_of(one: argparse.ArgumentParser) -> list[argparse.Action]:
 
 def _subparsers(top: argparse.ArgumentParser) -> argparse._SubParsersAction[argparse.ArgumentParser]:
     return next(action for action in actions_of(top) if isinstance(action, argparse._SubParsersAction))  # noqa: SLF001
-
-
-def _formatter(prog: str) -> argparse.HelpFormatter:
-    return argparse.RawDescriptionHelpFormatter(prog, width=_WIDTH)

@@ -1,4 +1,4 @@
-"""Whether this command is all that its container is for, as in ``docker run --rm IMAGE setup relay …``.
+"""Says whether this command is all that its container is for, as in ``docker run --rm IMAGE setup relay …``.
 
 Reads the arguments of process 1 and whether a directory is a mount (proc(5)). Writes nothing.
 

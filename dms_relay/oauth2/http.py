@@ -66,7 +66,7 @@ def post(  # noqa: PLR0913 -- each is a fact of its own
         except Exception as error:  # noqa: BLE001 -- raised again below, in the thread that asked
             results.append(error)
 
-    # Timeouts of sockets begin anew with each octet: a server that sends one a second would never be too slow.
+    # Timeouts of sockets begin again with each octet: a server that sends one a second would never be too slow.
     thread = threading.Thread(target=ask, daemon=True)
     thread.start()
     thread.join(timeout)

@@ -1,4 +1,4 @@
-"""Whether the inputs come from where those of the last run came from. Pure.
+"""Says whether the inputs come from where those of the last run came from. Pure.
 
 What is taken away from the inputs is taken back on the machine. So a forgotten option, a mount that failed or a directory
 that is gone would take all relays back, and mail would go directly: that is refused until it is said that it is meant. A

@@ -228,7 +228,7 @@ class _Order:
     def _with_indexes(self, snapshot: Snapshot) -> Snapshot:
         """Return it with each index of the text that stands beside it, for as long as somebody may look there.
 
-        Those that were there before are kept until the end: the smtp(8) processes of before open no other. A new one comes
+        Those that were there before are kept until the end: the previous smtp(8) processes open no other. A new one comes
         with the first text that is ours. What was there before us, and is put back, is no text to make an index of.
         """
         indexes: dict[str, TableFile | None] = {}

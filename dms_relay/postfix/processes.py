@@ -13,11 +13,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-#: What decides a message's way; a message that the one of before has looked at goes the way of before.
+#: What decides a message's way; a message that the previous one has looked at goes the previous way.
 _ROUTING_PROCESSES = frozenset({"qmgr", "trivial-rewrite"})
 
 
-#: The program that master(8) starts first, and anew at each reload; one for all mail.
+#: The program that master(8) starts first, and again at each reload; one for all mail.
 _QUEUE_MANAGER = "qmgr"
 #: Where the time of a process's start stands behind its name, in clock ticks since the machine started (proc(5), field 22).
 _START_FIELD = 19

@@ -156,7 +156,7 @@ class Postfix:
         message, with the logins that it read when it began (seen, 0.8 s and three reloads later). Deliveries may take long,
         so after ``RELOAD_TIMEOUT`` seconds no more is waited for. A process that begins later has read what stands now.
 
-        At last a queue manager is called for: the one of before may have taken up the call that master(8) makes for the
+        At last a queue manager is called for: the previous one may have taken up the call that master(8) makes for the
         next one, and a message, which then waits for up to 300 s with nobody at work (seen, one message in 1,300).
         """
         before = children(master)

@@ -1,4 +1,4 @@
-"""Whether our plugin of Cyrus SASL (``sasl/``) is there, without which smtp(8) cannot log in with an access token.
+"""Says whether our plugin of Cyrus SASL (``sasl/``) is there, without which smtp(8) cannot log in with an access token.
 
 Reads names in directories only; raises nothing. smtp(8) finds the plugin in the directory that Cyrus SASL was built with, or
 in those of ``SASL_PATH`` where main.cf lets that through (``import_environment``; tried with Postfix 3.7).

@@ -1,4 +1,4 @@
-"""Whether what a boot has applied still stands, so that the keeper need not apply it again when it begins.
+"""Says whether what a boot has applied still stands, so that the keeper need not apply it again when it begins.
 
 What comes after the boot's own ``apply`` may set parameters of ours on purpose: hooks, docker-mailserver's
 user-patches.sh. That stands until an input changes. So whoever starts both says when the boot began to apply

@@ -119,11 +119,11 @@ class Inputs(Job):
     limit = _APPLY_LIMIT
 
     def __init__(self, inputs: dict[str, Any], before: dict[str, Any]) -> None:
-        """Take where the inputs are, and what the keeper of before has said, so that it is not said again."""
+        """Take where the inputs are, and what the previous keeper has said, so that it is not said again."""
         super().__init__()
         known = ("problems", "errors", "in_force", "code", "began")
         self.result = {key: before[key] for key in known if key in before}
-        #: How the inputs looked when the keeper of before applied them, where it did.
+        #: How the inputs looked when the previous keeper applied them, where it did.
         self.known = before.get("looks", {}) if before.get("code") == os.EX_OK else {}
         #: What was warned of when inputs could be used the last time: where they cannot, not all is said again.
         self.warned: list[list[str]] = []

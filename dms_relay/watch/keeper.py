@@ -61,7 +61,7 @@ class Keeper:
     """One keeper."""
 
     def __init__(self, settings: Settings) -> None:
-        """Take the settings, and what the keeper of before has left."""
+        """Take the settings, and what the previous keeper has left."""
         self.settings = settings
         self.children: dict[int, children.Child] = {}
         self.lines: list[dict[str, Any]] = []
@@ -166,7 +166,7 @@ class Keeper:
 
 
 def jobs_of(settings: Settings, before: dict[str, Any]) -> list[jobs.Job]:
-    """Return all jobs, in the order in which they are looked at. ``before`` is the record of the keeper of before."""
+    """Return all jobs, in the order in which they are looked at. ``before`` is the record of the previous keeper."""
     inputs = jobs.Inputs(settings.inputs, before.get("apply") or {})
     tests = jobs.Tests(settings, before.get("tests") or {}, lambda: inputs.result.get("code") == os.EX_OK)
     tokens = Tokens(settings.state_dir)

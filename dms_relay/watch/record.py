@@ -4,7 +4,7 @@ Both in the state directory, 0600, replaced by rename. ``health`` has ``ok`` or 
 each trouble in a line. Its time is renewed while the keeper works, so that one that stands still can be seen. No secret
 stands in either. Where they cannot be written, the keeper works on.
 
-Known limits: they are not synced, so a loss of power may lose them: they say what was, and the next keeper begins anew.
+Known limits: they are not synced, so a loss of power may lose them: they say what was, and the next keeper begins again.
 """
 
 from __future__ import annotations

@@ -47,7 +47,7 @@ class Tokens(Job):
 
     @property
     def has_logins(self) -> bool:
-        """Whether there are tokens at all."""
+        """Return True if there are tokens at all."""
         return bool(self.result.get("tokens"))
 
     def ask(self) -> None:

@@ -161,7 +161,7 @@ RUNNING = {"on to other": (DEFAULT, OTHER), "on to off": (OTHER, OFF)}
 def test_running_postfix_learns_of_every_change(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, drawn: Random, figures: Figures, name: str
 ) -> None:
-    """After a kill, the next run tells a running Postfix of all that has changed, be it with the inputs of before."""
+    """After a kill, the next run tells a running Postfix of all that has changed, be it with the previous inputs."""
     old, new = RUNNING[name]
     scene = Scene(tmp_path, Transition(old, new, f"{BASE_MAIN_CF}queue_directory = {tmp_path}\n"))
     # A reload reads all that stands there: the stand-in for it keeps a copy.

@@ -31,7 +31,7 @@ def test_every_rule_is_there() -> None:
 
 @pytest.mark.parametrize("name", RULES)
 def test_meaning_and_remedy(name: str) -> None:
-    """Each begins with what the rule means, and says how to mend it."""
+    """Each begins with what the rule means, and says how to fix it."""
     meaning = RULES[name].meaning
     text = SECTIONS[name][1].partition("\n\n")[0].replace("\n", " ")
     assert text.startswith(f"{meaning[0].upper()}{meaning[1:]}. ")

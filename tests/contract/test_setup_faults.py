@@ -112,7 +112,7 @@ def test_the_other_file_is_for_everyone_to_read(sandbox: Sandbox) -> None:
 
 
 def test_a_password_file_that_everyone_can_read(sandbox: Sandbox) -> None:
-    """One that the original has created so keeps its mode, and a warning says how to mend it."""
+    """One that the original has created so keeps its mode, and a warning says how to fix it."""
     sandbox.write(LOGINS, "@b.test  other:x\n").chmod(0o644)
     result = edit(sandbox, "add-auth", "a.test", "user", SECRET)
     assert stat.S_IMODE((sandbox.config_dir / LOGINS).stat().st_mode) == 0o644

@@ -27,7 +27,7 @@ def test_changed_files_are_taken_up(boot: Boot, relays: Relays, config: Path) ->
 
 
 def test_a_wrong_edit_changes_nothing(boot: Boot, relays: Relays, config: Path) -> None:
-    """A wrong line is reported where it stands; the configuration before goes on, and mending the line heals.
+    """A wrong line is reported where it stands; the configuration before goes on, and correcting the line heals.
 
     With LOG_LEVEL=error nothing but that is in the log.
     """

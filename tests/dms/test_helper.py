@@ -105,7 +105,7 @@ def test_everything_is_compiled_for_the_python_there(sandbox: Container) -> None
     assert sandbox.execute("sh", "-c", "ls /opt/dms-relay/bin | grep pip || echo none") == "none\n"
 
 
-#: Runs the build's last step on a damaged /usr/local/bin, shows its exit code and what it has changed, and mends all.
+#: Runs the build's last step on a damaged /usr/local/bin, shows its exit code and what it has changed, and repairs all.
 INSTALL = """
 cp -a /usr/local/bin /usr/bin/python3 /tmp
 {damage}

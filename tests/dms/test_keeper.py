@@ -20,7 +20,7 @@ EDITS, PAUSE = 8, 0.7
 
 
 def wait_for_keeper(server: Mailserver, but: str = "") -> str:
-    """Wait until a keeper runs that is not the one of before, and has read the inputs; return its process number."""
+    """Wait until a keeper runs that is not the previous one, and has read the inputs; return its process number."""
     server.wait_inside(
         f"""n=$({NUMBER}) && test "$n" != '{but}' && grep -q '"pid": '$n, /var/lib/dms-relay/keeper.json"""
     )

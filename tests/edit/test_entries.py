@@ -81,7 +81,7 @@ def test_already_so(text: str, key: str, value: str) -> None:
 
 
 def test_an_indented_line_is_no_good_line() -> None:
-    """Postfix takes it for the continuation of the line before, so it is written anew, though it says the same."""
+    """Postfix takes it for the continuation of the line before, so it is written again, though it says the same."""
     assert set_entry(b"#\n @a.test [r.test]:25\n", "@a.test", R) == b"#\n@a.test  [r.test]:25\n"
 
 
@@ -98,7 +98,7 @@ def test_what_is_not_text_stays() -> None:
     assert remove_entry(wrong, "@a.test") == wrong
 
 
-def test_a_wrong_line_of_the_key_is_mended() -> None:
+def test_a_wrong_line_of_the_key_is_corrected() -> None:
     """What stands on a line of the key goes, also where it is no text."""
     assert set_entry(b"@a.test \xff\x00\n", "@a.test", "u:p") == b"@a.test  u:p\n"
 

@@ -42,7 +42,7 @@ def begin(start: Starter, config_dir: Path, *options: str, **environ: str) -> Co
 
 
 def wait_for_keeper(container: Container, but: str = "") -> str:
-    """Wait until a keeper runs that is not the one of before, and has read the inputs; return its process number."""
+    """Wait until a keeper runs that is not the previous one, and has read the inputs; return its process number."""
     script = f"""
     until number=$({NUMBER}); test -n "$number" && test "$number" != '{but}'; do sleep 0.1; done
     cd {STATE}
@@ -69,7 +69,7 @@ def wait_for_health(container: Container, *, is_well: bool) -> str:
 
 
 def test_a_change_counts_without_a_restart(start: Starter, relay: Relay, config_dir: Path) -> None:
-    """A new login is in force by itself. A wrong edit turns the health red, says why, and mail goes on; mended, it heals."""
+    """A new login is in force by itself. A wrong edit turns the health red and says why; mail goes on; a right one heals."""
     container = begin(start, config_dir, RELAY_WATCH_INTERVAL="2")
     assert health(container) == (True, "")
     assert relay.wait_for_mail(send(container, "example.test"))["login"] == ["user", "secret"]

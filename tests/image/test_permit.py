@@ -123,7 +123,7 @@ def test_an_unknown_value_stops_the_start(start: Starter) -> None:
     assert "the hook /docker-entrypoint.d/10-postfix failed with exit code 78" in log.splitlines()[-1]
 
 
-def test_a_value_that_changes_is_set_anew(start: Starter, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_a_value_that_changes_is_set_again(start: Starter, tmp_path_factory: pytest.TempPathFactory) -> None:
     """The networks are set, never added to: a network that was permitted is not after a start with the default."""
     directory = tmp_path_factory.mktemp("postfix")
     seed = start(f"--volume={directory}:/seed", command=("cp", "-a", "/etc/postfix/.", "/seed"))

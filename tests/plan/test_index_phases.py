@@ -46,7 +46,7 @@ class Walk:
 
     def go(self, phase: Phase) -> None:
         """Make a phase, and check at each moment of it what is named."""
-        read = self.named()  # what the smtp(8) processes of before go on opening until they are told of the change
+        read = self.named()  # what the previous smtp(8) processes go on opening until they are told of the change
         self.tables |= {change.name: change.new for change in phase.tables if change.new}
         self._check(read)
         self.values |= {change.name: change.new for change in phase.parameters}
@@ -84,7 +84,7 @@ def test_each_moment(sandbox: Sandbox, old: str, new: str) -> None:
 
 
 def test_an_old_login_is_found_until_its_processes_have_ended(sandbox: Sandbox) -> None:
-    """From one type to another, with other logins: both indexes have the logins of before until the routes are new."""
+    """From one type to another, with other logins: both indexes have the previous logins until the routes are new."""
     require_indexes()
     prepare(sandbox, BASE_MAIN_CF)
     old = {"postfix-sasl-password.cf": "[r.test]:587 u:old\n", "postfix-relaymap.cf": ""}

@@ -61,7 +61,7 @@ def services(phase: Phase) -> dict[str, dict[str, str] | None]:
 
 
 def test_new_hosts_come_under_another_name_first(sandbox: Sandbox) -> None:
-    """relay-smtp serves its old hosts until no route names it, then it is made anew, and then only named again."""
+    """relay-smtp serves its old hosts until no route names it, then it is rebuilt, and then only named again."""
     prepare(sandbox, BASE_MAIN_CF)
     apply(sandbox, text())
     found = phases_to(sandbox, text(host="b.test", level="encrypt", n=2))

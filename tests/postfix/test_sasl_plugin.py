@@ -1,4 +1,4 @@
-"""Whether our plugin of Cyrus SASL is there is looked for where smtp(8) looks."""
+"""Our plugin of Cyrus SASL is looked for where smtp(8) looks."""
 
 from __future__ import annotations
 

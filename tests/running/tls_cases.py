@@ -42,9 +42,9 @@ class Outcome:
     log: str = ""
     """One for a line that it logs before: how far it trusts the server, or what is wrong with the certificate."""
     login: bool = True
-    """Whether the login was offered to the server, and to no other one."""
+    """True if the login was offered to the server, and to no other one."""
     tls: bool = True
-    """Whether TLS was in use where the login was offered."""
+    """True if TLS was in use where the login was offered."""
 
 
 @dataclass(frozen=True)

@@ -69,7 +69,7 @@ class Scene:
         self.save("start")
 
     def write_inputs(self, number: int) -> None:
-        """Write the input files of before (0) or after (1) the transition."""
+        """Write the input files from before (0) or after (1) the transition."""
         contents = {
             "postfix-sasl-password.cf": "@one.test user:s3cret-3\n[r.test]:25 user:s3cret-1\n",
             "postfix-main.cf": "smtp_sasl_password_maps = static:user:s3cret-3\nsmtp_tls_security_level = secure\n",

@@ -65,7 +65,7 @@ def rows(output: str) -> list[list[str]]:
 
 def assert_gone(output: str) -> None:
     """Check that the instance that the output names has left neither a directory nor a process."""
-    base = Path(next(word.rstrip(",") for word in output.split() if "dms-relay-postfix-" in word))
+    base = Path(next(word.rstrip(",:") for word in output.split() if "dms-relay-postfix-" in word))
     assert not base.exists()
     assert processes.working_in(base) == []
 
@@ -126,7 +126,7 @@ def test_judge_disagrees_with_more_tls(capsys: pytest.CaptureFixture[str]) -> No
 
 
 def test_page_is_the_page() -> None:
-    """The example is the users' page's: three lines in each file, the same relays and logins."""
+    """The example is that of docker-mailserver's documentation: three lines in each file, the same relays and logins."""
     lines = [line for line in (page.RELAYMAP + page.LOGINS).splitlines() if line and not line.startswith("#")]
     assert lines == [
         "@domain1.com        [smtp.mailgun.org]:587",

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from tests.sasl.plugin import Plugin
     from tests.together.watching import ArgumentLists
 
-CLIENT, SECRET = "us", "s3cret-P4ss"
+CLIENT, SECRET = "us", "of-the-Cl1ent"  # tests of other processes have passwords of their own in arguments
 FRIEND = "friend@elsewhere.test"
 #: As all the services do that take tokens and passwords.
 ALL_MECHANISMS = ("XOAUTH2", "OAUTHBEARER", "PLAIN", "LOGIN")

@@ -140,7 +140,7 @@ def test_rights_on_the_way(keeping: Keeping) -> None:
 
 
 def test_two_edits_in_quick_succession(keeping: Keeping) -> None:
-    """An edit while the one of before is being applied is applied after it."""
+    """An edit while the previous one is being applied is applied after it."""
     keeping.start()
     path = keeping.sandbox.config_dir / "postfix-relaymap.cf"
     rename(path, ROUTE.format("first"))

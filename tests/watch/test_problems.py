@@ -48,7 +48,7 @@ def test_wrong_edit(keeping: Keeping) -> None:
 
 
 def test_said_once_over_a_restart(keeping: Keeping) -> None:
-    """A keeper that is started again does not say again what the one of before has said."""
+    """A keeper that is started again does not say again what the previous one has said."""
     path = keeping.sandbox.write(RELAYMAP, ROUTE.format("a"))
     keeping.start()
     rename(path, WRONG)

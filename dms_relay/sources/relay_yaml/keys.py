@@ -121,6 +121,7 @@ LOGIN = Keys(
     {
         "username": Text(
             "the user name that the relay gave you",
+            "The user name at the relay.",
             check=_check_username,
             pattern=patterns.login_part(is_username=True),
             is_secret=True,
@@ -188,6 +189,7 @@ TLS = Keys(
     },
     "a mapping of TLS settings",
     "write level: or another setting below it",
+    "What the relay must prove, and how TLS begins.",
 )
 _RELAY_NAME = Text("the name of a relay", check=_check_name, pattern=rf"^(?!{DIRECT}$)[a-z0-9-]{{1,{NAME_MAX}}}$")
 _HOST = Text("a host name or address", "No MX lookup, unless mx says so.", check=_check_host, pattern=patterns.HOST)
@@ -210,6 +212,7 @@ RELAY = Keys(
     },
     "a relay",
     "write host: below its name, and what else there is to say",
+    "A relay by its name: a-z, 0-9 and hyphens.",
     one_of=(("host", "hosts"),),
 )
 _ROUTE = Text(

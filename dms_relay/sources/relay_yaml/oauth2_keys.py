@@ -59,7 +59,9 @@ def _variable(what: str) -> Text:
 
 
 def _url(what: str) -> Text:
-    return Text(f"the https address of {what}", "", check_url, patterns.URL, is_secret=True)
+    return Text(
+        f"the https address of {what}", f"The https address of {what}.", check_url, patterns.URL, is_secret=True
+    )
 
 
 OAUTH2 = Keys(
@@ -73,7 +75,12 @@ OAUTH2 = Keys(
             "the domain or the ID of the tenant", "Microsoft's: whose users these are.", _check_tenant, patterns.TENANT
         ),
         "client_id": Text(
-            "the ID of the client (the app)", "", _check_client, patterns.CLIENT_ID, is_secret=True, is_literal=True
+            "the ID of the client (the app)",
+            "The ID of the client (the app) at the provider.",
+            _check_client,
+            patterns.CLIENT_ID,
+            is_secret=True,
+            is_literal=True,
         ),
         "client_secret": Text(
             "the secret of the client",
@@ -93,7 +100,12 @@ OAUTH2 = Keys(
         "token_url": _url("the token endpoint"),
         "device_url": _url("the endpoint of the device flow"),
         "authorization_url": _url("the page where a person agrees in a browser"),
-        "scope": Text("what the token is to permit", "", _check_scope, patterns.SCOPE),
+        "scope": Text(
+            "what the token is to permit",
+            "What the token is to permit, where it is not known from the provider.",
+            _check_scope,
+            patterns.SCOPE,
+        ),
         "ca_file": _file("the authorities (PEM) to trust at the token endpoint in place of the system's"),
         "grant": Text(
             f"one of {', '.join(GRANTS)}",
