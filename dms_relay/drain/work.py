@@ -134,7 +134,7 @@ class Drain:
             self._switch.hand_over(self._nexthop)
             self._is_handed_over = True
             self._flush()
-        elif waiting.later and time.monotonic() - self._flushed >= FLUSH_INTERVAL:
+        elif time.monotonic() - self._flushed >= FLUSH_INTERVAL:
             self._flush()
 
     def _end_sessions(self) -> None:
