@@ -9,14 +9,15 @@ from __future__ import annotations
 import os
 import signal
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dms_relay.model.values import frozen
+from dms_relay.postfix.drained import REPLY
 from dms_relay.postfix.processes import children, command
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 #: What is to be delivered now (qmgr(8), "Mail queues"), and what waits for the next try. ``hold`` waits for a person.
 _NOW, _LATER = ("maildrop", "incoming", "active"), "deferred"
@@ -72,13 +73,18 @@ def _files(directory: str | Path) -> Iterator[os.DirEntry[str]]:
 
 
 def sessions(master: int) -> list[int]:
-    """Return the processes of smtpd(8) that a master daemon has started."""
-    return [number for number in children(master) if command(number) == _SESSION]
+    """Return the processes of smtpd(8) that a master daemon started before mail was refused: each has an open session.
+
+    One without a session ends when Postfix is reloaded; those that are started later have the refusal among their arguments.
+    """
+    return [number for number in children(master) if command(number) == _SESSION and not _refuses(number)]
 
 
-def still_open(numbers: list[int]) -> list[int]:
-    """Return those of them that have not ended."""
-    return [number for number in numbers if command(number) == _SESSION]
+def _refuses(number: int) -> bool:
+    try:
+        return REPLY.encode() in Path(f"/proc/{number}/cmdline").read_bytes()
+    except OSError:
+        return True  # it has ended
 
 
 def end(numbers: list[int]) -> None:

@@ -21,6 +21,7 @@ from contextlib import suppress
 from itertools import chain, islice
 from typing import TYPE_CHECKING
 
+from dms_relay.apply import LOCK_TIMEOUT
 from dms_relay.drain import look
 from dms_relay.drain.switch import Switch
 from dms_relay.drain.times import TIMEOUT
@@ -74,7 +75,7 @@ class Drain:
         self._paths, self._log, self._timeout, self._nexthop = paths, log, timeout, hand_over
         self._postfix = Postfix(paths.postfix_dir)
         self._queue = self._postfix.queue_directory()
-        self._switch = Switch(self._postfix, log)
+        self._switch = Switch(self._postfix, log, min(LOCK_TIMEOUT, timeout))
         self._began = time.monotonic()
         self._flushed = self._began
         self._sessions: list[int] = []
@@ -85,7 +86,6 @@ class Drain:
         waited = look.count(self._queue).all
         ended = NOT_RUNNING
         if (master := self._postfix.master_pid()) is not None:
-            self._sessions = look.sessions(master)
             self._switch.refuse_mail()
             self._flush()
             ended = self._wait(master)
@@ -104,7 +104,7 @@ class Drain:
         """Look until there is nothing to look for; return why."""
         while True:
             began = time.monotonic()
-            self._sessions = look.still_open(self._sessions)
+            self._sessions = look.sessions(master)
             # The sessions first: one that has ended meanwhile has left what it was sent.
             waiting = look.count(self._queue)
             if not waiting.all and not self._sessions:
