@@ -37,7 +37,7 @@ def is_draining(postfix: Postfix) -> bool:
     """Return True if there is a marker since Postfix was started last; a file system may keep no more than seconds."""
     queue = postfix.queue_directory()
     try:
-        began = os.stat(queue / MARKER).st_mtime  # noqa: PTH116 -- one that is not there is no error
-        return began >= (queue / _MASTER).stat().st_mtime
+        began = os.stat(queue / MARKER).st_mtime_ns  # noqa: PTH116 -- one that is not there is no error
+        return began >= (queue / _MASTER).stat().st_mtime_ns
     except OSError:
         return False

@@ -64,8 +64,8 @@ class Scene:
     def drain(self, later: int) -> None:
         """Leave the marker of a drain, that many seconds after the start."""
         self.marker.touch()
-        then = self.lock.stat().st_mtime + later
-        os.utime(self.marker, (then, then))
+        then = self.lock.stat().st_mtime_ns + later * 1_000_000_000
+        os.utime(self.marker, ns=(then, then))
 
     def ask(self, word: str, greeting: str = GREETING, *, is_running: bool = True) -> tuple[int, str]:
         """Return the exit code, and what is said on standard output."""
