@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from dms_relay import __version__
 from dms_relay.apply import LOCK_TIMEOUT
+from dms_relay.drain.arguments import add_draining
 from dms_relay.import_arguments import add_import
 from dms_relay.keeper_arguments import KEPT, add_keeping
 from dms_relay.log import FORMATS, LEVELS, printable
@@ -49,6 +50,7 @@ _LIKENESS = 0.7
 EXIT_CODES = {
     os.EX_OK: "done, or nothing to do",
     1: "explain, check, test, status: something is wrong; import: not all is as before; renew: no token; "
+    "drain: something remains; "
     "plan --exit-code: changes",
     2: "usage, a wrong argument",
     os.EX_NOINPUT: "an input cannot be read",
@@ -278,6 +280,7 @@ def _add_asking(commands: _Commands) -> None:
     )
     queue.add_argument("--json", action="store_true", help="as one JSON object")
     add_keeping(commands, seconds)
+    add_draining(commands)
 
 
 def _add_helping(commands: _Commands) -> None:

@@ -48,14 +48,14 @@ def queue(paths: Paths, environ: Mapping[str, str]) -> tuple[dict[str, Any], lis
     """Return what waits as one document, and by relay. Times in the document are in ISO 8601. Raises ``PostfixError``."""
     postfix = Postfix(paths.postfix_dir)
     counted = _Counted(listing(postfix))
-    groups = by_relay(paths, counted, _origins(paths, environ))
+    groups = by_relay(paths, counted, origins(paths, environ))
     document = {
         "at": iso(time.time()),
         "running": postfix.master_pid() is not None,
         "messages": counted.messages,
         "recipients": counted.recipients,
         "oldest": iso(min(group.oldest for group in groups)) if groups else None,
-        "relays": [_relay(group) for group in groups],
+        "relays": [relay_document(group) for group in groups],
     }
     return document, groups
 
@@ -74,7 +74,7 @@ class _Counted:
             yield message
 
 
-def _origins(paths: Paths, environ: Mapping[str, str]) -> Origins | None:
+def origins(paths: Paths, environ: Mapping[str, str]) -> Origins | None:
     """Return the places of logins; ``None`` where the inputs are wrong, which other commands say."""
     with suppress(RelayError):
         config = merge(read(paths, environ))
@@ -82,7 +82,8 @@ def _origins(paths: Paths, environ: Mapping[str, str]) -> Origins | None:
     return None
 
 
-def _relay(group: Group) -> dict[str, Any]:
+def relay_document(group: Group) -> dict[str, Any]:
+    """Return what waits for one relay. The time is in ISO 8601."""
     return {
         "relay": group.relay,
         "messages": group.messages,
@@ -105,16 +106,17 @@ def _relay(group: Group) -> dict[str, Any]:
 
 def _text(document: dict[str, Any], groups: list[Group]) -> Iterator[str]:
     if groups:
-        yield from _table(groups)
+        yield from table(groups)
         for group in groups:
-            yield from _explanation(group)
+            yield from explanation(group)
     else:
         yield _EMPTY
     if not document["running"]:
         yield from ("", _STOPPED) if groups else (_STOPPED,)
 
 
-def _table(groups: list[Group]) -> Iterator[str]:
+def table(groups: list[Group]) -> Iterator[str]:
+    """Yield a line for each relay."""
     now = time.time()
     rows = [_HEAD, *(_row(group, now) for group in groups)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(_HEAD) - 1)]
@@ -128,7 +130,8 @@ def _row(group: Group, now: float) -> tuple[str, ...]:
     return (printable(group.relay), *counts, age(now - group.oldest), why)
 
 
-def _explanation(group: Group) -> Iterator[str]:
+def explanation(group: Group) -> Iterator[str]:
+    """Yield each reason with an example and what to do."""
     for reason in group.reasons:
         yield ""
         yield f"{printable(group.relay)}: {reason.what}, {reason.count} recipient{'s' * (reason.count != 1)}"
