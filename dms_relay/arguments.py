@@ -50,8 +50,7 @@ _LIKENESS = 0.7
 EXIT_CODES = {
     os.EX_OK: "done, or nothing to do",
     1: "explain, check, test, status: something is wrong; import: not all is as before; renew: no token; "
-    "drain: something remains; "
-    "plan --exit-code: changes",
+    "drain: something remains; plan --exit-code: changes",
     2: "usage, a wrong argument",
     os.EX_NOINPUT: "an input cannot be read",
     os.EX_UNAVAILABLE: "a Postfix program is missing or failed, or a token endpoint gives no token",
