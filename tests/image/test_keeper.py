@@ -25,6 +25,17 @@ NUMBER = "grep -slz 'dms_relay/watch/start.py$' /proc/[0-9]*/cmdline | cut -d/ -
 #: What master(8) writes its process number into when it starts.
 MASTER_LOCK = "/var/spool/postfix/pid/master.pid"
 MASTER = f"cat {MASTER_LOCK}"
+#: Keepers that look, once a second each; and what tries meanwhile to have the lock, as master(8) does, every 0.5 ms for 4 s.
+KEEPERS = 5
+TAKES_LOCK = f"""
+import fcntl, time
+file, until = open("{MASTER_LOCK}"), time.monotonic() + 4
+while time.monotonic() < until:
+    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    fcntl.flock(file, fcntl.LOCK_UN)
+    time.sleep(0.0005)
+print("free")
+"""
 
 
 def shell(container: Container, text: str) -> str:
@@ -118,6 +129,17 @@ def test_a_keeper_that_stands_still(start: Starter, config_dir: Path) -> None:
     assert health(container)[0] is False
     assert "dms-relay watch has said nothing for more than 120 seconds" in health(container)[1]
     assert container.stop()[0] == 0
+
+
+def test_the_look_for_postfix_takes_no_lock(start: Starter) -> None:
+    """While it waits for a Postfix to start on a queue that is not new, master(8) gets its lock at any moment.
+
+    It does not wait for it: "the Postfix mail system is already running" was the end of the container.
+    """
+    container = start(command=("sleep", "3600"))
+    keepers = f"for n in $(seq {KEEPERS}); do sleep 0.1; /opt/dms-relay/bin/keeper >/dev/null 2>&1 & done"
+    said = container.execute("sh", "-c", f"echo 1 >{MASTER_LOCK}; {keepers}; python3 -", feed=TAKES_LOCK)
+    assert said == "free\n"
 
 
 def test_no_keeper(start: Starter, config_dir: Path) -> None:
