@@ -20,10 +20,12 @@ from tests.running.leaks import SERVERS, Config, configs, write_cf, write_yaml
 from tests.running.operators import DOWN, MORE_RECIPIENTS, MORE_SENDERS, Operator, operators, services
 from tests.support.amounts import Figures, amount
 
-EXAMPLES = amount(160, 3000)
+EXAMPLES = amount(48, 3000)
 """Configurations in all."""
 OFF = "off"
 """No inputs at all: what the operator set is all that there is."""
+FEW = 4
+"""Messages fewer than half of those that are drawn, of which two thirds and more can arrive, are chance."""
 ROUTINGS = ("maps", "transports", "yaml", OFF)
 """Parts of the test, which can run side by side."""
 STRANGERS = ("x.test", "y.test", "sub.x.test")
@@ -138,7 +140,7 @@ def test_it_is_what_happens(scene: Scene, figures: Figures, routing: str) -> Non
 
     check()
     # Of each three messages, two and more can arrive; of a few that are drawn at random, it may be less.
-    assert checked > EXAMPLES // len(ROUTINGS) // 2
+    assert checked > EXAMPLES // len(ROUTINGS) // 2 - FEW
 
 
 def _can_arrive(scene: Scene, way: dict[str, Any]) -> bool:
