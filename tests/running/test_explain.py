@@ -140,7 +140,7 @@ def test_it_is_what_happens(scene: Scene, figures: Figures, routing: str) -> Non
 
     check()
     # Of each three messages, two and more can arrive; of a few that are drawn at random, it may be less.
-    assert checked > EXAMPLES // len(ROUTINGS) // 2 - FEW
+    assert checked > max(0, EXAMPLES // len(ROUTINGS) // 2 - FEW)
 
 
 def _can_arrive(scene: Scene, way: dict[str, Any]) -> bool:
