@@ -20,7 +20,6 @@ from dms_relay.checks.logins import listed
 from dms_relay.checks.rules import Finding
 from dms_relay.errors import PostfixError
 from dms_relay.explain.rewriting import SENDER, NotFollowedError, Rewriting
-from dms_relay.explain.views import view_now
 from dms_relay.model import NULL_SENDER, Origin
 from dms_relay.postfix import main_cf
 from dms_relay.postfix.programs import Postfix
@@ -41,12 +40,11 @@ _LISTED = frozenset({"texthash", "hash", "btree", "lmdb", "cdb", "dbm", "sdbm"})
 def check_rewriting(context: CheckContext) -> Iterator[Finding]:
     """Yield each way in which senders are rewritten, once, with the senders that lose their relay or their login by it."""
     senders = dict.fromkeys(use.sender for use in context.assignments if use.sender not in {"", NULL_SENDER})
-    if context.machine is None or not senders or not context.paths.master_cf.exists():
+    if context.machine is None or context.machine.now is None or not senders:
         return
     postfix = Postfix(context.paths.postfix_dir)
     try:
-        known = context.machine.view
-        rewriting = Rewriting(view_now(postfix, known.tables.failed if known else None))
+        rewriting = Rewriting(context.machine.now)
         named = _named(postfix, rewriting, senders)
         changed = list(_changed(context, rewriting, islice(senders, SENDERS_MAX), islice(named, SENDERS_MAX)))
     except NotFollowedError as error:
