@@ -13,8 +13,10 @@ from tests.running.operators import MORE_RECIPIENTS, MORE_SENDERS, operators
 from tests.running.route_scene import OFF, ROUTINGS, Scene, scene_of
 from tests.support.amounts import Figures, amount
 
-EXAMPLES = amount(160, 3000)
+EXAMPLES = amount(48, 3000)
 """Configurations in all."""
+FEW = 4
+"""Messages fewer than half of those that are drawn, of which two thirds and more can arrive, are chance."""
 
 
 @pytest.fixture
@@ -55,7 +57,7 @@ def test_it_is_what_happens(scene: Scene, figures: Figures, routing: str) -> Non
 
     check()
     # Of each three messages, two and more can arrive; of a few that are drawn at random, it may be less.
-    assert checked > EXAMPLES // len(ROUTINGS) // 2
+    assert checked > max(0, EXAMPLES // len(ROUTINGS) // 2 - FEW)
 
 
 def _can_arrive(scene: Scene, way: dict[str, Any]) -> bool:
