@@ -1,23 +1,23 @@
 """Runs a program with a pipe as its standard output, and copies what comes out of it to the real one.
 
-Postfix logs to ``/dev/stdout``, which it opens by name, again at each reload. A socket cannot be opened so (podman's log
-driver ``passthrough`` under systemd hands one over), nor can, in a user namespace, a pipe that belongs to a user outside.
-A pipe made here can. ``docker-entrypoint.sh`` calls this only where it must, with itself as the program::
+Postfix logs to ``/dev/stdout``, which it opens by name, again at each reload. A socket cannot be opened so (podman's
+log driver ``passthrough`` under systemd hands one over), nor can, in a user namespace, a pipe that belongs to a user
+outside. A pipe made here can. ``docker-entrypoint.sh`` calls this only where it must, with itself as the program::
 
     python -IS stdout_pipe.py PROGRAM ARGUMENT...
 
-PROGRAM takes the place of this process, under the same process number; a child copies. PROGRAM finds the child's number in
-``DMS_RELAY_STDOUT_PIPE``, and descriptor 9 comes to its end when the child has ended. The child ends when nobody can write
-to the pipe any more and all is copied. It leaves the process group and takes no TERM, INT, HUP or QUIT, since what Postfix
-says while it stops is to arrive as well.
+PROGRAM takes the place of this process, under the same process number; a child copies. PROGRAM finds the child's number
+in ``DMS_RELAY_STDOUT_PIPE``, and descriptor 9 comes to its end when the child has ended. The child ends when nobody can
+write to the pipe any more and all is copied. It leaves the process group and takes no TERM, INT, HUP or QUIT, since
+what Postfix says while it stops is to arrive as well.
 
-Where standard output takes nothing more, because its reader is gone, a line on standard error says so, once; the rest is
-read and dropped, so that Postfix runs on. Needs nothing but built-in modules: it stays in memory as long as the container
-runs.
+Where standard output takes nothing more, because its reader is gone, a line on standard error says so, once; the rest
+is read and dropped, so that Postfix runs on. Needs nothing but built-in modules: it stays in memory as long as the
+container runs.
 
 With ``RELAY_METRICS`` set, the entrypoint always calls this, and the child counts deliveries in what it copies
-(``metrics/deliveries.py``). Each piece is copied first. Whatever goes wrong with counting is said once, and is nothing to the
-copying: counters that cannot be written stay in memory, and where we have a bug nothing is counted from then on.
+(``metrics/deliveries.py``). Each piece is copied first. Whatever goes wrong with counting is said once, and is nothing
+to the copying: counters that cannot be written stay in memory, and where we have a bug nothing is counted from then on.
 """
 
 from __future__ import annotations
@@ -155,7 +155,7 @@ class Counting:
         except OSError as error:
             what = f"{self._directory} cannot be written: {error.strerror}"
             if what != self._said:
-                _say(f"{what}, so dms-relay metrics has old counters -- free space, or mount a volume there; they go on in memory")
+                _say(f"{what}, so deliveries are counted in memory alone -- free space, or mount a volume there")
             self._said = what
         except Exception as error:  # noqa: BLE001 -- see above
             self._give_up(error)
@@ -166,7 +166,7 @@ class Counting:
 
     def _give_up(self, error: Exception) -> None:
         self._deliveries = None
-        _say(f"deliveries are not counted from here on: {type(error).__name__}: {error} -- report it; the log goes on")
+        _say(f"deliveries are not counted from here on: {type(error).__name__}: {error} -- report this bug")
 
 
 def _deliveries_class() -> type[Deliveries]:

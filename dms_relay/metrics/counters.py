@@ -1,9 +1,10 @@
 """Numbers that outlive the process that counts: ``deliveries.json`` in the state directory, for ``dms-relay metrics``.
 
-0600, replaced by rename at most once a second. What stands there is where the next process goes on, and all that anybody else
-sees: so a number never goes back, but to 0 where the file is lost. Part of the process that copies Postfix's log
-(``container/stdout_pipe.py``), so it needs nothing but built-in modules, and is its own reader of what it has written, which is
-JSON with a line for each number. Raises ``OSError`` where the file cannot be written; counting goes on.
+0600, replaced by rename at most once a second. What stands there is where the next process goes on, and all that
+anybody else sees: so a number never goes back, but to 0 where the file is lost. Part of the process that copies
+Postfix's log (``container/stdout_pipe.py``), so it needs nothing but built-in modules, and is its own reader of what it
+has written, which is JSON with a line for each number. Raises ``OSError`` where the file cannot be written; counting
+goes on.
 
 Known limits: not synced, so a loss of power may lose it, and all begins at 0.
 """

@@ -1,22 +1,23 @@
 """Counts deliveries in Postfix's log as it passes, for ``dms-relay metrics``: used by ``container/stdout_pipe.py``.
 
-Takes the log as it comes, in pieces. One line is one recipient. Which relay it is about is said by the name of the service, or
-by the host (``known_relays``). What is counted goes to a file (``counters``), under a name with a tab between its parts:
+Takes the log as it comes, in pieces. One line is one recipient. Which relay it is about is said by the name of the
+service, or by the host (``known_relays``). What is counted goes to a file (``counters``), under a name with a tab
+between its parts:
 
     tried    LABEL  STATUS  DSN     what smtp(8) has tried: sent, deferred, bounced; the first digit of the DSN
     untried  LABEL  STATUS  DSN     what the queue manager has put off or returned without a try (error(8))
-    stage    LABEL  STAGE   PLACE   a histogram of each of the four parts of a try: the place in ``STAGE_BUCKETS``, or ``sum``
+    stage    LABEL  STAGE   PLACE   a histogram of each part of a try: the place in ``STAGE_BUCKETS``, or ``sum``
     delay    LABEL  PLACE           a histogram of the time from arrival to delivery (``DELAY_BUCKETS``)
     smtpd_rejected  CODE            and names of one part: smtpd_connects, smtpd_messages, cleanup_messages, qmgr_removed,
                                     qmgr_expired, bounce_notifications, unparsed
 
-A log holds what strangers have written: addresses, and what relays reply. So no part of a line is searched for: each is read
-from its beginning, an address by its quotes. What cannot be read so counts as ``unparsed`` and as nothing else. No label is
-taken from a line. Needs nothing but built-in modules, as it stays in memory as long as the container runs.
+A log holds what strangers have written: addresses, and what relays reply. So no part of a line is searched for: each is
+read from its beginning, an address by its quotes. What cannot be read so counts as ``unparsed`` and as nothing else. No
+label is taken from a line. Needs nothing but built-in modules, as it stays in memory as long as the container runs.
 
-Known limits: a line of more than ``LINE_MAX`` octets is left out. Postfix cuts lines at some 2,000 octets, so that a delivery to
-an address as long as that is ``unparsed``. With ``info_log_address_format = internal`` an address is not quoted, and whoever may
-send can then have his own mail counted as something else.
+Known limits: a line of more than ``LINE_MAX`` octets is left out. Postfix cuts lines at some 2,000 octets, so that a
+delivery to an address as long as that is ``unparsed``. With ``info_log_address_format = internal`` an address is not
+quoted, and whoever may send can then have his own mail counted as something else.
 """
 
 from __future__ import annotations

@@ -1,17 +1,17 @@
-"""What relays there are, for whoever counts deliveries: the label of a service of Postfix's, and of a host that it logs.
+"""What relays there are, for whoever counts deliveries: labels of services and of hosts.
 
-Reads ``relays`` in the state directory, which ``metrics/hints.py`` writes whenever the inputs are applied, and reads it again
-when it is another file. A line has a kind, a name and a label, a tab between two:
+Reads ``relays`` in the state directory, which ``metrics/hints.py`` writes whenever the inputs are applied, and reads it
+again when it is another file. A line has a kind, a name and a label, a tab between two:
 
     service  relay-a                 a       a service of master.cf, as its syslog_name has it
     host     smtp.example.com:587    …       a host and a port, as smtp(8) logs them, in lower case
     domain   example.com:25          …       each host below it, since smtp(8) looks for the MX hosts of the domain
 
-Labels come from that file alone, so that no log can make more of them, and there are ``LABELS_MAX`` at most. Needs nothing but
-built-in modules, as all that copies the log.
+Labels come from that file alone, so that no log can make more of them, and there are ``LABELS_MAX`` at most. Needs
+nothing but built-in modules, as all that copies the log.
 
-Known limits: a domain whose MX hosts have names of their own is ``direct``; nexthops that name the same host and port count as
-the first of them.
+Known limits: a domain whose MX hosts have names of their own is ``direct``; nexthops that name the same host and port
+count as the first of them.
 """
 
 from __future__ import annotations
@@ -81,7 +81,8 @@ class KnownRelays:
         if not self._is_known:
             return UNKNOWN
         if service.startswith(_SERVICE):
-            return self._known[b"service"].get(service, UNKNOWN)
+            # No name of a relay has an underscore: relay-NAME_shared, relay-NAME_new.
+            return self._known[b"service"].get(service.partition(b"_")[0], UNKNOWN)
         if relay != b"none":
             host, _, rest = relay.partition(b"[")
             return self._of_host(host.lower(), rest.partition(b"]:")[2])
