@@ -10,7 +10,8 @@ import shutil
 import subprocess
 import sys
 
-#: A boot; from the container's start to the first message; how the cost grows; what big tables cost Postfix; the keeper; counting deliveries.
+#: A boot; from the container's start to the first message; how the cost grows; what big tables cost Postfix; the keeper;
+#: counting deliveries.
 PARTS = ("boot", "first_message", "growth", "tables", "keeper", "metrics")
 
 

@@ -1,8 +1,9 @@
-"""What counting deliveries costs: ``python -m bench.metrics``. CPU time of the copier, beside that of the delivery itself.
+"""What counting deliveries costs: ``python -m bench.metrics``. CPU time of the copier, beside that of the delivery
+itself.
 
-A private Postfix logs to its standard output, as in the image, and the copier of the image passes that on, with counting and
-without, in turn. Messages come from smtp-source(1) and go to smtp-sink(1), both Postfix's own and not counted: so the delivery is
-what Postfix's daemons take. Needs root and Postfix.
+A private Postfix logs to its standard output, as in the image, and the copier of the image passes that on, with
+counting and without, in turn. Messages come from smtp-source(1) and go to smtp-sink(1), both Postfix's own and not
+counted: so the delivery is what Postfix's daemons take. Needs root and Postfix.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ def main() -> None:
         for is_counting in (False, True):
             copier, delivery = _run(is_counting=is_counting)
             shares[is_counting].append(copier / delivery)
-            print(f"  counting: {is_counting!s:5}  copier {copier:.2f} s, delivery {delivery:.2f} s, {copier / delivery:.2%}")
+            print(f"  counting: {is_counting!s:5}  copier {copier:.2f} s, delivery {delivery:.2f} s", flush=True)
     plain, counting = (statistics.median(shares[which]) for which in (False, True))
     print(f"copying alone        {plain:6.2%} of the CPU time of the delivery itself")
     print(f"copying and counting {counting:6.2%} of the CPU time of the delivery itself")

@@ -44,9 +44,9 @@ SIZE = 65_536
 #: Says that there are to be metrics; where the state directory is, and where it is unless somebody says so
 #: (``model.places``, ``model.Paths``, which cannot be loaded here).
 METRICS, STATE_DIR_VARIABLE, STATE_DIR = "RELAY_METRICS", "DMS_RELAY_STATE_DIR", "/var/lib/dms-relay"
-#: Seconds that the child rests after a piece that did not fill half the pipe, where it counts: each line by itself would take
-#: twice the CPU time (bench/metrics.py). Three thousand messages a second do not fill the pipe meanwhile.
-PAUSE = 0.02
+#: Seconds that the child rests after a piece that did not fill half the pipe, where it counts: to wake up for each line
+#: takes several times the CPU time (bench/metrics.py). A thousand messages a second do not fill the pipe meanwhile.
+PAUSE = 0.05
 STDOUT = 1
 _IGNORED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
 

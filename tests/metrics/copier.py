@@ -49,7 +49,7 @@ class Copier:
         self.process.communicate(b"\n", timeout=PATIENCE)
 
     def __enter__(self) -> Self:
-        """It runs already."""
+        """Return it; it runs already."""
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import random
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from dms_relay.metrics import counters
 from dms_relay.metrics.deliveries import LINE_MAX, REASONS_MAX, Deliveries
 from dms_relay.metrics.known_relays import LABELS_MAX, RELAYS
+
+if TYPE_CHECKING:
+    import random
+    from pathlib import Path
 
 HINTS = (
     "service\trelay-a\ta\nservice\trelay-b\tb\nhost\tr.test:587\t[r.test]:587\nhost\t::1:25\t[::1]\n"
@@ -283,4 +285,4 @@ def test_a_directory_that_cannot_be_written(state: Path) -> None:
     moved.rename(state)
     deliveries.counters.write(now=True)
     assert dict(counters.loaded(str(state / counters.COUNTS)))["tried\t[r.test]:587\tsent\t2"] == 1
-    assert not [name for name in os.listdir(state) if name.endswith(".tmp")]
+    assert not list(state.glob(".*.tmp"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import re
 from collections import Counter
 from typing import TYPE_CHECKING
@@ -19,10 +18,11 @@ from tests.running.needs import require_postfix
 from tests.support.amounts import Figures, amount
 
 if TYPE_CHECKING:
+    import random
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-MESSAGES = amount(60, 2000)
+MESSAGES = amount(40, 1000)
 #: What the names of recipients begin with, so that a relay takes them or not.
 KINDS = (
     "friend{}",
