@@ -1,5 +1,4 @@
-"""What counting deliveries costs: ``python -m bench.metrics``. CPU time of the copier, beside that of the delivery
-itself.
+"""What counting deliveries costs: ``python -m bench.metrics``. CPU time of the copier and of the delivery.
 
 A private Postfix logs to its standard output, as in the image, and the copier of the image passes that on, with
 counting and without, in turn. Messages come from smtp-source(1) and go to smtp-sink(1), both Postfix's own and not

@@ -12,12 +12,13 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from dms_relay.mail_queue import Group, Reason
+from dms_relay.metrics.deliveries import Deliveries
 from dms_relay.metrics.names import METRICS
 from dms_relay.metrics.page import page
 from dms_relay.metrics.queue import Queue
 from dms_relay.model import Paths
 from dms_relay.watch.record import RECORD
-from tests.metrics.test_deliveries import HINTS, Deliveries, known, line
+from tests.metrics.test_deliveries import HINTS, known, line
 
 if TYPE_CHECKING:
     from pathlib import Path
