@@ -147,9 +147,10 @@ class Keeper:
 
     def document(self) -> dict[str, Any]:
         """Return what ``dms-relay status`` shows."""
-        busy = {child.name: child.pid for child in self.children.values() if isinstance(child.data, jobs.Job)}
-        said = {"pid": os.getpid(), "started": self.started, "interval": self.settings.interval, "children": busy}
-        return {**said, **{job.name: job.document() for job in self.jobs}}
+        own = [child for child in self.children.values() if isinstance(child.data, jobs.Job)]
+        servers, busy = ({c.name: c.pid for c in own if c.data.is_server == is_server} for is_server in (True, False))
+        said = {"pid": os.getpid(), "started": self.started, "interval": self.settings.interval}
+        return {**said, "children": busy, "servers": servers, **{job.name: job.document() for job in self.jobs}}
 
     def end(self) -> int:
         """End all children, and return the exit code. One that renews a token has longer: the answer may be on its way."""

@@ -26,6 +26,7 @@ class Metrics(Job):
 
     name = "metrics"
     limit = float("inf")
+    is_server = True
 
     def __init__(self, inputs: dict[str, Any], endpoint: list[str | int]) -> None:
         """Take where the inputs are, and the host and the port."""

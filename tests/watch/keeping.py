@@ -100,12 +100,12 @@ class Keeping:
         return (self.state / "health").read_text("utf-8").splitlines()
 
     def is_settled(self) -> bool:
-        """Return True if it has read the inputs as they are now, and does nothing but to serve metrics."""
+        """Return True if it has read the inputs as they are now, and does nothing."""
         assert self.process
         assert self.process.poll() is None, self.log()
         record = self.record()
         before = record["apply"].get("looks", {})
-        return bool(before) and look_again(before) == before and not record["children"].keys() - {"metrics"}
+        return bool(before) and look_again(before) == before and not record["children"]
 
     def settle(self) -> float:
         """Wait until what it has read is what stands there now, and return how many seconds that took."""

@@ -39,7 +39,7 @@ def test_metrics_are_served(keeping: Keeping) -> None:
     )
     names = [{line.split()[2] for line in text.splitlines() if line[0] == "#"} for text in (fetched(port), done.stdout)]
     assert names[0] == names[1]
-    os.killpg(keeping.record()["children"]["metrics"], signal.SIGKILL)
+    os.killpg(keeping.record()["servers"]["metrics"], signal.SIGKILL)
     wait_until(lambda: fetched(port), "metrics again")
     assert "metrics are not served: ended with signal 9" in keeping.log()
     assert keeping.process
