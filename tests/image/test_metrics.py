@@ -53,6 +53,6 @@ def test_deliveries_are_counted(start: Starter, relay: Relay, tmp_path: Path) ->
 
 def test_a_wrong_value_ends_the_start(start: Starter) -> None:
     """What RELAY_METRICS cannot be is said, with exit code 78."""
-    container = start(**{**HERE, "RELAY_METRICS": "9154"})
+    container = start(RELAY_METRICS="9154")
     assert container.wait_until_ended() == 78
     assert "env RELAY_METRICS: the value is neither :PORT nor HOST:PORT" in container.log()
