@@ -10,9 +10,9 @@ import shutil
 import subprocess
 import sys
 
-#: A boot; from the container's start to the first message; how the cost grows; what big tables cost Postfix; the keeper;
-#: counting deliveries.
-PARTS = ("boot", "first_message", "growth", "tables", "keeper", "metrics")
+#: A boot; from the container's start to the first message; how the cost grows; what big tables cost Postfix; the keeper; a
+#: long queue; counting deliveries.
+PARTS = ("boot", "first_message", "growth", "tables", "keeper", "queue", "metrics")
 
 
 def main() -> int:

@@ -81,6 +81,7 @@ class Tables:
         self._texts = texts or {}
         self._read: dict[str, dict[str, str]] = {}
         self._inline: dict[str, dict[str, str]] = {}
+        self._lists: dict[str, list[str]] = {}
         self.failed: dict[str, str] = {} if failed is None else failed
         #: Keys that will be asked for, and for each table the keys that were, with the value or ``None``.
         self._expected: tuple[Key, ...] = ()
@@ -105,7 +106,9 @@ class Tables:
     def find(self, parameter: str, tables: str, keys: Iterable[Key]) -> Match | None:
         """Return the entry of the first key that is found: each key in all tables, before the next key (maps.c)."""
         wanted = list(keys)
-        answers = [(table, self._ask(parameter, table, wanted)) for table in main_cf.split(tables)]
+        if tables not in self._lists:
+            self._lists[tables] = main_cf.split(tables)
+        answers = [(table, self._ask(parameter, table, wanted)) for table in self._lists[tables]]
         for key in wanted:
             for table, answer in answers:
                 if isinstance(answer, str):

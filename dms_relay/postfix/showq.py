@@ -10,6 +10,7 @@ error the first ``_ERROR_MAX`` octets are kept.
 from __future__ import annotations
 
 import os
+import re
 import select
 import subprocess
 from typing import TYPE_CHECKING
@@ -31,6 +32,7 @@ _CHUNK = 1 << 16
 _ERROR_MAX = 1 << 14
 #: What it says of its own, not of an error.
 _WARNING = " warning: "
+_QUOTED = re.compile(r'"[^"]*"')
 
 
 def queue_lines(directory: Path, timeout: float = PROGRAM_TIMEOUT) -> Iterator[bytes]:
@@ -48,7 +50,8 @@ def queue_lines(directory: Path, timeout: float = PROGRAM_TIMEOUT) -> Iterator[b
         raise PostfixError(f"{_PROGRAM} -j cannot be run: {text}", remedy, program=_PROGRAM) from None
     if code:
         said = (line.strip() for line in warned.decode("utf-8", "replace").splitlines() if _WARNING not in line)
-        reason = "; ".join(line for line in said if line)
+        # A message about main.cf quotes the value, login and all.
+        reason = _QUOTED.sub('"…"', "; ".join(line for line in said if line))
         text = f"{_PROGRAM} -j failed with exit code {code}: {reason or 'without a message'}"
         raise PostfixError(text, program=_PROGRAM, program_code=code, reason=reason)
 

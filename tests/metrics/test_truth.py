@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-MESSAGES = amount(40, 1000)
+MESSAGES = amount(40, 2000)
 #: Messages for the relay that cannot be reached, before all others: the queue manager tries one, and puts off the rest.
 AT_ONCE = 6
 #: What the names of recipients begin with, so that a relay takes them or not.
