@@ -71,9 +71,9 @@ def _add_numbers(sheet: Sheet, numbers: Mapping[str, float]) -> None:
 def _add_histograms(sheet: Sheet, numbers: Mapping[str, float]) -> None:
     found: dict[tuple[str, ...], dict[str, float]] = defaultdict(dict)
     for name, value in numbers.items():
-        kind, *labels, place = name.split("\t")
-        if kind in _HISTOGRAMS:
-            found[kind, *labels][place] = value
+        *series, place = name.split("\t")
+        if series and series[0] in _HISTOGRAMS:
+            found[tuple(series)][place] = value
     for (kind, *labels), places in found.items():
         name, ends = _HISTOGRAMS[kind]
         counts = [places.get(str(place), 0.0) for place in range(len(ends) + 1)]

@@ -18,7 +18,7 @@ from dms_relay.metrics.page import page
 from dms_relay.metrics.queue import Queue
 from dms_relay.model import Paths
 from dms_relay.watch.record import RECORD
-from tests.metrics.test_deliveries import HINTS, known, line
+from tests.metrics.test_deliveries import HEAD, HINTS, known, line
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,6 +52,7 @@ def paths(tmp_path: Path) -> Paths:
     deliveries = Deliveries(str(known(paths.state_dir, HINTS)))
     for text in (line(), line(), line("4.0.0, status=deferred (later)"), line(tag="relay-a/smtp")):
         deliveries.take(text.encode())
+    deliveries.take(f"{HEAD}smtpd[1]: connect from x\n{HEAD}smtpd[1]: NOQUEUE: reject: RCPT from x: 554 no\n".encode())
     deliveries.counters.write(now=True)
     return paths
 
@@ -102,7 +103,9 @@ def test_counters_and_histograms(paths: Paths) -> None:
     assert found[name, labels(relay="[r.test]:587", status="deferred", dsn="4")] == 1
     assert found[name, labels(relay="a", status="sent", dsn="2")] == 1
     assert found[name, labels(relay="b", status="sent", dsn="2")] == 0
-    assert found["postfix_smtpd_connects_total", ()] == 0
+    assert found["postfix_smtpd_connects_total", ()] == 1
+    assert found["postfix_smtpd_messages_rejected_total", labels(code="554")] == 1
+    assert found["postfix_qmgr_messages_removed_total", ()] == 0
     delay = "dms_relay_delivery_delay_seconds"
     assert found[f"{delay}_count", labels(relay="[r.test]:587")] == 2
     assert found[f"{delay}_sum", labels(relay="[r.test]:587")] == pytest.approx(1.0)
