@@ -12,8 +12,8 @@
 # when Postfix is, and waited for. Whatever becomes of it is nothing to Postfix.
 #
 # Before all that, for any COMMAND: where $CONFIGURATION has no main.cf, as a file system that was mounted empty, it is filled from
-# $COPY. And where Postfix could not open its standard output by name, which it does to log, a pipe comes in between
-# (dms_relay/container/stdout_pipe.py); the end of that is waited for.
+# $COPY. And where Postfix could not open its standard output by name, which it does to log, or where RELAY_METRICS wants what it
+# logs counted, a pipe comes in between (dms_relay/container/stdout_pipe.py); the end of that is waited for.
 #
 # Hooks are executed, never sourced. What is not an executable file is skipped, with a notice. A hook that fails stops the
 # start; its exit code becomes the container's. So does Postfix's where it ends unasked, with 1 in place of 0.
@@ -88,10 +88,12 @@ fill_configuration() {
 }
 
 # Opening it by name fails for a socket, and in a user namespace for a pipe that was made outside. `command` keeps the shell
-# from ending over it.
+# from ending over it. Where there are to be metrics, what copies from the pipe counts deliveries.
 ensure_stdout() {
   [ -z "$piping" ] || return 0
-  { command : >> /dev/stdout; } 2>/dev/null && return
+  case ${RELAY_METRICS-} in
+    '' | no) { command : >> /dev/stdout; } 2>/dev/null && return ;;
+  esac
   set -- "$0" "$@"
   exec /opt/dms-relay/bin/python -IS /opt/dms-relay/lib/python3*/site-packages/dms_relay/container/stdout_pipe.py "$@"
 }

@@ -1,17 +1,17 @@
 """What a send-only Postfix in a container needs: the step ``postfix`` of ``boot``, before Postfix starts.
 
-Reads ``PERMIT_DOCKER``, ``RELAY_PERMIT``, ``POSTFIX_MYHOSTNAME``, ``NETWORK_INTERFACE``, ``RELAY_WATCH`` and ``RELAY_DRAIN``
-from the environment, the host name, the addresses of the network interfaces, and main.cf and master.cf in ``MAIL_CONFIG``
-(``/etc/postfix``). Writes the parameters that ``parameters`` names, all at once and without a program of Postfix's (main.cf
-is replaced by rename), and takes every service out of the chroot through postconf(1), which in the image's own master.cf
-was done when it was built. Each parameter is set, never appended to. What is right already is not written, so a restart
-changes nothing. No parameter of a relay is touched.
+Reads ``PERMIT_DOCKER``, ``RELAY_PERMIT``, ``POSTFIX_MYHOSTNAME``, ``NETWORK_INTERFACE``, ``RELAY_WATCH``, ``RELAY_DRAIN``
+and ``RELAY_METRICS`` from the environment, the host name, the addresses of the network interfaces, and main.cf and master.cf
+in ``MAIL_CONFIG`` (``/etc/postfix``). Writes the parameters that ``parameters`` names, all at once and without a program of
+Postfix's (main.cf is replaced by rename), and takes every service out of the chroot through postconf(1), which in the
+image's own master.cf was done when it was built. Each parameter is set, never appended to. What is right already is not
+written, so a restart changes nothing. No parameter of a relay is touched.
 
-Wrong values are reported all at once and end in exit code 78, with nothing written; a main.cf that cannot be read in 66;
-a master.cf that cannot be read, or a postconf that fails, in 69; a main.cf that cannot be replaced in 73.
+Wrong values are reported all at once and end in exit code 78, with nothing written; a main.cf that cannot be read in
+66; a master.cf that cannot be read, or a postconf that fails, in 69; a main.cf that cannot be replaced in 73.
 
-Known limits: a network that is connected to a running container counts from its next start on; a link-local IPv6 address
-never counts; a main.cf or master.cf that is itself a mount point cannot be written (it is replaced by rename).
+Known limits: a network that is connected to a running container counts from its next start on; a link-local IPv6
+address never counts; a main.cf or master.cf that is itself a mount point cannot be written (it is replaced by rename).
 """
 
 from __future__ import annotations
@@ -59,6 +59,8 @@ DOCKER_NETWORK = ip_network("172.16.0.0/12")
 PERMITS = ("none", "container", "host", "network", "connected-networks")
 #: The values of RELAY_WATCH, which docker-entrypoint.sh acts on. Empty counts as yes.
 WATCHES = ("yes", "no")
+#: Where metrics are served (``metrics.endpoint``).
+METRICS = "RELAY_METRICS"
 #: May always send.
 LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
 #: Seconds for which Postfix takes a main.cf as still being written ("hot", see files.MTIME_BACK).
@@ -87,6 +89,7 @@ def parameters(environ: Mapping[str, str], machine: ContainerHost) -> dict[str, 
     networks = _checked("PERMIT_DOCKER", lambda: mynetworks(environ, machine, more), problems)
     _checked("RELAY_WATCH", lambda: _watch(environ), problems)
     _checked("RELAY_DRAIN", lambda: _drain(environ), problems)
+    _checked(METRICS, lambda: _metrics(environ), problems)
     if problems:
         raise InputError(sort_problems(problems))
     return {
@@ -129,6 +132,21 @@ def _drain(environ: Mapping[str, str]) -> str:
 
         if seconds(value) is None:
             raise _WrongError(f'"{_printable(value)}" is not a time that a drain can have', "write 30s, 2m, or seconds")
+    return value
+
+
+def _metrics(environ: Mapping[str, str]) -> str:
+    value = environ.get(METRICS, "")
+    if not value:
+        return ""
+    from dms_relay.metrics.endpoint import REMEDY, endpoint  # noqa: PLC0415 -- only where there are metrics
+
+    try:
+        found = endpoint(value)
+    except ValueError as error:
+        raise _WrongError(str(error), REMEDY) from None
+    if found and environ.get("RELAY_WATCH") == "no":
+        raise _WrongError("with RELAY_WATCH=no nobody serves metrics", f"remove RELAY_WATCH, or {METRICS}")
     return value
 
 

@@ -22,6 +22,7 @@ _shtab_dms_relay_commands() {
     list:'list senders, their relays and their logins, without passwords'
     login:'let a person agree that a relay'"'"'s mail is sent in their name (OAuth2)'
     man:'print the manual page, for man -l -'
+    metrics:'print metrics for Prometheus: the queue, deliveries, tokens, login tests'
     plan:'show what apply would change, as a diff; writes nothing'
     queue:'say what waits in Postfix'"'"'s queue, by relay: how much, how long, why, and what to do'
     remove-auth:'remove the login of a sender or of a relay'
@@ -166,6 +167,13 @@ _shtab_dms_relay_man_options=(
 # guard to ensure default positional specs are added only once per session
 _shtab_dms_relay_man_defaults_added=0
 
+_shtab_dms_relay_metrics_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_dms_relay_metrics_defaults_added=0
+
 _shtab_dms_relay_plan_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--exit-code[exit with 1 where there is something to change]"
@@ -284,6 +292,7 @@ _shtab_dms_relay() {
         list) _arguments -C -s $_shtab_dms_relay_list_options ;;
         login) _arguments -C -s $_shtab_dms_relay_login_options ;;
         man) _arguments -C -s $_shtab_dms_relay_man_options ;;
+        metrics) _arguments -C -s $_shtab_dms_relay_metrics_options ;;
         plan) _arguments -C -s $_shtab_dms_relay_plan_options ;;
         queue) _arguments -C -s $_shtab_dms_relay_queue_options ;;
         remove-auth) _arguments -C -s $_shtab_dms_relay_remove_auth_options ;;

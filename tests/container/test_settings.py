@@ -465,3 +465,17 @@ def test_without_postfix(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     """Where there is no Postfix, the step says so."""
     assert settings.run({"MAIL_CONFIG": str(tmp_path)}) == os.EX_NOINPUT
     assert "main.cf: cannot be read" in capsys.readouterr().err
+
+
+def test_where_metrics_are_served() -> None:
+    """RELAY_METRICS is a port, a host and a port, no, or empty; anything else is an error, as without a keeper."""
+    right = (":9154", "127.0.0.1:9154", "[::1]:9154", "no", "")
+    assert [parameters({"RELAY_METRICS": value}, ONE) for value in right] == [parameters({}, ONE)] * 5
+    remedy = "write :9154 for all addresses, or one of them: 127.0.0.1:9154, [::1]:9154; no for no metrics"
+    assert errors({"RELAY_METRICS": "9154"}) == [
+        f"env RELAY_METRICS: the value is neither :PORT nor HOST:PORT -- {remedy}"
+    ]
+    assert errors({"RELAY_METRICS": ":9154", "RELAY_WATCH": "no"}) == [
+        "env RELAY_METRICS: with RELAY_WATCH=no nobody serves metrics -- remove RELAY_WATCH, or RELAY_METRICS"
+    ]
+    assert parameters({"RELAY_METRICS": "no", "RELAY_WATCH": "no"}, ONE) == parameters({}, ONE)
