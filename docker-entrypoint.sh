@@ -5,12 +5,15 @@
 # and stays in front of both: TERM and INT (`docker stop`, Ctrl-C) end the hook or stop Postfix in order, at any moment,
 # and the exit code is then 0. Any other COMMAND takes the place of this shell at once, and no hook runs.
 #
+# With RELAY_DRAIN=30s, Postfix takes no new mail first and delivers what waits, for that long at most (`dms-relay drain`), and is
+# stopped then; the second TERM or INT stops it at once.
+#
 # Beside Postfix runs $KEEPER, which has `dms-relay watch` run (docker/keeper), unless RELAY_WATCH is "no". It is told to end
 # when Postfix is, and waited for. Whatever becomes of it is nothing to Postfix.
 #
 # Before all that, for any COMMAND: where $CONFIGURATION has no main.cf, as a file system that was mounted empty, it is filled from
-# $COPY. And where Postfix could not open its standard output by name, which it does to log, a pipe comes in between
-# (dms_relay/container/stdout_pipe.py); the end of that is waited for.
+# $COPY. And where Postfix could not open its standard output by name, which it does to log, or where RELAY_METRICS wants what it
+# logs counted, a pipe comes in between (dms_relay/container/stdout_pipe.py); the end of that is waited for.
 #
 # Hooks are executed, never sourced. What is not an executable file is skipped, with a notice. A hook that fails stops the
 # start; its exit code becomes the container's. So does Postfix's where it ends unasked, with 1 in place of 0.
@@ -28,6 +31,8 @@ set -u
 
 # Has the inputs watched, and Postfix follow them.
 readonly KEEPER=/opt/dms-relay/bin/keeper
+# Has `drain`.
+readonly PROGRAM=/opt/dms-relay/bin/dms-relay
 # Where the hooks are; operators can mount theirs beside ours.
 readonly HOOKS=/docker-entrypoint.d
 # Takes our steps; see there.
@@ -55,6 +60,7 @@ child=     # the process number of what runs now
 ending=    # the function that ends it
 asked=     # "yes" once that function has been called for it
 status=0   # the exit code of what ran last
+draining=  # "yes" once the queue is drained before Postfix is stopped
 keeper=    # the process number of $KEEPER, while Postfix runs
 applied=   # when the hook that applies the inputs began, by the clock that `uptime` reads
 piping=${DMS_RELAY_STDOUT_PIPE-}  # the process that copies from the pipe to standard output, where there is one
@@ -82,10 +88,12 @@ fill_configuration() {
 }
 
 # Opening it by name fails for a socket, and in a user namespace for a pipe that was made outside. `command` keeps the shell
-# from ending over it.
+# from ending over it. Where there are to be metrics, what copies from the pipe counts deliveries.
 ensure_stdout() {
   [ -z "$piping" ] || return 0
-  { command : >> /dev/stdout; } 2>/dev/null && return
+  case ${RELAY_METRICS-} in
+    '' | no) { command : >> /dev/stdout; } 2>/dev/null && return ;;
+  esac
   set -- "$0" "$@"
   exec /opt/dms-relay/bin/python -IS /opt/dms-relay/lib/python3*/site-packages/dms_relay/container/stdout_pipe.py "$@"
 }
@@ -101,9 +109,18 @@ finish() {
 }
 
 on_signal() {
+  if [ -n "$draining" ]; then
+    stop_postfix
+    return
+  fi
   stopping=yes
-  [ -z "$keeper" ] || kill -TERM "$keeper" 2>/dev/null
   end_child
+  # While the queue is drained, it renews tokens.
+  [ -n "$draining" ] || tell_keeper
+}
+
+tell_keeper() {
+  [ -z "$keeper" ] || kill -TERM "$keeper" 2>/dev/null
 }
 
 end_child() {
@@ -120,14 +137,35 @@ end_hook() {
 
 # Until master(8) runs there is nothing to stop but the script that is about to start it.
 end_postfix() {
-  if [ -e "$MASTER_LOCK" ] && ! flock --shared --nonblock "$MASTER_LOCK" true; then
-    postfix stop &
-    # As every program of Postfix, that one waits for a main.cf that something keeps writing; master itself does not.
-    read -r master < "$MASTER_LOCK"
-    (sleep "$STOP_GRACE" && kill -TERM "$master") >/dev/null 2>&1 &
-  else
+  if ! master_runs; then
     kill -TERM "$child" 2>/dev/null
+  elif [ -n "${RELAY_DRAIN-}" ]; then
+    draining=yes
+    (drain) &
+  else
+    stop_postfix
   fi
+}
+
+master_runs() {
+  [ -e "$MASTER_LOCK" ] && ! flock --shared --nonblock "$MASTER_LOCK" true
+}
+
+# Whatever becomes of the drain, Postfix is stopped after it. In a shell of its own, since nothing else is done while a trap is.
+drain() {
+  say "notice: Postfix takes no new mail and delivers what waits, for RELAY_DRAIN=$RELAY_DRAIN at most; a second signal ends that"
+  "$PROGRAM" drain --timeout "$RELAY_DRAIN" >&2
+  stop_postfix
+}
+
+# A second signal may have stopped it.
+stop_postfix() {
+  tell_keeper
+  master_runs || return 0
+  postfix stop &
+  # As every program of Postfix, that one waits for a main.cf that something keeps writing; master itself does not.
+  read -r master < "$MASTER_LOCK"
+  (sleep "$STOP_GRACE" && kill -TERM "$master") >/dev/null 2>&1 &
 }
 
 # run FUNCTION COMMAND...: runs COMMAND, with FUNCTION to end it, and sets $status. It runs in the background, since a shell

@@ -10,8 +10,9 @@ import shutil
 import subprocess
 import sys
 
-#: A boot; from the container's start to the first message; how the cost grows; what big tables cost Postfix; the keeper.
-PARTS = ("boot", "first_message", "growth", "tables", "keeper")
+#: A boot; from the container's start to the first message; how the cost grows; what big tables cost Postfix; the keeper; a
+#: long queue; counting deliveries.
+PARTS = ("boot", "first_message", "growth", "tables", "keeper", "queue", "metrics")
 
 
 def main() -> int:

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, NoReturn
 
 from dms_relay import __version__
 from dms_relay.apply import LOCK_TIMEOUT
+from dms_relay.drain.arguments import add_draining
+from dms_relay.import_arguments import add_import
 from dms_relay.keeper_arguments import KEPT, add_keeping
 from dms_relay.log import FORMATS, LEVELS, printable
 from dms_relay.model.places import CONFIG_DIR_VARIABLE, DMS_DIRECTORY, HOST_DIRECTORY
@@ -47,7 +49,8 @@ _LIKENESS = 0.7
 #: What each exit code means (sysexits(3); ``errors.py``), for the help and for the manual page.
 EXIT_CODES = {
     os.EX_OK: "done, or nothing to do",
-    1: "explain, check, test, status: something is wrong; renew: no token; plan --exit-code: changes",
+    1: "explain, check, test, status: something is wrong; import: not all is as before; renew: no token; "
+    "drain: something remains; plan --exit-code: changes",
     2: "usage, a wrong argument",
     os.EX_NOINPUT: "an input cannot be read",
     os.EX_UNAVAILABLE: "a Postfix program is missing or failed, or a token endpoint gives no token",
@@ -142,7 +145,7 @@ def parser(prog: str = "dms-relay", command: str = "") -> argparse.ArgumentParse
     top.add_argument("--log-level", choices=LEVELS, help="how much to say on standard error ($LOG_LEVEL, else info)")
     top.add_argument("--log-format", choices=FORMATS, help="how to say it ($LOG_FORMAT, else console)")
     commands = _Commands(top.add_subparsers(dest="command", metavar="COMMAND", required=True, prog=top.prog))
-    for add in (_add_applying, _add_editing, _add_asking, add_token_commands, _add_helping):
+    for add in (_add_applying, _add_editing, _add_asking, add_token_commands, add_import, _add_helping):
         add(commands)
         if commands.has(command):
             break
@@ -269,7 +272,14 @@ def _add_asking(commands: _Commands) -> None:
         "--timeout", type=seconds, default=TEST_TIMEOUT, metavar="SECONDS", help="for each try as a whole (%(default)g)"
     )
     test.add_argument("--json", action="store_true", help="as one JSON object")
+    queue = commands.add(
+        "queue",
+        "say what waits in Postfix's queue, by relay: how much, how long, why, and what to do",
+        "It says what Postfix has written of each message, and goes by the configuration in force.",
+    )
+    queue.add_argument("--json", action="store_true", help="as one JSON object")
     add_keeping(commands, seconds)
+    add_draining(commands)
 
 
 def _add_helping(commands: _Commands) -> None:

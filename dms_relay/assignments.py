@@ -10,19 +10,19 @@ is no use of them. A nexthop without brackets is taken as its own host: its MX h
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from itertools import chain
+from typing import TYPE_CHECKING, NamedTuple
 
 from dms_relay.merge.common import lookup_keys
-from dms_relay.model import AS_DEFAULT, NULL_SENDER, NexthopList
+from dms_relay.model import AS_DEFAULT, NULL_SENDER, NexthopList, Origin
 from dms_relay.model.senders import Routes
-from dms_relay.model.values import frozen
 from dms_relay.postfix.main_cf import is_yes
 from dms_relay.postfix.nexthop import SyntaxProblem, parse_nexthops
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from dms_relay.model import LoginEntry, Origin
+    from dms_relay.model import LoginEntry
     from dms_relay.model.configuration import RelayConfig
     from dms_relay.model.relays import RelayService, Tls, Transports
 
@@ -32,8 +32,7 @@ if TYPE_CHECKING:
 _BY_SENDER = "smtp_sender_dependent_authentication"
 
 
-@frozen
-class Assignment:
+class Assignment(NamedTuple):
     """Mail of a sender, or to a recipient, at one host of a relay, and the login that is offered there.
 
     ``sender`` is a sender key, or ``""`` for all who are not named; ``recipient`` is a recipient key, or ``""`` for all.
@@ -88,22 +87,24 @@ class _Maps:
         self.by_sender = {key: entry for key, entry in self.by_key.items() if "@" in key and is_by_sender}
 
     def assignments(self) -> Iterator[Assignment]:
-        senders = dict.fromkeys([*self.routes.lookup_keys(), *reversed(self.by_sender)])
-        if self.default:
-            senders |= {NULL_SENDER: None, "": None}
-        for sender in senders:
-            yield from self._of(sender)
+        for sender, way in chain(self.routes.ways(), self._without_route()):
+            if way is not self.way:  # that of the sender before, for one relay mostly has many
+                self.way, self.hosts = way, self._hosts(way)
+            own = self._login_of(sender) if self.by_sender else None
+            for text, member, login, origin in self.hosts:
+                yield Assignment(sender, "", text, member, None, own or login, origin)
 
-    def _of(self, sender: str) -> Iterator[Assignment]:
-        own, way = self.by_sender.get(sender), self.routes.way(sender)
-        if not sender.startswith("@"):  # a domain has this key only, and most senders are domains
-            keys = sender_keys(sender)
-            own = next((self.by_sender[key] for key in keys if key in self.by_sender), None)
-            way = next((found for key in keys if (found := self.routes.way(key))), None)
-        if way is not self.way:  # that of the sender before, for one relay mostly has many
-            self.way, self.hosts = way, self._hosts(way)
-        for text, member, login, origin in self.hosts:
-            yield Assignment(sender, "", text, member, None, own or login, origin)
+    def _without_route(self) -> Iterator[tuple[str, _Way | None]]:
+        """Yield senders that no route names themselves, each with the way of its mail."""
+        for sender in (*reversed(self.by_sender), *((NULL_SENDER, "") if self.default else ())):
+            if self.routes.way(sender) is None:
+                ways = map(self.routes.way, sender_keys(sender))
+                yield sender, next(filter(None, ways), None)
+
+    def _login_of(self, sender: str) -> LoginEntry | None:
+        if sender.startswith("@"):  # a domain has this key only, and most senders are domains
+            return self.by_sender.get(sender)
+        return next((self.by_sender[key] for key in sender_keys(sender) if key in self.by_sender), None)
 
     def _hosts(self, way: _Way | None) -> list[tuple[str, str, LoginEntry | None, Origin | None]]:
         """Return the relay's text, and each host with its login, for a way that a route names."""

@@ -1,4 +1,4 @@
-"""The command line of what has to do with the keeper: ``watch``, ``status``, and ``keep``, which it calls itself."""
+"""The command line of what has to do with the keeper: ``watch``, ``status``, ``metrics``, and ``keep``, for itself."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 WATCH_INTERVAL, INTERVAL_VARIABLE = 2.0, "RELAY_WATCH_INTERVAL"
 #: What the keeper has done by processes of their own, and what it can be.
 KEPT = "keep"
-WORK = ("apply", "say", "test", "tokens", "queue")
+WORK = ("apply", "say", "test", "tokens", "queue", "metrics")
 
 
 def add_keeping(commands: Commands, seconds: Callable[[str], float]) -> None:
@@ -45,4 +45,9 @@ def add_keeping(commands: Commands, seconds: Callable[[str], float]) -> None:
         "Exits with 1 where something is wrong, or where dms-relay watch does not run.",
     )
     status.add_argument("--json", action="store_true", help="as one JSON object")
+    commands.add(
+        "metrics",
+        "print metrics for Prometheus: the queue, deliveries, tokens, login tests",
+        "With $RELAY_METRICS, dms-relay watch serves the same.",
+    )
     commands.add_hidden(KEPT).add_argument("what", choices=WORK)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from testbed.patience import PATIENCE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from testbed.postfix import Postfix
@@ -23,8 +23,24 @@ class ApplyError(Exception):
     """`dms-relay` ended with an exit code other than 0."""
 
 
+def started(arguments: Sequence[str], env: Mapping[str, str], feed: str = "") -> subprocess.CompletedProcess[str]:
+    """Start `dms-relay` with these arguments and this environment, and wait for its end."""
+    return subprocess.run(
+        [sys.executable, "-m", "dms_relay", *arguments],
+        env=dict(env),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE,
+        input=feed,
+    )
+
+
 class Inputs:
     """A configuration directory, and the settings that stand in the environment."""
+
+    start = staticmethod(started)
+    """How `dms-relay` is started."""
 
     def __init__(self, directory: Path, **settings: str) -> None:
         """Use `directory`, which is made where it is missing, and `settings` such as RELAY_HOST."""
@@ -50,15 +66,8 @@ class Inputs:
     def run(self, postfix: Postfix, *command: str, feed: str = "") -> subprocess.CompletedProcess[str]:
         """Run `dms-relay` on `postfix` with these inputs, in a process of its own, `feed` on its standard input."""
         directories = ["--config-dir", str(self.directory), "--postfix-dir", str(postfix.config)]
-        return subprocess.run(
-            [sys.executable, "-m", "dms_relay", *directories, *command],
-            env={"PATH": f"/usr/sbin:/sbin:{os.environ.get('PATH', '/usr/bin:/bin')}", **self.settings},
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=PATIENCE,
-            input=feed,
-        )
+        env = {"PATH": f"/usr/sbin:/sbin:{os.environ.get('PATH', '/usr/bin:/bin')}", **self.settings}
+        return self.start([*directories, *command], env, feed)
 
     def apply(self, postfix: Postfix, *options: str) -> str:
         """Run `dms-relay apply`, and return what it said. Raises ApplyError where it fails."""

@@ -60,6 +60,8 @@ postlog   unix-dgram n  -       n       -       1       postlogd
 
 LOG_SERVICE = "stagelog"
 """The log socket's name; see `testbed.log_socket`."""
+_QUEUES = ("active", "bounce", "corrupt", "defer", "deferred", "flush", "hold", "incoming", "private", "saved", "trace")
+"""The directories of the queue, without those for mail of others; see postfix-files."""
 _NO_DNS = "nameserver 127.255.255.254\n"
 """A name server that is not there: what the hosts file does not have is unknown, at once."""
 
@@ -110,6 +112,11 @@ class Layout:
         """The certificate of the authority that smtp(8) trusts."""
         return self.config / "ca.pem"
 
+    @property
+    def quick_start(self) -> Path:
+        """What has `postfix start` leave its checks out, once; see postfix-script."""
+        return self.queue / "quick-start"
+
     def queued(self, name: str) -> list[str]:
         """Return the names of the files in one of the queues, such as `incoming`."""
         return [name for _, _, names in os.walk(self.queue / name) for name in names]
@@ -129,6 +136,10 @@ def create(parent: Path | None = None) -> Layout:
     (layout.queue / "etc").symlink_to(layout.names.name)
     _make_owned(layout.data, 0o700, "root")
     _make_owned(layout.log_socket.parent, 0o2710, "postdrop")
+    _make_owned(layout.queue / "maildrop", 0o730, "postdrop")
+    for name in _QUEUES:
+        _make_owned(layout.queue / name, 0o700, "root")
+    layout.master_pid.parent.mkdir()
     return layout
 
 

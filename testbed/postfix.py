@@ -138,6 +138,8 @@ class Postfix:
     def start(self) -> None:
         """Start the daemons, and return when they have been started; raises PostfixError with what Postfix logged."""
         if self._log_socket is None:
+            if not self.layout.log.exists():  # the first start: all is there and right, and the checks are 60 programs
+                self.layout.quick_start.touch()
             self._log_socket = LogSocket(self.layout.log_socket, self.layout.log)
             evidence.watch(self, f"Postfix in {self.layout.base}", self._evidence)
         try:

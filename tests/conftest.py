@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from testbed import Inputs
+from tests.support.prepared import Prepared
 from tests.support.sandbox import Sandbox
 
 if TYPE_CHECKING:
@@ -48,6 +50,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def sandbox(tmp_path: Path) -> Sandbox:
     """Return a fresh pair of directories."""
     return Sandbox(tmp_path)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _commands_are_prepared() -> Iterator[None]:
+    """Run the commands on a testbed without a start of Python for each."""
+    prepared = Prepared()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Inputs, "start", staticmethod(prepared.run))
+        yield
+    prepared.close()
 
 
 @pytest.fixture(scope="session", autouse=True)

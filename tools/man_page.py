@@ -65,6 +65,7 @@ OTHERS = {
     "DMS_RELAY_STATE_DIR": "Where tokens are, and what dms-relay watch says; /var/lib/dms-relay if not set.",
     "RELAY_WATCH_INTERVAL": "How often dms-relay watch looks at the inputs, in seconds; --interval is stronger.",
     "RELAY_TEST_INTERVAL": "How often it tests the logins at the relays: 900, 30m, 1h; never, if it is not set.",
+    "RELAY_METRICS": "Where dms-relay watch serves metrics for Prometheus: :9154, or HOST:PORT; nowhere, if it is not set.",
     "MAIL_CONFIG": "The directory of Postfix's configuration; --postfix-dir is stronger.",
 }
 #: What to do, and the command; the shortest way to each answer.

@@ -75,14 +75,15 @@ class PostfixFindings:
     """What Postfix has, and what ``apply`` would change. ``asked`` are the values of ``ASKED``, defaults included.
 
     ``ways`` are entries of the operator's own tables that Postfix looks up before the managed routes; ``own`` are nexthops
-    that main.cf and master.cf name themselves, where that is asked for (``lookups``). ``view`` is Postfix's configuration
-    as ``apply`` would leave it, ``None`` where there is no master.cf.
+    that main.cf and master.cf name themselves, where that is asked for (``lookups``). ``now`` is Postfix's configuration,
+    and ``view`` the same as ``apply`` would leave it, ``None`` where there is no master.cf.
     """
 
     plan: Plan
     asked: dict[str, str]
     ways: dict[str, dict[str, str]] = field(default_factory=dict)
     own: OwnNexthops = field(default_factory=OwnNexthops)
+    now: View | None = field(default=None, repr=False)
     view: View | None = field(default=None, repr=False)
 
     @property
@@ -207,20 +208,16 @@ def _unreadable(error: PostfixError | WriteError, origin: Origin) -> Finding:
 def _asked(postfix: Postfix, paths: Paths, config: RelayConfig, changes: Plan) -> PostfixFindings:
     """Ask Postfix. The operator's own tables do not matter to relays with transports."""
     asked = postfix.expanded(*ASKED)
-    view = _view(postfix, paths, changes) if paths.master_cf.exists() else None
+    now = view_now(postfix) if paths.master_cf.exists() else None
+    view = now if now is None or changes.is_empty else view_after(postfix, now, changes, paths)
     if config.transports:
-        return PostfixFindings(changes, asked, view=view)
+        return PostfixFindings(changes, asked, now=now, view=view)
     values = view.of_resolver.values if view else Values(asked, asked).with_changes(_changed(changes))
     is_asked = any(problem.rule == "login-without-relay" for problem in config.warnings)
     own = own_nexthops(postfix, values, view.master if view else "") if is_asked else OwnNexthops()
     ways = other_ways(postfix, config, {name: values.get(name) for name in WAYS})
-    return PostfixFindings(changes, asked, ways, own, view)
+    return PostfixFindings(changes, asked, ways, own, now, view)
 
 
 def _changed(changes: Plan) -> dict[str, str]:
     return {change.name: change.new or "" for change in changes.parameters}
-
-
-def _view(postfix: Postfix, paths: Paths, changes: Plan) -> View:
-    now = view_now(postfix)
-    return now if changes.is_empty else view_after(postfix, now, changes, paths)

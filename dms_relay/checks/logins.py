@@ -126,7 +126,7 @@ def _hidden(entry: LoginEntry, assignments: list[Assignment]) -> Iterator[Findin
     if entry.origin.line:
         return
     entries = (use.entry for use in assignments)
-    other = next((one for one in entries if one and one != entry and "@" not in one.key), None)
+    other = next((one for one in entries if one and one is not entry and one != entry and "@" not in one.key), None)
     if other:
         text = f"this login for {entry.key} is not used: Postfix finds {other.key} ({other.origin}) first"
         yield Finding("env-login-overridden", entry.origin, text, "keep only one of them")

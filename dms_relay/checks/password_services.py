@@ -68,10 +68,13 @@ def check_password_services(context: CheckContext) -> Iterator[Finding]:
     """Yield a note for each login that sends a password to such a service."""
     if not context.is_logging_in:
         return
-    uses = {(use.entry, host_of(use.nexthop).casefold()): use for use in context.assignments if use.entry}
-    for (entry, host), use in uses.items():
-        service = next((service for service in _SERVICES if host in service.hosts), None)
-        if service and not entry.login.oauth2 and not service.is_fine(entry.login.password):
+    hosts = {nexthop: host_of(nexthop).casefold() for nexthop in {use.nexthop for use in context.assignments}}
+    services = {nexthop: service for nexthop, host in hosts.items() for service in _SERVICES if host in service.hosts}
+    found = (use for use in context.assignments if use.entry and use.nexthop in services)
+    uses = {(use.entry, hosts[use.nexthop]): use for use in found}
+    for (entry, _), use in uses.items():
+        service = services[use.nexthop]
+        if entry and not entry.login.oauth2 and not service.is_fine(entry.login.password):
             yield _finding(entry, use.nexthop, service)
 
 

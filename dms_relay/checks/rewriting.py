@@ -11,6 +11,7 @@ and cannot be asked.
 from __future__ import annotations
 
 from contextlib import suppress
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from dms_relay.assignments import sender_keys
@@ -19,13 +20,12 @@ from dms_relay.checks.logins import listed
 from dms_relay.checks.rules import Finding
 from dms_relay.errors import PostfixError
 from dms_relay.explain.rewriting import SENDER, NotFollowedError, Rewriting
-from dms_relay.explain.views import view_now
 from dms_relay.model import NULL_SENDER, Origin
 from dms_relay.postfix import main_cf
 from dms_relay.postfix.programs import Postfix
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from dms_relay.checks.context import CheckContext
     from dms_relay.model import Login
@@ -39,15 +39,14 @@ _LISTED = frozenset({"texthash", "hash", "btree", "lmdb", "cdb", "dbm", "sdbm"})
 
 def check_rewriting(context: CheckContext) -> Iterator[Finding]:
     """Yield each way in which senders are rewritten, once, with the senders that lose their relay or their login by it."""
-    senders = [use.sender for use in context.assignments if use.sender not in {"", NULL_SENDER}]
-    if context.machine is None or not senders or not context.paths.master_cf.exists():
+    senders = dict.fromkeys(use.sender for use in context.assignments if use.sender not in {"", NULL_SENDER})
+    if context.machine is None or context.machine.now is None or not senders:
         return
     postfix = Postfix(context.paths.postfix_dir)
     try:
-        known = context.machine.view
-        rewriting = Rewriting(view_now(postfix, known.tables.failed if known else None))
-        named = _named(postfix, rewriting, {sender.casefold() for sender in senders})
-        changed = list(_changed(context, rewriting, [*dict.fromkeys(senders)][:SENDERS_MAX], [*named][:SENDERS_MAX]))
+        rewriting = Rewriting(context.machine.now)
+        named = _named(postfix, rewriting, senders)
+        changed = list(_changed(context, rewriting, islice(senders, SENDERS_MAX), islice(named, SENDERS_MAX)))
     except NotFollowedError as error:
         what = f"senders may be rewritten before their relay and login are looked up: {error}"
         yield Finding("sender-rewritten", _MAIN_CF, what, _answer(str(error)))
@@ -69,11 +68,12 @@ def _answer(reason: str) -> str:
     return f"have Postfix read that table, or remove it from {parameter} in main.cf"
 
 
-def _named(postfix: Postfix, rewriting: Rewriting, senders: set[str]) -> Iterator[str]:
+def _named(postfix: Postfix, rewriting: Rewriting, senders: Iterable[str]) -> Iterator[str]:
     """Yield the addresses that tables name, of senders that have a relay or a login."""
-    for parameter in rewriting.parameters(SENDER):
-        for table in main_cf.split(rewriting.values.get(parameter)):
-            yield from (key for key in _keys(postfix, table) if senders.intersection(sender_keys(key)))
+    values = (rewriting.values.get(parameter) for parameter in rewriting.parameters(SENDER))
+    if keys := [key for value in values for table in main_cf.split(value) for key in _keys(postfix, table)]:
+        known = {sender.casefold() for sender in senders}
+        yield from (key for key in keys if known.intersection(sender_keys(key)))
 
 
 def _keys(postfix: Postfix, table: str) -> list[str]:
@@ -89,7 +89,7 @@ def _keys(postfix: Postfix, table: str) -> list[str]:
 
 
 def _changed(
-    context: CheckContext, rewriting: Rewriting, senders: list[str], named: list[str]
+    context: CheckContext, rewriting: Rewriting, senders: Iterable[str], named: Iterable[str]
 ) -> Iterator[tuple[str, str, str]]:
     """Yield the parameter that rewrites a sender first, the sender's key, and the address that comes of it."""
     found: set[str] = set()

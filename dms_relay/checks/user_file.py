@@ -39,7 +39,7 @@ class _Verdict(NamedTuple):
 def check_user_file(context: CheckContext) -> Iterator[Finding]:
     """Yield each parameter of the file that overrides a managed one, so that other inputs have no effect."""
     config = context.config
-    if not config.enabled or context.routing != MAPS:
+    if not config.enabled or not config.user_parameters or context.routing != MAPS:
         return
     ours = render(replace(config, user_parameters={}, own_parameters={}), context.paths).parameters
     for name, check in _CHECKS.items():

@@ -18,13 +18,15 @@ from dms_relay.model import DIRECT
 from dms_relay.model.values import frozen
 from dms_relay.plan import plan
 from dms_relay.plan.found import find, leftovers
-from dms_relay.postfix.programs import Postfix
+from dms_relay.postfix.drained import MARKER
+from dms_relay.postfix.programs import QUEUE_DIRECTORY, Postfix
 from dms_relay.render import render
 from dms_relay.sources import read
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
+    from collections.abc import Mapping
     from contextlib import AbstractContextManager
 
     from dms_relay.commands import Context
@@ -37,6 +39,8 @@ if TYPE_CHECKING:
 
 #: The logins by OAuth2 that are in force, in the state directory (``tokens.in_force``).
 _IN_FORCE = "logins.json"
+#: Says that there are to be metrics (``metrics.endpoint``).
+_METRICS = "RELAY_METRICS"
 #: The value of ``inet_protocols`` that excludes nothing, and the other parameters that can keep mail from leaving.
 _PROTOCOLS, _ALL = "inet_protocols", "all"
 _STOPPING = frozenset({"smtp_bind_address", "smtp_bind_address6", "relay_transport"})
@@ -95,10 +99,15 @@ class _Once:
                 if not is_asked and not self.is_own_only and (logins := _lacking(config)):
                     return logins
                 changes = self._planned(config)
+                _forget_drain(context, changes.found.parameters)
             except InputError as error:
                 _remove_leftovers(context)
                 raise _refused(error, inputs, context) from None
-            with _noted(config, context) if not self.is_own_only else nullcontext():
+            is_all = not self.is_own_only
+            with (
+                _noted(config, context) if is_all else nullcontext(),
+                _told(config, context) if is_all else nullcontext(),
+            ):
                 changed = apply(changes, context.paths, log=context.log, reload=self.reload, locked=True)
         if changed or not self.is_own_only:
             context.say(_summary(config, changes) if changed else nothing(config))
@@ -120,6 +129,15 @@ class _Once:
         return changes
 
 
+def _forget_drain(context: Context, parameters: Mapping[str, str]) -> None:
+    """Have Postfix take mail, if a drain lasted until it was stopped."""
+    queue = parameters.get("queue_directory") or QUEUE_DIRECTORY
+    if os.path.lexists(f"{queue}/{MARKER}"):
+        from dms_relay.drain.switch import forget  # noqa: PLC0415 -- seldom
+
+        forget(context.paths.postfix_dir)
+
+
 def _lacking(config: RelayConfig) -> tuple[InForce, ...]:
     if not (config.transports and config.transports.has_tokens):
         return ()
@@ -136,6 +154,15 @@ def _noted(config: RelayConfig, context: Context) -> AbstractContextManager[None
     from dms_relay.commands.token_logins import noted  # noqa: PLC0415 -- only where a login takes a token
 
     return noted(context.paths, config, context.log)
+
+
+def _told(config: RelayConfig, context: Context) -> AbstractContextManager[None]:
+    """Have whoever counts deliveries told which relays there are, where there are to be metrics."""
+    if not context.environ.get(_METRICS):
+        return nullcontext()
+    from dms_relay.metrics.hints import told  # noqa: PLC0415 -- only where there are metrics
+
+    return told(context.paths, config, context.log)
 
 
 def _refuse_wrong_values(config: RelayConfig, changes: Plan, context: Context) -> None:

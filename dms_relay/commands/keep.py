@@ -50,6 +50,7 @@ def run(arguments: Namespace, context: Context) -> int:
         "test": _test,
         "tokens": _tokens,
         "queue": _refused,
+        "metrics": _metrics,
     }
     context.say_json(does[arguments.what](fed, arguments, context))
     return os.EX_OK
@@ -165,3 +166,11 @@ def _refused(fed: dict[str, Any], _: Namespace, context: Context) -> dict[str, A
     if found["again"]:
         context.log.info("mail is tried again with the new token", messages=found["again"])
     return found
+
+
+def _metrics(fed: dict[str, Any], _: Namespace, context: Context) -> dict[str, Any]:
+    """Serve metrics until a signal ends this, or the keeper has gone; return why that cannot be."""
+    from dms_relay.metrics.endpoint import Endpoint  # noqa: PLC0415 -- only where there are metrics
+    from dms_relay.metrics.server import serve  # noqa: PLC0415 -- the same, and what speaks HTTP
+
+    return {"failed": serve(Endpoint(*fed["metrics"]), _paths(fed, context), context.environ, context.log)}

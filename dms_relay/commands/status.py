@@ -12,17 +12,13 @@ import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from dms_relay.errors import InputError, RelayError
+from dms_relay.errors import RelayError
 from dms_relay.files.keeper_lock import is_keeper_running
 from dms_relay.log import printable
-from dms_relay.merge import merge
-from dms_relay.plan import plan
-from dms_relay.plan.found import find
-from dms_relay.render import render
-from dms_relay.sources import read
-from dms_relay.watch.looks import changed, look_again
 from dms_relay.watch.outlook import outlook
-from dms_relay.watch.record import BEAT, HEALTH, load
+from dms_relay.watch.record import load
+from dms_relay.watch.standing import due as due_now
+from dms_relay.watch.standing import due_to_keeper, in_force_since, seen_at, stands_still_since
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -33,8 +29,6 @@ if TYPE_CHECKING:
 
 #: The exit code where something is wrong.
 EXIT_WRONG = 1
-#: Seconds without a sign of life after which a keeper counts as standing still.
-_STILL = 4 * BEAT
 _NO_KEEPER = (
     "no dms-relay watch runs, so a change is applied, and a token renewed, only when a person does so"
     " -- start dms-relay watch (docs/watch.md)"
@@ -58,9 +52,11 @@ def status(paths: Paths, environ: Mapping[str, str]) -> dict[str, Any]:
     is_running = is_keeper_running(paths.state_dir)
     applied, tests = record.get("apply") or {}, record.get("tests") or {}
     troubles = list(record.get("troubles", [])) if is_running else [f"keeper: {_NO_KEEPER}"]
-    if is_running and (since := _stands_still_since(paths)):
+    if is_running and (since := stands_still_since(paths)):
         troubles.append(f"keeper: it stands still since {_time(since)} -- kill it, and start it again")
-    due = _changed(applied) if is_running else _due(paths, environ, troubles)
+    if is_running and (trouble := (record.get("metrics") or {}).get("trouble")):
+        troubles.append(trouble)
+    due = due_to_keeper(applied) if is_running else due_now(paths, environ, troubles)
     failed = [f"test: {_test_line(found)}" for found in tests.get("results", []) if found["result"] != _OK]
     tokens = _tokens(paths, troubles, is_running=is_running)
     return {
@@ -78,49 +74,11 @@ def _keeper(paths: Paths, record: dict[str, Any], *, is_running: bool) -> dict[s
     if not is_running:
         return {"running": False}
     known = {name: record.get(name) for name in ("pid", "interval", "children")}
-    return {"running": True, **known, "started": _time(record.get("started")), "seen_at": _time(_seen_at(paths))}
-
-
-def _seen_at(paths: Paths) -> float | None:
-    """Return when the keeper was seen at work the last time; it writes no record where it cannot."""
-    try:
-        return (paths.state_dir / HEALTH).stat().st_mtime
-    except OSError:
-        return None
-
-
-def _stands_still_since(paths: Paths) -> float | None:
-    seen = _seen_at(paths)
-    return seen if seen is not None and time.time() - seen > _STILL else None
+    return {"running": True, **known, "started": _time(record.get("started")), "seen_at": _time(seen_at(paths))}
 
 
 def _in_force(paths: Paths, applied: dict[str, Any]) -> dict[str, Any]:
-    known = applied.get("in_force") or {}
-    try:
-        since: float | None = paths.state.stat().st_ctime
-    except OSError:
-        since = known.get("since")
-    return {"since": _time(since), "checked": _time(applied.get("at"))}
-
-
-def _changed(applied: dict[str, Any]) -> list[str]:
-    """Return why the running keeper has something to apply."""
-    before = applied.get("looks", {})
-    return [f"{path} has changed" for path in changed(before, look_again(before))]
-
-
-def _due(paths: Paths, environ: Mapping[str, str], troubles: list[str]) -> list[str]:
-    """Return why ``apply`` is due, from the inputs themselves."""
-    try:
-        config = merge(read(paths, environ))
-        changes = plan(render(config, paths), find(paths))
-    except InputError as error:
-        troubles += [f"inputs: {problem}" for problem in error.problems if problem.is_error]
-        return []
-    except RelayError as error:
-        troubles.append(f"inputs: {error}")
-        return []
-    return [] if changes.is_empty else ["the inputs are not what is in force; dms-relay plan shows the difference"]
+    return {"since": _time(in_force_since(paths, applied)), "checked": _time(applied.get("at"))}
 
 
 def _tokens(paths: Paths, troubles: list[str], *, is_running: bool) -> list[dict[str, Any]]:

@@ -25,6 +25,7 @@ from dms_relay import watch
 from dms_relay.errors import BusyError, UsageError
 from dms_relay.files.keeper_lock import LOCK
 from dms_relay.keeper_arguments import INTERVAL_VARIABLE, WATCH_INTERVAL
+from dms_relay.metrics.endpoint import REMEDY, VARIABLE, endpoint
 from dms_relay.model.places import CONFIG_DIR_VARIABLE
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ def run(arguments: Namespace, context: Context) -> int:
     tests = 0.0
     if context.environ.get(TEST_VARIABLE, "").strip().lower() not in _OFF:
         tests = _setting(context, TEST_VARIABLE, 0.0, TEST_INTERVALS, troubles)
+    metrics = _metrics(context, troubles)
     lock = _locked(context)
     settings = {
         "command": [*program(), *_options(arguments, context)],
@@ -67,6 +69,7 @@ def run(arguments: Namespace, context: Context) -> int:
         "state_dir": str(context.paths.state_dir),
         "interval": interval,
         "test_interval": tests,
+        "metrics": metrics,
         "has_state": lock is not None,
         "lock": lock,
         "troubles": troubles,
@@ -99,6 +102,18 @@ def _setting(context: Context, name: str, otherwise: float, limits: tuple[float,
     context.log.error(error)
     troubles.append(f"keeper: {error}")
     return otherwise
+
+
+def _metrics(context: Context, troubles: list[str]) -> list[str | int] | None:
+    """Return the host and the port of the endpoint; ``None`` for none, and where what is said cannot be used."""
+    try:
+        found = endpoint(context.environ.get(VARIABLE, ""))
+    except ValueError as error:
+        text = f"env {VARIABLE}: {error}, so no metrics are served -- {REMEDY}"
+        context.log.error(text)  # noqa: TRY400 -- Log is ours, and a traceback says nothing
+        troubles.append(f"keeper: {text}")
+        return None
+    return [found.host, found.port] if found else None
 
 
 def program() -> list[str]:

@@ -62,10 +62,10 @@ class View:
         return program, self.values.with_overrides({**overrides, "service_name": name})
 
 
-def view_now(postfix: Postfix, failed: dict[str, str] | None = None) -> View:
-    """Return the present configuration; ``failed`` are tables that are known to give no answer."""
+def view_now(postfix: Postfix) -> View:
+    """Return the present configuration."""
     values = Values(postfix.parameters(), postfix.expanded())
-    return View(values, Tables(postfix, failed=failed), postfix.read_master_cf())
+    return View(values, Tables(postfix), postfix.read_master_cf())
 
 
 def view_after(postfix: Postfix, now: View, changes: Plan, paths: Paths) -> View:

@@ -5,7 +5,7 @@
 #    source ~/.local/share/bash_completion/dms-relay
 # See also: https://github.com/scop/bash-completion/blob/main/doc/configuration.md
 
-_shtab_dms_relay_subparsers=(apply plan show list add-domain add-auth exclude-domain remove-domain remove-auth explain check test watch status login renew completion schema man)
+_shtab_dms_relay_subparsers=(apply plan show list add-domain add-auth exclude-domain remove-domain remove-auth explain check test queue watch status metrics drain login renew import completion schema man)
 
 _shtab_dms_relay_apply_option_strings=(-h --help --no-reload --from-scratch --lock-timeout)
 _shtab_dms_relay_plan_option_strings=(-h --help --exit-code --from-scratch)
@@ -19,10 +19,14 @@ _shtab_dms_relay_remove_auth_option_strings=(-h --help --no-apply)
 _shtab_dms_relay_explain_option_strings=(-h --help --json)
 _shtab_dms_relay_check_option_strings=(-h --help --strict --json)
 _shtab_dms_relay_test_option_strings=(-h --help --send-to --send-from --timeout --json)
+_shtab_dms_relay_queue_option_strings=(-h --help --json)
 _shtab_dms_relay_watch_option_strings=(-h --help --interval)
 _shtab_dms_relay_status_option_strings=(-h --help --json)
+_shtab_dms_relay_metrics_option_strings=(-h --help)
+_shtab_dms_relay_drain_option_strings=(-h --help --timeout --hand-over --cancel --json)
 _shtab_dms_relay_login_option_strings=(-h --help --username)
 _shtab_dms_relay_renew_option_strings=(-h --help --due)
+_shtab_dms_relay_import_option_strings=(-h --help --from --env-file --output --mounted-at --inline-passwords --force --json)
 _shtab_dms_relay_completion_option_strings=(-h --help)
 _shtab_dms_relay_schema_option_strings=(-h --help)
 _shtab_dms_relay_man_option_strings=(-h --help)
@@ -38,8 +42,9 @@ _shtab_dms_relay_test_pos_0_COMPGEN=_dms_relay_tried
 _shtab_dms_relay___config_dir_COMPGEN=_dms_relay_directories
 _shtab_dms_relay___postfix_dir_COMPGEN=_dms_relay_directories
 
+_shtab_dms_relay_import___from_choices=(auto relay.sh bokysan juanluisbaptiste main.cf)
 _shtab_dms_relay_completion_pos_0_choices=(bash zsh)
-_shtab_dms_relay_pos_0_choices=(apply plan show list add-domain add-auth exclude-domain remove-domain remove-auth explain check test watch status login renew completion schema man)
+_shtab_dms_relay_pos_0_choices=(apply plan show list add-domain add-auth exclude-domain remove-domain remove-auth explain check test queue watch status metrics drain login renew import completion schema man)
 _shtab_dms_relay___log_level_choices=(error warn info debug trace)
 _shtab_dms_relay___log_format_choices=(console json dms)
 
@@ -84,17 +89,31 @@ _shtab_dms_relay_test_pos_0_nargs='*'
 _shtab_dms_relay_test__h_nargs=0
 _shtab_dms_relay_test___help_nargs=0
 _shtab_dms_relay_test___json_nargs=0
+_shtab_dms_relay_queue__h_nargs=0
+_shtab_dms_relay_queue___help_nargs=0
+_shtab_dms_relay_queue___json_nargs=0
 _shtab_dms_relay_watch__h_nargs=0
 _shtab_dms_relay_watch___help_nargs=0
 _shtab_dms_relay_status__h_nargs=0
 _shtab_dms_relay_status___help_nargs=0
 _shtab_dms_relay_status___json_nargs=0
+_shtab_dms_relay_metrics__h_nargs=0
+_shtab_dms_relay_metrics___help_nargs=0
+_shtab_dms_relay_drain__h_nargs=0
+_shtab_dms_relay_drain___help_nargs=0
+_shtab_dms_relay_drain___cancel_nargs=0
+_shtab_dms_relay_drain___json_nargs=0
 _shtab_dms_relay_login__h_nargs=0
 _shtab_dms_relay_login___help_nargs=0
 _shtab_dms_relay_renew_pos_0_nargs='*'
 _shtab_dms_relay_renew__h_nargs=0
 _shtab_dms_relay_renew___help_nargs=0
 _shtab_dms_relay_renew___due_nargs=0
+_shtab_dms_relay_import__h_nargs=0
+_shtab_dms_relay_import___help_nargs=0
+_shtab_dms_relay_import___inline_passwords_nargs=0
+_shtab_dms_relay_import___force_nargs=0
+_shtab_dms_relay_import___json_nargs=0
 _shtab_dms_relay_completion__h_nargs=0
 _shtab_dms_relay_completion___help_nargs=0
 _shtab_dms_relay_schema__h_nargs=0

@@ -15,12 +15,16 @@ _shtab_dms_relay_commands() {
     apply:'make Postfix match the inputs, and reload it where it runs'
     check:'say what is wrong with the inputs and with Postfix, and how to fix it'
     completion:'print the completion for a shell'
+    drain:'take no new mail, deliver what waits, and say what remains'
     exclude-domain:'exclude a domain from RELAY_HOST'
     explain:'explain the route of a message, and why'
+    import:'write a relay.yaml that does what another image or main.cf does, and prove it'
     list:'list senders, their relays and their logins, without passwords'
     login:'let a person agree that a relay'"'"'s mail is sent in their name (OAuth2)'
     man:'print the manual page, for man -l -'
+    metrics:'print metrics for Prometheus: the queue, deliveries, tokens, login tests'
     plan:'show what apply would change, as a diff; writes nothing'
+    queue:'say what waits in Postfix'"'"'s queue, by relay: how much, how long, why, and what to do'
     remove-auth:'remove the login of a sender or of a relay'
     remove-domain:'remove a sender with its relay or opt-out'
     renew:'renew the access tokens that are in force (OAuth2)'
@@ -95,6 +99,17 @@ _shtab_dms_relay_completion_options=(
 # guard to ensure default positional specs are added only once per session
 _shtab_dms_relay_completion_defaults_added=0
 
+_shtab_dms_relay_drain_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--timeout=[how long it may take\: 30s, 2m, or seconds (60)]:TIME:"
+  "--hand-over=[send what the relays do not take to another Postfix]:HOST[:PORT]:"
+  "--cancel[have Postfix take mail again]"
+  "--json[as one JSON object]"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_dms_relay_drain_defaults_added=0
+
 _shtab_dms_relay_exclude_domain_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--no-apply[edit the file, and leave Postfix]"
@@ -113,6 +128,20 @@ _shtab_dms_relay_explain_options=(
 
 # guard to ensure default positional specs are added only once per session
 _shtab_dms_relay_explain_defaults_added=0
+
+_shtab_dms_relay_import_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--from=[what to import (auto\: what is there)]:source:(auto relay.sh bokysan juanluisbaptiste main.cf)"
+  "--env-file=[the variables of the other image, NAME\=value\; without it, the environment]:FILE:"
+  "--output=[the directory to write relay.yaml and its files to]:DIR:"
+  "--mounted-at=[where that directory will be when dms-relay reads it (the same)]:DIR:"
+  "--inline-passwords[write passwords into relay.yaml, not into files beside it]"
+  "--force[write over files that are there]"
+  "--json[as one JSON object]"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_dms_relay_import_defaults_added=0
 
 _shtab_dms_relay_list_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
@@ -138,6 +167,13 @@ _shtab_dms_relay_man_options=(
 # guard to ensure default positional specs are added only once per session
 _shtab_dms_relay_man_defaults_added=0
 
+_shtab_dms_relay_metrics_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_dms_relay_metrics_defaults_added=0
+
 _shtab_dms_relay_plan_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--exit-code[exit with 1 where there is something to change]"
@@ -146,6 +182,14 @@ _shtab_dms_relay_plan_options=(
 
 # guard to ensure default positional specs are added only once per session
 _shtab_dms_relay_plan_defaults_added=0
+
+_shtab_dms_relay_queue_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--json[as one JSON object]"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_dms_relay_queue_defaults_added=0
 
 _shtab_dms_relay_remove_auth_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
@@ -241,12 +285,16 @@ _shtab_dms_relay() {
         apply) _arguments -C -s $_shtab_dms_relay_apply_options ;;
         check) _arguments -C -s $_shtab_dms_relay_check_options ;;
         completion) _arguments -C -s $_shtab_dms_relay_completion_options ;;
+        drain) _arguments -C -s $_shtab_dms_relay_drain_options ;;
         exclude-domain) _arguments -C -s $_shtab_dms_relay_exclude_domain_options ;;
         explain) _arguments -C -s $_shtab_dms_relay_explain_options ;;
+        import) _arguments -C -s $_shtab_dms_relay_import_options ;;
         list) _arguments -C -s $_shtab_dms_relay_list_options ;;
         login) _arguments -C -s $_shtab_dms_relay_login_options ;;
         man) _arguments -C -s $_shtab_dms_relay_man_options ;;
+        metrics) _arguments -C -s $_shtab_dms_relay_metrics_options ;;
         plan) _arguments -C -s $_shtab_dms_relay_plan_options ;;
+        queue) _arguments -C -s $_shtab_dms_relay_queue_options ;;
         remove-auth) _arguments -C -s $_shtab_dms_relay_remove_auth_options ;;
         remove-domain) _arguments -C -s $_shtab_dms_relay_remove_domain_options ;;
         renew) _arguments -C -s $_shtab_dms_relay_renew_options ;;

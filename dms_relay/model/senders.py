@@ -130,18 +130,19 @@ class Routes:  # noqa: PLW1641 -- what it is made of has no hash
         way = self.way(key)
         return self._mapped.get(key) or (Route(f"@{self._domains.name(key[1:])}", *way) if way else None)
 
-    def lookup_keys(self) -> Iterator[str]:
-        """Yield the lookup key of each route."""
-        excluded = self._excluded
-        served = (f"@{key}" for key in self._domains.lookup_keys() if key not in excluded)
-        return chain(self._mapped, served if self._relay else ())
-
     def way(self, key: str) -> tuple[NexthopList, Origin] | None:
         """Return nexthops and origin of the route with a lookup key; ``None`` where there is no such route."""
         if found := self._mapped.get(key):
             return found.nexthops, found.origin
         is_served = key.startswith("@") and key[1:] in self._domains and key[1:] not in self._excluded
         return self._relay if is_served else None
+
+    def ways(self) -> Iterator[tuple[str, tuple[NexthopList, Origin]]]:
+        """Yield the lookup key of each route, with its nexthops and its origin."""
+        yield from ((key, (route.nexthops, route.origin)) for key, route in self._mapped.items())
+        if self._relay:
+            served = (f"@{key}" for key in self._domains.lookup_keys() if key not in self._excluded)
+            yield from zip(served, repeat(self._relay), strict=False)
 
     def mapped(self) -> Iterator[Route]:
         """Yield each route that a file maps, without the domains that ``RELAY_HOST`` serves."""

@@ -36,6 +36,12 @@ TEXTS = {
         " (smtp_host_lookup in main.cf), and neither has the name",
         "check the spelling of the name, or add it to /etc/hosts or to the DNS that this machine asks (/etc/resolv.conf)",
     ),
+    (Failure.NAME, Detail.DNS_FIRST): Diagnosis(
+        "this machine's resolver has the name (/etc/hosts), but Postfix asks the DNS before it (smtp_host_lookup in main.cf)"
+        ", and where that fails it looks no further",
+        "have the DNS that this machine asks (/etc/resolv.conf) answer, or set smtp_host_lookup = native in main.cf, in the"
+        " image in postfix-main.cf, and run postfix reload",
+    ),
     (Failure.NAME, Detail.NO_MX): Diagnosis(
         "without brackets this is a mail domain, but main.cf turns the DNS off, so Postfix looks up no MX hosts, and the"
         " domain itself has no address",

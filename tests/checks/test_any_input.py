@@ -16,7 +16,7 @@ from tests.support.any_input import FILES, SECRET, contents, environments
 if TYPE_CHECKING:
     from tests.support.sandbox import Sandbox
 
-PROPERTY = settings(max_examples=amount(40, 1000), deadline=None, suppress_health_check=list(HealthCheck))
+PROPERTY = settings(max_examples=amount(20, 1000), deadline=None, suppress_health_check=list(HealthCheck))
 #: The rules of merging that another rule says better, or that is not so (``checks.routes.is_contradicted``).
 REPLACED = frozenset({"relay-without-login", "no-login", "implicit-tls-port"})
 

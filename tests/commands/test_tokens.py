@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from tests.support.sandbox import Sandbox
 
 #: Operations from one at which a renewal is killed to the next, and fewer than any has.
-STEP = step(15)
+STEP = step(30)
 OPERATIONS_MIN = 15
 
 

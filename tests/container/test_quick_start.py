@@ -80,7 +80,6 @@ def private() -> Iterator[Private]:
     )
     put(postfix.layout.log)  # postsuper writes there as the queue's owner
     try:
-        postfix.command("postfix", "check")
         yield Private(postfix, place)
     finally:
         postfix.stop()

@@ -117,3 +117,70 @@ def test_signals_are_as_in_any_process(ends: Ends) -> None:
     ignored, complaint = int(read(ends[0]).split()[1], 16), started.communicate(timeout=TIMEOUT)[1]
     # What whoever runs the tests ignores is another matter.
     assert (ignored & (1 << signal.SIGPIPE - 1 | 1 << signal.SIGXFSZ - 1), complaint) == (0, b"")
+
+
+@pytest.fixture
+def counting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Have deliveries counted, and return the state directory."""
+    monkeypatch.setenv("RELAY_METRICS", ":9154")
+    monkeypatch.setenv("DMS_RELAY_STATE_DIR", str(tmp_path))
+    return tmp_path
+
+
+OUTCOME = "relay=none, delay=1, delays=1/0/0/0, dsn=4.0.0, status=deferred (x)"
+LOG_LINE = f"Nov 26 12:00:00 mail postfix/smtp[1]: A1: to=<b@r.test>, {OUTCOME}"
+
+
+def test_counting(ends: Ends, counting: Path) -> None:
+    """With metrics, what passes is counted, and arrives as it is; what was counted is written at the end, and goes on."""
+    for count in (1, 2):
+        ours, theirs = ends if count == 1 else socket.socketpair()
+        started = begin(theirs, f"echo '{LOG_LINE}'; printf '\\377\\n'; {END}")
+        assert read(ours) == f"{LOG_LINE}\n".encode() + b"\xff\n"
+        assert started.communicate(timeout=TIMEOUT)[1] == b""
+        ours.close()
+        assert f'"tried\\tunknown\\tdeferred\\t4": {count}' in (counting / "deliveries.json").read_text()
+
+
+def test_counters_are_written_while_it_runs(ends: Ends, counting: Path) -> None:
+    """A second after a line, what is counted can be read, though nothing more comes."""
+    started = begin(ends[1], f"echo '{LOG_LINE}'; until [ -e {counting}/deliveries.json ]; do sleep 0.1; done; {END}")
+    assert read(ends[0]) == f"{LOG_LINE}\n".encode()
+    assert started.communicate(timeout=TIMEOUT)[1] == b""
+
+
+def test_counting_goes_on_without_a_reader(ends: Ends, counting: Path) -> None:
+    """Where the log is lost, deliveries are counted all the same."""
+    ends[0].close()
+    started = begin(ends[1], f"for n in 1 2 3; do echo '{LOG_LINE}'; done; {END}")
+    assert b"standard output takes nothing more" in started.communicate(timeout=TIMEOUT)[1]
+    assert '"tried\\tunknown\\tdeferred\\t4": 3' in (counting / "deliveries.json").read_text()
+
+
+def test_counters_that_cannot_be_written(ends: Ends, counting: Path) -> None:
+    """One line says so, whatever comes, and the log goes on."""
+    counting.rmdir()
+    started = begin(ends[1], f"echo '{LOG_LINE}'; sleep 2.5; echo '{LOG_LINE}'; {END}")
+    assert read(ends[0]).decode() == f"{LOG_LINE}\n" * 2
+    what = f"{counting} cannot be written: No such file or directory, so deliveries are counted in memory alone"
+    said = started.communicate(timeout=TIMEOUT)[1].decode()
+    assert said == f"docker-entrypoint: error: {what} -- free space, or mount a volume there\n"
+
+
+def test_a_bug_in_counting(ends: Ends, counting: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What counts may fail as it likes: that is said once, and the log goes on."""
+    copy = counting / "package/container/stdout_pipe.py"
+    (counting / "package/metrics").mkdir(parents=True)
+    copy.parent.mkdir()
+    copy.write_text(Path(stdout_pipe.__file__).read_text())
+    (counting / "package/metrics/deliveries.py").write_text(
+        "class Deliveries:\n def __init__(self, _): self.counters = self\n def rest(self): return None\n"
+        " def take(self, _): raise KeyError('x')\n"
+    )
+    monkeypatch.setattr(stdout_pipe, "__file__", str(copy))
+    started = begin(ends[1], f"seq 100000; {END}")
+    assert read(ends[0]) == b"".join(b"%d\n" % number for number in range(1, 100_001))
+    said = started.communicate(timeout=TIMEOUT)[1].decode()
+    assert (
+        said == "docker-entrypoint: error: deliveries are not counted from here on: KeyError: 'x' -- report this bug\n"
+    )

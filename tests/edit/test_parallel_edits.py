@@ -26,7 +26,7 @@ AT_ONCE = 100
 @pytest.mark.soak
 @pytest.mark.parametrize(
     ("edits", "is_mounted"),
-    [(amount(50, 500), False), (amount(20, 100), True)],
+    [(amount(20, 500), False), (amount(8, 100), True)],
     ids=["by rename", "mounted singly"],
 )
 def test_all_of_them_arrive(

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from dms_relay.files import in_place
+from tests.support.amounts import step
 from tests.support.console import of_level
 from tests.support.sandbox import Sandbox
 from tests.support.scene import ROOT, needs_root
@@ -23,6 +24,9 @@ from tests.support.trust import mounted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from random import Random
+
+    from tests.support.amounts import Figures
 
 RELAYMAP = "postfix-relaymap.cf"
 LOGINS = "postfix-sasl-password.cf"
@@ -31,6 +35,8 @@ NEW = "# logins\n@a.test  user:new\n@b.test  other:x\n"
 #: What a kill in the middle of the writing leaves: the new text first, then the old one.
 HALF = NEW[:25] + OLD[25:]
 EDIT = ("add-auth", "a.test", "user", "new", "--no-apply")
+#: Operations from one that is tried to the next.
+STEP = step(4)
 KEPT = f".{LOGINS}.dms-relay.old"
 
 
@@ -335,9 +341,9 @@ def killed(sandbox: Sandbox, number: int) -> int:
     return done.returncode
 
 
-def kills(sandbox: Sandbox, restore: Any) -> int:  # noqa: ANN401 -- a function without arguments
+def kills(sandbox: Sandbox, drawn: Random, figures: Figures, restore: Any) -> int:  # noqa: ANN401 -- a function without arguments
     """Kill the edit at each operation; after each, the file is old or new or known to be cut short, and an edit ends it."""
-    for number in range(1, 100):
+    for number in range(drawn.randint(1, STEP), 100, STEP):
         restore()
         code = killed(sandbox, number)
         content = (sandbox.config_dir / LOGINS).read_text()
@@ -348,10 +354,12 @@ def kills(sandbox: Sandbox, restore: Any) -> int:  # noqa: ANN401 -- a function 
         if code == 0:
             return number
         assert code == -signal.SIGKILL
+        figures(1, "kills at one operation of an edit: the file is old or new, and the next edit ends it")
     raise AssertionError("it never ended")
 
 
-def test_killed_at_any_operation(sandbox: Sandbox) -> None:
+@pytest.mark.soak
+def test_killed_at_any_operation(sandbox: Sandbox, drawn: Random, figures: Figures) -> None:
     """By rename, the file is the old one or the new one at each moment, and the next edit leaves nothing lying about."""
 
     def restore() -> None:
@@ -359,11 +367,11 @@ def test_killed_at_any_operation(sandbox: Sandbox) -> None:
         sandbox.config_dir.mkdir()
         sandbox.write(LOGINS, OLD).chmod(0o600)
 
-    assert kills(sandbox, restore) > 5
+    assert kills(sandbox, drawn, figures, restore) > 5
 
 
-@pytest.mark.long
-def test_killed_at_any_operation_in_place(sandbox: Sandbox, single: Path) -> None:
+@pytest.mark.soak
+def test_killed_at_any_operation_in_place(sandbox: Sandbox, single: Path, drawn: Random, figures: Figures) -> None:
     """In place, a file that is half written is known as such, and the next edit puts the old text back before it begins."""
 
     def restore() -> None:
@@ -371,4 +379,4 @@ def test_killed_at_any_operation_in_place(sandbox: Sandbox, single: Path) -> Non
         for path in sandbox.config_dir.glob(".*"):
             path.unlink()
 
-    assert kills(sandbox, restore) > 10
+    assert kills(sandbox, drawn, figures, restore) > 10

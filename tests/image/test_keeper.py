@@ -20,11 +20,22 @@ if TYPE_CHECKING:
 LOGINS, MAP = "postfix-sasl-password.cf", "postfix-relaymap.cf"
 CONFIG_DIR = "/tmp/docker-mailserver"  # noqa: S108 -- in a container
 STATE = "/var/lib/dms-relay"
-#: Prints the process number of the keeper, and nothing where there is none.
-NUMBER = "grep -lz 'dms_relay/watch/start.py$' /proc/[0-9]*/cmdline | cut -d/ -f3"
+#: Prints the process number of the keeper, and nothing where there is none, nor of processes that end meanwhile.
+NUMBER = "grep -slz 'dms_relay/watch/start.py$' /proc/[0-9]*/cmdline | cut -d/ -f3"
 #: What master(8) writes its process number into when it starts.
 MASTER_LOCK = "/var/spool/postfix/pid/master.pid"
 MASTER = f"cat {MASTER_LOCK}"
+#: Keepers that look, once a second each; and what tries meanwhile to have the lock, as master(8) does, every 0.5 ms for 4 s.
+KEEPERS = 5
+TAKES_LOCK = f"""
+import fcntl, time
+file, until = open("{MASTER_LOCK}"), time.monotonic() + 4
+while time.monotonic() < until:
+    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    fcntl.flock(file, fcntl.LOCK_UN)
+    time.sleep(0.0005)
+print("free")
+"""
 
 
 def shell(container: Container, text: str) -> str:
@@ -120,12 +131,23 @@ def test_a_keeper_that_stands_still(start: Starter, config_dir: Path) -> None:
     assert container.stop()[0] == 0
 
 
+def test_the_look_for_postfix_takes_no_lock(start: Starter) -> None:
+    """While it waits for a Postfix to start on a queue that is not new, master(8) gets its lock at any moment.
+
+    It does not wait for it: "the Postfix mail system is already running" was the end of the container.
+    """
+    container = start(command=("sleep", "3600"))
+    keepers = f"for n in $(seq {KEEPERS}); do sleep 0.1; /opt/dms-relay/bin/keeper >/dev/null 2>&1 & done"
+    said = container.execute("sh", "-c", f"echo 1 >{MASTER_LOCK}; {keepers}; python3 -", feed=TAKES_LOCK)
+    assert said == "free\n"
+
+
 def test_no_keeper(start: Starter, config_dir: Path) -> None:
     """With RELAY_WATCH=no there is none, and the health check misses none."""
     container = start.ready(f"--volume={config_dir}:{CONFIG_DIR}:ro", **HERE, RELAY_WATCH="no")
     time.sleep(1.5)
     assert shell(container, NUMBER) == ""
-    assert shell(container, "grep -lz '^/opt/dms-relay/bin/keeper$' /proc/[0-9]*/cmdline") == ""
+    assert shell(container, "grep -slz '^/opt/dms-relay/bin/keeper$' /proc/[0-9]*/cmdline") == ""
     assert health(container) == (True, "")
     assert container.stop()[0] == 0
 

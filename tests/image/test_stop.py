@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tests.image.engine import Container
 
 #: Finds processes that have ended and that nobody has reaped.
-ZOMBIES = r"grep -l '^State:[[:space:]]*Z' /proc/[0-9]*/status || true"
+ZOMBIES = r"grep -sl '^State:[[:space:]]*Z' /proc/[0-9]*/status || true"
 
 
 def stop(container: Container, when: str) -> None:

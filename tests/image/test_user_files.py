@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.image.engine import send
+import pytest
+
+from tests.image.engine import EngineError, send
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,7 +34,8 @@ def test_mail_arrives_by_them_alone(start: Starter, relay: Relay, config_dir: Pa
 def test_a_line_comes_and_goes(start: Starter, config_dir: Path) -> None:
     """With ``apply`` in the running container, and at a restart, which then changes nothing more."""
     (config_dir / MAIN).write_text("myhostname = own.test\n")
-    container = start.ready(f"--volume={config_dir}:{CONFIG}", DEFAULT_RELAY_HOST="[relay.test]:587")
+    # The keeper may be quicker than the command.
+    container = start.ready(f"--volume={config_dir}:{CONFIG}", DEFAULT_RELAY_HOST="[relay.test]:587", RELAY_WATCH="no")
     before = container.execute("postconf", "-n")
     assert "myhostname = own.test" in before.splitlines()
     (config_dir / MAIN).write_text("message_size_limit = 2048\n")
@@ -87,7 +90,20 @@ def test_a_wrong_line_stops_the_start(start: Starter, config_dir: Path) -> None:
 
 
 def test_a_relay_in_the_hosts_file(start: Starter, relay: Relay) -> None:
-    """A name that stands in /etc/hosts alone (extra_hosts, hostAliases) is found."""
-    options = f"--add-host=only-in-hosts:{relay.address()}"
-    container = start.ready(options, DEFAULT_RELAY_HOST="[only-in-hosts]:587", RELAY_USER="u", RELAY_PASSWORD="pw")
+    """A name that stands in /etc/hosts alone (extra_hosts, hostAliases) is found, where the DNS says that it has none."""
+    # On a network without a way out, Docker's own name server fails for every name that is not a container's.
+    options = (f"--add-host=only-in-hosts:{relay.address()}", f"--dns={relay.address()}")
+    container = start.ready(*options, DEFAULT_RELAY_HOST="[only-in-hosts]:587", RELAY_USER="u", RELAY_PASSWORD="pw")
+    relay.wait_for_mail(send(container, "one.test"))
+
+
+def test_a_relay_in_the_hosts_file_without_a_dns(start: Starter, relay: Relay, config_dir: Path) -> None:
+    """Where no DNS server answers, `test` says what to write in postfix-main.cf; with that it is found."""
+    # Nothing answers at the documentation's addresses (RFC 5737).
+    options = [f"--add-host=only-in-hosts:{relay.address()}", "--dns=192.0.2.1", f"--volume={config_dir}:{CONFIG}:ro"]
+    container = start.ready(*options, DEFAULT_RELAY_HOST="[only-in-hosts]:587", RELAY_USER="u", RELAY_PASSWORD="pw")
+    with pytest.raises(EngineError, match=r"set smtp_host_lookup = native in main\.cf, in the image in"):
+        container.execute("dms-relay", "test", "--timeout", "1")
+    (config_dir / MAIN).write_text("smtp_host_lookup = native\n")
+    container.execute("dms-relay", "apply")
     relay.wait_for_mail(send(container, "one.test"))

@@ -15,6 +15,7 @@ from dms_relay.merge import merge
 from dms_relay.model import TRANSPORTS, Domain, Login, LoginEntry, NexthopList, Origin, Relaymap, Route
 from dms_relay.model.configuration import Inputs
 from dms_relay.model.relays import Recipient, Relay, RelayFile, Sender, Tls
+from tests.support.amounts import amount
 
 if TYPE_CHECKING:
     from dms_relay.model.relays import RelayService, Transports
@@ -24,7 +25,7 @@ HOSTS = {"one": ("[one.test]:587",), "two": ("[two.test]:587",), "three": ("[x.t
 LISTS = {name: NexthopList(", ".join(hosts), hosts) for name, hosts in HOSTS.items()}
 KEYS = ("@a.test", "boss@a.test", "boss+x@a.test", "@b.test", "user@b.test", "@c.test", "user@c.test", "user+y@c.test")
 HOST_KEYS = tuple(host for hosts in HOSTS.values() for host in hosts)
-SETTINGS = settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow])
+SETTINGS = settings(deadline=None, max_examples=amount(50, 1000), suppress_health_check=[HealthCheck.too_slow])
 PLACES = st.integers(1, 10**6).map(lambda line: Origin("generated", line))
 LOGINS = st.builds(Login, st.sampled_from(["u", "v", "w"]), st.sampled_from(["p", "q"]))
 
@@ -141,6 +142,7 @@ def _services(transports: Transports) -> dict[str, RelayService]:
     return {service.relay.name: service for service in transports.services}
 
 
+@pytest.mark.soak
 @SETTINGS
 @given(given_inputs=inputs())
 def test_every_sender_gets_the_login_that_is_meant(given_inputs: Inputs) -> None:
@@ -161,6 +163,7 @@ def test_every_sender_gets_the_login_that_is_meant(given_inputs: Inputs) -> None
             assert offered == meant.login(route.key, route.relay, host)
 
 
+@pytest.mark.soak
 @SETTINGS
 @given(given_inputs=inputs())
 def test_a_recipients_relay_gets_its_own_login(given_inputs: Inputs) -> None:
@@ -201,6 +204,7 @@ def test_a_sender_with_an_extension(relay: str | None, login_of: str, delimiter:
     assert found == Login("one", "p")
 
 
+@pytest.mark.soak
 @SETTINGS
 @given(given_inputs=inputs())
 def test_no_relay_has_a_login_of_another(given_inputs: Inputs) -> None:
@@ -218,6 +222,7 @@ def test_no_relay_has_a_login_of_another(given_inputs: Inputs) -> None:
             assert entry.login in own or entry.login in here
 
 
+@pytest.mark.soak
 @SETTINGS
 @given(given_inputs=inputs())
 def test_a_service_that_ignores_senders_is_there_only_where_it_must(given_inputs: Inputs) -> None:

@@ -17,6 +17,7 @@ from dms_relay.postfix.index_files import build, table_types
 from dms_relay.postfix.programs import Postfix
 from dms_relay.postfix.table_types import PACKAGES, WORKSHOP, index_name
 from dms_relay.sources.text import KEY_MAX
+from tests.support.amounts import amount
 from tests.support.table_types import make_old, require_indexes
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     from tests.support.sandbox import Sandbox
 
-PROPERTY = settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+PROPERTY = settings(max_examples=amount(40, 1000), deadline=None, suppress_health_check=list(HealthCheck))
 #: Octets that something in between could take for a blank, a quote, a comment, a variable or a colon of an alias file.
 odd = st.sampled_from("ab:#$\"'\\{}<>[]@,;=| \x01\x0b\x7f\x85\u00a0\u2028\ufeffüßİ😀")
 texts = st.text(odd | st.characters(codec="utf-8", exclude_characters="\0\r\n"), min_size=1, max_size=12)
@@ -74,6 +75,7 @@ def recorded(sandbox: Sandbox, script: str) -> Iterator[Path]:
         os.environ["PATH"] = path
 
 
+@pytest.mark.soak
 @PROPERTY
 @given(lines=st.lists(st.builds("{}\t{}:{}\n".format, keys, texts, texts), min_size=1, max_size=5), more=st.lists(keys))
 def test_every_login_that_is_taken(sandbox: Sandbox, lines: list[str], more: list[str]) -> None:

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
 from dms_relay.postfix import main_cf
+from tests.support.amounts import amount
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 NAMES = ("relayhost", "smtp_sasl_auth_enable", "smtp_tls_security_level", "smtp_sasl_password_maps")
 #: What isspace(3) knows: ``postconf`` shows a run of these as one blank, and so do we here.
 BLANKS = re.compile(r"[ \t\r\n\v\f]+")
-PROPERTY = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+PROPERTY = settings(max_examples=amount(40, 1500), deadline=None, suppress_health_check=list(HealthCheck))
 
 # Each line is a setting or a comment, and no macro is open: what Postfix refuses costs a second each time.
 name_texts = st.sampled_from([*NAMES, *NAMES, "other", "# comment", "#relayhost", "Relayhost", "relayhost_2"])
@@ -80,6 +81,7 @@ def values_by_us(text: str) -> dict[str, str]:
     return {name: squeezed(value) for name, value in main_cf.values(text).items() if name in NAMES}
 
 
+@pytest.mark.soak
 @PROPERTY
 @given(main_cf_texts)
 @example("relayhost = a\n\n# x\n   # y\n b\n")
@@ -97,6 +99,7 @@ def test_values_are_those_that_postconf_reads(directory: Path, text: str) -> Non
 
 
 @pytest.mark.long
+@pytest.mark.soak
 @PROPERTY
 @given(main_cf_texts, changes_to_make)
 @example("relayhost = a\n# x\n b\nrelayhost = c\n# end\n", {"relayhost": "d"})
@@ -117,7 +120,8 @@ def test_edit_gives_the_values_that_postconf_gives(directory: Path, text: str, c
     assert values_by_us(edited) == wanted
 
 
-@settings(max_examples=300, deadline=None)
+@pytest.mark.soak
+@settings(max_examples=amount(100, 3000), deadline=None)
 @given(main_cf_texts, changes_to_make)
 def test_edit_changes_nothing_else(text: str, changes: dict[str, str | None]) -> None:
     """The changed names have their new values, all others the old ones; a second edit changes nothing."""

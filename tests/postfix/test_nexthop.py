@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from dms_relay.postfix.nexthop import SyntaxProblem, check_domain, parse_nexthops
 from dms_relay.postfix.relay_host import parse_relay_host
 from dms_relay.sources.text import check_sender_key
+from tests.support.amounts import amount
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -147,7 +148,8 @@ def refusal(check: Callable[[str], object], text: str) -> str:
     return ""
 
 
-@settings(max_examples=1000)
+@pytest.mark.soak
+@settings(max_examples=amount(300, 10_000))
 @given(pieces)
 def test_no_refusal_shows_a_login(text: str) -> None:
     """Whatever a login is mixed with in the wrong place, no message shows its password."""
@@ -155,7 +157,8 @@ def test_no_refusal_shows_a_login(text: str) -> None:
         assert SECRET not in refusal(check, text)
 
 
-@settings(max_examples=1000)
+@pytest.mark.soak
+@settings(max_examples=amount(300, 10_000))
 @given(st.text(st.sampled_from("ab1[]:.,#@- \t\u00a0\u2028\x0b\r\nü"), max_size=14) | st.text(max_size=8))
 def test_members_are_what_postfix_would_split(text: str) -> None:
     """A list that is taken has the members that Postfix sees: it splits at commas and blanks of ASCII alone."""

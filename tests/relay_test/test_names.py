@@ -113,6 +113,23 @@ def test_native(scene: Scene) -> None:
             assert told(scene.result())[::2] == ("rejected", "554 no")
 
 
+@pytest.mark.parametrize(("answer", "timeout"), [("SILENT", SHORT), ("BROKEN", TIMEOUT)])
+def test_native_behind_a_dns_that_fails(scene: Scene, answer: str, timeout: str) -> None:
+    """A name that the system has does not count where the DNS, which is asked first, fails; that is what is said."""
+    scene.main_cf("smtp_host_lookup = dns, native\ninet_protocols = ipv4\n")
+    scene.names.records |= {("localhost", answer): [], ("r.test", answer): []}
+    scene.name("r", "localhost", 587)
+    result = scene.result(timeout=timeout)
+    assert "localhost could not be looked up: " in told(result)[1]
+    cause, remedy = advice(result)
+    assert cause.startswith("this machine's resolver has the name (/etc/hosts), but Postfix asks the DNS before it")
+    assert (
+        "or set smtp_host_lookup = native in main.cf, in the image in postfix-main.cf, and run postfix reload" in remedy
+    )
+    scene.relays["r"]["host"] = "r.test"
+    assert "this machine's resolver has the name" not in advice(scene.result(timeout=timeout))[0]
+
+
 @pytest.mark.parametrize("off", ["smtp_dns_support_level = disabled", "disable_dns_lookups = yes"])
 def test_without_dns(scene: Scene, off: str) -> None:
     """Where main.cf turns the DNS off, there is no MX either: a domain is its own host, by the system's names."""

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, assume, event, given, settings
 from hypothesis import strategies as st
 
 from dms_relay import InputError, Paths, merge, read, render
+from tests.support.amounts import amount
 from tests.support.rested import write_rested
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from dms_relay import RelayConfig
 
-PROPERTY = settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+PROPERTY = settings(max_examples=amount(60, 2000), deadline=None, suppress_health_check=list(HealthCheck))
 
 # Octets that something in between could take for a blank, a line end, a quote, a comment or a variable.
 odd = st.sampled_from("ab:#$\"'\\{}<>[]@,;=| \t\x01\x0b\x0c\x1c\x7f\x85\u00a0\u2028\ufeffüßİ😀")
@@ -75,6 +76,7 @@ def same(found: list[tuple[str, str]], meant: dict[str, str]) -> bool:
     return len(found) == len(meant) and folded == {key.casefold(): value for key, value in meant.items()}
 
 
+@pytest.mark.soak
 @PROPERTY
 @given(st.lists(st.builds("{}{}{}:{}{}".format, keys, blanks, texts, texts, endings), max_size=4))
 def test_logins_of_the_file(place: SecretPlace, lines: list[str]) -> None:
@@ -92,6 +94,7 @@ def test_logins_of_the_file(place: SecretPlace, lines: list[str]) -> None:
     assert same(place.read_back(render(config, place.paths).tables["sasl_passwd"]), meant)
 
 
+@pytest.mark.soak
 @PROPERTY
 @given(texts, texts)
 def test_login_of_the_environment(place: SecretPlace, username: str, password: str) -> None:
@@ -104,6 +107,7 @@ def test_login_of_the_environment(place: SecretPlace, username: str, password: s
         assert found == [("[r.test]", f"{username}:{password}")]
 
 
+@pytest.mark.soak
 @PROPERTY
 @given(st.lists(st.builds("{}{}{}{}".format, keys, blanks, nexthops, endings), max_size=4), st.lists(domains))
 def test_routes(place: SecretPlace, lines: list[str], managed: list[str]) -> None:

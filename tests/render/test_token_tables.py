@@ -70,7 +70,7 @@ def with_tokens(inputs: Inputs) -> Inputs:
 
 @pytest.mark.soak
 @settings(
-    max_examples=amount(40, 4000),
+    max_examples=amount(20, 4000),
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )

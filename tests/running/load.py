@@ -8,11 +8,11 @@ from typing import NamedTuple
 from testbed import Inputs, Mode, Postfix, Testbed
 from tests.support.amounts import Figures, amount
 
-RUNS = amount(6, 30)
+RUNS = amount(4, 30)
 """Runs of `apply`."""
-MESSAGES = amount(600, 2000)
+MESSAGES = amount(200, 2000)
 """Messages that pass meanwhile, at least."""
-BATCH = 20
+BATCH = amount(8, 20)
 """Messages of one sender that are handed in together."""
 PAUSE = 0.05
 """Seconds between two batches."""

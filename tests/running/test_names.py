@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -10,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from dms_relay.relay_test.causes import TEXTS
+from dms_relay.relay_test.outcome import Detail, Failure
 from testbed import PATIENCE, STRANGER, Inputs, Testbed
 from testbed.layout import write_old
 from testbed.testbed import loopback_address
@@ -31,7 +34,10 @@ ROUTINGS = ("maps", "transports")
 
 @dataclass
 class Scene:
-    """A Postfix whose names are in the DNS alone: ``host.test`` has an address, ``only.test`` an MX host."""
+    """A Postfix whose names are in the DNS: ``host.test`` has an address, ``only.test`` an MX host.
+
+    ``hosted.test`` and ``broken.test`` are in its /etc/hosts alone; for the latter the DNS server fails.
+    """
 
     testbed: Testbed
     postfix: Postfix
@@ -70,12 +76,13 @@ def scene() -> Iterator[Scene]:
             ("host.test", "A"): [host.host],
             ("mx.test", "A"): [exchanger.host],
             ("only.test", "MX"): ["10 mx.test."],
+            ("broken.test", "BROKEN"): [],
         }
         resolver = loopback_address()
         stack.enter_context(NameServer(records, (resolver, 53)))
         postfix = testbed.postfix()
         write_old(postfix.layout.names / "resolv.conf", f"nameserver {resolver}\noptions timeout:1 attempts:1\n")
-        write_old(postfix.layout.names / "hosts", "127.0.0.1 localhost\n")
+        write_old(postfix.layout.names / "hosts", f"127.0.0.1 localhost\n{host.host} hosted.test broken.test\n")
         lines = (postfix.config / "main.cf").read_text().splitlines(keepends=True)
         base = "".join(line for line in lines if not line.startswith(("smtp_dns_support_level", "smtp_host_lookup")))
         yield Scene(testbed, postfix, base, (postfix.config / "master.cf").read_text(), host.port)
@@ -150,3 +157,27 @@ def test_the_level_decides(scene: Scene, inputs: Inputs) -> None:
     said = inputs.run(scene.postfix, "explain", "--json", SENDER)
     assert json.loads(said.stdout)["now"]["hops"][0]["mail_exchangers"] is True
     assert scene.arrives_at("1") == "mx.test"
+
+
+@pytest.mark.parametrize("routing", ROUTINGS)
+def test_name_of_the_hosts_file(scene: Scene, inputs: Inputs, routing: str) -> None:
+    """It counts where the DNS does not have it, and Postfix asks both."""
+    scene.begin("smtp_host_lookup = dns, native")
+    inputs.settings = {"DEFAULT_RELAY_HOST": f"[hosted.test]:{scene.port}", "RELAY_ROUTING": routing}
+    inputs.apply(scene.postfix)
+    assert scene.arrives_at("1") == "host.test"
+
+
+@pytest.mark.parametrize("routing", ROUTINGS)
+def test_name_of_the_hosts_file_behind_a_dns_that_fails(scene: Scene, inputs: Inputs, routing: str) -> None:
+    """Its mail waits; with what `test` says, it arrives."""
+    scene.begin("smtp_host_lookup = dns, native")
+    inputs.settings = {"DEFAULT_RELAY_HOST": f"[broken.test]:{scene.port}", "RELAY_ROUTING": routing}
+    inputs.apply(scene.postfix)
+    scene.postfix.renew()
+    scene.postfix.send(SENDER, [RECIPIENT], "1")
+    wait_for_log(scene.postfix, "status=deferred (Host or domain name not found.", scene.logged)
+    scene.postfix.command("postsuper", "-d", "ALL")
+    (setting,) = re.findall(r"set (.+?) in main\.cf", TEXTS[Failure.NAME, Detail.DNS_FIRST].remedy)
+    follow(scene, f"(postconf -e '{setting}')")
+    assert scene.arrives_at("2") == "host.test"

@@ -116,7 +116,7 @@ def test_memory(plugin: Plugin, mechanism: str, token: bytes) -> None:
 def test_anything(sanitized: Plugin, figures: Figures, request: pytest.FixtureRequest) -> None:
     """Whatever the table holds and the server says: no wrong access, and a token is sent whole or not at all."""
     draw = random.Random(seed_of(request.node.nodeid))  # noqa: S311
-    count = amount(60, 3000)
+    count = amount(20, 3000)
     for _ in range(count):
         mechanism = draw.choice(list(ENDS))
         user = _draw(draw, draw.choice((0, 10, 1024, 1026)))

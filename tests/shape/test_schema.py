@@ -18,6 +18,7 @@ from dms_relay.shape import Either, Flag, Items, Keys, Number, Shape, Table, Tex
 from dms_relay.shape.schema import json_schema
 from dms_relay.sources.relay_yaml.keys import RELAY_FILE
 from tests.invalid_inputs import Wrong, relay_yaml_hosts, relay_yaml_logins, relay_yaml_structure
+from tests.support.amounts import amount
 from tests.support.sandbox import Sandbox
 
 if TYPE_CHECKING:
@@ -314,8 +315,11 @@ BEYOND = re.compile(
 )
 
 
+@pytest.mark.soak
 @settings(
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture], max_examples=150, deadline=None
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+    max_examples=amount(50, 1500),
+    deadline=None,
 )
 @given(file=relay_files(), flow=st.booleans() | st.none())
 def test_what_is_made_from_the_shape(

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from dms_relay import Paths, read
 from tests.shape.test_schema import SCHEMA
+from tests.support.amounts import amount
 from tests.support.sandbox import Sandbox
 
 if TYPE_CHECKING:
@@ -135,8 +136,11 @@ def is_taken(sandbox: Sandbox, document: object) -> bool:
 
 
 @pytest.mark.parametrize("place", FILES)
+@pytest.mark.soak
 @settings(
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture], max_examples=150, deadline=None
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+    max_examples=amount(50, 1500),
+    deadline=None,
 )
 @given(text=texts())
 @example(text="AB:CD")

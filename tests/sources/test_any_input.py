@@ -16,7 +16,7 @@ from tests.support.rested import write_rested
 if TYPE_CHECKING:
     from tests.support.sandbox import Sandbox
 
-PROPERTY = settings(max_examples=amount(200, 10_000), deadline=None, suppress_health_check=list(HealthCheck))
+PROPERTY = settings(max_examples=amount(80, 10_000), deadline=None, suppress_health_check=list(HealthCheck))
 
 
 @pytest.mark.soak

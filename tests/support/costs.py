@@ -2,8 +2,9 @@
 
     TEST_COSTS=/tmp/costs make test; sort -nr /tmp/costs | head
 
-A line is ``SECONDS CPU NAME``. Processor time is that of the test process and of the programs that it has waited for; what a
-daemon or a container engine uses is not in it. Written by each process of pytest-xdist, a line at once.
+A line is ``SECONDS CPU NAME``. Processor time is that of the test process and of the programs that it has waited for: what a
+daemon or a container engine uses is not in it, and what commands on a testbed use (``prepared``) is in the last test's.
+Written by each process of pytest-xdist, a line at once.
 """
 
 from __future__ import annotations

@@ -45,6 +45,17 @@ def test_mail_passes_and_nothing_is_left() -> None:
     assert snapshot(Path("/etc/postfix")) == machine
 
 
+def test_checks_have_nothing_to_do() -> None:
+    """What the first start leaves out says nothing and makes nothing: all directories are there, with owners and modes."""
+    postfix = Postfix()
+    try:
+        before = sorted(postfix.layout.base.rglob("*"))
+        assert postfix.command("postfix", "check").stderr == ""
+        assert (postfix.log(), sorted(postfix.layout.base.rglob("*"))) == ("", before)
+    finally:
+        postfix.layout.remove()
+
+
 def test_an_exception_leaves_nothing() -> None:
     """An exception inside the `with` ends the processes as well."""
     masters = []

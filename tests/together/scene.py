@@ -140,9 +140,9 @@ class Together:
             time.sleep(PACE)
         return sent
 
-    def arrived(self, sent: int) -> None:
+    def arrived(self, sent: int, patience: float = PATIENCE) -> None:
         """Wait for so many messages, and see that each is there once, and nothing bounced."""
-        received = self.testbed.ledger.wait_for(sent, PATIENCE)
+        received = self.testbed.ledger.wait_for(sent, patience)
         self.postfix.wait_until_queue_empty()
         ids = [message.message_id for message in received]
         assert len(ids) == len(set(ids)) == sent

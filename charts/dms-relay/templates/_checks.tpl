@@ -5,12 +5,18 @@ is wrong with a value by itself, values.schema.json says.
 
 {{- define "dms-relay.check" -}}
 {{- $lines := list -}}
-{{- range $part := list "inputs" "secrets" "env" "senders" "replicas" "stop" "rights" "metrics" -}}
+{{- range $part := list "names" "inputs" "secrets" "env" "senders" "replicas" "stop" "rights" "metrics" -}}
 {{- range splitList "\n" (include (printf "dms-relay.check.%s" $part) $) -}}
 {{- with trim . }}{{ $lines = append $lines . }}{{ end -}}
 {{- end -}}
 {{- end -}}
 {{- if $lines }}{{ fail (printf "\n%s\n" (join "\n" $lines)) }}{{ end -}}
+{{- end -}}
+
+{{- define "dms-relay.check.names" -}}
+{{- if not (regexMatch "^[a-z]" (include "dms-relay.fullname" .)) }}
+fullnameOverride: {{ include "dms-relay.fullname" . }} is no name of a Service, which begins with a letter -- write one that does, such as relay
+{{- end }}
 {{- end -}}
 
 {{- define "dms-relay.check.inputs" -}}
@@ -86,8 +92,9 @@ env.{{ $name }}: it would stand in the StatefulSet for all to read -- put it int
 permit: Postfix would take mail from nobody -- write the networks of those who send, such as [10.0.0.0/8]
 {{- end }}
 {{- range concat .Values.permit .Values.service.loadBalancerSourceRanges }}
-{{- if hasSuffix "/0" . }}
-permit, service.loadBalancerSourceRanges: {{ . }} is everybody, an open relay -- write the networks of those who send, such as 10.0.0.0/8
+{{- /* As RELAY_PERMIT has it: none that is private is larger. */ -}}
+{{- if and (contains "/" .) (lt (regexFind "[0-9]+$" . | int) (contains ":" . | ternary 7 8)) }}
+permit, service.loadBalancerSourceRanges: {{ . }} takes in a part of the Internet, whose senders could then send (an open relay) -- write the networks of your own senders, such as 10.0.0.0/8
 {{- end }}
 {{- end }}
 {{- if eq .Values.service.type "LoadBalancer" }}

@@ -27,8 +27,8 @@
 {{- end -}}
 
 {{- define "dms-relay.selectorLabels" -}}
-app.kubernetes.io/name: {{ include "dms-relay.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/name: {{ include "dms-relay.name" . | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end -}}
 
 {{- define "dms-relay.labels" -}}

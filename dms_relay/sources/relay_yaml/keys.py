@@ -24,7 +24,7 @@ _NAME = re.compile(rf"[a-z0-9-]{{1,{NAME_MAX}}}")
 _FINGERPRINT = re.compile(r"[0-9A-Fa-f]{2}(:?[0-9A-Fa-f]{2})+")
 #: What Cyrus SASL has clients of that log in with a user name and a password, and ours with a token; in small or in
 #: capital letters.
-_MECHANISMS = (
+MECHANISM_NAMES = (
     *("plain", "login", "cram-md5", "digest-md5", "ntlm", "otp", "srp"),
     *(f"scram-sha-{bits}" for bits in (1, 224, 256, 384, 512)),
     *TOKEN_MECHANISMS,
@@ -89,7 +89,8 @@ def _check_host(text: str) -> None:
         raise SyntaxProblem("more than one host", "write hosts: [first, second]")
 
 
-def _check_match(text: str) -> None:
+def check_match(text: str) -> None:
+    """Raise where a name is none that a certificate could have."""
     if text not in _MATCH_WORDS:
         check_domain(text.removeprefix("."), "name")
 
@@ -142,7 +143,7 @@ LOGIN = Keys(
             is_secret=True,
         ),
         "mechanisms": Items(
-            Text(f"one of {', '.join(_MECHANISMS)}", choices=(*_MECHANISMS, *map(str.upper, _MECHANISMS))),
+            Text(f"one of {', '.join(MECHANISM_NAMES)}", choices=(*MECHANISM_NAMES, *map(str.upper, MECHANISM_NAMES))),
             "SASL mechanisms that Postfix may use at this relay, for every login there: plain and login if left out, and"
             " cram-md5 before them at the levels none, may and dane. With oauth2: xoauth2 and oauthbearer.",
             or_one=True,
@@ -175,7 +176,7 @@ TLS = Keys(
             pattern=patterns.FILE,
         ),
         "match": Items(
-            Text("a name that the certificate must have", check=_check_match, pattern=patterns.MATCH),
+            Text("a name that the certificate must have", check=check_match, pattern=patterns.MATCH),
             "Names, one of which the certificate must have, at the levels secure and verify.",
             or_one=True,
         ),

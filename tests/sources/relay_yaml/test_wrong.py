@@ -227,7 +227,7 @@ edits = st.lists(
 
 
 @pytest.mark.soak
-@settings(max_examples=amount(150, 5000), deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=amount(60, 5000), deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.sampled_from(RIGHT), edits)
 def test_slips(sandbox: Sandbox, figures: Figures, text: str, slips: list[tuple[float, int, str]]) -> None:
     """Whatever slips into a file that was right: done, or 78 with errors; and no message shows any part of a password."""

@@ -1,0 +1,212 @@
+"""Counts deliveries in Postfix's log as it passes, for ``dms-relay metrics``: used by ``container/stdout_pipe.py``.
+
+Takes the log as it comes, in pieces. One line is one recipient. Which relay it is about is said by the name of the
+service, or by the host (``known_relays``). What is counted goes to a file (``counters``), under a name with a tab
+between its parts:
+
+    tried    LABEL  STATUS  DSN     what smtp(8) has tried: sent, deferred, bounced; the first digit of the DSN
+    untried  LABEL  STATUS  DSN     what the queue manager has put off or returned without a try (error(8))
+    stage    LABEL  STAGE   PLACE   a histogram of each part of a try: the place in ``STAGE_BUCKETS``, or ``sum``
+    delay    LABEL  PLACE           a histogram of the time from arrival to delivery (``DELAY_BUCKETS``)
+    smtpd_rejected  CODE            and names of one part: smtpd_connects, smtpd_messages, cleanup_messages, qmgr_removed,
+                                    qmgr_expired, bounce_notifications, unparsed
+
+A log holds what strangers have written: addresses, and what relays reply. So no part of a line is searched for: each is
+read from its beginning, an address by its quotes. What cannot be read so counts as ``unparsed`` and as nothing else. No
+label is taken from a line. Needs nothing but built-in modules, as it stays in memory as long as the container runs.
+
+Known limits: a line of more than ``LINE_MAX`` octets is left out. Postfix cuts lines at some 2,000 octets, so that a
+delivery to an address as long as that is ``unparsed``. With ``info_log_address_format = internal`` an address is not
+quoted, and whoever may send can then have his own mail counted as something else.
+"""
+
+from __future__ import annotations
+
+from dms_relay.metrics.counters import Counters
+from dms_relay.metrics.known_relays import UNKNOWN, KnownRelays
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+#: Octets of a line: several times what Postfix writes at most.
+LINE_MAX = 16_384
+#: Reasons for which mail was put off that are kept: those of which the queue manager may speak next.
+REASONS_MAX = 256
+#: Seconds, the upper ends of a histogram: those of postfix_exporter, for what a try takes in each of its stages.
+STAGE_BUCKETS = (0.001, 0.01, 0.1, 1.0, 10.0, 60.0, 3600.0, 86400.0, 172800.0)
+#: The same from a message's arrival to its delivery: seconds where all is well, and days after an outage.
+DELAY_BUCKETS = (0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0, 3600.0, 14400.0, 86400.0, 432000.0)
+#: The stages of ``delays=a/b/c/d`` (postconf(5), delay_logging_resolution_limit), as postfix_exporter names them.
+STAGES = ("before_queue_manager", "queue_manager", "connection_setup", "transmission")
+#: Seconds that no message lives.
+_DELAY_MAX = 1e9
+TRIED, UNTRIED = "tried", "untried"
+_KINDS = {b"smtp": TRIED, b"lmtp": TRIED, b"error": UNTRIED, b"retry": UNTRIED}
+#: What status=… says, and what we make of it. Probes (verify(8)) are no deliveries.
+_STATUSES = {b"sent": "sent", b"deferred": "deferred", b"SOFTBOUNCE": "deferred", b"bounced": "bounced"}
+_PROBES = frozenset({b"deliverable", b"undeliverable"})
+#: First digits of a DSN (RFC 3463), and of a refusal (RFC 5321).
+_DSN, _REFUSALS = b"245", b"45"
+_CODE_LENGTH = 3
+#: How the text of error(8) begins where the queue manager has put a relay off for a while (qmgr(8)).
+_SUSPENDED = b"(delivery temporarily suspended: "
+#: What stands in the place of a queue identifier in other lines.
+_WORDS = frozenset({b"warning", b"error", b"fatal", b"panic", b"NOQUEUE"})
+_QUOTE, _BACKSLASH = 0x22, 0x5C
+
+
+class Deliveries:
+    """Counts what passes."""
+
+    def __init__(self, directory: str) -> None:
+        """Take the state directory."""
+        self.counters = Counters(directory)
+        names = (name.split("\t") for name in self.counters.numbers)
+        self._relays = KnownRelays(directory, {parts[1] for parts in names if parts[0] in {TRIED, UNTRIED}})
+        self._rest = b""
+        self._is_skipping = False
+        #: The label that a reason was said of, by the reason's hash, the oldest first.
+        self._reasons: dict[int, str] = {}
+        self._does: dict[bytes, Callable[[bytes, bytes, bytes, bytes], None]] = {
+            b"smtpd": self._smtpd,
+            b"cleanup": self._cleanup,
+            b"qmgr": self._qmgr,
+            b"bounce": self._bounce,
+            **dict.fromkeys(_KINDS, self._delivery),
+        }
+
+    def take(self, data: bytes) -> None:
+        """Count the lines that are whole by now."""
+        first, *lines = data.split(b"\n")
+        if not lines:
+            self._keep(self._rest + first)
+            return
+        if not self._is_skipping:
+            lines.insert(0, self._rest + first)
+        self._is_skipping = False
+        self._keep(lines.pop())
+        self._relays.look()
+        for line in lines:
+            try:
+                self._line(line)
+            except (ValueError, IndexError, KeyError):
+                self.counters.add("unparsed")
+
+    def _keep(self, rest: bytes) -> None:
+        """Keep the beginning of a line; one that is too long is left out."""
+        self._is_skipping = self._is_skipping or len(rest) > LINE_MAX
+        self._rest = b"" if self._is_skipping else rest
+
+    def _line(self, line: bytes) -> None:
+        """Count a line: ``Nov 26 12:00:00 host postfix/relay-a/smtp[123]: 4D1F2A: to=<…>, …``."""
+        head, _, text = line.partition(b"]: ")
+        tag, _, number = head[head.rfind(b" ") + 1 :].partition(b"[")
+        prefix, _, program = tag.rpartition(b"/")
+        does = self._does.get(program)
+        if does and number.isdigit():
+            first, _, rest = text.partition(b": ")
+            does(program, prefix.partition(b"/")[2], first, rest)
+
+    def _smtpd(self, _program: bytes, _service: bytes, first: bytes, rest: bytes) -> None:
+        if rest.startswith(b"client="):
+            self.counters.add("smtpd_messages")
+        elif first.startswith(b"connect from "):
+            self.counters.add("smtpd_connects")
+        elif rest.startswith(b"reject: "):
+            # "reject: RCPT from host[192.0.2.1]: 554 5.7.1 …": a name of a host has no blank.
+            code = rest.split(b" ", 5)[4]
+            if len(code) != _CODE_LENGTH or not code.isdigit() or code[:1] not in _REFUSALS:
+                raise ValueError
+            self.counters.add(f"smtpd_rejected\t{code.decode()}")
+
+    def _cleanup(self, _program: bytes, _service: bytes, _first: bytes, rest: bytes) -> None:
+        if rest.startswith(b"message-id="):
+            self.counters.add("cleanup_messages")
+
+    def _qmgr(self, _program: bytes, _service: bytes, _first: bytes, rest: bytes) -> None:
+        if rest == b"removed":
+            self.counters.add("qmgr_removed")
+        elif rest.startswith(b"from=<") and rest.endswith(b"expired, returned to sender"):
+            self.counters.add("qmgr_expired")
+
+    def _bounce(self, _program: bytes, _service: bytes, _first: bytes, rest: bytes) -> None:
+        if rest.startswith(b"sender non-delivery notification: "):
+            self.counters.add("bounce_notifications")
+
+    def _delivery(self, program: bytes, service: bytes, first: bytes, rest: bytes) -> None:
+        """Count ``to=<…>, relay=…, delay=…, delays=…, dsn=…, status=… (…)`` (log_adhoc(3))."""
+        if not rest.startswith(b"to=<") or first in _WORDS:
+            return
+        relay, delay, delays, dsn, word, text = _parts(rest)
+        if word in _PROBES:
+            return
+        if dsn[:1] not in _DSN or not dsn:
+            raise ValueError
+        outcome = f"{_STATUSES[word]}\t{dsn[:1].decode()}"
+        if _KINDS[program] == UNTRIED:
+            self.counters.add(f"{UNTRIED}\t{self._suspended(text)}\t{outcome}")
+            return
+        stages = list(zip(STAGES, map(_seconds, delays.split(b"/")), strict=True))
+        label = self._relays.label(service, relay, text)
+        if word == b"sent":
+            self.counters.observe(f"delay\t{label}", DELAY_BUCKETS, _seconds(delay))
+        else:
+            self._remember(hash(text), label)
+        self.counters.add(f"{TRIED}\t{label}\t{outcome}")
+        for stage, took in stages:
+            self.counters.observe(f"stage\t{label}\t{stage}", STAGE_BUCKETS, took)
+
+    def _remember(self, reason: int, label: str) -> None:
+        """Keep who has put mail off: the queue manager gives the same reason for what it then does not try."""
+        self._reasons.pop(reason, None)
+        self._reasons[reason] = label
+        if len(self._reasons) > REASONS_MAX:
+            del self._reasons[next(iter(self._reasons))]
+
+    def _suspended(self, text: bytes) -> str:
+        if not text.startswith(_SUSPENDED):
+            return UNKNOWN
+        reason = b"(" + text[len(_SUSPENDED) :]
+        return self._reasons.get(hash(reason)) or self._relays.label(b"", b"none", reason)
+
+
+def _parts(rest: bytes) -> tuple[bytes, bytes, bytes, bytes, bytes, bytes]:
+    """Return relay, delay, delays, dsn, status, and the text behind that. Raises ``ValueError`` and ``IndexError``."""
+    at = _address_end(rest, len(b"to=<"))
+    if rest.startswith(b", orig_to=<", at):
+        at = _address_end(rest, at + len(b", orig_to=<"))
+    relay, rest = _field(rest[at:], b", relay=")
+    if rest.startswith(b", conn_use="):
+        _, rest = _field(rest, b", conn_use=")
+    delay, rest = _field(rest, b", delay=")
+    delays, rest = _field(rest, b", delays=")
+    dsn, rest = _field(rest, b", dsn=")
+    if not rest.startswith(b", status="):
+        raise ValueError
+    word, _, text = rest[len(b", status=") :].partition(b" ")
+    return relay, delay, delays, dsn, word, text
+
+
+def _field(rest: bytes, name: bytes) -> tuple[bytes, bytes]:
+    """Return what stands behind a name, up to the next comma, and all from that on."""
+    end = rest.find(b", ", len(name))
+    if not rest.startswith(name) or end < 0:
+        raise ValueError
+    return rest[len(name) : end], rest[end:]
+
+
+def _address_end(rest: bytes, at: int) -> int:
+    """Return where an address is over that begins at ``at``. In quotes anything may stand, and a backslash quotes too."""
+    if rest[at] == _QUOTE:
+        at += 1
+        while rest[at] != _QUOTE:
+            at += 2 if rest[at] == _BACKSLASH else 1
+    return rest.index(b">", at) + 1
+
+
+def _seconds(text: bytes) -> float:
+    found = float(text)
+    if not 0 <= found < _DELAY_MAX:
+        raise ValueError
+    return found

@@ -1,0 +1,53 @@
+"""Logins with an access token (OAuth2), as the plugin sasl-xoauth2 has them: its settings, and a file for each login.
+
+Where the plugin is in use, the password in Postfix's table is the name of a file in JSON, with the refresh token; it may
+have the client's ID, its secret and the token endpoint too, which else stand in /etc/sasl-xoauth2.conf. Reads both. What is
+there becomes the keys of ``oauth2`` in ``relay.yaml``.
+
+Known limits: a file that Postfix finds in its chroot is looked for there, and then outside.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dms_relay.files.content import read_whole
+from dms_relay.migrate.draft import TakenLogin
+from dms_relay.model.providers import GOOGLE, MICROSOFT
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+#: The plugin's settings, and the endpoint that it takes where they name none.
+SETTINGS = Path("/etc/sasl-xoauth2.conf")
+_MICROSOFT = re.compile(r"https://login\.microsoftonline\.com/([^/]+)/oauth2/.*token")
+_GOOGLE = re.compile(r"https://(?:accounts\.google\.com|oauth2\.googleapis\.com|www\.googleapis\.com)/.*token")
+#: Keys of the plugin's files, each with the key of ``relay.yaml``.
+_KEYS = {"client_id": "client_id", "client_secret": "client_secret", "refresh_token": "refresh_token"}
+
+
+def provider(endpoint: str) -> list[tuple[str, str]]:
+    """Return the keys that say where tokens are had; Google's is the endpoint where none is named."""
+    if match := _MICROSOFT.fullmatch(endpoint):
+        return [("provider", MICROSOFT), ("tenant", match[1])]
+    return [("provider", GOOGLE)] if not endpoint or _GOOGLE.fullmatch(endpoint) else [("token_url", endpoint)]
+
+
+def of_plugin(username: str, path: str, chroot: str, settings: Path = SETTINGS) -> TakenLogin | None:
+    """Return the login whose token is in a file; ``None`` where the files do not say how one is got."""
+    found = {**_read(settings), **(_read(Path(f"{chroot}{path}")) or _read(Path(path)))}
+    parts = [(key, str(found[name])) for name, key in _KEYS.items() if found.get(name)]
+    if not {"client_id", "refresh_token"} <= dict(parts).keys():
+        return None
+    return TakenLogin(username, path, oauth2=(*provider(str(found.get("token_endpoint") or "")), *parts))
+
+
+def _read(path: Path) -> Mapping[str, Any]:
+    try:
+        found = json.loads(read_whole(path))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -1,0 +1,91 @@
+"""The variables that another image is given: from a file (``--env-file``), or the environment itself.
+
+The file has lines ``NAME=value``, as docker's ``--env-file`` and Compose's ``env_file`` take them; quotes around a value are
+taken off, as Compose does, and ``$`` means itself. Reads the file, and those that ``NAME_FILE`` names; writes nothing. No
+value is ever shown, since it may be a password.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dms_relay.errors import InputError
+from dms_relay.migrate.draft import Left
+from dms_relay.model import Origin, Problem
+from dms_relay.sources.text import lines_of, read_file, read_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+_QUOTES = ('"', "'")
+
+
+class Variables:
+    """Variables by name. An empty value counts as none."""
+
+    def __init__(self, values: Mapping[str, str], source: str, *, is_file: bool = False) -> None:
+        """Take the values, and where they stand; a file has those of the image alone, and the environment others too."""
+        self.values = values
+        self._source = source
+        self._is_file = is_file
+        self._used: set[str] = set()
+
+    def get(self, name: str) -> str:
+        """Return a value; empty where there is none."""
+        self._used.add(name)
+        return self.values.get(name, "")
+
+    def has(self, *names: str) -> bool:
+        """Return True if one of these is set to something."""
+        return any(self.values.get(name) for name in names)
+
+    def origin(self, name: str) -> str:
+        """Return the place of a variable."""
+        return f"{self._source} {name}"
+
+    def beginning(self, prefix: str) -> dict[str, str]:
+        """Return the variables that begin so, with the rest of their names."""
+        found = {name: value for name, value in sorted(self.values.items()) if name.startswith(prefix)}
+        self._used.update(found)
+        return {name.removeprefix(prefix): value for name, value in found.items()}
+
+    def unknown(self, known: Iterable[str], prefixes: tuple[str, ...]) -> Iterator[Left]:
+        """Yield the variables of a file that nobody has asked for, and that are not known to be of no interest."""
+        for name in self.values if self._is_file else ():
+            if name not in {*self._used, *known} and not name.startswith(prefixes):
+                text = "the image has no such variable, so nothing was taken of it"
+                yield Left(self.origin(name), text, "look whether its name is misspelt", is_note=True)
+
+    def file(self, name: str) -> str | None:
+        """Return what the file holds that a variable names; ``None`` where it cannot be read here."""
+        try:
+            return read_file(Path(self.get(name))).decode()
+        except (OSError, ValueError):
+            return None
+
+
+def variables(path: str | None, environ: Mapping[str, str]) -> Variables:
+    """Return the variables of a file, or of the environment where none is named. Raises ``InputError``."""
+    if path is None:
+        return Variables(environ, "env")
+    problems: list[Problem] = []
+    name = Path(path).name
+    text = read_text(Path(path), name, problems)
+    if text is None:
+        problems = [Problem(Origin("--env-file"), "there is no such file", "name the file with the variables")]
+    found: dict[str, str] = {}
+    for line in lines_of(text or ""):
+        key, equals, value = line.text.removeprefix("export ").partition("=")
+        if not equals:
+            problems.append(Problem(Origin(name, line.number), "the line sets no value", "write NAME=value"))
+        found[key.strip()] = _unquoted(value.strip())
+    if errors := [problem for problem in problems if problem.is_error]:
+        raise InputError(errors)
+    return Variables(found, name, is_file=True)
+
+
+def _unquoted(value: str) -> str:
+    if len(value) > 1 and value[0] in _QUOTES and value[0] == value[-1]:
+        return value[1:-1]
+    return value

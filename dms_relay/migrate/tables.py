@@ -1,0 +1,147 @@
+"""The entries of lookup tables that a configuration names, each with the file and line that says it.
+
+An indexed table is listed by postmap(1): what counts is the index, whatever its text says by now. Its text tells the lines,
+and takes the place of an index that is missing or of a type that this Postfix does not have. ``regexp:`` and ``pcre:`` have
+no entries but patterns: those that mean one address or one domain alone are listed. Reads files, and runs postmap; what
+cannot be listed becomes a ``Left``.
+
+Known limits: a table that asks a server (``ldap:``, ``mysql:`` …) is not listed, and nor is one inside ``unionmap:`` or
+``pipemap:``.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dms_relay.errors import PostfixError
+from dms_relay.explain.tables import inline_entries
+from dms_relay.files.content import read_whole
+from dms_relay.migrate.draft import Left
+from dms_relay.model.values import field, frozen
+from dms_relay.postfix.main_cf import asks_server, logical_lines, may_hold_login
+
+if TYPE_CHECKING:
+    from dms_relay.postfix.programs import Postfix
+
+#: Types whose entries are in a file, beside which the text lies that it is made of.
+_INDEXED = frozenset({"hash", "btree", "lmdb", "cdb", "dbm", "sdbm"})
+_TEXT = "texthash"
+_PATTERNS = frozenset({"regexp", "pcre"})
+#: The same value for every key: nobody is named.
+_NAMELESS = frozenset({"static", "fail"})
+#: ``/^user@example\.com$/``, or with anything in place of the user: a pattern that means one address, or one domain.
+_PATTERN = re.compile(r"/(\^?)(\(?\.[*+]\)?|[\w+-][\w+.\\-]*)?@((?:[\w-]+\\\.)+[\w-]+)\$/[a-z]*\s+(\S.*)")
+_ANY_USER = re.compile(r"\(?\.[*+]\)?")
+_NAME_THEM = "name each sender under senders, and each recipient under recipients, in relay.yaml"
+
+
+@frozen
+class Entry:
+    """A key with its value, which may be a login, and the place of both."""
+
+    key: str
+    value: str = field(repr=False)
+    origin: str
+
+
+@frozen
+class Listed:
+    """The entries of one table. ``left`` says what could not be listed.
+
+    ``text`` has the entries again, a line for each, where the table itself gives Postfix no answer.
+    """
+
+    table: str = field(repr=False)
+    entries: tuple[Entry, ...] = ()
+    left: tuple[Left, ...] = ()
+    is_broken: bool = False
+
+
+class TableReader:
+    """Lists tables of one Postfix."""
+
+    def __init__(self, postfix: Postfix) -> None:
+        """Take whom to ask."""
+        self._postfix = postfix
+        self._known: dict[str, Listed] = {}
+
+    def listed(self, parameter: str, table: str) -> Listed:
+        """Return what stands in a table, ``type:name``."""
+        if table not in self._known:
+            kind, _, name = table.removeprefix("proxy:").partition(":")
+            self._known[table] = self._list(parameter, table, kind, name)
+        return self._known[table]
+
+    def _list(self, parameter: str, table: str, kind: str, name: str) -> Listed:
+        if kind == "inline":
+            pairs = inline_entries(name).items()
+            return Listed(table, tuple(Entry(key, value, f"main.cf: {parameter}") for key, value in pairs))
+        if kind in _NAMELESS:
+            return Listed(table)
+        if kind in _PATTERNS and not name.startswith("{"):
+            return self._patterns(parameter, table, name)
+        if kind in _INDEXED or kind == _TEXT:
+            return self._file(parameter, table, kind, name)
+        shown = f"{kind}:…" if may_hold_login(parameter, table) else table
+        what = "asks a server, so its entries cannot be listed" if asks_server(table) else "cannot be listed"
+        return Listed(table, left=(Left(f"main.cf: {parameter}", f"{shown} {what}", _NAME_THEM),))
+
+    def _file(self, parameter: str, table: str, kind: str, name: str) -> Listed:
+        lines = _lines(name)
+        try:
+            found = self._postfix.entries(f"{kind}:{name}")
+        except PostfixError as error:
+            return self._of_text(parameter, table, lines, error)
+        places = {(entry.key.casefold(), entry.value): entry.origin for entry in lines or ()}
+        order = {place: number for number, place in enumerate(places.values())}
+        entries = sorted(
+            (Entry(key, value, places.get((key.casefold(), value), table)) for key, value in found),
+            key=lambda entry: order.get(entry.origin, len(order)),
+        )
+        left: tuple[Left, ...] = ()
+        if lines is not None and kind != _TEXT and any(entry.origin == table for entry in entries):
+            text = "the index has other entries than its text, and Postfix uses the index, which was taken"
+            left = (Left(table, text, f"if the text is right, run postmap {table}, and import again", is_note=True),)
+        return Listed(table, tuple(entries), left)
+
+    def _of_text(self, parameter: str, table: str, lines: list[Entry] | None, error: PostfixError) -> Listed:
+        if lines is None:
+            left = Left(f"main.cf: {parameter}", error.text, f"make the table, or remove it from {parameter}")
+            return Listed(table, left=(left,), is_broken=True)
+        text = "Postfix cannot use this table here, so the text beside it was taken"
+        left = Left(table, text, f"make sure that {table.partition(':')[2]} says what is meant", is_note=True)
+        return Listed(table, tuple(lines), (left,), is_broken=True)
+
+    def _patterns(self, parameter: str, table: str, name: str) -> Listed:
+        try:
+            text = read_whole(Path(name)).decode("utf-8", "replace")
+        except OSError as error:
+            left = Left(f"main.cf: {parameter}", f"{table} cannot be read: {error.strerror}", "make the file readable")
+            return Listed(table, left=(left,), is_broken=True)
+        entries, left_over = [], []
+        for line in logical_lines(text):
+            place = f"{name}:{line.first + 1}"
+            if match := _PATTERN.fullmatch(line.text.strip()):
+                entries.append(Entry(_key(match), match[4], place))
+            else:
+                left_over.append(Left(place, "a pattern that means more than one address or domain", _NAME_THEM))
+        return Listed(table, tuple(filter(lambda entry: entry.key, entries)), tuple(left_over))
+
+
+def _key(match: re.Match[str]) -> str:
+    """Return the key that a pattern means: ``@domain`` without a user."""
+    user = match[2] or ""
+    bare = "" if not user or _ANY_USER.fullmatch(user) else user.replace("\\", "")
+    return f"{bare}@{match[3]}".replace("\\.", ".")
+
+
+def _lines(name: str) -> list[Entry] | None:
+    """Return the entries of a text, each with its line; ``None`` where there is no such file."""
+    try:
+        text = read_whole(Path(name)).decode("utf-8", "surrogateescape")
+    except OSError:
+        return None
+    found = ([*line.text.strip().split(None, 1), str(line.first + 1)] for line in logical_lines(text))
+    return [Entry(parts[0], parts[1], f"{name}:{parts[2]}") for parts in found if len(parts) > 2]  # noqa: PLR2004

@@ -1,0 +1,60 @@
+"""Writes the files of an import: ``relay.yaml``, its password files, and what our own image needs beside it.
+
+All are 0600, and ``secrets`` is 0700. Nothing is written where a file is there already, unless that is wanted. Raises
+``WriteError``.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dms_relay import files
+from dms_relay.errors import WriteError
+from dms_relay.migrate.yaml_text import files_of, relay_yaml
+from dms_relay.model import RELAY_YAML
+
+if TYPE_CHECKING:
+    from dms_relay.migrate.importing import Imported
+    from dms_relay.migrate.yaml_text import Passwords
+
+SECRETS = "secrets"
+PARAMETERS, VARIABLES = "postfix-main.cf", "container.env"
+_MODE, _DIRECTORY_MODE = 0o600, 0o700
+
+
+def write(imported: Imported, directory: Path, passwords: Passwords, place: str, *, force: bool) -> list[str]:
+    """Write, and return the paths. ``place`` is the directory of the secrets as ``passwords`` names it."""
+    contents = {directory / RELAY_YAML: relay_yaml(imported.draft, imported.given.source, passwords)}
+    for secret, text in files_of(imported.draft, passwords, place):
+        contents[directory / SECRETS / Path(secret).name] = text
+    given = imported.given
+    contents |= _others(directory, dict(imported.parameters), {k: v for k, v in given.variables.items() if v})
+    _refuse(contents, force=force)
+    _make(directory, _DIRECTORY_MODE)
+    if any(path.parent.name == SECRETS for path in contents):
+        _make(directory / SECRETS, _DIRECTORY_MODE)
+    for path, text in contents.items():
+        files.replace(path, text.encode("utf-8", "surrogateescape"), _MODE, None)
+    return [str(path) for path in contents]
+
+
+def _others(directory: Path, parameters: dict[str, str], variables: dict[str, str]) -> dict[Path, str]:
+    found = {}
+    if parameters:
+        found[directory / PARAMETERS] = "".join(f"{name} = {value}\n" for name, value in parameters.items())
+    if variables:
+        found[directory / VARIABLES] = "".join(f"{name}={value}\n" for name, value in variables.items())
+    return found
+
+
+def _refuse(contents: dict[Path, str], *, force: bool) -> None:
+    there = [str(path) for path in contents if path.exists() or path.is_symlink()]
+    if there and not force:
+        text = f"{there[0]} is there already" + (f", and {len(there) - 1} more" if there[1:] else "")
+        raise WriteError(text, "name another directory with --output, or write over them with --force")
+
+
+def _make(directory: Path, mode: int) -> None:
+    if not directory.is_dir():
+        files.make_directory(directory, mode)

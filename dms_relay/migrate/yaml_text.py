@@ -1,0 +1,173 @@
+"""The text of ``relay.yaml``, with a comment that says where each route came from. Pure.
+
+Texts stand in double quotes where YAML could take them for something else; JSON's escapes are YAML's too.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING
+
+from dms_relay.migrate.drafting import logins_of
+from dms_relay.model import DIRECT, IMPLICIT_TLS_PORTS, MASK
+from dms_relay.model.relays import CLEARTEXT_LEVELS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from dms_relay.migrate.draft import Draft, Route, TakenLogin, TakenRelay
+
+#: What YAML reads as the text that it is: it begins with a letter, and holds nothing but these signs.
+_PLAIN = re.compile(r"[A-Za-z][\w./@+-]*", re.ASCII)
+_WORDS = frozenset({"yes", "no", "on", "off", "true", "false", "null", "y", "n"})
+_LEVEL, _FINGERPRINT = "secure", "fingerprint"
+_WIDTH = 100
+
+
+class Passwords:
+    """How a password is written: in a file of ``directory``, or in ``relay.yaml`` itself; masked for those who look on."""
+
+    def __init__(
+        self, directory: str = "", *, inline: bool = False, masked: bool = False, copied: bool = False
+    ) -> None:
+        """Take where files will be. ``copied``: also those that are there already under a name of their own."""
+        self._directory = directory
+        self._inline = inline
+        self._masked = masked
+        self._copied = copied
+
+    def file(self, name: str, login: TakenLogin) -> str:
+        """Return the path of a password's file; empty where it stands in ``relay.yaml``."""
+        if login.path and not self._copied:
+            return login.path
+        return "" if self._inline else f"{self._directory}/{name}"
+
+    def secret(self, name: str, key: str, value: str) -> tuple[str, str]:
+        """Return key and value of a secret of OAuth2."""
+        if self._inline:
+            return key, MASK if self._masked else value
+        return f"{key}_file", f"{self._directory}/{name}.{key}"
+
+    def shown(self, password: str) -> str:
+        """Return a password as it is written."""
+        return MASK if self._masked else password
+
+
+def relay_yaml(draft: Draft, source: str, passwords: Passwords) -> str:
+    """Return the file."""
+    writer = _Writer(draft, passwords)
+    return "\n".join(
+        [f"# Made by dms-relay import of {source}. What each key means: docs/relay-yaml.md", *writer.lines(), ""]
+    )
+
+
+class _Writer:
+    def __init__(self, draft: Draft, passwords: Passwords) -> None:
+        self.draft = draft
+        self.passwords = passwords
+        self.files = {id(login): name for name, login in logins_of(draft).items()}
+
+    def lines(self) -> Iterator[str]:
+        draft = self.draft
+        yield "version: 1"
+        if draft.relays:
+            yield "relays:"
+        for name, relay in draft.relays.items():
+            yield f"  {name}:"
+            yield from (f"    {line}" for line in self._relay(relay))
+        if draft.default:
+            yield _commented(f"default: {draft.default.relay or DIRECT}", draft.default.origin)
+        for title, routes in (("senders", draft.senders), ("recipients", draft.recipients)):
+            if routes:
+                yield f"{title}:"
+                yield from (f"  {line}" for route in routes for line in self._route(route))
+
+    def _relay(self, relay: TakenRelay) -> Iterator[str]:
+        first, ports = relay.hosts[0], {host.port for host in relay.hosts}
+        if relay.hosts[1:]:
+            names = [quoted(_with_port(host.name, host.port)) for host in relay.hosts]
+            yield f"hosts: [{', '.join(names)}]"
+        else:
+            yield f"host: {quoted(first.name)}"
+            yield f"port: {first.port}"
+        if first.is_domain:
+            yield "mx: true"
+        if relay.login:
+            yield f"login: {self._login(relay.login)}"
+        if tls := ", ".join(self._tls(relay, ports)):
+            yield f"tls: {{{tls}}}"
+
+    def _tls(self, relay: TakenRelay, ports: set[int]) -> Iterator[str]:
+        yield from [f"level: {relay.level}"] if relay.level != _LEVEL else []
+        implied = any(str(port) in IMPLICIT_TLS_PORTS for port in ports)
+        mixed = implied and not all(str(port) in IMPLICIT_TLS_PORTS for port in ports)
+        if implied != relay.is_implicit or mixed:
+            yield f"mode: {'implicit' if relay.is_implicit else 'starttls'}"
+        if relay.ca_file:
+            yield f"ca_file: {quoted(relay.ca_file)}"
+        if relay.names:
+            key = "fingerprints" if relay.level == _FINGERPRINT else "match"
+            yield f"{key}: [{', '.join(map(quoted, relay.names))}]"
+        if relay.level in CLEARTEXT_LEVELS and self._has_login(relay):
+            yield "allow_cleartext_login: true"
+
+    def _has_login(self, relay: TakenRelay) -> bool:
+        names = {name for name, one in self.draft.relays.items() if one is relay}
+        return bool(relay.login) or any(route.login and route.relay in names for route in self.draft.senders)
+
+    def _login(self, login: TakenLogin) -> str:
+        parts = [f"username: {quoted(login.username)}"]
+        name = self.files[id(login)]
+        if login.oauth2:
+            pairs = [self.passwords.secret(name, *pair) if pair[0] in SECRETS else pair for pair in login.oauth2]
+            parts.append(f"oauth2: {{{', '.join(f'{key}: {quoted(value)}' for key, value in pairs)}}}")
+        elif path := self.passwords.file(name, login):
+            parts.append(f"password_file: {quoted(path)}")
+        else:
+            parts.append(f"password: {json.dumps(self.passwords.shown(login.password), ensure_ascii=False)}")
+        if login.mechanisms:
+            parts.append(f"mechanisms: [{', '.join(login.mechanisms)}]")
+        return f"{{{', '.join(parts)}}}"
+
+    def _route(self, route: Route) -> Iterator[str]:
+        relay = route.relay or DIRECT
+        if not route.login:
+            yield _commented(f"{quoted(route.key)}: {relay}", route.origin)
+            return
+        yield _commented(f"{quoted(route.key)}:", route.origin)
+        yield f"  relay: {relay}"
+        yield f"  login: {self._login(route.login)}"
+
+
+#: Keys of ``oauth2`` that stand in files of their own.
+SECRETS = frozenset({"client_secret", "refresh_token"})
+
+
+def _commented(line: str, origin: str) -> str:
+    """Return a line with its origin behind it, where there is room."""
+    comment = f"{line}  # {origin}"
+    return comment if len(comment) <= _WIDTH and comment.isprintable() else line
+
+
+def _with_port(name: str, port: int) -> str:
+    return f"[{name}]:{port}" if ":" in name else f"{name}:{port}"
+
+
+def quoted(text: str) -> str:
+    """Return a text as YAML reads it back."""
+    if _PLAIN.fullmatch(text) and text.lower() not in _WORDS:
+        return text
+    return json.dumps(text, ensure_ascii=False)
+
+
+def files_of(draft: Draft, passwords: Passwords, directory: str) -> Iterator[tuple[str, str]]:
+    """Yield the secrets of a draft that stand in files of a directory: path and content."""
+    for name, login in logins_of(draft).items():
+        for key, value in login.oauth2:
+            path = passwords.secret(name, key, value)[1]
+            if key in SECRETS and path.startswith(f"{directory}/"):
+                yield path, value
+        path = passwords.file(name, login)
+        if not login.oauth2 and path != login.path and path.startswith(f"{directory}/"):
+            yield path, login.password

@@ -1,0 +1,1 @@
+"""Metrics: what is counted, what is shown, and how it is served."""

@@ -1,0 +1,1 @@
+"""``dms-relay import``, on configurations as they are met (``cases/``)."""
