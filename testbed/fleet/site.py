@@ -1,0 +1,104 @@
+"""What is around the fleet: a network of podman without a way out, and on it the server that the relays deliver to.
+
+A context manager; writes below ``directory``. The server is reached as ``relay.test``, and which logins it takes can be
+changed while it runs.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import trustme
+
+from testbed.fleet import podman
+from testbed.fleet.cluster import wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+#: The server's name, and its user.
+HOST, USER = "relay.test", "user"
+#: What the server needs beside the image's own Python; all are pure Python.
+PACKAGES = ("aiosmtpd", "public", "attr", "attrs")
+
+
+class Site:
+    """A network and a server."""
+
+    def __init__(self, directory: Path, image: str) -> None:
+        """Prepare, with a name that nothing else has."""
+        self.directory = directory
+        self.image = image
+        self.name = f"fleet-{uuid.uuid4().hex[:8]}"
+
+    def __enter__(self) -> Self:
+        """Start both."""
+        podman.call("network", "create", "--internal", self.name)
+        subnet = podman.inspect("network", "inspect", self.name)["subnets"][0]
+        #: Where the pods are; and the host's own address among them.
+        self.network, self.gateway = str(subnet["subnet"]), str(subnet["gateway"])
+        self.take("first")
+        self._start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Remove both."""
+        podman.call("rm", "--force", "--volumes", "--time=0", f"{self.name}-upstream", check=False)
+        podman.call("network", "rm", "--force", self.name, check=False)
+
+    def take(self, *passwords: str) -> None:
+        """Have the server take these passwords from now on, and no others."""
+        self.directory.mkdir(parents=True, exist_ok=True)
+        (self.directory / "logins").write_text("".join(f"{USER}:{password}\n" for password in passwords))
+
+    def records(self) -> list[dict[str, Any]]:
+        """Return what the server has written down; the last line may not be complete yet."""
+        text = (self.directory / "records").read_text("utf-8")
+        return [json.loads(line) for line in text.splitlines(keepends=True) if line.endswith("\n")]
+
+    def wait_for(self, identities: Iterable[str]) -> None:
+        """Wait until all of these messages have come."""
+        missing = set(identities)
+
+        def have_come() -> bool:
+            missing.difference_update(record["id"] for record in self.records())
+            return not missing
+
+        wait_for(have_come, f"messages of the {len(missing)} that are to come")
+
+    def _start(self) -> None:
+        certificate = trustme.CA().issue_cert(HOST)
+        certificate.private_key_pem.write_to_path(str(self.directory / "key.pem"))
+        for part in certificate.cert_chain_pems:
+            part.write_to_path(str(self.directory / "certificate.pem"), append=True)
+        (self.directory / "records").touch()
+        mounts = [
+            f"--volume={self.directory}:/site",
+            f"--volume={Path(__file__).with_name('upstream.py')}:/upstream.py:ro",
+        ]
+        mounts += [f"--volume={_place(package)}:/packages/{package}:ro" for package in PACKAGES]
+        container = f"{self.name}-upstream"
+        options = [
+            "--detach",
+            "--no-healthcheck",
+            "--name",
+            container,
+            "--network",
+            self.name,
+            f"--network-alias={HOST}",
+        ]
+        files = [f"/site/{name}" for name in ("certificate.pem", "key.pem", "logins", "records")]
+        program = ["python3", "/upstream.py", *files]
+        podman.call("run", *options, *mounts, "--env=PYTHONPATH=/packages", self.image, *program)
+        wait_for(lambda: "the relay is ready" in podman.call("logs", container), "the server")
+
+
+def _place(package: str) -> Path:
+    spec = importlib.util.find_spec(package)
+    assert spec is not None
+    assert spec.origin is not None
+    return Path(spec.origin).parent
