@@ -14,8 +14,8 @@ from __future__ import annotations
 
 import json
 import subprocess
-import threading
 import time
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -74,20 +74,15 @@ class Cluster:
         [found] = [pod for pod in self.pods if pod.name == name]
         return found
 
-    def start_all(self) -> None:
-        """Start all pods, and wait until they are ready."""
-        for pod in self.pods:
-            self.start(pod.name)
-        for pod in self.pods:
-            self.wait_until_ready(pod.name)
-
     def start(self, name: str) -> None:
         """Start a pod: on new volumes, but on its claims as they are."""
         pod = self.pod(name)
         self._claim(pod)
         for volume in pod.spec.get("volumes", []):
             if "emptyDir" in volume:
-                volumes.empty(translate.directory_of(self.directory, name, volume["name"]), pod.fs_group)
+                is_in_memory = volume["emptyDir"].get("medium") == "Memory"
+                directory = translate.directory_of(self.directory, name, volume["name"])
+                volumes.empty(directory, pod.fs_group, is_in_memory=is_in_memory)
         self._write(pod)
         self._started.add(name)
         podman.call("kube", "play", "--network", self.network, "-", feed=json.dumps(pod.document))
@@ -108,6 +103,13 @@ class Cluster:
         self.remove(name)
         return End(int(state["ExitCode"]), said, code, seconds)
 
+    def begin_to_delete(self, name: str) -> Future[End]:
+        """Begin to end a pod in order, and go on."""
+        pool = ThreadPoolExecutor(1)
+        future = pool.submit(self.delete, name)
+        pool.shutdown(wait=False)
+        return future
+
     def remove(self, name: str) -> None:
         """Remove a pod at once, whatever it does."""
         podman.call("pod", "rm", "--force", "--time=0", name)
@@ -126,6 +128,10 @@ class Cluster:
         """Return a pod's address."""
         infra = podman.inspect("pod", "inspect", name, "--format", "[{{json .}}]")["InfraContainerID"]
         return str(podman.inspect("inspect", infra)["NetworkSettings"]["Networks"][self.network]["IPAddress"])
+
+    def started_at(self, name: str) -> str:
+        """Return when a pod's container was started."""
+        return str(podman.inspect("inspect", self.container(name))["State"]["StartedAt"])
 
     def probe(self, name: str, kind: str = "readinessProbe") -> bool:
         """Run one of the probes of a pod; return whether it succeeds."""
@@ -179,13 +185,6 @@ class Cluster:
         except subprocess.TimeoutExpired:
             return "", None
         return done.stdout + done.stderr, done.returncode
-
-
-def in_background(work: Callable[[], None]) -> threading.Thread:
-    """Begin something, and go on."""
-    thread = threading.Thread(target=work, daemon=True)
-    thread.start()
-    return thread
 
 
 def wait_for(condition: Callable[[], bool], what: str, patience: float = PATIENCE) -> None:

@@ -52,30 +52,28 @@ class Load:
         self.host, self.port, self.prefix, self.clients = host, port, prefix, clients
         self.text = ("x" * 70 + "\r\n") * (size // 72 + 1)
         self.messages: list[Message] = []
-        self.total = 0
+        #: How many a replica has accepted so far.
         self.done = 0
 
-    def run(self, total: int, interval: float = 0.0, on_progress: Callable[[], None] | None = None) -> list[Message]:
-        """Hand ``total`` messages in, each client one every ``interval`` seconds at most; return all of them."""
-        self.total = total
-        self.messages = [Message(f"{self.prefix}-{number}") for number in range(total)]
-        asyncio.run(self._run(interval, on_progress))
+    def run(self, total: int, interval: float = 0.0, is_over: Callable[[], bool] = lambda: True) -> list[Message]:
+        """Hand messages in, each client one every ``interval`` seconds at most: ``total``, and more until it is over."""
+        asyncio.run(self._run(total, interval, is_over))
         return self.messages
 
-    async def _run(self, interval: float, on_progress: Callable[[], None] | None) -> None:
-        waiting = iter(self.messages)
-        clients = (self._client(waiting, interval, on_progress) for _ in range(self.clients))
-        await asyncio.gather(*clients)
+    async def _run(self, total: int, interval: float, is_over: Callable[[], bool]) -> None:
+        messages = self._new_messages(total, is_over)
+        await asyncio.gather(*(self._client(messages, interval) for _ in range(self.clients)))
 
-    async def _client(
-        self, waiting: Iterator[Message], interval: float, on_progress: Callable[[], None] | None
-    ) -> None:
+    def _new_messages(self, total: int, is_over: Callable[[], bool]) -> Iterator[Message]:
+        while len(self.messages) < total or not is_over():
+            self.messages.append(Message(f"{self.prefix}-{len(self.messages)}"))
+            yield self.messages[-1]
+
+    async def _client(self, messages: Iterator[Message], interval: float) -> None:
         connection = None
-        for message in waiting:
+        for message in messages:
             connection = await self._hand_in(message, connection)
             self.done += 1
-            if on_progress:
-                on_progress()
             await asyncio.sleep(interval)
         if connection:
             await connection.quit()
@@ -149,7 +147,8 @@ class Connection:
 
     async def end(self, text: str, identity: str) -> str:
         """Send the message; return its queue ID."""
-        head = f"From: <{identity}@example.test>\r\nTo: <someone@elsewhere.test>\r\nSubject: test\r\nX-Id: {identity}"
+        head = f"From: <{identity}@example.test>\r\nTo: <someone@elsewhere.test>\r\nSubject: test\r\n"
+        head += f"Message-Id: <{identity}@example.test>\r\nX-Id: {identity}"
         answer = await self.say(f"{head}\r\n\r\n{text}.", 250)
         match = _QUEUED.search(answer)
         return match[1] if match else ""

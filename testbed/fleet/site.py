@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import uuid
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -18,7 +19,7 @@ from testbed.fleet import podman
 from testbed.fleet.cluster import wait_for
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 #: The server's name, and its user.
 HOST, USER = "relay.test", "user"
@@ -34,6 +35,7 @@ class Site:
         self.directory = directory
         self.image = image
         self.name = f"fleet-{uuid.uuid4().hex[:8]}"
+        self._server = f"{self.name}-upstream"
 
     def __enter__(self) -> Self:
         """Start both."""
@@ -47,13 +49,22 @@ class Site:
 
     def __exit__(self, *_: object) -> None:
         """Remove both."""
-        podman.call("rm", "--force", "--volumes", "--time=0", f"{self.name}-upstream", check=False)
+        podman.call("rm", "--force", "--volumes", "--time=0", self._server, check=False)
         podman.call("network", "rm", "--force", self.name, check=False)
 
     def take(self, *passwords: str) -> None:
         """Have the server take these passwords from now on, and no others."""
         self.directory.mkdir(parents=True, exist_ok=True)
         (self.directory / "logins").write_text("".join(f"{USER}:{password}\n" for password in passwords))
+
+    @contextmanager
+    def stalled(self) -> Iterator[None]:
+        """Have the server do nothing for a while: what it has been sent waits, and mail waits in the replicas' queues."""
+        podman.call("kill", "--signal=STOP", self._server)
+        try:
+            yield
+        finally:
+            podman.call("kill", "--signal=CONT", self._server)
 
     def records(self) -> list[dict[str, Any]]:
         """Return what the server has written down; the last line may not be complete yet."""
@@ -71,30 +82,22 @@ class Site:
         wait_for(have_come, f"messages of the {len(missing)} that are to come")
 
     def _start(self) -> None:
+        self._make_certificate()
+        (self.directory / "records").touch()
+        mounts = {self.directory: "/site:rw", Path(__file__).with_name("upstream.py"): "/upstream.py:ro"}
+        mounts |= {_place(package): f"/packages/{package}:ro" for package in PACKAGES}
+        options = ["--detach", "--no-healthcheck", f"--name={self._server}", "--env=PYTHONPATH=/packages"]
+        options += [f"--network={self.name}", f"--network-alias={HOST}"]
+        options += [f"--volume={source}:{target}" for source, target in mounts.items()]
+        files = [f"/site/{name}" for name in ("certificate.pem", "key.pem", "logins", "records")]
+        podman.call("run", *options, self.image, "python3", "/upstream.py", *files)
+        wait_for(lambda: "the relay is ready" in podman.call("logs", self._server), "the server")
+
+    def _make_certificate(self) -> None:
         certificate = trustme.CA().issue_cert(HOST)
         certificate.private_key_pem.write_to_path(str(self.directory / "key.pem"))
         for part in certificate.cert_chain_pems:
             part.write_to_path(str(self.directory / "certificate.pem"), append=True)
-        (self.directory / "records").touch()
-        mounts = [
-            f"--volume={self.directory}:/site",
-            f"--volume={Path(__file__).with_name('upstream.py')}:/upstream.py:ro",
-        ]
-        mounts += [f"--volume={_place(package)}:/packages/{package}:ro" for package in PACKAGES]
-        container = f"{self.name}-upstream"
-        options = [
-            "--detach",
-            "--no-healthcheck",
-            "--name",
-            container,
-            "--network",
-            self.name,
-            f"--network-alias={HOST}",
-        ]
-        files = [f"/site/{name}" for name in ("certificate.pem", "key.pem", "logins", "records")]
-        program = ["python3", "/upstream.py", *files]
-        podman.call("run", *options, *mounts, "--env=PYTHONPATH=/packages", self.image, *program)
-        wait_for(lambda: "the relay is ready" in podman.call("logs", container), "the server")
 
 
 def _place(package: str) -> Path:

@@ -24,11 +24,11 @@ DATA = "..data"
 GROUP_DIRECTORY, GROUP_READ = 0o2070, 0o440
 
 
-def empty(directory: Path, fs_group: int | None) -> None:
-    """Have an emptyDir: for everybody, and for the pod's group."""
+def empty(directory: Path, fs_group: int | None, *, is_in_memory: bool = False) -> None:
+    """Have an emptyDir: for everybody, and for the pod's group; sticky where it is in memory, as a tmpfs is."""
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(parents=True)
-    directory.chmod(0o777)
+    directory.chmod(0o1777 if is_in_memory else 0o777)
     _give(directory, fs_group, GROUP_DIRECTORY)
 
 

@@ -1,0 +1,88 @@
+"""The chart's replicas, running: a context manager, for tests and the benchmark.
+
+`Fleet.change` is `helm upgrade` for what is mounted: values and the password change, and no pod is started again.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, Self
+
+from testbed.fleet.chart import render, secret
+from testbed.fleet.cluster import Cluster
+from testbed.fleet.site import HOST, USER, Site
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+#: Where the chart mounts the Secret's key, and the key.
+KEY = "password"
+PASSWORD_FILE = f"/run/secrets/dms-relay/{KEY}"
+
+
+def relay_yaml(user: str = USER) -> dict[str, Any]:
+    """Return a configuration that has all mail go to the server, over TLS and with a login."""
+    login = {"username": user, "password_file": PASSWORD_FILE}
+    return {
+        "version": 1,
+        "relays": {"main": {"host": HOST, "tls": {"level": "encrypt"}, "login": login}},
+        "default": "main",
+    }
+
+
+class Fleet:
+    """Some replicas, the network that they are on, and the server that they deliver to."""
+
+    def __init__(self, directory: Path, image: str, **values: Any) -> None:  # noqa: ANN401 -- the chart's
+        """Prepare; ``values`` are the chart's, beside those that a fleet needs."""
+        self.site = Site(directory / "site", image)
+        self.name = self.site.name
+        self.cluster = Cluster(directory / "pods", self.name, image)
+        self.values = {"relayYaml": relay_yaml(), "existingSecret": f"{self.name}-login", **values}
+        self.password = "first"
+
+    def __enter__(self) -> Self:
+        """Start everything, and wait until all replicas are ready."""
+        self.site.__enter__()
+        try:
+            self.values = {"permit": [self.site.network], "fullnameOverride": self.name, **self.values}
+            self.change()
+            self.start(*self.names)
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Remove everything."""
+        self.cluster.clean_up()
+        self.site.__exit__()
+
+    def change(self, password: str | None = None, **values: Any) -> None:  # noqa: ANN401 -- the chart's
+        """Have another password in the Secret, or other values."""
+        self.password = password or self.password
+        self.values |= values
+        login = secret(f"{self.name}-login", **{KEY: self.password})
+        self.cluster.apply([login, *render(self.name, self.values)])
+
+    @property
+    def names(self) -> list[str]:
+        """The replicas' names."""
+        return [pod.name for pod in self.cluster.pods]
+
+    def start(self, *names: str) -> None:
+        """Start replicas at the same time, and wait until they are ready."""
+        with ThreadPoolExecutor(len(names)) as pool:
+            list(pool.map(self.cluster.start, names))
+        for name in names:
+            self.cluster.wait_until_ready(name)
+
+    def host(self, name: str) -> str:
+        """Return the host name under which a replica's Postfix is known."""
+        return self.cluster.execute(name, "postconf", "-h", "myhostname").strip()
+
+    def waiting(self, name: str) -> int:
+        """Return how many messages are in a replica's queue, by the files on its claim."""
+        queue = self.cluster.claim(name, "queue")
+        kinds = ("active", "deferred", "hold", "incoming", "maildrop")
+        return sum(path.is_file() for kind in kinds for path in (queue / kind).rglob("*"))
