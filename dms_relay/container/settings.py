@@ -1,11 +1,11 @@
 """What a send-only Postfix in a container needs: the step ``postfix`` of ``boot``, before Postfix starts.
 
-Reads ``PERMIT_DOCKER``, ``POSTFIX_MYHOSTNAME``, ``NETWORK_INTERFACE`` and ``RELAY_WATCH`` from the environment, the host
-name, the addresses of the network interfaces, and main.cf and master.cf in ``MAIL_CONFIG`` (``/etc/postfix``). Writes the
-parameters that ``parameters`` names, all at once and without a program of Postfix's (main.cf is replaced by rename), and
-takes every service out of the chroot through postconf(1), which in the image's own master.cf was done when it was built.
-Each parameter is set, never appended to. What is right already is not written, so a restart changes nothing. No parameter
-of a relay is touched.
+Reads ``PERMIT_DOCKER``, ``RELAY_PERMIT``, ``POSTFIX_MYHOSTNAME``, ``NETWORK_INTERFACE``, ``RELAY_WATCH`` and ``RELAY_DRAIN``
+from the environment, the host name, the addresses of the network interfaces, and main.cf and master.cf in ``MAIL_CONFIG``
+(``/etc/postfix``). Writes the parameters that ``parameters`` names, all at once and without a program of Postfix's (main.cf
+is replaced by rename), and takes every service out of the chroot through postconf(1), which in the image's own master.cf
+was done when it was built. Each parameter is set, never appended to. What is right already is not written, so a restart
+changes nothing. No parameter of a relay is touched.
 
 Wrong values are reported all at once and end in exit code 78, with nothing written; a main.cf that cannot be read in 66;
 a master.cf that cannot be read, or a postconf that fails, in 69; a main.cf that cannot be replaced in 73.
@@ -82,8 +82,10 @@ def parameters(environ: Mapping[str, str], machine: ContainerHost) -> dict[str, 
     """Return the parameters of main.cf. Raises ``InputError`` with every wrong value. An empty value counts as not set."""
     problems: list[Problem] = []
     hostname = _checked("POSTFIX_MYHOSTNAME", lambda: myhostname(environ, machine), problems)
-    networks = _checked("PERMIT_DOCKER", lambda: mynetworks(environ, machine), problems)
+    more = _more_networks(environ, problems)
+    networks = _checked("PERMIT_DOCKER", lambda: mynetworks(environ, machine, more), problems)
     _checked("RELAY_WATCH", lambda: _watch(environ), problems)
+    _checked("RELAY_DRAIN", lambda: _drain(environ), problems)
     if problems:
         raise InputError(sort_problems(problems))
     return {
@@ -118,6 +120,17 @@ def _watch(environ: Mapping[str, str]) -> str:
     return value
 
 
+def _drain(environ: Mapping[str, str]) -> str:
+    """Return how long the drain may take that docker-entrypoint.sh has when it is told to stop."""
+    value = environ.get("RELAY_DRAIN", "")
+    if value:
+        from dms_relay.drain.times import seconds  # noqa: PLC0415 -- only where it is set
+
+        if seconds(value) is None:
+            raise _WrongError(f'"{_printable(value)}" is not a time that a drain can have', "write 30s, 2m, or seconds")
+    return value
+
+
 def _protocols(machine: ContainerHost) -> str:
     """Use IPv6 only where there is an address for it: without one, each delivery would try it in vain."""
     return "all" if any(address.value.version == IPV6 for address in machine.addresses) else "ipv4"
@@ -145,11 +158,21 @@ def _printable(value: str) -> str:
     return value.encode("unicode_escape").decode("ascii")
 
 
-def mynetworks(environ: Mapping[str, str], machine: ContainerHost) -> str:
-    """Return the clients that may send, as ``PERMIT_DOCKER`` says, loopback first."""
+def _more_networks(environ: Mapping[str, str], problems: list[Problem]) -> list[Network]:
+    """Return the networks of ``RELAY_PERMIT``."""
+    value = environ.get("RELAY_PERMIT", "")
+    if not value:
+        return []
+    from dms_relay.container.permits import permitted  # noqa: PLC0415 -- only where it is set
+
+    return permitted(value, problems)
+
+
+def mynetworks(environ: Mapping[str, str], machine: ContainerHost, more: Iterable[Network] = ()) -> str:
+    """Return the clients that may send, as ``PERMIT_DOCKER`` says, and ``more``, loopback first."""
     value = environ.get("PERMIT_DOCKER", "") or "none"
     networks = _permitted(value, machine, environ.get("NETWORK_INTERFACE", "") or DEFAULT_INTERFACE)
-    return " ".join([*map(_pattern, LOOPBACK), *sorted(set(map(_pattern, networks)))])
+    return " ".join([*map(_pattern, LOOPBACK), *sorted(set(map(_pattern, [*networks, *more])))])
 
 
 def _pattern(network: Network) -> str:

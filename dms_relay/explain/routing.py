@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 #: Transports that deliver nothing: error(8).
 ERROR, RETRY = "error", "retry"
+#: The parameters with entries of senders.
+_BY_SENDER = ("sender_dependent_default_transport_maps", "sender_dependent_relayhost_maps")
 _UNDELIVERABLE = "Address is undeliverable"
 
 
@@ -55,6 +57,23 @@ def resolve(view: View, sender: str, recipient: str) -> Resolution:
     except LookupFailedError as error:
         return Resolution(steps=tuple(resolver.steps), failure=str(error))
     return Resolution(transport, nexthop, tuple(resolver.steps))
+
+
+def sender_values(view: View, sender: str) -> tuple[str | None, ...]:
+    """Return the values of a sender's entries: all that the route of its mail depends on. Raises ``LookupFailedError``."""
+    resolver = _Resolver(view, sender, "")
+    found = (resolver.find_sender(maps) for maps in _BY_SENDER)
+    return tuple(match.value if match else None for match in found)
+
+
+def recipient_values(view: View, recipient: str) -> tuple[str | None, ...]:
+    """Return the values of a recipient's entries: with its domain, all that the route depends on.
+
+    Raises ``LookupFailedError``.
+    """
+    resolver = _Resolver(view, "", recipient)
+    found = resolver.find_recipient(view.values.get("transport_maps")), resolver.find_moved()
+    return tuple(match.value if match else None for match in found)
 
 
 class _Resolver:
@@ -104,7 +123,7 @@ class _Resolver:
 
     def _by_sender(self, maps: str, parameter: str) -> str:
         """Return the sender's entry, else the parameter for all senders."""
-        match = self._find_sender(maps)
+        match = self.find_sender(maps)
         if match and match.value.upper() != AS_DEFAULT:
             return match.value
         return self._parameter(parameter)
@@ -114,7 +133,8 @@ class _Resolver:
         self.steps.append(Step(parameter, value=value))
         return value
 
-    def _find_sender(self, maps: str) -> Match | None:
+    def find_sender(self, maps: str) -> Match | None:
+        """Return the sender's entry in the tables of a parameter."""
         tables = self.values.get(maps)
         if not tables:
             return None
@@ -134,7 +154,7 @@ class _Resolver:
     def _mapped(self, transport: str, nexthop: str) -> tuple[str, str]:
         """Return transport and nexthop after ``transport_maps`` (transport(5), "RESULT FORMAT")."""
         tables = self.values.get("transport_maps")
-        match = self._find_recipient(tables) if tables else None
+        match = self.find_recipient(tables)
         if match is None:
             return transport, nexthop
         new_transport, _, new_nexthop = match.value.partition(":")
@@ -144,15 +164,21 @@ class _Resolver:
 
     def _unless_moved(self, transport: str, nexthop: str) -> tuple[str, str]:
         """Return transport and nexthop after ``relocated_maps``: a bounce that names the new address."""
-        tables = self.values.get("relocated_maps")
-        keys = self.view.keys_of(self.recipient)
-        match = self.view.tables.find("relocated_maps", tables, keys) if tables else None
-        if match is None:
+        if (match := self.find_moved()) is None:
             return transport, nexthop
         self.steps.append(Step("relocated_maps", match))
         return ERROR, f"5.1.6 User has moved to {match.value}"
 
-    def _find_recipient(self, tables: str) -> Match | None:
+    def find_moved(self) -> Match | None:
+        """Return the recipient's entry in ``relocated_maps``."""
+        tables = self.values.get("relocated_maps")
+        keys = self.view.keys_of(self.recipient) if tables else []
+        return self.view.tables.find("relocated_maps", tables, keys) if tables else None
+
+    def find_recipient(self, tables: str) -> Match | None:
+        """Return the recipient's entry in the tables of ``transport_maps``, where there are any."""
+        if not tables:
+            return None
         with_parents = self.view.domains.matches_parents("transport_maps")
         keys = recipient_keys(self.recipient, self.values.get("recipient_delimiter"), with_parents=with_parents)
         match = self.view.tables.find("transport_maps", tables, keys)

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 #: Types that are asked for a whole address only, never for a part of one (regexp_table(5), tcp_table(5), cidr_table(5)).
 _WHOLE = frozenset({"regexp", "pcre", "cidr", "tcp"})
+#: Answers of one table that are kept where many keys are asked for.
+_KNOWN_MAX = 100_000
 #: Users that have no extension (split_addr.c, with the default of ``double_bounce_sender``).
 _RESERVED = frozenset({"postmaster", "mailer-daemon", "double-bounce"})
 
@@ -78,9 +80,11 @@ class Tables:
         self._postfix = postfix
         self._texts = texts or {}
         self._read: dict[str, dict[str, str]] = {}
+        self._inline: dict[str, dict[str, str]] = {}
         self.failed: dict[str, str] = {} if failed is None else failed
         #: Keys that will be asked for, and for each table the keys that were, with the value or ``None``.
-        self._expected: tuple[str, ...] = ()
+        self._expected: tuple[Key, ...] = ()
+        self._is_of_all = False
         self._known: dict[str, dict[str, str | None]] = {}
 
     def expect(self, addresses: Iterable[str]) -> None:
@@ -89,7 +93,14 @@ class Tables:
         for address in addresses:
             domain = address.rpartition("@")[2]
             keys |= dict.fromkeys((address, f"@{domain}", domain))
-        self._expected = tuple(filter(None, keys))
+        self._expected = tuple(Key(key) for key in keys if key)
+
+    def expect_keys(self, keys: Iterable[Key]) -> None:
+        """Have tables of every type asked for some keys at once; what they said of earlier ones may be forgotten."""
+        self._expected, self._is_of_all = tuple(dict.fromkeys(keys)), True
+        for known in self._known.values():
+            if len(known) > _KNOWN_MAX:
+                known.clear()
 
     def find(self, parameter: str, tables: str, keys: Iterable[Key]) -> Match | None:
         """Return the entry of the first key that is found: each key in all tables, before the next key (maps.c)."""
@@ -115,7 +126,7 @@ class Tables:
         if failure := self.failed.get(table):
             return f"{parameter}: {failure}"
         try:
-            found = self._look_up(table, texts) if kind in TABLE_TYPES else self._postfix.lookup(table, texts)
+            found = self._look_up(table, texts, is_file=kind in TABLE_TYPES)
         except PostfixError as error:
             if error.errno == EACCES:
                 # Postfix itself may well be able to read it.
@@ -127,11 +138,14 @@ class Tables:
             return f"{parameter}: {self.failed[table]}"
         return {key.casefold(): value for key, value in found.items()}
 
-    def _look_up(self, table: str, texts: list[str]) -> dict[str, str]:
-        """Return the values of keys in a file; of those that are expected too, where one must be asked for."""
+    def _look_up(self, table: str, texts: list[str], *, is_file: bool) -> dict[str, str]:
+        """Return the values of keys; where one must be asked for, those that are expected are asked for too."""
         known = self._known.setdefault(table, {})
         if any(text not in known for text in texts):
-            asked = list(dict.fromkeys([*texts, *self._expected]))
+            is_whole = _is_whole(table)
+            expected = self._expected if is_file or self._is_of_all else ()
+            others = (key.text for key in expected if not (is_whole and key.is_partial))
+            asked = [text for text in dict.fromkeys([*texts, *others]) if text not in known]
             found = self._postfix.lookup(table, asked)
             known |= {key: found.get(key) for key in asked}
         return {text: value for text in texts if (value := known[text]) is not None}
@@ -140,7 +154,9 @@ class Tables:
         if kind == "static":
             return dict.fromkeys((text.casefold() for text in texts), _unbraced(name))
         if kind == "inline":
-            return inline_entries(name)
+            if name not in self._inline:
+                self._inline[name] = inline_entries(name)
+            return self._inline[name]
         return self._to_come(name) if kind in TABLE_TYPES and name in self._texts else None
 
     def _to_come(self, name: str) -> dict[str, str]:

@@ -26,8 +26,8 @@ _LOGIN = frozenset({"RELAY_USER", "RELAY_PASSWORD"})
 OF_THE_PROCESS = frozenset(
     {
         *("LOG_LEVEL", "LOG_FORMAT", "MAIL_CONFIG", "DMS_RELAY_CONFIG_DIR", "DMS_RELAY_STATE_DIR"),
-        *("RELAY_WATCH", "RELAY_WATCH_INTERVAL", "RELAY_TEST_INTERVAL"),
-        *("PERMIT_DOCKER", "POSTFIX_MYHOSTNAME", "NETWORK_INTERFACE"),
+        *("RELAY_WATCH", "RELAY_WATCH_INTERVAL", "RELAY_TEST_INTERVAL", "RELAY_DRAIN"),
+        *("PERMIT_DOCKER", "RELAY_PERMIT", "POSTFIX_MYHOSTNAME", "NETWORK_INTERFACE"),
     }
 )
 #: A comment behind a value without quotes: where the value is a password, it may be a part of it.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -113,6 +114,100 @@ def test_other_values_are_errors(value: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("value", "networks"),
+    [
+        ("", ""),
+        (" ,\n", ""),
+        ("10.0.0.0/8, fd00::/8", " 10.0.0.0/8 [fd00::]/8"),
+        ("fd00::/8,10.0.0.0/8\t10.0.0.0/8\n", " 10.0.0.0/8 [fd00::]/8"),
+        ("192.0.2.7 2001:DB8::1", " 192.0.2.7/32 [2001:db8::1]/128"),
+        ("fc00::/7", " [fc00::]/7"),
+    ],
+)
+def test_relay_permit(value: str, networks: str) -> None:
+    """RELAY_PERMIT is a list of networks and addresses, with blanks or commas between; each counts once."""
+    assert mynetworks_of({"RELAY_PERMIT": value}) == LOOPBACK + networks
+
+
+def mynetworks_of(environ: dict[str, str], machine: ContainerHost = ONE) -> str:
+    """Return the networks that an environment gives."""
+    return parameters(environ, machine)["mynetworks"]
+
+
+def test_both_permits() -> None:
+    """RELAY_PERMIT adds to what PERMIT_DOCKER says; what both name stands once."""
+    both = {"PERMIT_DOCKER": "connected-networks", "RELAY_PERMIT": "172.18.0.0/24 10.42.0.0/16"}
+    assert mynetworks_of(both) == f"{LOOPBACK} 10.42.0.0/16 172.18.0.0/24"
+
+
+OPEN = "takes in a part of the Internet, whose senders could then send through your relay (an open relay)"
+OWN = "write only the networks of your own clients, each with"
+NO_NETWORK, BITS = "is not a network, nor an address", "is not a network: the number of bits comes after the slash"
+EXAMPLE = "write networks, such as 10.0.0.0/8, fd00::/8"
+
+
+@pytest.mark.parametrize(
+    ("word", "text", "remedy"),
+    [
+        (
+            "10.1.2.3/8",
+            "is not a network: 10.1.2.3 is an address in it",
+            "write 10.0.0.0/8, or 10.1.2.3 for this address alone",
+        ),
+        (
+            "fd00::1/8",
+            "is not a network: fd00::1 is an address in it",
+            "write fd00::/8, or fd00::1 for this address alone",
+        ),
+        ("0.0.0.0/0", OPEN, f"{OWN} /8 or more"),
+        ("10.0.0.0/0", OPEN, f"{OWN} /8 or more"),
+        ("128.0.0.0/1", OPEN, f"{OWN} /8 or more"),
+        ("::/0", OPEN, f"{OWN} /7 or more"),
+        ("2000::/3", OPEN, f"{OWN} /7 or more"),
+        ("0.0.0.0/0.0.0.0", BITS, f"{OWN} /8 or more"),
+        ("10.0.0.0/255.0.0.0", BITS, "write 10.0.0.0/8"),
+        ("10.0.0.0/", BITS, EXAMPLE),
+        ("[fd00::]/8", "has brackets", "write fd00::/8"),
+        ("[fd00::1]/8", "has brackets", "write fd00::/8"),
+        ("::ffff:10.0.0.0/104", "is IPv4 in the form of IPv6", "write 10.0.0.0/8"),
+        ("fe80::1%eth0", "names an interface", EXAMPLE),
+        ("10.0.0.0/33", NO_NETWORK, EXAMPLE),
+        ("010.0.0.0/8", NO_NETWORK, EXAMPLE),
+        ("!10.0.0.0/8", NO_NETWORK, EXAMPLE),
+        ("connected-networks", NO_NETWORK, EXAMPLE),
+        ("/etc/networks", BITS, EXAMPLE),
+        ("$mynetworks", NO_NETWORK, EXAMPLE),
+        ("client.example", NO_NETWORK, EXAMPLE),
+    ],
+)
+def test_wrong_networks(word: str, text: str, remedy: str) -> None:
+    """What is no network, or one that makes an open relay, is an error with the right network, which is then taken."""
+    assert errors({"RELAY_PERMIT": f"192.0.2.0/24, {word}"}) == [f'env RELAY_PERMIT: "{word}" {text} -- {remedy}']
+    written = re.search(r"write ([0-9a-f.:]+(?:/[0-9]+)?)", remedy)
+    if written and remedy != EXAMPLE:
+        assert mynetworks_of({"RELAY_PERMIT": written[1]}).startswith(LOOPBACK)
+
+
+def test_the_example_is_right() -> None:
+    """What the remedy of a wrong word has for an example can be written."""
+    assert mynetworks_of({"RELAY_PERMIT": EXAMPLE.partition("as ")[2]}) == f"{LOOPBACK} 10.0.0.0/8 [fd00::]/8"
+
+
+@pytest.mark.parametrize("value", ["30s", "2m", "45", "0.5s", "1m"])
+def test_drain_is_a_time(value: str) -> None:
+    """RELAY_DRAIN is a number of seconds, or of the unit behind it; it changes nothing of Postfix's."""
+    assert parameters({"RELAY_DRAIN": value}, ONE) == parameters({}, ONE)
+
+
+@pytest.mark.parametrize("value", ["yes", "no", "0", "-1", "1h", "30 s", "30S", "s", "86401", "1e3", "inf"])
+def test_drain_is_nothing_else(value: str) -> None:
+    """Any other value is an error that says what to write."""
+    assert errors({"RELAY_DRAIN": value}) == [
+        f'env RELAY_DRAIN: "{value}" is not a time that a drain can have -- write 30s, 2m, or seconds'
+    ]
+
+
+@pytest.mark.parametrize(
     ("told", "hostname", "expected"),
     [
         ("mx.example.com", "ignored", "mx.example.com"),
@@ -167,8 +262,11 @@ def test_wrong_host_name_of_the_container() -> None:
 
 def test_all_problems_at_once() -> None:
     """Every wrong value is reported, sorted."""
-    lines = errors({"POSTFIX_MYHOSTNAME": "-", "PERMIT_DOCKER": "x"})
-    assert [line.partition(":")[0] for line in lines] == ["env PERMIT_DOCKER", "env POSTFIX_MYHOSTNAME"]
+    lines = errors(
+        {"POSTFIX_MYHOSTNAME": "-", "PERMIT_DOCKER": "x", "RELAY_PERMIT": "a 10.0.0.0/8 b", "RELAY_DRAIN": "x"}
+    )
+    names = ["PERMIT_DOCKER", "POSTFIX_MYHOSTNAME", "RELAY_DRAIN", "RELAY_PERMIT", "RELAY_PERMIT"]
+    assert [line.partition(":")[0] for line in lines] == [f"env {name}" for name in names]
 
 
 @pytest.mark.parametrize("value", ["true", "No", "no ", "0"])

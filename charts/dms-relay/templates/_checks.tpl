@@ -1,0 +1,2 @@
+{{/* stub */}}
+{{- define "dms-relay.check" -}}{{- end -}}

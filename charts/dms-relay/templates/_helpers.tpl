@@ -1,0 +1,107 @@
+{{/* Names, labels, and what several objects have in common. What may not be set together is in _checks.tpl. */}}
+
+{{- define "dms-relay.name" -}}
+{{- default .Chart.Name .Values.nameOverride | trunc 52 | trimSuffix "-" -}}
+{{- end -}}
+
+{{/* 52 characters: Kubernetes makes a label of a StatefulSet's name and 11 more, and a label has 63. */}}
+{{- define "dms-relay.fullname" -}}
+{{- $name := default .Chart.Name .Values.nameOverride -}}
+{{- if .Values.fullnameOverride -}}
+{{- $name = .Values.fullnameOverride -}}
+{{- else if not (contains $name .Release.Name) -}}
+{{- $name = printf "%s-%s" .Release.Name $name -}}
+{{- else -}}
+{{- $name = .Release.Name -}}
+{{- end -}}
+{{- $name | trunc 52 | trimSuffix "-" -}}
+{{- end -}}
+
+{{- define "dms-relay.headless" -}}
+{{ include "dms-relay.fullname" . }}-headless
+{{- end -}}
+
+{{/* The Service's full name, which Postfix finds without the search domains of the pod. */}}
+{{- define "dms-relay.host" -}}
+{{ include "dms-relay.fullname" . }}.{{ .Release.Namespace }}.svc.{{ .Values.clusterDomain }}
+{{- end -}}
+
+{{- define "dms-relay.selectorLabels" -}}
+app.kubernetes.io/name: {{ include "dms-relay.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end -}}
+
+{{- define "dms-relay.labels" -}}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
+{{ include "dms-relay.selectorLabels" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+{{- with .Values.commonLabels }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{- define "dms-relay.serviceAccountName" -}}
+{{- if .Values.serviceAccount.create -}}
+{{- default (include "dms-relay.fullname" .) .Values.serviceAccount.name -}}
+{{- else -}}
+{{- default "default" .Values.serviceAccount.name -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "dms-relay.image" -}}
+{{- if .Values.image.digest -}}
+{{ .Values.image.repository }}@{{ .Values.image.digest }}
+{{- else -}}
+{{ .Values.image.repository }}:{{ default .Chart.AppVersion .Values.image.tag }}
+{{- end -}}
+{{- end -}}
+
+{{/* "true" where what is left at the end goes to another replica. */}}
+{{- define "dms-relay.handOver" -}}
+{{- if kindIs "bool" .Values.drain.handOver -}}
+{{- if .Values.drain.handOver }}true{{ end -}}
+{{- else if or (not .Values.persistence.enabled) .Values.autoscaling.enabled -}}
+true
+{{- end -}}
+{{- end -}}
+
+{{/* Seconds that a stop needs beside the drain: Postfix 3, the keeper 6, the log 1, and as much again for a slow node. */}}
+{{- define "dms-relay.stopSeconds" -}}20{{- end -}}
+
+{{- define "dms-relay.gracePeriod" -}}
+{{- if kindIs "invalid" .Values.terminationGracePeriodSeconds -}}
+{{ add .Values.drain.timeout 30 }}
+{{- else -}}
+{{ int64 .Values.terminationGracePeriodSeconds }}
+{{- end -}}
+{{- end -}}
+
+{{/* How many replicas there are at the least. */}}
+{{- define "dms-relay.leastReplicas" -}}
+{{- if .Values.autoscaling.enabled }}{{ int64 .Values.autoscaling.minReplicas }}{{ else }}{{ int64 .Values.replicaCount }}{{ end -}}
+{{- end -}}
+
+{{/* relay.yaml as a text, as it was written where it is a text. */}}
+{{- define "dms-relay.relayYaml" -}}
+{{- if kindIs "string" .Values.relayYaml -}}
+{{ .Values.relayYaml }}
+{{- else if .Values.relayYaml -}}
+{{ toYaml .Values.relayYaml }}
+{{- end -}}
+{{- end -}}
+
+{{/* The ConfigMap that is mounted; ours is there while it is empty, too, so that a first relay.yaml restarts no pod. */}}
+{{- define "dms-relay.configMap" -}}
+{{ default (include "dms-relay.fullname" .) .Values.existingConfigMap }}
+{{- end -}}
+
+{{/* A value of the environment: a number of Helm's can be a float. */}}
+{{- define "dms-relay.text" -}}
+{{- if kindIs "float64" . }}{{ if eq (float64 (int64 .)) . }}{{ int64 . }}{{ else }}{{ . }}{{ end }}{{ else }}{{ . }}{{ end -}}
+{{- end -}}
+
+{{/* What an operator adds, with its templates filled in: (dict "value" VALUE "root" $). */}}
+{{- define "dms-relay.filled" -}}
+{{- tpl (kindIs "string" .value | ternary .value (toYaml .value)) .root -}}
+{{- end -}}

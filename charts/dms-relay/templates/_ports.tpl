@@ -1,0 +1,41 @@
+{{/* The ports of relays that the values name: what must go out, however short networkPolicy.egress.relayPorts is. */}}
+
+{{/* A host's port: (dict "host" "a.example:2525" "default" 587). An IPv6 address without brackets has none. */}}
+{{- define "dms-relay.portOf" -}}
+{{- $found := regexFind "^([^:\\[\\]]+|\\[[^\\]]*\\]):[0-9]+$" (toString .host) -}}
+{{- if $found }}{{ regexFind "[0-9]+$" $found }}{{ else }}{{ include "dms-relay.text" .default }}{{ end -}}
+{{- end -}}
+
+{{/* Those of one relay of relay.yaml, a line each. */}}
+{{- define "dms-relay.portsOfRelay" -}}
+{{- $default := eq (toString .mx) "true" | ternary 25 587 -}}
+{{- with .port }}{{ $default = . }}{{ end -}}
+{{- $hosts := .hosts | default (list (default "" .host)) -}}
+{{- range (kindIs "slice" $hosts | ternary $hosts (list $hosts)) }}
+{{ include "dms-relay.portOf" (dict "host" . "default" $default) }}
+{{- end -}}
+{{- end -}}
+
+{{/* All of them, as a JSON list of numbers in order. */}}
+{{- define "dms-relay.relayPorts" -}}
+{{- $ports := list -}}
+{{- range .Values.networkPolicy.egress.relayPorts }}{{ $ports = append $ports (int64 .) }}{{ end -}}
+{{- $lines := list -}}
+{{- $relays := (include "dms-relay.relayYaml" . | fromYaml).relays | default dict -}}
+{{- range (kindIs "map" $relays | ternary $relays dict) -}}
+{{- if kindIs "map" . }}{{ $lines = concat $lines (splitList "\n" (include "dms-relay.portsOfRelay" .)) }}{{ end -}}
+{{- end -}}
+{{- with .Values.env.DEFAULT_RELAY_HOST }}{{ $lines = append $lines (include "dms-relay.portOf" (dict "host" . "default" 25)) }}{{ end -}}
+{{- if .Values.env.RELAY_HOST }}{{ $lines = append $lines (include "dms-relay.text" (default 25 .Values.env.RELAY_PORT)) }}{{ end -}}
+{{- range splitList "\n" .Values.postfixRelaymapCf -}}
+{{- $words := regexFindAll "[^\\s]+" (regexReplaceAll "^\\s*#.*" . "") 2 -}}
+{{- if eq (len $words) 2 }}{{ $lines = append $lines (include "dms-relay.portOf" (dict "host" (index $words 1) "default" 25)) }}{{ end -}}
+{{- end -}}
+{{- range $lines }}{{ with trim . | int64 }}{{ $ports = append $ports . }}{{ end }}{{ end -}}
+{{- /* As texts of the same length they are in order. */ -}}
+{{- $sorted := list -}}
+{{- range $ports | uniq }}{{ $sorted = append $sorted (printf "%05d" .) }}{{ end -}}
+{{- $ports = list -}}
+{{- range sortAlpha $sorted }}{{ $ports = append $ports (trimAll "0" . | len | eq 0 | ternary 0 (regexReplaceAll "^0+" . "" | int64)) }}{{ end -}}
+{{ toJson $ports }}
+{{- end -}}

@@ -1,0 +1,103 @@
+{{/*
+What is mounted where. Inputs are mounted as directories, never with subPath, so that a change gets into the pod; each right below a
+directory that is mounted too: dms-relay believes what is in a directory that everybody may write, as an emptyDir is, only where it is
+mounted there itself (docs/security.md).
+*/}}
+
+{{- define "dms-relay.volumeMounts" -}}
+- name: etc-postfix
+  mountPath: /etc/postfix
+- name: var-lib-postfix
+  mountPath: /var/lib/postfix
+- name: run
+  mountPath: /run
+- name: tmp
+  mountPath: /tmp
+- name: queue
+  mountPath: /var/spool/postfix
+- name: state
+  mountPath: /var/lib/dms-relay
+- name: config
+  mountPath: /tmp/docker-mailserver
+  readOnly: true
+{{- with include "dms-relay.secrets" . | fromYamlArray }}
+- name: run-secrets
+  mountPath: /run/secrets
+{{- range . }}
+- name: {{ .volume }}
+  mountPath: /run/secrets/{{ .directory }}
+  readOnly: true
+{{- end }}
+{{- end }}
+{{- with .Values.extraVolumeMounts }}
+{{ include "dms-relay.filled" (dict "value" . "root" $) }}
+{{- end }}
+{{- end -}}
+
+{{/* The Secrets that are mounted, as a list. A volume has a number, since a Secret's name can be too long for one, or have dots. */}}
+{{- define "dms-relay.secrets" -}}
+{{- with .Values.existingSecret }}
+- {volume: secret, directory: dms-relay, secret: {{ . | quote }}}
+{{- end }}
+{{- range $number, $secret := .Values.extraSecrets }}
+- {volume: secret-{{ $number }}, directory: {{ $secret | quote }}, secret: {{ $secret | quote }}}
+{{- end }}
+{{- end -}}
+
+{{- define "dms-relay.volumes" -}}
+{{- $scratch := list "etc-postfix" "var-lib-postfix" "run" "tmp" -}}
+{{- $secrets := include "dms-relay.secrets" . | fromYamlArray -}}
+{{- if $secrets }}{{ $scratch = append $scratch "run-secrets" }}{{ end -}}
+{{- range $number, $name := $scratch }}
+{{- if $number }}
+{{ end -}}
+- name: {{ $name }}
+  emptyDir:
+    {{- toYaml $.Values.scratch | nindent 4 }}
+{{- end }}
+{{- if not .Values.persistence.enabled }}
+- name: queue
+  emptyDir: {}
+- name: state
+  emptyDir: {}
+{{- end }}
+{{- include "dms-relay.configVolume" . }}
+{{- range $secrets }}
+- name: {{ .volume }}
+  secret:
+    secretName: {{ .secret }}
+    # For root alone: 0400.
+    defaultMode: 256
+    optional: false
+{{- end }}
+{{- with .Values.extraVolumes }}
+{{ include "dms-relay.filled" (dict "value" . "root" $) }}
+{{- end }}
+{{- end -}}
+
+{{/* The configuration directory, also while it is empty; with logins by postfix-sasl-password.cf, two objects in one directory. */}}
+{{- define "dms-relay.configVolume" }}
+- name: config
+{{- if .Values.saslPasswordSecret.name }}
+  projected:
+    # 0444; the Secret's is 0400.
+    defaultMode: 292
+    sources:
+      - configMap:
+          name: {{ include "dms-relay.configMap" . }}
+          optional: false
+      - secret:
+          name: {{ .Values.saslPasswordSecret.name }}
+          optional: false
+          items:
+            - key: {{ .Values.saslPasswordSecret.key }}
+              path: postfix-sasl-password.cf
+              mode: 256
+{{- else }}
+  configMap:
+    name: {{ include "dms-relay.configMap" . }}
+    # 0444
+    defaultMode: 292
+    optional: false
+{{- end }}
+{{- end -}}

@@ -1,0 +1,179 @@
+"""Which relay a waiting message is for: the label by which the configuration in force calls it.
+
+A message is routed as ``explain`` routes it, by its envelope as cleanup(8) left it. What is in the queue file but not in the
+envelope is not seen: a content filter, a redirection (known limits). Reads Postfix's configuration, never writes.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from dms_relay.explain.rewriting import RECIPIENT, SENDER, NotFollowedError, Rewriting
+from dms_relay.explain.routing import recipient_values, resolve, sender_values
+from dms_relay.explain.tables import Key, LookupFailedError, recipient_keys
+from dms_relay.explain.values import Values
+from dms_relay.explain.views import View, view_now
+from dms_relay.model import DIRECT
+from dms_relay.postfix.master_cf import PREFIX
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from dms_relay.explain.routing import Resolution
+    from dms_relay.mail_queue.messages import Waiting
+    from dms_relay.postfix.programs import Postfix
+
+#: The label where it cannot be worked out which relay it is: a table gives no answer, master.cf has no such service.
+UNKNOWN = "unknown"
+#: The label of relays beyond ``LABELS_MAX``, and of senders beyond ``senders.GROUPS_MAX``.
+OTHER = "other"
+#: How many relays are told apart. Our inputs name each of theirs; an operator's own tables may name any number.
+LABELS_MAX = 1000
+#: How many routes are kept.
+_ROUTES_MAX = 100_000
+#: The program that takes mail to relays.
+_SMTP = "smtp"
+#: The parameters whose entries are looked up by recipient.
+_BY_RECIPIENT = ("transport_maps", "relocated_maps")
+#: The queue of messages that cleanup(8) has not seen yet.
+_MAILDROP = "maildrop"
+
+
+class _KeptValues(Values):
+    """Parameters, each of which is expanded and split once."""
+
+    def __init__(self, values: Values) -> None:
+        self._values = values
+        self._texts: dict[str, str] = {}
+        self._words: dict[str, list[str]] = {}
+
+    def get(self, name: str) -> str:
+        if name not in self._texts:
+            self._texts[name] = self._values.get(name)
+        return self._texts[name]
+
+    def words(self, name: str) -> list[str]:
+        if name not in self._words:
+            self._words[name] = self._values.words(name)
+        return self._words[name]
+
+
+class Router:
+    """Routes the messages of one queue by the configuration in force, which is read once."""
+
+    def __init__(self, postfix: Postfix) -> None:
+        """Read the configuration. Raises ``PostfixError``."""
+        now = view_now(postfix)
+        self.view = now
+        resolver = now.of_resolver
+        # What is resolved has no need of services: without a text, none is looked for in it with each message.
+        self._view = View(_KeptValues(resolver.values), resolver.tables, "")
+        self._rewriting = Rewriting(now)
+        self._senders: dict[str, tuple[str | None, ...] | None] = {}
+        self._routes: dict[tuple[object, ...], Resolution] = {}
+        self._programs: dict[str, str | None] = {}
+        self._by_recipient = [name for name in _BY_RECIPIENT if self._view.values.get(name)]
+
+    def expect(self, messages: Iterable[Waiting]) -> None:
+        """Have each table asked once for all that the routes of some messages depend on."""
+        senders: dict[str, None] = {}
+        recipients: dict[str, None] = {}
+        for message in messages:
+            if self.sender_of(message) not in self._senders:
+                senders[self.sender_of(message)] = None
+            if self._by_recipient:
+                recipients |= dict.fromkeys(unquoted(recipient.address) for recipient in message.recipients)
+        self._view.tables.expect_keys(self._keys(senders, recipients))
+
+    def _keys(self, senders: Iterable[str], recipients: Iterable[str]) -> Iterator[Key]:
+        values = self._view.values
+        with_parents = self._view.domains.matches_parents("transport_maps")
+        for sender in filter(None, senders):
+            yield from self._view.keys_of(sender)
+        for recipient in recipients:
+            yield from recipient_keys(recipient, values.get("recipient_delimiter"), with_parents=with_parents)
+            yield from self._view.keys_of(recipient) if "relocated_maps" in self._by_recipient else ()
+
+    def sender_of(self, message: Waiting) -> str:
+        """Return a message's sender as it is looked up; empty for the null sender."""
+        return self._address(message, message.sender, SENDER) if message.sender else ""
+
+    def label(self, message: Waiting, recipient: str) -> str:
+        """Return the label of the relay of a message to one of its recipients."""
+        address = self._address(message, recipient, RECIPIENT)
+        return self._label(self.route(self.sender_of(message), address), address)
+
+    def _address(self, message: Waiting, address: str, address_class: str) -> str:
+        """Return an address as it is looked up; cleanup(8) has not completed and rewritten that of a new message yet."""
+        address = unquoted(address)
+        if "@" not in address:
+            address = f"{address}@{self._view.values.get('myorigin')}"
+        if message.queue != _MAILDROP:
+            return address
+        try:
+            return self._rewriting.of(address, address_class)[0]
+        except NotFollowedError:
+            return address
+
+    def route(self, sender: str, recipient: str) -> Resolution:
+        """Return the route of a message by its envelope, which is worked out once for all that have the same."""
+        of_sender, of_recipient = self._of_sender(sender), self._of_recipient(recipient)
+        if of_sender is None or of_recipient is None:
+            return resolve(self._view, sender, recipient)
+        key = (of_sender, of_recipient)
+        if key not in self._routes:
+            if len(self._routes) >= _ROUTES_MAX:
+                self._routes.clear()
+            self._routes[key] = resolve(self._view, sender, recipient)
+        return self._routes[key]
+
+    def _of_sender(self, sender: str) -> tuple[str | None, ...] | None:
+        """Return the entries of a sender that routes depend on; ``None`` where a table gives no answer."""
+        if sender not in self._senders:
+            if len(self._senders) >= _ROUTES_MAX:
+                self._senders.clear()
+            try:
+                self._senders[sender] = sender_values(self._view, sender)
+            except LookupFailedError:
+                self._senders[sender] = None
+        return self._senders[sender]
+
+    def has_route(self, sender: str) -> bool:
+        """Return True if the configuration in force has an entry for a sender."""
+        return any(value is not None for value in self._of_sender(sender) or ())
+
+    def _of_recipient(self, recipient: str) -> tuple[object, ...] | None:
+        """Return the domain of a recipient, and its entries; ``None`` where a table gives no answer."""
+        domain = recipient.rpartition("@")[2]
+        if not self._by_recipient:
+            return (domain,)
+        try:
+            return (domain, *recipient_values(self._view, recipient))
+        except LookupFailedError:
+            return None
+
+    def _label(self, way: Resolution, recipient: str) -> str:
+        """Return the label of a route."""
+        program = self._program(way.transport)
+        if way.failure or program is None:
+            return UNKNOWN
+        if way.transport.startswith(PREFIX):
+            # No name of a relay has an underscore: ``relay-NAME_shared``, ``relay-NAME_new``.
+            return way.transport.removeprefix(PREFIX).partition("_")[0]
+        is_direct = program != _SMTP or way.nexthop.casefold() == recipient.rpartition("@")[2].casefold()
+        return DIRECT if is_direct else way.nexthop
+
+    def _program(self, transport: str) -> str | None:
+        if transport not in self._programs:
+            found = self.view.service(transport)
+            self._programs[transport] = found[0] if found else None
+        return self._programs[transport]
+
+
+def unquoted(address: str) -> str:
+    """Return an address as Postfix looks it up: there a user has no quotes (RFC 5321, section 4.1.2)."""
+    local, at, domain = address.rpartition("@")
+    if not (local.startswith('"') and local.endswith('"') and len(local) > 1):
+        return address
+    return re.sub(r"\\(.)", r"\1", local[1:-1]) + at + domain
