@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from testbed.fleet.chart import render, secret
 from testbed.fleet.cluster import Cluster
-from testbed.fleet.site import HOST, USER, Site
+from testbed.fleet.site import HOST, PASSWORD, USER, Site
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,7 +20,7 @@ KEY = "password"
 PASSWORD_FILE = f"/run/secrets/dms-relay/{KEY}"
 
 
-def relay_yaml(user: str = USER) -> dict[str, Any]:
+def relay_yaml(user: str) -> dict[str, Any]:
     """Return a configuration that has all mail go to the server, over TLS and with a login."""
     login = {"username": user, "password_file": PASSWORD_FILE}
     return {
@@ -38,8 +38,8 @@ class Fleet:
         self.site = Site(directory / "site", image)
         self.name = self.site.name
         self.cluster = Cluster(directory / "pods", self.name, image)
-        self.values = {"relayYaml": relay_yaml(), "existingSecret": f"{self.name}-login", **values}
-        self.password = "first"
+        self.values = {"relayYaml": relay_yaml(USER), "existingSecret": f"{self.name}-login", **values}
+        self.user, self.password = USER, PASSWORD
 
     def __enter__(self) -> Self:
         """Start everything, and wait until all replicas are ready."""
@@ -58,8 +58,10 @@ class Fleet:
         self.cluster.clean_up()
         self.site.__exit__()
 
-    def change(self, password: str | None = None, **values: Any) -> None:  # noqa: ANN401 -- the chart's
-        """Have another password in the Secret, or other values."""
+    def change(self, password: str = "", user: str = "", **values: Any) -> None:  # noqa: ANN401 -- the chart's
+        """Have another password in the Secret, another user in relay.yaml, or other values."""
+        if user:
+            self.user, values = user, {**values, "relayYaml": relay_yaml(user)}
         self.password = password or self.password
         self.values |= values
         login = secret(f"{self.name}-login", **{KEY: self.password})

@@ -21,8 +21,8 @@ from testbed.fleet.cluster import wait_for
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-#: The server's name, and its user.
-HOST, USER = "relay.test", "user"
+#: The server's name, and the login that it takes at first.
+HOST, USER, PASSWORD = "relay.test", "user", "first"
 #: What the server needs beside the image's own Python; all are pure Python.
 PACKAGES = ("aiosmtpd", "public", "attr", "attrs")
 
@@ -43,7 +43,7 @@ class Site:
         subnet = podman.inspect("network", "inspect", self.name)["subnets"][0]
         #: Where the pods are; and the host's own address among them.
         self.network, self.gateway = str(subnet["subnet"]), str(subnet["gateway"])
-        self.take("first")
+        self.take(USER, PASSWORD)
         self._start()
         return self
 
@@ -52,10 +52,10 @@ class Site:
         podman.call("rm", "--force", "--volumes", "--time=0", self._server, check=False)
         podman.call("network", "rm", "--force", self.name, check=False)
 
-    def take(self, *passwords: str) -> None:
-        """Have the server take these passwords from now on, and no others."""
+    def take(self, user: str, *passwords: str) -> None:
+        """Have the server take a user with these passwords from now on, and nobody else."""
         self.directory.mkdir(parents=True, exist_ok=True)
-        (self.directory / "logins").write_text("".join(f"{USER}:{password}\n" for password in passwords))
+        (self.directory / "logins").write_text("".join(f"{user}:{password}\n" for password in passwords))
 
     @contextmanager
     def stalled(self) -> Iterator[None]:

@@ -22,8 +22,10 @@ if TYPE_CHECKING:
 
 __all__ = ["engine", "image"]
 
-#: Seconds that a replica of a test has to deliver what waits, when it is told to go.
-DRAIN = 5
+#: Seconds that a replica has to deliver what waits, when it is told to go: one whose server takes nothing, and one of three.
+SHORT, LONG = 5, 30
+#: A changed input is seen within this many seconds.
+ENV = {"RELAY_WATCH_INTERVAL": "0.5"}
 
 
 @pytest.fixture(scope="session")
@@ -43,12 +45,14 @@ def replica_image(engine: Engine, request: pytest.FixtureRequest) -> str:
 def replica(replica_image: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     """Yield a fleet of one replica, which tests change, and set back."""
     directory = tmp_path_factory.mktemp("replica")
-    with Fleet(directory, replica_image, replicaCount=1, drain={"timeout": DRAIN}) as fleet:
+    with Fleet(directory, replica_image, replicaCount=1, env=ENV, drain={"timeout": SHORT}) as fleet:
         yield fleet
 
 
 @pytest.fixture
 def fleet(replica_image: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     """Yield a fleet of three replicas."""
-    with Fleet(tmp_path_factory.mktemp("fleet"), replica_image, replicaCount=3, drain={"timeout": 30}) as fleet:
+    with Fleet(
+        tmp_path_factory.mktemp("fleet"), replica_image, replicaCount=3, env=ENV, drain={"timeout": LONG}
+    ) as fleet:
         yield fleet

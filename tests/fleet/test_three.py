@@ -77,7 +77,7 @@ class Show:
 
     def restart_with_another_secret(self, name: str) -> None:
         """Change the password for all, which each takes up as it runs, and start one again."""
-        self.fleet.site.take("first", "second")
+        self.fleet.site.take(self.fleet.user, self.fleet.password, "second")
         self.fleet.change(password="second")
         self.delete(name)
         self.fleet.start(name)
@@ -100,7 +100,7 @@ class Show:
             return hosts <= {each["host"] for each in self.fleet.site.records() if each["password"] == password}
 
         wait_for(use_it, f"{hosts} to log in with the {password} password")
-        self.fleet.site.take(password)
+        self.fleet.site.take(self.fleet.user, password)
 
 
 @pytest.mark.soak
