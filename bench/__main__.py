@@ -10,8 +10,9 @@ import shutil
 import subprocess
 import sys
 
-#: A boot; from the container's start to the first message; how the cost grows; what big tables cost Postfix; the keeper.
-PARTS = ("boot", "first_message", "growth", "tables", "keeper")
+#: A boot; from the container's start to the first message; how the cost grows; what big tables cost Postfix; the keeper;
+#: replicas on Kubernetes.
+PARTS = ("boot", "first_message", "growth", "tables", "keeper", "fleet")
 
 
 def main() -> int:

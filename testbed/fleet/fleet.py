@@ -33,9 +33,9 @@ def relay_yaml(user: str) -> dict[str, Any]:
 class Fleet:
     """Some replicas, the network that they are on, and the server that they deliver to."""
 
-    def __init__(self, directory: Path, image: str, **values: Any) -> None:  # noqa: ANN401 -- the chart's
-        """Prepare; ``values`` are the chart's, beside those that a fleet needs."""
-        self.site = Site(directory / "site", image)
+    def __init__(self, directory: Path, image: str, processes: int = 1, **values: Any) -> None:  # noqa: ANN401
+        """Prepare; ``processes`` are the server's, ``values`` the chart's, beside those that a fleet needs."""
+        self.site = Site(directory / "site", image, processes)
         self.name = self.site.name
         self.cluster = Cluster(directory / "pods", self.name, image)
         self.values = {"relayYaml": relay_yaml(USER), "existingSecret": f"{self.name}-login", **values}

@@ -30,8 +30,9 @@ PACKAGES = ("aiosmtpd", "public", "attr", "attrs")
 class Site:
     """A network and a server."""
 
-    def __init__(self, directory: Path, image: str) -> None:
-        """Prepare, with a name that nothing else has."""
+    def __init__(self, directory: Path, image: str, processes: int = 1) -> None:
+        """Prepare, with a name that nothing else has; ``processes`` are the server's."""
+        self.processes = processes
         self.directory = directory
         self.image = image
         self.name = f"fleet-{uuid.uuid4().hex[:8]}"
@@ -60,16 +61,21 @@ class Site:
     @contextmanager
     def stalled(self) -> Iterator[None]:
         """Have the server do nothing for a while: what it has been sent waits, and mail waits in the replicas' queues."""
-        podman.call("kill", "--signal=STOP", self._server)
+        podman.call("pause", self._server)
         try:
             yield
         finally:
-            podman.call("kill", "--signal=CONT", self._server)
+            podman.call("unpause", self._server)
 
     def records(self) -> list[dict[str, Any]]:
         """Return what the server has written down; the last line may not be complete yet."""
         text = (self.directory / "records").read_text("utf-8")
         return [json.loads(line) for line in text.splitlines(keepends=True) if line.endswith("\n")]
+
+    def count(self) -> int:
+        """Return how many messages the server has written down."""
+        with (self.directory / "records").open("rb") as file:
+            return sum(block.count(b"\n") for block in iter(lambda: file.read(1 << 20), b""))
 
     def wait_for(self, identities: Iterable[str]) -> None:
         """Wait until all of these messages have come."""
@@ -90,7 +96,7 @@ class Site:
         options += [f"--network={self.name}", f"--network-alias={HOST}"]
         options += [f"--volume={source}:{target}" for source, target in mounts.items()]
         files = [f"/site/{name}" for name in ("certificate.pem", "key.pem", "logins", "records")]
-        podman.call("run", *options, self.image, "python3", "/upstream.py", *files)
+        podman.call("run", *options, self.image, "python3", "/upstream.py", *files, f"{self.processes}")
         wait_for(lambda: "the relay is ready" in podman.call("logs", self._server), "the server")
 
     def _make_certificate(self) -> None:

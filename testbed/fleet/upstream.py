@@ -1,6 +1,6 @@
 """The server that the relays deliver to. Takes what comes, and writes down how it came: a line of JSON for each message.
 
-    python3 upstream.py CERTIFICATE KEY LOGINS RECORDS
+    python3 upstream.py CERTIFICATE KEY LOGINS RECORDS PROCESSES
 
 Runs in a container of the image itself, with aiosmtpd mounted beside it. It offers TLS, and a login over TLS only, but
 demands neither, so that what comes in the clear is seen. LOGINS has a line `USER:PASSWORD` for each login that is taken,
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
 import ssl
 import sys
@@ -74,10 +75,14 @@ async def serve(certificate: str, key: str, logins: str, records: str) -> None:
     def connection() -> SMTP:
         return SMTP(recorder, hostname="relay.test", tls_context=tls, authenticator=recorder.authenticate, loop=loop)
 
-    server = await loop.create_server(connection, host="0.0.0.0", port=PORT, backlog=BACKLOG)
+    server = await loop.create_server(connection, host="0.0.0.0", port=PORT, backlog=BACKLOG, reuse_port=True)
     print("the relay is ready", flush=True)
     await server.serve_forever()
 
 
 if __name__ == "__main__":
+    # The kernel hands each of them its share of the connections. All end with process 1 of the container.
+    for _ in range(1, int(sys.argv[5])):
+        if os.fork() == 0:
+            break
     asyncio.run(serve(*sys.argv[1:5]))
