@@ -27,8 +27,8 @@
 {{- end -}}
 
 {{- define "dms-relay.selectorLabels" -}}
-app.kubernetes.io/name: {{ include "dms-relay.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/name: {{ include "dms-relay.name" . | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end -}}
 
 {{- define "dms-relay.labels" -}}
@@ -104,4 +104,36 @@ true
 {{/* What an operator adds, with its templates filled in: (dict "value" VALUE "root" $). */}}
 {{- define "dms-relay.filled" -}}
 {{- tpl (kindIs "string" .value | ternary .value (toYaml .value)) .root -}}
+{{- end -}}
+
+{{/* As kubectl takes it. */}}
+{{- define "dms-relay.selector" -}}
+app.kubernetes.io/name={{ include "dms-relay.name" . }},app.kubernetes.io/instance={{ .Release.Name }}
+{{- end -}}
+
+{{/*
+Where a pod has to run that may send, as options of kubectl: by the first of networkPolicy.allowFrom that is of labels alone. A
+namespace is known where it is selected by its name.
+*/}}
+{{- define "dms-relay.sender" -}}
+{{- $options := list -}}
+{{- if .Values.networkPolicy.enabled -}}
+{{- range .Values.networkPolicy.allowFrom -}}
+{{- $namespace := $.Release.Namespace -}}
+{{- if .namespaceSelector -}}
+{{- $labels := default dict .namespaceSelector.matchLabels -}}
+{{- $namespace = index $labels "kubernetes.io/metadata.name" | default "" -}}
+{{- else if hasKey . "namespaceSelector" -}}
+{{- $namespace = $.Release.Namespace -}}
+{{- end -}}
+{{- $pod := default dict .podSelector -}}
+{{- if and (not $options) (not .ipBlock) $namespace (not $pod.matchExpressions) -}}
+{{- $labels := list -}}
+{{- range $key, $value := $pod.matchLabels }}{{ $labels = append $labels (printf "%s=%s" $key $value) }}{{ end -}}
+{{- $options = append $options (printf " --namespace %s" $namespace) -}}
+{{- with $labels }}{{ $options = append $options (printf " --labels=%s" (join "," .)) }}{{ end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- if $options }}{{ join "" $options }}{{ else }} --namespace {{ .Release.Namespace }}{{ end -}}
 {{- end -}}

@@ -1,7 +1,7 @@
 {{/* The pod, and its container. */}}
 
 {{- define "dms-relay.podSpec" -}}
-serviceAccountName: {{ include "dms-relay.serviceAccountName" . }}
+serviceAccountName: {{ include "dms-relay.serviceAccountName" . | quote }}
 automountServiceAccountToken: false
 # Else each Service of the namespace would be variables of the pod, some of which look like settings.
 enableServiceLinks: false
@@ -19,7 +19,7 @@ securityContext:
 {{- end }}
 {{- range $name := list "priorityClassName" "runtimeClassName" "dnsPolicy" }}
 {{- with index $.Values $name }}
-{{ $name }}: {{ . }}
+{{ $name }}: {{ . | quote }}
 {{- end }}
 {{- end }}
 {{- range $name := list "nodeSelector" "affinity" "tolerations" "hostAliases" "dnsConfig" }}
@@ -116,7 +116,7 @@ volumes:
   value: {{ . | quote }}
 {{- end }}
 {{- range $name, $value := .Values.env }}
-- name: {{ $name }}
+- name: {{ $name | quote }}
   value: {{ include "dms-relay.text" $value | quote }}
 {{- end }}
 {{- with .Values.extraEnv }}

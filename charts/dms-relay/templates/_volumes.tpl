@@ -25,7 +25,7 @@ mounted there itself (docs/security.md).
   mountPath: /run/secrets
 {{- range . }}
 - name: {{ .volume }}
-  mountPath: /run/secrets/{{ .directory }}
+  mountPath: {{ printf "/run/secrets/%s" .directory | quote }}
   readOnly: true
 {{- end }}
 {{- end }}
@@ -65,7 +65,7 @@ mounted there itself (docs/security.md).
 {{- range $secrets }}
 - name: {{ .volume }}
   secret:
-    secretName: {{ .secret }}
+    secretName: {{ .secret | quote }}
     # For root alone: 0400.
     defaultMode: 256
     optional: false
@@ -84,18 +84,18 @@ mounted there itself (docs/security.md).
     defaultMode: 292
     sources:
       - configMap:
-          name: {{ include "dms-relay.configMap" . }}
+          name: {{ include "dms-relay.configMap" . | quote }}
           optional: false
       - secret:
-          name: {{ .Values.saslPasswordSecret.name }}
+          name: {{ .Values.saslPasswordSecret.name | quote }}
           optional: false
           items:
-            - key: {{ .Values.saslPasswordSecret.key }}
+            - key: {{ .Values.saslPasswordSecret.key | quote }}
               path: postfix-sasl-password.cf
               mode: 256
 {{- else }}
   configMap:
-    name: {{ include "dms-relay.configMap" . }}
+    name: {{ include "dms-relay.configMap" . | quote }}
     # 0444
     defaultMode: 292
     optional: false
