@@ -15,19 +15,15 @@ from testbed.fleet.site import HOST, PASSWORD, USER, Site
 if TYPE_CHECKING:
     from pathlib import Path
 
-#: Where the chart mounts the Secret's key, and the key.
-KEY = "password"
-PASSWORD_FILE = f"/run/secrets/dms-relay/{KEY}"
+#: Where the chart mounts the keys of the Secret.
+SECRETS = "/run/secrets/dms-relay"
 
 
 def relay_yaml(user: str) -> dict[str, Any]:
-    """Return a configuration that has all mail go to the server, over TLS and with a login."""
-    login = {"username": user, "password_file": PASSWORD_FILE}
-    return {
-        "version": 1,
-        "relays": {"main": {"host": HOST, "tls": {"level": "encrypt"}, "login": login}},
-        "default": "main",
-    }
+    """Return a configuration that has all mail go to the server, over TLS with a certificate that counts, and a login."""
+    login = {"username": user, "password_file": f"{SECRETS}/password"}
+    tls = {"ca_file": f"{SECRETS}/authority"}
+    return {"version": 1, "relays": {"main": {"host": HOST, "tls": tls, "login": login}}, "default": "main"}
 
 
 class Fleet:
@@ -64,7 +60,7 @@ class Fleet:
             self.user, values = user, {**values, "relayYaml": relay_yaml(user)}
         self.password = password or self.password
         self.values |= values
-        login = secret(f"{self.name}-login", **{KEY: self.password})
+        login = secret(f"{self.name}-login", password=self.password, authority=self.site.authority)
         self.cluster.apply([login, *render(self.name, self.values)])
 
     @property

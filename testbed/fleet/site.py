@@ -1,6 +1,6 @@
 """What is around the fleet: a network of podman without a way out, and on it the server that the relays deliver to.
 
-A context manager; writes below ``directory``. The server is reached as ``relay.test``, and which logins it takes can be
+A context manager; writes below ``directory``. The server is reached by its host name, and which logins it takes can be
 changed while it runs.
 """
 
@@ -30,8 +30,9 @@ PACKAGES = ("aiosmtpd", "public", "attr", "attrs")
 class Site:
     """A network and a server."""
 
-    def __init__(self, directory: Path, image: str, processes: int = 1) -> None:
-        """Prepare, with a name that nothing else has; ``processes`` are the server's."""
+    def __init__(self, directory: Path, image: str, processes: int = 1, host: str = HOST) -> None:
+        """Prepare, with a name that nothing else has; ``processes`` and ``host`` are the server's."""
+        self.host = host
         self.processes = processes
         self.directory = directory
         self.image = image
@@ -93,14 +94,17 @@ class Site:
         mounts = {self.directory: "/site:rw", Path(__file__).with_name("upstream.py"): "/upstream.py:ro"}
         mounts |= {_place(package): f"/packages/{package}:ro" for package in PACKAGES}
         options = ["--detach", "--no-healthcheck", f"--name={self._server}", "--env=PYTHONPATH=/packages"]
-        options += [f"--network={self.name}", f"--network-alias={HOST}"]
+        options += [f"--network={self.name}", f"--network-alias={self.host}"]
         options += [f"--volume={source}:{target}" for source, target in mounts.items()]
         files = [f"/site/{name}" for name in ("certificate.pem", "key.pem", "logins", "records")]
         podman.call("run", *options, self.image, "python3", "/upstream.py", *files, f"{self.processes}")
         wait_for(lambda: "the relay is ready" in podman.call("logs", self._server), "the server")
 
     def _make_certificate(self) -> None:
-        certificate = trustme.CA().issue_cert(HOST)
+        authority = trustme.CA()
+        #: The certificate of the authority, as PEM.
+        self.authority = authority.cert_pem.bytes().decode("ascii")
+        certificate = authority.issue_cert(self.host)
         certificate.private_key_pem.write_to_path(str(self.directory / "key.pem"))
         for part in certificate.cert_chain_pems:
             part.write_to_path(str(self.directory / "certificate.pem"), append=True)
