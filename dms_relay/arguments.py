@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from dms_relay import __version__
 from dms_relay.apply import LOCK_TIMEOUT
+from dms_relay.drain.arguments import add_draining
 from dms_relay.keeper_arguments import KEPT, add_keeping
 from dms_relay.log import FORMATS, LEVELS, printable
 from dms_relay.model.places import CONFIG_DIR_VARIABLE, DMS_DIRECTORY, HOST_DIRECTORY
@@ -47,7 +48,8 @@ _LIKENESS = 0.7
 #: What each exit code means (sysexits(3); ``errors.py``), for the help and for the manual page.
 EXIT_CODES = {
     os.EX_OK: "done, or nothing to do",
-    1: "explain, check, test, status: something is wrong; renew: no token; plan --exit-code: changes",
+    1: "explain, check, test, status: something is wrong; renew: no token; drain: something remains; "
+    "plan --exit-code: changes",
     2: "usage, a wrong argument",
     os.EX_NOINPUT: "an input cannot be read",
     os.EX_UNAVAILABLE: "a Postfix program is missing or failed, or a token endpoint gives no token",
@@ -270,6 +272,7 @@ def _add_asking(commands: _Commands) -> None:
     )
     test.add_argument("--json", action="store_true", help="as one JSON object")
     add_keeping(commands, seconds)
+    add_draining(commands)
 
 
 def _add_helping(commands: _Commands) -> None:

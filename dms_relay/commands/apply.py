@@ -18,13 +18,15 @@ from dms_relay.model import DIRECT
 from dms_relay.model.values import frozen
 from dms_relay.plan import plan
 from dms_relay.plan.found import find, leftovers
-from dms_relay.postfix.programs import Postfix
+from dms_relay.postfix.drained import MARKER
+from dms_relay.postfix.programs import QUEUE_DIRECTORY, Postfix
 from dms_relay.render import render
 from dms_relay.sources import read
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
+    from collections.abc import Mapping
     from contextlib import AbstractContextManager
 
     from dms_relay.commands import Context
@@ -95,6 +97,7 @@ class _Once:
                 if not is_asked and not self.is_own_only and (logins := _lacking(config)):
                     return logins
                 changes = self._planned(config)
+                _forget_drain(context, changes.found.parameters)
             except InputError as error:
                 _remove_leftovers(context)
                 raise _refused(error, inputs, context) from None
@@ -118,6 +121,15 @@ class _Once:
         if not changes.is_empty:
             _report(config, wanted, context.log)
         return changes
+
+
+def _forget_drain(context: Context, parameters: Mapping[str, str]) -> None:
+    """Have Postfix take mail, if a drain lasted until it was stopped."""
+    queue = parameters.get("queue_directory") or QUEUE_DIRECTORY
+    if os.path.lexists(f"{queue}/{MARKER}"):
+        from dms_relay.drain.switch import forget  # noqa: PLC0415 -- seldom
+
+        forget(context.paths.postfix_dir)
 
 
 def _lacking(config: RelayConfig) -> tuple[InForce, ...]:

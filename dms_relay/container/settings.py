@@ -31,6 +31,7 @@ from dms_relay.log import log_of
 from dms_relay.model import Origin, Paths, Problem, sort_problems
 from dms_relay.model.values import frozen
 from dms_relay.postfix import main_cf
+from dms_relay.postfix.drained import MARKER
 from dms_relay.postfix.nexthop import is_domain
 from dms_relay.postfix.programs import Postfix
 
@@ -222,6 +223,10 @@ def set_up(postfix: Postfix, wanted: Mapping[str, str]) -> list[str]:
         changes.pop(name, None)
     if changes:
         postfix.edit(changes)
+    if os.path.lexists(postfix.queue_directory(found) / MARKER):
+        from dms_relay.drain.switch import forget  # noqa: PLC0415 -- only after a drain
+
+        forget(postfix.directory)
     if chrooted := has_chroot(postfix.read_master_cf()):
         postfix.edit_services("*/*/chroot = n")
     cool(postfix)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+#: Seconds that a drain may take where nobody says.
+TIMEOUT = 60.0
 #: Seconds in a unit, and the seconds that a drain may have at most: a day.
 _UNITS = {"": 1, "s": 1, "m": 60}
 LONGEST = 86_400.0

@@ -15,6 +15,7 @@ _shtab_dms_relay_commands() {
     apply:'make Postfix match the inputs, and reload it where it runs'
     check:'say what is wrong with the inputs and with Postfix, and how to fix it'
     completion:'print the completion for a shell'
+    drain:'take no new mail, deliver what waits, and say what remains'
     exclude-domain:'exclude a domain from RELAY_HOST'
     explain:'explain the route of a message, and why'
     list:'list senders, their relays and their logins, without passwords'
@@ -94,6 +95,17 @@ _shtab_dms_relay_completion_options=(
 
 # guard to ensure default positional specs are added only once per session
 _shtab_dms_relay_completion_defaults_added=0
+
+_shtab_dms_relay_drain_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--timeout=[how long it may take\: 30s, 2m, or seconds (60)]:TIME:"
+  "--hand-over=[send what the relays do not take to another Postfix]:HOST[:PORT]:"
+  "--cancel[have Postfix take mail again]"
+  "--json[as one JSON object]"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_dms_relay_drain_defaults_added=0
 
 _shtab_dms_relay_exclude_domain_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
@@ -241,6 +253,7 @@ _shtab_dms_relay() {
         apply) _arguments -C -s $_shtab_dms_relay_apply_options ;;
         check) _arguments -C -s $_shtab_dms_relay_check_options ;;
         completion) _arguments -C -s $_shtab_dms_relay_completion_options ;;
+        drain) _arguments -C -s $_shtab_dms_relay_drain_options ;;
         exclude-domain) _arguments -C -s $_shtab_dms_relay_exclude_domain_options ;;
         explain) _arguments -C -s $_shtab_dms_relay_explain_options ;;
         list) _arguments -C -s $_shtab_dms_relay_list_options ;;

@@ -15,13 +15,11 @@ import time
 from contextlib import suppress
 from errno import EACCES, EBUSY, EFBIG, EINVAL, EISDIR, ENOENT, ETXTBSY
 from pathlib import Path
-from stat import S_IMODE
 
-from dms_relay import files
 from dms_relay.errors import MissingInputError, PostfixError
 from dms_relay.files.content import read_whole
 from dms_relay.model import Origin, Problem
-from dms_relay.postfix import main_cf, main_cf_file, master_cf
+from dms_relay.postfix import main_cf, main_cf_file, master_cf, master_cf_file
 from dms_relay.postfix.processes import children, command, service, takes_mail
 
 TYPE_CHECKING = False
@@ -39,7 +37,7 @@ _RELOAD_INTERVAL = 0.02
 #: must not be is one reload on the heels of another, which can cost them their connection to tlsmgr(8) (seen at 0.04).
 _RELOAD_GRACE = 0.2
 #: Where Postfix keeps its queue unless main.cf says otherwise (postconf -d, Debian and upstream).
-_QUEUE_DIRECTORY = "/var/spool/postfix"
+QUEUE_DIRECTORY = "/var/spool/postfix"
 #: What ``postmap -q`` exits with where nothing is found, and what it says of a key that stands twice (dict_thash.c).
 _NOT_FOUND = 1
 _TWICE = "duplicate entry"
@@ -48,7 +46,7 @@ SERVER_TIMEOUT = 5
 #: Programs that may write.
 _WRITING = frozenset({"postconf", "postmap"})
 #: What to do where main.cf or master.cf is there, and cannot be read.
-_REMEDIES = {
+REMEDIES = {
     EACCES: "run as root",
     ETXTBSY: "run again when it is written",
     **dict.fromkeys((EFBIG, EINVAL, EISDIR), "put Postfix's own file back there"),
@@ -63,7 +61,7 @@ class Postfix:
         """Take the directory that ``postfix -c`` takes, and what to do while a program works."""
         self.directory = directory
         self._meanwhile = meanwhile
-        self.main_cf = directory / "main.cf"
+        self.main_cf, self.master_cf = directory / "main.cf", directory / "master.cf"
         self.temporary = main_cf_file.temporary_name(self.main_cf)
 
     def read_main_cf(self) -> str:
@@ -72,19 +70,13 @@ class Postfix:
             return read_whole(self.main_cf).decode("utf-8", "surrogateescape")
         except OSError as error:
             text = f"cannot be read: {error.strerror}"
-            remedy = _REMEDIES.get(error.errno or 0, "install Postfix, or name its directory with --postfix-dir")
+            remedy = REMEDIES.get(error.errno or 0, "install Postfix, or name its directory with --postfix-dir")
             problem = Problem(Origin(str(self.main_cf)), text, remedy, is_missing=True)
             raise MissingInputError([problem]) from None
 
     def read_master_cf(self) -> str:
-        """Return the text of master.cf."""
-        path = self.directory / "master.cf"
-        try:
-            return read_whole(path).decode("utf-8", "surrogateescape")
-        except OSError as error:
-            text = f"{path} cannot be read: {error.strerror}"
-            remedy = _REMEDIES.get(error.errno or 0, "install Postfix")
-            raise PostfixError(text, remedy, errno=error.errno) from None
+        """Return the text of master.cf, without what a drain has added (``drained``)."""
+        return master_cf_file.read(self.master_cf)
 
     def edit_services(self, *settings: str) -> None:
         """Set fields of master.cf, as ``postconf -F`` takes them: ``*/*/chroot = n``."""
@@ -100,12 +92,7 @@ class Postfix:
 
         ``off`` is done to the text before, and ``on`` after that: what lies over it (``plan/own.py``).
         """
-        path = self.directory / "master.cf"
-        text = on(master_cf.edit(off(self.read_master_cf()), changes))
-        status = path.stat()
-        files.replace(
-            path, text.encode("utf-8", "surrogateescape"), S_IMODE(status.st_mode), (status.st_uid, status.st_gid)
-        )
+        master_cf_file.edit(self.master_cf, lambda text: on(master_cf.edit(off(text), changes)))
 
     def require(self, program: str) -> None:
         """Raise ``PostfixError`` unless a program is there, so that nothing is begun that cannot be ended."""
@@ -121,13 +108,16 @@ class Postfix:
 
         ``parameters`` are those of main.cf, where the caller has read them.
         """
-        parameters = main_cf.values(self.read_main_cf()) if parameters is None else parameters
-        queue = parameters.get("queue_directory") or _QUEUE_DIRECTORY
         try:
-            number = int((Path(queue) / "pid/master.pid").read_text("ascii"))
+            number = int((self.queue_directory(parameters) / "pid/master.pid").read_text("ascii"))
         except (OSError, ValueError):
             return None
         return number if command(number) == "master" and self._is_ours(number) else None
+
+    def queue_directory(self, parameters: Mapping[str, str] | None = None) -> Path:
+        """Return where the queue is; ``parameters`` as for ``master_pid``."""
+        parameters = main_cf.values(self.read_main_cf()) if parameters is None else parameters
+        return Path(parameters.get("queue_directory") or QUEUE_DIRECTORY)
 
     def _is_ours(self, number: int) -> bool:
         """Return True if the process has our directory: postfix(1) tells its programs in ``MAIL_CONFIG``.
@@ -169,6 +159,10 @@ class Postfix:
         with suppress(PostfixError):
             self._run("postkick", "public", "qmgr", "I")
         return frozenset(service(number) for number in before if command(number) == "smtp")
+
+    def flush(self) -> None:
+        """Have all messages that wait tried now."""
+        self._run("postqueue", "-f")
 
     def expanded(self, *names: str) -> dict[str, str]:
         """Return parameters as Postfix has them, defaults and all, each ``$name`` expanded; all of them where none is named.

@@ -1,0 +1,125 @@
+"""``dms-relay drain``: have Postfix take no new mail, deliver what waits, and say what remains (``drain/``).
+
+``--cancel`` has it take mail again. Exit codes: 0 nothing remains; 1 something does.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING, Any
+
+from dms_relay.drain.switch import Switch
+from dms_relay.drain.work import LISTED_MAX, NOT_RUNNING, Drain
+from dms_relay.errors import UsageError
+from dms_relay.postfix.nexthop import SyntaxProblem, check_host, check_port, is_ipv6
+from dms_relay.postfix.programs import Postfix
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Iterator
+
+    from dms_relay.commands import Context
+    from dms_relay.drain.work import Result
+    from dms_relay.mail_queue import Group
+
+#: The exit code where something remains.
+EXIT_REMAINS = 1
+_PORT = "25"
+_TAKES_AGAIN = "dms-relay drain --cancel has Postfix take mail again"
+#: The units in which a person is told how long something has waited, with their seconds.
+_UNITS = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
+
+
+def run(arguments: Namespace, context: Context) -> int:
+    """Drain the queue, or take that back."""
+    if arguments.cancel:
+        return _cancel(arguments, context)
+    nexthop = _nexthop(arguments.hand_over) if arguments.hand_over else ""
+    result = Drain(context.paths, context.log, timeout=arguments.timeout, hand_over=nexthop).run()
+    if arguments.json:
+        context.say_json(_document(result, nexthop))
+    else:
+        context.say(*_text(result, nexthop, context))
+    return EXIT_REMAINS if result.remaining else os.EX_OK
+
+
+def _cancel(arguments: Namespace, context: Context) -> int:
+    was_drained = Switch(Postfix(context.paths.postfix_dir), context.log).take_mail()
+    if arguments.json:
+        context.say_json({"takes_mail": True, "was_drained": was_drained})
+    else:
+        context.say("Postfix takes mail again" if was_drained else "nothing to do: Postfix is not drained")
+    return os.EX_OK
+
+
+def _nexthop(text: str) -> str:
+    """Return the nexthop of a server: the host itself, without a look for its MX hosts."""
+    host, port = _split(text)
+    try:
+        check_host(host)
+        check_port(port)
+    except SyntaxProblem as problem:
+        raise UsageError(f"--hand-over: {problem.text}", problem.remedy) from None
+    return f"[{host}]:{port}"
+
+
+def _split(text: str) -> tuple[str, str]:
+    if text.startswith("["):
+        host, _, rest = text[1:].partition("]")
+        return host, rest.removeprefix(":") or _PORT
+    if is_ipv6(text):
+        return text, _PORT
+    host, _, port = text.partition(":")
+    return host, port or _PORT
+
+
+def _document(result: Result, nexthop: str) -> dict[str, Any]:
+    return {
+        "empty": not result.remaining,
+        "ended": result.ended,
+        "seconds": round(result.seconds, 1),
+        "waited": result.waited,
+        "hand_over": nexthop if result.is_handed_over else None,
+        "complete": not result.is_cut,
+        "remaining": [_group(group) for group in result.remaining],
+    }
+
+
+def _group(group: Group) -> dict[str, Any]:
+    reasons = [{"what": r.what, "count": r.count, "example": r.example, "remedy": r.remedy} for r in group.reasons]
+    counts = {"recipients": group.waiting, "messages": group.messages, "size": group.size, "queues": group.queues}
+    return {"relay": group.relay, **counts, "oldest": group.oldest, "reasons": reasons}
+
+
+def _text(result: Result, nexthop: str, context: Context) -> Iterator[str]:
+    takes_none = "it takes no mail" if result.ended == NOT_RUNNING else "Postfix takes no new mail"
+    if not result.remaining:
+        yield f"nothing remains of {_messages(result.waited)} that waited, after {result.seconds:.0f} s; {takes_none}"
+        return
+    of_these = f"the first {LISTED_MAX} of what remains" if result.is_cut else "what remains"
+    yield f"{of_these} after {result.seconds:.0f} s: {result.ended}; {takes_none}"
+    now = time.time()
+    for group in result.remaining:
+        yield f"  {group.relay}: {_messages(group.messages)}, the oldest for {_age(now - group.oldest)}"
+        for reason in group.reasons:
+            said = f": {reason.example}" if reason.example else ""
+            yield f"    {reason.count} {reason.what}{said}" + (f" -- {reason.remedy}" if reason.remedy else "")
+    yield from _next(result, nexthop, context)
+
+
+def _next(result: Result, nexthop: str, context: Context) -> Iterator[str]:
+    """Say what a person can do."""
+    if result.is_handed_over:
+        yield f"{nexthop} has not taken them all: its log says why"
+    queue = Postfix(context.paths.postfix_dir).queue_directory()
+    yield f"they stay in {queue}, and are delivered from there when Postfix is started again; {_TAKES_AGAIN}"
+
+
+def _messages(number: int) -> str:
+    return "1 message" if number == 1 else f"{number} messages"
+
+
+def _age(seconds: float) -> str:
+    unit, length = next((unit for unit in _UNITS if seconds >= unit[1]), _UNITS[-1])
+    return f"{max(0, seconds) / length:.0f} {unit}"

@@ -1,0 +1,67 @@
+"""The file master.cf: reads it, and replaces it by rename; mode and owner stay the same.
+
+What a drain has added (``drained``) is kept by ``edit`` and not shown by ``read``. Raises ``PostfixError`` where the file
+cannot be read, ``WriteError`` where it cannot be written.
+"""
+
+from __future__ import annotations
+
+from stat import S_IMODE
+
+from dms_relay import files
+from dms_relay.errors import PostfixError
+from dms_relay.files.content import read_whole
+from dms_relay.postfix import drained
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from dms_relay.postfix.drained import Drained
+
+
+def read(path: Path) -> str:
+    """Return the text, without what a drain has added."""
+    return drained.without(_read(path))
+
+
+def edit(path: Path, change: Callable[[str], str]) -> None:
+    """Replace the text by what ``change`` makes of it."""
+    before = _read(path)
+    is_drained = drained.found(before)
+    text = change(drained.without(before))
+    _write(path, drained.with_(text, is_drained) if is_drained != drained.NOT_DRAINED else text)
+
+
+def read_drained(path: Path) -> Drained:
+    """Return what a drain has added."""
+    return drained.found(_read(path))
+
+
+def set_drained(path: Path, wanted: Drained) -> None:
+    """Have what a drain adds as wanted. A file that is right already is not written."""
+    before = _read(path)
+    text = drained.without(before)
+    if wanted != drained.NOT_DRAINED:
+        text = drained.with_(text, wanted)
+    if text != before:
+        _write(path, text)
+
+
+def _read(path: Path) -> str:
+    try:
+        return read_whole(path).decode("utf-8", "surrogateescape")
+    except OSError as error:
+        from dms_relay.postfix.programs import REMEDIES  # noqa: PLC0415 -- only then
+
+        text = f"{path} cannot be read: {error.strerror}"
+        remedy = REMEDIES.get(error.errno or 0, "install Postfix")
+        raise PostfixError(text, remedy, errno=error.errno) from None
+
+
+def _write(path: Path, text: str) -> None:
+    status = path.stat()
+    files.replace(
+        path, text.encode("utf-8", "surrogateescape"), S_IMODE(status.st_mode), (status.st_uid, status.st_gid)
+    )
