@@ -16,7 +16,7 @@ import json
 import subprocess
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,6 +43,12 @@ class End:
     said: str
     pre_stop: int | None
     seconds: float
+    #: What the pod had said, both streams.
+    log: str = field(repr=False)
+
+    def __str__(self) -> str:
+        """Say all of it."""
+        return f"{self!r}\n{self.log}"
 
 
 class Cluster:
@@ -99,9 +105,9 @@ class Cluster:
         left = max(1, round(grace - (time.monotonic() - begin)))
         podman.call("stop", f"--time={left}", self.container(name))
         state = podman.inspect("inspect", self.container(name))["State"]
-        seconds = time.monotonic() - begin
+        end = End(int(state["ExitCode"]), said, code, time.monotonic() - begin, self.log(name))
         self.remove(name)
-        return End(int(state["ExitCode"]), said, code, seconds)
+        return end
 
     def begin_to_delete(self, name: str) -> Future[End]:
         """Begin to end a pod in order, and go on."""

@@ -123,7 +123,7 @@ def test_a_drained_replica_has_nothing_left(replica: Fleet) -> None:
         assert replica.waiting(name) == 20
         deletion = replica.cluster.begin_to_delete(name)
     end = deletion.result()
-    assert (end.pre_stop, end.exit_code) == (0, 0), end
+    assert (end.pre_stop, end.exit_code) == (0, 0), f"{end}"
     arrived = [record["id"] for record in replica.site.records()]
     assert [arrived.count(identity) for identity in identities] == [1] * 20
     assert replica.waiting(name) == 0
@@ -137,7 +137,7 @@ def test_what_cannot_be_delivered_stays_on_the_volume(replica: Fleet) -> None:
     identities = send(replica, 3)
     wait_for(lambda: count_in_log(replica, "status=deferred") >= 3, "the server's refusals")
     end = replica.cluster.delete(name)
-    assert (end.pre_stop, end.exit_code) == (1, 0), end
+    assert (end.pre_stop, end.exit_code) == (1, 0), f"{end}"
     assert "main" in end.said
     assert replica.waiting(name) == 3
     replica.site.take(replica.user, replica.password)

@@ -90,7 +90,7 @@ class Show:
             time.sleep(LATE)
             self.service.leave(name)
             end = deletion.result()
-        assert (end.pre_stop, end.exit_code) == (0, 0), end
+        assert (end.pre_stop, end.exit_code) == (0, 0), f"{end}"
 
     def wait_for_password(self, names: list[str], password: str) -> None:
         """Wait until each of some replicas has delivered with a password, and have the server take no other one then."""
