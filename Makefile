@@ -1,5 +1,5 @@
 # One command each: what it needs is set up first. See CONTRIBUTING.md.
-.PHONY: help demo test soak coverage lint generated bench plugin plugin-install image image-dms clean
+.PHONY: help demo test soak coverage lint generated bench plugin plugin-install image image-dms chart clean
 .DELETE_ON_ERROR:
 # What is missing is said before anything is made.
 .NOTPARALLEL:
@@ -54,7 +54,7 @@ soak: needs-soak $(VENV)/.ready ## the random tests and those of load and kills,
 coverage: needs-coverage $(VENV)/.ready ## all tests, and how much of the package they go through, the programs that they start included
 	@$(ROOT) env SEED=$(SEED) $(BIN)/python -m tests.support.measure_coverage --numprocesses $(WORKERS) --dist worksteal $(TESTS)
 
-lint: $(VENV)/.ready ## ruff, mypy, import-linter, shellcheck, hadolint, yamllint
+lint: $(VENV)/.ready ## ruff, mypy, import-linter, shellcheck, hadolint, yamllint, and helm lint where there is helm
 	$(OWNER) $(BIN)/ruff check .
 	$(OWNER) $(BIN)/ruff format --check .
 	$(OWNER) $(BIN)/mypy
@@ -64,6 +64,7 @@ lint: $(VENV)/.ready ## ruff, mypy, import-linter, shellcheck, hadolint, yamllin
 	    dms/*.sh dms/install dms/bin/* $$(grep -rl '^#!/bin/' tests/dms/base)
 	$(OWNER) $(BIN)/hadolint Dockerfile tests/dms/base/Dockerfile
 	$(OWNER) $(BIN)/yamllint --strict .
+	! command -v helm >/dev/null || $(OWNER) helm lint --strict --quiet charts/dms-relay
 
 generated: $(VENV)/.ready ## the shells' completion and the manual page, made anew from the parser
 	$(OWNER) $(BIN)/python -m tools.generate
@@ -83,6 +84,10 @@ image: needs-image ## build the container image (ENGINE=podman for podman)
 
 image-dms: needs-image ## build docker-mailserver with dms-relay in it
 	$(ENGINE) build --target dms --tag dms-relay-mailserver .
+
+chart: ## package the Helm chart into dist/ (needs helm)
+	@command -v helm >/dev/null || { echo "make chart needs helm, 3.8 or later: https://helm.sh/docs/intro/install/" >&2; exit 69; }
+	$(OWNER) helm package charts/dms-relay --destination dist
 
 clean: ## take away what make has made here
 	rm -f sasl/libdmsrelayoauth2.so

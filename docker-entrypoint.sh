@@ -5,6 +5,9 @@
 # and stays in front of both: TERM and INT (`docker stop`, Ctrl-C) end the hook or stop Postfix in order, at any moment,
 # and the exit code is then 0. Any other COMMAND takes the place of this shell at once, and no hook runs.
 #
+# With RELAY_DRAIN=30s, Postfix takes no new mail first and delivers what waits, for that long at most (`dms-relay drain`), and is
+# stopped then; the second TERM or INT stops it at once.
+#
 # Beside Postfix runs $KEEPER, which has `dms-relay watch` run (docker/keeper), unless RELAY_WATCH is "no". It is told to end
 # when Postfix is, and waited for. Whatever becomes of it is nothing to Postfix.
 #
@@ -28,6 +31,8 @@ set -u
 
 # Has the inputs watched, and Postfix follow them.
 readonly KEEPER=/opt/dms-relay/bin/keeper
+# Has `drain`.
+readonly PROGRAM=/opt/dms-relay/bin/dms-relay
 # Where the hooks are; operators can mount theirs beside ours.
 readonly HOOKS=/docker-entrypoint.d
 # Takes our steps; see there.
@@ -55,6 +60,7 @@ child=     # the process number of what runs now
 ending=    # the function that ends it
 asked=     # "yes" once that function has been called for it
 status=0   # the exit code of what ran last
+draining=  # "yes" once the queue is drained before Postfix is stopped
 keeper=    # the process number of $KEEPER, while Postfix runs
 applied=   # when the hook that applies the inputs began, by the clock that `uptime` reads
 piping=${DMS_RELAY_STDOUT_PIPE-}  # the process that copies from the pipe to standard output, where there is one
@@ -101,9 +107,18 @@ finish() {
 }
 
 on_signal() {
+  if [ -n "$draining" ]; then
+    stop_postfix
+    return
+  fi
   stopping=yes
-  [ -z "$keeper" ] || kill -TERM "$keeper" 2>/dev/null
   end_child
+  # While the queue is drained, it renews tokens.
+  [ -n "$draining" ] || tell_keeper
+}
+
+tell_keeper() {
+  [ -z "$keeper" ] || kill -TERM "$keeper" 2>/dev/null
 }
 
 end_child() {
@@ -120,14 +135,35 @@ end_hook() {
 
 # Until master(8) runs there is nothing to stop but the script that is about to start it.
 end_postfix() {
-  if [ -e "$MASTER_LOCK" ] && ! flock --shared --nonblock "$MASTER_LOCK" true; then
-    postfix stop &
-    # As every program of Postfix, that one waits for a main.cf that something keeps writing; master itself does not.
-    read -r master < "$MASTER_LOCK"
-    (sleep "$STOP_GRACE" && kill -TERM "$master") >/dev/null 2>&1 &
-  else
+  if ! master_runs; then
     kill -TERM "$child" 2>/dev/null
+  elif [ -n "${RELAY_DRAIN-}" ]; then
+    draining=yes
+    (drain) &
+  else
+    stop_postfix
   fi
+}
+
+master_runs() {
+  [ -e "$MASTER_LOCK" ] && ! flock --shared --nonblock "$MASTER_LOCK" true
+}
+
+# Whatever becomes of the drain, Postfix is stopped after it. In a shell of its own, since nothing else is done while a trap is.
+drain() {
+  say "notice: Postfix takes no new mail and delivers what waits, for RELAY_DRAIN=$RELAY_DRAIN at most; a second signal ends that"
+  "$PROGRAM" drain --timeout "$RELAY_DRAIN" >&2
+  stop_postfix
+}
+
+# A second signal may have stopped it.
+stop_postfix() {
+  tell_keeper
+  master_runs || return 0
+  postfix stop &
+  # As every program of Postfix, that one waits for a main.cf that something keeps writing; master itself does not.
+  read -r master < "$MASTER_LOCK"
+  (sleep "$STOP_GRACE" && kill -TERM "$master") >/dev/null 2>&1 &
 }
 
 # run FUNCTION COMMAND...: runs COMMAND, with FUNCTION to end it, and sets $status. It runs in the background, since a shell

@@ -30,8 +30,10 @@ from dms_relay.model.values import frozen
 from dms_relay.postfix.programs import Postfix
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from dms_relay.log import Log
-    from dms_relay.mail_queue import Group
+    from dms_relay.mail_queue import Group, Waiting
     from dms_relay.model import Paths
 
 #: Seconds that open sessions have to end by themselves, and part of the drain's time at most.
@@ -91,7 +93,7 @@ class Drain:
 
     def _remaining(self) -> tuple[list[Group], bool]:
         messages = listing(self._postfix)
-        groups = by_relay(self._paths, islice(messages, LISTED_MAX))
+        groups = by_relay(self._paths, _each_once(islice(messages, LISTED_MAX)))
         return groups, next(messages, None) is not None
 
     def _wait(self, master: int) -> str:
@@ -106,7 +108,8 @@ class Drain:
             if self._postfix.master_pid() != master:
                 return STOPPED
             if self._elapsed() >= self._timeout:
-                self._end_sessions()
+                if self._nexthop:
+                    self._end_sessions()
                 return TIME_OVER
             self._act(waiting)
             self._sleep(time.monotonic() - began)
@@ -133,7 +136,9 @@ class Drain:
     def _end_sessions(self) -> None:
         """End the sessions that are still open, if none of them sends anything at the moment.
 
-        master(8) takes that for a fault and lets a new session wait, for 60 s, for the 421; so it is the last that is done.
+        What they would send later is not seen by anybody. Where it would stay in the queue they need not be ended before
+        Postfix is: master(8) takes a session that is ended for a fault, and may let new ones wait for 60 s for their 421
+        (service_throttle_time; seen where a process has its first session). So it is the last that is done.
         """
         if not look.is_receiving(self._queue):
             look.end(self._sessions)
@@ -147,3 +152,12 @@ class Drain:
         self._flushed = time.monotonic()
         with suppress(PostfixError):
             self._postfix.flush()
+
+
+def _each_once(messages: Iterable[Waiting]) -> Iterator[Waiting]:
+    """Leave out what is seen twice: a message that has moved from one queue to another while it was read."""
+    seen: set[str] = set()
+    for message in messages:
+        if message.queue_id not in seen:
+            seen.add(message.queue_id)
+            yield message

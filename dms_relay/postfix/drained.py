@@ -52,6 +52,7 @@ _OVERRIDES = (
     "syslog_name=postfix/dms-relay-hand-over",
     "soft_bounce=yes",
     "smtp_connect_timeout=5s",
+    "smtp_helo_timeout=10s",
     "smtp_sasl_auth_enable=no",
     "smtp_sasl_password_maps=",
     "smtp_tls_security_level=may",

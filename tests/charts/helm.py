@@ -87,7 +87,8 @@ def one(objects: list[Map], kind: str, name: str = NAME) -> Map:
 
 def pod(objects: list[Map]) -> Map:
     """Return what the StatefulSet says of its pods."""
-    spec: Map = one(objects, "StatefulSet")["spec"]["template"]["spec"]
+    [found] = [item for item in objects if item["kind"] == "StatefulSet"]
+    spec: Map = found["spec"]["template"]["spec"]
     return spec
 
 
@@ -120,12 +121,8 @@ def templates() -> str:
     return "\n".join(path.read_text("utf-8") for path in sorted((CHART / "templates").iterdir()))
 
 
-def messages() -> set[str]:
-    """Return what each refusal in _checks.tpl begins with: up to the first value that is filled in."""
+def refusals() -> set[str]:
+    """Return what each line of _checks.tpl that refuses something says is wrong; ``*`` is what is filled in."""
     text = (CHART / "templates/_checks.tpl").read_text("utf-8").partition("*/}}")[2]
-    lines = [line for line in text.splitlines() if re.match(r"^[a-zA-Z{][^ ]*(, [^ ]+)?: .* -- ", line) or _is_named(line)]
-    return {re.sub(r"\{\{.*?\}\}", "*", line) for line in lines}
-
-
-def _is_named(line: str) -> bool:
-    return " -- " in line and line.startswith(("env.{{", "metrics.{{"))
+    said = [line.partition(" -- ")[0] for line in text.splitlines() if " -- " in line]
+    return {re.sub(r"\{\{.*?\}\}", "*", what) for what in said}

@@ -1,110 +1,37 @@
-"""What the chart renders, for all sets of values: right by Kubernetes' own schemas, and right together."""
+"""The objects: what each is for, and what does not change them."""
 
 from __future__ import annotations
 
-import json
-import re
-from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import kubernetes_validate
-import pytest
-
-from tests.charts.helm import NAME, NAMESPACE, container, one, pod, render, templates
+from tests.charts.helm import NAME, container, one, pod, render, templates
+from tests.charts.kubernetes import require_right
 from tests.charts.matrix import FILLED, MATRIX, NO_VOLUME, ONE_RELAY, WHERE
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from tests.charts.helm import Map
-
-#: Versions of Kubernetes: the oldest that Chart.yaml takes, one between, and the newest whose schemas are there.
-VERSIONS = ("1.27", "1.31", kubernetes_validate.latest_version())
-#: Kinds that come with an operator; tests/charts/test_monitoring.py looks at them.
-OPERATORS = ("ServiceMonitor", "PrometheusRule")
-#: What each label of an object says, beside those of the values.
-LABELS = {
-    "app.kubernetes.io/name": "dms-relay",
-    "app.kubernetes.io/instance": "mail",
-    "app.kubernetes.io/managed-by": "Helm",
-}
-
-
-#: Of each version they are several MB.
-kubernetes_validate.utils.schema_contents = cache(kubernetes_validate.utils.schema_contents)
-
-
-@cache
-def validate(text: str, version: str) -> None:
-    """Hold an object, as JSON, to a version's schema, which knows nothing that is not there. Many sets have the same ones."""
-    kubernetes_validate.validate(json.loads(text), version, strict=True)
-
-
-@pytest.mark.parametrize("case", MATRIX)
-def test_kubernetes_takes_it(case: str) -> None:
-    """Every object is right by Kubernetes' schemas, with nothing in it that a version does not know."""
-    objects = [found for found in render(MATRIX[case]) if found["kind"] not in OPERATORS]
-    for found in objects:
-        for version in VERSIONS:
-            validate(json.dumps(found), version)
 
 
 def test_names_that_yaml_takes_for_something_else() -> None:
     """Names that are numbers and booleans to YAML stay names."""
     names = ["--namespace", "123", "--name-template", "off"]
-    objects = render({**MATRIX["monitored"], "fullnameOverride": "yes", "existingSecret": "1e3", "priorityClassName": "on"}, *names)
-    for found in objects:
-        if found["kind"] not in OPERATORS:
-            validate(json.dumps(found), VERSIONS[0])
+    objects = render(
+        {**MATRIX["monitored"], "fullnameOverride": "yes", "existingSecret": "1e3", "priorityClassName": "on"}, *names
+    )
+    require_right(objects)
     assert one(objects, "ServiceMonitor", "yes")["spec"]["namespaceSelector"] == {"matchNames": ["123"]}
     assert one(objects, "StatefulSet", "yes")["metadata"]["labels"]["app.kubernetes.io/instance"] == "off"
-
-
-@pytest.mark.parametrize("case", MATRIX)
-def test_names_and_labels(case: str) -> None:
-    """Every object has the release's namespace, a name that no other one of its kind has, and the usual labels."""
-    objects = render(MATRIX[case])
-    own = [found for found in objects if found["metadata"].get("namespace")]
-    assert len(objects) - len(own) == len(MATRIX[case].get("extraObjects", ()))
-    assert {found["metadata"]["namespace"] for found in own} == {NAMESPACE}
-    names = [(found["kind"], found["metadata"]["name"]) for found in own]
-    assert len(set(names)) == len(names)
-    name = MATRIX[case].get("nameOverride", "dms-relay")
-    for found in own:
-        assert found["metadata"]["labels"].items() >= {**LABELS, "app.kubernetes.io/name": name}.items(), found["kind"]
-        assert re.fullmatch(r"dms-relay-[0-9.]+", found["metadata"]["labels"]["helm.sh/chart"])
-
-
-def selectors(objects: list[Map]) -> Iterator[dict[str, str]]:
-    """Yield each selector that is to find the pods."""
-    for found in objects:
-        match found["kind"]:
-            case "Service":
-                yield found["spec"]["selector"]
-            case "StatefulSet" | "PodDisruptionBudget":
-                yield found["spec"]["selector"]["matchLabels"]
-            case "NetworkPolicy":
-                yield found["spec"]["podSelector"]["matchLabels"]
-    for constraint in pod(objects).get("topologySpreadConstraints", ()):
-        yield constraint["labelSelector"]["matchLabels"]
-
-
-@pytest.mark.parametrize("case", [name for name in MATRIX if name != "a name"])
-def test_selectors_find_the_pods(case: str) -> None:
-    """All selectors are the same, and the pods have these labels."""
-    objects = render(MATRIX[case])
-    labels = one(objects, "StatefulSet")["spec"]["template"]["metadata"]["labels"]
-    for selector in selectors(objects):
-        assert selector == {key: LABELS[key] for key in list(LABELS)[:2]}
-        assert labels.items() >= selector.items()
 
 
 def test_kinds() -> None:
     """By default there is all that is on by default, and nothing else."""
     kinds = sorted(found["kind"] for found in render())
     assert kinds == [
-        "ConfigMap", "NetworkPolicy", "PodDisruptionBudget", "Service", "Service", "ServiceAccount", "StatefulSet",
-    ]  # fmt: skip
+        "ConfigMap",
+        "NetworkPolicy",
+        "PodDisruptionBudget",
+        "Service",
+        "Service",
+        "ServiceAccount",
+        "StatefulSet",
+    ]
     off = sorted(found["kind"] for found in render(MATRIX["off"]))
     assert off == ["ConfigMap", "Service", "Service", "StatefulSet"]
 

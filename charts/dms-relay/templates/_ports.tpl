@@ -16,11 +16,24 @@
 {{- end -}}
 {{- end -}}
 
+{{/* "true" where some mail goes directly, to port 25 of its recipient's server, as far as the values tell. */}}
+{{- define "dms-relay.goesDirectly" -}}
+{{- $told := include "dms-relay.relayYaml" . | fromYaml -}}
+{{- $places := list (default "" $told.default) -}}
+{{- range $key := list "senders" "recipients" -}}
+{{- range (kindIs "map" (index $told $key) | ternary (index $told $key) dict) -}}
+{{- $places = append $places (kindIs "map" . | ternary . (dict "relay" .)).relay -}}
+{{- end -}}
+{{- end -}}
+{{- $isKnown := not (or .Values.existingConfigMap .Values.extraEnv .Values.extraEnvFrom) -}}
+{{- if or (has "direct" $places) (and $isKnown (not (or $told.default .Values.env.DEFAULT_RELAY_HOST))) }}true{{ end -}}
+{{- end -}}
+
 {{/* All of them, as a JSON list of numbers in order. */}}
 {{- define "dms-relay.relayPorts" -}}
 {{- $ports := list -}}
 {{- range .Values.networkPolicy.egress.relayPorts }}{{ $ports = append $ports (int64 .) }}{{ end -}}
-{{- $lines := list -}}
+{{- $lines := include "dms-relay.goesDirectly" . | empty | ternary list (list "25") -}}
 {{- $relays := (include "dms-relay.relayYaml" . | fromYaml).relays | default dict -}}
 {{- range (kindIs "map" $relays | ternary $relays dict) -}}
 {{- if kindIs "map" . }}{{ $lines = concat $lines (splitList "\n" (include "dms-relay.portsOfRelay" .)) }}{{ end -}}
@@ -36,6 +49,6 @@
 {{- $sorted := list -}}
 {{- range $ports | uniq }}{{ $sorted = append $sorted (printf "%05d" .) }}{{ end -}}
 {{- $ports = list -}}
-{{- range sortAlpha $sorted }}{{ $ports = append $ports (trimAll "0" . | len | eq 0 | ternary 0 (regexReplaceAll "^0+" . "" | int64)) }}{{ end -}}
+{{- range sortAlpha $sorted }}{{ $ports = append $ports (trimPrefix "0" . | trimPrefix "0" | trimPrefix "0" | trimPrefix "0" | int64) }}{{ end -}}
 {{ toJson $ports }}
 {{- end -}}

@@ -1,0 +1,146 @@
+"""``dms-relay drain --hand-over``: what the relays do not take arrives by another Postfix, once, or stays here."""
+
+from __future__ import annotations
+
+import smtplib
+import threading
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from dms_relay.postfix.drained import HAND_OVER, REPLY
+from testbed.modes import WORLD, Mode, Tls
+from tests.drain.conftest import AWAY, RECIPIENT, SENDER, client_of, drain, master_cf, put, relays_of, text
+from tests.support.amounts import amount
+
+if TYPE_CHECKING:
+    import random
+
+    from testbed import Inputs, Postfix, Testbed
+
+#: Messages in the queue when a drain begins, and those that somebody tries to hand in meanwhile.
+WAITING, MORE = amount(60, 1000), amount(60, 1000)
+SLOW = Mode(Tls.OFFERED, WORLD.auth, delay=0.02)
+
+
+def hand_over(inputs: Inputs, postfix: Postfix, to: str, timeout: str = "20") -> tuple[int, dict[str, object]]:
+    """Drain, and hand over what remains."""
+    return drain(inputs, postfix, "--timeout", timeout, "--hand-over", to)
+
+
+def test_all_arrives_by_another(testbed: Testbed, inputs: Inputs) -> None:
+    """What a relay that is down does not take arrives by another Postfix, each message once, bounces (<>) among it.
+
+    Meanwhile somebody sends, and ``apply`` is run: what is accepted arrives as well. Nothing of it is left afterwards.
+    """
+    world = testbed.world("world.test", SLOW)
+    away = testbed.postfix({"relayhost": AWAY})
+    other = testbed.postfix({"myhostname": "other.test"})
+    before = master_cf(away)
+    accepted = away.send(SENDER, [RECIPIENT], "w", WAITING) + away.send("<>", [RECIPIENT], "null", 2)
+    sender = Sender(away)
+    sender.start()
+    try:
+        code, said = hand_over(inputs, away, f"127.0.0.1:{other.port}")
+        inputs.apply(away)
+    finally:
+        sender.stop()
+    assert (code, said["remaining"]) == (0, []), said
+    assert said["hand_over"] == f"[127.0.0.1]:{other.port}"
+    accepted += sender.accepted
+    other.wait_until_queue_empty()
+    counts = Counter(received.message_id for received in world.wait_for(len(accepted)))
+    assert set(accepted) == set(counts)
+    assert set(counts.values()) == {1}
+    assert away.statuses()["bounced"] == other.statuses()["bounced"] == 0
+    assert away.queue_is_empty()
+    assert text(inputs, away, "--cancel").returncode == 0
+    assert master_cf(away) == before
+
+
+class Sender(threading.Thread):
+    """Hands messages in, one connection each, until it is refused."""
+
+    def __init__(self, postfix: Postfix) -> None:
+        """Take where to."""
+        super().__init__()
+        self.accepted: list[str] = []
+        self._postfix = postfix
+        self._is_over = threading.Event()
+
+    def run(self) -> None:
+        """Send."""
+        for number in range(MORE):
+            if self._is_over.is_set():
+                return
+            message = f"Subject: x\r\nMessage-ID: <more-{number}>\r\nX-Id: more-{number}\r\n\r\nx\r\n"
+            try:
+                with client_of(self._postfix) as client:
+                    client.sendmail(SENDER, [RECIPIENT], message)
+            except (smtplib.SMTPException, OSError):
+                return
+            self.accepted.append(f"more-{number}")
+
+    def stop(self) -> None:
+        """End it, and wait for that."""
+        self._is_over.set()
+        self.join()
+
+
+def test_what_is_not_taken_stays(testbed: Testbed, inputs: Inputs, drawn: random.Random) -> None:
+    """A server that is away, that drains itself, that is ourselves or refuses: it all waits here, and none is returned."""
+    refusing = testbed.relay("refusing.test", Mode(Tls.NONE, WORLD.auth, refusals={"RCPT": "554 5.7.1 not from you"}))
+    away = testbed.postfix({"relayhost": AWAY})
+    drained = testbed.postfix({"myhostname": "other.test"})
+    assert drain(inputs, drained, "--timeout", "1")[0] == 0
+    put(away)
+    put(away, "")
+    places = {
+        "127.9.9.9:2526": "Connection refused",
+        f"127.0.0.1:{drained.port}": REPLY[4:9],
+        f"127.0.0.1:{away.port}": "4.3.2",
+        f"{refusing.host}:{refusing.port}": "5.7.1 not from you",
+    }
+    for place, reason in drawn.sample(sorted(places.items()), amount(2, 4)):
+        code, said = hand_over(inputs, away, place, "3")
+        assert (code, relays_of(said)) == (1, {AWAY: 2}), place
+        assert reason in str(said), place
+    assert away.statuses()["bounced"] == 0
+    assert len(away.queue()) == 2
+
+
+def test_a_login_goes_nowhere_else(testbed: Testbed, inputs: Inputs) -> None:
+    """Whatever main.cf has for smtp(8), no login of ours is offered to the other server; and local mail stays here."""
+    stranger = testbed.relay("stranger.test", Mode(Tls.NONE, WORLD.auth.OFFERED))
+    postfix = testbed.postfix(
+        {
+            "relayhost": AWAY,
+            "smtp_sasl_auth_enable": "yes",
+            "smtp_sasl_password_maps": "static:user:secret",
+            "smtp_sasl_security_options": "noanonymous",
+            "smtp_tls_security_level": "encrypt",
+            "virtual_mailbox_domains": "here.test",
+            "virtual_transport": "lmtp:inet:127.9.9.9:24",
+            "smtpd_reject_unlisted_recipient": "no",
+        }
+    )
+    put(postfix)
+    put(postfix, SENDER, "carl@here.test")
+    code, said = hand_over(inputs, postfix, f"{stranger.host}:{stranger.port}", "5")
+    assert (code, sum(relays_of(said).values())) == (1, 1)
+    assert "127.9.9.9" in str(said)
+    assert [received.recipients for received in stranger.received] == [(RECIPIENT,)]
+    assert stranger.attempts == ()
+
+
+def test_a_drain_without_it_takes_it_back(testbed: Testbed, inputs: Inputs) -> None:
+    """A drain without a server has mail go its own way again; the service that may be at work stays until ``--cancel``."""
+    postfix = testbed.postfix({"relayhost": AWAY})
+    put(postfix)
+    assert hand_over(inputs, postfix, "127.9.9.9:2526", "2.5")[0] == 1
+    assert f"default_transport={HAND_OVER}:[127.9.9.9]:2526" in master_cf(postfix)
+    _, said = drain(inputs, postfix, "--timeout", "1")
+    assert said["hand_over"] is None
+    assert f"default_transport={HAND_OVER}" not in master_cf(postfix)
+    assert f"{HAND_OVER} unix" in master_cf(postfix)
+    text(inputs, postfix, "--cancel")
+    assert HAND_OVER not in master_cf(postfix)
