@@ -37,7 +37,7 @@ class Site:
         self.directory = directory
         self.image = image
         self.name = f"fleet-{uuid.uuid4().hex[:8]}"
-        self._server = f"{self.name}-upstream"
+        self._server, self._service = f"{self.name}-upstream", f"{self.name}-service"
 
     def __enter__(self) -> Self:
         """Start both."""
@@ -51,7 +51,8 @@ class Site:
 
     def __exit__(self, *_: object) -> None:
         """Remove both."""
-        podman.call("rm", "--force", "--volumes", "--time=0", self._server, check=False)
+        for container in (self._server, self._service):
+            podman.call("rm", "--force", "--volumes", "--ignore", "--time=0", container, check=False)
         podman.call("network", "rm", "--force", self.name, check=False)
 
     def take(self, user: str, *passwords: str) -> None:
@@ -87,6 +88,14 @@ class Site:
             return not missing
 
         wait_for(have_come, f"messages of the {len(missing)} that are to come")
+
+    def give_name(self, host: str, address: str) -> None:
+        """Have a host name on the network, whose port 25 is that of an address: a Service of one pod."""
+        options = ["--detach", "--no-healthcheck", f"--name={self._service}"]
+        options += [f"--network={self.name}", f"--network-alias={host}"]
+        options += [f"--volume={Path(__file__).with_name('forward.py')}:/forward.py:ro"]
+        podman.call("run", *options, self.image, "python3", "/forward.py", "25", address)
+        wait_for(lambda: "it listens" in podman.call("logs", self._service), host)
 
     def _start(self) -> None:
         self._make_certificate()
