@@ -10,9 +10,9 @@ import shutil
 import subprocess
 import sys
 
-#: A boot; from the container's start to the first message; how the cost grows; what big tables cost Postfix; the keeper;
-#: replicas on Kubernetes.
-PARTS = ("boot", "first_message", "growth", "tables", "keeper", "fleet")
+#: A boot; from the container's start to the first message; how the cost grows; what big tables cost Postfix; the keeper; a
+#: long queue; replicas on Kubernetes.
+PARTS = ("boot", "first_message", "growth", "tables", "keeper", "queue", "fleet")
 
 
 def main() -> int:

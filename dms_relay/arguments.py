@@ -271,6 +271,12 @@ def _add_asking(commands: _Commands) -> None:
         "--timeout", type=seconds, default=TEST_TIMEOUT, metavar="SECONDS", help="for each try as a whole (%(default)g)"
     )
     test.add_argument("--json", action="store_true", help="as one JSON object")
+    queue = commands.add(
+        "queue",
+        "say what waits in Postfix's queue, by relay: how much, how long, why, and what to do",
+        "It says what Postfix has written of each message, and goes by the configuration in force.",
+    )
+    queue.add_argument("--json", action="store_true", help="as one JSON object")
     add_keeping(commands, seconds)
     add_draining(commands)
 

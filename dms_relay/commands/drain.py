@@ -6,9 +6,9 @@
 from __future__ import annotations
 
 import os
-import time
 from typing import TYPE_CHECKING, Any
 
+from dms_relay.commands.queue import explanation, origins, relay_document, table
 from dms_relay.drain.switch import Switch
 from dms_relay.drain.work import LISTED_MAX, NOT_RUNNING, Drain
 from dms_relay.errors import UsageError
@@ -21,14 +21,11 @@ if TYPE_CHECKING:
 
     from dms_relay.commands import Context
     from dms_relay.drain.work import Result
-    from dms_relay.mail_queue import Group
 
 #: The exit code where something remains.
 EXIT_REMAINS = 1
 _PORT = "25"
 _TAKES_AGAIN = "dms-relay drain --cancel has Postfix take mail again"
-#: The units in which a person is told how long something has waited, with their seconds.
-_UNITS = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
 
 
 def run(arguments: Namespace, context: Context) -> int:
@@ -36,7 +33,9 @@ def run(arguments: Namespace, context: Context) -> int:
     if arguments.cancel:
         return _cancel(arguments, context)
     nexthop = _nexthop(arguments.hand_over) if arguments.hand_over else ""
-    result = Drain(context.paths, context.log, timeout=arguments.timeout, hand_over=nexthop).run()
+    result = Drain(context.paths, context.log, timeout=arguments.timeout, hand_over=nexthop).run(
+        lambda: origins(context.paths, context.environ)
+    )
     if arguments.json:
         context.say_json(_document(result, nexthop))
     else:
@@ -82,44 +81,31 @@ def _document(result: Result, nexthop: str) -> dict[str, Any]:
         "waited": result.waited,
         "hand_over": nexthop if result.is_handed_over else None,
         "complete": not result.is_cut,
-        "remaining": [_group(group) for group in result.remaining],
+        "remaining": [relay_document(group) for group in result.remaining],
     }
 
 
-def _group(group: Group) -> dict[str, Any]:
-    reasons = [{"what": r.what, "count": r.count, "example": r.example, "remedy": r.remedy} for r in group.reasons]
-    counts = {"recipients": group.waiting, "messages": group.messages, "size": group.size, "queues": group.queues}
-    return {"relay": group.relay, **counts, "oldest": group.oldest, "reasons": reasons}
-
-
 def _text(result: Result, nexthop: str, context: Context) -> Iterator[str]:
-    takes_none = "it takes no mail" if result.ended == NOT_RUNNING else "Postfix takes no new mail"
+    is_there = result.ended != NOT_RUNNING
+    after = f"after {result.seconds:.0f} s"
+    now = "Postfix takes no new mail" if is_there else NOT_RUNNING
     if not result.remaining:
-        yield f"nothing remains of {_messages(result.waited)} that waited, after {result.seconds:.0f} s; {takes_none}"
+        waited = "1 message" if result.waited == 1 else f"{result.waited} messages"
+        yield f"nothing remains of {waited} that waited, {after}; {now}"
         return
-    of_these = f"the first {LISTED_MAX} of what remains" if result.is_cut else "what remains"
-    yield f"{of_these} after {result.seconds:.0f} s: {result.ended}; {takes_none}"
-    now = time.time()
+    what = f"the first {LISTED_MAX} messages of what remains" if result.is_cut else "what remains"
+    why = f"{result.ended}; {now}" if is_there else now
+    yield f"{what} {after}: {why}"
+    yield from table(result.remaining)
     for group in result.remaining:
-        yield f"  {group.relay}: {_messages(group.messages)}, the oldest for {_age(now - group.oldest)}"
-        for reason in group.reasons:
-            said = f": {reason.example}" if reason.example else ""
-            yield f"    {reason.count} {reason.what}{said}" + (f" -- {reason.remedy}" if reason.remedy else "")
+        yield from explanation(group)
+    yield ""
     yield from _next(result, nexthop, context)
 
 
 def _next(result: Result, nexthop: str, context: Context) -> Iterator[str]:
     """Say what a person can do."""
     if result.is_handed_over:
-        yield f"{nexthop} has not taken them all: its log says why"
+        yield f"{nexthop} has not taken them all: the reasons are what it said, or why it cannot be reached"
     queue = Postfix(context.paths.postfix_dir).queue_directory()
     yield f"they stay in {queue}, and are delivered from there when Postfix is started again; {_TAKES_AGAIN}"
-
-
-def _messages(number: int) -> str:
-    return "1 message" if number == 1 else f"{number} messages"
-
-
-def _age(seconds: float) -> str:
-    unit, length = next((unit for unit in _UNITS if seconds >= unit[1]), _UNITS[-1])
-    return f"{max(0, seconds) / length:.0f} {unit}"

@@ -58,13 +58,14 @@ class Switch:
         """Have mail taken again, and go its own way; return False where that is so already."""
         with files.lock(self.postfix.directory, self.lock_timeout):
             before = master_cf_file.read_drained(self.postfix.master_cf)
-            was_set = path_of(self.postfix).exists()
-            if before != NOT_DRAINED:
+            was_drained = path_of(self.postfix).exists() or before != NOT_DRAINED
+            if was_drained:
+                # Also where master.cf has nothing of it any more: who was killed then had not reloaded Postfix.
                 self._set(Drained(nexthop=before.nexthop))
                 busy = self._reload()
                 self._remove_service(before, busy)
             files.remove(path_of(self.postfix))
-        return was_set or before != NOT_DRAINED
+        return was_drained
 
     def _remove_service(self, before: Drained, busy: frozenset[str]) -> None:
         """Remove the service that hands over: master(8) would end its deliveries, and what was sent would be sent again."""

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from dms_relay.drain import look
@@ -30,8 +30,9 @@ from dms_relay.model.values import frozen
 from dms_relay.postfix.programs import Postfix
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
+    from dms_relay.explain.origins import Origins
     from dms_relay.log import Log
     from dms_relay.mail_queue import Group, Waiting
     from dms_relay.model import Paths
@@ -79,8 +80,8 @@ class Drain:
         self._sessions: list[int] = []
         self._is_handed_over = False
 
-    def run(self) -> Result:
-        """Do it all."""
+    def run(self, origins: Callable[[], Origins | None] = lambda: None) -> Result:
+        """Do it all. ``origins`` reads where logins come from, for the remedies."""
         waited = look.count(self._queue).all
         ended = NOT_RUNNING
         if (master := self._postfix.master_pid()) is not None:
@@ -88,12 +89,15 @@ class Drain:
             self._switch.refuse_mail()
             self._flush()
             ended = self._wait(master)
-        remaining, is_cut = self._remaining()
+        remaining, is_cut = self._remaining(origins)
         return Result(waited, ended, time.monotonic() - self._began, remaining, self._is_handed_over, is_cut)
 
-    def _remaining(self) -> tuple[list[Group], bool]:
+    def _remaining(self, origins: Callable[[], Origins | None]) -> tuple[list[Group], bool]:
         messages = listing(self._postfix)
-        groups = by_relay(self._paths, _each_once(islice(messages, LISTED_MAX)))
+        if (first := next(messages, None)) is None:
+            return [], False
+        listed = _each_once(chain([first], islice(messages, LISTED_MAX - 1)))
+        groups = by_relay(self._paths, listed, origins())
         return groups, next(messages, None) is not None
 
     def _wait(self, master: int) -> str:

@@ -5,7 +5,7 @@
 #    source ~/.local/share/bash_completion/dms-relay
 # See also: https://github.com/scop/bash-completion/blob/main/doc/configuration.md
 
-_shtab_dms_relay_subparsers=(apply plan show list add-domain add-auth exclude-domain remove-domain remove-auth explain check test watch status drain login renew completion schema man)
+_shtab_dms_relay_subparsers=(apply plan show list add-domain add-auth exclude-domain remove-domain remove-auth explain check test queue watch status drain login renew completion schema man)
 
 _shtab_dms_relay_apply_option_strings=(-h --help --no-reload --from-scratch --lock-timeout)
 _shtab_dms_relay_plan_option_strings=(-h --help --exit-code --from-scratch)
@@ -19,6 +19,7 @@ _shtab_dms_relay_remove_auth_option_strings=(-h --help --no-apply)
 _shtab_dms_relay_explain_option_strings=(-h --help --json)
 _shtab_dms_relay_check_option_strings=(-h --help --strict --json)
 _shtab_dms_relay_test_option_strings=(-h --help --send-to --send-from --timeout --json)
+_shtab_dms_relay_queue_option_strings=(-h --help --json)
 _shtab_dms_relay_watch_option_strings=(-h --help --interval)
 _shtab_dms_relay_status_option_strings=(-h --help --json)
 _shtab_dms_relay_drain_option_strings=(-h --help --timeout --hand-over --cancel --json)
@@ -40,7 +41,7 @@ _shtab_dms_relay___config_dir_COMPGEN=_dms_relay_directories
 _shtab_dms_relay___postfix_dir_COMPGEN=_dms_relay_directories
 
 _shtab_dms_relay_completion_pos_0_choices=(bash zsh)
-_shtab_dms_relay_pos_0_choices=(apply plan show list add-domain add-auth exclude-domain remove-domain remove-auth explain check test watch status drain login renew completion schema man)
+_shtab_dms_relay_pos_0_choices=(apply plan show list add-domain add-auth exclude-domain remove-domain remove-auth explain check test queue watch status drain login renew completion schema man)
 _shtab_dms_relay___log_level_choices=(error warn info debug trace)
 _shtab_dms_relay___log_format_choices=(console json dms)
 
@@ -85,6 +86,9 @@ _shtab_dms_relay_test_pos_0_nargs='*'
 _shtab_dms_relay_test__h_nargs=0
 _shtab_dms_relay_test___help_nargs=0
 _shtab_dms_relay_test___json_nargs=0
+_shtab_dms_relay_queue__h_nargs=0
+_shtab_dms_relay_queue___help_nargs=0
+_shtab_dms_relay_queue___json_nargs=0
 _shtab_dms_relay_watch__h_nargs=0
 _shtab_dms_relay_watch___help_nargs=0
 _shtab_dms_relay_status__h_nargs=0

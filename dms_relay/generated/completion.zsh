@@ -22,6 +22,7 @@ _shtab_dms_relay_commands() {
     login:'let a person agree that a relay'"'"'s mail is sent in their name (OAuth2)'
     man:'print the manual page, for man -l -'
     plan:'show what apply would change, as a diff; writes nothing'
+    queue:'say what waits in Postfix'"'"'s queue, by relay: how much, how long, why, and what to do'
     remove-auth:'remove the login of a sender or of a relay'
     remove-domain:'remove a sender with its relay or opt-out'
     renew:'renew the access tokens that are in force (OAuth2)'
@@ -159,6 +160,14 @@ _shtab_dms_relay_plan_options=(
 # guard to ensure default positional specs are added only once per session
 _shtab_dms_relay_plan_defaults_added=0
 
+_shtab_dms_relay_queue_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--json[as one JSON object]"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_dms_relay_queue_defaults_added=0
+
 _shtab_dms_relay_remove_auth_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--no-apply[edit the file, and leave Postfix]"
@@ -260,6 +269,7 @@ _shtab_dms_relay() {
         login) _arguments -C -s $_shtab_dms_relay_login_options ;;
         man) _arguments -C -s $_shtab_dms_relay_man_options ;;
         plan) _arguments -C -s $_shtab_dms_relay_plan_options ;;
+        queue) _arguments -C -s $_shtab_dms_relay_queue_options ;;
         remove-auth) _arguments -C -s $_shtab_dms_relay_remove_auth_options ;;
         remove-domain) _arguments -C -s $_shtab_dms_relay_remove_domain_options ;;
         renew) _arguments -C -s $_shtab_dms_relay_renew_options ;;

@@ -11,8 +11,9 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from dms_relay.mail_queue.labels import LABELS_MAX, OTHER, UNKNOWN, Router
-from dms_relay.mail_queue.reasons import Reason, Reasons
+from dms_relay.mail_queue.reasons import Classes, Reason, Reasons
 from dms_relay.mail_queue.senders import SenderGroups
+from dms_relay.mail_queue.ways import Ways
 from dms_relay.model.values import field, frozen
 from dms_relay.postfix.programs import Postfix
 from dms_relay.sources.managed_domains import read_domains
@@ -20,6 +21,7 @@ from dms_relay.sources.managed_domains import read_domains
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from dms_relay.explain.origins import Origins
     from dms_relay.mail_queue.messages import Waiting
     from dms_relay.model import Paths
 
@@ -50,12 +52,15 @@ class Group:
     senders: dict[str, int] = field(default_factory=dict)
 
 
-def by_relay(paths: Paths, waiting: Iterable[Waiting]) -> list[Group]:
-    """Return what waits for each relay by the configuration in force, the relay with the most recipients first."""
+def by_relay(paths: Paths, waiting: Iterable[Waiting], origins: Origins | None = None) -> list[Group]:
+    """Return what waits for each relay by the configuration in force, the relay with the most recipients first.
+
+    With ``origins`` a remedy names the place of a login.
+    """
     batches = _batches(waiting)
     if (first := next(batches, None)) is None:
         return []
-    counted = _Counted(paths)
+    counted = _Counted(paths, origins)
     counted.add(first)
     for batch in batches:
         counted.add(batch)
@@ -78,13 +83,13 @@ def _batches(waiting: Iterable[Waiting]) -> Iterator[list[Waiting]]:
 class _OfRelay:
     """What is counted of one relay."""
 
-    def __init__(self, relay: str) -> None:
+    def __init__(self, relay: str, reasons: Reasons) -> None:
         self.relay = relay
         self.waiting = self.messages = self.size = 0
         self.oldest = float("inf")
         self.queues: Counter[str] = Counter()
         self.senders: Counter[str] = Counter()
-        self.reasons = Reasons()
+        self.reasons = reasons
 
     def add(self, message: Waiting, sender: str) -> None:
         self.messages += 1
@@ -93,7 +98,7 @@ class _OfRelay:
         self.queues[message.queue] += 1
         self.senders[sender] += 1
 
-    def group(self, senders: dict[str, int]) -> Group:
+    def group(self, senders: dict[str, int], ways: Ways) -> Group:
         return Group(
             relay=self.relay,
             waiting=self.waiting,
@@ -101,7 +106,7 @@ class _OfRelay:
             oldest=self.oldest,
             size=self.size,
             queues=dict(self.queues),
-            reasons=self.reasons.found(),
+            reasons=self.reasons.found(ways),
             senders=senders,
         )
 
@@ -109,10 +114,12 @@ class _OfRelay:
 class _Counted:
     """What is counted of all relays."""
 
-    def __init__(self, paths: Paths) -> None:
+    def __init__(self, paths: Paths, origins: Origins | None) -> None:
         self._router = Router(Postfix(paths.postfix_dir))
         self._senders = SenderGroups(read_domains(paths, []), self._router.has_route)
         self._relays: dict[str, _OfRelay] = {}
+        self._classes = Classes()
+        self._ways = Ways(self._router.view, origins)
 
     def add(self, batch: list[Waiting]) -> None:
         self._router.expect(batch)
@@ -125,9 +132,10 @@ class _Counted:
         """Count the recipients of a message; return the relays that it waits for."""
         found: dict[str, _OfRelay] = {}
         for recipient in message.recipients:
-            relay = self._relay(self._router.label(message, recipient.address))
+            envelope = self._router.envelope(message, recipient.address)
+            relay = self._relay(self._router.label(envelope))
             relay.waiting += 1
-            relay.reasons.add(message, recipient)
+            relay.reasons.add(message.queue, recipient.reason, envelope, self._router)
             found[relay.relay] = relay
         if not message.recipients and message.queue != _ACTIVE:
             found[UNKNOWN] = self._relay(UNKNOWN)
@@ -137,10 +145,10 @@ class _Counted:
         if label not in self._relays and len(self._relays) >= LABELS_MAX:
             label = OTHER
         if label not in self._relays:
-            self._relays[label] = _OfRelay(label)
+            self._relays[label] = _OfRelay(label, Reasons(label, self._classes))
         return self._relays[label]
 
     def groups(self) -> list[Group]:
         shown = self._senders.most_frequent(relay.senders for relay in self._relays.values())
-        found = [relay.group(shown(relay.senders)) for relay in self._relays.values()]
+        found = [relay.group(shown(relay.senders), self._ways) for relay in self._relays.values()]
         return sorted(found, key=lambda group: (-group.waiting, group.relay))

@@ -14,6 +14,7 @@ from dms_relay.explain.routing import recipient_values, resolve, sender_values
 from dms_relay.explain.tables import Key, LookupFailedError, recipient_keys
 from dms_relay.explain.values import Values
 from dms_relay.explain.views import View, view_now
+from dms_relay.mail_queue.delays import What
 from dms_relay.model import DIRECT
 from dms_relay.postfix.master_cf import PREFIX
 
@@ -73,6 +74,8 @@ class Router:
         self._senders: dict[str, tuple[str | None, ...] | None] = {}
         self._routes: dict[tuple[object, ...], Resolution] = {}
         self._programs: dict[str, str | None] = {}
+        self._first_nexthops: dict[str, str] = {}
+        self._hosts_of: dict[tuple[str, str], frozenset[str] | None] = {}
         self._by_recipient = [name for name in _BY_RECIPIENT if self._view.values.get(name)]
 
     def expect(self, messages: Iterable[Waiting]) -> None:
@@ -99,10 +102,50 @@ class Router:
         """Return a message's sender as it is looked up; empty for the null sender."""
         return self._address(message, message.sender, SENDER) if message.sender else ""
 
-    def label(self, message: Waiting, recipient: str) -> str:
+    def envelope(self, message: Waiting, recipient: str) -> tuple[str, str]:
+        """Return sender and recipient as they are looked up."""
+        return self.sender_of(message), self._address(message, recipient, RECIPIENT)
+
+    def label(self, envelope: tuple[str, str]) -> str:
         """Return the label of the relay of a message to one of its recipients."""
-        address = self._address(message, recipient, RECIPIENT)
-        return self._label(self.route(self.sender_of(message), address), address)
+        way = self.route(*envelope)
+        if way.failure or self._program(way.transport) is None:
+            return UNKNOWN
+        if way.transport.startswith(PREFIX) and self._is_of_service(way):
+            return service_relay(way.transport)
+        return DIRECT if self._is_direct(way, envelope[1]) else way.nexthop
+
+    def _is_of_service(self, way: Resolution) -> bool:
+        """Return True if a route leads to the hosts of its service: an operator's ``transport_maps`` may name others."""
+        if way.transport not in self._first_nexthops:
+            service = self.view.service(way.transport)
+            self._first_nexthops[way.transport] = service[1].get("relayhost").casefold() if service else ""
+        first = self._first_nexthops[way.transport]
+        return not first or way.nexthop.casefold().replace(",", " ").split()[:1] == [first]
+
+    def _is_direct(self, way: Resolution, recipient: str) -> bool:
+        is_own = way.nexthop.casefold() == recipient.rpartition("@")[2].casefold()
+        return is_own or self._program(way.transport) != _SMTP
+
+    def what(self, what: What, host: str, envelope: tuple[str, str]) -> What:
+        """Return the class of a reason where the route tells more: no relay is asked, or another one by now."""
+        way = self.route(*envelope)
+        if self._program(way.transport) not in {_SMTP, None} and what is not What.POSTFIX:
+            return What.HERE
+        hosts = self._hosts(way)
+        return What.ELSEWHERE if host and hosts and host.casefold() not in hosts else what
+
+    def _hosts(self, way: Resolution) -> frozenset[str] | None:
+        """Return the hosts of a route; ``None`` where the DNS names them, and where there may be more (smtp_connect.c)."""
+        key = (way.transport, way.nexthop)
+        if key not in self._hosts_of:
+            service = self.view.service(way.transport)
+            values = service[1] if service else self.view.values
+            nexthops = way.nexthop.replace(",", " ").split() + values.words("smtp_fallback_relay")
+            is_known = all(nexthop.startswith("[") for nexthop in nexthops)
+            hosts = frozenset(nexthop[1:].casefold().partition("]")[0].removeprefix("ipv6:") for nexthop in nexthops)
+            self._hosts_of[key] = hosts if is_known else None
+        return self._hosts_of[key]
 
     def _address(self, message: Waiting, address: str, address_class: str) -> str:
         """Return an address as it is looked up; cleanup(8) has not completed and rewritten that of a new message yet."""
@@ -153,22 +196,19 @@ class Router:
         except LookupFailedError:
             return None
 
-    def _label(self, way: Resolution, recipient: str) -> str:
-        """Return the label of a route."""
-        program = self._program(way.transport)
-        if way.failure or program is None:
-            return UNKNOWN
-        if way.transport.startswith(PREFIX):
-            # No name of a relay has an underscore: ``relay-NAME_shared``, ``relay-NAME_new``.
-            return way.transport.removeprefix(PREFIX).partition("_")[0]
-        is_direct = program != _SMTP or way.nexthop.casefold() == recipient.rpartition("@")[2].casefold()
-        return DIRECT if is_direct else way.nexthop
-
     def _program(self, transport: str) -> str | None:
         if transport not in self._programs:
             found = self.view.service(transport)
             self._programs[transport] = found[0] if found else None
         return self._programs[transport]
+
+
+def service_relay(service: str) -> str:
+    """Return the name of the relay of a managed service: ``relay-NAME``, ``relay-NAME_shared``, ``relay-NAME_new``.
+
+    No name of a relay has an underscore.
+    """
+    return service.removeprefix(PREFIX).partition("_")[0]
 
 
 def unquoted(address: str) -> str:

@@ -117,7 +117,7 @@ def _others(lines: list[str]) -> Iterator[str]:
 
 def with_(text: str, wanted: Drained) -> str:
     """Return a text that has nothing of it with all that is wanted."""
-    lines = text.removesuffix("\n").split("\n")
+    lines = text.removesuffix("\n").split("\n") if text else []
     added: dict[int, str] = {}
     chroot = "n"
     for end, fields in _services(lines):

@@ -5,11 +5,12 @@ No state makes a message come back for a reason that lies with this machine or t
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -42,6 +43,17 @@ RESOLVER = "nameserver {}\noptions timeout:1 attempts:1\n"
 PAGE = Path(__file__).parents[2] / "docs" / "delivery.md"
 DIRECT = "direct"
 WORDS = {ARRIVES: "arrives", WAITS: "waits", COMES_BACK: "**returned**"}
+TEST = ("test", "--timeout", "4", "--send-to", "bob@elsewhere.test", "--send-from", "anna@d1.test")
+OTHER_REMEDIES = {
+    **dict.fromkeys(("greeting-354", "greeting-http"), "test reads what answers, Postfix writes no more than that"),
+    **dict.fromkeys(
+        ("421-ehlo", "421-ehlo-in-tls", "421-helo", "ehlo-450", "lost-helo"),
+        "Postfix does not tell EHLO from the greeting",
+    ),
+    "rcpt-450": "here the recipient is real, in a test it is whoever is named",
+    **dict.fromkeys(("mail-530", "rcpt-530"), "these take a login and want one all the same, as no real server does"),
+}
+"""States in which `queue` has another remedy than `test`, and why that is right."""
 Seen = dict[str, tuple[str, str]]
 """Status and reason by state."""
 
@@ -52,6 +64,7 @@ class Scene:
     def __init__(self, stack: ExitStack, directory: Path) -> None:
         """Start servers and names."""
         self.testbed = stack.enter_context(Testbed())
+        self.instances: dict[str, tuple[Postfix, Inputs]] = {}
         self.directory = directory
         self.nexthops = {state.name: self._nexthop(state, stack) for state in STATES}
         self.resolver = loopback_address()
@@ -123,8 +136,9 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
 
 
 def _by_sender(scene: Scene, name: str, routing: str, *more: str, **settings: str) -> Seen:
-    postfix = scene.postfix(**settings)
-    scene.inputs(name, routing, has_routes=True).apply(postfix)
+    postfix, inputs = scene.postfix(**settings), scene.inputs(name, routing, has_routes=True)
+    inputs.apply(postfix)
+    scene.instances[name] = postfix, inputs
     names = {state.name for state in STATES}
     _send(postfix, sorted(names))
     for recipient in more:
@@ -184,6 +198,36 @@ def _wrong(seen: Seen, outcomes: dict[str, str]) -> dict[str, tuple[str, str]]:
 def test_transports(transports: Seen) -> None:
     """With `transports` a message waits, unless its relay has refused this very message."""
     assert _wrong(transports, {state.name: state.transports for state in STATES}) == {}
+
+
+@pytest.mark.long
+def test_queue_says_what_test_says(scene: Scene, transports: Seen) -> None:
+    """The remedy of `queue` is that of `test` for the same state, or leads there; no reason of any state is unknown.
+
+    States of the DNS are left out: `test` asks this machine's own.
+    """
+    postfix, inputs = scene.instances["transports"]
+    waiting = {group["relay"]: group["reasons"] for group in _json(postfix, inputs, "queue")["relays"]}
+    assert sum(map(len, waiting.values())) == sum(status == WAITS for status, _ in transports.values())
+    assert "another reason" not in {reason["what"] for reasons in waiting.values() for reason in reasons}
+    names = {nexthop: name for name, nexthop in scene.nexthops.items() if nexthop[1].isdigit()}
+    differ = {
+        names[result["nexthop"]]
+        for result in _json(postfix, inputs, *TEST)["results"]
+        if result["nexthop"] in names
+        for reason in waiting.get(result["relay"], ())
+        if not _leads_to(reason["remedy"], result)
+    }
+    assert differ == OTHER_REMEDIES.keys()
+
+
+def _leads_to(remedy: str, result: dict[str, Any]) -> bool:
+    return remedy.startswith(f"run dms-relay test {result['relay']}: ") or remedy == result["failure"]["remedy"]
+
+
+def _json(postfix: Postfix, inputs: Inputs, *command: str) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(inputs.run(postfix, *command, "--json").stdout)
+    return document
 
 
 @pytest.mark.long
