@@ -14,6 +14,7 @@ import pytest
 
 from testbed.fleet.fleet import Fleet
 from tests.image.conftest import engine, give_up, image
+from tests.support.scene import needs_root
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,6 +34,8 @@ def replica_image(engine: Engine, request: pytest.FixtureRequest) -> str:
     """Build the image, where what tests need is here: podman, which plays pods, and what renders them."""
     if engine.program != "podman":
         give_up("pods are played by podman only")
+    if os.geteuid() != 0:
+        needs_root("only root can lay volumes out as kubelet does")
     for program in ("helm", "kubectl"):
         if shutil.which(program) is None:
             if os.environ.get("REQUIRE_HELM_TESTS") == "1":

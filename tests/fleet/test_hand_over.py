@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -10,7 +10,7 @@ from testbed.fleet.cluster import wait_for
 from testbed.fleet.fleet import Fleet
 from testbed.fleet.load import Load
 from testbed.fleet.verdict import verdict
-from tests.fleet.conftest import ENV, SHORT
+from tests.fleet.conftest import ENV, LONG
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +22,7 @@ COUNT = 20
 def pair(replica_image: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     """Yield a fleet of two replicas whose queues are gone with them."""
     directory = tmp_path_factory.mktemp("pair")
-    values = {"persistence": {"enabled": False}, "drain": {"timeout": SHORT}}
+    values: dict[str, Any] = {"persistence": {"enabled": False}, "drain": {"timeout": LONG}}
     with Fleet(directory, replica_image, replicaCount=2, env=ENV, **values) as fleet:
         yield fleet
 
