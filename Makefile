@@ -86,10 +86,10 @@ image-dms: needs-image ## build docker-mailserver with dms-relay in it
 	$(ENGINE) build --target dms --tag dms-relay-mailserver .
 
 chart: ## package the Helm chart into dist/ (needs helm)
-	@command -v helm >/dev/null || { echo "make chart needs helm, 3.8 or later: https://helm.sh/docs/intro/install/" >&2; exit 69; }
+	@command -v helm >/dev/null || { echo "make chart needs helm, 3.11 or later: https://helm.sh/docs/intro/install/" >&2; exit 69; }
 	$(OWNER) helm package charts/dms-relay --destination dist
 
 clean: ## take away what make has made here
 	rm -f sasl/libdmsrelayoauth2.so
-	rm -rf $(VENV) .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) dist .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -9,7 +9,7 @@ import shutil
 import subprocess
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 import yaml
@@ -26,9 +26,11 @@ Map = dict[str, Any]
 
 def require_helm(program: str = "helm") -> None:
     """Skip where a program is missing; fail instead with REQUIRE_HELM_TESTS=1."""
-    if shutil.which(program):
-        return
-    reason = f"{program} is not installed"
+    if not shutil.which(program):
+        _skip(f"{program} is not installed")
+
+
+def _skip(reason: str) -> NoReturn:
     if os.environ.get("REQUIRE_HELM_TESTS") == "1":
         pytest.fail(f"REQUIRE_HELM_TESTS=1, but {reason}", pytrace=False)
     pytest.skip(reason)
@@ -37,7 +39,7 @@ def require_helm(program: str = "helm") -> None:
 def helm(*arguments: str, feed: str = "") -> subprocess.CompletedProcess[str]:
     """Run helm, which reads nothing of the user's own."""
     require_helm()
-    environ = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "KUBECONFIG": "/nonexistent"}
+    environ = {"PATH": os.environ["PATH"], "HOME": "/nonexistent"}
     return subprocess.run(
         ["helm", *arguments], env=environ, input=feed, capture_output=True, text=True, timeout=60, check=False
     )
@@ -60,8 +62,9 @@ def render(values: Map | None = None, *arguments: str, chart: Path = CHART) -> l
 def refusal(values: Map) -> list[str]:
     """Return the lines with which the chart refuses some values; empty where it takes them."""
     code, _, err = _rendered(CHART, json.dumps(values), ())
-    assert bool(code) == bool(err), err
-    return [line for line in err.splitlines() if " -- " in line]
+    said = [line for line in err.splitlines() if " -- " in line]
+    assert bool(code) == bool(said), err
+    return said
 
 
 def error(values: Map) -> str:
@@ -75,6 +78,8 @@ def notes(values: Map | None = None) -> str:
     """Return what an installation would say at its end."""
     options = ("--namespace", NAMESPACE, "--dry-run=client", "--values", "-")
     done = helm("install", RELEASE, str(CHART), *options, feed=json.dumps(values or {}))
+    if "cluster unreachable" in done.stderr:
+        _skip("helm 3 shows notes only where there is a cluster")
     assert done.returncode == 0, done.stderr
     return done.stdout.partition("\nNOTES:\n")[2]
 

@@ -78,5 +78,5 @@ def test_words_of_the_image() -> None:
     assert {word for word in words if not re.search(rf"^ +{word}\b", usage, re.MULTILINE)} == set()
     check = (ROOT / "docker/healthcheck").read_text("utf-8")
     assert all(re.search(rf"^#   {word} ", check, re.MULTILINE) for word in ("ready", "live"))
-    page = (ROOT / "docs/image.md").read_text("utf-8")
-    assert {name for name in variables(render()) if f"`{name}`" not in page} == set()
+    pages = "".join(path.read_text("utf-8") for path in (ROOT / "docs").glob("*.md"))
+    assert {name for name in variables(render()) if not re.search(rf"`{name}\b", pages)} == set()

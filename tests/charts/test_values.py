@@ -118,9 +118,9 @@ def test_wrong_values(place: str) -> None:
 
 
 def test_helm_says_where() -> None:
-    """Helm itself holds values to the schema, all at once, and names the place."""
+    """Helm itself holds values to the schema, all at once, and names the places."""
     said = error({"replicaCount": "two", "networkPolicy": {"allowFrom": [{"podselector": {}}]}, "persistance": {}})
-    for part in ("'/replicaCount'", "'/networkPolicy/allowFrom/0'", "'podselector'", "'persistance'"):
+    for part in ("replicaCount", "allowFrom", "podselector", "persistance"):
         assert part in said
 
 
