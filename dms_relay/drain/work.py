@@ -1,8 +1,7 @@
 """One drain: new mail is refused, the queue is flushed, and looked at until it is empty or the time is over.
 
     refuse      new sessions get 421; open ones may go on, until nothing waits any more, or the time is over
-    flush       all that waits is tried at once, and every ``FLUSH_INTERVAL`` what was deferred meanwhile, or what a new
-                qmgr(8) left out since it was still being delivered when Postfix was reloaded for the step before
+    flush       all that waits is tried at once, and every ``FLUSH_INTERVAL`` what was deferred meanwhile
     hand over   from half of the time on, or once all that waits has been tried in vain, what remains goes elsewhere
 
 A drain ends early where nothing waits and no session is open. Postfix takes no mail from then on, until it is started
@@ -135,7 +134,7 @@ class Drain:
             self._switch.hand_over(self._nexthop)
             self._is_handed_over = True
             self._flush()
-        elif waiting.all and time.monotonic() - self._flushed >= FLUSH_INTERVAL:
+        elif time.monotonic() - self._flushed >= FLUSH_INTERVAL:
             self._flush()
 
     def _end_sessions(self) -> None:

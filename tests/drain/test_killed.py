@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from testbed import Inputs, Postfix, Testbed
     from tests.support.amounts import Figures
 
-#: Steps that a drain and a ``--cancel`` take at most, and a few that are tried of each.
-STEPS, FEW = 35, 2
+#: Steps that a drain and a ``--cancel`` take at most, and how many are tried of each without a soak.
+STEPS, FEW = 35, 1
 
 
 def killed(inputs: Inputs, postfix: Postfix, step: int, *options: str) -> bool:
