@@ -46,7 +46,7 @@ def replica_image(engine: Engine, request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="module")
 def replica(replica_image: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
-    """Yield a fleet of one replica, which tests change, and set back."""
+    """Yield a fleet of one replica, which tests change: what it has is what was set last."""
     directory = tmp_path_factory.mktemp("replica")
     with Fleet(directory, replica_image, replicaCount=1, env=ENV, drain={"timeout": SHORT}) as fleet:
         yield fleet

@@ -16,6 +16,7 @@ from testbed.fleet.cluster import wait_for
 from testbed.fleet.load import Load
 from testbed.fleet.service import Service
 from testbed.fleet.verdict import verdict
+from testbed.patience import PATIENCE
 from tests.support.amounts import amount
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 #: Clients at once, and seconds between two messages of each.
 CLIENTS = 8
 PAUSE = 0.1
+#: Seconds that a message takes at most on a busy machine, all clients together.
+SLOW = 0.2
 #: Messages that a replica has in its queue when it is killed.
 WAITING = 10
 #: Seconds for which a Service goes on to send connections to a replica that is being deleted: the nodes learn of it later.
@@ -56,7 +59,8 @@ class Show:
 
     def wait_for(self, part: float) -> None:
         """Wait until a part of the load has been accepted."""
-        wait_for(lambda: self.load.done >= part * self.total, f"{part:.0%} of {self.total} messages")
+        patience = max(PATIENCE, self.total * SLOW)
+        wait_for(lambda: self.load.done >= part * self.total, f"{part:.0%} of {self.total} messages", patience)
 
     def kill(self, name: str) -> None:
         """Kill a replica with mail in its queue; the Service notices by itself. Then it comes back, on its volume."""
