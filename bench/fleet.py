@@ -5,8 +5,6 @@ from smtp-source(1) and go to a server that takes TLS and a login. All of that s
 messages per second are of the whole; what a replica itself needs is its processor time for a message, by its control
 group, and from that follows what 1,000 messages a second take. Memory is the proportional set size of a pod's processes.
 
-``reuse`` has Postfix keep a TLS connection for several messages (smtp_tls_connection_reuse, which needs tlsproxy(8)).
-
 Exit codes: 0 measured, or nothing to measure with, which is said.
 """
 
@@ -49,11 +47,6 @@ LOOK = 0.5
 SYNCS = 200
 #: Messages per second that are worked out on paper.
 PAPER = 1_000
-#: What has Postfix reuse TLS connections.
-REUSE = (
-    "postconf -M 'tlsproxy/unix=tlsproxy unix - - n - 0 tlsproxy'"
-    " && postconf -e smtp_tls_connection_reuse=yes && postfix reload"
-)
 #: Prints the nanoseconds of processor time of the control group: version 1, or version 2 in microseconds.
 CPU = (
     "cat /sys/fs/cgroup/cpuacct/cpuacct.usage 2>/dev/null"
@@ -79,11 +72,6 @@ class Fleets:
         """Take replicas that run."""
         self.fleet = fleet
         self.names = fleet.names
-
-    def reuse(self) -> None:
-        """Have all replicas reuse TLS connections from now on."""
-        for name in self.names:
-            self.fleet.cluster.execute(name, "sh", "-c", REUSE)
 
     def measure(self) -> dict[str, Figures]:
         """Measure one replica and three in turn, so that what else the machine does meets both alike."""
@@ -153,7 +141,7 @@ def main() -> int:
         print(f"not measured: {'no ' + ', '.join(missing) if missing else 'BENCH_IMAGE names no image of dms-relay'}")
         return os.EX_OK
     with TemporaryDirectory() as directory:
-        fleet = Fleet(Path(directory), image, PROCESSES, replicaCount=3, metrics={"enabled": False})
+        fleet = Fleet(Path(directory), image, PROCESSES, replicaCount=3)
         with fleet:
             _print(fleet)
     return os.EX_OK
@@ -166,23 +154,19 @@ def _print(fleet: Fleet) -> None:
     print(f"{os.cpu_count()} processors for replicas, server and senders; messages of {SIZE} octets")
     print(f"memory of a replica, idle     {idle:7.1f} MiB")
     print(f"a synchronised write          {fleets.sync():7.2f} ms, one for each message that comes in", flush=True)
-    _print_kind("a connection each", fleets.measure())
-    fleets.reuse()
-    _print_kind("reuse", fleets.measure())
+    _print_figures(fleets.measure())
 
 
-def _print_kind(title: str, figures: dict[str, Figures]) -> None:
+def _print_figures(figures: dict[str, Figures]) -> None:
     one = statistics.median(figures["one"].rate)
     for kind, found in figures.items():
         rate, cpu = statistics.median(found.rate), statistics.median(found.cpu)
         print(
-            f"{title + ', ' + kind:28}  {rate:7.1f} messages/s  {rate / one:5.2f} x one  "
+            f"{kind:28}  {rate:7.1f} messages/s  {rate / one:5.2f} x one  "
             f"{cpu:6.2f} ms of a processor for a message  {max(found.memory):6.1f} MiB at most"
         )
     cpu = statistics.median(figures["one"].cpu)
-    print(
-        f"{'  on paper':28}  {PAPER * cpu / 1e3:7.1f} processors for {PAPER:,} messages/s: {1e3 / cpu:.0f}/s for each"
-    )
+    print(f"{'on paper':28}  {PAPER * cpu / 1e3:7.1f} processors for {PAPER:,} messages/s: {1e3 / cpu:.0f}/s for each")
 
 
 def _pss(number: str) -> int:
