@@ -1,4 +1,4 @@
-"""``docker/healthcheck live`` and ``ready``: a server at port 25 of a network of its own, a process that is called master."""
+"""``docker/healthcheck live`` and ``ready``: a server at port 25 of a network of its own, a process of the name master."""
 
 from __future__ import annotations
 
