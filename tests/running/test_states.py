@@ -96,7 +96,7 @@ class Scene:
 
     def recipe(self) -> str:
         """Return the filter of the documentation, for the relays of all states."""
-        (text,) = re.findall(r"```regexp\n(.*?)```", PAGE.read_text(), re.DOTALL)
+        (text,) = re.findall(r"```text\n(.*?)```", PAGE.read_text(), re.DOTALL)
         hosts = dict.fromkeys(re.escape(host_of(nexthop)) for nexthop in self.nexthops.values())
         return "".join(text.replace(r"smtp\.example\.com", host) for host in hosts)
 
