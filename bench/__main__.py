@@ -11,8 +11,8 @@ import subprocess
 import sys
 
 #: A boot; from the container's start to the first message; how the cost grows; what big tables cost Postfix; the keeper; a
-#: long queue; counting deliveries.
-PARTS = ("boot", "first_message", "growth", "tables", "keeper", "queue", "metrics")
+#: long queue; counting deliveries; replicas on Kubernetes.
+PARTS = ("boot", "first_message", "growth", "tables", "keeper", "queue", "metrics", "fleet")
 
 
 def main() -> int:

@@ -6,6 +6,7 @@ cannot be read, ``WriteError`` where it cannot be written.
 
 from __future__ import annotations
 
+from errno import EACCES, EFBIG, EINVAL, EISDIR, ETXTBSY
 from stat import S_IMODE
 
 from dms_relay import files
@@ -19,6 +20,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from dms_relay.postfix.drained import Drained
+
+#: What to do where main.cf or master.cf is there, and cannot be read.
+REMEDIES = {
+    EACCES: "run as root",
+    ETXTBSY: "run again when it is written",
+    **dict.fromkeys((EFBIG, EINVAL, EISDIR), "put Postfix's own file back there"),
+}
 
 
 def read(path: Path) -> str:
@@ -53,8 +61,6 @@ def _read(path: Path) -> str:
     try:
         return read_whole(path).decode("utf-8", "surrogateescape")
     except OSError as error:
-        from dms_relay.postfix.programs import REMEDIES  # noqa: PLC0415 -- only then
-
         text = f"{path} cannot be read: {error.strerror}"
         remedy = REMEDIES.get(error.errno or 0, "install Postfix")
         raise PostfixError(text, remedy, errno=error.errno) from None

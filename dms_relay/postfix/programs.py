@@ -13,7 +13,7 @@ import os
 import re
 import time
 from contextlib import suppress
-from errno import EACCES, EBUSY, EFBIG, EINVAL, EISDIR, ENOENT, ETXTBSY
+from errno import EACCES, EBUSY, ENOENT
 from pathlib import Path
 
 from dms_relay.errors import MissingInputError, PostfixError
@@ -45,12 +45,6 @@ _TWICE = "duplicate entry"
 SERVER_TIMEOUT = 5
 #: Programs that may write.
 _WRITING = frozenset({"postconf", "postmap"})
-#: What to do where main.cf or master.cf is there, and cannot be read.
-REMEDIES = {
-    EACCES: "run as root",
-    ETXTBSY: "run again when it is written",
-    **dict.fromkeys((EFBIG, EINVAL, EISDIR), "put Postfix's own file back there"),
-}
 _QUOTED = re.compile(r'"[^"]*"')
 
 
@@ -70,7 +64,9 @@ class Postfix:
             return read_whole(self.main_cf).decode("utf-8", "surrogateescape")
         except OSError as error:
             text = f"cannot be read: {error.strerror}"
-            remedy = REMEDIES.get(error.errno or 0, "install Postfix, or name its directory with --postfix-dir")
+            remedy = master_cf_file.REMEDIES.get(
+                error.errno or 0, "install Postfix, or name its directory with --postfix-dir"
+            )
             problem = Problem(Origin(str(self.main_cf)), text, remedy, is_missing=True)
             raise MissingInputError([problem]) from None
 

@@ -1,4 +1,4 @@
-"""``docker/healthcheck live`` and ``ready``, with a server at port 25 of a network of its own, and a lock that is held."""
+"""``docker/healthcheck live`` and ``ready``: a server at port 25 of a network of its own, a process of the name master."""
 
 from __future__ import annotations
 
@@ -15,15 +15,18 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 QUEUE = "/var/spool/postfix"
-#: Holds the lock of master(8), where it is to run, and greets; "none" does not listen.
+#: Is called as master(8), where that is to run, with its number in its file; and greets; "none" does not listen.
 SCENE = """
-import fcntl, socket, struct, subprocess, sys, threading
+import fcntl, os, socket, struct, subprocess, sys, threading
 script, word, greeting, lock = sys.argv[1:]
 with socket.socket() as lo:
     fcntl.ioctl(lo, 0x8914, struct.pack("16sH14x", b"lo", 0x41))  # SIOCSIFFLAGS: up and running
 if lock:
-    held = open(lock)
-    fcntl.flock(held, fcntl.LOCK_EX)
+    began = os.stat(lock).st_mtime_ns
+    with open("/proc/self/comm", "w") as name, open(lock, "w") as file:
+        name.write("master")
+        file.write(f"{os.getpid():>10}\\n")
+    os.utime(lock, ns=(began, began))
 def serve(server):
     session, _ = server.accept()
     session.sendall(greeting.encode() + b"\\r\\n")

@@ -6,12 +6,13 @@ is a program that ends or does not end as a test wants.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
+import shutil
 import signal
 import subprocess
 import time
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -83,12 +84,23 @@ class Keeper:
         return self.log.read_text().splitlines()
 
 
+@contextmanager
+def running_master(lock: Path) -> Iterator[None]:
+    """Run a program under the name of master(8), which writes its number as master(8) does."""
+    lock.parent.mkdir(exist_ok=True)
+    program = lock.with_name("master")
+    shutil.copy("/bin/sleep", program)
+    with subprocess.Popen([program, "600"]) as process:
+        lock.write_text(f"{process.pid:>10}\n")
+        yield
+        process.kill()
+
+
 @pytest.fixture
 def keeper(tmp_path: Path) -> Iterator[Keeper]:
-    """Yield a keeper that has not been started, beside a master(8) that runs, by the lock that it holds."""
+    """Yield a keeper that has not been started, beside a process that has master(8)'s name, and its number in its file."""
     keeper = Keeper(tmp_path)
-    with keeper.master_lock.open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with running_master(keeper.master_lock):
         yield keeper
         for process in keeper.processes:
             process.kill()
@@ -107,14 +119,16 @@ def is_alive(number: int) -> bool:
 
 
 def test_it_waits_for_postfix(keeper: Keeper, tmp_path: Path) -> None:
-    """Nothing is started as long as Postfix does not run: there is no file, or a killed Postfix has left one, unlocked."""
+    """Nothing is started as long as Postfix does not run: there is no file, or a killed Postfix has left one."""
     keeper.be("exec sleep 60")
-    process = keeper.start(MASTER_LOCK=tmp_path / "other")
+    (tmp_path / "other").mkdir()
+    lock = tmp_path / "other/master.pid"
+    process = keeper.start(MASTER_LOCK=lock)
     time.sleep(0.3)
-    with (tmp_path / "other").open("w") as lock:
-        time.sleep(0.3)
-        assert keeper.started() == []
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    lock.write_text(f"{os.getpid():>10}\n")  # which is somebody else's by now
+    time.sleep(0.3)
+    assert keeper.started() == []
+    with running_master(lock):
         keeper.wait_for_runs(1)
     assert process.poll() is None
 
@@ -207,11 +221,10 @@ def test_it_is_told_when_the_inputs_were_applied(keeper: Keeper, tmp_path: Path)
     seen = tmp_path / "seen"
     keeper.be(f'echo "$DMS_RELAY_APPLIED_AT" >> {seen}\nexec sleep 60')
     environ = {"DMS_RELAY_APPLIED_AT": "12.34"}
-    keeper.start(environ, MASTER_LOCK=tmp_path / "other", words=[tmp_path / "file"])
+    keeper.start(environ, MASTER_LOCK=tmp_path / "other/master.pid", words=[tmp_path / "file"])
     time.sleep(0.3)
     (tmp_path / "file").write_text("56.78\n")
-    with (tmp_path / "other").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with running_master(tmp_path / "other/master.pid"):
         keeper.wait_for_runs(1)
     keeper.start(environ, words=[tmp_path / "missing"])
     keeper.wait_for_runs(2)

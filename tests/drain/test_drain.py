@@ -8,11 +8,13 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from dms_relay.postfix.drained import REPLY
+from testbed import WORLD
 from tests.drain.conftest import (
     AWAY,
     RECIPIENT,
@@ -120,6 +122,21 @@ def test_what_remains_is_said(testbed: Testbed, inputs: Inputs) -> None:
         f"they stay in {postfix.layout.queue}, and are delivered from there when Postfix is started again" in lines[-1]
     )
     assert len(postfix.queue()) == 3
+
+
+def test_what_is_on_its_way_while_postfix_reloads(testbed: Testbed, inputs: Inputs) -> None:
+    """A delivery that lasts longer than the reload is seen to its end, although the new qmgr(8) leaves the message out.
+
+    By itself it would look again after ``minimal_backoff_time`` (300 s), at what was delivered long ago.
+    """
+    slow = testbed.world(mode=replace(WORLD, delay=3.0))
+    postfix = testbed.postfix()
+    for _ in range(3):
+        put(postfix)
+    code, said = drain(inputs, postfix, "--timeout", "60")
+    assert (code, said["ended"], said["remaining"]) == (0, "nothing waits any more", [])
+    assert len(slow.received) == 3
+    assert "still being delivered" in postfix.log()
 
 
 def test_without_a_running_postfix(testbed: Testbed, inputs: Inputs) -> None:

@@ -1,0 +1,1 @@
+"""Tests of several replicas at once, as the Helm chart has them."""
