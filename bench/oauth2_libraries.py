@@ -47,7 +47,7 @@ def main() -> None:
             for name, (_, imports) in _CANDIDATES.items():
                 costs[name].append(_cost(places[name], imports))
         print(
-            "| | packages more | MiB installed | CPU of the imports, ms | memory, MiB |\n| --- | --- | --- | --- | --- |"
+            "| | more packages | MiB installed | CPU of the imports, ms | memory, MiB |\n| --- | --- | --- | --- | --- |"
         )
         for name, place in places.items():
             print(_row(name, place, costs[name]))

@@ -62,10 +62,10 @@ EXIT_CODES = {
     130: "ended with Ctrl-C",
 }
 _CONFIG_DIR = (
-    f"where the inputs are (${CONFIG_DIR_VARIABLE}, else {DMS_DIRECTORY} in a container or where it is mounted, "
+    f"the directory of the inputs (${CONFIG_DIR_VARIABLE}, else {DMS_DIRECTORY} in a container or where it is mounted, "
     f"else {HOST_DIRECTORY})"
 )
-_FROM_SCRATCH = "take back what came from another configuration directory, or from one that is gone"
+_FROM_SCRATCH = "undo what came from another configuration directory, or from one that is gone"
 _DOMAIN = "a domain or an address, with or without a leading @: example.com, boss@example.com"
 
 
@@ -135,7 +135,7 @@ def parser(prog: str = "dms-relay", command: str = "") -> argparse.ArgumentParse
     top = _Parser(
         prog=prog,
         allow_abbrev=False,
-        description="Make Postfix hand its mail to relay services, as the environment and the configuration files say.",
+        description="Set up Postfix to send its mail through relay services, from environment variables and files.",
         epilog="\n".join(["exit codes:", *(f"  {code:<4} {text}" for code, text in EXIT_CODES.items())]),
         formatter_class=_formatter,
     )
@@ -190,7 +190,7 @@ class _Commands:
     def add_edit(self, name: str, what: str, more: str = "") -> argparse.ArgumentParser:
         """Add one that edits a file of the configuration directory."""
         command = self.add(name, what, more)
-        command.add_argument("--no-apply", dest="apply", action="store_false", help="edit the file, and leave Postfix")
+        command.add_argument("--no-apply", dest="apply", action="store_false", help="only edit the file, do not apply")
         return command
 
     def add_hidden(self, name: str) -> argparse.ArgumentParser:
@@ -199,7 +199,7 @@ class _Commands:
 
 
 def _add_applying(commands: _Commands) -> None:
-    apply = commands.add("apply", "make Postfix match the inputs, and reload it where it runs")
+    apply = commands.add("apply", "make Postfix match the inputs, and reload it if it runs")
     apply.add_argument("--no-reload", dest="reload", action="store_false", help="leave a running Postfix alone")
     apply.add_argument("--from-scratch", action="store_true", help=_FROM_SCRATCH)
     apply.add_argument(
@@ -210,7 +210,7 @@ def _add_applying(commands: _Commands) -> None:
         help="how long to wait for another run (%(default)g)",
     )
     plan = commands.add("plan", "show what apply would change, as a diff; writes nothing")
-    plan.add_argument("--exit-code", action="store_true", help="exit with 1 where there is something to change")
+    plan.add_argument("--exit-code", action="store_true", help="exit with 1 if there is something to change")
     plan.add_argument("--from-scratch", action="store_true", help="show what apply --from-scratch would change")
     show = commands.add("show", "show the merged configuration, each value with its origin")
     show.add_argument("--json", action="store_true", help="as one JSON object")
@@ -231,7 +231,7 @@ def _add_editing(commands: _Commands) -> None:
     auth.add_argument("domain", metavar="DOMAIN", help=f"{_DOMAIN}; or a relay as in its route: [smtp.example.com]:587")
     auth.add_argument("username", metavar="USERNAME", help="the user name that the relay gave you")
     auth.add_argument(
-        "password", metavar="PASSWORD", nargs="?", help="visible in the shell's history; better leave it out"
+        "password", metavar="PASSWORD", nargs="?", help="it stays in the shell's history, so better leave it out"
     )
     auth.add_argument("--password-stdin", action="store_true", help="read the password from standard input")
     excluded = commands.add_edit("exclude-domain", "exclude a domain from RELAY_HOST")
@@ -256,14 +256,14 @@ def _add_asking(commands: _Commands) -> None:
     check = commands.add(
         "check",
         "say what is wrong with the inputs and with Postfix, and how to fix it",
-        "Exits with 1 where there is an error, and with 78 where the inputs cannot be used.",
+        "Exits with 1 if there is an error, and with 78 if the inputs cannot be used.",
     )
     check.add_argument("--strict", action="store_true", help="warnings count as errors do")
     check.add_argument("--json", action="store_true", help="as one JSON object")
     test = commands.add(
         "test",
         "test each relay with each login that is used there, without sending mail",
-        "Exits with 1 where one of them fails.",
+        "Exits with 1 if one of them fails.",
     )
     test.add_argument("relay", metavar="RELAY", nargs="*", help="a relay's name or nexthop; without one, all of them")
     test.add_argument("--send-to", metavar="ADDRESS", help="send one message there through each relay that works")

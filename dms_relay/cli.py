@@ -95,7 +95,7 @@ def _lost(error: Exception, log: Log) -> int:
 
 def _cannot_write(error: Exception) -> str:
     reason = getattr(error, "strerror", None) or error
-    return f"standard output cannot be written, so what was said is not complete: {reason} -- free space, or write elsewhere"
+    return f"standard output cannot be written, so the output is incomplete: {reason} -- free space, or write elsewhere"
 
 
 def _paths(arguments: Namespace | SimpleNamespace, environ: Mapping[str, str]) -> Paths:

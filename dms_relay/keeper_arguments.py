@@ -30,8 +30,8 @@ def add_keeping(commands: Commands, seconds: Callable[[str], float]) -> None:
     """Add these commands; ``seconds`` reads a number."""
     watch = commands.add(
         "watch",
-        "apply the inputs whenever they change, and renew tokens, until it is ended",
-        "One for each Postfix. HUP has it apply at once.",
+        "apply the inputs whenever they change, and renew tokens, until it is stopped",
+        "Run one for each Postfix. HUP makes it apply at once.",
     )
     watch.add_argument(
         "--interval",
@@ -41,8 +41,8 @@ def add_keeping(commands: Commands, seconds: Callable[[str], float]) -> None:
     )
     status = commands.add(
         "status",
-        "say what is in force, what is due, and how tokens and login tests are",
-        "Exits with 1 where something is wrong, or where dms-relay watch does not run.",
+        "show what is in force, what is due, and the state of tokens and login tests",
+        "Exits with 1 if something is wrong, or if dms-relay watch does not run.",
     )
     status.add_argument("--json", action="store_true", help="as one JSON object")
     commands.add(

@@ -28,45 +28,45 @@ if TYPE_CHECKING:
 
 #: The day of the last change of substance in what stands here (man-pages(7), "Title line"): no text depends on today.
 _DATE = date(2026, 11, 26)
-_NAME = "make Postfix hand its mail to relay services"
+_NAME = "set up Postfix to send its mail through relay services"
 _DESCRIPTION = """
 The inputs are environment variables and the files of the configuration directory; Postfix's lookup tables and parameters are
 made from them. Nothing is written before all of them have been read and found right. No command ever shows a password.
 Alone or after a command, -h or --help says in short what can be given there."""
 _SETTINGS = {
     "DEFAULT_RELAY_HOST": "Where all mail goes: [smtp.example.com]:587. Brackets mean the host itself, no MX lookup. "
-    "Several are separated by commas and tried in order.",
+    "You can write several, separated by commas; Postfix tries them in order.",
     "RELAY_HOST": "A host name or address: the relay for the domains that this server manages.",
     "RELAY_PORT": f"Its port, {DEFAULT_PORT} if not set.",
-    "RELAY_USER": "The user name of the login at DEFAULT_RELAY_HOST or, where that is not set, at RELAY_HOST.",
+    "RELAY_USER": "The user name of the login at DEFAULT_RELAY_HOST or, if that is not set, at RELAY_HOST.",
     "RELAY_PASSWORD": "The password of this login.",
-    "RELAY_ROUTING": f"{MAPS} (where there is no relay.yaml): lookup tables by sender, as docker-mailserver has them; "
+    "RELAY_ROUTING": f"{MAPS} (if there is no relay.yaml): lookup tables by sender, as docker-mailserver has them; "
     f"{TRANSPORTS}: a service of Postfix for each relay, with TLS and logins of its own.",
     "RELAY_TLS_LEVEL": f"With {TRANSPORTS}, what these relays must prove: encrypt if not set.",
     "RELAY_TABLES": f"The type of the tables: {', '.join(TABLE_TYPES)}. If not set, big tables are indexed.",
-    "RELAY_OAUTH2_PROVIDER": f"With {TRANSPORTS}, an access token in place of the password: {' or '.join(PROVIDERS)}, "
-    "whose endpoints and scope are used.",
-    "RELAY_OAUTH2_TENANT": "The domain or ID of a tenant of Microsoft's.",
+    "RELAY_OAUTH2_PROVIDER": f"With {TRANSPORTS}, an access token instead of the password: {' or '.join(PROVIDERS)}, "
+    "which defines the endpoints and the scope.",
+    "RELAY_OAUTH2_TENANT": "For Microsoft: the domain or the ID of the tenant.",
     "RELAY_OAUTH2_CLIENT_ID": "The ID of the client (the app) at the provider.",
-    "RELAY_OAUTH2_CLIENT_SECRET": "Its secret.",
-    "RELAY_OAUTH2_CLIENT_CERTIFICATE": "In place of the secret: the certificate of the client (PEM).",
+    "RELAY_OAUTH2_CLIENT_SECRET": "The client's secret.",
+    "RELAY_OAUTH2_CLIENT_CERTIFICATE": "Instead of the secret: the certificate of the client (PEM).",
     "RELAY_OAUTH2_CLIENT_KEY": "The private key of this certificate (PEM).",
     "RELAY_OAUTH2_REFRESH_TOKEN": "The first refresh token; later ones are kept in the state directory.",
     "RELAY_OAUTH2_SERVICE_ACCOUNT": "The key of a Google service account (JSON).",
     "RELAY_OAUTH2_TOKEN_URL": "The token endpoint of another provider; https only.",
-    "RELAY_OAUTH2_SCOPE": "What the token is to permit, where it is not known from the provider.",
-    "RELAY_OAUTH2_CA_FILE": "A file with the authorities to trust at the token endpoint, in place of the system's.",
+    "RELAY_OAUTH2_SCOPE": "What the token should permit, if it is not known from the provider.",
+    "RELAY_OAUTH2_CA_FILE": "A file with the authorities to trust at the token endpoint, instead of the system's.",
 }
 #: Variables of the program itself.
 OTHERS = {
-    "LOG_LEVEL": f"As --log-level, which is stronger: {', '.join(LEVELS)}.",
-    "LOG_FORMAT": f"As --log-format, which is stronger: {', '.join(FORMATS)}.",
-    "DMS_RELAY_CONFIG_DIR": "The configuration directory; --config-dir is stronger.",
-    "DMS_RELAY_STATE_DIR": "Where tokens are, and what dms-relay watch says; /var/lib/dms-relay if not set.",
-    "RELAY_WATCH_INTERVAL": "How often dms-relay watch looks at the inputs, in seconds; --interval is stronger.",
-    "RELAY_TEST_INTERVAL": "How often it tests the logins at the relays: 900, 30m, 1h; never, if it is not set.",
-    "RELAY_METRICS": "Where dms-relay watch serves metrics for Prometheus: :9154, or HOST:PORT; nowhere, if it is not set.",
-    "MAIL_CONFIG": "The directory of Postfix's configuration; --postfix-dir is stronger.",
+    "LOG_LEVEL": f"Like --log-level, which wins: {', '.join(LEVELS)}.",
+    "LOG_FORMAT": f"Like --log-format, which wins: {', '.join(FORMATS)}.",
+    "DMS_RELAY_CONFIG_DIR": "The configuration directory; --config-dir wins.",
+    "DMS_RELAY_STATE_DIR": "The directory for tokens and the state of dms-relay watch; /var/lib/dms-relay if not set.",
+    "RELAY_WATCH_INTERVAL": "How often dms-relay watch looks at the inputs, in seconds; --interval wins.",
+    "RELAY_TEST_INTERVAL": "How often it tests the logins at the relays: 900, 30m, 1h; never if not set.",
+    "RELAY_METRICS": "Where dms-relay watch serves metrics for Prometheus: :9154, or HOST:PORT; nowhere if not set.",
+    "MAIL_CONFIG": "The directory of Postfix's configuration; --postfix-dir wins.",
 }
 #: What to do, and the command; the shortest way to each answer.
 _EXAMPLES = {
@@ -74,10 +74,10 @@ _EXAMPLES = {
     "RELAY_PASSWORD__FILE=/run/secrets/relay dms-relay apply",
     "See what would change, and what was understood": "dms-relay plan; dms-relay show",
     "Send the mail of a domain through a relay of its own": "dms-relay add-domain example.com smtp.example.net 587",
-    "Set the login there, without a password in the shell's history": "dms-relay add-auth example.com me",
+    "Set its login, without a password in the shell's history": "dms-relay add-auth example.com me",
     "Ask where a message goes, and why": "dms-relay explain boss@example.com friend@example.org",
-    "Look for what is wrong, as a script does": "dms-relay check --strict --json",
-    "Try each relay, with a message": "dms-relay test --send-to me@example.org",
+    "Check for problems from a script": "dms-relay check --strict --json",
+    "Test each relay with a message": "dms-relay test --send-to me@example.org",
 }
 _SEE_ALSO = ".BR postconf (5),\n.BR postfix (1)"
 #: How argparse-manpage shows what a command takes.
@@ -136,15 +136,13 @@ def files() -> dict[str, str]:
     """Return each file that is read or written, with what it holds."""
     paths = Paths()
     return {
-        str(paths.config_dir / relaymap.NAME): "Where the mail of a sender goes, a sender a line: @example.com "
+        str(paths.config_dir / relaymap.NAME): "Where the mail of a sender goes, one sender on each line: @example.com "
         "[smtp.example.com]:587. A domain alone opts out of RELAY_HOST.",
-        str(
-            paths.config_dir / sasl_password.NAME
-        ): "With which login, by sender or by relay: @example.com user:password.",
-        str(paths.config_dir / relay_env.NAME): "The variables, NAME=value, for what the environment does not set.",
+        str(paths.config_dir / sasl_password.NAME): "The logins, by sender or by relay: @example.com user:password.",
+        str(paths.config_dir / relay_env.NAME): "The variables, as NAME=value, that the environment does not set.",
         str(paths.table(RELAYHOST_MAP)): "Written: relays by sender.",
-        str(paths.table(SASL_PASSWD)): "Written: logins by sender and by relay. Only its owner may read it, root.",
-        str(paths.state): "Written: what was there before, to be put back once the inputs are gone.",
+        str(paths.table(SASL_PASSWD)): "Written: logins by sender and by relay. Only root may read it.",
+        str(paths.state): "Written: the values from before, to restore when the inputs are gone.",
     }
 
 

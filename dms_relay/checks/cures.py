@@ -36,8 +36,8 @@ _CURES = (
     (r"(\w+): the policy's .*", r"correct that entry of \1"),
     (r"(\w+): .*", r"have Postfix read that table, or remove it from \1 in main.cf"),
     (r"(/.*) cannot be read: .*", r"write that file, or remove \1 from main.cf"),
-    (r"smtp_tls_policy_maps has an unknown TLS level", "write encrypt in that table, or another level that there is"),
-    (r"(\w+) has an unknown TLS level", r"set \1 to encrypt, or to another level that there is"),
+    (r"smtp_tls_policy_maps has an unknown TLS level", "write encrypt in that table, or another level that exists"),
+    (r"(\w+) has an unknown TLS level", r"set \1 to encrypt, or to another level that exists"),
     (r"implicit TLS .*", "set smtp_tls_security_level to encrypt"),
     (r"level fingerprint without .*", "name the fingerprint in smtp_tls_fingerprint_cert_match"),
 )

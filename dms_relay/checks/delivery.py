@@ -84,7 +84,7 @@ def _elsewhere(context: CheckContext, sender: str, way: RouteDocument) -> str:
         return ""
     step = deciding(way)
     name = step["parameter"] if step else "a transport"
-    return f"{name} = {way['transport']} has {program}(8) take it, and no relay gets it"
+    return f"{name} = {way['transport']} hands it to {program}(8), and not to a relay"
 
 
 def _unreachable(view: View, way: RouteDocument) -> str:

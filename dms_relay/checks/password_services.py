@@ -50,14 +50,14 @@ _SERVICES = (
     # Microsoft's announcement to users of Outlook.com, June 2024
     _Service(
         frozenset({"smtp-mail.outlook.com"}),
-        "Outlook.com takes no passwords for SMTP since September 2024",
+        "Outlook.com has accepted no passwords for SMTP since September 2024",
         "docs/oauth2.md",
         _never,
     ),
     # https://support.google.com/a/answer/14114704 and https://support.google.com/accounts/answer/185833
     _Service(
         frozenset({"smtp.gmail.com", "smtp.googlemail.com", "smtp-relay.gmail.com"}),
-        "Gmail takes no account's own password for SMTP since May 2025, only an app password or an access token",
+        "since May 2025 Gmail accepts only an app password or an access token for SMTP, not an account's own password",
         "docs/gmail.md",
         _is_app_password,
     ),
@@ -81,5 +81,5 @@ def check_password_services(context: CheckContext) -> Iterator[Finding]:
 def _finding(entry: LoginEntry, nexthop: str, service: _Service) -> Finding:
     text = f"this login sends a password to {nexthop}: {service.text}"
     return Finding(
-        "password-login-ends", entry.origin, text, f"give it oauth2 in place of the password ({service.page})"
+        "password-login-ends", entry.origin, text, f"give it oauth2 instead of the password ({service.page})"
     )

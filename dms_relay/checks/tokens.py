@@ -83,15 +83,15 @@ def _token(login: _TokenLogin, now: float, *, is_kept: bool) -> Iterator[Finding
         text = f"there is no valid access token for {login.shown}, so its mail stays in the queue: {_why(kept, until)}"
         yield Finding("no-token", origin, text, _remedy(login))
     elif kept.failure:
-        text = f"the access token for {login.shown} could not be renewed, and ends at {until}: {kept.failure.text}"
+        text = f"the access token for {login.shown} could not be renewed, and expires at {until}: {kept.failure.text}"
         yield Finding("token-renewal-fails", origin, text, kept.failure.remedy)
     elif not is_kept:
-        text = f"nothing renews the access token for {login.shown}, which ends at {until}: no dms-relay watch runs"
+        text = f"nothing renews the access token for {login.shown}, which expires at {until}: no dms-relay watch runs"
         yield Finding(
             "token-not-renewed", origin, text, "start dms-relay watch, or run dms-relay renew --due on a timer"
         )
     elif digests(login.oauth2, kept.credentials) != kept.credentials:
-        text = f"the access token for {login.shown} was got with other secrets than the inputs have now"
+        text = f"the access token for {login.shown} was obtained with other secrets than the inputs have now"
         remedy = f"run dms-relay renew {login.relay} after dms-relay apply, to see whether the new ones work"
         yield Finding("token-of-other-secrets", origin, text, remedy)
 
@@ -99,7 +99,7 @@ def _token(login: _TokenLogin, now: float, *, is_kept: bool) -> Iterator[Finding
 def _why(kept: Kept, until: str) -> str:
     if kept.failure:
         return kept.failure.text
-    return f"it ended at {until}" if kept.access_token else "none was asked for yet"
+    return f"it ended at {until}" if kept.access_token else "none was requested yet"
 
 
 def _remedy(login: _TokenLogin) -> str:
@@ -122,7 +122,7 @@ def _plugin(machine: PostfixFindings, found: tuple[_TokenLogin, ...]) -> Iterato
         text = f"{missing} is missing, so Postfix cannot log in with an access token"
         yield Finding("token-plugin-missing", origin, text, _INSTALL)
     for path in sasl_plugin.others(environment):
-        text = f"Cyrus SASL may take {path} in place of our plugin, and does not find the token there"
+        text = f"Cyrus SASL may use {path} instead of our plugin, and does not find the token there"
         yield Finding("other-token-plugin", origin, text, "remove the package that it belongs to (dpkg -S)")
 
 
@@ -164,8 +164,6 @@ def _unverified(context: CheckContext) -> Iterator[Finding]:
     uses = {use.relay: use for use in context.assignments if use.entry and use.entry.login.oauth2 and use.tls}
     for relay, use in uses.items():
         if use.tls and use.tls.level in _UNVERIFIED:
-            text = (
-                f"at level {use.tls.level} the access token for relay {relay} is sent to whoever answers in its place"
-            )
+            text = f"at level {use.tls.level} the access token for relay {relay} is sent to any server that answers instead"
             remedy = "set tls: {level: secure} in relay.yaml, or RELAY_TLS_LEVEL=secure"
             yield Finding("token-to-unverified-server", use.origin or Origin("main.cf"), text, remedy)

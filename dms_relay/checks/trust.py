@@ -34,7 +34,7 @@ def check_trust(paths: Paths, places: Iterable[SecretPlace]) -> Iterator[Finding
             by_group.setdefault(number, []).append(path)
     for number, writable in by_group.items():
         names = " ".join(shell_word(str(path)) for path in writable)
-        text = f"{group(number)} can write to it, and whoever is in that group could decide where mail goes"
+        text = f"{group(number)} can write to it, and anybody in that group could decide where mail goes"
         yield Finding("group-writable-input", Origin(str(writable[0])), text, f"run chmod g-w {names}")
 
 

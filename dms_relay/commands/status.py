@@ -30,8 +30,7 @@ if TYPE_CHECKING:
 #: The exit code where something is wrong.
 EXIT_WRONG = 1
 _NO_KEEPER = (
-    "no dms-relay watch runs, so a change is applied, and a token renewed, only when a person does so"
-    " -- start dms-relay watch (docs/watch.md)"
+    "no dms-relay watch runs, so nothing applies changes or renews tokens -- start dms-relay watch (docs/watch.md)"
 )
 _OK = "ok"
 
@@ -53,7 +52,7 @@ def status(paths: Paths, environ: Mapping[str, str]) -> dict[str, Any]:
     applied, tests = record.get("apply") or {}, record.get("tests") or {}
     troubles = list(record.get("troubles", [])) if is_running else [f"keeper: {_NO_KEEPER}"]
     if is_running and (since := stands_still_since(paths)):
-        troubles.append(f"keeper: it stands still since {_time(since)} -- kill it, and start it again")
+        troubles.append(f"keeper: it has reported nothing since {_time(since)} -- kill it, and start it again")
     if is_running and (trouble := (record.get("metrics") or {}).get("trouble")):
         troubles.append(trouble)
     due = due_to_keeper(applied) if is_running else due_now(paths, environ, troubles)

@@ -83,7 +83,9 @@ def run(environ: Mapping[str, str]) -> int:
     try:
         own(INSTALLATION)
     except (OSError, KeyError) as error:
-        remedy = "give the container the capabilities CHOWN, DAC_OVERRIDE and FOWNER, and its root the directory"
+        remedy = (
+            "give the container the capabilities CHOWN, DAC_OVERRIDE and FOWNER, and make its root own the directory"
+        )
         log_of(environ).warn(f"a directory that Postfix needs cannot be given its owner and mode: {error} -- {remedy}")
     reason = prepare(INSTALLATION, environ)
     if environ.get("LOG_LEVEL", "").lower() in {"debug", "trace"}:

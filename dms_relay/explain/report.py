@@ -177,7 +177,7 @@ def notes(view: View, sender: str, recipient: str) -> Iterator[str]:
         if value:
             yield f"{_FILTER} = {value} ({where}): that mail goes to the filter first; this is its route after the filter"
     if names := [name for name in _REWRITING if view.values.get(name)]:
-        yield f"{', '.join(names)} can rewrite addresses: give the addresses as the queue has them (postqueue -p)"
+        yield f"{', '.join(names)} can rewrite addresses: use the addresses that the queue shows (postqueue -p)"
 
 
 def _not_followed(view: View, addresses: dict[str, str]) -> Iterator[str]:

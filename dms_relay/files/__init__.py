@@ -182,7 +182,7 @@ def sync_parent(path: Path) -> None:
         sync_directory(path.parent)
     except OSError as error:
         if error.errno not in {EINVAL, ENOTSUP}:
-            text = f"{path} is changed, but a loss of power may bring the old one back: {error.strerror}"
+            text = f"{path} is changed, but a power failure may bring the old one back: {error.strerror}"
             raise WriteError(text, "repair the disk, then run again", errno=error.errno) from error
 
 

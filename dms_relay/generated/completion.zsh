@@ -12,7 +12,7 @@ _shtab_dms_relay_commands() {
   local _commands=(
     add-auth:'set the login of a sender, or at a relay'
     add-domain:'send the mail of a sender through a relay'
-    apply:'make Postfix match the inputs, and reload it where it runs'
+    apply:'make Postfix match the inputs, and reload it if it runs'
     check:'say what is wrong with the inputs and with Postfix, and how to fix it'
     completion:'print the completion for a shell'
     drain:'take no new mail, deliver what waits, and say what remains'
@@ -20,7 +20,7 @@ _shtab_dms_relay_commands() {
     explain:'explain the route of a message, and why'
     import:'write a relay.yaml that does what another image or main.cf does, and prove it'
     list:'list senders, their relays and their logins, without passwords'
-    login:'let a person agree that a relay'"'"'s mail is sent in their name (OAuth2)'
+    login:'sign in at the provider, so that a relay'"'"'s mail can be sent in your name (OAuth2)'
     man:'print the manual page, for man -l -'
     metrics:'print metrics for Prometheus: the queue, deliveries, tokens, login tests'
     plan:'show what apply would change, as a diff; writes nothing'
@@ -30,9 +30,9 @@ _shtab_dms_relay_commands() {
     renew:'renew the access tokens that are in force (OAuth2)'
     schema:'print the JSON Schema of relay.yaml, for editors'
     show:'show the merged configuration, each value with its origin'
-    status:'say what is in force, what is due, and how tokens and login tests are'
+    status:'show what is in force, what is due, and the state of tokens and login tests'
     test:'test each relay with each login that is used there, without sending mail'
-    watch:'apply the inputs whenever they change, and renew tokens, until it is ended'
+    watch:'apply the inputs whenever they change, and renew tokens, until it is stopped'
   )
   _describe 'dms-relay commands' _commands
 }
@@ -40,7 +40,7 @@ _shtab_dms_relay_commands() {
 _shtab_dms_relay_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "(- : *)--version[show program\'s version number and exit]"
-  "--config-dir=[where the inputs are (\$DMS_RELAY_CONFIG_DIR, else \/tmp\/docker-mailserver in a container or where it is mounted, else \/etc\/dms-relay)]:DIR:_path_files -/"
+  "--config-dir=[the directory of the inputs (\$DMS_RELAY_CONFIG_DIR, else \/tmp\/docker-mailserver in a container or where it is mounted, else \/etc\/dms-relay)]:DIR:_path_files -/"
   "--postfix-dir=[Postfix\'s configuration (\$MAIL_CONFIG, else \/etc\/postfix)]:DIR:_path_files -/"
   "--log-level=[how much to say on standard error (\$LOG_LEVEL, else info)]:log_level:(error warn info debug trace)"
   "--log-format=[how to say it (\$LOG_FORMAT, else console)]:log_format:(console json dms)"
@@ -51,11 +51,11 @@ _shtab_dms_relay_defaults_added=0
 
 _shtab_dms_relay_add_auth_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
-  "--no-apply[edit the file, and leave Postfix]"
+  "--no-apply[only edit the file, do not apply]"
   "--password-stdin[read the password from standard input]"
   ":a domain or an address, with or without a leading \@\: example.com, boss\@example.com\; or a relay as in its route\: \[smtp.example.com\]\:587:_dms_relay_domains_and_logins"
   ":the user name that the relay gave you:"
-  ":visible in the shell\'s history\; better leave it out:"
+  ":it stays in the shell\'s history, so better leave it out:"
 )
 
 # guard to ensure default positional specs are added only once per session
@@ -63,7 +63,7 @@ _shtab_dms_relay_add_auth_defaults_added=0
 
 _shtab_dms_relay_add_domain_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
-  "--no-apply[edit the file, and leave Postfix]"
+  "--no-apply[only edit the file, do not apply]"
   ":a domain or an address, with or without a leading \@\: example.com, boss\@example.com:_dms_relay_domains"
   ":the relay\'s host name or address:_dms_relay_relays"
   ":its port (25):"
@@ -75,7 +75,7 @@ _shtab_dms_relay_add_domain_defaults_added=0
 _shtab_dms_relay_apply_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--no-reload[leave a running Postfix alone]"
-  "--from-scratch[take back what came from another configuration directory, or from one that is gone]"
+  "--from-scratch[undo what came from another configuration directory, or from one that is gone]"
   "--lock-timeout=[how long to wait for another run (30)]:SECONDS:"
 )
 
@@ -112,7 +112,7 @@ _shtab_dms_relay_drain_defaults_added=0
 
 _shtab_dms_relay_exclude_domain_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
-  "--no-apply[edit the file, and leave Postfix]"
+  "--no-apply[only edit the file, do not apply]"
   ":a domain, with or without a leading \@:_dms_relay_domains"
 )
 
@@ -153,7 +153,7 @@ _shtab_dms_relay_list_defaults_added=0
 
 _shtab_dms_relay_login_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
-  "--username=[the login, where the relay has several]:USERNAME:"
+  "--username=[the login, if the relay has several]:USERNAME:"
   ":the relay\'s name:"
 )
 
@@ -176,7 +176,7 @@ _shtab_dms_relay_metrics_defaults_added=0
 
 _shtab_dms_relay_plan_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
-  "--exit-code[exit with 1 where there is something to change]"
+  "--exit-code[exit with 1 if there is something to change]"
   "--from-scratch[show what apply --from-scratch would change]"
 )
 
@@ -193,7 +193,7 @@ _shtab_dms_relay_queue_defaults_added=0
 
 _shtab_dms_relay_remove_auth_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
-  "--no-apply[edit the file, and leave Postfix]"
+  "--no-apply[only edit the file, do not apply]"
   ":a domain or an address, with or without a leading \@\: example.com, boss\@example.com\; or a relay\: \[smtp.example.com\]\:587:_dms_relay_logins"
 )
 
@@ -202,7 +202,7 @@ _shtab_dms_relay_remove_auth_defaults_added=0
 
 _shtab_dms_relay_remove_domain_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
-  "--no-apply[edit the file, and leave Postfix]"
+  "--no-apply[only edit the file, do not apply]"
   ":a domain or an address, with or without a leading \@\: example.com, boss\@example.com:_dms_relay_mapped"
 )
 

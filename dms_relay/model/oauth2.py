@@ -26,7 +26,7 @@ class OAuth2:
 
     ``client_key`` is a private key (PEM), with ``client_certificate`` (PEM) where the provider knows the client by it.
     ``service_account`` is the JSON text that Google gives for one. ``refresh_token`` is the first one; later ones are kept
-    in the state directory. ``ca_file`` names the authorities to trust at the token endpoint in place of the system's.
+    in the state directory. ``ca_file`` names the authorities to trust at the token endpoint instead of the system's.
     """
 
     grant: str

@@ -84,17 +84,17 @@ def json_of(reply: Reply, oauth2: OAuth2, secrets: tuple[str, ...]) -> dict[str,
     if reply.status != HTTPStatus.OK:
         raise _failed(reply)
     if not isinstance(data, dict):
-        what = "a page" if reply.body.lstrip()[:1] == b"<" else "something that is no JSON"
-        text = f"the token endpoint answers with {what} in place of a token"
-        raise OAuth2Error(text, "look at token_url, and whether a proxy or a login page is in between", "not JSON")
+        what = "a page" if reply.body.lstrip()[:1] == b"<" else "something that is not JSON"
+        text = f"the token endpoint answers with {what} instead of a token"
+        raise OAuth2Error(text, "check token_url, and whether a proxy or a login page is in between", "not JSON")
     return data
 
 
 def _failed(reply: Reply) -> OAuth2Error:
     code = f"http {reply.status}"
     if reply.status == HTTPStatus.TOO_MANY_REQUESTS or reply.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        text = f"the token endpoint has an error of its own, or too much to do (status {reply.status})"
-        return OAuth2Error(text, "nothing to do: it is asked again", code, retry_after=reply.retry_after)
+        text = f"the token endpoint has an internal error, or is overloaded (status {reply.status})"
+        return OAuth2Error(text, "nothing to do: dms-relay asks again", code, retry_after=reply.retry_after)
     text = f"there is no token endpoint at token_url (status {reply.status})"
     return OAuth2Error(text, "write the address where tokens are given (token_url)", code, is_final=True)
 
@@ -125,7 +125,7 @@ def _life(value: object) -> float:
     if not math.isfinite(life):
         return DEFAULT_LIFE
     if life <= 0:
-        raise OAuth2Error("the token is over already (expires_in)", "look at the clock of the token endpoint", "over")
+        raise OAuth2Error("the token has already expired (expires_in)", "check the clock of the token endpoint", "over")
     return life
 
 

@@ -15,7 +15,7 @@ REFUSALS: tuple[tuple[str, str, str, str], ...] = (
     (
         "invalid_grant",
         "jwt signature",
-        "the key of the service account is not valid any more",
+        "the key of the service account is no longer valid",
         "make a new key (JSON) in the Google Cloud console, IAM & Admin, Service Accounts, Keys",
     ),
     ("invalid_grant", "short-lived", "this machine's clock is wrong", "set it (NTP)"),
@@ -34,7 +34,7 @@ REFUSALS: tuple[tuple[str, str, str, str], ...] = (
     (
         "invalid_grant",
         "rapt",
-        "the Workspace demands to sign in again from time to time",
+        "the Workspace requires a new sign-in from time to time",
         "use a service account, or trust the app: Google Admin console, Security, Google Cloud session control",
     ),
     (
@@ -52,7 +52,7 @@ REFUSALS: tuple[tuple[str, str, str, str], ...] = (
     (
         "access_denied",
         "",
-        "the service account has not this scope, or the person did not agree",
+        "the service account does not have this scope, or the person did not agree",
         f"add its Client ID {_DELEGATION}, with the scope {_SCOPE}",
     ),
     (
@@ -66,7 +66,7 @@ REFUSALS: tuple[tuple[str, str, str, str], ...] = (
     (
         "invalid_scope",
         "",
-        "the scope is not one that this way of login gives; a device code never gives the one for mail",
+        "this grant does not give this scope; a device code never gives the one for mail",
         f"leave scope out, or write {_SCOPE}",
     ),
 )

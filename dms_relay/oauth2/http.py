@@ -162,7 +162,7 @@ def _read(response: urllib3.BaseHTTPResponse, deadline: float) -> bytes:
         body += piece
         if len(body) > ANSWER_MAX:
             text = f"the answer of the token endpoint is longer than {ANSWER_MAX // 1024} KiB"
-            raise OAuth2Error(text, "look what is at that address", "too long")
+            raise OAuth2Error(text, "check what answers at that address", "too long")
         if time.monotonic() > deadline:
             raise exceptions.TimeoutError
     return body
@@ -197,14 +197,14 @@ def _date(text: str | None) -> float | None:
 def _error(error: Exception, host: str, timeout: float, environ: Mapping[str, str]) -> OAuth2Error:
     """Say why there is no answer: in our own words, since those of a library may hold what was sent."""
     reasons: tuple[tuple[type[Exception], str, str], ...] = (
-        (exceptions.ProxyError, "the proxy does not let us through to {host}", "look at HTTPS_PROXY and NO_PROXY"),
+        (exceptions.ProxyError, "the proxy does not let us through to {host}", "check HTTPS_PROXY and NO_PROXY"),
         (exceptions.SSLError, "{host} is not who it should be: {tls}", "name the authority that signed it (ca_file)"),
-        (exceptions.NameResolutionError, "{host} has no address", "look at the host name and at the DNS"),
+        (exceptions.NameResolutionError, "{host} has no address", "check the host name and the DNS"),
         # It is a ConnectTimeoutError as well, though nothing took long.
         (exceptions.NewConnectionError, "{host} cannot be reached{reason}", _LET_OUT),
         (exceptions.ConnectTimeoutError, "{host} cannot be reached in {timeout:g} s", _LET_OUT),
-        (exceptions.TimeoutError, "{host} has not answered in {timeout:g} s", "nothing to do: it is asked again"),
-        (exceptions.HTTPError, "{host} ended the connection", "nothing to do: it is asked again"),
+        (exceptions.TimeoutError, "{host} has not answered in {timeout:g} s", "nothing to do: dms-relay asks again"),
+        (exceptions.HTTPError, "{host} ended the connection", "nothing to do: dms-relay asks again"),
     )
     for kind, text, remedy in reasons:
         if isinstance(error, kind):

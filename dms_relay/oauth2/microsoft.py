@@ -13,7 +13,7 @@ _LOGIN = "run dms-relay login for this relay again"
 #: From a code to what is wrong, and what to do. All of these stay until a person has acted.
 REFUSALS: dict[str, tuple[str, str]] = {
     "AADSTS7000215": (
-        "the client secret is wrong; often its Secret ID was copied in place of its Value",
+        "the client secret is wrong; often its Secret ID was copied instead of its Value",
         f"make a new one {_SECRETS}, and write its Value, which is shown once",
     ),
     "AADSTS7000222": ("the client secret has expired", f"make a new one {_SECRETS}, and replace the old one here"),
@@ -36,7 +36,7 @@ REFUSALS: dict[str, tuple[str, str]] = {
         "the tenant is neither a domain name nor an ID",
         f"write the Directory (tenant) ID of {_APP}, Overview",
     ),
-    "AADSTS50194": ("the app is for one tenant alone", "write the tenant's name or ID in place of common"),
+    "AADSTS50194": ("the app is for one tenant only", "write the tenant's name or ID instead of common"),
     "AADSTS50059": ("the tenant is not known", f"write the Directory (tenant) ID of {_APP}, Overview"),
     "AADSTS7000112": ("the app is disabled", "enable it: Enterprise applications, your app, Properties"),
     "AADSTS7000229": (
@@ -49,7 +49,7 @@ REFUSALS: dict[str, tuple[str, str]] = {
     ),
     "AADSTS50105": (
         "the user is not assigned to the app",
-        "assign him: Enterprise applications, your app, Users and groups",
+        "assign the user: Enterprise applications, your app, Users and groups",
     ),
     "AADSTS500011": (
         "the scope names a service that this tenant does not have",
@@ -68,13 +68,16 @@ REFUSALS: dict[str, tuple[str, str]] = {
         "except the app or the account: Protection, Conditional Access; the sign-in log names the policy",
     ),
     "AADSTS53000": (
-        "a Conditional Access policy demands a managed device",
+        "a Conditional Access policy requires a managed device",
         "except the app: Protection, Conditional Access",
     ),
-    "AADSTS50076": ("a policy demands a second factor", _LOGIN),
-    "AADSTS50079": ("the user must first set up a second factor", f"sign in as him in a browser once, then {_LOGIN}"),
-    "AADSTS50074": ("a policy demands a second factor", _LOGIN),
-    "AADSTS50158": ("a policy demands another proof of who it is", _LOGIN),
+    "AADSTS50076": ("a policy requires a second factor", _LOGIN),
+    "AADSTS50079": (
+        "the user must first set up a second factor",
+        f"sign in as the user in a browser once, then {_LOGIN}",
+    ),
+    "AADSTS50074": ("a policy requires a second factor", _LOGIN),
+    "AADSTS50158": ("a policy requires further proof of identity", _LOGIN),
     "AADSTS700082": ("the refresh token has expired, for it was not used for too long", _LOGIN),
     "AADSTS70008": ("the refresh token has expired", _LOGIN),
     "AADSTS70043": ("the refresh token has expired by a policy of sign-in frequency", _LOGIN),
@@ -83,7 +86,7 @@ REFUSALS: dict[str, tuple[str, str]] = {
     "AADSTS70000": ("the refresh token is not valid", _LOGIN),
     "AADSTS9002313": ("the refresh token is damaged, or from elsewhere", _LOGIN),
     "AADSTS50034": ("the tenant has no such user", "write the user's own tenant, or another username"),
-    "AADSTS50020": ("the user is of another tenant", "write the user's own tenant, or another username"),
+    "AADSTS50020": ("the user belongs to another tenant", "write the user's own tenant, or another username"),
     "AADSTS50055": ("the user's password has expired", f"set a new one, then {_LOGIN}"),
     "AADSTS50057": ("the user's account is disabled", "enable it: Users, the user, Properties"),
 }

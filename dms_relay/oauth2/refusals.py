@@ -50,7 +50,7 @@ _GENERIC: dict[str, tuple[str, str, bool]] = {
     ),
     "unsupported_grant_type": (
         "the endpoint does not know this grant",
-        "use another grant, or look at token_url",
+        "use another grant, or check token_url",
         True,
     ),
     "invalid_scope": (
@@ -61,8 +61,8 @@ _GENERIC: dict[str, tuple[str, str, bool]] = {
     "invalid_request": ("the endpoint does not understand the request", f"token_url, scope: {_LOOK}", True),
     "access_denied": ("the person, or the provider, did not agree", "log in again, and agree", True),
     "expired_token": ("the code was not used in time", "run dms-relay login again", True),
-    "server_error": ("the token endpoint has an error of its own", "nothing to do: it is asked again", False),
-    "temporarily_unavailable": ("the token endpoint is overloaded", "nothing to do: it is asked again", False),
+    "server_error": ("the token endpoint has an internal error", "nothing to do: dms-relay asks again", False),
+    "temporarily_unavailable": ("the token endpoint is overloaded", "nothing to do: dms-relay asks again", False),
 }
 #: Microsoft's codes of failures that go away.
 _PASSING = frozenset({"AADSTS90033", "AADSTS90055", "AADSTS50196", "AADSTS90006", "AADSTS90012"})

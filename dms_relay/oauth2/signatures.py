@@ -67,7 +67,7 @@ def _key(pem: str, name: str) -> rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey:
     except Exception:  # noqa: BLE001 -- the library names no class of its own for all that may be wrong with a key
         raise _unusable(f"{name} is not a private key (PEM)", "write the whole file, with its BEGIN and END") from None
     if not isinstance(key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey):
-        raise _unusable(f"{name} is of a kind that no provider takes", "use an RSA key")
+        raise _unusable(f"{name} is of a kind that no provider accepts", "use an RSA key")
     return key
 
 

@@ -27,19 +27,19 @@ def refuse_other_directory(wanted: PostfixConfig, found: Found) -> None:
     if last is None:
         is_nothing = not (wanted.tables or wanted.parameters or wanted.services or wanted.service_parameters)
         if is_nothing and not now.number:
-            text = "the directory is not there, and the last run had relays, which would be taken back"
+            text = "the directory does not exist, and the last run had relays, which would be removed"
             raise InputError([_problem(now.path, text, "name the directory with --config-dir")])
     elif last.has_inputs and last.path != now.path:
-        text = f"the last run read {last.path}, and what came from there would be taken back"
+        text = f"the last run read {last.path}, and everything that came from there would be undone"
         raise InputError([_problem(now.path, text, f"name it with --config-dir {last.path}")])
     elif last.has_inputs and not now.has_inputs and last.number != now.number:
         what = "another one, and empty" if now.number else "not there"
         text = (
-            f"the last run read inputs in this directory, and now it is {what}; what came from it would be taken back"
+            f"the last run read inputs in this directory, and now it is {what}; all that came from it would be undone"
         )
         raise InputError([_problem(now.path, text, "mount it again")])
 
 
 def _problem(path: str, text: str, remedy: str) -> Problem:
-    remedy = f"{remedy}; if it is meant, run dms-relay apply --from-scratch"
+    remedy = f"{remedy}; if you mean it, run dms-relay apply --from-scratch"
     return Problem(Origin(path), text, remedy, rule=_RULE)

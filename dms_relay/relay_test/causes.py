@@ -16,8 +16,8 @@ _USUAL_PORTS = "use the port that the service documents: usually 587, or 465 wit
 _OTHER_PORT = "use a port that answers, if the service offers it: 587, 465 or 2525; or have the port opened"
 _AUTH_PORT = "use port 587 or 465 of the service; or remove the login if none is needed"
 _ASK_FOR_PASSWORDS = (
-    "ask the service how to use SMTP with a password: another port, or a setting of the account; or whether it takes OAuth2"
-    " (docs/oauth2.md)"
+    "ask the service how to use SMTP with a password: another port, or a setting of the account;"
+    " or whether it accepts OAuth2 (docs/oauth2.md)"
 )
 TEXTS = {
     **TOKEN_TEXTS,
@@ -54,7 +54,7 @@ TEXTS = {
     ),
     (Failure.NAME, Detail.DNS): Diagnosis(
         "a DNS server fails: the one that this machine asks, or the domain's own; the name itself may be right",
-        "try again; if it stays, ask the DNS for the name yourself (host, dig), and check /etc/resolv.conf",
+        "try again; if this continues, ask the DNS for the name yourself (host, dig), and check /etc/resolv.conf",
     ),
     (Failure.NAME, Detail.FAMILY): Diagnosis(
         "inet_protocols in main.cf excludes every address that the host has, so Postfix finds none",
@@ -125,11 +125,11 @@ TEXTS = {
     ),
     (Failure.CERTIFICATE, Detail.WEAK): Diagnosis(
         "a key or a signature of the certificate, or of its authorities, is too weak for this level",
-        "have the relay get a certificate with a stronger key; level encrypt does not look at it",
+        "have the relay get a certificate with a stronger key; level encrypt does not verify it",
     ),
     (Failure.CERTIFICATE, Detail.INVALID): Diagnosis(
         "the certificate, or one between it and its authority, is not in order, whoever signed it",
-        "have the relay correct its certificate; level encrypt does not look at it",
+        "have the relay correct its certificate; level encrypt does not verify it",
     ),
     (Failure.CERTIFICATE, Detail.NAMES): Diagnosis(
         "the host has another name, or another server answers",

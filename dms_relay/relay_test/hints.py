@@ -47,7 +47,7 @@ HINTS = (
         "smtp-mail.outlook.com",
         "",
         _LOGIN,
-        "Outlook.com accepts only OAuth2 since September 2024, no password (docs/oauth2.md)",
+        "Outlook.com has accepted only OAuth2 since September 2024, no password (docs/oauth2.md)",
     ),
     # https://docs.aws.amazon.com/ses/latest/dg/smtp-credentials.html
     Hint("email-smtp.", ".amazonaws.com", _LOGIN, _SES),

@@ -45,7 +45,7 @@ TOKEN_TEXTS = {
     ),
     (Failure.LOGIN, Detail.OTHER_USER): Diagnosis(
         "the access token is not for the mailbox {user}, was revoked, or has another scope",
-        "write the mailbox of whoever signed in as the user name; otherwise run dms-relay renew {relay}, or have that person"
+        "as user name, write the mailbox that signed in; otherwise run dms-relay renew {relay}, or have that person"
         " sign in again with dms-relay login {relay} (" + _MICROSOFT + ")",
     ),
     (Failure.LOGIN, Detail.GOOGLE): Diagnosis(
@@ -69,11 +69,11 @@ TOKEN_TEXTS = {
     (Failure.MECHANISM, Detail.PASSWORDS_ENDED): Diagnosis(
         "Microsoft 365 accepts no passwords for SMTP here, right or wrong: basic authentication is off by default from the"
         " end of December 2026",
-        "give the login oauth2 in place of the password, in relay.yaml (" + _MICROSOFT + ")",
+        "give the login oauth2 instead of the password, in relay.yaml (" + _MICROSOFT + ")",
     ),
     (Failure.MECHANISM, Detail.TOKENS_WANTED): Diagnosis(
         "the server accepts access tokens only, no password",
-        "give the login oauth2 in place of the password, in relay.yaml (docs/oauth2.md)",
+        "give the login oauth2 instead of the password, in relay.yaml (docs/oauth2.md)",
     ),
     (Failure.MECHANISM, Detail.NO_TOKEN_MECHANISM): Diagnosis(
         "the server accepts no access tokens: it has neither XOAUTH2 nor OAUTHBEARER, or this is not the service's own host",
@@ -88,7 +88,7 @@ TOKEN_TEXTS = {
         "write {mechanisms}",
     ),
     (Failure.REJECTED, Detail.SEND_AS): Diagnosis(
-        "whoever logs in, {user}, may not send as this sender",
+        "the account that logs in, {user}, may not send as this sender",
         "run in Exchange Online PowerShell: Add-RecipientPermission -Identity SENDER -Trustee {user} -AccessRights SendAs;"
         " or give the sender a login of its own (" + _MICROSOFT + ")",
     ),

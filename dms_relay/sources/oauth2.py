@@ -199,7 +199,7 @@ def _missing(given: Given, grant: str) -> Iterator[tuple[str, str, str]]:
     there, provider = given.values.keys(), given.text("provider")
     if not provider and "token_url" not in there:
         known = " or ".join(given.say("provider", name) for name in (MICROSOFT, GOOGLE))
-        yield "", "nothing says where a token is got", f"{known}, or {given.say('token_url', 'https://…')}"
+        yield "", "nothing says where to get a token", f"{known}, or {given.say('token_url', 'https://…')}"
     if provider == MICROSOFT and grant != SERVICE_ACCOUNT and there.isdisjoint({"tenant", "token_url"}):
         yield "provider", "provider microsoft needs the tenant", given.say("tenant", _TENANT)
     if grant != SERVICE_ACCOUNT and "client_id" not in there:
@@ -221,7 +221,7 @@ def _missing_for_grant(given: Given, grant: str) -> Iterator[tuple[str, str, str
         names = f"{given.say('client_secret', '/run/secrets/client')}, or {given.name('service_account')}"
         yield "provider", "Google gives a client no token without the client's secret", names
     if grant == DEVICE_CODE and "token_url" in there and not provider and there.isdisjoint(_PERSON):
-        yield "grant", "nothing says how a token is got", _ways(given)
+        yield "grant", "nothing says how to get a token", _ways(given)
     needs = _NEEDS.get(grant, ())
     if needs and there.isdisjoint(needs):
         text = f"grant {grant} needs {' or '.join(map(given.name, needs))}"

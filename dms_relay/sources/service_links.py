@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 #: How the port of a container link begins (Kubernetes: Service, protocols; Docker: Legacy container links).
 _PORTS = ("tcp://", "udp://", "sctp://")
-_CURE = "write enableServiceLinks: false in the pod's spec (Docker: a network in place of --link)"
+_CURE = "write enableServiceLinks: false in the pod's spec (Docker: a network instead of --link)"
 _REMEDY = f"{_CURE}, or rename the service"
 
 

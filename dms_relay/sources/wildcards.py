@@ -26,7 +26,7 @@ def is_word(value: str) -> bool:
 def refuse_transport(value: str, key: str) -> None:
     """Raise ``SyntaxProblem`` where a transport stands alone in place of a nexthop."""
     if value.lower() in _TRANSPORTS:
-        raise SyntaxProblem("there is a transport in place of the nexthop", directly(key))
+        raise SyntaxProblem("there is a transport instead of the nexthop", directly(key))
 
 
 def directly(key: str) -> str:

@@ -92,7 +92,7 @@ class Job:
         """Say once what went wrong, and wait longer each time."""
         trouble = f"keeper: {self.name} {why}"
         if trouble != self.trouble:
-            say("error", f"{trouble} -- it is tried again; dms-relay status says more")
+            say("error", f"{trouble} -- dms-relay tries again; dms-relay status says more")
         self.trouble = trouble
         self.pause()
 

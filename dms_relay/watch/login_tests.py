@@ -53,4 +53,4 @@ def _compare(before: dict[str, Any] | None, now: dict[str, Any], log: Log) -> No
         text = f"login test: {now['result']}: {now['what']} -- {now['remedy'] or now['cause']}"
         log.error(text, **named)
     elif now["result"] == _OK and not was_right:
-        log.info("login test: the relay is right again", **named)
+        log.info("login test: the relay works again", **named)

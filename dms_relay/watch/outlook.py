@@ -59,5 +59,5 @@ def _wrong(login: InForce, kept: Kept, now: float) -> list[str]:
     if is_valid and not (failure and failure.is_final):
         return []
     what = "the token cannot be renewed" if is_valid else "there is no valid token, so mail waits"
-    why = f": {failure.text} -- {failure.remedy}" if failure else " -- dms-relay renew asks for one"
+    why = f": {failure.text} -- {failure.remedy}" if failure else " -- run dms-relay renew to request one"
     return [f"relay {login.relay}, login {login.username}: {what}{why}"]

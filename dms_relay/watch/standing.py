@@ -66,4 +66,4 @@ def due(paths: Paths, environ: Mapping[str, str], troubles: list[str]) -> list[s
     except RelayError as error:
         troubles.append(f"inputs: {error}")
         return []
-    return [] if changes.is_empty else ["the inputs are not what is in force; dms-relay plan shows the difference"]
+    return [] if changes.is_empty else ["the inputs differ from what is in force; dms-relay plan shows the difference"]

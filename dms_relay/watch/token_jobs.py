@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _RENEW_LIMIT, _RENEW_GRACE = 300.0, 4.0
 #: Exit codes of a renewal that has put what it got into the tables; with 1, a token was not to be had.
 _DONE = frozenset({0, 1})
-_UNWRITTEN = "token: new tokens did not come into the tables: the reason is in the log, and it is tried again"
+_UNWRITTEN = "token: new tokens could not be written into the tables; the log says why, and dms-relay tries again"
 #: Seconds after which the queue is looked at again, at the least; and how many times what a look has taken.
 _QUEUE_PAUSE, _QUEUE_FACTOR = 10.0, 20.0
 #: Seconds from one renewal of a token that was refused to the next: the first, which doubles, and the longest.

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 RELAYMAP = "postfix-relaymap.cf"
 ROUTE = "@a.test [r.test]:587\n"
-MEANT = "; if it is meant, run dms-relay apply --from-scratch"
+MEANT = "; if you mean it, run dms-relay apply --from-scratch"
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def test_another_directory(applied: Sandbox, tmp_path: Path) -> None:
     applied.config_dir = other
     remedy = f"name it with --config-dir {last}{MEANT}"
     assert_refused(
-        applied, f"{other}: the last run read {last}, and what came from there would be taken back -- {remedy}"
+        applied, f"{other}: the last run read {last}, and everything that came from there would be undone -- {remedy}"
     )
     assert_refused(applied, str(last), DEFAULT_RELAY_HOST="[r.test]:587")
     applied.config_dir = last
@@ -80,7 +80,7 @@ def test_a_directory_that_is_gone(applied: Sandbox, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(applied, "arguments", lambda *command: list(command))
     shutil.rmtree(applied.config_dir)
     assert_refused(
-        applied, "the last run read inputs in this directory, and now it is not there; what came from it would"
+        applied, "the last run read inputs in this directory, and now it is not there; all that came from it would"
     )
     assert_taken_back(applied)
 
@@ -147,7 +147,7 @@ def test_a_state_file_of_an_older_version(
         return
     default_paths(monkeypatch, applied.config_dir / "nowhere", applied.postfix_dir)
     monkeypatch.setattr(applied, "arguments", lambda *command: list(command))
-    assert_refused(applied, "the directory is not there, and the last run had relays, which would be taken back")
+    assert_refused(applied, "the directory does not exist, and the last run had relays, which would be removed")
     assert_taken_back(applied)
 
 

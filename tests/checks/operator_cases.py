@@ -62,7 +62,7 @@ CASES = (
         LEAVES,
         postfix(ROUTE, services=SERVICES, more="default_transport = discard\n"),
         "main.cf",
-        "mail of someone@a.test would not leave: default_transport = discard has discard(8) take it",
+        "mail of someone@a.test would not leave: default_transport = discard hands it to discard(8)",
         postfix(ROUTE, services=SERVICES, more="default_transport = relay\n"),
     ),
     Case(

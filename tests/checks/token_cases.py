@@ -121,7 +121,7 @@ CASES = (
         "no-token",
         kept(token_yaml(more="device_url: https://id.test/device")),
         f"{YAML}:3:50",
-        "none was asked for yet",
+        "none was requested yet",
         # A password is no token.
         given({YAML: _AT.format("r.test", SECRET)}),
     ),
@@ -129,7 +129,7 @@ CASES = (
         "token-renewal-fails",
         kept(token_yaml(), **VALID, failure=FAILURE),
         f"{YAML}:3:50",
-        "could not be renewed, and ends at 2100-01-01 00:00 UTC",
+        "could not be renewed, and expires at 2100-01-01 00:00 UTC",
         kept(token_yaml(), **VALID),
     ),
     Case(
@@ -157,7 +157,7 @@ CASES = (
         "other-token-plugin",
         beside(PLUGIN, "libsasl-xoauth2.so"),
         f"{YAML}:3:50",
-        "libsasl-xoauth2.so in place of our plugin",
+        "libsasl-xoauth2.so instead of our plugin",
         # Where no login takes a token.
         beside("libsasl-xoauth2.so", files={}, env=DEFAULT),
     ),
@@ -204,7 +204,7 @@ CASES = (
             {"RELAY_HOST": "smtp-mail.outlook.com", "RELAY_USER": "u", "RELAY_PASSWORD": SECRET, "RELAY_PORT": "587"},
         ),
         "env RELAY_USER, env RELAY_PASSWORD",
-        "takes no passwords for SMTP since September 2024",
+        "has accepted no passwords for SMTP since September 2024",
         # Mail goes there, but no login does.
         given({"vhost": "a.test\n"}, {"RELAY_HOST": "smtp-mail.outlook.com", "RELAY_PORT": "587"}),
     ),

@@ -77,7 +77,7 @@ def test_full(sandbox: Sandbox, command: str, number: int) -> None:
         number = FEW  # three thousand relays are another test
     done = run(sandbox, command.split(), write_inputs(sandbox, number), FULL)
     assert done.returncode == os.EX_IOERR
-    assert done.stderr.count("standard output cannot be written, so what was said is not complete: No space left") == 1
+    assert done.stderr.count("standard output cannot be written, so the output is incomplete: No space left") == 1
     assert "Traceback" not in done.stderr
 
 

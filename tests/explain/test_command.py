@@ -259,7 +259,7 @@ def test_notes(ready: Sandbox) -> None:
             "this is its route after the filter"
         ),
         "content_filter = x: (submission/inet): that mail goes to the filter first; this is its route after the filter",
-        "smtpd_milters can rewrite addresses: give the addresses as the queue has them (postqueue -p)",
+        "smtpd_milters can rewrite addresses: use the addresses that the queue shows (postqueue -p)",
     ]
 
 

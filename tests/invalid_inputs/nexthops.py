@@ -168,7 +168,7 @@ KEYS = (
     relaymap("everybody in SQL", "%@% [r.test]\n", f"1: %@% {EVERYBODY}"),
     relaymap("a pattern as the domain", "@*.a.test [r.test]\n", f"1: {SUBDOMAINS}"),
     relaymap("a dot before the domain", "@.a.test [r.test]\n", f"1: {SUBDOMAINS}"),
-    relaymap("a transport alone", "@a.test smtp:\n", f"1: there is a transport in place of the nexthop -- {DIRECTLY}"),
+    relaymap("a transport alone", "@a.test smtp:\n", f"1: there is a transport instead of the nexthop -- {DIRECTLY}"),
     relaymap(
         "a port inside the brackets",
         "@a.test [r.test:587]\n",

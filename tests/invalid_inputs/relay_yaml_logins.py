@@ -103,7 +103,7 @@ PASSWORDS = (
     block(
         "in a block: a colon",
         "s3cret-P4ss: x",
-        "8:28: a colon where no key can stand -- put the value in quotes, or correct the indentation",
+        "8:28: a colon where no key is allowed -- put the value in quotes, or correct the indentation",
     ),
     block("in a block: a literal", "|\n        s3cret-P4ss", f"8:17: {LINE_END}"),
     block(
@@ -114,12 +114,12 @@ PASSWORDS = (
     block(
         "in a block: a list",
         "- s3cret-P4ss",
-        "8:17: a list where none can stand -- write it on the next line, or in quotes",
+        "8:17: a list where none is allowed -- write it on the next line, or in quotes",
     ),
     block(
         "in a block: a question mark",
         "? s3cret-P4ss",
-        "8:17: a question mark where no key can stand -- put the value in quotes",
+        "8:17: a question mark where no key is allowed -- put the value in quotes",
     ),
     block("in a block: a brace", "{s3cret-P4ss", f"9:1: {OPEN}"),
 )

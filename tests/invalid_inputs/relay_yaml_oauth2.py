@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 URL = "token_url: https://id.test/token"
 KEY = "-----BEGIN PRIVATE KEY-----\ns3cret-P4ss\n"
 FILE = "the absolute path of a file"
-NO_URL = "nothing says where a token is got -- write provider: microsoft or provider: google, or token_url: https://…"
+NO_URL = "nothing says where to get a token -- write provider: microsoft or provider: google, or token_url: https://…"
 KINDS = "Postfix has one list of mechanisms for a service"
 
 
@@ -80,7 +80,7 @@ CASES = (
     oauth2(
         "oauth2: no way to a token",
         f"{URL}, client_id: c",
-        "6:34: nothing says how a token is got -- write one of client_secret_file, refresh_token_file, device_url",
+        "6:34: nothing says how to get a token -- write one of client_secret_file, refresh_token_file, device_url",
     ),
     oauth2(
         "oauth2: a grant without what it needs",
@@ -156,7 +156,7 @@ CASES = (
     login(
         "oauth2: a mechanism that takes no password",
         "{username: u, mechanisms: [xoauth2, plain], password: s3cret-P4ss}",
-        "6:38: xoauth2 takes a token, not a password -- write oauth2: in place of the password",
+        "6:38: xoauth2 uses a token, not a password -- write oauth2: instead of the password",
     ),
     text(
         "oauth2: at a level without TLS",

@@ -32,7 +32,7 @@ YAML = (
     text(
         "an indent",
         "version: 1\n  relays:\n    r: {host: r.test}\n",
-        "2:9: a colon where no key can stand -- put the value in quotes, or correct the indentation",
+        "2:9: a colon where no key is allowed -- put the value in quotes, or correct the indentation",
     ),
     text(
         "an indent that ends elsewhere",

@@ -51,7 +51,7 @@ def test_life_of_a_token(value: object, life: float) -> None:
 @pytest.mark.parametrize("value", [0, -1, "0", "-3600"])
 def test_token_that_is_over_is_none(value: object) -> None:
     """It would be renewed again at once, without an end."""
-    with pytest.raises(OAuth2Error, match="over already"):
+    with pytest.raises(OAuth2Error, match="has already expired"):
         _answer(expires_in=value)
 
 

@@ -57,7 +57,7 @@ def test_endpoint_that_is_down_is_asked_again_later(server: TokenServer, given: 
 
 def test_host_without_an_address(given: Given) -> None:
     """A name that nobody has (RFC 6761)."""
-    with pytest.raises(OAuth2Error, match=r"id\.invalid has no address -- look at the host name"):
+    with pytest.raises(OAuth2Error, match=r"id\.invalid has no address -- check the host name"):
         ask(given.with_secret(token_url="https://id.invalid/token"))
 
 
@@ -181,9 +181,9 @@ def test_proxy_that_is_none(proxy: str) -> None:
 @pytest.mark.parametrize(
     ("fault", "text", "is_final"),
     [
-        (Fault.ERROR, r"error of its own.*status 500", False),
+        (Fault.ERROR, r"internal error.*status 500", False),
         (Fault.LOGIN_PAGE, "answers with a page", False),
-        (Fault.NOT_JSON, "something that is no JSON", False),
+        (Fault.NOT_JSON, "something that is not JSON", False),
         (Fault.CUT, "ended the connection", False),
     ],
 )
@@ -201,7 +201,7 @@ def test_answers_without_a_token(server: TokenServer, given: Given, fault: Fault
 def test_server_says_when_to_come_back(server: TokenServer, given: Given, header: str, seconds: float | None) -> None:
     """Retry-After counts, up to an hour."""
     server.fault, server.retry_after = Fault.TOO_MANY, header
-    with pytest.raises(OAuth2Error, match="too much to do") as caught:
+    with pytest.raises(OAuth2Error, match="is overloaded") as caught:
         ask(given.with_secret())
     assert caught.value.retry_after == seconds
 

@@ -59,7 +59,7 @@ def test_codes_of_microsoft(number: str, text: str, remedy: str) -> None:
         ("invalid_grant", "Invalid JWT: Token must be a short-lived token (60 minutes)", "clock is wrong", "NTP"),
         ("invalid_grant", "Invalid email or User ID", "no mailbox of this Workspace", "mailbox that sends"),
         ("unauthorized_client", "Client is unauthorized to retrieve", "may not act", "Domain-wide delegation"),
-        ("access_denied", "Requested client not authorized.", "has not this scope", "Domain-wide delegation"),
+        ("access_denied", "Requested client not authorized.", "does not have this scope", "Domain-wide delegation"),
         ("invalid_client", "The OAuth client was not found.", "client_id or client_secret", "Credentials"),
     ],
 )

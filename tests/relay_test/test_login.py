@@ -22,8 +22,8 @@ NOT_OURS = (
     " OAUTHBEARER need an access token (login: oauth2); SCRAM and DIGEST-MD5 may work in Postfix"
 )
 ASK = (
-    "ask the service how to use SMTP with a password: another port, or a setting of the account; or whether it takes OAuth2"
-    " (docs/oauth2.md)"
+    "ask the service how to use SMTP with a password: another port, or a setting of the account;"
+    " or whether it accepts OAuth2 (docs/oauth2.md)"
 )
 WRONG = (
     "the user name or the password is wrong, or is not the one for SMTP: many services have separate ones",
@@ -116,7 +116,7 @@ def test_a_server_that_takes_tokens_only(scene: Scene, offered: tuple[str, ...])
     assert told(result) == ("mechanism", f"the server offers only these AUTH mechanisms: {' '.join(offered)}", None)
     assert advice(result) == (
         "the server accepts access tokens only, no password",
-        "give the login oauth2 in place of the password, in relay.yaml (docs/oauth2.md)",
+        "give the login oauth2 instead of the password, in relay.yaml (docs/oauth2.md)",
     )
     assert relay.attempts == ()
 
@@ -206,7 +206,7 @@ def test_password_not_taken(scene: Scene) -> None:
         (
             "550 5.7.30 Basic authentication is not supported for Client Submission.",
             "Microsoft 365 accepts no passwords for SMTP here",
-            "give the login oauth2 in place of the password",
+            "give the login oauth2 instead of the password",
         ),
     ],
 )
@@ -313,7 +313,7 @@ def test_hint_of_microsoft(scene: Scene, host: str) -> None:
     result = scene.result()
     assert result["result"] == "mechanism"
     (hint,) = result["failure"]["hints"]
-    assert hint.startswith(("Microsoft 365 is phasing out passwords", "Outlook.com accepts only OAuth2"))
+    assert hint.startswith(("Microsoft 365 is phasing out passwords", "Outlook.com has accepted only OAuth2"))
 
 
 def test_a_login_that_carries_its_packing(scene: Scene) -> None:

@@ -52,7 +52,7 @@ def test_servfail(scene: Scene) -> None:
     assert told(result) == ("name", "r.test could not be looked up: the DNS answers SERVFAIL", None)
     assert advice(result) == (
         "a DNS server fails: the one that this machine asks, or the domain's own; the name itself may be right",
-        "try again; if it stays, ask the DNS for the name yourself (host, dig), and check /etc/resolv.conf",
+        "try again; if this continues, ask the DNS for the name yourself (host, dig), and check /etc/resolv.conf",
     )
 
 

@@ -43,7 +43,7 @@ def test_signals_end_it_with_its_children(keeping: Keeping, number: int) -> None
         assert is_gone(child)
     code, status = keeping.status()
     assert (code, status["keeper"]) == (1, {"running": False})
-    assert status["due"] == ["the inputs are not what is in force; dms-relay plan shows the difference"]
+    assert status["due"] == ["the inputs differ from what is in force; dms-relay plan shows the difference"]
 
 
 def test_signals_that_were_ignored(keeping: Keeping) -> None:
@@ -163,4 +163,4 @@ def test_keeper_that_stands_still(keeping: Keeping) -> None:
     code, status = keeping.status()
     keeping.process.send_signal(signal.SIGCONT)
     assert code == 1
-    assert status["troubles"][0].startswith("keeper: it stands still since 20")
+    assert status["troubles"][0].startswith("keeper: it has reported nothing since 20")

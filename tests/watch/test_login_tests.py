@@ -54,7 +54,7 @@ def test_each_change_is_said_once(keeping: Keeping, testbed: Testbed) -> None:
     assert (third[0]["result"], "login test" in said) == ("wrong login", False)
     taken["u"] = "one"
     fourth, said = results_of(keeping, third)
-    assert (fourth[0]["result"], said.count("login test: the relay is right again")) == ("ok", 1)
+    assert (fourth[0]["result"], said.count("login test: the relay works again")) == ("ok", 1)
 
 
 def test_on_a_timer(keeping: Keeping) -> None:

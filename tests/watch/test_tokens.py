@@ -119,7 +119,7 @@ def test_endpoint_that_is_down(scene: tuple[Keeping, TokenScene]) -> None:
             tokens.Kept("t", 0, 90, failure=FAILED),
             ["there is no valid token, so mail waits: the secret has expired -- make a new one"],
         ),
-        (tokens.Kept(), ["there is no valid token, so mail waits -- dms-relay renew asks for one"]),
+        (tokens.Kept(), ["there is no valid token, so mail waits -- run dms-relay renew to request one"]),
     ],
 )
 def test_outlook(tmp_path: Path, kept: tokens.Kept, wrong: list[str]) -> None:

@@ -164,7 +164,7 @@ class _Reader:
         if wrong and is_token:
             self._error(found, f"{wrong[0]} takes no token", f"write {' or '.join(TOKEN_MECHANISMS)}, or leave it out")
         elif wrong:
-            self._error(found, f"{wrong[0]} takes a token, not a password", "write oauth2: in place of the password")
+            self._error(found, f"{wrong[0]} uses a token, not a password", "write oauth2: instead of the password")
 
     def _login(self, found: LocatedValue) -> Login | None:
         self._note_place(found)

@@ -128,7 +128,7 @@ LOGIN = Keys(
         ),
         "password": Text(
             "the password",
-            "Better in a file: whoever reads this file reads it.",
+            "Better in a file: anybody who can read this file can read it.",
             _check_password,
             patterns.login_part(is_username=False),
             is_secret=True,
@@ -171,7 +171,7 @@ TLS = Keys(
         ),
         "ca_file": Text(
             "the absolute path of a PEM file",
-            "The authorities to trust in place of the system's.",
+            "The authorities to trust instead of the system's.",
             check_file,
             pattern=patterns.FILE,
         ),
@@ -182,7 +182,7 @@ TLS = Keys(
         ),
         "fingerprints": Items(
             Text("a SHA-256 fingerprint", check=_check_fingerprint, pattern=patterns.fingerprint(_DIGEST)),
-            "SHA-256 fingerprints, one of which the certificate or its public key must have; no authority is asked.",
+            "SHA-256 fingerprints: the certificate or its public key must have one of these; no authority is checked.",
             or_one=True,
         ),
         "allow_cleartext_login": Flag("Permit a login at a level that does not protect it."),
@@ -192,7 +192,7 @@ TLS = Keys(
     "What the relay must prove, and how TLS begins.",
 )
 _RELAY_NAME = Text("the name of a relay", check=_check_name, pattern=rf"^(?!{DIRECT}$)[a-z0-9-]{{1,{NAME_MAX}}}$")
-_HOST = Text("a host name or address", "No MX lookup, unless mx says so.", check=_check_host, pattern=patterns.HOST)
+_HOST = Text("a host name or address", "No MX lookup, unless mx is true.", check=_check_host, pattern=patterns.HOST)
 RELAY = Keys(
     {
         "host": _HOST,

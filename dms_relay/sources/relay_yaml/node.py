@@ -32,10 +32,10 @@ _WORDS = (
     ("found character", ("no value can begin with this character", "put the value in quotes")),
     (
         "mapping values are not allowed",
-        ("a colon where no key can stand", "put the value in quotes, or correct the indentation"),
+        ("a colon where no key is allowed", "put the value in quotes, or correct the indentation"),
     ),
-    ("block sequence entries are not", ("a list where none can stand", "write it on the next line, or in quotes")),
-    ("mapping keys are not allowed", ("a question mark where no key can stand", "put the value in quotes")),
+    ("block sequence entries are not", ("a list where none is allowed", "write it on the next line, or in quotes")),
+    ("mapping keys are not allowed", ("a question mark where no key is allowed", "put the value in quotes")),
     ("found undefined tag", ("the text after ! is not a tag", "put the value in quotes")),
     ("found unknown escape", _ESCAPE),
     ("did not find expected hexdecimal", _ESCAPE),

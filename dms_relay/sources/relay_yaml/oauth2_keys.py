@@ -68,7 +68,7 @@ OAUTH2 = Keys(
     {
         "provider": Text(
             f"one of {', '.join(PROVIDERS)}",
-            "Whose endpoints and scope to use, where they are not written here.",
+            "The provider whose endpoints and scope to use, unless they are written here.",
             choices=PROVIDERS,
         ),
         "tenant": Text(
@@ -84,7 +84,7 @@ OAUTH2 = Keys(
         ),
         "client_secret": Text(
             "the secret of the client",
-            "Better in a file: whoever reads this file reads it.",
+            "Better in a file: anybody who can read this file can read it.",
             check_secret,
             patterns.SECRET,
             is_secret=True,
@@ -102,20 +102,20 @@ OAUTH2 = Keys(
         "authorization_url": _url("the page where a person agrees in a browser"),
         "scope": Text(
             "what the token is to permit",
-            "What the token is to permit, where it is not known from the provider.",
+            "What the token should permit, if it is not known from the provider.",
             _check_scope,
             patterns.SCOPE,
         ),
-        "ca_file": _file("the authorities (PEM) to trust at the token endpoint in place of the system's"),
+        "ca_file": _file("the authorities (PEM) to trust at the token endpoint instead of the system's"),
         "grant": Text(
             f"one of {', '.join(GRANTS)}",
-            "How a token is asked for. Left out: as follows from the other keys.",
+            "How to request a token. If left out, the other keys decide.",
             choices=GRANTS,
         ),
     },
     "a mapping of OAuth2 settings",
     "write provider: or token_url: below it, and client_id:",
-    "How an access token is got, which takes the place of a password.",
+    "How to get an access token, instead of a password.",
     at_most_one=(
         ("client_secret_file", "client_secret_env", "client_secret", "client_key_file", "service_account_file"),
         ("refresh_token_file", "refresh_token_env", "service_account_file"),

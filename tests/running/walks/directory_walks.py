@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from tests.running.walks import Arrivals
     from tests.running.walks.scene import Scene
 
-ANEW = "; if it is meant, run dms-relay apply --from-scratch"
+ANEW = "; if you mean it, run dms-relay apply --from-scratch"
 #: Where mail goes without a relay.
 ONLY_WORLD: Arrivals = {ANNA: "world.test"}
 

@@ -96,7 +96,7 @@ WALKS = (
     ),
     Walk(
         "service-link",
-        "write enableServiceLinks: false in the pod's spec (Docker: a network in place of --link), or rename the service",
+        "write enableServiceLinks: false in the pod's spec (Docker: a network instead of --link), or rename the service",
         env={**FULL, "RELAY_PORT": "tcp://10.96.1.2:25", "RELAY_SERVICE_HOST": "10.96.1.2"},
         follow=(put(RELAY_PORT=None, RELAY_SERVICE_HOST=None),),
         arrives=ALL,
@@ -104,7 +104,7 @@ WALKS = (
     ),
     Walk(
         "service-link",
-        "write enableServiceLinks: false in the pod's spec (Docker: a network in place of --link), or rename the service",
+        "write enableServiceLinks: false in the pod's spec (Docker: a network instead of --link), or rename the service",
         env={**FULL, "RELAY_PORT": "tcp://10.96.1.2:25"},
         follow=(put(RELAY_PORT=None, OUTGOING_PORT="tcp://10.96.1.2:25"),),
         arrives=ALL,

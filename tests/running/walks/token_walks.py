@@ -123,7 +123,7 @@ WALKS = (
     ),
     Walk(
         "password-login-ends",
-        "give it oauth2 in place of the password (docs/gmail.md)",
+        "give it oauth2 instead of the password (docs/gmail.md)",
         {YAML: GMAIL},
         follow=(
             edit(

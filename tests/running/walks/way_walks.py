@@ -112,7 +112,7 @@ WALKS = (
         choice="smtp_sasl_auth_enable",
     ),
     unlogged(
-        "set smtp_tls_security_level to encrypt, or to another level that there is",
+        "set smtp_tls_security_level to encrypt, or to another level that exists",
         "smtp_tls_security_level = encrpyt\n",
         run("postconf -e smtp_tls_security_level=encrypt"),
         choice="a level",
@@ -167,7 +167,7 @@ WALKS = (
         choice="without the table",
     ),
     stays(
-        "write encrypt in that table, or another level that there is",
+        "write encrypt in that table, or another level that exists",
         "smtp_tls_policy_maps = inline:{ [r.test]:587=encrpyt }\n",
         edit("postfix/main.cf", "encrpyt", "encrypt"),
         choice="a level of a table",

@@ -128,7 +128,7 @@ def test_aliases_that_multiply(sandbox: Sandbox) -> None:
     result = sandbox.run("apply")
     assert result.code == os.EX_CONFIG
     [_, (_, text)] = said(result)
-    assert text.startswith(f"{NAME}:18:17: aliases (*) stand for more than ")
+    assert text.startswith(f"{NAME}:18:17: aliases (*) expand to more than ")
 
 
 def test_what_takes_the_whole_file_to_see_comes_with_the_rest(sandbox: Sandbox) -> None:

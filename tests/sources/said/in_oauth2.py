@@ -140,7 +140,7 @@ AROUND = (
         f"host: r.test, login: {WITH_TOKEN}}}",
     ),
     relay(
-        "write oauth2: in place of the password",
+        "write oauth2: instead of the password",
         f"host: r.test, login: {LOGIN}, mechanisms: xoauth2}}",
         f"host: r.test, login: {WITH_TOKEN}, mechanisms: xoauth2}}",
     ),
