@@ -39,7 +39,7 @@ def run(arguments: Namespace, context: Context) -> int:
     if arguments.json:
         context.say_json(document(imported, shown, written))
     else:
-        context.say(*text(imported, shown, written))
+        context.say(*text(imported, shown, written, arguments.output or ""))
     return os.EX_OK if imported.is_the_same else EXIT_DIFFERS
 
 

@@ -12,9 +12,11 @@ import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from dms_relay.drain.marker import is_draining
 from dms_relay.errors import RelayError
 from dms_relay.files.keeper_lock import is_keeper_running
 from dms_relay.log import printable
+from dms_relay.postfix.programs import Postfix
 from dms_relay.watch.outlook import outlook
 from dms_relay.watch.record import load
 from dms_relay.watch.standing import due as due_now
@@ -32,6 +34,7 @@ EXIT_WRONG = 1
 _NO_KEEPER = (
     "no dms-relay watch runs, so nothing applies changes or renews tokens -- start dms-relay watch (docs/watch.md)"
 )
+_DRAINING = "Postfix takes no new mail, because of a drain -- run dms-relay drain --cancel, or start Postfix again"
 _OK = "ok"
 
 
@@ -55,6 +58,8 @@ def status(paths: Paths, environ: Mapping[str, str]) -> dict[str, Any]:
         troubles.append(f"keeper: it has reported nothing since {_time(since)} -- kill it, and start it again")
     if is_running and (trouble := (record.get("metrics") or {}).get("trouble")):
         troubles.append(trouble)
+    if _is_draining(paths):
+        troubles.append(f"drain: {_DRAINING}")
     due = due_to_keeper(applied) if is_running else due_now(paths, environ, troubles)
     failed = [f"test: {_test_line(found)}" for found in tests.get("results", []) if found["result"] != _OK]
     tokens = _tokens(paths, troubles, is_running=is_running)
@@ -67,6 +72,13 @@ def status(paths: Paths, environ: Mapping[str, str]) -> dict[str, Any]:
         "tokens": tokens,
         "tests": {**tests, "at": _time(tests.get("at"))} if tests else None,
     }
+
+
+def _is_draining(paths: Paths) -> bool:
+    try:
+        return is_draining(Postfix(paths.postfix_dir))
+    except RelayError:
+        return False
 
 
 def _keeper(paths: Paths, record: dict[str, Any], *, is_running: bool) -> dict[str, Any]:

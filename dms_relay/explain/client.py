@@ -30,8 +30,11 @@ if TYPE_CHECKING:
 
 #: The programs that connect to other servers; both are smtp(8).
 PROGRAMS = frozenset({"smtp", "lmtp"})
-#: Filters of mechanisms that nobody needs to be told of: our services have them.
-_USUAL = frozenset({MECHANISMS, MECHANISMS_IN_CLEAR, TOKEN_MECHANISMS})
+#: Filters of mechanisms that nobody needs to be told of: our services have them, and main.cf where passwords are not to go
+#: as tokens (``plan``).
+_USUAL = frozenset(
+    {MECHANISMS, MECHANISMS_IN_CLEAR, TOKEN_MECHANISMS, (*(f"!{name}" for name in TOKEN_MECHANISMS), "static:all")}
+)
 #: The policy attribute with the names of certificates, and their separators (TLS_README, "Client TLS policy").
 _MATCH = "match"
 _NAMED_BY = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from dms_relay.mask import mask_parameter
@@ -17,12 +18,17 @@ if TYPE_CHECKING:
 _INDENT = "  "
 #: Differences that the text shows.
 _SHOWN_MAX = 20
+#: What stands for the directory in what is to be done.
+_PLACE = "DIR"
 #: Parameters that are made here and name domains, though their tables could hold secrets.
 _SHOWN = frozenset({"smtpd_recipient_restrictions", "local_header_rewrite_clients"})
 
 
-def text(imported: Imported, passwords: Passwords, written: Sequence[str]) -> Iterator[str]:
-    """Yield the report: the files where they were not written, what was not taken, and the proof."""
+def text(imported: Imported, passwords: Passwords, written: Sequence[str], output: str) -> Iterator[str]:
+    """Yield the report: the files where they were not written, what was not taken, the proof, and what is to be done.
+
+    ``output`` is the directory that they were written to.
+    """
     if not written:
         yield from relay_yaml(imported.draft, imported.given.source, passwords).removesuffix("\n").split("\n")
         yield from _block("# postfix-main.cf:", (f"{name} = {value}" for name, value in _parameters(imported)))
@@ -33,7 +39,7 @@ def text(imported: Imported, passwords: Passwords, written: Sequence[str]) -> It
     yield from _block("worth knowing:", _lines(imported.left, is_note=True))
     yield from proof_text(imported.proof)
     if written:
-        yield from _block("then:", imported.given.then)
+        yield from _block("then:", (line.replace(_PLACE, quote(output)) for line in imported.given.then))
 
 
 def proof_text(proof: Proof | None) -> Iterator[str]:

@@ -46,6 +46,17 @@ def is_marked(postfix: Postfix) -> bool:
     return (postfix.layout.queue / MARKER).exists()
 
 
+def test_status_says_it(testbed: Testbed, inputs: Inputs) -> None:
+    """Who has forgotten a drain finds it in ``status``, with what ends it; that followed, it is gone."""
+    postfix = testbed.postfix()
+    assert drain(inputs, postfix)[0] == 0
+    said = inputs.run(postfix, "status")
+    assert said.returncode == 1
+    assert "  drain: Postfix takes no new mail, because of a drain -- run dms-relay drain --cancel, or" in said.stdout
+    assert text(inputs, postfix, "--cancel").returncode == 0
+    assert "drain" not in inputs.run(postfix, "status").stdout
+
+
 def test_sessions_end_in_order(testbed: Testbed, inputs: Inputs) -> None:
     """A new session is refused with 421 in place of the greeting; one that is in the middle of a message ends it.
 

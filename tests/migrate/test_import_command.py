@@ -194,6 +194,14 @@ def test_what_is_to_be_done_then(tmp_path: Path) -> None:
     assert "take away what relay.yaml says now: RELAY_HOST, postfix-relaymap.cf, postfix-sasl-password.cf" in result.out
 
 
+def test_what_is_to_be_done_names_the_directory(tmp_path: Path) -> None:
+    """The commands that are printed can be typed as they stand."""
+    scene = Scene(tmp_path, case("main-addresses-by-sender"))
+    result = scene.run_import("--output", str(scene.output))
+    assert f"look at what will change: dms-relay --config-dir {scene.output} plan\n" in result.out
+    assert " DIR " not in result.out
+
+
 def test_its_page() -> None:
     """docs/migrate.md names every source, every option, and every key of the JSON object."""
     page = (ROOT / "docs" / "migrate.md").read_text("utf-8")

@@ -77,3 +77,16 @@ def test_explain(sandbox: Sandbox) -> None:
         sandbox.write("relay.yaml", relay_yaml("secure", mechanisms))
         assert sandbox.run("apply").code == 0
         assert (remark in sandbox.run("explain", "a@any.test", "b@else.test").out) == bool(mechanisms)
+
+
+def test_explain_is_silent_of_what_keeps_passwords_from_going_as_tokens(sandbox: Sandbox) -> None:
+    """The filter that we set for all mail, where the plugin is, keeps two mechanisms out, and is no news to anybody."""
+    (sandbox.postfix_dir / "master.cf").write_text("smtp unix - - y - - smtp\n")
+    sandbox.write("postfix-relaymap.cf", "@any.test [r.test]:587\n")
+    sandbox.write("postfix-sasl-password.cf", "@any.test me:pw\n")
+    assert sandbox.run("apply").code == 0
+    with (sandbox.postfix_dir / "main.cf").open("a") as main_cf:
+        main_cf.write(f"{FILTER} = !xoauth2, !oauthbearer, static:all\n")
+    said = sandbox.run("explain", "a@any.test", "b@else.test").out
+    assert "login  me" in said
+    assert "alone" not in said
