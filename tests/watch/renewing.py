@@ -33,6 +33,7 @@ def keep(keeping: Keeping, login: in_force.InForce = LOGIN) -> None:
         "is_named": True,
         "state_dir": str(keeping.state),
         "interval": float(INTERVAL),
+        "metrics": None,
         "test_interval": 0,
         "has_state": True,
         "lock": None,
