@@ -49,7 +49,8 @@ def scene() -> Iterator[Scene]:
     with ExitStack() as running, Testbed() as testbed:
         for relay in relays_of(testbed):
             running.enter_context(relay)
-        postfix = testbed.postfix()
+        # A daemon that cannot start is tried again soon, and not after a minute.
+        postfix = testbed.postfix({"service_throttle_time": "1s"})
         base = tuple((postfix.config / name).read_text() for name in ("main.cf", "master.cf"))
         scene = Scene(testbed, postfix, (base[0], base[1]))
         with scene.daemons:  # what the last walk has mounted and made goes before the directory does
