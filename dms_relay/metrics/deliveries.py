@@ -56,6 +56,7 @@ _NO_QUEUE = b"NOQUEUE"
 _WORDS = frozenset({b"warning", b"error", b"fatal", b"panic", _NO_QUEUE})
 #: How a line ends that says that the queue manager has returned a message.
 _EXPIRED = b"expired, returned to sender"
+_EXPIRIES = frozenset({b", status=" + _EXPIRED, b", status=force-" + _EXPIRED})
 _QUOTE, _BACKSLASH = 0x22, 0x5C
 
 
@@ -132,10 +133,8 @@ class Deliveries:
     def _qmgr(self, _program: bytes, _service: bytes, _first: bytes, rest: bytes) -> None:
         if rest == b"removed":
             self.counters.add("qmgr_removed")
-        elif rest.startswith(b"from=<") and rest.endswith(_EXPIRED):
-            # A line may be cut anywhere, also in an address that ends so.
-            if rest[_address_end(rest, len(b"from=<")) :] in {b", status=" + _EXPIRED, b", status=force-" + _EXPIRED}:
-                self.counters.add("qmgr_expired")
+        elif rest.startswith(b"from=<") and rest.endswith(_EXPIRED) and _behind_address(rest) in _EXPIRIES:
+            self.counters.add("qmgr_expired")
 
     def _bounce(self, _program: bytes, _service: bytes, _first: bytes, rest: bytes) -> None:
         if rest.startswith(b"sender non-delivery notification: "):
@@ -206,6 +205,11 @@ def _field(rest: bytes, name: bytes) -> tuple[bytes, bytes]:
     if not rest.startswith(name) or end < 0:
         raise ValueError
     return rest[len(name) : end], rest[end:]
+
+
+def _behind_address(rest: bytes) -> bytes:
+    """Return what stands behind ``from=<…>``: a line may be cut anywhere, also in an address that ends as a line can."""
+    return rest[_address_end(rest, len(b"from=<")) :]
 
 
 def _address_end(rest: bytes, at: int) -> int:
