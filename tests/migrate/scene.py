@@ -4,8 +4,8 @@ A case has ``about``, ``from``, and what there is to read: ``files`` of Postfix'
 directory, ``env`` as an env file, ``services`` of master.cf. ``index`` is what postmap is run on; ``later`` and ``remove``
 are what happens to files after that, ``appears`` what is there after the import alone. ``mail`` has senders and recipients,
 each with the way that Postfix takes before and after; with ``broken`` it takes none before. ``expected`` is what is written
-and said. ``HERE`` stands for Postfix's directory, ``CONFIG`` for the other, ``OUTPUT`` for what was written. A file in another
-encoding is ``!!binary``.
+and said. ``HERE`` stands for Postfix's directory, ``CONFIG`` for the other, ``OUTPUT`` for what was written. What
+is in another encoding is ``!!binary``.
 """
 
 from __future__ import annotations
