@@ -25,4 +25,7 @@ def test_the_environment_of_another_tree_stays(tmp_path: Path) -> None:
     )
     assert (other / "mine").exists()
     assert done.returncode != 0
-    assert "make: .venv is a link, and what it names would be emptied -- remove the link, then run make again" in done.stderr
+    assert (
+        "make: .venv is a link, and what it names would be emptied -- remove the link, then run make again"
+        in done.stderr
+    )
