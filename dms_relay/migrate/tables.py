@@ -12,6 +12,7 @@ Known limits: a table that asks a server (``ldap:``, ``mysql:`` …) is not list
 from __future__ import annotations
 
 import re
+import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,6 +37,7 @@ _PATTERN = re.compile(r"/(\^?)(\(?\.[*+]\)?|[\w+-][\w+.\\-]*)?@((?:[\w-]+\\\.)+[
 #: What stands for an octet that is no UTF-8 (PEP 383).
 _NO_UTF8 = re.compile("[\udc80-\udcff]")
 _ANY_USER = re.compile(r"\(?\.[*+]\)?")
+_MAKE_IT = "make the table, or remove it from {}"
 _NAME_THEM = "name each sender under senders, and each recipient under recipients, in relay.yaml"
 
 
@@ -59,6 +61,8 @@ class Listed:
     entries: tuple[Entry, ...] = ()
     left: tuple[Left, ...] = ()
     is_broken: bool = False
+    #: A pipe, a socket or a device: Postfix's programs would wait for it, or read on and on.
+    is_endless: bool = False
 
 
 class TableReader:
@@ -82,6 +86,9 @@ class TableReader:
             return Listed(table, tuple(Entry(key, value, f"main.cf: {parameter}") for key, value in pairs))
         if kind in _NAMELESS:
             return Listed(table)
+        if kind in {*_PATTERNS, _TEXT} and _is_endless(name):
+            left = Left(f"main.cf: {parameter}", f"{table} is not a file", _MAKE_IT.format(parameter))
+            return Listed(table, left=(left,), is_broken=True, is_endless=True)
         if kind in _PATTERNS and not name.startswith("{"):
             return self._patterns(parameter, table, name)
         if kind in _INDEXED or kind == _TEXT:
@@ -110,7 +117,7 @@ class TableReader:
 
     def _of_text(self, parameter: str, table: str, lines: list[Entry] | None, error: PostfixError) -> Listed:
         if lines is None:
-            left = Left(f"main.cf: {parameter}", error.text, f"make the table, or remove it from {parameter}")
+            left = Left(f"main.cf: {parameter}", error.text, _MAKE_IT.format(parameter))
             return Listed(table, left=(left,), is_broken=True)
         text = "Postfix cannot use this table here, so the text beside it was taken"
         left = Left(table, text, f"make sure that {table.partition(':')[2]} says what is meant", is_note=True)
@@ -137,6 +144,14 @@ def _key(match: re.Match[str]) -> str:
     user = match[2] or ""
     bare = "" if not user or _ANY_USER.fullmatch(user) else user.replace("\\", "")
     return f"{bare}@{match[3]}".replace("\\.", ".")
+
+
+def _is_endless(name: str) -> bool:
+    try:
+        mode = Path(name).stat().st_mode
+    except OSError:
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
 
 def _is_utf8(entry: Entry) -> bool:

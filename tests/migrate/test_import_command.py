@@ -184,6 +184,19 @@ def test_a_directory_that_cannot_be_made(tmp_path: Path, there: str) -> None:
     assert text.endswith("-- name a directory with --output, or a new one in a directory that is there")
 
 
+@pytest.mark.parametrize("kind", ["texthash", "regexp"])
+def test_a_table_that_never_ends(tmp_path: Path, kind: str) -> None:
+    """A pipe in the place of a table is said to be none; no program of Postfix's waits for it."""
+    document = case("main-ses")
+    document["files"]["main.cf"] += f"sender_dependent_relayhost_maps = {kind}:HERE/pipe\n"
+    scene = Scene(tmp_path, document)
+    os.mkfifo(scene.before.postfix_dir / "pipe")
+    result = scene.run_import()
+    assert result.code == 1
+    what = f"main.cf: sender_dependent_relayhost_maps: {kind}:HERE/pipe is not a file"
+    assert f"{what} -- make the table, or remove it from sender_dependent_relayhost_maps" in scene.shown(result.out)
+
+
 def test_an_empty_output(tmp_path: Path) -> None:
     """A variable of a script that is not set is an error: nothing would be written, with exit code 0."""
     result = Scene(tmp_path, case("main-ses")).run_import("--output", "")
