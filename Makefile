@@ -31,6 +31,7 @@ help: ## show this
 # Python 3.11 or later, and every dependency as locked. What may not stand beside the tests has an environment of its own in it
 # (requirements-lint.in).
 $(VENV)/.ready: requirements-dev.lock requirements-lint.lock pyproject.toml | needs-venv
+	@test ! -L $(VENV) || { echo "make: $(VENV) is a link, and what it names would be emptied -- remove the link, then run make again" >&2; exit 73; }
 	@echo "Making the virtual environment $(VENV), with what requirements-dev.lock names" >&2
 	@$(OWNER) $(PYTHON) -m venv --clear $(VENV)
 	@$(OWNER) $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock

@@ -30,9 +30,12 @@ _TAKES_AGAIN = "dms-relay drain --cancel has Postfix take mail again"
 
 def run(arguments: Namespace, context: Context) -> int:
     """Drain the queue, or take that back."""
+    is_to_hand_over = arguments.hand_over is not None
+    if arguments.cancel and is_to_hand_over:
+        raise UsageError("--cancel hands nothing over", "leave one of the two out")
     if arguments.cancel:
         return _cancel(arguments, context)
-    nexthop = _nexthop(arguments.hand_over) if arguments.hand_over else ""
+    nexthop = _nexthop(arguments.hand_over) if is_to_hand_over else ""
     result = Drain(context.paths, context.log, timeout=arguments.timeout, hand_over=nexthop).run(
         lambda: origins(context.paths, context.environ)
     )
@@ -65,7 +68,9 @@ def _nexthop(text: str) -> str:
 
 def _split(text: str) -> tuple[str, str]:
     if text.startswith("["):
-        host, _, rest = text[1:].partition("]")
+        host, bracket, rest = text[1:].partition("]")
+        if not bracket:
+            raise UsageError("--hand-over: the bracket is not closed", "write [ADDRESS]:PORT")
         return host, rest.removeprefix(":") or _PORT
     if is_ipv6(text):
         return text, _PORT

@@ -9,6 +9,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dms_relay.errors import UsageError
 from dms_relay.files.private import private_directory
 from dms_relay.migrate.environment import variables
 from dms_relay.migrate.importing import import_
@@ -29,6 +30,8 @@ EXIT_DIFFERS = 1
 
 def run(arguments: Namespace, context: Context) -> int:
     """Import, and print the report."""
+    if arguments.output == "":
+        raise UsageError("--output names no directory", "write its name, or leave --output out")
     with private_directory() as directory:
         found = variables(arguments.env_file, context.environ)
         start, warnings = given(arguments.source, context.paths, found, directory)

@@ -15,7 +15,8 @@ def add_draining(commands: Commands) -> None:
     drain = commands.add(
         "drain",
         "take no new mail, deliver what waits, and say what remains",
-        "Postfix takes mail again when it is started the next time. Exits with 1 where something remains.",
+        "Postfix takes mail again after --cancel, or when the container is started the next time."
+        " Exits with 1 where something remains.",
     )
     timeout = f"how long it may take: 30s, 2m, or seconds ({TIMEOUT:g})"
     drain.add_argument("--timeout", type=duration, default=TIMEOUT, metavar="TIME", help=timeout)

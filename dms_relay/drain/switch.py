@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 _NO_SERVICE = "master.cf has no service rewrite, so nothing can be handed over"
 _STAYS = f"the service {HAND_OVER} stays in master.cf: it still delivers -- run dms-relay drain --cancel again later"
 
+_NOT_RELOADED = "Postfix is not drained, but it may refuse mail by now -- run dms-relay drain --cancel"
+
 
 class Switch:
     """Of one Postfix."""
@@ -42,7 +44,7 @@ class Switch:
             before = master_cf_file.read_drained(self.postfix.master_cf)
             # The service of an earlier drain may be at work.
             self._set(Drained(refuses=True, nexthop=before.nexthop))
-            self._reload()
+            self._put_in_force()
         self.log.info("Postfix takes no new mail")
 
     def hand_over(self, nexthop: str) -> None:
@@ -51,7 +53,7 @@ class Switch:
             self._set(Drained(refuses=True, nexthop=nexthop, is_route=True))
             if not master_cf_file.read_drained(self.postfix.master_cf).is_route:
                 raise PostfixError(_NO_SERVICE, "put Postfix's own master.cf back")
-            self._reload()
+            self._put_in_force()
         self.log.info("mail is handed over", nexthop=nexthop)
 
     def take_mail(self) -> bool:
@@ -77,6 +79,14 @@ class Switch:
 
     def _set(self, wanted: Drained) -> None:
         master_cf_file.set_drained(self.postfix.master_cf, wanted)
+
+    def _put_in_force(self) -> None:
+        """Reload Postfix, or say that what stands in master.cf will be in force later, by whoever reloads it."""
+        try:
+            self._reload()
+        except PostfixError:
+            self.log.warn(_NOT_RELOADED)  # noqa: G010 -- Log is ours
+            raise
 
     def _reload(self) -> frozenset[str]:
         """Reload the Postfix that runs at this moment; return the services of smtp(8) that still deliver."""

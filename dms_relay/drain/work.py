@@ -4,8 +4,9 @@
     flush       all that waits is tried at once, and every ``FLUSH_INTERVAL`` what was deferred meanwhile
     hand over   from half of the time on, or once all that waits has been tried in vain, what remains goes elsewhere
 
-A drain ends early where nothing waits and no session is open. Postfix takes no mail from then on, until it is started
-again or told to. What is handed in by sendmail(1) is taken, since nobody would hand it in again, and counts as the rest.
+A drain ends early where nothing waits and no session is open. Postfix takes no mail from then on, until it is told to, or
+its container is started again. What is handed in by sendmail(1) is taken, since nobody would hand it in again, and counts as
+the rest.
 
 Handing over comes second since the relay is where the mail is to go: what it takes in a second need not make a detour, and
 what it has just refused it will hardly take in the seconds that are left.

@@ -52,7 +52,11 @@ _CODE_LENGTH = 3
 #: How the text of error(8) begins where the queue manager has put a relay off for a while (qmgr(8)).
 _SUSPENDED = b"(delivery temporarily suspended: "
 #: What stands in the place of a queue identifier in other lines.
-_WORDS = frozenset({b"warning", b"error", b"fatal", b"panic", b"NOQUEUE"})
+_NO_QUEUE = b"NOQUEUE"
+_WORDS = frozenset({b"warning", b"error", b"fatal", b"panic", _NO_QUEUE})
+#: How a line ends that says that the queue manager has returned a message.
+_EXPIRED = b"expired, returned to sender"
+_EXPIRIES = frozenset({b", status=" + _EXPIRED, b", status=force-" + _EXPIRED})
 _QUOTE, _BACKSLASH = 0x22, 0x5C
 
 
@@ -109,10 +113,12 @@ class Deliveries:
             does(program, prefix.partition(b"/")[2], first, rest)
 
     def _smtpd(self, _program: bytes, _service: bytes, first: bytes, rest: bytes) -> None:
-        if rest.startswith(b"client="):
-            self.counters.add("smtpd_messages")
-        elif first.startswith(b"connect from "):
+        if first.startswith(b"connect from "):
             self.counters.add("smtpd_connects")
+        elif first != _NO_QUEUE and not _is_queue_id(first):
+            return  # also what a client has sent: "improper command pipelining after EHLO from host[192.0.2.1]: …"
+        elif rest.startswith(b"client="):
+            self.counters.add("smtpd_messages")
         elif rest.startswith(b"reject: "):
             # "reject: RCPT from host[192.0.2.1]: 554 5.7.1 …": a name of a host has no blank.
             code = rest.split(b" ", 5)[4]
@@ -120,14 +126,14 @@ class Deliveries:
                 raise ValueError
             self.counters.add(f"smtpd_rejected\t{code.decode()}")
 
-    def _cleanup(self, _program: bytes, _service: bytes, _first: bytes, rest: bytes) -> None:
-        if rest.startswith(b"message-id="):
+    def _cleanup(self, _program: bytes, _service: bytes, first: bytes, rest: bytes) -> None:
+        if rest.startswith(b"message-id=") and _is_queue_id(first):
             self.counters.add("cleanup_messages")
 
     def _qmgr(self, _program: bytes, _service: bytes, _first: bytes, rest: bytes) -> None:
         if rest == b"removed":
             self.counters.add("qmgr_removed")
-        elif rest.startswith(b"from=<") and rest.endswith(b"expired, returned to sender"):
+        elif rest.startswith(b"from=<") and rest.endswith(_EXPIRED) and _behind_address(rest) in _EXPIRIES:
             self.counters.add("qmgr_expired")
 
     def _bounce(self, _program: bytes, _service: bytes, _first: bytes, rest: bytes) -> None:
@@ -136,7 +142,7 @@ class Deliveries:
 
     def _delivery(self, program: bytes, service: bytes, first: bytes, rest: bytes) -> None:
         """Count ``to=<…>, relay=…, delay=…, delays=…, dsn=…, status=… (…)`` (log_adhoc(3))."""
-        if not rest.startswith(b"to=<") or first in _WORDS:
+        if not rest.startswith(b"to=<") or not _is_queue_id(first):
             return
         relay, delay, delays, dsn, word, text = _parts(rest)
         if word in _PROBES:
@@ -171,6 +177,11 @@ class Deliveries:
         return self._reasons.get(hash(reason)) or self._relays.label(b"", b"none", reason)
 
 
+def _is_queue_id(text: bytes) -> bool:
+    """Return True if a text can be a queue identifier: letters and digits alone, and none of Postfix's words."""
+    return text.isalnum() and text not in _WORDS
+
+
 def _parts(rest: bytes) -> tuple[bytes, bytes, bytes, bytes, bytes, bytes]:
     """Return relay, delay, delays, dsn, status, and the text behind that. Raises ``ValueError`` and ``IndexError``."""
     at = _address_end(rest, len(b"to=<"))
@@ -194,6 +205,11 @@ def _field(rest: bytes, name: bytes) -> tuple[bytes, bytes]:
     if not rest.startswith(name) or end < 0:
         raise ValueError
     return rest[len(name) : end], rest[end:]
+
+
+def _behind_address(rest: bytes) -> bytes:
+    """Return what stands behind ``from=<…>``: a line may be cut anywhere, also in an address that ends as a line can."""
+    return rest[_address_end(rest, len(b"from=<")) :]
 
 
 def _address_end(rest: bytes, at: int) -> int:

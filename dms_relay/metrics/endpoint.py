@@ -7,6 +7,8 @@ from dms_relay.postfix.nexthop import PORT_MAX, SyntaxProblem, check_host, is_ip
 
 #: The variable; what it holds where there are to be none; and the port of postfix_exporter, which examples have.
 VARIABLE, OFF, PORT = "RELAY_METRICS", frozenset({"", "no"}), 9154
+#: Digits of a port: what is longer is none, whatever its first digits say.
+_DIGITS_MAX = len(str(PORT_MAX))
 #: What to write instead.
 REMEDY = f"write :{PORT} for all addresses, or one of them: 127.0.0.1:{PORT}, [::1]:{PORT}; no for no metrics"
 
@@ -26,7 +28,7 @@ def endpoint(value: str) -> Endpoint | None:
     host, colon, port = value.rpartition(":")
     if not colon or (":" in host and not (host.startswith("[") and host.endswith("]"))):
         raise ValueError("the value is neither :PORT nor HOST:PORT")
-    if not (port.isascii() and port.isdigit() and 1 <= int(port[:6]) <= PORT_MAX):
+    if not (port.isascii() and port.isdigit() and len(port) <= _DIGITS_MAX and 1 <= int(port) <= PORT_MAX):
         raise ValueError("the port is not a number from 1 to 65535")
     return Endpoint(_host(host), int(port))
 

@@ -141,23 +141,29 @@ class Server(HTTPServer):
 
     def process_request(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 -- as there
         """Have a thread answer, unless too many do."""
-        if self._places.acquire(blocking=False):
-            threading.Thread(target=self._answer, args=(request, client_address), daemon=True).start()
-        else:
+        if not self._places.acquire(blocking=False):
             self.shutdown_request(request)
+            return
+        try:
+            threading.Thread(target=self._answer, args=(request, client_address), daemon=True).start()
+        except RuntimeError:
+            self._done(request)  # the system starts no thread (pids.max, memory); the next time it may
 
     def _answer(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 -- as there
         limit = threading.Timer(SECONDS_MAX, self._cut, (request,))
         limit.daemon = True
-        limit.start()
         try:
+            limit.start()
             self.finish_request(request, client_address)
-        except OSError:
-            pass  # it has gone
+        except (OSError, RuntimeError):
+            pass  # it has gone, or there is nobody who could cut it
         finally:
             limit.cancel()
-            self.shutdown_request(request)
-            self._places.release()
+            self._done(request)
+
+    def _done(self, request: Any) -> None:  # noqa: ANN401 -- as there
+        self.shutdown_request(request)
+        self._places.release()
 
     @staticmethod
     def _cut(request: socket.socket) -> None:

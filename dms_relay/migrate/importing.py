@@ -107,4 +107,4 @@ def _applied(given: Given, found: Draft, directory: Path, parameters: Mapping[st
 
 def _write(path: Path, text: str) -> None:
     path.touch(0o600)
-    path.write_text(text, "utf-8")
+    path.write_bytes(text.encode("utf-8", "surrogateescape"))  # as it will be written, whatever its encoding

@@ -95,6 +95,8 @@ class _Collector:
         """Return True if a table gives no answer, and has none that could be given in its place."""
         if listed.entries or not (listed.is_broken or main_cf.asks_server(listed.table)):
             return False
+        if listed.is_endless:
+            return True
         try:
             self.given.postfix.lookup(listed.table, [UNKNOWN_SENDER])
         except PostfixError:

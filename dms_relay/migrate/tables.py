@@ -12,6 +12,7 @@ Known limits: a table that asks a server (``ldap:``, ``mysql:`` …) is not list
 from __future__ import annotations
 
 import re
+import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,7 +34,10 @@ _PATTERNS = frozenset({"regexp", "pcre"})
 _NAMELESS = frozenset({"static", "fail"})
 #: ``/^user@example\.com$/``, or with anything in place of the user: a pattern that means one address, or one domain.
 _PATTERN = re.compile(r"/(\^?)(\(?\.[*+]\)?|[\w+-][\w+.\\-]*)?@((?:[\w-]+\\\.)+[\w-]+)\$/[a-z]*\s+(\S.*)")
+#: What stands for an octet that is no UTF-8 (PEP 383).
+_NO_UTF8 = re.compile("[\udc80-\udcff]")
 _ANY_USER = re.compile(r"\(?\.[*+]\)?")
+_MAKE_IT = "make the table, or remove it from {}"
 _NAME_THEM = "name each sender under senders, and each recipient under recipients, in relay.yaml"
 
 
@@ -57,6 +61,8 @@ class Listed:
     entries: tuple[Entry, ...] = ()
     left: tuple[Left, ...] = ()
     is_broken: bool = False
+    #: A pipe, a socket or a device: Postfix's programs would wait for it, or read on and on.
+    is_endless: bool = False
 
 
 class TableReader:
@@ -80,6 +86,9 @@ class TableReader:
             return Listed(table, tuple(Entry(key, value, f"main.cf: {parameter}") for key, value in pairs))
         if kind in _NAMELESS:
             return Listed(table)
+        if kind in {*_PATTERNS, _TEXT} and _is_endless(name):
+            left = Left(f"main.cf: {parameter}", f"{table} is not a file", _MAKE_IT.format(parameter))
+            return Listed(table, left=(left,), is_broken=True, is_endless=True)
         if kind in _PATTERNS and not name.startswith("{"):
             return self._patterns(parameter, table, name)
         if kind in _INDEXED or kind == _TEXT:
@@ -100,19 +109,19 @@ class TableReader:
             (Entry(key, value, places.get((key.casefold(), value), table)) for key, value in found),
             key=lambda entry: order.get(entry.origin, len(order)),
         )
-        left: tuple[Left, ...] = ()
+        left = _not_utf8(entries, lines or [])
         if lines is not None and kind != _TEXT and any(entry.origin == table for entry in entries):
             text = "the index has other entries than its text, and Postfix uses the index, which was taken"
-            left = (Left(table, text, f"if the text is right, run postmap {table}, and import again", is_note=True),)
-        return Listed(table, tuple(entries), left)
+            left += (Left(table, text, f"if the text is right, run postmap {table}, and import again", is_note=True),)
+        return Listed(table, tuple(filter(_is_utf8, entries)), left)
 
     def _of_text(self, parameter: str, table: str, lines: list[Entry] | None, error: PostfixError) -> Listed:
         if lines is None:
-            left = Left(f"main.cf: {parameter}", error.text, f"make the table, or remove it from {parameter}")
+            left = Left(f"main.cf: {parameter}", error.text, _MAKE_IT.format(parameter))
             return Listed(table, left=(left,), is_broken=True)
         text = "Postfix cannot use this table here, so the text beside it was taken"
         left = Left(table, text, f"make sure that {table.partition(':')[2]} says what is meant", is_note=True)
-        return Listed(table, tuple(lines), (left,), is_broken=True)
+        return Listed(table, tuple(filter(_is_utf8, lines)), (left, *_not_utf8([], lines)), is_broken=True)
 
     def _patterns(self, parameter: str, table: str, name: str) -> Listed:
         try:
@@ -135,6 +144,33 @@ def _key(match: re.Match[str]) -> str:
     user = match[2] or ""
     bare = "" if not user or _ANY_USER.fullmatch(user) else user.replace("\\", "")
     return f"{bare}@{match[3]}".replace("\\.", ".")
+
+
+def _is_endless(name: str) -> bool:
+    try:
+        mode = Path(name).stat().st_mode
+    except OSError:
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+
+def _is_utf8(entry: Entry) -> bool:
+    """Return True if an entry's octets are UTF-8; others are surrogates here."""
+    return not _NO_UTF8.search(f"{entry.key}{entry.value}")
+
+
+def _not_utf8(entries: list[Entry], lines: list[Entry]) -> tuple[Left, ...]:
+    """Say what is left out for its encoding: lines that Postfix ignores, and entries that it uses (smtputf8_enable = no)."""
+    used = dict.fromkeys(entry for entry in entries if not _is_utf8(entry))
+    ignored = [line for line in lines if not _is_utf8(line) and line not in used]
+    remedy = "save the file in UTF-8, and import again"
+    return (
+        *(Left(entry.origin, "the line is not in UTF-8, and relay.yaml is", remedy) for entry in used),
+        *(
+            Left(line.origin, "the line is not in UTF-8, so Postfix ignores it", remedy, is_note=True)
+            for line in ignored
+        ),
+    )
 
 
 def _lines(name: str) -> list[Entry] | None:

@@ -6,6 +6,7 @@ All are 0600, and ``secrets`` is 0700. Nothing is written where a file is there 
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 SECRETS = "secrets"
 PARAMETERS, VARIABLES = "postfix-main.cf", "container.env"
 _MODE, _DIRECTORY_MODE = 0o600, 0o700
+_NAME_ANOTHER = "name a directory with --output, or a new one in a directory that is there"
 
 
 def write(imported: Imported, directory: Path, passwords: Passwords, place: str, *, force: bool) -> list[str]:
@@ -56,5 +58,11 @@ def _refuse(contents: dict[Path, str], *, force: bool) -> None:
 
 
 def _make(directory: Path, mode: int) -> None:
-    if not directory.is_dir():
-        files.make_directory(directory, mode)
+    if directory.is_dir():
+        return
+    if os.path.lexists(directory) or not directory.parent.is_dir():
+        what = (
+            "is there, and is no directory" if os.path.lexists(directory) else "is to be made in what is no directory"
+        )
+        raise WriteError(f"{directory} {what}", _NAME_ANOTHER)
+    files.make_directory(directory, mode)

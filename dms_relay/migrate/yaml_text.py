@@ -23,6 +23,10 @@ _PLAIN = re.compile(r"[A-Za-z][\w./@+-]*", re.ASCII)
 _WORDS = frozenset({"yes", "no", "on", "off", "true", "false", "null", "y", "n"})
 _LEVEL, _FINGERPRINT = "secure", "fingerprint"
 _WIDTH = 100
+#: The largest codes of escapes with two and four digits (YAML 1.1, section 5.6).
+_TWO_DIGITS, _FOUR_DIGITS = 0xFF, 0xFFFF
+#: What stands for an octet that is no UTF-8 (PEP 383): it is written as it is, and the reader of relay.yaml says so.
+_OCTETS = frozenset(map(chr, range(0xDC80, 0xDD00)))
 
 
 class Passwords:
@@ -125,7 +129,7 @@ class _Writer:
         elif path := self.passwords.file(name, login):
             parts.append(f"password_file: {quoted(path)}")
         else:
-            parts.append(f"password: {json.dumps(self.passwords.shown(login.password), ensure_ascii=False)}")
+            parts.append(f"password: {_in_quotes(self.passwords.shown(login.password))}")
         if login.mechanisms:
             parts.append(f"mechanisms: [{', '.join(login.mechanisms)}]")
         return f"{{{', '.join(parts)}}}"
@@ -158,7 +162,19 @@ def quoted(text: str) -> str:
     """Return a text as YAML reads it back."""
     if _PLAIN.fullmatch(text) and text.lower() not in _WORDS:
         return text
-    return json.dumps(text, ensure_ascii=False)
+    return _in_quotes(text)
+
+
+def _in_quotes(text: str) -> str:
+    """Return a text in double quotes, with an escape for what YAML does not take as it is, or takes for a line's end."""
+    return "".join(map(_escaped, json.dumps(text, ensure_ascii=False)))
+
+
+def _escaped(sign: str) -> str:
+    if sign.isprintable() or sign in _OCTETS:
+        return sign
+    code = ord(sign)
+    return f"\\x{code:02x}" if code <= _TWO_DIGITS else f"\\u{code:04x}" if code <= _FOUR_DIGITS else f"\\U{code:08x}"
 
 
 def files_of(draft: Draft, passwords: Passwords, directory: str) -> Iterator[tuple[str, str]]:

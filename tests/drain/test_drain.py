@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from dms_relay.postfix.drained import REPLY
-from testbed import WORLD
+from testbed import WORLD, Inputs
 from tests.drain.conftest import (
     AWAY,
     RECIPIENT,
@@ -34,7 +34,7 @@ from tests.drain.conftest import (
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from testbed import Inputs, Postfix, Testbed
+    from testbed import Postfix, Testbed
 
 #: Tries only when it is told to; and the marker that the health check looks at.
 SELDOM = dict.fromkeys(("queue_run_delay", "minimal_backoff_time", "maximal_backoff_time"), "300s")
@@ -227,3 +227,14 @@ def command_of(inputs: Inputs, postfix: Postfix) -> list[str]:
     """Return the program with its options."""
     directories = ["--config-dir", str(inputs.directory), "--postfix-dir", str(postfix.config)]
     return [sys.executable, "-m", "dms_relay", *directories]
+
+
+def test_a_drain_that_fails_says_how_it_is_taken_back(testbed: Testbed, inputs: Inputs) -> None:
+    """Where Postfix could not be reloaded it may refuse mail from some later moment on: what to do is said, and does it."""
+    postfix = testbed.postfix()
+    before = master_cf(postfix)
+    done = text(Inputs(inputs.directory, PATH="/nowhere"), postfix)
+    assert (done.returncode, done.stdout) == (os.EX_UNAVAILABLE, "")
+    assert "it may refuse mail by now -- run dms-relay drain --cancel" in done.stderr
+    assert text(inputs, postfix, "--cancel").returncode == 0
+    assert (greeting(postfix)[0], master_cf(postfix), is_marked(postfix)) == (220, before, False)

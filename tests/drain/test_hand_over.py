@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import random
 
     from testbed import Inputs, Postfix, Testbed
+    from tests.support.sandbox import Sandbox
 
 #: Messages in the queue when a drain begins, and those that somebody tries to hand in meanwhile.
 WAITING, MORE = amount(60, 1000), amount(60, 1000)
@@ -153,3 +154,21 @@ def test_a_drain_without_it_takes_it_back(testbed: Testbed, inputs: Inputs) -> N
     assert f"{HAND_OVER} unix" in master_cf(postfix)
     text(inputs, postfix, "--cancel")
     assert HAND_OVER not in master_cf(postfix)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--hand-over", ""], "--hand-over: the host name is missing"),
+        (["--hand-over", ":25"], "--hand-over: the host name is missing"),
+        (["--hand-over", "[::1"], "--hand-over: the bracket is not closed -- write [ADDRESS]:PORT"),
+        (["--hand-over", "a b"], "--hand-over: host name is not valid"),
+        (["--hand-over", "x:0"], '--hand-over: port "0" is not a number from 1 to 65535'),
+        (["--cancel", "--hand-over", "x"], "--cancel hands nothing over -- leave one of the two out"),
+    ],
+)
+def test_words_that_name_no_server(sandbox: Sandbox, options: list[str], said: str) -> None:
+    """They are refused before anything is done: also what a script makes of a variable that is not set."""
+    result = sandbox.run("drain", *options)
+    assert (result.code, result.out) == (2, "")
+    assert said in result.err

@@ -51,6 +51,8 @@ def test_values(value: str, found: Endpoint | None) -> None:
         ":0",
         ":65536",
         ":999999999999",
+        ":00000199999",
+        ":smtp",
         ":x",
         ":٣",
         "::1:9154",
@@ -157,6 +159,25 @@ def test_too_many_and_too_slow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
                 pass
             connection.close()
         assert ask(port, "/")[0] == 200
+
+
+def test_no_more_threads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the system starts no thread (pids.max) a connection is closed, and once it does again all are answered."""
+    with serving(tmp_path) as port:
+        for kind in (threading.Thread, threading.Timer):
+            start = kind.start
+            with monkeypatch.context() as changed:
+                changed.setattr(kind, "start", refused)
+                for _ in range(server.CONNECTIONS_MAX):
+                    with socket.create_connection(("127.0.0.1", port), PATIENCE) as connection:
+                        assert connection.recv(1) == b""
+            assert kind.start is start
+            assert ask(port, "/")[0] == 200
+
+
+def refused(_thread: threading.Thread) -> None:
+    """Fail as a thread does that the system does not start."""
+    raise RuntimeError("can't start new thread")
 
 
 def test_a_port_in_use(tmp_path: Path) -> None:

@@ -4,7 +4,8 @@ A case has ``about``, ``from``, and what there is to read: ``files`` of Postfix'
 directory, ``env`` as an env file, ``services`` of master.cf. ``index`` is what postmap is run on; ``later`` and ``remove``
 are what happens to files after that, ``appears`` what is there after the import alone. ``mail`` has senders and recipients,
 each with the way that Postfix takes before and after; with ``broken`` it takes none before. ``expected`` is what is written
-and said. ``HERE`` stands for Postfix's directory, ``CONFIG`` for the other, ``OUTPUT`` for what was written.
+and said. ``HERE`` stands for Postfix's directory, ``CONFIG`` for the other, ``OUTPUT`` for what was written. What
+is in another encoding is ``!!binary``.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from dms_relay.postfix.programs import Postfix
 from tests.support.sandbox import Sandbox
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from dms_relay.explain.document import HopDocument, RouteDocument
     from tests.support.sandbox import Result
 
@@ -83,10 +86,10 @@ class Scene:
         text = text.replace("HERE", str(self.before.postfix_dir))
         return text.replace("CONFIG", str(self.before.config_dir))
 
-    def _write(self, directory: Path, texts: dict[str, str]) -> None:
+    def _write(self, directory: Path, texts: Mapping[str, str | bytes]) -> None:
         for name, text in texts.items():
             path = directory / name
-            path.write_text(self._text(text), "utf-8")
+            path.write_bytes(text if isinstance(text, bytes) else self._text(text).encode())
             then = time.time() - 3600
             os.utime(path, (then, then))
 

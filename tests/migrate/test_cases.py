@@ -45,7 +45,7 @@ def found(scene: Scene, out: str, code: int) -> Document:
     """Return what was written and said, as a case has it."""
     said = json.loads(out)
     text = (scene.output / "relay.yaml").read_text("utf-8")
-    secrets = {path.name: path.read_text("utf-8") for path in sorted((scene.output / "secrets").glob("*"))}
+    secrets = {path.name: path.read_text("utf-8", "replace") for path in sorted((scene.output / "secrets").glob("*"))}
     keys = {"parameters": said["postfix_main_cf"], "variables": said["variables"]}
     keys |= {name: [scene.shown(line(one)) for one in said[name]] for name in ("not_taken", "notes")}
     keys["differs"] = [[d["sender"], d["recipient"], d["before"], d["after"]] for d in said["differences"]]
@@ -60,7 +60,7 @@ def line(left: dict[str, str]) -> str:
 
 def leaked(scene: Scene, text: str) -> list[str]:
     """Return the passwords that a text shows."""
-    secrets = [path.read_text("utf-8") for path in (scene.output / "secrets").glob("*")]
+    secrets = [path.read_text("utf-8", "replace") for path in (scene.output / "secrets").glob("*")]
     return [secret for secret in secrets if re.search(rf"(?<!\w){re.escape(secret)}(?!\w)", text) and len(secret) > 3]
 
 

@@ -149,6 +149,61 @@ def test_passwords_in_relay_yaml(tmp_path: Path) -> None:
     assert 'password: "********"' in scene.run_import("--inline-passwords").out
 
 
+@pytest.mark.parametrize(
+    "password", ["x\x7fy", "x\x85y", "x\u2028y", "x\xa0y", "\U0001f600", 'a"b\\n', "yes", "~", "- x"]
+)
+def test_passwords_that_yaml_takes_for_something_else(tmp_path: Path, password: str) -> None:
+    """Each is written so that YAML gives it back, and stands in Postfix's table after that."""
+    document = case("main-ses")
+    document["files"]["sasl_passwd"] = f"[email-smtp.us-west-2.amazonaws.com]:587 me:{password}\n"
+    scene = Scene(tmp_path, document)
+    assert scene.run_import("--output", str(scene.output), "--inline-passwords").code == 0
+    [relay] = yaml.safe_load((scene.output / "relay.yaml").read_text("utf-8"))["relays"].values()
+    assert relay["login"] == {"username": "me", "password": password}
+    assert scene.after().run("check").code == 0
+
+
+@pytest.mark.parametrize("there", ["file", "secrets", "nowhere", "dangling"])
+def test_a_directory_that_cannot_be_made(tmp_path: Path, there: str) -> None:
+    """It is named, with what is wrong with it: no disk is full."""
+    scene = Scene(tmp_path, case("main-ses"))
+    output = scene.output
+    if there == "file":
+        output.write_text("mine\n")
+    elif there == "secrets":
+        output.mkdir()
+        (output / "secrets").write_text("mine\n")
+    elif there == "dangling":
+        output.symlink_to("/nowhere")
+    else:
+        output = output / "below"
+    result = scene.run_import("--output", str(output))
+    assert result.code == os.EX_CANTCREAT
+    text = said(result)[-1][1]
+    assert text.startswith(str(output))
+    assert text.endswith("-- name a directory with --output, or a new one in a directory that is there")
+
+
+@pytest.mark.parametrize("kind", ["texthash", "regexp"])
+def test_a_table_that_never_ends(tmp_path: Path, kind: str) -> None:
+    """A pipe in the place of a table is said to be none; no program of Postfix's waits for it."""
+    document = case("main-ses")
+    document["files"]["main.cf"] += f"sender_dependent_relayhost_maps = {kind}:HERE/pipe\n"
+    scene = Scene(tmp_path, document)
+    os.mkfifo(scene.before.postfix_dir / "pipe")
+    result = scene.run_import()
+    assert result.code == 1
+    what = f"main.cf: sender_dependent_relayhost_maps: {kind}:HERE/pipe is not a file"
+    assert f"{what} -- make the table, or remove it from sender_dependent_relayhost_maps" in scene.shown(result.out)
+
+
+def test_an_empty_output(tmp_path: Path) -> None:
+    """A variable of a script that is not set is an error: nothing would be written, with exit code 0."""
+    result = Scene(tmp_path, case("main-ses")).run_import("--output", "")
+    assert (result.code, result.out) == (2, "")
+    assert said(result)[-1][1] == "--output names no directory -- write its name, or leave --output out"
+
+
 def test_a_directory_that_will_be_elsewhere(tmp_path: Path) -> None:
     """With ``--mounted-at`` the password files are named as the container sees them."""
     scene = Scene(tmp_path, case("bokysan-ses"))
