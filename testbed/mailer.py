@@ -1,6 +1,12 @@
-"""A fast SMTP client: connections that stay open, several at once."""
+"""A fast SMTP client: connections that stay open, several at once.
+
+A client that connects while Postfix reloads can be taken by an smtpd(8) from before the reload, which master(8) goes on to
+count as one that waits for clients: it starts no other one until that session ends (seen, 3.7 under load). So who is not
+greeted soon closes the sessions that are open and idle, and tries again.
+"""
 
 import smtplib
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from queue import Empty, SimpleQueue
@@ -12,6 +18,8 @@ NULL_SENDER = "<>"
 _PARALLEL = 4
 """Connections at most; more than this is no faster on two cores."""
 _OK = 250
+_GREETED = 5.0
+"""Seconds in which a server greets, unless it is busy with something else."""
 
 
 class Mailer:
@@ -55,7 +63,22 @@ class Mailer:
                 if client.noop()[0] == _OK:
                     return client
             client.close()
-        return smtplib.SMTP(self._host, self._port, timeout=PATIENCE)
+        return self._greeted()
+
+    def _greeted(self) -> smtplib.SMTP:
+        """Return a new connection. Nothing was sent on one that was given up."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                client = smtplib.SMTP(self._host, self._port, timeout=_GREETED)
+            except (TimeoutError, smtplib.SMTPServerDisconnected):
+                if time.monotonic() > deadline:
+                    raise
+                self.close()
+                continue
+            assert client.sock is not None
+            client.sock.settimeout(PATIENCE)
+            return client
 
     def _take(self) -> smtplib.SMTP | None:
         try:
