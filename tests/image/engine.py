@@ -203,9 +203,17 @@ class Container:
         self.engine.call("rm", "-f", "-v", *self.engine.at_once, self.name)
 
 
-def send(container: Container, domain: str) -> str:
-    """Hand a message in, from a new sender in ``domain``; give that sender."""
-    sender = f"user-{uuid.uuid4().hex[:8]}@{domain}"
+class Sender(str):
+    """A sender's address, with the container at which its message was handed in."""
+
+    __slots__ = ("container",)
+    container: Container
+
+
+def send(container: Container, domain: str) -> Sender:
+    """Hand a message in, from a new sender in ``domain``; return that sender."""
+    sender = Sender(f"user-{uuid.uuid4().hex[:8]}@{domain}")
+    sender.container = container
     container.execute("sendmail", "-f", sender, "someone@elsewhere.test", feed="Subject: test\n\ntest\n")
     return sender
 

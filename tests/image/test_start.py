@@ -46,7 +46,7 @@ def fill(container: Container) -> list[str]:
     """Put mail into the queue that cannot be delivered yet; return its senders."""
     senders = [send(container, "example.test") for _ in range(MESSAGES)]
     wait_for(lambda: container.log().count("status=deferred") >= MESSAGES, "the relay to be out of reach")
-    return senders
+    return [*senders]
 
 
 def delivered(container: Container, relay: Relay, senders: list[str]) -> None:
