@@ -8,8 +8,8 @@ PYTHON ?= python3
 ENGINE ?= $(shell command -v docker >/dev/null || ! command -v podman >/dev/null && echo docker || echo podman)
 # no: the tests that need no Postfix, which is not installed then.
 POSTFIX ?=
-# Tests wait a lot, for Postfix and for containers: one process more than there are processors keeps these busy.
-WORKERS ?= $(shell n=$$(nproc); echo $$((n < 4 ? n + 1 : 4)))
+# Tests wait a lot, for Postfix and for containers: two processes more than there are processors keep these busy.
+WORKERS ?= $(shell n=$$(nproc); echo $$((n < 4 ? n + 2 : 6)))
 # What the random tests draw from: nothing is a new number in each run, which the summary names.
 SEED ?=
 # How much of what it is there for `make soak` does: 0.1 is a tenth.
