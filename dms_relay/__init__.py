@@ -1,6 +1,6 @@
-"""Makes Postfix hand its mail to relay services, as the environment and a few files say.
+"""Configures Postfix to send mail through relay services, from environment variables and a few files.
 
-The steps, each usable alone::
+Each step can be used alone::
 
     from dms_relay import Paths, apply, find, merge, plan, read, render
 
@@ -9,8 +9,8 @@ The steps, each usable alone::
     changes = plan(render(config, paths), find(paths))
     apply(changes, paths)
 
-``read`` never raises for what stands in an input; ``merge`` raises ``InputError`` with every problem of every input. Nothing
-before ``apply`` writes anything. All errors are subclasses of ``RelayError``.
+``read`` never raises an error for the content of an input; ``merge`` raises ``InputError`` with all problems of all inputs.
+Only ``apply`` writes anything. All errors are subclasses of ``RelayError``.
 """
 
 from __future__ import annotations

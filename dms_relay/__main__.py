@@ -1,4 +1,4 @@
-"""``python -m dms_relay``: the command."""
+"""``python -m dms_relay`` runs the command."""
 
 from dms_relay.cli import run
 

@@ -1,18 +1,18 @@
-"""Carries a plan out: lock, remember, write, set, reload. All side effects start here.
+"""Carries out a plan: lock, remember, write, set, reload. All side effects start here.
 
 Writes the tables and the state file in Postfix's configuration directory, and main.cf through ``postfix``. Raises
-``WriteError``, ``PostfixError`` or ``BusyError``; at any point, killed or refused, each file is old or new, and the next
-run completes the work:
+``WriteError``, ``PostfixError`` or ``BusyError``. Wherever a run is killed or fails, each file is either old or new, and
+the next run completes the work:
 
-    killed after            what is there                        what the next run does
+    killed after            state of the machine                 what the next run does
     intent recorded         machine old, memory of both          all of it
     some tables, settings   each old or new, memory of both      the rest; "restored" knows both values as managed
-    all but final           machine new, memory of both          forgets the old values
+    all but final state     machine new, memory of both          forgets the old values
     reload                  machine new, reload not done         reloads
 
-Postfix is looked for before each reload, and after the last: whoever starts, stops or restarts it meanwhile does so without
-the lock. One that has not read its files since they were changed, by whomever, is reloaded also where nothing else is left
-to do (``plan/unread.py``).
+We look for a running Postfix before each reload and after the last one, because it may be started, stopped or restarted
+meanwhile without the lock. A Postfix that has not read its files since anyone changed them is reloaded even if nothing else
+is left to do (``plan/unread.py``).
 """
 
 from __future__ import annotations
@@ -58,11 +58,12 @@ def apply(  # noqa: PLR0913 -- what a caller may choose, each by name
     locked: bool = False,
     lock_timeout: float = LOCK_TIMEOUT,
 ) -> bool:
-    """Make Postfix match the plan; return True if anything changed.
+    """Carry out the plan; return True if anything changed.
 
-    ``reload``: reload Postfix where it runs and something changed. ``locked``: the caller holds ``files.lock`` on
-    ``paths.postfix_dir`` since before the plan was made. Otherwise the lock is taken here, for up to ``lock_timeout``
-    seconds, and ``BusyError`` raised where the machine is no longer as the plan found it.
+    ``reload``: reload Postfix if it runs and something changed. ``locked``: the caller has held ``files.lock`` on
+    ``paths.postfix_dir`` since before the plan was made. Otherwise this function takes the lock, waiting up to
+    ``lock_timeout`` seconds. Raises ``BusyError`` if the lock is not free in time or the configuration has changed since the
+    plan was made, ``WriteError`` and ``PostfixError`` if a file or a program of Postfix refuses; run it again to complete.
     """
     with nullcontext() if locked else files.lock(paths.postfix_dir, lock_timeout):
         if not locked and find(paths) != plan.found:
@@ -79,15 +80,15 @@ class _Run:
         self.log = log
         self.postfix = Postfix(paths.postfix_dir, meanwhile=log.release)
         self.remembered = plan.found.state
-        #: The indexes that were made.
+        #: The indexes that this run has built.
         self.built: set[str] = set()
-        #: Services that were still delivering after the last reload, or may be where there is none, and those that were
-        #: not removed because of it.
+        #: Services that were still delivering after the last reload (or may be, where we do not reload), and those that
+        #: were kept because of it.
         self.busy = frozenset() if reload else self._in_use()
         self.kept: frozenset[str] = frozenset()
         self.kept_tables: set[str] = set()
         self.may_reload = reload
-        #: The master daemon that was there when Postfix was last told to read what stands, or would have been.
+        #: The master daemon that ran when Postfix was last told, or would have been told, to read its files.
         self.told: int | None = None
 
     def run(self) -> bool:
@@ -119,7 +120,7 @@ class _Run:
         return is_due or not plan.is_empty
 
     def _renew(self) -> bool:
-        """Write the tables, if nothing but access tokens is new: a running smtp(8) opens these again by itself."""
+        """Write the tables if only access tokens are new: a running smtp(8) reopens these by itself."""
         from dms_relay.plan.renewals import is_renewal  # noqa: PLC0415 -- only where a login takes a token
         from dms_relay.token_tables import write_renewal  # noqa: PLC0415 -- the same
 
@@ -132,7 +133,7 @@ class _Run:
         return True
 
     def _master(self) -> int | None:
-        """Return the master daemon of this moment, if it is to be reloaded."""
+        """Return the process ID of the master daemon that runs now, if we may reload it."""
         return self.postfix.master_pid(self.plan.found.parameters) if self.may_reload else None
 
     def _has_unread(self, master: int) -> bool:
@@ -141,7 +142,7 @@ class _Run:
         return bool(unread(self.paths, self.plan.found, master))
 
     def _in_use(self) -> frozenset[str]:
-        """Return the services that somebody else's reload would end at a delivery: they stay until a later run."""
+        """Return the services that another's reload would end during a delivery: they stay until a later run."""
         if all(change.new for change in self.plan.services):
             return frozenset()
         from dms_relay.plan.unread import in_use  # noqa: PLC0415 -- only where a service goes
@@ -152,7 +153,7 @@ class _Run:
     def _carry_out(self, *, is_running: bool, is_due: bool) -> None:
         plan = self.plan
         if is_due or not plan.is_empty:
-            # Due also where Postfix does not run: it may be started before all is written, and we be killed then.
+            # Due even if Postfix does not run: it may be started before all is written, and we may then be killed.
             self._remember(replace(plan.intent, reload_due=is_due or self.may_reload))
         if plan.overlay and plan.overlay.is_changed:
             self._edit_master_cf({})
@@ -212,9 +213,9 @@ class _Run:
         build(self.paths.postfix_dir, table.index, table.content, path, (table.mode, table.uid, table.gid))
 
     def _edit_services(self, phase: Phase) -> None:
-        """Change services; master(8) ends the processes of one that is removed, so one that still delivers stays.
+        """Change services. master(8) ends the processes of a removed service, so one that still delivers stays.
 
-        What such a process has sent, and has no answer to, goes again by another service: the message arrives twice (seen).
+        Otherwise a message that was sent but not yet answered is sent again by another service, and arrives twice (seen).
         """
         kept = phase.removed & self.busy
         self.kept |= kept
@@ -228,7 +229,7 @@ class _Run:
             tell(text, service=service)
 
     def _is_kept(self, table: str) -> bool:
-        """Return True if a table goes that a service reads which stays: its next process would not begin without."""
+        """Return True if a service that stays reads this table: without it, its next process would not start."""
         is_kept = split_index(table)[0] in map(login_table, self.kept)
         if is_kept:
             self.kept_tables.add(table)
@@ -243,7 +244,7 @@ class _Run:
         if self.log.shows("info"):
             from dms_relay.mask import mask_all  # noqa: PLC0415 -- only where there is something to show
 
-            # A table of logins may take its value from another parameter, which another phase sets.
+            # The parameter of a login table may refer to another parameter, which another phase sets.
             changes = {change.name: change.new for change in (*self.plan.parameters, *phase.parameters)}
             values = self.plan.found.parameters | changes
             shown = mask_all({name: value for name, value in values.items() if value is not None})
@@ -252,9 +253,9 @@ class _Run:
                 self.log.info(event, parameter=change.name, value=shown.get(change.name, "(not set)"))
 
     def _reload(self, *, has_logins: bool = False, leaving: frozenset[str] = frozenset()) -> None:
-        """Reload the Postfix that runs at this moment: it may have been started or stopped since we looked last.
+        """Reload the Postfix that runs now: it may have been started or stopped since we last looked.
 
-        Wait for processes with previous logins, or of services that are about to go.
+        Then wait for processes that use previous logins, or that belong to services about to be removed.
         """
 
         def is_awaited(service: str) -> bool:
@@ -283,7 +284,7 @@ class _Run:
         self.remembered = state
 
     def _stamps(self) -> dict[str, str]:
-        """Return how the indexes look that this run has made, and that are to stay."""
+        """Return the stamp of each index that this run has built and that stays."""
         return {name: stamp(self.paths, name) for name in self.plan.wanted_tables if name in self.built}
 
     def _remove_leftovers(self) -> None:

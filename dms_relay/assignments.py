@@ -1,11 +1,11 @@
-"""Who uses which relay, with which login: what follows from a ``RelayConfig``. Pure.
+"""Who uses which relay, with which login, according to a ``RelayConfig``. Pure.
 
-Postfix looks up (postconf(5), ``sender_dependent_relayhost_maps``, ``smtp_sasl_password_maps``) the sender's whole
-address, the address without its extension, the domain; a login by sender before one by nexthop; the null sender ``<>`` has
-no login by sender.
+Postfix looks up the sender's whole address, then the address without its extension, then the domain, and a login by sender
+before one by nexthop (postconf(5), ``sender_dependent_relayhost_maps``, ``smtp_sasl_password_maps``). The null sender ``<>``
+has no login by sender.
 
-Known limits: where ``postfix-main.cf`` names lookup tables in place of ours, what stands in them is not known here, so there
-is no use of them. A nexthop without brackets is taken as its own host: its MX hosts are not looked up.
+Known limits: where ``postfix-main.cf`` names other lookup tables instead of ours, their content is unknown here and ignored.
+A nexthop without brackets is taken as its own host: its MX hosts are not looked up.
 """
 
 from __future__ import annotations
@@ -26,19 +26,18 @@ if TYPE_CHECKING:
     from dms_relay.model.configuration import RelayConfig
     from dms_relay.model.relays import RelayService, Tls, Transports
 
-    #: Nexthops, and the place that names them.
+    #: Nexthops, and where they are named.
     _Way = tuple[NexthopList, Origin]
 
 _BY_SENDER = "smtp_sender_dependent_authentication"
 
 
 class Assignment(NamedTuple):
-    """Mail of a sender, or to a recipient, at one host of a relay, and the login that is offered there.
+    """Mail of a sender, or to a recipient, at one host of a relay, and the login offered there.
 
-    ``sender`` is a sender key, or ``""`` for all who are not named; ``recipient`` is a recipient key, or ``""`` for all.
-    ``relay`` is the relay's name, with maps the route's text, and ``""`` where mail goes directly; ``nexthop`` is one of its
-    nexthops. ``tls`` is ``None`` where main.cf says what is demanded. ``origin`` is the place of the route, ``None`` where
-    there is none.
+    ``sender`` is a sender key, or ``""`` for every sender not named; ``recipient`` is a recipient key, or ``""`` for all.
+    ``relay`` is the relay's name (with maps, the route's text), or ``""`` where mail goes directly; ``nexthop`` is one of
+    its nexthops. ``tls`` is ``None`` where main.cf decides about TLS. ``origin`` is where the route is written, or ``None``.
     """
 
     sender: str
@@ -51,13 +50,13 @@ class Assignment(NamedTuple):
 
 
 def assignments(config: RelayConfig) -> tuple[Assignment, ...]:
-    """Return every use, once, senders in the order of their routes, everybody else last."""
-    # Each differs from the others in sender, recipient or nexthop: these are keys of tables, and members of one list.
+    """Return every assignment once: senders in the order of their routes, everybody else last."""
+    # No two are equal: sender and recipient are keys of tables, and the nexthops are members of one list.
     return tuple(_of_transports(config.transports) if config.transports else _Maps(config).assignments())
 
 
 def sender_keys(sender: str) -> tuple[str, ...]:
-    """Return the keys by which Postfix looks a sender up, or a sender key, without letter case."""
+    """Return the keys by which Postfix looks up a sender, in lower case; ``sender`` may itself be a sender key."""
     if sender in {NULL_SENDER, ""}:
         return (sender,)
     folded = sender.casefold()
@@ -79,7 +78,7 @@ class _Maps:
         self.routes = Routes() if "sender_dependent_relayhost_maps" in own else config.routes
         logins = () if "smtp_sasl_password_maps" in own else config.logins or ()
         self.by_key = {entry.key.casefold(): entry for entry in reversed(logins)}
-        #: The login of each nexthop that was looked up.
+        #: The login of each nexthop looked up so far.
         self.at_nexthop: dict[str, LoginEntry | None] = {}
         is_by_sender = is_yes(own[_BY_SENDER].value) if _BY_SENDER in own else config.login_file
         self.way: _Way | None = None
@@ -88,26 +87,26 @@ class _Maps:
 
     def assignments(self) -> Iterator[Assignment]:
         for sender, way in chain(self.routes.ways(), self._without_route()):
-            if way is not self.way:  # that of the sender before, for one relay mostly has many
+            if way is not self.way:  # the previous sender's: most relays have many senders
                 self.way, self.hosts = way, self._hosts(way)
             own = self._login_of(sender) if self.by_sender else None
             for text, member, login, origin in self.hosts:
                 yield Assignment(sender, "", text, member, None, own or login, origin)
 
     def _without_route(self) -> Iterator[tuple[str, _Way | None]]:
-        """Yield senders that no route names themselves, each with the way of its mail."""
+        """Yield the senders without a route of their own, each with the route that its mail takes."""
         for sender in (*reversed(self.by_sender), *((NULL_SENDER, "") if self.default else ())):
             if self.routes.way(sender) is None:
                 ways = map(self.routes.way, sender_keys(sender))
                 yield sender, next(filter(None, ways), None)
 
     def _login_of(self, sender: str) -> LoginEntry | None:
-        if sender.startswith("@"):  # a domain has this key only, and most senders are domains
+        if sender.startswith("@"):  # a domain has only this key, and most senders are domains
             return self.by_sender.get(sender)
         return next((self.by_sender[key] for key in sender_keys(sender) if key in self.by_sender), None)
 
     def _hosts(self, way: _Way | None) -> list[tuple[str, str, LoginEntry | None, Origin | None]]:
-        """Return the relay's text, and each host with its login, for a way that a route names."""
+        """Return, for each host of a route: the route's text, the host, its login, and where the route is written."""
         if way is None or way[0].text.upper() == AS_DEFAULT:
             way = self.default
         if way is None:

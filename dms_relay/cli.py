@@ -1,8 +1,8 @@
 """The command ``dms-relay``: arguments, dispatch, and the one place that turns an error into an exit code.
 
 Reads ``DMS_RELAY_CONFIG_DIR``, ``DMS_RELAY_STATE_DIR``, ``MAIL_CONFIG``, ``LOG_LEVEL`` and ``LOG_FORMAT`` from the
-environment. Data goes to standard output, log lines to standard error. Exit codes are those of sysexits(3), as ``errors.py``
-has them.
+environment. Data goes to standard output, log lines to standard error. Exit codes are those of sysexits(3); see
+``errors.py``.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 #: Characters of a directory's name that a message shows.
 _SHOWN = 200
-#: What to do about a system error that no step foresees.
+#: What to do about a system error that no step handles.
 _REMEDIES = {
     EACCES: "run as root",
     EMFILE: "let this process open more files (ulimit -n)",
@@ -42,7 +42,7 @@ _REMEDIES = {
     ENAMETOOLONG: "use a shorter name",
 }
 _REPAIR = "repair the file or the directory, then run again"
-#: What Postfix can take in the name of a table: no blank or comma (they separate tables), no $ (it would be expanded).
+#: What Postfix accepts in the name of a table: no blank or comma (they separate tables), no $ (it would be expanded).
 _DIRECTORY = re.compile(r"/[\w./+@:~=-]*", re.ASCII)
 
 
@@ -64,7 +64,7 @@ def main(argv: Sequence[str], environ: Mapping[str, str], prog: str = "dms-relay
     except OSError as error:
         if error.filename is None:
             raise
-        # What the machine refuses is no bug of ours; each error that we foresee is told in better words than these.
+        # A refusal of the system is no bug of ours. The errors that we expect have better messages than this one.
         log.error(
             f"{os.fsdecode(error.filename)[:_SHOWN]}: {error.strerror} -- {_REMEDIES.get(error.errno or 0, _REPAIR)}"
         )
@@ -87,7 +87,7 @@ def _command(arguments: Namespace | SimpleNamespace, context: Context) -> int:
 
 
 def _lost(error: Exception, log: Log) -> int:
-    """Say why data could not be written, and return the exit code for that; a reader that is gone wants no message."""
+    """Say why data could not be written, and return the exit code; a reader that has gone needs no message."""
     if not isinstance(error, BrokenPipeError):
         log.error(_cannot_write(error))
     return os.EX_IOERR
@@ -111,7 +111,7 @@ def _paths(arguments: Namespace | SimpleNamespace, environ: Mapping[str, str]) -
 
 
 def _require_directory(path: Path, by: str) -> None:
-    """Raise an error unless the directory of the inputs, which ``by`` names, is one that this user can find."""
+    """Raise an error unless the directory of the inputs exists and this user can find it; ``by`` is what names it."""
     what = "is not a directory"
     try:
         if S_ISDIR(path.stat().st_mode):
@@ -125,24 +125,24 @@ def _require_directory(path: Path, by: str) -> None:
 
 
 def _short(path: Path) -> str:
-    """Return a path as it is shown: of one that no system takes, the beginning."""
+    """Return a path to show; of one longer than any system accepts, only the beginning."""
     text = str(path)
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 
 class _NoDirectoryError(UsageError):
-    """A directory named on the command line is not there."""
+    """A directory named on the command line does not exist."""
 
     exit_code = os.EX_NOINPUT
 
 
 def run(writer: Writer | None = None, *, prog: str = "dms-relay") -> None:
-    """Be the program, under a name: run with the process's arguments and environment, and exit.
+    """Run the program ``prog`` with the process's arguments and environment, and exit.
 
-    A launcher gives the process that writes log lines, where it has started one.
+    ``writer`` is the process that writes log lines, if a launcher has started one.
 
-    The process is short-lived: it collects no garbage and ends without taking the interpreter down piece by piece, which
-    saves a quarter of its time (``make bench``). Nothing here leaves work to the interpreter's end.
+    The process is short-lived: it collects no garbage and skips the interpreter's shutdown, which saves a quarter of its
+    time (``make bench``). Nothing here leaves work to that shutdown.
     """
     gc.disable()
     if parse_plain(sys.argv[1:]) and not _is_bundled():
@@ -150,7 +150,7 @@ def run(writer: Writer | None = None, *, prog: str = "dms-relay") -> None:
 
         defer()
     if isinstance(sys.stdout, io.TextIOWrapper):
-        # What a terminal's character set lacks is shown as an escape, and is no reason to fail.
+        # A character that the terminal's character set lacks is shown as an escape; it is no reason to fail.
         sys.stdout.reconfigure(errors="backslashreplace")
     code = _code(prog, writer)
     for stream in (sys.stdout, sys.stderr):
@@ -158,7 +158,7 @@ def run(writer: Writer | None = None, *, prog: str = "dms-relay") -> None:
             if stream is not None:
                 stream.flush()
         except (OSError, ValueError) as error:
-            # Whoever read our data has seen enough, or its disk is full; that log lines are lost is nobody's failure.
+            # The reader of our data has gone, or its disk is full. Lost log lines are no failure.
             if stream is sys.stdout and not code:
                 code = _lost(error, Log())
     os._exit(code)

@@ -1,10 +1,10 @@
-"""Loads modules that an import brings along and a boot does not use only when they are used (``importlib.util.LazyLoader``).
+"""Loads modules that a boot imports but does not use only at their first use (``importlib.util.LazyLoader``).
 
-structlog imports asyncio, logging, uuid and more for what it offers beside lines of text: 30 ms. This is for the process of
-a boot alone: who uses the package as a library gets structlog as it is. A bundle has them wait without this module.
+structlog imports asyncio, logging, uuid and more for features other than lines of text: 30 ms. Only the process of a boot
+uses this module: users of the library get structlog unchanged. A bundle defers them without this module.
 
-Known limits: before Python 3.12, two threads that are the first to use such a module at the same time may see half of it; a
-boot has one thread.
+Known limits: before Python 3.12, if two threads are the first to use such a module at the same time, one may see half of it;
+a boot has one thread.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from importlib.machinery import ModuleSpec
     from typing import Any
 
-#: What structlog, dataclasses and urllib.parse import as a whole, for functions that a boot does not call.
+#: What structlog, dataclasses and urllib.parse import for functions that a boot does not call.
 NAMES = frozenset(
     {
         "asyncio",
@@ -34,7 +34,7 @@ NAMES = frozenset(
 
 
 class _DeferringFinder:
-    """Finds these modules as the other finders do, and has them loaded when they are used."""
+    """Finds these modules as the other finders do, but loads them only when they are used."""
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> ModuleSpec | None:
         if name not in NAMES:
@@ -47,5 +47,5 @@ class _DeferringFinder:
 
 
 def defer() -> None:
-    """Import these modules so from now on, in the whole process."""
+    """Defer these modules from now on, in the whole process."""
     sys.meta_path.insert(0, _DeferringFinder())

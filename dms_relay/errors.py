@@ -1,8 +1,8 @@
 """The errors that this package raises on purpose, each with the exit code of its class.
 
-The codes are those of ``sysexits.h`` (``os.EX_*``). What an error knows is in its fields, so that no caller has to read its
-message: ``str(error)`` is one line for a person, ``text -- remedy``. No field ever holds a password: where an input line
-could hold one, the text names the line and shows nothing of it.
+The codes are those of ``sysexits.h`` (``os.EX_*``). All facts are in the error's fields, so that no caller has to parse its
+message: ``str(error)`` is one line for a person, ``text -- remedy``. No field ever holds a password: if an input line could
+hold one, the text names the line and does not quote it.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 
 
 class RelayError(Exception):
-    """Base of all errors that the operator can fix, and that are not bugs of this package.
+    """Base of all errors that the operator can fix; none is a bug of this package.
 
-    ``text`` says what is wrong, ``remedy`` what to do, ``""`` where nothing is known to help. ``errno`` is the number of
-    the system's error that is behind it, ``None`` where there is none.
+    ``text`` says what is wrong; ``remedy`` says what to do, and is ``""`` if nothing is known to help. ``errno`` is the
+    number of the system error that caused it, or ``None``.
     """
 
     exit_code: ClassVar[int] = os.EX_SOFTWARE
 
     def __init__(self, text: str, remedy: str = "", *, errno: int | None = None) -> None:
-        """Keep the parts."""
+        """Store the parts."""
         super().__init__(f"{text} -- {remedy}" if remedy else text)
         self.text = text
         self.remedy = remedy
@@ -47,7 +47,7 @@ class InputError(RelayError):
     headline: ClassVar[str] = "wrong inputs, nothing was changed"
 
     def __init__(self, problems: Sequence[Problem]) -> None:
-        """Take all problems at once; the message is one line for each error."""
+        """Store all problems; the message has one line for each error."""
         self.problems = tuple(problems)
         errors = [problem for problem in self.problems if problem.is_error]
         super().__init__("\n".join(str(problem) for problem in errors))
@@ -70,8 +70,8 @@ class ArgumentError(InputError):
 class PostfixError(RelayError):
     """A Postfix program is missing or failed.
 
-    ``program`` is its name, ``""`` where none was run; ``program_code`` is its exit code, ``None`` where it did not exit by
-    itself; ``reason`` is what it wrote to standard error, without values.
+    ``program`` is its name, ``""`` if none was run; ``program_code`` is its exit code, ``None`` if a signal ended it;
+    ``reason`` is what it wrote to standard error, without the values of parameters.
     """
 
     exit_code = os.EX_UNAVAILABLE
@@ -94,7 +94,7 @@ class PostfixError(RelayError):
 
 
 class WriteError(RelayError):
-    """A file cannot be written, or its content cannot be understood. It is untouched."""
+    """A file cannot be written, or its content cannot be parsed. It is unchanged."""
 
     exit_code = os.EX_CANTCREAT
 

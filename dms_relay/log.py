@@ -1,9 +1,9 @@
 """Log lines, through structlog, to standard error.
 
-For a person (console), for a program (JSON, one object a line), or as docker-mailserver does (dms).
+Styles: for a person (console), for a program (JSON, one object per line), or like docker-mailserver (dms).
 The levels are the five of docker-mailserver: error, warn, info, debug, trace. structlog is imported with the first line
-that is shown, so a run that has nothing to say does not pay for it; ``deferral`` spares a boot what no line needs of it, and
-``log_lines`` has a boot's lines formatted in a process of their own.
+that is shown, so a silent run does not pay for it; ``deferral`` spares a boot the parts of it that no line needs, and
+``log_lines`` formats a boot's lines in a separate process.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ if TYPE_CHECKING:
     from dms_relay.log_lines import Writer
     from dms_relay.model import Problem
 
-#: From the one that says least to the one that says most.
+#: From the quietest to the most talkative.
 LEVELS = ("error", "warn", "info", "debug", "trace")
 FORMATS = ("console", "json", "dms")
 
 
 def printable(text: str) -> str:
-    """Return ``text`` with an escape, as Python writes it, for each sign that a terminal would obey or not show.
+    """Return ``text`` with a Python escape for each character that a terminal would obey or not show.
 
-    This is the door for every text that comes from outside: all log lines go through it, and all data
-    (``commands.Context``). It leaves alone what it has escaped, so who needs the width of a text may call it before.
+    All text from outside passes through here: every log line, and all data (``commands.Context``). Escaping twice changes
+    nothing, so a caller that needs the width of a text may escape it first.
     """
     return text if text.isprintable() else "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in text)
 
@@ -40,7 +40,7 @@ class Log:
     def __init__(
         self, level: str = "info", style: str = "console", stream: TextIO | None = None, writer: Writer | None = None
     ) -> None:
-        """Take where to write; standard error where ``stream`` is ``None``. ``writer`` is a process that writes there."""
+        """Write to ``stream``, by default standard error; ``writer`` is a process that writes there."""
         self._shown = LEVELS[: LEVELS.index(level) + 1]
         self._style = style
         self._stream = stream
@@ -50,9 +50,9 @@ class Log:
 
     @contextmanager
     def hold(self) -> Iterator[None]:
-        """Keep lines until ``release`` is called, or until the end of the body, however that comes about.
+        """Keep lines until ``release`` is called or the body ends, even by an exception.
 
-        structlog is then imported while a program of Postfix's works, which takes a seventh of a boot's time.
+        structlog is then imported while a program of Postfix works; the import takes a seventh of a boot's time.
         """
         if not self._has_writer():
             self._held = []
@@ -62,13 +62,13 @@ class Log:
             self.release()
 
     def release(self) -> None:
-        """Write what was kept, in its order, and keep nothing more."""
+        """Write the kept lines in their order, and stop keeping lines."""
         held, self._held = self._held or [], None
         for line in held:
             self._write(*line)
 
     def finish(self) -> None:
-        """Wait until every line is written: what others write next comes after them."""
+        """Wait until every line is written, so that later output of others comes after them."""
         if self._writer:
             self._writer.close()
 
@@ -76,11 +76,11 @@ class Log:
         return self._writer is not None and self._writer.is_open
 
     def shows(self, level: str) -> bool:
-        """Return True if events of a level are written: what has very many need not make them in vain."""
+        """Return True if events of a level are written; a caller with very many can skip making them."""
         return level in self._shown
 
     def problems(self, problems: Iterable[Problem]) -> None:
-        """Write warnings and notes first, errors last, a line each."""
+        """Write warnings and notes first, errors last, one line each."""
         for problem in sorted(problems, key=lambda problem: problem.is_error):
             level = "error" if problem.is_error else "info" if problem.is_note else "warn"
             if self._style == "json":
@@ -89,7 +89,7 @@ class Log:
                 self._write(level, str(problem), {})
 
     def refusal(self, headline: str, problems: Sequence[Problem]) -> None:
-        """Write warnings first, then the headline, then the errors, which so stand last."""
+        """Write warnings first, then the headline, then the errors, so that these are read last."""
         self.problems(problem for problem in problems if not problem.is_error)
         self.error(headline)
         self.problems(problem for problem in problems if problem.is_error)
@@ -99,7 +99,7 @@ class Log:
         self._write("error", event, fields)
 
     def warn(self, event: str, **fields: object) -> None:
-        """Say that something works otherwise than it seems to be meant."""
+        """Say that something probably does not work as intended."""
         self._write("warn", event, fields)
 
     def info(self, event: str, **fields: object) -> None:
@@ -117,14 +117,14 @@ class Log:
     def _write(self, level: str, event: str, fields: dict[str, object]) -> None:
         if level not in self._shown:
             return
-        if self._style != "json":  # which has escapes of its own
+        if self._style != "json":  # JSON has its own escapes
             event = printable(event)
             fields = {name: value if type(value) is int else printable(str(value)) for name, value in fields.items()}
         if self._held is not None:
             self._held.append((level, event, fields))
             return
-        # A log never decides what happens to the machine: a reader that went away, a full disk or a closed descriptor
-        # costs the line, not the work.
+        # Logging never stops the work: if the reader has gone, the disk is full or the descriptor is closed, only the
+        # line is lost.
         with suppress(OSError, ValueError):
             if self._writer and self._writer.is_open:
                 self._writer.send(self._style, level, event, fields)
@@ -136,9 +136,9 @@ class Log:
 def log_of(
     environ: Mapping[str, str], level: str | None = None, style: str | None = None, writer: Writer | None = None
 ) -> Log:
-    """Make the log that ``LOG_LEVEL`` and ``LOG_FORMAT`` ask for, or the arguments where they are given.
+    """Return the log that ``LOG_LEVEL`` and ``LOG_FORMAT`` ask for; arguments win over them.
 
-    A level or format in the environment that we do not know counts as not set, with a warning.
+    An unknown level or format in the environment counts as not set, with a warning.
     """
     said = environ.get("LOG_LEVEL", "").lower()
     told_level, told_style = {"warning": "warn"}.get(said, said), environ.get("LOG_FORMAT", "").lower()
@@ -165,7 +165,7 @@ NO_LOG = _NoLog()
 
 
 def write_bug() -> None:
-    """Write where the exception that is handled now came from: it is a bug of ours."""
+    """Write the traceback of the exception that is being handled: it is a bug of ours."""
     from traceback import format_exc  # noqa: PLC0415 -- only then
 
     lines = [

@@ -1,13 +1,13 @@
-"""Formats log lines with structlog: in this process, or in one beside it, so that a boot does not wait for structlog.
+"""Formats log lines with structlog, in this process or in a second one, so that a boot does not wait for structlog.
 
-structlog's import is a fifth of a boot's time. Unless a boot is told to say little, ``start`` forks a process first of all,
-which imports structlog while the boot reads its inputs; each line goes to it through a pipe, and the boot waits for it
-before anything else is written (``Writer.close``). It has no part in the work: where it is killed, lines are lost, and
-where the boot is killed, it writes what it was given and ends.
+structlog's import is a fifth of a boot's time. Unless a boot is told to say little, ``start`` first forks a process that
+imports structlog while the boot reads its inputs; each line goes to it through a pipe, and the boot waits for it before
+anything else is written (``Writer.close``). It has no part in the work: if it is killed, lines are lost; if the boot is
+killed, it writes what it was given and ends.
 
-A launcher (``bundle``) runs this module before it imports the package, so it imports nothing of it. Without a launcher,
-without a processor that has nothing else to do, or for another command, lines are formatted where they arise: two processes
-that wait for each other's processor would take longer than one.
+A launcher (``bundle``) runs this module before it imports the package, so this module imports nothing of the package.
+Without a launcher or an idle processor, or for another command, each process formats its own lines: two processes that
+share a processor would take longer than one.
 """
 
 import marshal
@@ -21,26 +21,29 @@ if TYPE_CHECKING:
 
 #: How wide docker-mailserver (since version 14) shows a level: ``2024-07-20 15:24:02+02:00 INFO  start-mailserver.sh: …``.
 _DMS_LEVEL_WIDTH = 5
-#: What would blur where a field ends; a value that holds one of these is quoted, as structlog's console does.
+#: Characters that would hide where a field ends; a value with one of these is quoted, as structlog's console does.
 _NEEDS_QUOTES = frozenset(" \t\r\n=\"'")
-#: What a boot says at these levels is worth a process (``log.LEVELS``; "info" where none is set).
+#: At these levels a boot has enough lines to be worth a process (``log.LEVELS``; "info" if none is set).
 _TALKATIVE = frozenset({"info", "debug", "trace"})
-#: How many processes run at this moment (proc(5)).
+#: Says how many processes run now (proc(5)).
 LOAD = "/proc/loadavg"
-#: What a boot and the process that writes its lines both import, before it starts.
+#: Modules that both the boot and the process that writes its lines need, imported before the fork.
 BOTH = ("contextlib", "json", "re")
 #: The sets of a bundle's modules: for both, for a boot alone, for the writer of lines alone.
 SETS = ("both", "boot", "lines")
 #: signal(7); the module signal takes 0.5 ms.
 _SIGKILL = 9
-#: What marshal takes, and gives back as it was.
+#: Types that marshal writes and reads back unchanged.
 _PLAIN = frozenset({str, int, float, bool, type(None)})
 
 
 def emitter(style: str, stream: "TextIO") -> "Callable[..., object]":
-    """Return what writes one event as a line: ``emit(event, level=…, **fields)``. ``style`` is one of ``log.FORMATS``."""
+    """Return a function that writes one event as a line: ``emit(event, level=…, **fields)``.
+
+    ``style`` is one of ``log.FORMATS``.
+    """
     if "structlog" not in sys.modules:
-        getattr(sys.meta_path[0], "load", _load_nothing)(SETS[-1])  # a launcher's finder has it ready
+        getattr(sys.meta_path[0], "load", _load_nothing)(SETS[-1])  # a launcher's finder holds it
     import structlog  # noqa: PLC0415 -- see the module's docstring
 
     time = structlog.processors.TimeStamper(fmt="iso", utc=True)
@@ -66,7 +69,7 @@ def _without_del(_logger: object, _method: str, text: object) -> str:
 
 
 def _as_dms(_logger: object, _method: str, event: "MutableMapping[str, object]") -> str:
-    """Render an event as docker-mailserver's ``_log`` does; what it has beside its text follows."""
+    """Render an event as docker-mailserver's ``_log`` does; its fields follow the text."""
     from datetime import datetime  # noqa: PLC0415 -- structlog has it loaded by now
 
     time = datetime.now().astimezone().isoformat(" ", "seconds")
@@ -77,17 +80,17 @@ def _as_dms(_logger: object, _method: str, event: "MutableMapping[str, object]")
 
 
 class Writer:
-    """The process that writes lines, as the boot sees it. ``OSError`` where it is gone."""
+    """The boot's handle on the process that writes lines. Raises ``OSError`` if that process has gone."""
 
     def __init__(self, pid: int, pipe: int) -> None:
-        """Take its number, and the end of the pipe that leads to it."""
+        """Store its process ID, and the writing end of the pipe."""
         self._pid = pid
         self._pipe = pipe
         self._is_used = False
         self.is_open = True
 
     def send(self, style: str, level: str, event: str, fields: "Mapping[str, object]") -> None:
-        """Have one event written."""
+        """Send one event."""
         plain = {name: value if type(value) in _PLAIN else str(value) for name, value in fields.items()}
         self._is_used = True
         left = marshal.dumps((style, level, event, plain))
@@ -101,14 +104,14 @@ class Writer:
             os.close(self._pipe)
             try:
                 if not self._is_used:
-                    os.kill(self._pid, _SIGKILL)  # it may still be importing structlog, for nothing
+                    os.kill(self._pid, _SIGKILL)  # it may still import structlog, for nothing
                 os.waitpid(self._pid, 0)
             except (ProcessLookupError, ChildProcessError):
-                return  # SIGCHLD is ignored: it has ended all the same, and nobody asks how
+                return  # SIGCHLD is ignored: it has ended, and its exit code does not matter
 
 
 def start(argv: "Sequence[str]", environ: "Mapping[str, str]", load: "Callable[[str], None]") -> Writer | None:
-    """Start a process that writes lines; ``None`` where it would not be worth its time, or cannot be had.
+    """Start a process that writes lines; return ``None`` if it would not save time or cannot be started.
 
     ``load`` imports each of ``SETS``.
     """
@@ -141,14 +144,14 @@ def _start(load: "Callable[[], None]") -> Writer | None:
 
 
 def _is_worth_it(argv: "Sequence[str]", environ: "Mapping[str, str]") -> bool:
-    """Return True if lines are foreseen, and a processor for them: unless a boot is told to say little."""
+    """Return True if a boot may have lines to write and a processor is idle."""
     options = dict(zip(argv[1:], argv[2:], strict=False))  # noqa: RUF007 -- itertools is an import more
     level = options.get("--log-level") or environ.get("LOG_LEVEL", "").lower() or "info"
     return level in _TALKATIVE and _has_idle_processor()
 
 
 def _has_idle_processor() -> bool:
-    """Return True if fewer processes run at this moment, ours included, than there are processors (proc(5), loadavg)."""
+    """Return True if fewer processes run now, ours included, than there are processors (proc(5), loadavg)."""
     try:
         with open(LOAD, "rb") as file:  # noqa: PTH123 -- pathlib takes 3 ms
             running = int(file.read().split()[3].partition(b"/")[0])
@@ -158,10 +161,10 @@ def _has_idle_processor() -> bool:
 
 
 def _write_lines(pipe: int) -> None:
-    """Write each event that comes, until no more can come."""
+    """Write each event that arrives, until the pipe is closed."""
     import signal  # noqa: PLC0415 -- this process alone needs it
 
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the boot decides when it is over
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the boot decides when to end
     emit = None
     with open(pipe, "rb") as events:
         while True:
@@ -173,5 +176,5 @@ def _write_lines(pipe: int) -> None:
                 emit = emit or emitter(style, sys.stderr)
                 emit(event, level=level, **fields)
                 sys.stderr.flush()
-            except (OSError, ValueError):  # a line that cannot be written, as in ``log``
+            except (OSError, ValueError):  # the line is lost, as in ``log``
                 continue

@@ -1,4 +1,4 @@
-"""Shows tables and parameters without the passwords in them; what differs in a password alone is marked. Pure."""
+"""Shows tables and parameters without their passwords, and marks what differs only in a password. Pure."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-#: What isspace(3) knows, less the line end: a password may hold the blanks of other scripts.
+#: The characters of isspace(3) except the line feed: a password may hold Unicode blanks.
 _BLANK = " \t\r\v\f"
 _BLANKS = re.compile(f"[{_BLANK}]+")
-#: What an operator's own parameter is called that may hold a secret, and how a value begins that holds a table's entries.
+#: Names of an operator's own parameters that may hold a secret, and values that hold a table's entries.
 _SECRET_NAME = re.compile(r"pass|pwd|secret|token|credential|login|_pw|api_?key|_key$", re.IGNORECASE)
 _SECRET_VALUE = re.compile(r"(?:static|inline):|://[^/]*@|passw(?:or)?d[ \t]*=", re.IGNORECASE)
-#: What stands before a host that would be a login there, though Postfix has no place for one.
+#: Text before a host that looks like a login, though Postfix has no place for one there.
 _USER_INFO = re.compile(r"[^\s,]+@")
-#: The kinds of tables (postconf(1), -m; DATABASE_README); what else stands before a colon may be a login.
+#: The types of tables (postconf(1), -m; DATABASE_README); any other text before a colon may be a login.
 _TABLE_TYPES = (
     " btree cdb cidr dbm environ fail hash inline internal ldap lmdb memcache mongodb mysql netinfo nis nisplus pcre pgsql"
     " pipemap proxy randmap regexp sdbm socketmap sqlite static tcp texthash unionmap unix "
@@ -28,21 +28,21 @@ _REFERENCE = re.compile(r"\$[({]?(\w+)")
 
 
 def mask_parameter(name: str, value: str) -> str:
-    """Return the value without a login that it could hold: what a parameter is decides, not what its value looks like.
+    """Return the value without any login that it may hold; the parameter decides, not the look of its value.
 
-    Of a table of logins that is not in a file, the type is shown. Octets that are not UTF-8 become signs.
+    Of a login table that is not a file, only the type is shown. Octets that are not UTF-8 are replaced.
     """
     return _readable(_mask_value(name, value))
 
 
 def mask_tables(value: str) -> str:
-    """Return the type of the first of the tables that hold logins, and nothing else of them."""
+    """Return the type of the first login table, and nothing else of the value."""
     kind, colon, _ = value.partition(":")
     return f"{kind}:{MASK}" if colon and f" {kind} " in _TABLE_TYPES else MASK
 
 
 def mask_word(word: str) -> str:
-    """Return what stands behind ``-o`` in master.cf, as ``name=value`` or ``{ name = value }``, without a login."""
+    """Return the argument of ``-o`` in master.cf, ``name=value`` or ``{ name = value }``, without a login."""
     name, _, value = word.removeprefix("{").removesuffix("}").partition("=")
     name, value = name.strip(_BLANK), value.strip(_BLANK)
     shown = mask_parameter(name, value)
@@ -63,7 +63,7 @@ def _readable(text: str) -> str:
 
 
 def mask_all(values: Mapping[str, str]) -> dict[str, str]:
-    """Return parameters without logins; those that a table of logins refers to (``$name``) are hidden as well."""
+    """Return parameters without logins; those that a login table refers to (``$name``) are hidden too."""
     used: set[str] = set()
     new = {name for name, value in values.items() if may_hold_login(name, value)}
     while new:
@@ -74,7 +74,7 @@ def mask_all(values: Mapping[str, str]) -> dict[str, str]:
 
 
 def mask_versions(old: Mapping[str, str], new: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
-    """Return two versions of parameters without logins; a value whose login alone differs says so."""
+    """Return two versions of parameters without logins; a value that differs only in its login says so."""
     before, after = mask_all(old), mask_all(new)
     changed = {name for name in old if name in new and old[name] != new[name] and before[name] == after[name]}
     return _noted(before, changed, "old value"), _noted(after, changed, "new value")
@@ -85,7 +85,7 @@ def _noted(values: dict[str, str], changed: set[str], note: str) -> dict[str, st
 
 
 def mask_parameters(old: Mapping[str, str], new: Mapping[str, str]) -> tuple[list[str], list[str]]:
-    """Return the settings of two versions as main.cf has them, as ``mask_versions``."""
+    """Return the lines of main.cf for two versions of parameters, masked as by ``mask_versions``."""
     before, after = mask_versions(old, new)
     return _settings(before), _settings(after)
 
@@ -95,7 +95,7 @@ def _settings(values: dict[str, str]) -> list[str]:
 
 
 def mask_login_table(old: str, new: str) -> tuple[list[str], list[str]]:
-    """Return the lines of two versions of a login table, without passwords; a line whose password alone differs says so."""
+    """Return the lines of two versions of a login table, without passwords; a line says if only its password differs."""
     before: dict[str, str] = {}
     for key, value in map(_split, lines_of(old)):
         before.setdefault(key.casefold(), value)
@@ -108,12 +108,12 @@ def mask_login_table(old: str, new: str) -> tuple[list[str], list[str]]:
 
 
 def lines_of(text: str) -> list[str]:
-    """Return the lines as Postfix sees them: a password may hold what ``splitlines`` takes for a line end."""
+    """Return the lines as Postfix sees them: a password may hold characters that ``splitlines`` takes for a line end."""
     return text.removesuffix("\n").split("\n") if text else []
 
 
 def _split(line: str) -> tuple[str, str]:
-    """Return key and value as Postfix reads them (dict_thash.c); no key where there is no value."""
+    """Return key and value as Postfix reads them (dict_thash.c); the key is ``""`` if there is no value."""
     fields = _BLANKS.split(line.strip(_BLANK), maxsplit=1)
     return (fields[0], fields[1]) if len(fields) > 1 and line[0] not in _BLANK else ("", line)
 
@@ -124,7 +124,7 @@ def _masked(text: str, changed: set[str], note: str) -> list[str]:
 
 
 def _mask_line(line: str) -> str:
-    """Show key and user name of a line that has both; of any other line, which may be anything, nothing."""
+    """Return key and user name of a line that has both; hide any other line entirely."""
     key, value = _split(line)
     return f"{key}\t{_mask(value)}" if key and ":" in value and not key.startswith("#") else MASK
 

@@ -1,6 +1,6 @@
-"""The command line of a boot, read without argparse, which takes 4 ms: ``dms-relay [OPTION VALUE]… apply [--no-reload]``.
+"""Reads a boot's command line without argparse, which takes 4 ms: ``dms-relay [OPTION VALUE]… apply [--no-reload]``.
 
-All else, and what may be wrong, is left to ``arguments``, which reads what is read here in the same way
+Everything else, errors included, is left to ``arguments``, which reads the same command lines in the same way
 (``tests/test_plain.py``).
 """
 
@@ -15,7 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-#: Options of the program, each with the values that it may have; any value where none are named.
+#: Options of the program, each with its possible values; an empty tuple allows any value.
 _OPTIONS: dict[str, tuple[str, ...]] = {
     "--config-dir": (),
     "--postfix-dir": (),

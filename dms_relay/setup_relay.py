@@ -1,4 +1,4 @@
-"""``python -m dms_relay.setup_relay COMMAND…``: the command, under the name that users of docker-mailserver type."""
+"""``python -m dms_relay.setup_relay COMMAND…`` runs the command under the name that users of docker-mailserver type."""
 
 from dms_relay.cli import run
 

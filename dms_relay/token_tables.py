@@ -1,13 +1,13 @@
-"""New access tokens in the password tables that are in force, without a reload.
+"""Writes new access tokens into the password tables in force, without a reload.
 
-A running smtp(8) looks before each delivery whether the index of a table that it has opened was replaced, and opens it again
-(``cdb:`` and ``lmdb:``; seen with Postfix 3.7.11). Of each table the index comes first, and the text is dated before it: a
-text that is newer than its index makes Postfix warn.
+Before each delivery, a running smtp(8) checks if the index of an open table was replaced, and reopens it (``cdb:`` and
+``lmdb:``; seen with Postfix 3.7.11). The index of each table is written first, and the text is dated before it: Postfix
+warns of a text that is newer than its index.
 
-Writes tables, their indexes and the state file, under the lock of Postfix's directory. What it writes is what ``apply``
-would render of the same tokens, so that there is nothing to do afterwards. Killed at any point, each file is old or new; the
-state file knows an index by how it looks, so the next ``apply`` completes the work. Raises ``BusyError``, ``WriteError``
-and ``PostfixError``.
+Writes tables, their indexes and the state file, under the lock of Postfix's directory. It writes what ``apply`` would render
+from the same tokens, so nothing is left to do afterwards. If it is killed, each file is either old or new; the state file
+holds a stamp of each index, so the next ``apply`` completes the work. Raises ``BusyError``, ``WriteError`` and
+``PostfixError``.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ if TYPE_CHECKING:
 
 #: Seconds to wait for another run to finish; ``apply`` waits as long.
 LOCK_TIMEOUT = 30.0
-#: Seconds by which a text is dated before its index, beyond what every table is set back.
+#: Seconds by which a text is dated before its index, beyond the setback that every table gets.
 _TEXT_BACK = 60
-#: What a table has of a login before its password: key, user name.
+#: The new password of each login, by the fields before it in the table: key and user name.
 _Logins = dict[tuple[str, str], str]
 
 
 def write_tokens(paths: Paths, tokens: Mapping[str, str], *, lock_timeout: float = LOCK_TIMEOUT) -> bool:
-    """Put tokens, by the identifiers of their logins, into the tables in force; return True if a table has changed."""
+    """Write tokens, by the identifiers of their logins, into the tables in force; return True if a table has changed."""
     with files.lock(paths.postfix_dir, lock_timeout):
         found = find(paths)
         changed = dict(_changed(found, _wanted(paths, tokens)))
@@ -53,7 +53,7 @@ def write_tokens(paths: Paths, tokens: Mapping[str, str], *, lock_timeout: float
 
 
 def write_renewal(paths: Paths, plan: Plan, log: Log) -> set[str]:
-    """Write the tables of a plan that changes nothing but tokens; return the names of the indexes that were built."""
+    """Write the tables of a plan that changes only tokens; return the names of the indexes that were built."""
     built: set[str] = set()
     for name in dict.fromkeys(split_index(change.name)[0] for change in plan.tables):
         kinds = [kind for table in plan.wanted_tables for text, kind in [split_index(table)] if text == name and kind]
@@ -64,7 +64,7 @@ def write_renewal(paths: Paths, plan: Plan, log: Log) -> set[str]:
 
 
 def write_table(paths: Paths, name: str, indexes: list[str], content: bytes, owner: tuple[int, int]) -> None:
-    """Replace a password table and its indexes, the types of which are given."""
+    """Replace a password table and its indexes; ``indexes`` are their types, ``owner`` is user and group ID."""
     for kind in indexes:
         build(paths.postfix_dir, kind, content, _index(paths, name, kind), (TABLE_MODE, *owner))
     files.replace(paths.table(name), content, TABLE_MODE, owner, age=files.MTIME_BACK + _TEXT_BACK)
@@ -85,7 +85,7 @@ def _wanted(paths: Paths, tokens: Mapping[str, str]) -> dict[str, _Logins]:
 
 
 def _changed(found: Found, wanted: Mapping[str, _Logins]) -> Iterator[tuple[str, bytes]]:
-    """Yield the tables that change, with their new content; only those of which we know that they hold tokens."""
+    """Yield the tables that change, with their new content; only tables that are known to hold tokens."""
     for name in sorted(wanted.keys() & found.state.token_tables & found.tables.keys()):
         old = found.tables[name].content
         new = b"".join(_line(line, wanted[name]) for line in old.splitlines(keepends=True))
@@ -94,7 +94,7 @@ def _changed(found: Found, wanted: Mapping[str, _Logins]) -> Iterator[tuple[str,
 
 
 def _line(line: bytes, logins: _Logins) -> bytes:
-    """Return a line with the new token, if it is a login that gets one: lookup key and user name are the same."""
+    """Return a line with the new token, if its lookup key and user name are those of a login that gets one."""
     key, tab, value = line.decode("utf-8", "surrogateescape").rstrip("\n").partition("\t")
     username, colon, _ = value.partition(":")
     token = logins.get((key.casefold(), username))
@@ -106,7 +106,7 @@ def _indexes(found: Found, name: str) -> list[str]:
 
 
 def _remember(paths: Paths, found: Found, changed: Mapping[str, bytes]) -> None:
-    """Take note how the new indexes look: by that the next run knows what they are made of."""
+    """Record the stamps of the new indexes, by which the next run knows what they were built from."""
     built = [f"{name}.{kind}" for name in changed for kind in _indexes(found, name)]
     state = replace(found.state, indexes=found.state.indexes | {name: stamp(paths, name) for name in built})
     remember(paths.state, found.state, state, found.owner)
