@@ -1,6 +1,6 @@
 """The values that pass from step to step: frozen, without behaviour that touches the machine.
 
-Everything an operator said carries its ``Origin``. A ``Login`` never shows its password: not in ``repr``, not in ``str``.
+Every value from an operator carries its ``Origin``. A ``Login`` never shows its password, in ``repr`` or in ``str``.
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ if TYPE_CHECKING:
 
     from dms_relay.model.oauth2 import OAuth2
 
-#: What stands where a password would.
+#: Shown in place of a password.
 MASK = "********"
 
-#: How the null sender is looked up (postconf(5), empty_address_relayhost_maps_lookup_key).
+#: The lookup key of the null sender (postconf(5), empty_address_relayhost_maps_lookup_key).
 NULL_SENDER = "<>"
 
-#: The tables that we make, by file name in Postfix's configuration directory.
+#: The tables that we write, by file name in Postfix's configuration directory.
 RELAYHOST_MAP = "relayhost_map"
 SASL_PASSWD = "sasl_passwd"  # noqa: S105 -- a file name
 TABLES = (SASL_PASSWD, RELAYHOST_MAP)
 
-#: The directory of the tables that relays of their own use (``RELAY_ROUTING=transports``).
+#: The directory of the tables for relays with a transport each (``RELAY_ROUTING=transports``).
 RELAY_DIRECTORY = "relay.d"
 SENDER_TRANSPORT = f"{RELAY_DIRECTORY}/sender_transport"
 RECIPIENT_TRANSPORT = f"{RELAY_DIRECTORY}/recipient_transport"
-#: Not a table of keys but of patterns: which failures are a matter of configuration, so that mail waits (``render``).
+#: A table of patterns, not keys: the failures that are a matter of configuration, so that mail waits (``render``).
 TEMPORARY_FAILURES = f"{RELAY_DIRECTORY}/temporary_failures"
 
 #: The file of relays that have a transport of their own, in the configuration directory.
@@ -40,24 +40,24 @@ RELAY_YAML = "relay.yaml"
 #: The port of implicit TLS (RFC 8314), its names (/etc/services), and the other port of Amazon SES and Resend.
 IMPLICIT_TLS_PORTS = frozenset({"465", "2465", "submissions", "smtps", "ssmtp"})
 
-#: How a route says that mail goes as that of all others (postconf(5), sender_dependent_relayhost_maps).
+#: The value of a route whose mail goes the default way (postconf(5), sender_dependent_relayhost_maps).
 AS_DEFAULT = "DUNNO"
 
-#: How a route says that mail goes to the recipient's own server.
+#: The value of a route whose mail goes to the recipient's own server.
 DIRECT = "direct"
 
-#: How mail finds its relay: by tables of nexthops, as relay.sh does, or by a transport for each relay.
+#: How mail finds its relay: by tables of nexthops, as with relay.sh, or by a transport for each relay.
 MAPS, TRANSPORTS = ROUTINGS = ("maps", "transports")
 
 #: Postfix's levels of TLS (TLS_README, "Client TLS security levels").
 TLS_LEVELS = ("secure", "verify", "dane-only", "dane", "fingerprint", "encrypt", "may", "none")
 
-#: Levels that ask authorities who the server is.
+#: Levels that check the server's certificate against authorities.
 AUTHORITY_LEVELS = frozenset({"secure", "verify"})
-#: Where Debian and its kin keep the system's certificate authorities (package ca-certificates).
+#: Where Debian and its derivatives keep the system's certificate authorities (package ca-certificates).
 SYSTEM_AUTHORITIES = "/etc/ssl/certs/ca-certificates.crt"
 
-#: The parameters that we set: those that say where mail goes, and those that protect it on the way.
+#: The parameters that we set: those that route mail, and those that protect it on the way.
 TRANSPORT_PARAMETERS = ("default_transport", "sender_dependent_default_transport_maps", "transport_maps")
 ROUTE_PARAMETERS = ("relayhost", "sender_dependent_relayhost_maps", *TRANSPORT_PARAMETERS)
 PROTECTION_PARAMETERS = (
@@ -67,18 +67,18 @@ PROTECTION_PARAMETERS = (
     "smtp_tls_security_level",
     "smtp_sender_dependent_authentication",
 )
-#: Which SASL mechanisms Postfix may use: in main.cf ours where access tokens are in use, so that no password goes as one.
+#: Limits the SASL mechanisms: we set it in main.cf if access tokens are in use, so that no password is sent as a token.
 MECHANISM_FILTER = "smtp_sasl_mechanism_filter"
 PARAMETERS = (*ROUTE_PARAMETERS, *PROTECTION_PARAMETERS, MECHANISM_FILTER)
 
 
 @frozen
 class Paths:
-    """Where the inputs are read and where Postfix's configuration is, both absolute."""
+    """The directories of the inputs, of Postfix's configuration and of our state; all paths are absolute."""
 
     config_dir: Path = field(default_factory=lambda: Path(default_config_dir()))
     postfix_dir: Path = Path("/etc/postfix")
-    #: What outlives Postfix's configuration: access and refresh tokens (``tokens``), and what the keeper says of itself.
+    #: Data that outlives Postfix's configuration: access and refresh tokens (``tokens``), and the keeper's own records.
     state_dir: Path = Path("/var/lib/dms-relay")
 
     @property
@@ -88,12 +88,12 @@ class Paths:
 
     @property
     def state(self) -> Path:
-        """What we remember from run to run; may hold a login, so 0600 as the tables."""
+        """The state file, kept from run to run; it may hold a login, so it is 0600 like the tables."""
         return self.postfix_dir / "dms-relay.state.json"
 
     @property
     def relay_directory(self) -> Path:
-        """Where the tables of relays with a transport of their own lie."""
+        """The directory of the tables for relays with a transport of their own."""
         return self.postfix_dir / RELAY_DIRECTORY
 
     @property
@@ -103,19 +103,19 @@ class Paths:
 
     @property
     def vhost(self) -> Path:
-        """The managed domains, as DMS lists them."""
+        """The list of managed domains that DMS writes."""
         return self.postfix_dir / "vhost"
 
     def table(self, name: str) -> Path:
-        """Return the file of one of our lookup tables."""
+        """Return the path of one of our lookup tables."""
         return self.postfix_dir / name
 
 
 @frozen_ordered
 class Origin:
-    """Where a value came from: ``env RELAY_HOST``, ``postfix-relaymap.cf:3``, ``relay.yaml:4:11``.
+    """Where a value comes from: ``env RELAY_HOST``, ``postfix-relaymap.cf:3``, ``relay.yaml:4:11``.
 
-    ``line`` and ``column`` count from 1; 0 is none.
+    ``line`` and ``column`` count from 1; 0 means none.
     """
 
     source: str
@@ -123,7 +123,7 @@ class Origin:
     column: int = field(default=0, repr=False)
 
     def __str__(self) -> str:
-        """Return it as compilers do, so that editors can jump there."""
+        """Return ``source:line:column`` as compilers print it, so that editors can jump there."""
         return ":".join([self.source, *(str(number) for number in (self.line, self.column) if number)])
 
 
@@ -131,8 +131,8 @@ class Origin:
 class Problem:
     """What is wrong with an input, and what to write instead. ``text`` and ``remedy`` never hold a secret.
 
-    ``rule`` is the stable identifier by which ``dms-relay check`` reports it; ``""`` for what has none of its own.
-    ``is_note``: worth knowing, but no reason to change anything, so ``apply`` says it at the level ``info``.
+    ``rule`` is the stable identifier by which ``dms-relay check`` reports it, or ``""`` (docs/checks.md). ``is_note``: worth
+    knowing, but no reason to change anything, so ``apply`` logs it at the level ``info``.
     """
 
     origin: Origin
@@ -144,12 +144,12 @@ class Problem:
     is_note: bool = False
 
     def __str__(self) -> str:
-        """One line: origin, what is wrong, what to do."""
+        """Return one line: origin, what is wrong, what to do."""
         return f"{self.origin}: {self.text} -- {self.remedy}"
 
 
 def sort_problems(problems: Iterable[Problem]) -> tuple[Problem, ...]:
-    """Sort by origin, then by text, so that the same mistakes give the same report."""
+    """Sort by origin, then by text, so that the same mistakes always give the same report."""
     return tuple(sorted(problems, key=lambda problem: (problem.origin, problem.text)))
 
 
@@ -163,33 +163,33 @@ class Setting:
 
 @frozen
 class Login:
-    """A SASL user name and password; where ``oauth2`` says how to get one, the password is an access token."""
+    """A SASL user name and password; if ``oauth2`` is set, the password is an access token."""
 
     username: str
     password: str
     oauth2: OAuth2 | None = None
 
     def __repr__(self) -> str:
-        """Show no password."""
+        """Return the user name, without the password."""
         return f"Login(username={self.shown_username!r})"
 
     @property
     def shown_username(self) -> str:
-        """The user name, masked where it is the password as well: some relays take one token for both."""
+        """The user name, masked if it is also the password: some relays use one token for both."""
         return MASK if self.username == self.password else self.username
 
     @property
     def table_value(self) -> str:
-        """What Postfix's password table holds: split again at the first colon (postconf(5), smtp_sasl_password_maps)."""
+        """The value in the password table; Postfix splits it at the first colon (postconf(5), smtp_sasl_password_maps)."""
         return f"{self.username}:{self.password}"
 
 
 @frozen
 class NexthopList:
-    """One nexthop or several, tried in order (Postfix 3.5 and later).
+    """One or several nexthops, tried in order (Postfix 3.5 and later).
 
-    ``text`` is what stands in a route, exactly as the operator wrote it; ``members`` are the nexthops in it, each exactly
-    as Postfix will use it as the lookup key of a login.
+    ``text`` is the list exactly as the operator wrote it; ``members`` are its nexthops, each exactly as Postfix will use it
+    as the lookup key of a login.
     """
 
     text: str
@@ -216,7 +216,7 @@ class LoginEntry:
 
 @frozen
 class Domain:
-    """A mail domain with the place that names it: managed by this server, or opted out of ``RELAY_HOST``."""
+    """A mail domain and where it is named: managed by this server, or opted out of ``RELAY_HOST``."""
 
     name: str
     origin: Origin
@@ -232,7 +232,7 @@ class Relaymap:
 
 @frozen
 class UserParameter:
-    """A parameter that the operator sets in ``postfix-main.cf``. A value can hold a login, so it is not shown."""
+    """A parameter that the operator sets in ``postfix-main.cf``. Its value can hold a login, so it is not shown."""
 
     value: str = field(repr=False)
     origin: Origin
@@ -249,22 +249,22 @@ class ServiceParameter:
 
     @property
     def key(self) -> str:
-        """How ``postconf -P`` names it."""
+        """The name of it for ``postconf -P``."""
         return f"{self.service}/{self.name}"
 
 
 @frozen
 class PostfixConfig:
-    """What Postfix is to have: table name to its whole text, parameter name to its value. A login may stand in both.
+    """What Postfix should have: each table's whole text by its name, each parameter's value by its name.
 
-    A parameter in ``prepended_maps`` keeps the lookup tables that are there, with this one in front of them. ``services``
-    are smtp(8) services of master.cf, by name, each with the parameters that it overrides.
+    Tables and values may hold logins. A parameter in ``prepended_maps`` keeps its present lookup tables, with this one
+    before them. ``services`` are smtp(8) services of master.cf, by name, each with the parameters that it overrides.
 
-    Tables are ``texthash:`` here. ``references`` has the parameters whose value begins with a managed table, and that table:
-    where it is to have another type, so is what names it. ``table_type`` is ``RELAY_TABLES``.
+    All tables are ``texthash:`` here. ``references`` maps each parameter whose value begins with a managed table to that
+    table: if the table gets another type, the value changes with it. ``table_type`` is ``RELAY_TABLES``.
 
-    ``service_parameters`` are the operator's, of ``postfix-master.cf``, by their keys. ``token_tables`` are the tables whose
-    logins are access tokens.
+    ``service_parameters`` are the operator's, from ``postfix-master.cf``, by their keys. ``token_tables`` are the tables
+    whose logins are access tokens.
     """
 
     tables: dict[str, str] = field(default_factory=dict, repr=False)

@@ -1,4 +1,4 @@
-"""All that was read (``Inputs``), and what the operator wants (``RelayConfig``): frozen values without behaviour."""
+"""Everything that was read (``Inputs``), and what the operator wants (``RelayConfig``): frozen values without behaviour."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 
 @frozen
 class Inputs:
-    """All that was read. A file that is not there is ``None``, one that is there may be empty.
+    """Everything that was read. A file that does not exist is ``None``; one that exists may be empty.
 
-    ``default`` is ``DEFAULT_RELAY_HOST``, ``relay`` is ``RELAY_HOST`` with ``RELAY_PORT``, each as the route that it makes.
-    ``file`` is ``relay.yaml``. ``is_user_file_last`` says that somebody writes ``postfix-main.cf`` into main.cf after us,
-    ``is_user_file_ours`` that we apply it, and ``postfix-master.cf``, as a whole. ``own_parameters`` are all of its lines,
-    ``user_parameters`` those among them that we would set. ``oauth2`` is how the environment has a token got in place of
-    ``password``. ``tokens`` are the access tokens that are kept and have not ended, by the login's identifier.
+    ``default`` is ``DEFAULT_RELAY_HOST``, and ``relay`` is ``RELAY_HOST`` with ``RELAY_PORT``, each as nexthops.
+    ``file`` is ``relay.yaml``. ``is_user_file_last``: something else writes ``postfix-main.cf`` into main.cf after us;
+    ``is_user_file_ours``: we apply all of it, and of ``postfix-master.cf``. ``own_parameters`` are all of its lines,
+    ``user_parameters`` those that we would set too. ``oauth2`` is how to get a token for the login of the environment,
+    instead of ``password``. ``tokens`` are the stored access tokens that have not expired, by the login's identifier.
     """
 
     default: tuple[NexthopList, Origin] | None = None
@@ -59,10 +59,10 @@ class Inputs:
 class RelayConfig:
     """What the operator wants, with every conflict resolved.
 
-    ``logins`` is ``None`` where no login table is to be made at all; ``login_file`` says whether
-    ``postfix-sasl-password.cf`` is there, which turns logins by sender on. Where each relay has a transport of its own, all
-    of it stands in ``transports``, and routes and logins here are empty. ``own_parameters`` and ``service_parameters`` are
-    what the operator wants of Postfix beside relays, where that is ours to apply.
+    ``logins`` is ``None`` if there is to be no login table at all; ``login_file`` says whether ``postfix-sasl-password.cf``
+    exists, which turns on logins by sender. If each relay has a transport of its own, everything is in ``transports``, and
+    routes and logins here are empty. ``own_parameters`` and ``service_parameters`` are the operator's other settings of
+    Postfix, if it is our task to apply them.
     """
 
     enabled: bool = False

@@ -1,32 +1,31 @@
-"""Logins by OAuth2 (RFC 6749): what it takes to be given an access token. Frozen values; ``repr`` shows no secret."""
+"""Logins by OAuth2 (RFC 6749): what is needed to get an access token. Frozen values; ``repr`` shows no secret."""
 
 from __future__ import annotations
 
 from dms_relay.model.values import field, frozen
 
-#: How a token is asked for: with what the client has (RFC 6749, section 4.4; RFC 7523 where it has a key), with a refresh
+#: How a token is requested: with the client's credentials (RFC 6749, section 4.4; RFC 7523 if it has a key), with a refresh
 #: token (section 6), with a key of a Google service account (RFC 7523, section 2.1), or after a person has agreed on
-#: another device (RFC 8628), which gives a refresh token.
+#: another device (RFC 8628), which yields a refresh token.
 GRANTS = CLIENT_CREDENTIALS, REFRESH_TOKEN, SERVICE_ACCOUNT, DEVICE_CODE = (
     "client-credentials",
     "refresh-token",
     "service-account",
     "device-code",
 )
-#: SASL mechanisms that take an access token in place of a password (Google's and Microsoft's, and RFC 7628).
+#: SASL mechanisms that take an access token instead of a password (Google's and Microsoft's, and RFC 7628).
 TOKEN_MECHANISMS = ("xoauth2", "oauthbearer")
-#: What a password table holds for a login whose access token is not there yet. Our SASL plugin sends it to nobody, and
-#: smtp(8) defers.
-NO_TOKEN = "-no-token-yet-"  # noqa: S105 -- that is what it says
+#: The password table's value for a login that has no access token yet. Our SASL plugin never sends it, and smtp(8) defers.
+NO_TOKEN = "-no-token-yet-"  # noqa: S105 -- it says that there is none
 
 
 @frozen
 class OAuth2:
-    """How an access token is got. What a grant does not need is empty.
+    """How to get an access token. Fields that a grant does not need are empty.
 
-    ``client_key`` is a private key (PEM), with ``client_certificate`` (PEM) where the provider knows the client by it.
-    ``service_account`` is the JSON text that Google gives for one. ``refresh_token`` is the first one; later ones are kept
-    in the state directory. ``ca_file`` names the authorities to trust at the token endpoint instead of the system's.
+    ``client_key`` is a private key (PEM), with ``client_certificate`` (PEM) if the provider identifies the client by it.
+    ``service_account`` is the JSON text of Google's key file. ``refresh_token`` is the first one; later ones are kept in the
+    state directory. ``ca_file`` names the authorities to trust at the token endpoint instead of the system's.
     """
 
     grant: str
@@ -41,5 +40,5 @@ class OAuth2:
     client_certificate: str = field(default="", repr=False)
     service_account: str = field(default="", repr=False)
     refresh_token: str = field(default="", repr=False)
-    #: Where a person agrees in a browser, for providers whose device flow does not give this scope (``dms-relay login``).
+    #: Where a person agrees in a browser, for providers whose device flow refuses this scope (``dms-relay login``).
     authorization_url: str = ""

@@ -1,9 +1,9 @@
-"""Where the inputs are when nobody says so, and what is mounted where. Reads proc(5) and looks for files; writes nothing.
+"""The default place of the inputs, and what is mounted where. Reads proc(5) and looks for files; writes nothing.
 
-docker-mailserver (DMS) mounts its configuration at a place below /tmp, where on any other machine every user can make a
-directory. So that place is taken in a container, or where something is mounted there; elsewhere it is ``HOST_DIRECTORY``.
+docker-mailserver (DMS) mounts its configuration below /tmp, where on any other machine every user can create a directory. So
+we use that place only in a container, or if something is mounted there; elsewhere the default is ``HOST_DIRECTORY``.
 
-Known limits: a container that none of ``_MARKERS`` tells, and into which nothing is mounted there, counts as a machine.
+Known limits: a container that has none of ``_MARKERS``, and nothing mounted there, counts as a machine.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-#: Where DMS, and our image, have their configuration directory; and where a machine without containers has it.
+#: The configuration directory in DMS and in our image; and the one on a machine without containers.
 DMS_DIRECTORY, HOST_DIRECTORY = "/tmp/docker-mailserver", "/etc/dms-relay"  # noqa: S108 -- see above
-#: What a container has and a machine has not: of Docker, of podman, of our image, and of DMS under any engine.
+#: Files that only containers have: those of Docker, of podman, of our image, and of DMS under any engine.
 _MARKERS = ("/.dockerenv", "/run/.containerenv", "/docker-entrypoint.d", "/usr/local/bin/start-mailserver.sh")
 #: Set in each container of a pod (kubernetes.io, "Discovering services").
 _KUBERNETES = "KUBERNETES_SERVICE_HOST"
 _MOUNTS = "/proc/self/mountinfo"
-#: Names the configuration directory, as --config-dir does, which wins over it.
+#: Names the configuration directory; --config-dir wins over it.
 CONFIG_DIR_VARIABLE = "DMS_RELAY_CONFIG_DIR"
 #: Names the state directory, whose default is ``Paths.state_dir``.
 STATE_DIR_VARIABLE = "DMS_RELAY_STATE_DIR"
@@ -31,7 +31,7 @@ STATE_DIR_VARIABLE = "DMS_RELAY_STATE_DIR"
 
 @frozen
 class Mount:
-    """What is mounted at a place. ``is_of_user``: by a user, through FUSE, which takes no rights (fusermount(1))."""
+    """What is mounted at a place. ``is_of_user``: by a user, through FUSE, which needs no privileges (fusermount(1))."""
 
     number: str
     parent: str
@@ -40,19 +40,19 @@ class Mount:
 
 
 def default_config_dir() -> str:
-    """Return the configuration directory where none is named."""
+    """Return the configuration directory to use if none is named."""
     return DMS_DIRECTORY if is_container() or is_mounted(DMS_DIRECTORY) else HOST_DIRECTORY
 
 
 def is_container() -> bool:
-    """Return True if this process is in a container, as far as that can be told."""
+    """Return True if this process is known to run in a container."""
     return any(map(os.path.exists, _MARKERS)) or bool(os.environ.get(_KUBERNETES))
 
 
 def lacks_mount(path: str) -> bool:
-    """Return True if a directory is what a container has in the place of a configuration directory: empty, and no mount.
+    """Return True if this is a container and the directory is empty, with nothing mounted there.
 
-    What is written there is lost with the container.
+    Files written there would be lost with the container.
     """
     try:
         is_empty = path == DMS_DIRECTORY and not os.listdir(path)  # noqa: PTH208 -- pathlib costs more
@@ -70,7 +70,7 @@ def is_mounted(path: str) -> bool:
 
 
 def mounts() -> list[Mount]:
-    """Return all mounts that this process can see; none where they cannot be read."""
+    """Return all mounts that this process can see; none if they cannot be read."""
     try:
         with open(_MOUNTS, encoding="utf-8", errors="surrogateescape") as file:  # noqa: PTH123 -- pathlib costs more
             return [_mount(line) for line in file]
@@ -79,7 +79,7 @@ def mounts() -> list[Mount]:
 
 
 def _mount(line: str) -> Mount:
-    """Read one line (proc_pid_mountinfo(5)): a blank, tab, line end or backslash in a place stands there in octal."""
+    """Read one line (proc_pid_mountinfo(5)): blanks, tabs, line feeds and backslashes in a path are in octal."""
     before, _, after = line.partition(" - ")
     number, parent, _, _, place, *_ = before.split(" ")
     for sign in " \t\n\\":
@@ -90,9 +90,9 @@ def _mount(line: str) -> Mount:
 
 
 def mount_of(path: str, known: Sequence[Mount]) -> Mount | None:
-    """Return the mount that holds ``path``, which is absolute and free of links; ``None`` where that is not known.
+    """Return the mount that holds ``path``, which is absolute and free of links; ``None`` if that is not known.
 
-    Followed from the root on, as the kernel does: a mount below a directory that was mounted over later does not count.
+    It is followed from the root, as the kernel does: a mount below a directory that was later mounted over does not count.
     """
     numbers = {mount.number for mount in known}
     found: Mount | None = None
@@ -105,5 +105,5 @@ def mount_of(path: str, known: Sequence[Mount]) -> Mount | None:
 
 
 def is_below(path: str, directory: str) -> bool:
-    """Return True if a path is a directory or something in it, as their names say."""
+    """Return True if a path is the directory or something in it, judging by their names only."""
     return directory in {path, "/"} or path.startswith(f"{directory}/")

@@ -1,7 +1,7 @@
 """Relays with a transport of their own: what ``relay.yaml`` says (``RelayFile``), and what is wanted (``Transports``).
 
-Frozen values, as in ``model.py``. A relay is named; its service in master.cf is ``relay-NAME``. Where a
-relay is ``None``, mail goes directly to the recipient's own server.
+Frozen values, as in ``model/__init__.py``. Each relay has a name; its service in master.cf is ``relay-NAME``. If a relay is
+``None``, mail goes directly to the recipient's own server.
 """
 
 from __future__ import annotations
@@ -12,20 +12,20 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from dms_relay.model import Login, LoginEntry, NexthopList, Origin
 
-#: Levels at which a login can travel in the clear: also ``dane``, where the server has no TLSA record (seen).
+#: Levels at which a login may be sent in the clear: also ``dane``, if the server has no TLSA record (seen).
 CLEARTEXT_LEVELS = frozenset({"none", "may", "dane"})
-#: The SASL mechanisms of a relay whose logins say none. They are those that every service has, so that Postfix does not
-#: choose one that a server announces and cannot do; where a login can travel in the clear, also the one that hides the
-#: password, which Cyrus SASL prefers.
+#: The SASL mechanisms of a relay whose logins name none. Every service has these, so that Postfix does not choose one that
+#: a server announces but does not support. If a login may be sent in the clear, the one that hides the password is added;
+#: Cyrus SASL prefers it.
 MECHANISMS = ("plain", "login")
 MECHANISMS_IN_CLEAR = ("cram-md5", *MECHANISMS)
-#: The level of relays that the environment and the ``.cf`` files name, unless ``RELAY_TLS_LEVEL`` says otherwise.
+#: The TLS level of relays from the environment and the ``.cf`` files, unless ``RELAY_TLS_LEVEL`` says otherwise.
 DEFAULT_ENV_LEVEL = "encrypt"
 
 
 @frozen
 class Tls:
-    """What a relay demands of TLS. ``ca_file`` ``None`` means the system's authorities."""
+    """The TLS that a relay's mail requires. ``ca_file`` ``None`` means the system's authorities."""
 
     level: str = "secure"
     implicit: bool = False
@@ -37,9 +37,9 @@ class Tls:
 
 @frozen
 class Relay:
-    """A relay: its hosts, tried in their order, and the login that everybody uses there who has none of his own.
+    """A relay: its hosts, tried in order, and its login, for every sender without a login of its own.
 
-    ``mechanisms`` are the SASL mechanisms that Postfix may use there, in lower case; empty where no login says any.
+    ``mechanisms`` are the SASL mechanisms that Postfix may use there, in lower case; empty if no login names any.
     """
 
     name: str
@@ -73,7 +73,7 @@ class Recipient:
 
 @frozen
 class PasswordPlace:
-    """Where ``relay.yaml`` has a password: in the file or the variable that it names at ``origin``, else in itself."""
+    """Where a password is: in the file or variable that ``relay.yaml`` names at ``origin``, or in ``relay.yaml`` itself."""
 
     origin: Origin
     file: str | None = None
@@ -82,10 +82,10 @@ class PasswordPlace:
 
 @frozen
 class RelayFile:
-    """``relay.yaml``. ``default`` is ``None`` where the file does not say it, else a relay (or ``None``) and its place.
+    """``relay.yaml``. ``default`` is ``None`` if the file does not set it, else a relay (or ``None``) and its origin.
 
-    ``passwords`` are the places of passwords, each once: also of logins that are wrong otherwise, but not below the name of
-    a relay or a sender that is refused. ``has_oauth2``: a login takes an access token.
+    ``passwords`` are the places of passwords, each once: also those of logins with other mistakes, but not those of a relay
+    or a sender whose name is refused. ``has_oauth2``: a login uses an access token.
     """
 
     relays: tuple[Relay, ...] = ()
@@ -98,10 +98,10 @@ class RelayFile:
 
 @frozen
 class RelayService:
-    """A relay with all logins that may be offered there: by nexthop, and by sender for those that have their own.
+    """A relay with all logins that may be offered there: by nexthop, and by sender for senders that have their own.
 
-    ``ignores_sender_logins``: some senders use the relay's login although Postfix would find another. They have a service
-    of their own, which does not look at senders.
+    ``ignores_sender_logins``: some senders use the relay's login although Postfix would find another. They get a second
+    service, which does not look up senders.
     """
 
     relay: Relay
@@ -112,9 +112,9 @@ class RelayService:
 
 @frozen
 class TransportRoute:
-    """Which way mail of a sender, or to a recipient, goes.
+    """The route for mail of a sender, or to a recipient.
 
-    ``ignores_sender_logins``: by the service that does not look at senders.
+    ``ignores_sender_logins``: by the service that does not look up senders.
     """
 
     key: str
@@ -125,7 +125,7 @@ class TransportRoute:
 
 @frozen
 class Transports:
-    """What is wanted, with every conflict resolved. ``has_tokens``: a login takes an access token."""
+    """The wanted services and routes, with every conflict resolved. ``has_tokens``: a login uses an access token."""
 
     services: tuple[RelayService, ...] = ()
     senders: tuple[TransportRoute, ...] = ()

@@ -1,6 +1,6 @@
-"""Managed domains and routes by sender, kept so that a million of them fit: names, and no object for each of them.
+"""Managed domains and routes by sender, stored as names without an object each, so that a million of them fit in memory.
 
-``Domain`` and ``Route`` values are made while somebody goes through them. Nothing changes after it was filled.
+``Domain`` and ``Route`` values are made during iteration. Nothing changes once it is filled.
 """
 
 from __future__ import annotations
@@ -19,34 +19,34 @@ if TYPE_CHECKING:
 _NUMBER = 4
 
 
-class ManagedDomains:  # noqa: PLW1641 -- it grows while it is filled
-    """The mail domains that this server manages, each with the place that names it first, in that order."""
+class ManagedDomains:  # noqa: PLW1641 -- it changes while it is filled
+    """The mail domains that this server manages, in order, each with the place that names it first."""
 
     __slots__ = ("_files", "_lines", "_names", "_places")
 
     def __init__(self) -> None:
-        """Begin without any."""
-        #: Names by lookup key. Where both are the same, as nearly always, they are one object.
+        """Start empty."""
+        #: Names by lookup key. If both are the same, as nearly always, they are one object.
         self._names: dict[str, str] = {}
         self._lines = bytearray()
         self._files: list[tuple[int, str]] = []
         self._places: dict[str, int] = {}
 
     def begin(self, source: str) -> None:
-        """Take note that what is added from now on is named in another file."""
+        """Record that domains added from now on come from another source."""
         self._files.append((len(self._names), source))
 
     def add(self, key: str, name: str, line: int) -> None:
-        """Add a domain whose lookup key is not there yet."""
+        """Add a domain whose lookup key is new."""
         self._names[key] = key if key == name else name
         self._lines += line.to_bytes(_NUMBER, "little")
 
     def name(self, key: str) -> str | None:
-        """Return the spelling of the domain with a lookup key; ``None`` where there is no such domain."""
+        """Return the spelling of the domain with this lookup key; ``None`` if there is no such domain."""
         return self._names.get(key)
 
     def origin(self, key: str) -> Origin:
-        """Return the place that names the domain with a lookup key, which must be there."""
+        """Return the place that names the domain with this lookup key. Raises ``KeyError`` if there is none."""
         if len(self._places) < len(self._names):
             self._places = {known: number for number, known in enumerate(self._names)}
         return self._origin(self._places[key])
@@ -60,7 +60,7 @@ class ManagedDomains:  # noqa: PLW1641 -- it grows while it is filled
         yield from self._names
 
     def items(self) -> Iterator[tuple[str, str]]:
-        """Yield lookup key and name of each domain."""
+        """Yield the lookup key and the name of each domain."""
         yield from self._names.items()
 
     def __len__(self) -> int:
@@ -72,22 +72,22 @@ class ManagedDomains:  # noqa: PLW1641 -- it grows while it is filled
         return (Domain(name, self._origin(number)) for number, name in enumerate(self._names.values()))
 
     def __contains__(self, key: object) -> bool:
-        """Return True if a lookup key is that of a domain."""
+        """Return True if a domain has this lookup key."""
         return key in self._names
 
     def __eq__(self, other: object) -> bool:
-        """Return True if the same domains are named at the same places."""
+        """Return True if both have the same domains, named at the same places."""
         return isinstance(other, ManagedDomains) and list(self) == list(other)
 
     def __repr__(self) -> str:
-        """Show how many there are: the names are the reader's own."""
+        """Show only how many there are."""
         return f"ManagedDomains({len(self)})"
 
 
 class Routes:  # noqa: PLW1641 -- what it is made of has no hash
-    """The routes of a table of nexthops by sender, in order: what is mapped, then the domains that ``RELAY_HOST`` serves.
+    """The routes of a table of nexthops by sender: first the mapped senders, then the domains that ``RELAY_HOST`` serves.
 
-    ``mapped`` has lookup keys; ``excluded`` are those of domains that ``RELAY_HOST`` does not serve.
+    ``mapped`` is by lookup key; ``excluded`` are the lookup keys of domains that ``RELAY_HOST`` does not serve.
     """
 
     __slots__ = ("_domains", "_excluded", "_mapped", "_relay")
@@ -99,7 +99,7 @@ class Routes:  # noqa: PLW1641 -- what it is made of has no hash
         domains: ManagedDomains | None = None,
         excluded: frozenset[str] = frozenset(),
     ) -> None:
-        """Take what they are made of."""
+        """Store the parts."""
         self._mapped = mapped or {}
         self._relay = relay
         self._domains = domains if relay and domains is not None else ManagedDomains()
@@ -126,12 +126,12 @@ class Routes:  # noqa: PLW1641 -- what it is made of has no hash
                 yield Route(f"@{name}", nexthops, origin)
 
     def get(self, key: str) -> Route | None:
-        """Return the route with a lookup key; ``None`` where there is no such route."""
+        """Return the route with this lookup key; ``None`` if there is no such route."""
         way = self.way(key)
         return self._mapped.get(key) or (Route(f"@{self._domains.name(key[1:])}", *way) if way else None)
 
     def way(self, key: str) -> tuple[NexthopList, Origin] | None:
-        """Return nexthops and origin of the route with a lookup key; ``None`` where there is no such route."""
+        """Return nexthops and origin of the route with this lookup key; ``None`` if there is no such route."""
         if found := self._mapped.get(key):
             return found.nexthops, found.origin
         is_served = key.startswith("@") and key[1:] in self._domains and key[1:] not in self._excluded
@@ -145,11 +145,11 @@ class Routes:  # noqa: PLW1641 -- what it is made of has no hash
             yield from zip(served, repeat(self._relay), strict=False)
 
     def mapped(self) -> Iterator[Route]:
-        """Yield each route that a file maps, without the domains that ``RELAY_HOST`` serves."""
+        """Yield each route from a file, without the domains that ``RELAY_HOST`` serves."""
         yield from self._mapped.values()
 
     def lines(self) -> Iterator[tuple[str, str]]:
-        """Yield key and value of each line of the table."""
+        """Yield the key and the value of each line of the table."""
         served = zip(self._served(), repeat(self._relay[0].text), strict=False) if self._relay else ()
         return chain(
             ((route.key, route.nexthops.text) for route in self._mapped.values()),
@@ -157,7 +157,7 @@ class Routes:  # noqa: PLW1641 -- what it is made of has no hash
         )
 
     def nexthops(self) -> Iterator[tuple[NexthopList, Origin]]:
-        """Yield the nexthops of each route that is mapped, and of all domains that ``RELAY_HOST`` serves once."""
+        """Yield the nexthops of each mapped route, and those of ``RELAY_HOST`` once for all domains that it serves."""
         yield from ((route.nexthops, route.origin) for route in self._mapped.values())
         if self._relay and self._served_count():
             yield self._relay

@@ -1,8 +1,8 @@
-"""Makes frozen classes with slots of annotated fields, as ``dataclasses`` does, for a tenth of what that costs a start.
+"""Makes frozen classes with slots from annotated fields, as ``dataclasses`` does, at a tenth of its start-up cost.
 
-``dataclasses`` takes 10 ms to import, and compiles each method of each class. Here ``__init__`` alone is compiled, when the
-first value of a class is made: a run needs half of the classes. ``tests/model/test_values.py`` holds the two to the same
-behaviour. A method that the class itself has is left alone.
+``dataclasses`` takes 10 ms to import, and compiles each method of each class. Here only ``__init__`` is compiled, when the
+first value of a class is made: a run needs half of the classes. ``tests/model/test_values.py`` compares the behaviour of the
+two. A method that the class itself defines is left alone.
 
 Known limits: no inheritance, no ``ClassVar``, ``InitVar`` or ``__post_init__``; a value that holds itself has no ``repr``.
 """
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 else:
-    # What typing has for it does nothing at run time, and takes 3 ms to import.
+    # typing's own does nothing at run time, and takes 3 ms to import.
     def dataclass_transform(**_options: object) -> Callable[[T], T]:  # noqa: D103
         return lambda decorator: decorator
 
@@ -28,7 +28,7 @@ _NONE: Any = object()
 
 
 class _Field:
-    """Says of a field what its annotation cannot."""
+    """What the annotation of a field cannot say."""
 
     __slots__ = ("default", "factory", "is_shown")
 
@@ -37,19 +37,19 @@ class _Field:
 
 
 def field(*, default: Any = _NONE, default_factory: Callable[[], object] | None = None, repr: bool = True) -> Any:  # noqa: A002, ANN401 -- as dataclasses has it
-    """Say what makes the default of a field, once for each value, and whether ``repr`` shows the field."""
+    """Set the default of a field, or the factory that makes it for each value, and whether ``repr`` shows the field."""
     return _Field(default, default_factory, is_shown=repr)
 
 
 @dataclass_transform(frozen_default=True, field_specifiers=(field,))
 def frozen(cls: type[T]) -> type[T]:
-    """Make a class frozen, with slots, and compare its values by their fields."""
+    """Return the class made frozen, with slots, and with values that compare by their fields."""
     return _made(cls, ("eq",))
 
 
 @dataclass_transform(frozen_default=True, order_default=True, field_specifiers=(field,))
 def frozen_ordered(cls: type[T]) -> type[T]:
-    """Do the same, and sort values by their fields."""
+    """Do the same as ``frozen``, and let values be sorted by their fields."""
     return _made(cls, ("eq", "lt", "le", "gt", "ge"))
 
 
@@ -71,8 +71,8 @@ def _made(cls: type[T], comparisons: tuple[str, ...]) -> type[T]:
 
 
 def _init(cls: Any, fields: dict[str, _Field]) -> Callable[..., None]:  # noqa: ANN401 -- a class
-    def __init__(self: object, *args: object, **kwargs: object) -> None:  # noqa: N807 -- that is what it is
-        """Compile the real one, put it here, and call it."""
+    def __init__(self: object, *args: object, **kwargs: object) -> None:  # noqa: N807 -- it is that method
+        """Compile the real method, replace this one with it, and call it."""
         known: dict[str, Any] = {f"_{name}": item.factory or item.default for name, item in fields.items()}
         known |= {"_none": _NONE, "_set": object.__setattr__}
         exec(init_text(fields), known)  # noqa: S102 -- names of our fields
@@ -83,7 +83,7 @@ def _init(cls: Any, fields: dict[str, _Field]) -> Callable[..., None]:  # noqa: 
 
 
 def init_text(fields: dict[str, _Field]) -> str:
-    """Return what is compiled as ``__init__``; a bundle has it compiled (``bundle``)."""
+    """Return the source of ``__init__``; a bundle contains it compiled (``bundle``)."""
     parameters, lines = ["self"], ["pass"]
     for name, item in fields.items():
         default = "=_none" if item.factory else "" if item.default is _NONE else f"=_{name}"
