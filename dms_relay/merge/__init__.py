@@ -1,6 +1,6 @@
-"""Which value wins: from all that was read to one ``RelayConfig``. Pure; every warning names the places it is about.
+"""Decides which value wins: turns everything that was read into one ``RelayConfig``. Pure; every warning names its origins.
 
-How mail finds its relay is one of two: ``merge_maps.py`` (docker-mailserver's relay.sh), ``merge_transports.py``.
+Mail finds its relay in one of two ways: ``maps.py`` (as docker-mailserver's relay.sh does it) and ``transports.py``.
 """
 
 from __future__ import annotations
@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 
 def merge(inputs: Inputs) -> RelayConfig:
-    """Resolve every conflict. Raises ``InputError`` with all problems of all inputs where one of them is an error."""
+    """Return the configuration, with every conflict resolved (docs/rules.md).
+
+    Raises ``InputError`` with all problems of all inputs if one of them is an error.
+    """
     errors = [problem for problem in inputs.problems if problem.is_error]
     if errors:
         raise (MissingInputError if all(p.is_missing for p in errors) else InputError)(inputs.problems)
@@ -41,7 +44,7 @@ def merge(inputs: Inputs) -> RelayConfig:
 
 
 def _orphans(inputs: Inputs) -> list[Problem]:
-    """Reject a line that names a managed table that does not exist without transports: Postfix would defer all mail."""
+    """Reject a line that names a table which only exists with transports: Postfix would defer all mail."""
     missing = ", which does not exist with these inputs"
     remedy = "remove that table from the line, or set up relays with RELAY_ROUTING=transports"
     return [

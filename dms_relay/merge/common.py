@@ -1,4 +1,4 @@
-"""What both ways of merging have in common: which value wins where two say the same, and what both warn of. Pure."""
+"""The part that both ways of merging share: which of two values wins, and their common warnings. Pure."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ if TYPE_CHECKING:
     from dms_relay.model import NexthopList, Route
     from dms_relay.model.configuration import Inputs
 
-#: Likeness (difflib, 0 to 1) from which a host counts as a slip of another: one or two letters in ten.
+#: Likeness (difflib, 0 to 1) from which a host counts as a misspelling of another: one or two letters in ten.
 _LIKENESS = 0.85
-#: Distinct nexthops up to which one is looked for that a key may mean: it takes up to 10 us for each of them.
+#: With more distinct nexthops we do not search for the one that a key may mean: it takes up to 10 us for each.
 _NEAR_MAX = 200
 _KEEP_ONE = "keep only one of them"
-#: Unused keys for which one is looked for: the search takes up to 2 ms for each of them.
+#: Unused keys for which we search: each search takes up to 2 ms.
 _NEAR_KEYS_MAX = 1000
 
 
 def login_keys(lists: Iterable[NexthopList]) -> Iterator[str]:
-    """Yield the keys by which Postfix looks a login up: the nexthop and its host, in any letter case (smtp_sasl_glue.c)."""
+    """Yield the keys by which Postfix looks up a login: the nexthop and its host, in lower case (smtp_sasl_glue.c)."""
     for nexthops in lists:
         for member in nexthops.members:
             yield member.casefold()
@@ -31,17 +31,17 @@ def login_keys(lists: Iterable[NexthopList]) -> Iterator[str]:
 
 
 def lookup_keys(nexthop: str) -> list[str]:
-    """Return the keys by which Postfix looks for the login at a nexthop: its host first (smtp_sasl_glue.c).
+    """Return the keys by which Postfix looks up the login at a nexthop: its host first (smtp_sasl_glue.c).
 
-    Without brackets the host is found by an MX lookup, unless it is an address, and unknown here. Raises ``SyntaxProblem``
-    where it is no nexthop.
+    Without brackets, the host comes from an MX lookup (unless it is an address) and is unknown here. Raises
+    ``SyntaxProblem`` if the text is not a nexthop.
     """
     host = host_of(nexthop)
     return [host.casefold()] * (nexthop.startswith("[") or is_address(host)) + [nexthop.casefold()]
 
 
 def other_port(relay: NexthopList, default: NexthopList) -> str:
-    """Return the port of ``default`` where ``relay`` is the same host at another port; ``""`` where it is not."""
+    """Return the port of ``default`` if ``relay`` is the same host at another port, else ``""``."""
     member, name = relay.members[0], host_of(relay.members[0])
     for other in default.members:
         host, colon, port = other.rpartition(":")
@@ -52,14 +52,14 @@ def other_port(relay: NexthopList, default: NexthopList) -> str:
 
 @frozen
 class Near:
-    """A nexthop that a key may mean, and what differs."""
+    """A nexthop that a key may mean, and how they differ."""
 
     nexthop: str
     what: str
 
 
 def nearest(key: str, nexthops: Sequence[str]) -> Near | None:
-    """Return the nexthop that a login's key may mean: of the same host, or of one that differs in a letter or two."""
+    """Return the nexthop that a login's key may mean: one whose host is the same or differs in a letter or two."""
     host = host_of(key).casefold()
     if same := [member for member in nexthops if host_of(member).casefold() == host]:
         return min((Near(member, _difference(key, member)) for member in same), key=lambda near: len(near.what))
@@ -70,7 +70,7 @@ def nearest(key: str, nexthops: Sequence[str]) -> Near | None:
 
 def nearest_name(name: str, names: Iterable[str]) -> str | None:
     """Return the name that differs in a letter or two."""
-    # What differs in length by more can be no nearer (difflib, real_quick_ratio): mostly, that spares the import.
+    # Names that differ more in length cannot be near (difflib, real_quick_ratio): this mostly saves the import.
     close = [other for other in sorted(names) if 2 * min(len(name), len(other)) >= _LIKENESS * (len(name) + len(other))]
     if not close:
         return None
@@ -81,7 +81,7 @@ def nearest_name(name: str, names: Iterable[str]) -> str | None:
 
 
 def _difference(key: str, nexthop: str) -> str:
-    """Say in what two nexthops of the same host differ."""
+    """Return a phrase for how two nexthops of the same host differ."""
     ports = [text.strip("[").removeprefix(host_of(text)).lstrip("]") for text in (key, nexthop)]
     differs = {"its brackets": key.startswith("[") != nexthop.startswith("["), "its port": ports[0] != ports[1]}
     return " and ".join(what for what, is_so in differs.items() if is_so)
@@ -89,7 +89,7 @@ def _difference(key: str, nexthop: str) -> str:
 
 @frozen
 class _Known:
-    """The lookup keys of senders that are mapped, and the first login of each key."""
+    """The lookup keys of mapped senders, and the first login of each key."""
 
     senders: frozenset[str]
     logins: dict[str, LoginEntry]
@@ -106,16 +106,16 @@ class Merger:
     """Applies the rules one by one and collects the warnings."""
 
     def __init__(self, inputs: Inputs) -> None:
-        """Begin with all that was read."""
+        """Start with everything that was read."""
         self.inputs = inputs
         self.relaymap = inputs.relaymap or Relaymap()
         self.warnings: list[Problem] = []
-        #: What unused keys are compared with, from the first of them on.
+        #: What unused keys are compared with; built for the first of them.
         self._known: _Known | None = None
         self._unused = 0
 
     def unique_routes(self) -> dict[str, Route]:
-        """Return the mapping of each key that comes first."""
+        """Return the first mapping of each key; warn of the others."""
         routes: dict[str, Route] = {}
         for route in self.relaymap.routes:
             first = routes.setdefault(route.key.casefold(), route)
@@ -135,14 +135,14 @@ class Merger:
                 self.warn(domains.origin(key[1:]), text, "write the domain in one spelling", "two-spellings")
 
     def warn_of_no_domains(self, origin: Origin) -> None:
-        """Warn where RELAY_HOST serves nobody."""
+        """Warn if RELAY_HOST serves nobody."""
         if not self.inputs.domains:
             text = "RELAY_HOST is not used: there is no managed domain"
             remedy = "remove RELAY_HOST" if self.inputs.default else "set DEFAULT_RELAY_HOST"
             self.warn(origin, text, f"{remedy}, or add an account to postfix-accounts.cf", "no-managed-domain")
 
     def env_login(self) -> list[LoginEntry] | None:
-        """Return the entries of RELAY_USER and RELAY_PASSWORD (or OAuth2 in its place); ``None`` where one is not set."""
+        """Return the entries of RELAY_USER and RELAY_PASSWORD (or OAuth2 instead); ``None`` if one of the two is not set."""
         inputs = self.inputs
         username, password = inputs.username, inputs.password
         second = inputs.oauth2[1] if inputs.oauth2 else password.origin if password else None
@@ -161,7 +161,7 @@ class Merger:
         return [LoginEntry(key, login, origin) for key in relay[0].members]
 
     def warn_of_second_relay(self) -> None:
-        """With both defaults set, only the first gets the login (rule 4)."""
+        """Warn that with both defaults set, only the first gets the login (docs/rules.md, rule 4)."""
         default, relay = self.inputs.default, self.inputs.relay
         if default is None or relay is None:
             return
@@ -175,14 +175,14 @@ class Merger:
             self.warn(relay[1], text, remedy, "relay-without-login")
 
     def _have_own_login(self) -> bool:
-        """Return True if nobody uses RELAY_HOST who has no login, relay or opt-out of his own."""
+        """Return True if every domain that would use RELAY_HOST has its own login, relay or opt-out."""
         keys = [entry.key for entry in self.inputs.logins or ()] + [route.key for route in self.relaymap.routes]
         named = {key.casefold() for key in (*keys, *(f"@{domain.name}" for domain in self.relaymap.opt_outs))}
         domains = self.inputs.domains
         return bool(domains) and all(f"@{key}" in named for key in domains.lookup_keys())
 
     def unique_logins(self, entries: Iterable[LoginEntry]) -> Iterable[LoginEntry]:
-        """Return the login of each key that comes first."""
+        """Return the first login of each key; warn of the others."""
         logins: dict[str, LoginEntry] = {}
         for entry in entries:
             first = logins.setdefault(entry.key.casefold(), entry)
@@ -191,18 +191,18 @@ class Merger:
         return logins.values()
 
     def warn_of_half_a_login(self) -> None:
-        """Warn of a user name without a password, and the other way round."""
+        """Warn of a user name without a password, and of a password without a user name."""
         if self.inputs.oauth2:
-            return  # reading has said what is missing
+            return  # reading has already said what is missing
         given = {"RELAY_USER": self.inputs.username, "RELAY_PASSWORD": self.inputs.password}
         for (name, setting), (other, missing) in zip(given.items(), reversed(given.items()), strict=True):
             if setting and not missing:
-                # A password in the environment is a finding itself.
+                # A password in the environment would be a finding of its own.
                 remedy = f"set {other}__FILE" if other == "RELAY_PASSWORD" else f"set {other}"
                 self.warn(setting.origin, f"{name} has no effect without {other}", remedy, "half-a-login")
 
     def warn_of_unused_logins(self) -> None:
-        """Warn of logins where no relay is set at all."""
+        """Warn of logins if no relay is set at all."""
         origins = [entry.origin for entry in (self.inputs.logins or ())[:1]]
         if self.inputs.username and (self.inputs.password or self.inputs.oauth2):
             origins.append(self.inputs.username.origin)
@@ -212,9 +212,9 @@ class Merger:
             self.warn(origin, text, remedy, "login-without-relay")
 
     def dropped_login(self, which: str, entry: LoginEntry, first: LoginEntry) -> None:
-        """Warn of a login that is dropped; one of the environment (it has no line) that a file overrides is told apart.
+        """Warn of a dropped login; the text differs if a file overrides one from the environment (which has no line).
 
-        The same login once more is no more than a note: nothing is lost.
+        If both logins are the same, it is only a note: nothing is lost.
         """
         is_overridden = not entry.origin.line and first.origin.line
         rule = "env-login-overridden" if is_overridden else "given-twice"
@@ -227,7 +227,7 @@ class Merger:
         self.warnings.append(Problem(entry.origin, text, remedy, is_error=False, rule=rule, is_note=is_note))
 
     def warn_of_unused_key(self, entry: LoginEntry, nexthops: Sequence[str]) -> None:
-        """Warn of a login whose key is not the nexthop of a relay, and name the one that may be meant."""
+        """Warn of a login whose key is no relay's nexthop, and name the nexthop that may be meant."""
         text = "no relay has this lookup key, so the login is not used"
         remedy = "write the key exactly like the nexthop, with brackets and port"
         self._known = known = self._known or _Known.of(self.inputs)
@@ -245,9 +245,9 @@ class Merger:
         return len(nexthops) <= _NEAR_MAX and self._unused <= _NEAR_KEYS_MAX
 
     def dropped(self, what: str, origin: Origin, first: Origin, rule: str = "given-twice") -> None:
-        """Warn of what is dropped for what comes first."""
+        """Warn of an entry that is dropped because another comes first."""
         self.warn(origin, f"this {what} is ignored, because {first} comes first", _KEEP_ONE, rule)
 
     def warn(self, origin: Origin, text: str, remedy: str, rule: str) -> None:
-        """Take note of a warning; ``rule`` is its identifier (docs/checks.md)."""
+        """Record a warning; ``rule`` is its identifier (docs/checks.md)."""
         self.warnings.append(Problem(origin, text, remedy, is_error=False, rule=rule))

@@ -1,6 +1,6 @@
-"""Merges for tables of nexthops, keyed by sender: docker-mailserver's relay.sh, rule by rule (docs/rules.md). Pure.
+"""Merges for tables of nexthops, keyed by sender, as docker-mailserver's relay.sh does, rule by rule (docs/rules.md). Pure.
 
-Warns of what this way of routing cannot do right, and how to get the other one.
+Warns of what this way of routing cannot do, and says how to switch to the other.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 
     from dms_relay.model import Domain, LoginEntry, NexthopList, Route
 
-#: Where the operator's own value stands, the tables in use are not ours.
+#: If the operator sets one of these, the tables in use are not ours.
 _TABLE_PARAMETERS = frozenset({"sender_dependent_relayhost_maps", "smtp_sasl_password_maps"})
 
-#: Where the operator sets one of these, logins or TLS are the operator's own business.
+#: If the operator sets one of these, we leave logins or TLS to the operator.
 _PROTECTION = frozenset({"smtp_sasl_password_maps", "smtp_tls_security_level"})
-#: Only where both are yes, a sender's login is looked up.
+#: Postfix looks up a sender's login only if both are yes.
 _BY_SENDER = ("smtp_sasl_auth_enable", "smtp_sender_dependent_authentication")
 
-#: What carries what cannot be done here.
+#: Turns on the way of routing that can do what maps cannot.
 _SWITCH = "RELAY_ROUTING=transports"
-#: The identifier of an opt-out that does nothing.
+#: The identifier of an opt-out that has no effect.
 _NO_EFFECT = "opt-out-without-effect"
 
 
@@ -46,7 +46,7 @@ def _keys_above(key: str) -> list[str]:
 
 
 def _has_relay(routes: Routes, *keys: str) -> bool:
-    """Return True if one of the keys has a route that is more than that of all others."""
+    """Return True if one of the keys has a route other than the default."""
     found = (routes.get(key) for key in keys)
     return any(route is not None and route.nexthops.text.upper() != AS_DEFAULT for route in found)
 
@@ -55,7 +55,7 @@ class MapsMerger(Merger):
     """Merges for ``RELAY_ROUTING=maps``."""
 
     def config(self) -> RelayConfig:
-        """Rule 1: without a relay or a relaymap nothing is configured."""
+        """Return the configuration. Rule 1: without a relay or a relaymap, nothing is configured."""
         inputs = self.inputs
         self.warn_of_half_a_login()
         if inputs.default is None and inputs.relay is None and inputs.relaymap is None:
@@ -126,10 +126,10 @@ class MapsMerger(Merger):
         yield from (found[1] for found in (self.inputs.default, self.inputs.relay) if found)
         yield Origin("postfix-relaymap.cf")
 
-    # Warnings about logins that go nowhere, or anywhere.
+    # Warnings about logins that reach no relay, or too many servers.
 
     def _warn_of_logins_without_relay(self, routes: Routes) -> None:
-        """Warn of each login of the file that no relay will ever receive (a key that is not exactly its nexthop)."""
+        """Warn of each login of the file that no relay will ever receive: its key is not exactly a nexthop."""
         if not self.inputs.user_parameters.keys().isdisjoint(_TABLE_PARAMETERS):
             return
         default = self._default_nexthops()
@@ -148,25 +148,26 @@ class MapsMerger(Merger):
                 self.warn(entry.origin, text, remedy, "login-for-strangers")
 
     def _members(self, routes: Routes) -> Iterator[str]:
-        """Yield each nexthop that a login can be meant for."""
+        """Yield each nexthop that a login may be for."""
         found = [self.inputs.default, self.inputs.relay, *routes.nexthops()]
         for nexthops, _ in filter(None, found):
             yield from nexthops.members
 
     def _is_by_sender(self) -> bool:
-        """Return True if Postfix looks logins up by sender: not where the operator says no."""
+        """Return True if Postfix looks up logins by sender: it does unless the operator turns that off."""
         own = self.inputs.user_parameters
         return all(is_yes(own[name].value) for name in _BY_SENDER if name in own)
 
     def _warn_of_logins_at_other_relays(self, mapped: dict[str, Route], routes: Routes) -> None:
-        """Warn of each login that Postfix offers to another relay: by domain, to that of one of its addresses.
+        """Warn of each login that Postfix also offers to another relay.
 
-        In the same way by address, to that of the address with an extension.
+        A domain's login is offered to the relay of one of its addresses, and an address's to the relay of that address with
+        an extension.
         """
         if not (self._is_by_sender() and self.inputs.user_parameters.keys().isdisjoint(_TABLE_PARAMETERS)):
             return
         entries = {entry.key.casefold(): entry for entry in reversed(self.inputs.logins or ())}
-        # The domains that RELAY_HOST serves have no address above which a login could stand.
+        # The domains that RELAY_HOST serves are whole domains: no key above them could have a login.
         for key, route in mapped.items():
             if key == NULL_SENDER or key in entries:
                 continue
@@ -183,7 +184,7 @@ class MapsMerger(Merger):
                 self.warn(route.origin, text, remedy, "login-at-other-relay")
 
     def _warn_of_implicit_tls(self, routes: Routes) -> None:
-        """Warn of each relay on the port of implicit TLS, once: Postfix would wait for a greeting that never comes."""
+        """Warn once of each relay on a port of implicit TLS: Postfix would wait for a greeting that never comes."""
         found = list(routes.nexthops())
         if self.inputs.default and "relayhost" not in self.inputs.user_parameters:
             found.insert(0, self.inputs.default)
@@ -197,7 +198,7 @@ class MapsMerger(Merger):
                     self.warn(origin, f"{text}: no mail can leave through it", remedy, "implicit-tls-port")
 
     def _default_nexthops(self) -> set[str]:
-        """Return the nexthops that serve every sender: the operator's own ``relayhost`` overrides the managed one."""
+        """Return the nexthops for every other sender: the operator's own ``relayhost`` overrides the managed one."""
         if own := self.inputs.user_parameters.get("relayhost"):
             return set(own.value.replace(",", " ").casefold().split())
         return set(login_keys([self.inputs.default[0]])) if self.inputs.default else set()

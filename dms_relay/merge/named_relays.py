@@ -1,4 +1,4 @@
-"""Every relay by its name: those of ``relay.yaml``, and one for each distinct nexthop that other inputs name. Pure."""
+"""All relays by name: those of ``relay.yaml``, and one for each distinct nexthop in other inputs. Pure."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 
     from dms_relay.model import NexthopList, Setting
 
-#: Characters of a name that is made from a nexthop; a checksum may follow.
+#: Characters of a name made from a nexthop; a checksum may follow.
 _NAME_MAX = 48
 
 
 class NamedRelays:
-    """Relays, which grow by one for each nexthop that is new. ``problems`` are those of the nexthops."""
+    """The relays so far; each new nexthop adds one. ``problems`` are those of the nexthops."""
 
     def __init__(self, relays: Iterable[Relay], level: Setting | None) -> None:
-        """Begin with the relays of ``relay.yaml``; ``level`` is ``RELAY_TLS_LEVEL``, for all others."""
+        """Start with the relays of ``relay.yaml``; ``level`` is ``RELAY_TLS_LEVEL``, for all others."""
         self.by_name = {relay.name: relay for relay in relays}
         self.problems: list[Problem] = []
         self._level = level
@@ -32,7 +32,7 @@ class NamedRelays:
             self._names.setdefault(_members(relay.nexthops), relay.name)
 
     def at(self, nexthops: NexthopList, origin: Origin) -> str:
-        """Return the name of the relay with these nexthops; the first that asks makes it."""
+        """Return the name of the relay with these nexthops; add it if it is new."""
         members = _members(nexthops)
         if members not in self._names:
             name = _name(nexthops.text, self.by_name)
@@ -41,7 +41,7 @@ class NamedRelays:
         return self._names[members]
 
     def level_origin(self, origin: Origin) -> Origin:
-        """Return the place that says the level: ``origin`` where nobody says one."""
+        """Return where the TLS level is set: ``origin`` if it is not set."""
         return self._level.origin if self._level else origin
 
     def _tls(self, nexthops: NexthopList, origin: Origin) -> Tls:
@@ -68,7 +68,7 @@ def _members(nexthops: NexthopList) -> tuple[str, ...]:
 
 
 def _name(text: str, taken: Iterable[str]) -> str:
-    """Make a name of a nexthop: ``[smtp.example.com]:587`` becomes ``smtp-example-com-587``."""
+    """Make a name from a nexthop: ``[smtp.example.com]:587`` becomes ``smtp-example-com-587``."""
     name = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:_NAME_MAX].strip("-")
     if not name or name in taken or name == DIRECT:
         name = f"{name}-{crc32(text.casefold().encode()):08x}".lstrip("-")

@@ -1,15 +1,15 @@
-"""Which logins may be offered at each relay that has a transport of its own: by nexthop, and by sender. Pure.
+"""Decides which logins may be offered at each relay with a transport of its own: by nexthop, and by sender. Pure.
 
-Where the same login is given twice, the ``.cf`` files come before ``relay.yaml``, and that before the environment.
+If a login is given twice, the ``.cf`` files win over ``relay.yaml``, and that wins over the environment.
 
-A sender without a login of its own uses the relay's. Postfix looks for that of the address without its extension before
-that, and for the domain's, so where one of these has a login at the same relay, the sender gets an entry with the relay's
-login; where the relay has none, or one for each of several hosts, no entry can say so, and the sender goes by a service that
-does not look at senders. Between lines of the ``.cf`` files it is as Postfix does: the login of the address without its
+A sender without a login of its own uses the relay's. But Postfix first looks up the login of the address without its
+extension, and the domain's. So if one of these has a login at the same relay, the sender gets an entry with the relay's
+login. If the relay has no login, or a different one for each host, no entry can say so: then the sender uses a service that
+does not look up senders. Between lines of the ``.cf`` files, Postfix's own rule holds: the login of the address without its
 extension, or the domain's, serves the sender.
 
-What ends the address proper is up to ``recipient_delimiter``, which is not known here. An entry too many does no harm: so
-any sign but a letter or a digit counts.
+Where the extension begins depends on ``recipient_delimiter``, which is not known here. An extra entry does no harm, so any
+character other than a letter or a digit counts as the delimiter.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 
 @frozen
 class RelayLogins:
-    """For each relay by name, its logins by nexthop, and by the lookup key of a sender.
+    """For each relay by name: its logins by nexthop, and by the lookup key of a sender.
 
-    ``ignoring`` are the lookup keys of senders that go by a service which does not look at senders. ``env`` are the entries
+    ``ignoring`` are the lookup keys of senders that use a service which does not look up senders. ``env`` are the entries
     of the environment; ``by_sender`` are those of the ``.cf`` file that belong to senders, used or not.
     """
 
@@ -44,7 +44,7 @@ class RelayLogins:
 
 
 def assign_logins(inputs: Inputs, routes: Routes) -> tuple[RelayLogins, list[Problem]]:
-    """Return the logins of every relay, and those that are dropped."""
+    """Return the logins of every relay, and a problem for each login that is dropped."""
     assigner = _Assigner(inputs, routes)
     at_nexthops = {relay.name: assigner.at_nexthops(relay) for relay in routes.relays}
     assigner.give_senders_their_own()
@@ -69,7 +69,7 @@ class _Assigner(Merger):
         self.of_recipients = {recipient.relay for recipient in recipients}
 
     def at_nexthops(self, relay: Relay) -> tuple[LoginEntry, ...]:
-        """Return the login at each nexthop of a relay: of the ``.cf`` file, else of relay.yaml, else of the environment."""
+        """Return the login at each nexthop of a relay: from the ``.cf`` file, else relay.yaml, else the environment."""
         logins: dict[str, LoginEntry] = {}
         for member in relay.nexthops.members:
             found = list(self._found_at(member, relay))
@@ -87,7 +87,7 @@ class _Assigner(Merger):
         yield from (self.env_by_key[key] for key in keys if key in self.env_by_key)
 
     def give_senders_their_own(self) -> None:
-        """Give each relay the logins of the senders whose mail goes through it."""
+        """Add to each relay the logins of the senders whose mail goes through it."""
         for key, entry in self.by_sender.items():
             if (relay := self.routes.relay_of(entry.key)) in self.of_senders:
                 self.of_senders[relay][key] = entry
@@ -100,9 +100,9 @@ class _Assigner(Merger):
                     self.dropped(f"login of {route.key}", route.login_origin, first.origin)
 
     def give_senders_their_relays(self, at_nexthops: dict[str, tuple[LoginEntry, ...]]) -> frozenset[str]:
-        """Give the relay's login to senders for whom Postfix would find that of a key above.
+        """Add entries with the relay's login for senders for whom Postfix would find the login of a key above.
 
-        Return the lookup keys of those to whom no entry can give it.
+        Return the lookup keys of the senders for whom no entry can do that.
         """
         given = {name: dict(logins) for name, logins in self.of_senders.items()}
         relays_of = _relays_by_key(given)
@@ -115,9 +115,9 @@ class _Assigner(Merger):
         return frozenset(ignoring)
 
     def _give(self, route: SenderRoute, name: str, given: dict[str, LoginEntry], single: LoginEntry | None) -> bool:
-        """Give a sender, where it needs one, an entry at a relay; return False where there can be none.
+        """Add an entry for a sender at a relay if it needs one; return False if it needs one and none is possible.
 
-        A message gets there by the sender's own route, or by a recipient.
+        A message gets there by the sender's own route, or by a recipient's.
         """
         key = route.key.casefold()
         entry = single
@@ -125,7 +125,7 @@ class _Assigner(Merger):
             entry = single if name in self.of_recipients else None
         elif route.is_cf and self._is_left_to_postfix(above := _first(_lookups(key), given)):
             plain, _ = _lookups(key)
-            # What is given to the address without its extension would hide it.
+            # An entry for the address without its extension would hide it.
             is_hidden = plain != key and plain in self.routes.senders and plain not in given
             entry = above if is_hidden else None
         elif single is None:
@@ -148,7 +148,7 @@ def _relays_by_key(logins: dict[str, dict[str, LoginEntry]]) -> dict[str, list[s
 
 
 def _keys_above(key: str) -> Iterator[str]:
-    """Yield the keys that Postfix may look up after an address, whatever ends the address proper."""
+    """Yield the keys that Postfix may look up after an address, whatever the delimiter of its extension."""
     local, _, domain = key.rpartition("@")
     if local:
         yield from (f"{local[:end]}@{domain}" for end in range(1, len(local)) if not local[end].isalnum())
@@ -166,6 +166,6 @@ def _first(keys: tuple[str, ...], entries: dict[str, LoginEntry]) -> LoginEntry 
 
 
 def _single(relay: Relay, logins: tuple[LoginEntry, ...]) -> LoginEntry | None:
-    """Return the login that is the same at every host of a relay; ``None`` where there is no such."""
+    """Return the login if it is the same at every host of a relay, else ``None``."""
     values = {(entry.login.username, entry.login.password, entry.login.oauth2) for entry in logins}
     return logins[0] if len(values) == 1 and len(logins) == len(relay.nexthops.members) else None

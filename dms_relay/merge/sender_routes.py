@@ -1,7 +1,7 @@
-"""Which relay the mail of each sender takes, where relays have a transport of their own. Pure.
+"""Decides which relay the mail of each sender takes, for relays with a transport of their own. Pure.
 
-Where the same sender or default is given twice, the ``.cf`` files come before ``relay.yaml``, and that before the
-environment. Each distinct nexthop of the environment and the ``.cf`` files becomes a relay beside those of ``relay.yaml``.
+If a sender or the default is given twice, the ``.cf`` files win over ``relay.yaml``, and that wins over the environment.
+Each distinct nexthop of the environment and the ``.cf`` files becomes a relay beside those of ``relay.yaml``.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @frozen
 class SenderRoute:
-    """The relay of a sender. ``is_cf``: a ``.cf`` file names it. ``login`` is the sender's own, of ``relay.yaml``."""
+    """The relay of a sender. ``is_cf``: it comes from a ``.cf`` file. ``login`` is the sender's own, from ``relay.yaml``."""
 
     key: str
     relay: str | None
@@ -37,14 +37,14 @@ class SenderRoute:
 
 @frozen
 class Routes:
-    """Every relay, in the order in which the inputs name them; the route of each sender, by lookup key; the default."""
+    """The relays, in the order in which the inputs name them; the route of each sender, by lookup key; the default."""
 
     relays: tuple[Relay, ...] = ()
     senders: dict[str, SenderRoute] = field(default_factory=dict)
     default: tuple[str | None, Origin] | None = None
 
     def relay_of(self, key: str) -> str | None:
-        """Return the relay of a sender's mail, by the order of Postfix's lookups (postconf(5))."""
+        """Return the relay of a sender's mail, in the order of Postfix's lookups (postconf(5))."""
         folded = key.casefold()
         local, _, domain = folded.rpartition("@")
         for found in (folded, f"{local.partition('+')[0]}@{domain}", f"@{domain}"):
@@ -54,7 +54,7 @@ class Routes:
 
 
 def collect_routes(inputs: Inputs) -> tuple[Routes, list[Problem]]:
-    """Return the routes, and what is wrong with them or dropped for another."""
+    """Return the routes, and a problem for each that is wrong or dropped for another."""
     collector = _Collector(inputs)
     default = collector.default()
     senders = collector.senders(default)
@@ -63,7 +63,7 @@ def collect_routes(inputs: Inputs) -> tuple[Routes, list[Problem]]:
 
 
 class _Collector(Merger):
-    """Gives each nexthop its relay, and each sender the first route that names it."""
+    """Assigns a relay to each nexthop, and to each sender the first route that names it."""
 
     def __init__(self, inputs: Inputs) -> None:
         super().__init__(inputs)
@@ -82,7 +82,7 @@ class _Collector(Merger):
         routes: dict[str, SenderRoute] = {}
         for route in chain(self._mapped(default), self._opted_out(), map(_of_file, self.file.senders)):
             folded = route.key.casefold()
-            # Where both are the same, as nearly always, they are one object: a file can have many.
+            # If both are the same, as nearly always, keep one object: a file can have many.
             key = route.key if folded == route.key else folded
             first = routes.setdefault(key, route)
             if first is not route:
@@ -91,7 +91,7 @@ class _Collector(Merger):
         return routes
 
     def _add_managed(self, routes: dict[str, SenderRoute]) -> None:
-        """Send the managed domains that are left to ``RELAY_HOST``, which does not become a relay if none is left."""
+        """Route the remaining managed domains to ``RELAY_HOST``, which becomes a relay only if there are any."""
         if not self.inputs.relay:
             return
         nexthops, origin = self.inputs.relay
@@ -102,7 +102,7 @@ class _Collector(Merger):
                 routes[key] = SenderRoute(f"@{name}", self.relays.at(nexthops, origin), origin)
 
     def _second(self, first: SenderRoute, second: SenderRoute) -> SenderRoute:
-        """Drop the second route of a sender; its login stays where it is one of the same relay."""
+        """Drop the second route of a sender; keep its login if it is for the same relay."""
         self.dropped(f"route of {second.key}", second.origin, first.origin)
         if second.login and second.relay == first.relay:
             return replace(first, login=second.login, login_origin=second.login_origin)

@@ -1,7 +1,7 @@
-"""Logins by OAuth2: each gets the access token that is kept for it, and its relay the mechanisms that take one. Pure.
+"""Adds the stored access token to each login by OAuth2, and the mechanisms that take one to its relay. Pure.
 
-A relay has either logins with a password or logins with a token: Postfix has one list of mechanisms for a service, and with
-both kinds in it a password would go where a token is meant (seen: Cyrus SASL prefers XOAUTH2).
+A relay has either logins with a password or logins with a token: Postfix has one list of mechanisms per service, and with
+both kinds in it, a password would be sent as a token (seen: Cyrus SASL prefers XOAUTH2).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def with_tokens(transports: Transports, tokens: Mapping[str, str]) -> tuple[Transports, list[Problem]]:
     """Return the services with tokens in their logins, and an error for each relay with both kinds of logins.
 
-    ``tokens`` are the valid ones, by the identifiers of their logins; a login without one gets ``NO_TOKEN``.
+    ``tokens`` are the valid ones by the identifiers of their logins; a login without one gets ``NO_TOKEN``.
     """
     services = tuple(_service(service, tokens) for service in transports.services)
     mixed = [problem for service in services if (problem := _mixed(service))]
@@ -34,7 +34,7 @@ def with_tokens(transports: Transports, tokens: Mapping[str, str]) -> tuple[Tran
 
 
 def token_logins(transports: Transports, *, is_lacking: bool = False) -> tuple[InForce, ...]:
-    """Return each login by OAuth2 once, with the table entries that hold its token; or those without a valid one."""
+    """Return each login by OAuth2 once, with its table entries; with ``is_lacking``, only those without a valid token."""
     found: dict[str, InForce] = {}
     for service in transports.services if transports.has_tokens else ():
         for table, entry in _entries(service):
@@ -57,7 +57,7 @@ def _entries(service: RelayService) -> Iterator[tuple[str, LoginEntry]]:
 def _service(service: RelayService, tokens: Mapping[str, str]) -> RelayService:
     relay, entries = service.relay, (*service.logins, *service.sender_logins)
     is_token = any(entry.login.oauth2 for entry in entries)
-    # The logins that say mechanisms may all have been dropped for others, of the other kind.
+    # All logins that named these mechanisms may have been dropped for others of the other kind.
     mechanisms = tuple(name for name in relay.mechanisms if (name in TOKEN_MECHANISMS) == is_token)
     if is_token:
         mechanisms = mechanisms or TOKEN_MECHANISMS
@@ -78,7 +78,7 @@ def _entry(entry: LoginEntry, relay: str, tokens: Mapping[str, str]) -> LoginEnt
 
 
 def _mixed(service: RelayService) -> Problem | None:
-    """Return the error for a relay with both kinds, at the first login of the kind that comes second."""
+    """Return the error for a relay with both kinds of logins, at the first login of the second kind."""
     entries = sorted((*service.logins, *service.sender_logins), key=lambda entry: entry.origin)
     first = next((e for e in entries if e.login.oauth2 is None), None)
     second = next((e for e in entries if e.login.oauth2), None)

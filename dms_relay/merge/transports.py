@@ -1,8 +1,8 @@
 """Merges for relays with a transport of their own (``RELAY_ROUTING=transports``, ``relay.yaml``). Pure.
 
 Each relay of ``relay.yaml``, and each distinct nexthop of the environment and the ``.cf`` files, becomes a service that has
-its own logins only, so that none of them can reach another server. Three steps, each of which returns a value and the
-problems that it found: the routes (``sender_routes.py``), the logins (``relay_logins.py``), the services (here).
+only its own logins, so that none of them can reach another server. Three steps each return a value and the problems found:
+the routes (``sender_routes.py``), the logins (``relay_logins.py``), the services (here).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class TransportsMerger(Merger):
     """Merges for ``RELAY_ROUTING=transports``."""
 
     def config(self) -> RelayConfig:
-        """Return what is wanted; errors are among the warnings."""
+        """Return the configuration; errors are among its warnings."""
         inputs = self.inputs
         self.warn_of_half_a_login()
         if inputs.default is None and inputs.relay is None and inputs.relaymap is None and inputs.file is None:
@@ -61,7 +61,7 @@ class TransportsMerger(Merger):
                 self.warn(relay.origin, f"relay {relay.name} is not used", remedy, "unused-relay")
 
     def _warn_of_unused_nexthops(self, routes: Routes, logins: RelayLogins) -> None:
-        """Warn of each login of a ``.cf`` file or the environment whose key is the nexthop of no relay."""
+        """Warn of each login of a ``.cf`` file or the environment whose key is no relay's nexthop."""
         members = tuple(dict.fromkeys(member for relay in routes.relays for member in relay.nexthops.members))
         keys = {key for member in members for key in lookup_keys(member)}
         for entry in (*(self.inputs.logins or ()), *logins.env):
@@ -69,7 +69,7 @@ class TransportsMerger(Merger):
                 self.warn_of_unused_key(entry, members)
 
     def _warn_of_unused_senders(self, routes: Routes, logins: RelayLogins) -> None:
-        """Warn of each login of a sender whose mail no relay takes."""
+        """Warn of each login of a sender whose mail goes through no relay."""
         for entry in logins.by_sender.values():
             if routes.relay_of(entry.key) is None:
                 text = "this sender has no relay, so its login is not used"
@@ -97,7 +97,7 @@ def _transports(inputs: Inputs, routes: Routes, logins: RelayLogins) -> Transpor
 
 
 def _cleartext_logins(inputs: Inputs, transports: Transports) -> Iterator[Problem]:
-    """Yield an error for each relay whose level does not protect a login there, at the place that says the level."""
+    """Yield an error for each relay whose TLS level does not protect a login there, at the origin of the level."""
     written = {relay.name for relay in inputs.file.relays} if inputs.file else set()
     for service in transports.services:
         relay = service.relay

@@ -1,7 +1,7 @@
-"""What the operator sets in ``postfix-main.cf`` beside relays: what counts of it, and what cannot be. Pure.
+"""Decides which of the operator's lines in ``postfix-main.cf`` count, and refuses those that would break relays. Pure.
 
 docker-mailserver writes that file to main.cf after dms-relay, at the first boot; in our own image ``apply`` does. Elsewhere
-nobody does: there a line counts where dms-relay would set the same parameter.
+nothing does: there a line counts only if dms-relay would set the same parameter.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ if TYPE_CHECKING:
 
     from dms_relay.model.configuration import Inputs
 
-#: The identifier of what is found here (docs/checks.md).
+#: The identifier of the findings here (docs/checks.md).
 _RULE = "user-file-conflict"
-#: The identifier of what nobody applies.
+#: The identifier of lines that nothing applies.
 _NOT_APPLIED = "user-file-not-applied"
-#: Names that are shown.
+#: Names that a message shows.
 _SHOWN = 3
 
 
 def believe(inputs: Inputs) -> tuple[Inputs, list[Problem]]:
-    """Return the inputs where nobody applies the operator's files, without what has no effect, and what that is."""
+    """Return the inputs without the lines that nothing applies here, and a problem that names these lines."""
     counts = _counting(inputs) & inputs.own_parameters.keys()
     believed = {name: own for name, own in inputs.user_parameters.items() if name in counts}
     rest = [(name, own.origin) for name, own in inputs.own_parameters.items() if name not in counts]
@@ -53,7 +53,7 @@ def _not_applied(found: list[tuple[str, Origin]], option: str) -> Problem:
 
 
 def _counting(inputs: Inputs) -> set[str]:
-    """Return the parameters that dms-relay would set, so that the operator's value stands in place of it."""
+    """Return the parameters that dms-relay would set, where the operator's value replaces ours."""
     file = inputs.file
     if not (inputs.default or inputs.relay or inputs.relaymap is not None or file):
         return set()
