@@ -1,7 +1,7 @@
-"""From ``RelayConfig`` to what Postfix is to have: the text of each table and the value of each parameter. Pure.
+"""Turns a ``RelayConfig`` into the text of each table and the value of each parameter of Postfix. Pure.
 
-A table is ``texthash:`` (DATABASE_README): one ``key value`` line each, in the order of the configuration. The same
-configuration always gives the same bytes. A big one gets another type by ``plan``, which knows what Postfix has.
+Tables are ``texthash:`` (DATABASE_README): one ``key value`` line per entry, in the order of the configuration. The same
+configuration always gives the same bytes. ``plan``, which knows the types that Postfix has, gives a big table another type.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ _NAMES = {"sender_dependent_relayhost_maps": RELAYHOST_MAP, "smtp_sasl_password_
 
 
 def render(config: RelayConfig, paths: Paths) -> PostfixConfig:
-    """Make tables and parameters. Where the operator's ``postfix-main.cf`` sets one of them, that value stands."""
+    """Return the wanted tables, parameters and services; a value in the operator's ``postfix-main.cf`` wins over ours."""
     wanted = _render(config, paths)
     if not (config.own_parameters or config.service_parameters):
         return wanted
     own = {name: parameter.value for name, parameter in config.own_parameters.items()}
-    # These have the operator's tables behind ours already.
+    # These already have the operator's tables after ours.
     merged = {
         n: wanted.parameters[n]
         for n in ("sender_dependent_default_transport_maps", "transport_maps")
@@ -79,6 +79,6 @@ def _login_parameters(config: RelayConfig, paths: Paths) -> dict[str, str]:
 
 
 def _table(entries: Iterable[tuple[str, str]]) -> str:
-    """Return the text, joined a piece at a time: a list of all lines takes twice as much as the text."""
+    """Return the text, joined a piece at a time: a list of all lines takes twice the memory of the text."""
     lines = (f"{key}\t{value}\n" for key, value in entries)
     return "".join(iter(lambda: "".join(islice(lines, _LINES_AT_ONCE)), ""))

@@ -1,8 +1,9 @@
-"""From relays with a transport of their own to what Postfix is to have: services, tables, parameters. Pure.
+"""Turns relays with a transport of their own into services, tables and parameters of Postfix. Pure.
 
-Each relay is an smtp(8) service ``relay-NAME`` with its own TLS level and its own password table, which holds no login but
-those of this relay. Whatever could send its mail or a login elsewhere, or weaken its TLS, is overridden: main.cf's policy
-maps, fallback relay and logins are for other mail. Main.cf's own ``smtp_tls_*`` and ``smtp_sasl_*`` stay as they are.
+Each relay is an smtp(8) service ``relay-NAME`` with its own TLS level and its own password table, which holds only the
+logins of this relay. It overrides every parameter that could send its mail or a login elsewhere, or weaken its TLS:
+main.cf's policy maps, fallback relay and logins are for other mail. Main.cf's ``smtp_tls_*`` and ``smtp_sasl_*`` do not
+change.
 
 Routes are ``transport:nexthop`` (transport(5)); ``smtp:`` means the recipient's own server, as ``relayhost`` is empty.
 """
@@ -31,14 +32,14 @@ if TYPE_CHECKING:
     from dms_relay.model.relays import RelayService, Tls, TransportRoute, Transports
 
 _DIRECT = "smtp:"
-#: Policies that match nothing. Without any, smtp(8) would look at ``smtp_tls_per_site``, which can ask for less than the
-#: level (seen), and which Postfix 3.10 warns of wherever it stands.
+#: Policies that match nothing. Without any, smtp(8) would use ``smtp_tls_per_site``, which can ask for less than the level
+#: (seen), and which Postfix 3.10 warns of wherever it is set.
 _NO_POLICY = "inline:{relay.invalid=encrypt}"
 _PREPENDED = {"sender_dependent_default_transport_maps": SENDER_TRANSPORT, "transport_maps": RECIPIENT_TRANSPORT}
 
 
 def render_transports(config: RelayConfig, transports: Transports, paths: Paths) -> PostfixConfig:
-    """Make services, tables and parameters."""
+    """Return services, tables and parameters."""
     renderer = _Renderer(transports, paths)
     for service in transports.services:
         renderer.add(service)
@@ -48,7 +49,7 @@ def render_transports(config: RelayConfig, transports: Transports, paths: Paths)
     for name in _PREPENDED.keys() & config.user_parameters.keys():
         value = config.user_parameters[name].value
         if _PREPENDED[name] in value:
-            # The operator's value names our table, which is then to be there.
+            # The operator's value names our table, so that table must exist.
             parameters[name] = value
             references.pop(name, None)
             renderer.tables.setdefault(_PREPENDED[name], "")
@@ -69,7 +70,7 @@ def render_transports(config: RelayConfig, transports: Transports, paths: Paths)
 
 
 class _Renderer:
-    """Collects what Postfix is to have."""
+    """Collects services, tables and parameters."""
 
     def __init__(self, transports: Transports, paths: Paths) -> None:
         self.transports = transports
@@ -79,11 +80,11 @@ class _Renderer:
         self.parameters = {"relayhost": "", "sender_dependent_relayhost_maps": ""}
         self.prepended_maps: dict[str, str] = {}
         self.services: dict[str, dict[str, str]] = {}
-        #: Of a relay all logins are of one kind (``merge``).
+        #: All logins of a relay are of one kind (``merge``).
         self.token_tables: set[str] = set()
 
     def add(self, service: RelayService) -> None:
-        """Add a relay's service, and the one that does not look at senders where there is need of it."""
+        """Add a relay's service, and if needed the one that does not look up senders."""
         name = PREFIX + service.relay.name
         self._add(name, service, service.sender_logins)
         if service.ignores_sender_logins:
@@ -110,8 +111,8 @@ class _Renderer:
             MECHANISM_FILTER: ",".join(mechanisms_of(service.relay)),
             **dict(_tls_overrides(service.relay.tls)),
             "smtp_fallback_relay": "",
-            # smtp(8) never returns mail because the server that relayhost names cannot be found or is this machine, and then
-            # lets the rest of the queue wait untried for a while (smtp_connect.c). It compares the first nexthop alone.
+            # If the server that relayhost names is not found or is this machine, smtp(8) never returns mail, but defers it
+            # and the rest of the queue for a while (smtp_connect.c). It compares only the first nexthop.
             "relayhost": service.relay.nexthops.members[0],
             "smtp_delivery_status_filter": f"regexp:{self.paths.table(TEMPORARY_FAILURES)}",
         }
@@ -124,7 +125,7 @@ class _Renderer:
         if transports.recipients:
             self._add_table("transport_maps", transports.recipients)
         if transports.default:
-            # Also where it is direct: main.cf may have something else there.
+            # Even if it is direct: main.cf may have another value.
             self.parameters["default_transport"] = self._value(transports.default[0], ignores_sender_logins=False)
 
     def _add_table(self, parameter: str, routes: Iterable[TransportRoute]) -> None:
@@ -163,7 +164,7 @@ def _tls_overrides(tls: Tls) -> Iterator[tuple[str, str]]:
         yield "smtp_dns_support_level", "dnssec"
 
 
-def _yes(value: bool) -> str:  # noqa: FBT001 -- what it gives is as plain
+def _yes(value: bool) -> str:  # noqa: FBT001 -- its result says the same
     return "yes" if value else "no"
 
 
