@@ -1,10 +1,10 @@
 """Changes one of the operator's ``.cf`` files in the configuration directory, under that directory's lock.
 
-Reads and writes one file. Preserves mode, owner, and every octet that the change does not concern; a new file gets the owner
-of the directory. After a kill at any moment the file is old or new (``in_place.py`` explains files that are mounted singly).
+Reads and writes one file. Preserves mode, owner, and every octet outside the change; a new file gets the owner of the
+directory. After a kill at any moment the file is either old or new (``in_place.py`` explains files mounted one by one).
 
-Raises ``InputError`` where the content cannot be edited, ``MissingInputError`` where the file cannot be read, ``WriteError``
-where it cannot be written, and ``BusyError`` where another edit does not finish; the file is then unchanged.
+Raises ``InputError`` if the content cannot be edited, ``MissingInputError`` if the file cannot be read, ``WriteError`` if it
+cannot be written, and ``BusyError`` if another edit does not finish; the file is then unchanged.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from dms_relay.log import Log
     from dms_relay.model import Paths
 
-#: Seconds to wait for other edits; each takes milliseconds, and a hundred may be waiting.
+#: Seconds to wait for other edits; each takes milliseconds, and a hundred may wait.
 LOCK_TIMEOUT = 30.0
 #: Permission bits of a new file.
 _MODES = {LOGINS: 0o600}
@@ -42,10 +42,10 @@ _MODE = 0o644
 
 
 def edit(paths: Paths, name: str, change: Callable[[bytes], bytes], *, log: Log = NO_LOG) -> bool:
-    """Replace the content of a file with the result of ``change``; return True if that differs.
+    """Replace the content of a file with the result of ``change``; return True if the content has changed.
 
-    ``name`` is a file's name in the configuration directory. A missing file counts as empty, and is created only for a
-    content that is not empty.
+    ``name`` is a file's name in the configuration directory. A missing file counts as empty, and is created only if the new
+    content is not empty.
     """
     if not paths.config_dir.is_dir():
         remedy = "mount the configuration directory there, or name it with --config-dir"
@@ -68,7 +68,7 @@ def edit(paths: Paths, name: str, change: Callable[[bytes], bytes], *, log: Log 
 
 @contextmanager
 def _held(paths: Paths, name: str) -> Iterator[HeldFile]:
-    """Hold the file. A directory that a stranger could have made gets no login."""
+    """Hold the file open. Refuses a directory that another user could have made: it must get no login."""
     try:
         with hold(paths.config_dir / name) as held:
             require_way(str(paths.config_dir))
@@ -89,7 +89,7 @@ def _write(held: HeldFile, name: str, content: bytes, status: os.stat_result | N
 
 
 def _make(held: HeldFile, content: bytes, mode: int) -> None:
-    """Create a file with the owner of its directory, who could otherwise not read it."""
+    """Create a file that belongs to the owner of its directory, who could otherwise not read it."""
     ours = (os.geteuid(), os.getegid())
     status = os.fstat(held.directory)
     try:
@@ -102,13 +102,13 @@ def _make(held: HeldFile, content: bytes, mode: int) -> None:
 
 
 def _warn_of_readers(held: HeldFile, name: str, log: Log) -> None:
-    """Warn where every user can read a file with logins: docker-mailserver's own commands create it so."""
+    """Warn if every user can read a file with logins: docker-mailserver's own commands create it that way."""
     if name in _MODES and (status := status_of(held)) and status.st_mode & S_IROTH:
         log.warn(f"{name}: every user of this machine can read it -- run chmod 600 {name}")
 
 
 def _read(held: HeldFile, name: str) -> tuple[bytes, os.stat_result | None]:
-    """Return content and looks; a file that is not there is empty."""
+    """Return content and status; a file that does not exist is empty."""
     try:
         with open(open_file(held), "rb") as file:  # noqa: PTH123 -- a descriptor, not a path
             status = os.fstat(file.fileno())

@@ -1,12 +1,12 @@
 """Sets or removes one entry in the text of one of the operator's ``.cf`` files. Pure.
 
 A file is octets, split into lines at line feeds; a line's key is its first field (``sources/text.py``). Only the lines of
-the one key are examined, so every octet of the others is preserved, right or wrong: comments, blank lines, order, a byte
-order mark, CRLF line ends. Keys match in any letter case, indented or not, and internationalised domains in either form.
+one key are examined, so every octet of the others is preserved, right or wrong: comments, blank lines, order, a byte order
+mark, CRLF line ends. Keys match in any letter case, indented or not, and internationalised domains in either form.
 
 Raises ``SyntaxProblem`` for a file or a line that cannot be edited safely: UTF-16, and a line with carriage returns, which
-may have been meant as several lines. Known limits: a line that Postfix would read as the continuation of the previous one is
-an entry here, as everywhere in this package.
+may be meant as several lines. Known limits: a line that Postfix would read as the continuation of the previous one is an
+entry here, as everywhere in this package.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ _TRIM = TRIM.encode()
 
 
 def set_entry(content: bytes, key: str, value: str) -> bytes:
-    """Return ``content`` with one line ``key value``, or ``key`` alone where ``value`` is empty.
+    """Return ``content`` with one line ``key value``, or only ``key`` if ``value`` is empty.
 
-    The line replaces the first line of this key, and all others of the key are removed; a new key comes last. A content that
-    has this entry already is returned unchanged.
+    The line replaces the first line of this key, and all others of the key are removed; a new key comes last. If the entry
+    is there already, ``content`` is returned unchanged.
     """
     text = _Text(content)
     found = text.numbers_of(key)
@@ -64,7 +64,7 @@ class _Text:
         return self._mark + b"".join(self._lines)
 
     def numbers_of(self, key: str) -> list[int]:
-        """Return the numbers, from 0, of the lines of a key, which is never empty or a comment (``keys.py``)."""
+        """Return the numbers, from 0, of the lines with this key, which is never empty or a comment (``keys.py``)."""
         found = [number for number, line in enumerate(self._lines) if same_key(_fields(line)[0], key)]
         for number in found:
             wrong = wrong_in(self._lines[number].removesuffix(b"\n"))
@@ -77,7 +77,7 @@ class _Text:
         return [_fields(line)[0] for line in self._lines]
 
     def fields(self, number: int) -> tuple[str, str]:
-        """Return a line's key, without letter case, and its value."""
+        """Return a line's key, in lower case, and its value."""
         key, value = _fields(self._lines[number])
         return key.casefold(), value
 
@@ -85,7 +85,7 @@ class _Text:
         return self._lines[number][:1].isspace()
 
     def put(self, number: int | None, line: bytes) -> None:
-        """Replace a line and keep its line end, or append it."""
+        """Replace a line and keep its line end, or append it as a new line."""
         if number is not None:
             self._lines[number] = line + self._end(self._lines[number])
             return
@@ -100,7 +100,7 @@ class _Text:
             del self._lines[number]
 
     def _end(self, line: bytes) -> bytes:
-        """Return the line end of a line, or that of the other lines where it has none."""
+        """Return the line end of a line, or that of the other lines if it has none."""
         with_end = line if line.endswith(b"\n") else next((line for line in self._lines if line.endswith(b"\n")), b"\n")
         return b"\r\n" if with_end.endswith(b"\r\n") else b"\n"
 

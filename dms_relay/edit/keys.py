@@ -1,4 +1,4 @@
-"""From what a person types for a sender, a relay or a login to its lookup key or nexthop. Pure.
+"""Turns what a person types for a sender, a relay or a login into its lookup key or nexthop. Pure.
 
 A sender is a domain or an address, with or without a leading ``@``: ``example.com``, ``@example.com``, ``boss@example.com``.
 Internationalised domain names become A-labels (RFC 5890; UTS 46, non-transitional, as Postfix does it: postconf(5),
@@ -29,7 +29,7 @@ _HOST_WORDS = NexthopWords(
 def sender_key(text: str, *, show: bool = True) -> str:
     """Return the lookup key of a sender: ``@domain``, ``user@domain``, or ``<>``, the null sender.
 
-    ``show`` is True if the text cannot be a password, so that the message may quote it.
+    ``show``: the text cannot be a password, so the message may quote it.
     """
     if text == NULL_SENDER:
         return text
@@ -93,7 +93,7 @@ def relay_nexthop(host: str, port: str) -> str:
 
 
 def a_labels(name: str) -> str:
-    """Return a domain name with A-labels in place of labels that are not ASCII; an ASCII name is returned unchanged.
+    """Return a domain name with A-labels instead of labels that are not ASCII; an ASCII name is returned unchanged.
 
     Raises ``UnicodeEncodeError`` for octets that are not UTF-8.
     """
