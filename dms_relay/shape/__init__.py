@@ -1,6 +1,6 @@
-"""The shape of a YAML file, said once: the reader checks a file against it, and the JSON Schema is made from it. Pure.
+"""The shape of a YAML file, defined once: the reader checks a file against it, and the JSON Schema is made from it. Pure.
 
-Only values stand here. ``shape_check.py`` holds a file against them, ``shape_schema.py`` makes the schema.
+This module has only the values. ``check.py`` checks a file against them, ``schema.py`` makes the schema.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class Position(NamedTuple):
 
 
 class LocatedValue(NamedTuple):
-    """What stands at a place: a text, number or truth value, or a list or mapping of ``LocatedValue``."""
+    """A value and its place: a text, number or truth value, or a list or mapping of ``LocatedValue``."""
 
     value: Any
     place: Position
@@ -34,10 +34,10 @@ class LocatedValue(NamedTuple):
 
 @frozen
 class Text:
-    """A text. ``check`` raises ``SyntaxProblem``; ``pattern`` says the same to an editor, as far as a pattern can.
+    """A text. ``check`` raises ``SyntaxProblem``; ``pattern`` tells an editor the same, as far as a pattern can.
 
-    ``is_secret`` says that the text may be a password, or stand where one was meant to: it is never shown.
-    ``is_literal`` says that each character counts, so that a comment behind it is refused.
+    ``is_secret``: the text may be a password, or one that was written in the wrong place, so it is never shown.
+    ``is_literal``: each character counts, so a comment after it is refused.
     """
 
     what: str
@@ -69,7 +69,7 @@ class Flag:
 
 @frozen
 class Items:
-    """A list of texts; ``or_one`` says that one text may stand without a list."""
+    """A list of texts; ``or_one``: a single text needs no list."""
 
     item: Text
     help: str = ""
@@ -83,10 +83,10 @@ class Items:
 
 @frozen
 class Keys:
-    """A mapping with known keys. ``remedy`` is what to write in place of anything else.
+    """A mapping with known keys. ``remedy`` is what to write instead of anything else.
 
-    Of the keys in each part of ``one_of`` exactly one must be there, of those in each part of ``at_most_one`` one may.
-    ``is_secret`` says that a slip in it could be a secret, which is then not shown.
+    Exactly one of the keys in each part of ``one_of`` must be present, and at most one of those in each part of
+    ``at_most_one``. ``is_secret``: an unknown key in it could be a secret, so it is not shown.
     """
 
     keys: dict[str, Shape]
@@ -101,7 +101,7 @@ class Keys:
 
 @frozen
 class Table:
-    """A mapping from names of the operator's choice to values of one shape. ``fold``: how two names count as the same."""
+    """A mapping from names of the operator's choice to values of one shape; ``fold`` normalises names to compare them."""
 
     key: Text
     value: Shape
@@ -128,7 +128,7 @@ Shape = Text | Number | Flag | Items | Keys | Table | Either
 
 
 class Complaint(NamedTuple):
-    """What is wrong at a place, and what to write instead."""
+    """A place, what is wrong there, and what to write instead."""
 
     place: Position
     text: str

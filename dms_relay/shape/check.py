@@ -1,10 +1,10 @@
 """Checks the nodes of a YAML file against a shape; returns each value with its place, as ``LocatedValue``. Pure.
 
-All that is wrong is reported, not the first alone: keys that are unknown, missing or there twice, and values of another
-kind, which in YAML need not look so (``no``, ``0123``, ``1:30``, ``2024-01-01`` without quotes are no texts).
+Reports all mistakes, not only the first: keys that are unknown, missing or repeated, and values of the wrong kind, which in
+YAML may look right (without quotes, ``no``, ``0123``, ``1:30`` and ``2024-01-01`` are not texts).
 
-Known limits: merge keys (``<<``) are refused. A value that may be secret is never shown; nor is a key that is not known
-where it could be a part of one: in a login, and between braces, where a comma ends a password without quotes.
+Known limits: merge keys (``<<``) are refused. A value that may be secret is never shown; nor is an unknown key that could be
+part of one: in a login, and between braces, where a comma ends a password without quotes.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from dms_relay.shape import Shape
 
-#: What YAML 1.1 takes a text without quotes for (yaml.org/type).
+#: What YAML 1.1 may take a text without quotes for (yaml.org/type).
 KINDS = {
     "str": "a text",
     "bool": "a truth value",
@@ -37,18 +37,18 @@ KINDS = {
 _LINE_END = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
 #: A key that may be shown: it looks like one of ours.
 _PLAIN_KEY = re.compile("[a-z_-]{1,32}", re.IGNORECASE)
-#: Likeness (difflib, 0 to 1) from which a key counts as a slip of one that is known.
+#: Likeness (difflib, 0 to 1) from which a key counts as a misspelling of a known one.
 _LIKENESS = 0.6
 
 _MERGE = ("merge keys are not supported", "write the keys out, or use an alias for a whole value")
 
 
 class Node(NamedTuple):
-    """What YAML has at a place.
+    """A YAML node and its place.
 
-    ``kind`` is one of those that YAML's tags name (``str``, ``map``, …), or nothing where another tag was written.
-    ``value`` is a scalar's text, a list's nodes, or a mapping's pairs of nodes, to be gone through once and in their order.
-    ``end`` is the mark where a scalar without quotes ends (counted from 0); ``None`` where it is no such.
+    ``kind`` is the name of a YAML tag (``str``, ``map``, …), or empty if another tag was written. ``value`` is a scalar's
+    text, a list's nodes, or a mapping's pairs of nodes; iterate over it once and in order. ``end`` is the mark where a
+    scalar without quotes ends (counted from 0), else ``None``.
     """
 
     kind: str
@@ -60,13 +60,13 @@ class Node(NamedTuple):
 
 
 def check(shape: Shape, node: Node, text: str) -> tuple[LocatedValue, list[Complaint]]:
-    """Return what stands in a node of a file's text, and all that is wrong with it, once where an alias repeats it."""
+    """Return the value of a node of a file's text, and its mistakes, each once even if an alias repeats it."""
     checker = _Checker(text)
     return checker.found(shape, node), list(dict.fromkeys(checker.complaints))
 
 
 class _Checker:
-    """Collects complaints; where something is wrong, the value is an empty one."""
+    """Collects complaints; a wrong value becomes an empty one."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -96,7 +96,7 @@ class _Checker:
         self.complaints.append(Complaint(node.place, text, remedy))
 
     def _is(self, kinds: set[str], shape: Shape, node: Node, remedy: str) -> bool:
-        """Return True if a node is of one of these kinds; said where it is not."""
+        """Return True if a node is of one of these kinds; complain if it is not."""
         kind = node.kind
         if kind in kinds:
             return True
@@ -135,7 +135,7 @@ class _Checker:
         return value
 
     def _has_comment(self, node: Node) -> bool:
-        """Return True if a comment stands behind a text without quotes, which may have been meant as a part of it."""
+        """Return True if a comment follows a text without quotes: it may be meant as part of the text."""
         if node.end is None:
             return False
         self.lines = self.lines or _LINE_END.split(self.text)
@@ -202,7 +202,7 @@ class _Checker:
                 yield key, value
 
     def _unknown(self, shape: Keys, node: Node, key: Node, value: Node) -> str:
-        """Complain of a key, and give the one that it may be a slip of."""
+        """Complain of an unknown key, and return the known key that it may be a misspelling of."""
         from difflib import get_close_matches  # noqa: PLC0415 -- 11 ms, and only for what is wrong
 
         if key.kind == "merge":
@@ -234,7 +234,7 @@ class _Checker:
                 self._complain(node, f"{wanted} is missing", f"write {names[0]}: {shape.keys[names[0]].what}")
 
     def _table(self, shape: Table, node: Node) -> dict[str, tuple[LocatedValue, LocatedValue]]:
-        """Return pairs by folded key. Of a node no more is kept than its value and place: a table can be long."""
+        """Return pairs by folded key. Only the value and the place of a node are kept: a table can be long."""
         values: dict[str, tuple[LocatedValue, LocatedValue]] = {}
         for key, value in self._pairs(shape, node):
             if key.kind == "merge":

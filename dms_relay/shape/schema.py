@@ -1,6 +1,6 @@
 """Makes the JSON Schema (draft 2020-12) of a shape, for editors. Pure.
 
-Known limits: what takes more than one key to see, or a look at the machine, no schema says.
+Known limits: the schema has no rules that need more than one key, or a look at the machine.
 """
 
 from __future__ import annotations
