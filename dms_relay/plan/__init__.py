@@ -1,9 +1,9 @@
-"""Wanted against found: the changes, and what to remember. Pure; ``phases.py`` has the order in which they are safe.
+"""Compares what is wanted with what was found: the changes, and what to remember. Pure; ``phases.py`` orders them safely.
 
-What was there before us is kept in the ``State`` that goes with the plan: ``intent`` is recorded before the first change,
-``final`` after the last. A parameter that only gets a lookup table of ours in front keeps what others put there, also after
-us. Raises ``InputError`` where master.cf has an unmanaged service with the name of a managed one (``interim.py``), or a
-route takes mail away that is to arrive here (``recipients.py``), or a table cannot have its type (``indexes.py``).
+The ``State`` that goes with the plan holds what was there before us: ``intent`` is recorded before the first change,
+``final`` after the last. A parameter that only gets a table of ours in front keeps the tables that others put there, even
+after us. Raises ``InputError`` if master.cf has an unmanaged service with the name of a managed one (``interim.py``), if a
+route would take mail that should arrive here (``recipients.py``), or if a table cannot have its type (``indexes.py``).
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ if TYPE_CHECKING:
     from dms_relay.plan.indexes import Choice
     from dms_relay.plan.own import Overlay
 
-#: Permission bits of each table: a login stands in one, and the other says whom the server writes to.
+#: Permission bits of each table: one holds logins, and the other shows who uses the server.
 TABLE_MODE = 0o600
-#: Parameters that hold a list of lookup tables, of which one is ours.
+#: Parameters that hold a list of lookup tables, one of them ours.
 _PREPENDED = frozenset({*TRANSPORT_PARAMETERS, MECHANISM_FILTER}) - {"default_transport"}
-#: What keeps passwords from going as tokens: in front of what is there, or of everything.
 _YES = "yes"
+#: Keeps passwords from being sent as tokens: placed before the present value, or before "all" if there is none.
 _NO_TOKENS, _ALL = "!xoauth2, !oauthbearer, ", "static:all"
 _TRANSPORT_TABLES = frozenset({SENDER_TRANSPORT, RECIPIENT_TRANSPORT})
 _OURS = (
@@ -49,7 +49,7 @@ _OURS = (
 
 @frozen
 class TableChange:
-    """A table before and after; ``None`` is no file."""
+    """A table before and after; ``None`` means no file."""
 
     name: str
     old: TableFile | None
@@ -58,7 +58,7 @@ class TableChange:
 
 @frozen
 class ParameterChange:
-    """A parameter before and after; ``None`` is not set. ``put_back``: it goes to what it was before us."""
+    """A parameter before and after; ``None`` means not set. ``put_back``: it gets the value from before us."""
 
     name: str
     old: str | None = field(repr=False)
@@ -68,7 +68,7 @@ class ParameterChange:
 
 @frozen
 class ServiceChange:
-    """A service of master.cf before and after; ``None`` is no service. What others override in ours is kept."""
+    """A service of master.cf before and after; ``None`` means no service. Overrides that others added to ours are kept."""
 
     name: str
     old: master_cf.Service | None
@@ -77,7 +77,7 @@ class ServiceChange:
 
 @frozen
 class Plan:
-    """Every change from what was found to what is wanted, and what to remember; ``overlay``: see ``own.py``."""
+    """All changes from what was found to what is wanted, and what to remember; ``overlay``: see ``own.py``."""
 
     found: Found
     tables: tuple[TableChange, ...]
@@ -92,7 +92,7 @@ class Plan:
 
     @property
     def is_empty(self) -> bool:
-        """Return True if tables, parameters and services are as wanted already."""
+        """Return True if tables, parameters and services are already as wanted."""
         return not (self.tables or self.parameters or self.services or (self.overlay and self.overlay.is_changed))
 
     @property
@@ -102,7 +102,10 @@ class Plan:
 
 
 def plan(wanted: PostfixConfig, found: Found, *, from_scratch: bool = False) -> Plan:
-    """Compare what is wanted with what was found. ``from_scratch``: whatever directory the last run has read."""
+    """Return the changes from what was found to what is wanted. Raises ``InputError`` if they would do harm.
+
+    ``from_scratch`` allows inputs from another directory than the last run read (``directory.py``).
+    """
     _refuse(wanted, found)
     if not from_scratch and found.config_dir.path and not found.state.is_empty:
         refuse_other_directory(wanted, found)
@@ -139,7 +142,7 @@ def plan(wanted: PostfixConfig, found: Found, *, from_scratch: bool = False) -> 
 
 
 def _names(wanted: PostfixConfig, found: Found) -> tuple[str, ...]:
-    """Name the parameters that may change: ours, and those that an operator sets in ``postfix-main.cf``."""
+    """Return the names of parameters that may change: ours, and those that an operator sets in ``postfix-main.cf``."""
     known = wanted.parameters.keys() | found.state.parameters.keys()
     return (*PARAMETERS, *sorted(known.difference(PARAMETERS)))
 
@@ -154,7 +157,7 @@ def _refuse(wanted: PostfixConfig, found: Found) -> None:
 
 
 def _with_indexes(wanted: PostfixConfig, found: Found) -> Choice | tuple[PostfixConfig, tuple[()], None]:
-    """Return what is wanted with the indexes of big tables, warnings, and which types Postfix has where that matters."""
+    """Return what is wanted with the indexes of big tables, warnings, and the types that Postfix has if that matters."""
     is_small = not wanted.table_type and all(text.count("\n") < INDEXED_FROM for text in wanted.tables.values())
     if is_small and not wanted.token_tables:
         return wanted, (), None
@@ -164,7 +167,7 @@ def _with_indexes(wanted: PostfixConfig, found: Found) -> Choice | tuple[Postfix
 
 
 def _memories(wanted: PostfixConfig, found: Found, changes: list[ParameterChange]) -> tuple[State, State]:
-    """Return what is to be remembered before the first change, and after the last."""
+    """Return the states to remember before the first change, and after the last."""
     state = found.state
     kept = {name: state.tables.get(name, found.tables.get(name)) for name in wanted.tables}
     before = {name: _before(name, found) for name in _names(wanted, found) if name in wanted.parameters}
@@ -191,7 +194,7 @@ def _memories(wanted: PostfixConfig, found: Found, changes: list[ParameterChange
 
 
 def _interim(wanted: PostfixConfig) -> tuple[frozenset[str], tuple[str, ...]]:
-    """Return the services and the tables that may be there for a while: none where mail finds its way by maps."""
+    """Return the interim services and their tables that may exist for a while: none with ``RELAY_ROUTING=maps``."""
     if not wanted.services and wanted.tables.keys().isdisjoint(_TRANSPORT_TABLES):
         return frozenset(), ()
     from dms_relay.plan.interim import interim_names, interim_tables  # noqa: PLC0415 -- not where mail goes by maps
@@ -216,7 +219,7 @@ def _old(name: str, found: Found) -> master_cf.Service | None:
 
 
 def service(overrides: dict[str, str], found: Found, old: master_cf.Service | None = None) -> master_cf.Service:
-    """Make a service; what somebody else overrides in the one that is there is kept."""
+    """Return a service; overrides that others added to the present one are kept."""
     others = () if old is None else (pair for pair in old.overrides if pair[0] not in master_cf.OVERRIDES)
     return master_cf.Service(found.chroot, (*overrides.items(), *others))
 
@@ -233,14 +236,14 @@ def _with_prepended_maps(wanted: PostfixConfig, found: Found) -> dict[str, str]:
     has_passwords = wanted.parameters.get("smtp_sasl_auth_enable") == _YES and found.has_token_plugin
     if (wanted.token_tables or has_passwords) and MECHANISM_FILTER not in wanted.parameters:
         rest = _without_ours(_before(MECHANISM_FILTER, found) or "")
-        # Who names these mechanisms there has decided which of his own mail may use them.
+        # An operator who names these mechanisms there has decided which mail may use them.
         if "xoauth2" not in rest.lower() and "oauthbearer" not in rest.lower():
             values[MECHANISM_FILTER] = f"{_NO_TOKENS}{rest or _ALL}"
     return values
 
 
 def _without_ours(value: str) -> str:
-    """Return a list of lookup tables without ours; what separates the others stays."""
+    """Return a list of lookup tables without ours; the separators between the others stay."""
     return re.sub(_OURS, "", value).strip(", ")
 
 
@@ -252,7 +255,7 @@ def _before(name: str, found: Found) -> str | None:
 
 
 def _standing(name: str, found: Found) -> tuple[str, ...]:
-    """Return the value that we gave before and that stands now: until the new one is set, it is ours as well."""
+    """Return the present value if we set it earlier: until the new one is set, it is ours as well."""
     given, value = found.state.parameters.get(name), found.parameters.get(name)
     return (value,) if given and value is not None and value in given.values else ()
 
@@ -272,7 +275,7 @@ def _parameter_change(name: str, wanted: PostfixConfig, found: Found) -> Paramet
 
 
 def _is_left(name: str, wanted: PostfixConfig, found: Found) -> bool:
-    """Return True if a parameter that is no longer ours has a value that is neither ours nor what was there before."""
+    """Return True if a parameter that is no longer ours has a value that is neither ours nor the one from before us."""
     given, value = found.state.parameters[name], found.parameters.get(name)
     return (
         name not in wanted.parameters and name not in _PREPENDED and value != given.before and value not in given.values
@@ -280,7 +283,7 @@ def _is_left(name: str, wanted: PostfixConfig, found: Found) -> bool:
 
 
 def _files(wanted: PostfixConfig, found: Found) -> dict[str, TableFile]:
-    """Return each wanted table as a file; an index is of the same octets as its table."""
+    """Return each wanted table as a file; an index has the octets of its table as content."""
     files: dict[str, TableFile] = {}
     for name, text in wanted.tables.items():
         table, index = split_index(name)
@@ -290,7 +293,7 @@ def _files(wanted: PostfixConfig, found: Found) -> dict[str, TableFile]:
 
 
 def _table_change(name: str, new: TableFile | None, found: Found) -> TableChange | None:
-    """Return the change of a table that is wanted, or goes back to what was there before us."""
+    """Return the change of a table that is wanted, or that goes back to its content from before us."""
     old = found.tables.get(name)
     if new is None and name in found.state.tables:
         new = found.state.tables[name]

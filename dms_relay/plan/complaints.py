@@ -1,4 +1,4 @@
-"""What a plan warns of: parameters that it does not put back, and logins that every user can read. Pure."""
+"""The warnings of a plan: parameters that it does not put back, and logins that every user can read. Pure."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _OWN_NEXTHOPS = (
     "smtp_fallback_relay",
     "content_filter",
 )
-#: The same, where a service overrides what we manage.
+#: Managed parameters that can name nexthops if a service overrides them.
 _MANAGED = ("relayhost", "sender_dependent_relayhost_maps")
-#: How merging begins to say that a login has no relay.
+#: How merging's message begins if a login has no relay.
 _NO_RELAY = "no relay has this lookup key"
 _LOCAL_ONLY = "postconf -X default_transport, then postfix reload"
 TYPE_CHECKING = False
@@ -30,18 +30,18 @@ if TYPE_CHECKING:
 
 
 def complaints(left: Iterable[str], public: Iterable[str], state: State, stopped: str) -> list[Problem]:
-    """Return a warning for each parameter that is left as somebody has changed it, and for each that is public.
+    """Return a warning for each parameter that we leave because somebody changed it, and for each that is public.
 
-    ``stopped`` is a transport that hands no mail on, or empty.
+    ``stopped`` is a transport that delivers no mail, or empty.
     """
     found = [*(_left(name, state) for name in left), *map(_public, public)]
     return [*found, _stopped(stopped)] if stopped else found
 
 
 def sure(config: RelayConfig, changes: Plan) -> list[Problem]:
-    """Return the warnings of merging; what nexthops of main.cf itself may contradict is said to be not known.
+    """Return the warnings of merging; a warning that nexthops of main.cf may contradict says that it is uncertain.
 
-    Only ``dms-relay check`` looks into the operator's own tables: this is called at each start.
+    Only ``dms-relay check`` looks into the operator's own tables: this function is called at each start.
     """
     if config.transports or not _names_nexthops(config, changes):
         return list(config.warnings)
@@ -49,7 +49,7 @@ def sure(config: RelayConfig, changes: Plan) -> list[Problem]:
 
 
 def _names_nexthops(config: RelayConfig, changes: Plan) -> bool:
-    """Return True if main.cf or a service of master.cf can name nexthops by itself, once the plan is carried out."""
+    """Return True if main.cf or a service of master.cf can name nexthops of its own, once the plan is carried out."""
     own = changes.found.parameters | {change.name: change.new or "" for change in changes.parameters}
     own = own | {
         name: given.value for name, given in config.user_parameters.items()
@@ -65,7 +65,7 @@ def _unsure(problem: Problem) -> Problem:
 
 
 def _stopped(name: str) -> Problem:
-    """Return a warning that Postfix has no service that hands mail to relays."""
+    """Return a warning that Postfix has no service that sends mail to relays."""
     text = f"the transport {name} (default_transport) hands no mail to a relay, as main.cf and master.cf have it"
     remedy = f"remove default_transport from main.cf: {_LOCAL_ONLY}"
     if name == "smtp":

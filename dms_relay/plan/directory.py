@@ -1,8 +1,8 @@
-"""Says whether the inputs come from where those of the last run came from. Pure.
+"""Checks that the inputs come from the same directory as in the last run. Pure.
 
-What is taken away from the inputs is taken back on the machine. So a forgotten option, a mount that failed or a directory
-that is gone would take all relays back, and mail would go directly: that is refused until it is said that it is meant. A
-directory that was emptied is the same one, by its number (inode(7)) and that of its file system: there it is meant.
+Whatever disappears from the inputs is undone on the machine. So a forgotten option, a failed mount or a missing directory
+would undo all relays, and mail would go directly: we refuse that until the operator confirms it. A directory that was
+emptied is still the same, by its inode number (inode(7)) and that of its file system: there it is intended.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ _RULE = "other-directory"
 
 
 def refuse_other_directory(wanted: PostfixConfig, found: Found) -> None:
-    """Raise ``InputError`` where the inputs of the last run came from a directory that is not read now, or is gone.
+    """Raise ``InputError`` if the inputs of the last run came from a directory that is not read now, or has gone.
 
-    A state file of an older dms-relay does not say where they came from: then it is refused to take all of it back.
+    A state file of an older dms-relay does not name the directory: then we only refuse to undo everything.
     """
     last, now = found.state.config_dir, found.config_dir
     if last is None:

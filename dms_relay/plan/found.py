@@ -1,4 +1,4 @@
-"""What the machine has now: main.cf's parameters, our tables, and what we remember. Reads, never writes."""
+"""Reads what the machine has now: main.cf's parameters, our tables, and our state file. Never writes."""
 
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ if TYPE_CHECKING:
     from dms_relay.model import Paths
     from dms_relay.postfix.table_types import TypesAnswer
 
-#: Bits of a number in a file system (ino_t).
+#: Bits of an inode number (ino_t).
 _INODE_BITS = 64
-#: What to do where this user may not read something.
+#: The remedy if this user may not read something.
 AS_ROOT = "run as root"
-#: Our plugin for XOAUTH2 and OAUTHBEARER where Cyrus SASL looks for it first in Debian (``postfix.sasl_plugin``).
+#: Where Cyrus SASL first looks for our plugin for XOAUTH2 and OAUTHBEARER on Debian (``postfix.sasl_plugin``).
 PLUGIN = f"/usr/lib/{getattr(sys.implementation, '_multiarch', '')}/sasl2/libdmsrelayoauth2.so"
 
 
 @frozen
 class Found:
-    """What was found.
+    """The present configuration of Postfix, and our state.
 
-    ``owner`` is who is to own what we write; ``leftovers`` are files of a run that was killed; ``is_public`` says that
-    every user may read main.cf. ``services`` are those of master.cf that are called as ours are, ``chroot`` is what that
-    field says of ``smtp``. ``local`` are the domains that main.cf names as its own, each with the parameter. ``types`` can
-    be asked for the table types that Postfix has. ``master`` is master.cf, without what ``postfix-master.cf`` had set there:
-    ``words`` is what stands there of that now (``own.py``). ``has_token_plugin``: Cyrus SASL has a client for access tokens.
+    ``owner`` is the user and group ID for the files that we write; ``leftovers`` are files of a killed run; ``is_public``:
+    every user may read main.cf. ``services`` are those of master.cf with names like ours; ``chroot`` is that field of
+    ``smtp``. ``local`` maps each domain that main.cf names as its own to the parameter. ``types`` answers which table types
+    Postfix has. ``master`` is master.cf without the settings from ``postfix-master.cf``, and ``words`` are these settings as
+    they are there now (``own.py``). ``has_token_plugin``: Cyrus SASL has a client for access tokens.
     """
 
     parameters: dict[str, str] = field(default_factory=dict, repr=False)
@@ -61,7 +61,11 @@ class Found:
 
 
 def find(paths: Paths) -> Found:
-    """Read parameters, tables and memory. Raises ``MissingInputError`` where there is no main.cf."""
+    """Return parameters, tables and state, as read now.
+
+    Raises ``MissingInputError`` if main.cf cannot be read, ``PostfixError`` if master.cf cannot, ``WriteError`` if a table
+    or the state file cannot.
+    """
     postfix = Postfix(paths.postfix_dir)
     parameters = main_cf.values(postfix.read_main_cf())
     state_file = _read(paths.state)
@@ -92,7 +96,7 @@ def find(paths: Paths) -> Found:
 
 
 def has_token_plugin(parameters: dict[str, str]) -> bool:
-    """Return True if smtp(8) finds our plugin; with two looks where main.cf says nothing of the environment, in Debian."""
+    """Return True if smtp(8) finds our plugin; on Debian this is quick unless main.cf sets the environment."""
     if "import_environment" not in parameters:
         if os.path.isfile(PLUGIN):  # noqa: PTH113 -- names
             return True
@@ -104,7 +108,7 @@ def has_token_plugin(parameters: dict[str, str]) -> bool:
 
 
 def _config_dir(paths: Paths, state: State) -> ConfigDir:
-    """Return the configuration directory, by the name that is remembered where that is another name of the same one."""
+    """Return the configuration directory; if the last run knew the same directory by another name, under that name."""
     path, last = str(paths.config_dir), state.config_dir
     try:
         number = paths.config_dir.stat().st_ino
@@ -113,8 +117,8 @@ def _config_dir(paths: Paths, state: State) -> ConfigDir:
         return ConfigDir(path)
     if last and last.path != path and _is_same(last.path, path):
         path = last.path
-    # The root of every file system of one kind has the same number there. The file system's own stays when that is mounted
-    # again (statfs(2)), as a device's number may not; where there is none, it is 0.
+    # Roots of file systems of one type share an inode number, so add the file system's ID. That ID survives a remount
+    # (statfs(2)), which a device number may not; it is 0 if there is none.
     number |= system << _INODE_BITS
     return ConfigDir(path, number, any(os.path.lexists(f"{path}/{name}") for name in INPUTS))
 
@@ -127,7 +131,7 @@ def _is_same(one: str, other: str) -> bool:
 
 
 def leftovers(paths: Paths) -> tuple[Path, ...]:
-    """Return the files of a run that was killed."""
+    """Return the files that a killed run left behind."""
     written = [paths.state, paths.main_cf, paths.master_cf, *map(paths.table, with_indexes(TABLES))]
     temporary = [
         Postfix(paths.postfix_dir).temporary,
@@ -139,13 +143,13 @@ def leftovers(paths: Paths) -> tuple[Path, ...]:
 
 
 def _tables(paths: Paths, state: State) -> dict[str, TableFile]:
-    """Return each table, and each index as what it is made of, where that is known."""
+    """Return each table, and each index with the text that it was built from, if that is known."""
     tables: dict[str, TableFile] = {}
     for name in (*with_indexes(TABLES), *_relay_tables(paths)):
         source, index = split_index(name)
         text = tables.get(source)
         if index and text and name in state.indexes and state.indexes[name] == stamp(paths, name):
-            # As it was made by us: what it is made of is the text beside it, and both have the same rights.
+            # Unchanged since we built it: so it was built from the text beside it, and both have the same permissions.
             tables[name] = TableFile(text.content, text.mode, text.uid, text.gid, index=index)
         elif table := _read(paths.table(name)):
             tables[name] = table
@@ -153,9 +157,9 @@ def _tables(paths: Paths, state: State) -> dict[str, TableFile]:
 
 
 def stamp(paths: Paths, name: str) -> str:
-    """Return how an index and the text that it is made of look: whoever writes to one of them changes that.
+    """Return a stamp of an index and its text, from their metadata: writing to either changes it.
 
-    No digest, which would be a secret, and would have to be made of the whole at each run. ctime cannot be set back.
+    A digest would be a secret, and would need to read the whole file at each run. ctime cannot be set back.
     """
     return " ".join(files.stamp(paths.table(part)) for part in (split_index(name)[0], name))
 
@@ -167,7 +171,7 @@ def _ask_types(postfix: Postfix, parameters: dict[str, str], known: TypesAnswer 
 
 
 def _relay_tables(paths: Paths) -> list[str]:
-    """Name each file in the directory of tables; a link there is one as well."""
+    """Return the name of each file in the directory of tables, links included."""
     directory = paths.relay_directory
     if directory.is_symlink() or (directory.exists() and not directory.is_dir()):
         raise WriteError(f"{directory} is not a directory", "remove it")
@@ -184,7 +188,7 @@ def _temporary_tables(paths: Paths) -> list[Path]:
 
 
 def _read(path: Path) -> TableFile | None:
-    """Return a file, or a link as itself: what it points to is not ours to read, to replace or to put back."""
+    """Return a file, or a link as itself: its target is not ours to read, replace or put back."""
     try:
         status = path.lstat()
         is_link = stat.S_ISLNK(status.st_mode)

@@ -1,9 +1,9 @@
-"""Which of the wanted tables are indexed, and by which type: big ones, those of access tokens, or as RELAY_TABLES says.
+"""Chooses which of the wanted tables get an index, and its type: big ones, those of access tokens, or as RELAY_TABLES says.
 
-Access tokens change every hour, and a running smtp(8) opens an indexed table again by itself, but never a texthash.
+Access tokens change every hour, and a running smtp(8) reopens a changed index by itself, but never a texthash.
 
-Reads nothing but what ``Found.types`` answers: postconf(1) is asked only where no answer is remembered, or Postfix has been
-changed since. Raises ``InputError`` where RELAY_TABLES names a type that this Postfix has not.
+Reads only the answer of ``Found.types``, which asks postconf(1) only if no answer is remembered or Postfix has changed
+since. Raises ``InputError`` if RELAY_TABLES names a type that this Postfix does not have.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _LOGINS = "smtp_sasl_password_maps"
 
 
 class Choice(NamedTuple):
-    """What is wanted, with its indexes among the tables; warnings; and what Postfix said, where it was asked."""
+    """What is wanted, with its indexes among the tables; warnings; and the answer of Postfix, if it was asked."""
 
     wanted: PostfixConfig
     warnings: tuple[Problem, ...] = ()
@@ -36,12 +36,12 @@ class Choice(NamedTuple):
 
 
 def is_due(wanted: PostfixConfig) -> bool:
-    """Return True if a table is to be indexed, should Postfix be able to."""
+    """Return True if a table should be indexed, if Postfix can do that."""
     return bool(wanted.token_tables or _tables(wanted))
 
 
 def choose(wanted: PostfixConfig, found: Found) -> Choice:
-    """Give each big table an index, and name it by that type."""
+    """Return what is wanted with an index for each big table, and parameters that name it by that type."""
     tables, setting, answer = _tables(wanted), wanted.table_type, found.types.answer
     named = setting.value if setting and setting.value != TEXTHASH else ""
     if setting and named and named not in answer.names:
@@ -55,7 +55,7 @@ def choose(wanted: PostfixConfig, found: Found) -> Choice:
 
 
 def as_planned(wanted: PostfixConfig, paths: Paths) -> PostfixConfig:
-    """Return what is wanted with the types that ``plan`` would choose; as it is where there is no Postfix to ask."""
+    """Return what is wanted with the types that ``plan`` would choose; unchanged if there is no Postfix to ask."""
     try:
         return choose(wanted, find(paths)).wanted if is_due(wanted) else wanted
     except RelayError:
@@ -63,7 +63,7 @@ def as_planned(wanted: PostfixConfig, paths: Paths) -> PostfixConfig:
 
 
 def _tables(wanted: PostfixConfig) -> list[str]:
-    """Name the tables to index: those that something of ours names, and that are big; with RELAY_TABLES, all of those."""
+    """Return the tables to index: the big ones that our parameters name, or with RELAY_TABLES all that these name."""
     setting = wanted.table_type
     if setting and setting.value == TEXTHASH:
         return []
@@ -99,7 +99,7 @@ def _missing(setting: Setting) -> Problem:
 
 
 def _missing_for_tokens(wanted: PostfixConfig) -> Problem:
-    """Return the error for access tokens where a running smtp(8) would not see that they were renewed."""
+    """Return the error for access tokens in a table whose changes a running smtp(8) would not see."""
     text = f"the login table {min(wanted.token_tables)} holds access tokens, and this Postfix has no indexed tables"
     remedy = f"install {' or '.join(PACKAGES.values())} (Debian's names for them)"
     return Problem(Origin(RELAY_YAML), text, remedy)

@@ -1,6 +1,6 @@
-"""Interim services, which replace others for a while whose hosts change (``phases.py``). Pure.
+"""Interim services, which replace services for a while when their hosts change (``phases.py``). Pure.
 
-Raises ``InputError`` where master.cf has an unmanaged service with the name of a managed one.
+Raises ``InputError`` if master.cf has an unmanaged service with the name of a managed one.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ DEFAULT = "default_transport"
 
 
 def interim_name(service: str) -> str:
-    """Name a service that takes the place of another for a while; no relay can be called so."""
+    """Return the name of the interim service for another; no relay can have such a name."""
     return f"{service}_new"
 
 
 def interim_names(wanted: PostfixConfig) -> list[str]:
-    """Name every service that may be there for a while (``phases.py``)."""
+    """Return the name of every interim service that may exist (``phases.py``)."""
     return [interim_name(name) for name in (*wanted.services, f"{PREFIX}{DIRECT}")]
 
 
 def interim_tables(wanted: PostfixConfig) -> Iterator[str]:
-    """Name each table that these services may have for a while: indexed as the one whose place it takes."""
+    """Yield each table that these services may have: indexed like the table that it replaces."""
     yield from map(login_table, interim_names(wanted))
     for name in wanted.services:
         table, interim = login_table(name), login_table(interim_name(name))
@@ -41,7 +41,7 @@ def interim_tables(wanted: PostfixConfig) -> Iterator[str]:
 
 
 def with_interim(ours: ManagedParameter, changes: Iterable[ParameterChange], found: Found) -> ManagedParameter:
-    """Return ``default_transport`` with what it may be for a while (``phases.py``): that is ours as well."""
+    """Return ``default_transport`` with its possible interim values (``phases.py``): these are ours as well."""
     end = next((change.new for change in changes if change.name == DEFAULT), found.parameters.get(DEFAULT)) or "smtp"
     transport, colon, nexthop = end.partition(":")
     service = f"{PREFIX}{DIRECT}" if transport == "smtp" else transport

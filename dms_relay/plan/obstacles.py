@@ -1,7 +1,7 @@
-"""What in main.cf keeps mail from leaving, as far as that can be told without asking Postfix: for ``apply``, at each run.
+"""Finds settings of main.cf that keep mail from leaving, without asking Postfix: ``apply`` does it at each run.
 
-``dms-relay check`` goes through the routes themselves, and says the same. Looks up the names of relays only where main.cf
-binds Postfix to an address of this machine; a name that is not found counts as another machine.
+``dms-relay check`` follows the routes themselves, and says the same. Looks up the names of relays only if main.cf binds
+Postfix to an address of this machine; a name that is not found counts as another machine.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 #: The transports that deliver nothing (error(8), discard(8)).
 _DELIVER_NOTHING = frozenset({"error", "retry", "discard"})
-#: How the addresses of this machine alone begin (RFC 1122, RFC 4291).
+#: How addresses begin that are local to this machine (RFC 1122, RFC 4291).
 _LOOPBACK = ("127.", "::1")
-#: Each protocol with the parameter that has the address to connect from.
+#: Each protocol with the parameter for the address to connect from.
 _BIND = {"ipv4": "smtp_bind_address", "ipv6": "smtp_bind_address6"}
 
 
@@ -45,7 +45,7 @@ def obstacles(config: RelayConfig, changes: Plan) -> Iterator[Problem]:
 
 
 def _members(config: RelayConfig) -> Iterator[str]:
-    """Yield each nexthop of a relay, as it is written."""
+    """Yield each nexthop of a relay, as written."""
     lists: Iterable[NexthopList]
     if config.transports:
         lists = [service.relay.nexthops for service in config.transports.services]
@@ -59,7 +59,7 @@ def _protocol(host: str) -> str:
 
 
 def _away(relays: Mapping[str, str]) -> str:
-    """Return a nexthop that is on another machine; empty where all are here."""
+    """Return a nexthop that is on another machine; ``""`` if all are on this one."""
     from dms_relay.postfix.own_places import look_up  # noqa: PLC0415 -- only where Postfix is bound to this machine
 
     found = look_up(set(relays.values()))

@@ -1,7 +1,7 @@
-"""What the operator sets in ``postfix-main.cf`` and ``postfix-master.cf``, where that is ours to apply. Pure.
+"""Plans the operator's settings in ``postfix-main.cf`` and ``postfix-master.cf``, if it is our task to apply them. Pure.
 
-Parameters of main.cf are planned as those that relays need. A service's parameters lie over master.cf: they are taken off
-when it is read, so that all else sees it without them, and laid on whenever it is written.
+Parameters of main.cf are planned like those that relays need. A service's parameters are an overlay on master.cf: it is
+removed when master.cf is read, so that all other code sees the file without it, and added whenever it is written.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _SHOWN = 12
 
 @frozen
 class Overlay:
-    """What lies over master.cf, before and after, by key: the word behind ``-o``; and whether that is another."""
+    """The overlay on master.cf, before and after: by key, the argument of ``-o``; and if it changes."""
 
     given: dict[str, ManagedParameter]
     wanted: dict[str, str]
@@ -39,11 +39,11 @@ class Overlay:
     is_changed: bool
 
     def off(self, text: str) -> str:
-        """Return master.cf without it."""
+        """Return master.cf without the overlay."""
         return without(text, self.given)
 
     def on(self, text: str) -> str:
-        """Return master.cf with the one that is wanted, also on the services that take the place of others for a while."""
+        """Return master.cf with the wanted overlay, on interim services too."""
         interim = {
             f"{interim_name(service.removesuffix('/unix'))}/unix/{name}": word
             for key, word in self.wanted.items()
@@ -55,7 +55,7 @@ class Overlay:
 def plan_services(
     wanted: PostfixConfig, found: Found, managed: Mapping[str, Service]
 ) -> tuple[Overlay, dict[str, ManagedParameter]]:
-    """Return what is to lie over master.cf, and what to remember. Raises ``InputError`` for a service that is not there."""
+    """Return the overlay on master.cf, and what to remember. Raises ``InputError`` for a service that does not exist."""
     own, given = wanted.service_parameters, found.state.service_parameters
     _refuse_missing(own.values(), found, managed)
     new = {key: f"{parameter.name}={parameter.value}" for key, parameter in own.items()}
@@ -70,7 +70,7 @@ def plan_services(
 
 
 def _of_service(managed: Mapping[str, Service], key: str, before: Mapping[str, str | None]) -> str | None:
-    """Return the word that stands there without ours: of a service that we make, what we make it with."""
+    """Return the argument of ``-o`` without the overlay; for a service of ours, the one that we write."""
     service, name = split_key(key)
     if made := managed.get(service.removesuffix("/unix")):
         value = dict(made.overrides).get(name)
@@ -100,11 +100,11 @@ def _refuse_missing(own: Iterable[ServiceParameter], found: Found, managed: Mapp
 
 
 def only_own(plan: Plan, named: Iterable[str]) -> Plan:
-    """Return the part of a plan that is the operator's files': relays stay as they are. ``named`` are parameters there."""
+    """Return the part of a plan from the operator's files; relays do not change. ``named`` are parameters in these files."""
     state = plan.found.state
     known = plan.final.parameters.keys() | state.parameters.keys()
     names = {*named, *known.difference(PARAMETERS)}
-    # Without relays of ours, whatever is remembered was the operator's.
+    # Without relays of ours, every remembered parameter was the operator's.
     gone = set() if state.tables or state.services else state.parameters.keys() - names
     return replace(
         plan,
@@ -135,7 +135,7 @@ def _with_own(state: State, planned: State, names: set[str]) -> State:
 
 
 def with_below(state: State, below: Mapping[str, str]) -> State:
-    """Return what is to be remembered where parameters have other values now beneath those of the operator."""
+    """Return the state to remember if parameters now have other values beneath those of the operator."""
     given = state.parameters
     new = {name: ManagedParameter(value, given[name].values) for name, value in below.items() if name in given}
     return replace(state, parameters=given | new)

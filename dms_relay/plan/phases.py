@@ -1,4 +1,4 @@
-"""The order in which a plan's changes are safe while mail is on its way. Pure.
+"""Orders a plan's changes so that they are safe while mail is being delivered. Pure.
 
 Three phases, with a reload of a running Postfix after each:
 
@@ -6,22 +6,22 @@ Three phases, with a reload of a running Postfix after each:
     route     the routes, new and old
     release   logins, services and parameters that nothing needs any more
 
-and after the last reload, when no process opens them any more, the files are removed that are no longer wanted:
+After the last reload, when no process opens them any more, files that are no longer wanted are removed:
 
     clear     tables
 
-So a message that is on its way by the old route still finds the login there, and none goes by the new one before its
-login and TLS are there. A login by sender that is taken away from ``sasl_passwd`` goes at once: it would be offered to the
-sender's new relay. A password cannot be taken back, a message that was refused can be sent again.
+So a message that takes the old route still finds the login there, and none takes the new route before its login and TLS
+exist. A login by sender that leaves ``sasl_passwd`` is removed at once: it would be offered to the sender's new relay. A
+password cannot be taken back, but a message that was refused can be sent again.
 
-A service of a relay never serves two sets of hosts at once: a message on its way to the old ones would meet the logins of
-the new. Where the hosts of a relay change, the new ones come under another name first (``relay-NAME_new``):
+A service of a relay never serves two sets of hosts at once: a message for the old hosts would use the logins of the new.
+If the hosts of a relay change, the new ones first get an interim service (``relay-NAME_new``):
 
     protect   the service relay-NAME_new          settle   relay-NAME is rebuilt; no mail goes there now
     route     to relay-NAME_new                   return   the routes name relay-NAME again, then release
 
-A relay whose last route goes is no such relay: no mail goes by it afterwards, so what else changes of it waits for release.
-In the same way, where logins by sender go out of main.cf, direct mail goes by a service that has none until they are gone.
+A relay that loses its last route needs none of this: no mail uses it afterwards, so its other changes wait for release.
+In the same way, if logins by sender leave main.cf, direct mail uses a service without logins until they are gone.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ _LOGINS = "smtp_sasl_password_maps"
 
 
 def phases(plan: Plan) -> tuple[Phase, ...]:
-    """Order the changes; a phase without a change is left out."""
+    """Return the changes in order; a phase without a change is left out."""
     order = _Order(plan)
     snapshots = list(order.snapshots())
     olds = [order.start, *(snapshot for _, snapshot in snapshots)]
@@ -65,24 +65,24 @@ def phases(plan: Plan) -> tuple[Phase, ...]:
 
 
 class _Order:
-    """What a plan goes from and to. Each phase is a function of the snapshot before it, and returns the one after it."""
+    """Start and end of a plan. Each phase is a method that takes the snapshot before it and returns the one after it."""
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.start = start(plan)
         self.end = end(plan)
-        #: Services that get another name for a while, by their name in the end.
+        #: Interim service names, by the final names.
         self.interim = {name: interim_name(name) for name in self._moved()}
-        #: Services that lose their last route: what is new of them waits until no mail is on its way by them.
+        #: Services that lose their last route: their changes wait until no mail uses them.
         self.left = self._left()
         self.is_direct_kept_apart = self._has_logins_to_keep_from_direct_mail()
-        #: The same with Postfix's own, where direct mail is kept apart.
+        #: The same as ``interim``, with Postfix's own service if direct mail is kept apart.
         direct = {_SMTP: interim_name(f"{PREFIX}{DIRECT}")} if self.is_direct_kept_apart else {}
         self.detours = self.interim | direct
         self.indexes = list(self._all_indexes())
 
     def snapshots(self) -> Iterator[tuple[str, Snapshot]]:
-        """Yield each phase's name and what stands at its end."""
+        """Yield each phase's name and the snapshot at its end."""
         last = self._protected(self.start)
         yield "protect", last
         last = self._routed(last, self.detours)
@@ -95,31 +95,31 @@ class _Order:
         yield "release", self._released(last)
         yield "clear", self.end
 
-    # What is needed.
+    # What needs a detour or a delay.
 
     def _moved(self) -> list[str]:
-        """Name each managed service whose hosts change while mail may be on its way to them."""
+        """Return each managed service whose hosts change while mail may be on its way to them."""
         return sorted(name for name, old, new in self._kept() if old - new and new)
 
     def _left(self) -> set[str]:
-        """Name each managed service that stays, and that no route names any more."""
+        """Return each managed service that stays although no route names it any more."""
         return {name for name, old, new in self._kept() if old and not new}
 
     def _kept(self) -> Iterator[tuple[str, set[str], set[str]]]:
-        """Yield each managed service that stays, with the nexthops of its old routes and of its new ones."""
+        """Yield each managed service that stays, with the nexthops of its old and of its new routes."""
         old, new = nexthops(self.plan, is_new=False), nexthops(self.plan, is_new=True)
         for name in self.plan.found.state.services & self.plan.final.services:
             yield name, old[name], new[name]
 
     def _has_logins_to_keep_from_direct_mail(self) -> bool:
-        """Return True if managed logins leave main.cf while mail of a relay begins to go directly."""
+        """Return True if managed logins leave main.cf while a relay's mail starts to go directly."""
         given = self.plan.found.state.parameters.get(_LOGINS)
         value = self.plan.found.parameters.get(_LOGINS)
         is_ours = given is not None and value in given.values and _LOGINS not in self.plan.final.parameters
         return is_ours and bool(self.plan.final.services or self.plan.final.tables.keys() & _TRANSPORT_TABLES)
 
     def _all_indexes(self) -> Iterator[str]:
-        """Name each index that is ours before or after, or in between."""
+        """Yield each index that is ours before, during or after the change."""
         for name in dict.fromkeys((*self.start.tables, *self.end.tables)):
             if _is_index(self.start, name) or _is_index(self.end, name):
                 yield name
@@ -131,8 +131,8 @@ class _Order:
     # The phases.
 
     def _protected(self, old: Snapshot) -> Snapshot:
-        """Return what stands when logins, TLS and services of the new routes are there, and those of the old still are."""
-        # Services that come under another name first, or that no new route needs; their tables with them.
+        """Return the snapshot with logins, TLS and services of the new routes, and still with those of the old."""
+        # Services with an interim one, or that no new route needs, and their tables: these wait.
         spared = {*_ROUTE_TABLES, *map(login_table, (*self.interim, *self.left))}
         texts = (change for change in self.plan.tables if change.new and not split_index(change.name)[1])
         logins = {change.name: self._interim_logins(change) for change in texts if change.name not in spared}
@@ -151,7 +151,7 @@ class _Order:
         return self._with_indexes(old.after({**logins, **interim}, parameters, services))
 
     def _routed(self, old: Snapshot, detours: Mapping[str, str]) -> Snapshot:
-        """Return what stands when the routes are new; ``detours`` has the services that go by another name."""
+        """Return the snapshot with the new routes; ``detours`` maps services to their interim ones."""
         found = {name: self.end.tables.get(name) for name in _ROUTE_TABLES}
         tables = {
             name: _translated_table(table, detours) if detours and name in _TRANSPORT_TABLES else table
@@ -164,7 +164,7 @@ class _Order:
         return self._with_indexes(old.after(tables, parameters))
 
     def _settled(self, old: Snapshot) -> Snapshot:
-        """Return what stands when the services that no mail goes by now are new."""
+        """Return the snapshot with the final form of the services that no mail uses now."""
         services = {name: self.plan.wanted_services[name] for name in self.interim}
         tables: dict[str, TableFile | None] = {login_table(name): table for name, table in self._login_tables()}
         parameters: dict[str, str | None] = {}
@@ -175,21 +175,21 @@ class _Order:
         return self._with_indexes(old.after(tables, parameters, services))
 
     def _released(self, old: Snapshot) -> Snapshot:
-        """Return what stands when all is as it is wanted, but for the files that Postfix may still open."""
+        """Return the snapshot with everything as wanted, except for files that Postfix may still open."""
         kept = {name: table for name, table in old.tables.items() if not self.end.tables.get(name)}
         wanted = {name: table for name, table in self.end.tables.items() if table}
         return Snapshot({**kept, **wanted}, self.end.parameters, self.end.services)
 
-    # Services that go by another name.
+    # Interim services.
 
     def _login_tables(self) -> Iterator[tuple[str, TableFile]]:
-        """Yield each of these services, and its new login table."""
+        """Yield each service that has an interim one, and its new login table."""
         for name in self.interim:
             if table := self.plan.wanted_tables.get(login_table(name)):
                 yield name, table
 
     def _detour(self, name: str, interim: str) -> Service:
-        """Make the service that takes the place of another, with a login table of its own."""
+        """Return the interim service for another, with a login table of its own."""
         if name == _SMTP:
             return self._direct()
         wanted = self.plan.wanted_services[name]
@@ -198,7 +198,7 @@ class _Order:
         return Service(wanted.chroot, tuple(overrides))
 
     def _direct(self) -> Service:
-        """Make a service for direct mail that knows no logins, and has the TLS level that main.cf will have."""
+        """Return a service for direct mail without logins, with the TLS level that main.cf will have."""
         name = "smtp_tls_security_level"
         level = self.end.parameters.get(name, self.plan.found.parameters.get(name))
         overrides = (
@@ -208,28 +208,28 @@ class _Order:
         )
         return Service(self.plan.found.chroot, overrides)
 
-    # Tables that are right for old and new.
+    # Tables that serve both old and new routes.
 
     def _interim_logins(self, change: TableChange) -> TableFile | None:
-        """Return a login table for the time in which old and new routes are in use: the new one, and the logins of the old.
+        """Return a login table for the time when old and new routes are in use: the new table plus the old logins.
 
-        Of ``sasl_passwd``, which serves every destination, only those by nexthop.
+        From the old ``sasl_passwd``, which serves every destination, only the logins by nexthop are kept.
         """
         if change.new is None or change.name not in self.plan.final.tables:
             return change.old
         if not is_login_table(change.name):
             return change.new
-        # What was there before us may stand there still, after a run that was cut short: its lines are not ours to keep.
+        # After an interrupted run, the table from before us may still be there: its lines are not ours to keep.
         is_ours = change.old != self.plan.found.state.tables.get(change.name, change.old)
         old = change.old.content if change.old and is_ours else b""
         content = change.new.content + _other_lines(old, change.new.content, by_sender=change.name != SASL_PASSWD)
         return TableFile(content, TABLE_MODE, change.new.uid, change.new.gid)
 
     def _with_indexes(self, snapshot: Snapshot) -> Snapshot:
-        """Return it with each index of the text that stands beside it, for as long as somebody may look there.
+        """Return the snapshot with an index for each table that a process may open indexed.
 
-        Those that were there before are kept until the end: the previous smtp(8) processes open no other. A new one comes
-        with the first text that is ours. What was there before us, and is put back, is no text to make an index of.
+        Indexes that were there before are kept until the end: the previous smtp(8) processes open only these. A new index
+        comes with the first text that is ours. A text from before us, which is put back, gets no index.
         """
         indexes: dict[str, TableFile | None] = {}
         for name in self.indexes:
@@ -263,7 +263,7 @@ def _translated_table(table: TableFile, detours: Mapping[str, str]) -> TableFile
 
 
 def _translated(route: str | None, detours: Mapping[str, str]) -> str | None:
-    """Return a route by the service's name of the moment; where none is set, mail goes directly."""
+    """Return a route with the service's present name; if no route is set, mail goes directly."""
     if route is None:
         return detours.get(_SMTP)
     name, colon, nexthop = route.partition(":")
@@ -271,7 +271,7 @@ def _translated(route: str | None, detours: Mapping[str, str]) -> str | None:
 
 
 def nexthops(plan: Plan, *, is_new: bool) -> defaultdict[str, set[str]]:
-    """Return the nexthops that routes have, by transport."""
+    """Return the nexthops of the old or new routes, by transport."""
     found: defaultdict[str, set[str]] = defaultdict(set)
     tables = plan.wanted_tables if is_new else plan.found.tables
     for name in _TRANSPORT_TABLES:

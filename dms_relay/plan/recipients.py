@@ -1,4 +1,4 @@
-"""Refuses recipient routes for domains whose mail is to arrive at this server. Pure; only where there are such routes."""
+"""Refuses recipient routes for domains whose mail should arrive at this server. Pure; loaded only if there are routes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def refuse_local_recipients(wanted: PostfixConfig, found: Found) -> None:
-    """Refuse routes that would take mail away that is to arrive here; the managed domains have been looked at before."""
+    """Refuse routes that would take mail which should arrive here; managed domains were checked earlier."""
     by_key = _local_by_key(found.local)
     keys = (line.partition("\t")[0].casefold() for line in wanted.tables.get(RECIPIENT_TRANSPORT, "").splitlines())
     problems = [
@@ -30,7 +30,7 @@ def refuse_local_recipients(wanted: PostfixConfig, found: Found) -> None:
 
 
 def _local_by_key(local: dict[str, str]) -> dict[str, list[str]]:
-    """Return the local domains that a recipient's key takes away: a domain's own, and those of its parents (``.parent``)."""
+    """Return, by recipient key, the local domains whose mail it would take: the domain's key and its ``.parent`` keys."""
     found: dict[str, list[str]] = {}
     for domain in local:
         labels = domain.split(".")

@@ -1,4 +1,4 @@
-"""Which plans change nothing but access tokens, so that a running Postfix need not be reloaded. Pure."""
+"""Tells which plans change only access tokens, so that a running Postfix needs no reload. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def is_renewal(plan: Plan) -> bool:
-    """Return True if tables have other tokens, and are otherwise as they were, with the same keys and user names."""
+    """Return True if only tokens in tables change, with the same keys and user names."""
     others = plan.parameters or plan.services or (plan.overlay and plan.overlay.is_changed)
     known = plan.found.state.token_tables & plan.final.token_tables
     return bool(plan.tables) and not others and all(_is_token_change(change, known) for change in plan.tables)

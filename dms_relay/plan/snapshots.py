@@ -1,4 +1,4 @@
-"""What stands on the machine at one moment of a change, and what differs between two moments. Pure."""
+"""The configuration on the machine at one moment of a change, and the difference between two moments. Pure."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
     from dms_relay.plan.state import TableFile
     from dms_relay.postfix.master_cf import Service
 
-#: Looked at also where it does not change: routes in it may get another name for a while.
+#: Part of every snapshot, even if it does not change: its route may name an interim service for a while.
 DEFAULT = "default_transport"
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 @frozen
 class Phase:
-    """Changes that may be made together. ``is_read`` says that Postfix has to read them.
+    """Changes that may be made together. ``is_read``: Postfix has to read them.
 
-    Tables are written first, then services changed, parameters set and removed, and last files removed.
+    Tables are written first; then services are changed, parameters set and removed, and last files removed.
     """
 
     name: str
@@ -40,23 +40,23 @@ class Phase:
 
     @property
     def removed(self) -> frozenset[str]:
-        """Return the services that it removes. master(8) ends their processes at once, in the middle of a delivery."""
+        """Return the services that it removes. master(8) ends their processes at once, even during a delivery."""
         return frozenset(change.name for change in self.services if change.new is None)
 
     @property
     def is_read(self) -> bool:
-        """Return True if a running Postfix has to be told: not of files that nothing names any more."""
+        """Return True if a running Postfix needs a reload: not for files that nothing names any more."""
         return bool(self.parameters or self.services or any(table.new for table in self.tables))
 
     @property
     def is_empty(self) -> bool:
-        """Return True if there is nothing in it."""
+        """Return True if it has no change."""
         return not (self.tables or self.parameters or self.services)
 
 
 @frozen
 class Snapshot:
-    """What stands at one moment; ``None`` is not there."""
+    """Tables, services and parameters at one moment; ``None`` means that one does not exist."""
 
     tables: dict[str, TableFile | None] = field(default_factory=dict)
     parameters: dict[str, str | None] = field(default_factory=dict)
@@ -68,12 +68,12 @@ class Snapshot:
         parameters: Mapping[str, str | None] = _NOTHING,
         services: Mapping[str, Service | None] = _NOTHING,
     ) -> Snapshot:
-        """Return what stands after these changes."""
+        """Return the snapshot after these changes."""
         return Snapshot({**self.tables, **tables}, {**self.parameters, **parameters}, {**self.services, **services})
 
 
 def start(plan: Plan) -> Snapshot:
-    """Return what was found, of all that changes or is ours."""
+    """Return what was found, limited to what changes or is ours."""
     found = plan.found
     default = {DEFAULT: found.parameters.get(DEFAULT)}
     return Snapshot(
@@ -89,7 +89,7 @@ def _service(plan: Plan, name: str) -> Service | None:
 
 
 def end(plan: Plan) -> Snapshot:
-    """Return what is wanted, of all that changes or is ours."""
+    """Return what is wanted, limited to what changes or is ours."""
     found = start(plan)
     return Snapshot(
         found.tables | {change.name: change.new for change in plan.tables},
@@ -99,7 +99,7 @@ def end(plan: Plan) -> Snapshot:
 
 
 def difference(plan: Plan, name: str, old: Snapshot, new: Snapshot) -> Phase:
-    """Return the changes from one moment to another."""
+    """Return the changes from one snapshot to another."""
     back = {change.name: change.new for change in plan.parameters if change.put_back}
     tables = {**old.tables, **new.tables}
     parameters = {**old.parameters, **new.parameters}
@@ -125,6 +125,6 @@ def difference(plan: Plan, name: str, old: Snapshot, new: Snapshot) -> Phase:
 
 
 def one_phase(plan: Plan) -> tuple[Phase, ...]:
-    """Return all changes at once: for a Postfix that does not run and has nothing managed yet."""
+    """Return all changes in one phase: for a Postfix that does not run and has nothing managed yet."""
     whole = Phase("set up", plan.tables, plan.parameters, plan.services)
     return () if whole.is_empty else (whole,)

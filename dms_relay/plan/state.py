@@ -1,8 +1,8 @@
-"""What is remembered from run to run, so that a later run can put back what was there before. Pure but for ``remember``.
+"""The state kept from run to run, so that a later run can put back what was there before. Pure except ``remember``.
 
-For each parameter and table that we ever set: what stood there before, and every value that we gave it and that may still
-stand there. Two may, after a run that was cut short; when a run is complete it is one. The file may hold a login that
-stood in main.cf or in a table before us, so it is 0600, beside the tables.
+For each parameter and table that we ever set, it has the value from before us, and every value of ours that may be there
+now: two after an interrupted run, one after a complete run. The file may hold a login that was in main.cf or in a table
+before us, so it is 0600, beside the tables.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
-#: Version of the file's format: what an older one cannot say makes it a newer, so that a previous dms-relay refuses it.
+#: Versions of the file's format. A file gets the lowest that can hold its content; an older dms-relay refuses a higher one.
 VERSIONS = FIRST_VERSION, SERVICES_VERSION, INDEXES_VERSION, OWN_VERSION = 1, 2, 3, 4
-#: Characters that are compared at once.
+#: Characters compared at once.
 PART = 1 << 20
-#: What a file of the first version can speak of.
+#: Parameters that a file of the first version can contain.
 FIRST_PARAMETERS = frozenset(PARAMETERS) - {*TRANSPORT_PARAMETERS, MECHANISM_FILTER}
-#: What a file of the versions before the last can speak of.
+#: Parameters that a file of a version before the last can contain.
 _MANAGED = frozenset(PARAMETERS) - {MECHANISM_FILTER}
 _MODE = 0o600
 _MOVE_AWAY = "move the file away; Postfix keeps its present settings"
@@ -35,9 +35,9 @@ _MOVE_AWAY = "move the file away; Postfix keeps its present settings"
 
 @frozen
 class TableFile:
-    """A table as a file: its octets, its permission bits and its owner. Of a link, ``content`` is where it points.
+    """A table as a file: its octets, its permission bits and its owner. For a link, ``content`` is its target.
 
-    Of an index that postmap(1) makes, ``content`` is the text that it is made of, and ``index`` its type.
+    For an index that postmap(1) builds, ``content`` is the text that it is built from, and ``index`` is its type.
     """
 
     content: bytes = field(repr=False)
@@ -49,7 +49,7 @@ class TableFile:
 
 
 def octets(text: str, found: TableFile | None) -> bytes:
-    """Return a text as octets: those that were found, where they are the same, so that a big table is not there twice."""
+    """Return a text as octets; if equal, the very octets that were found, so that a big table is in memory only once."""
     if found:
         place = 0
         for part in (text[at : at + PART].encode() for at in range(0, len(text), PART)):
@@ -63,7 +63,7 @@ def octets(text: str, found: TableFile | None) -> bytes:
 
 @frozen
 class ManagedParameter:
-    """A managed parameter: its value ``before`` dms-relay (``None``: not set) and the values that we gave it."""
+    """A managed parameter: its value ``before`` dms-relay (``None``: not set) and the values that we have set."""
 
     before: str | None = field(repr=False)
     values: tuple[str, ...] = field(repr=False)
@@ -71,7 +71,7 @@ class ManagedParameter:
 
 @frozen
 class ConfigDir:
-    """The configuration directory of a run: its number (``found.py``), 0 where it is not there; and if an input is in it."""
+    """The configuration directory of a run: its number (``found.py``), 0 if it does not exist; and if it has an input."""
 
     path: str = ""
     number: int = 0
@@ -80,13 +80,13 @@ class ConfigDir:
 
 @frozen
 class State:
-    """All that is remembered. ``reload_due`` says that a running Postfix has not yet been told of a change.
+    """Everything that is remembered. ``reload_due``: a running Postfix has not yet been told of a change.
 
-    ``services`` are those of master.cf that we made: there was none of that name before. ``indexes`` says how each index
-    and its text looked when it had been made (``found.stamp``): what looks otherwise was changed since. ``types`` is what
-    Postfix said of its table types, where that mattered. ``service_parameters`` are those of ``postfix-master.cf``, by their
-    keys, with the words that stand behind ``-o`` in place of values. ``config_dir`` is where the last run has read;
-    ``None``: an older dms-relay did not say. ``token_tables`` are the password tables of access tokens.
+    ``services`` are those that we added to master.cf: there was none of that name before. ``indexes`` are the stamps of each
+    index and its text when it was built (``found.stamp``): with another stamp, it was changed since. ``types`` is Postfix's
+    answer about its table types, if that mattered. ``service_parameters`` are those of ``postfix-master.cf``, by their keys,
+    with the arguments of ``-o`` as values. ``config_dir`` is the directory that the last run read; ``None``: an older
+    dms-relay did not record it. ``token_tables`` are the password tables of access tokens.
     """
 
     parameters: dict[str, ManagedParameter] = field(default_factory=dict)
@@ -100,7 +100,7 @@ class State:
     token_tables: frozenset[str] = frozenset()
 
     def in_directory(self, directory: ConfigDir) -> State:
-        """Return the same with where the inputs were read, if there is anything to remember and that is known."""
+        """Return the same with the directory of the inputs, if that is known and there is anything to remember."""
         return self if self.is_empty or not directory.path else replace(self, config_dir=directory)
 
     @property
@@ -129,7 +129,7 @@ def dump(state: State) -> bytes:
 
 
 def _dump_directory(directory: ConfigDir) -> dict[str, Any]:
-    """Return it as an older dms-relay reads it, which leaves it out."""
+    """Return the directory in a form that an older dms-relay ignores."""
     return {"config_dir": [directory.path, directory.number, directory.has_inputs]}
 
 
@@ -170,7 +170,7 @@ def _dump_table(table: TableFile | None) -> dict[str, Any] | None:
 
 
 def load(data: bytes | None, name: str) -> State:
-    """Read the file's content; ``None`` is no file. Raises ``WriteError`` where it is not ours to understand."""
+    """Return the state from the file's content; ``None`` means no file. Raises ``WriteError`` if it cannot be parsed."""
     if data is None:
         return State()
     try:
@@ -212,7 +212,7 @@ def _load_table(table: dict[str, Any] | None) -> TableFile | None:
 
 
 def without(text: str, given: Mapping[str, ManagedParameter]) -> str:
-    """Return master.cf with each of these parameters as it was before us, but where somebody has changed it since."""
+    """Return master.cf with each of these parameters as before us, except those that somebody has changed since."""
     from dms_relay.postfix.service_parameters import with_words, words  # noqa: PLC0415 -- only where an operator has such
 
     found = words(text, given)
@@ -220,7 +220,7 @@ def without(text: str, given: Mapping[str, ManagedParameter]) -> str:
 
 
 def remember(path: Path, old: State, new: State, owner: tuple[int, int]) -> None:
-    """Write what is remembered, where it is another than before; nothing to remember is no file."""
+    """Write the state if it has changed; remove the file if there is nothing to remember."""
     if new == old:
         return
     if new.is_empty:

@@ -1,12 +1,12 @@
-"""What a running Postfix has not read since it was changed: it was not reloaded, or it began in the middle of a change.
+"""Finds files that changed after a running Postfix read them: it was not reloaded, or it started during a change.
 
-``in_use`` says which services it may therefore still deliver by.
+``in_use`` returns the services by which it may therefore still deliver.
 
 Reads /proc, and the times of main.cf, master.cf and the managed tables. Writes nothing, and never fails.
 
-Known limits: a file's rights count as its content does, since a file that is put in place may bear an old time, and so may
-one of ours. Who may not read Postfix's process number (``pid/master.pid``, root's) learns nothing. A parameter of master(8)
-itself that changes in the milliseconds between its reading main.cf and its writing that number is not seen to be unread.
+Known limits: a change of a file's permissions counts like a change of its content, since a file moved into place may have an
+old time, as ours do. A user who may not read Postfix's process ID (``pid/master.pid``, root's) gets no answer. A parameter
+of master(8) itself is missed if it changes in the milliseconds between its reading main.cf and its writing that ID.
 """
 
 from __future__ import annotations
@@ -25,27 +25,27 @@ if TYPE_CHECKING:
     from dms_relay.plan import Plan
     from dms_relay.plan.found import Found
 
-#: Seconds by which a process may seem to have begun too early: a clock tick (10 ms, USER_HZ), and what /proc takes to read.
+#: Seconds by which a process may seem to start too early: a clock tick (10 ms, USER_HZ), and the time to read /proc.
 _TOLERANCE = 0.02
 
 
 def unread(paths: Paths, found: Found, master: int | None) -> list[Path]:
-    """Return the files that the Postfix of a master daemon has not read since they were changed."""
+    """Return the files that have changed since the Postfix of this master daemon read them."""
     then = None if master is None else read_at(master)
     if then is None:
         return []
-    # smtp(8) opens the tables of access tokens again by itself.
+    # smtp(8) reopens the tables of access tokens by itself.
     tables = [name for name in found.tables if split_index(name)[0] not in found.state.token_tables]
     files = (paths.main_cf, paths.master_cf, *map(paths.table, tables))
-    # A time that is still to come says that the clock was set, and nothing else.
+    # A time in the future only means that the clock was set.
     return [path for path in files if then + _TOLERANCE < _changed(path) <= time.time()]
 
 
 def in_use(paths: Paths, plan: Plan, master: int) -> frozenset[str]:
-    """Return the services that a plan removes, and that a Postfix which is not reloaded now may deliver by.
+    """Return the services that a plan removes and by which Postfix may still deliver if it is not reloaded now.
 
-    Whoever reloads it later ends their processes in the middle of a delivery. None is in use where Postfix has read what
-    stands now, no route of that leads to it, and it has no process.
+    A later reload would end their processes during a delivery. A service is not in use if Postfix has read the present
+    files, no route in them leads to it, and it has no process.
     """
     going = frozenset(change.name for change in plan.services if change.new is None)
     if not going or unread(paths, plan.found, master):
@@ -55,7 +55,7 @@ def in_use(paths: Paths, plan: Plan, master: int) -> frozenset[str]:
 
 
 def _changed(path: Path) -> float:
-    """Return when a file was changed; where it is a link, when that is that was done to what it points to."""
+    """Return when a file was last changed; for a link, when its target was."""
     try:
         return path.stat().st_ctime
     except OSError:
