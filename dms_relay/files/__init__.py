@@ -1,11 +1,11 @@
-"""Atomic replacement of files, and the lock. Knows nothing of relays.
+"""Replaces files atomically, and holds the lock. Knows nothing of relays.
 
-A file is replaced by rename: a reader sees the old one or the new one, never half; after a crash too, since the content is
-on the disk before the name is. The temporary file has a fixed name, so that a run that was killed leaves at most one, and
-the next one removes it. Only the holder of the lock may write. ``in_place.py`` has what rename cannot do.
+A file is replaced by rename: a reader sees the old one or the new one, never half; even after a crash, since the content is
+on disk before the name is. The temporary file has a fixed name, so a killed run leaves at most one, and the next run removes
+it. Only the holder of the lock may write. ``in_place.py`` handles files that cannot be renamed over.
 
-Raises ``WriteError`` where a target cannot be written (the file is then unchanged) and ``BusyError`` where the lock is
-not to be had in time.
+Raises ``WriteError`` if a target cannot be written (the file is then unchanged) and ``BusyError`` if the lock is not free in
+time.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-#: Seconds that a file's modification time is set back. Postfix waits for a file that was modified less than 2 s ago to
+#: Seconds by which a file's modification time is set back. Postfix waits for a file that was modified less than 2 s ago to
 #: "cool down" (readlline and dict_open of Postfix, "hot" files; measured: 2.7 s to the first message, not 0.3 s).
 MTIME_BACK = 5
 #: Seconds that a reader waits for a writer, whose work takes milliseconds.
 READING_TIMEOUT = 5.0
-#: Seconds between two tries for the lock.
+#: Seconds between two attempts to take the lock.
 _LOCK_INTERVAL = 0.05
 _TEMPORARY = ".dms-relay.tmp"
 _OTHERWISE = "free space or repair the file system, then run again"
@@ -38,37 +38,37 @@ _REMEDIES = {
     EBUSY: "mount the directory, not the single file",
     EISDIR: "move the directory {} away, then run again",
 }
-#: How a file is made: nobody else's is opened, and no link that somebody laid there is followed.
+#: Flags for a new file: open no existing file, and follow no link that somebody put there.
 NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
 
 
 def temporary_name(path: Path) -> Path:
-    """Name the temporary file that ``replace`` uses for ``path``."""
+    """Return the temporary file that ``replace`` uses for ``path``."""
     return path.with_name(f".{path.name}{_TEMPORARY}")
 
 
 def is_temporary_name(name: str) -> bool:
-    """Return True if a file name is one that ``temporary_name`` gives."""
+    """Return True if ``temporary_name`` can return this file name."""
     return name.startswith(".") and name.endswith(_TEMPORARY)
 
 
 def require_writable(directory: Path) -> None:
-    """Raise ``WriteError`` where nothing can be written to ``directory``, so that nothing is begun."""
+    """Raise ``WriteError`` if ``directory`` is not writable, before any work is started."""
     if not os.access(directory, os.W_OK):
         text = f"{directory} is not writable, so nothing was changed"
         raise WriteError(text, "run as root, or mount it without :ro")
 
 
 def replace(path: Path, content: bytes, mode: int, owner: tuple[int, int] | None, *, age: float = MTIME_BACK) -> None:
-    """Put ``content`` in place of ``path``: mode and owner (uid, gid) are set before the first octet is written.
+    """Replace ``path`` with ``content``; mode and owner (uid, gid) are set before the first octet is written.
 
-    ``owner`` ``None`` leaves the owner to the system. The modification time is ``age`` seconds ago.
+    ``owner`` ``None`` leaves the owner to the system. The modification time is set to ``age`` seconds ago.
     """
     _put(path, lambda temporary: _write(temporary, content, mode, owner, age))
 
 
 def link(path: Path, target: bytes) -> None:
-    """Put a symbolic link to ``target`` in place of ``path``."""
+    """Replace ``path`` with a symbolic link to ``target``."""
     _put(path, lambda temporary: os.symlink(target, temporary))  # noqa: PTH211 -- a path of octets
 
 
@@ -87,7 +87,7 @@ def _put(path: Path, make: Callable[[Path], None]) -> None:
 
 
 def cannot_write(path: Path, error: OSError) -> WriteError:
-    """Say that ``path`` cannot be written, why, and what to do. The system's error is the cause of the one to raise."""
+    """Return the error that ``path`` cannot be written: why, and what to do. Raise it from the system's error."""
     remedy = _REMEDIES.get(error.errno or 0, _OTHERWISE).format(error.filename2 or error.filename)
     return WriteError(f"{path} cannot be written, and is unchanged: {error.strerror}", remedy, errno=error.errno)
 
@@ -97,7 +97,7 @@ def _write(path: Path, content: bytes, mode: int, owner: tuple[int, int] | None,
 
 
 def fill(descriptor: int, content: bytes, mode: int, owner: tuple[int, int] | None, age: float) -> None:
-    """Write a new file, which is then closed: first whose it is, then what may be done with it, then what is in it."""
+    """Write and close a new file: first set its owner, then its mode, then write its content."""
     with open(descriptor, "wb", closefd=True) as file:
         if owner is not None:
             give(descriptor, owner)
@@ -109,7 +109,7 @@ def fill(descriptor: int, content: bytes, mode: int, owner: tuple[int, int] | No
 
 
 def give(descriptor: int, owner: tuple[int, int]) -> None:
-    """Set the owner. Only root can give a file away (chown(2)): whoever else we are, what we write is ours."""
+    """Set the owner if we are root. Other users cannot change it (chown(2)), so their files stay their own."""
     try:
         os.fchown(descriptor, *owner)
     except PermissionError:
@@ -118,17 +118,17 @@ def give(descriptor: int, owner: tuple[int, int]) -> None:
 
 
 def set_back(path: Path | int, age: float = MTIME_BACK) -> None:
-    """Set the modification time back, to ``age`` seconds ago."""
+    """Set the modification time to ``age`` seconds ago."""
     then = time.time() - age
     os.utime(path, (then, then))
 
 
 def write_private(path: Path, content: bytes) -> None:
-    """Write a new file that only we may read, for a program to take up; it need not survive a loss of power."""
+    """Write a new file that only we may read, as input for a program; it need not survive a power failure."""
     try:
         descriptor = os.open(path, NEW_FILE, 0o600)
         with open(descriptor, "wb", closefd=True) as file:  # noqa: PTH123 -- a descriptor, not a path
-            os.fchmod(descriptor, 0o600)  # whatever the umask is: a program reads it
+            os.fchmod(descriptor, 0o600)  # whatever the umask is: a program must be able to read it
             file.write(content)
             file.flush()
             set_back(descriptor)
@@ -146,7 +146,7 @@ def remove(path: Path) -> None:
 
 
 def make_directory(path: Path, mode: int) -> None:
-    """Make a directory; fine where it is there."""
+    """Make a directory, unless it exists."""
     try:
         path.mkdir(mode)
         path.chmod(mode)  # whatever the umask is
@@ -164,7 +164,7 @@ def remove_empty_directory(path: Path) -> None:
 
 
 def remove_directory(path: Path) -> None:
-    """Remove a managed directory, if it exists, with the files in it; or what else has its name."""
+    """Remove a managed directory, if it exists, with the files in it; or any other file of that name."""
     try:
         if path.is_dir() and not path.is_symlink():
             for file in path.iterdir():
@@ -177,7 +177,7 @@ def remove_directory(path: Path) -> None:
 
 
 def sync_parent(path: Path) -> None:
-    """Have a name that was made or taken away on the disk. Some network file systems cannot be told to."""
+    """Sync the creation or removal of a name to disk. Some network file systems cannot do that."""
     try:
         sync_directory(path.parent)
     except OSError as error:
@@ -193,7 +193,7 @@ def remove_leftover(path: Path) -> bool:
         return True
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except OSError:  # a link, or nobody's: not opened, let alone followed
+    except OSError:  # a link, a socket, or gone
         remove(path)
         return True
     try:
@@ -207,7 +207,7 @@ def remove_leftover(path: Path) -> bool:
 
 
 def stamp(path: Path) -> str:
-    """Return how a file looks: rights, size, times of the last write and of any change; empty where there is none."""
+    """Return a file's permissions, size, and times of the last write and of any change; ``""`` if there is none."""
     try:
         seen = path.lstat()
     except OSError:
@@ -216,7 +216,7 @@ def stamp(path: Path) -> str:
 
 
 def sync_directory(path: Path) -> None:
-    """Have the directory's entries on the disk."""
+    """Sync the directory's entries to disk."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
@@ -228,8 +228,8 @@ def sync_directory(path: Path) -> None:
 def lock(directory: Path, timeout: float) -> Iterator[None]:
     """Hold the lock of ``directory``, an flock(2) on the directory itself, so that no lock file is left behind.
 
-    Waits up to ``timeout`` seconds, then raises ``BusyError``. The lock goes with the process, however that ends, and
-    with the programs that it lets inherit the lock: the descriptor survives exec(2) where others are not closed.
+    Waits up to ``timeout`` seconds, then raises ``BusyError``. If this process is killed, the lock lasts until the programs
+    that inherited it have ended: the descriptor survives exec(2) where others are closed.
     """
     try:
         descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
@@ -248,9 +248,9 @@ def lock(directory: Path, timeout: float) -> Iterator[None]:
 
 @contextmanager
 def reading(directory: Path) -> Iterator[None]:
-    """Hold off whoever writes in ``directory`` under its lock, for as long as the body reads there.
+    """Keep writers that use the lock out of ``directory`` while the body reads there.
 
-    Readers do not hold each other off. Where the lock is not to be had within ``READING_TIMEOUT``, the body reads without.
+    Readers do not block each other. If the lock is not free within ``READING_TIMEOUT``, the body reads without it.
     """
     try:
         descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -270,7 +270,7 @@ class _CannotLockError(Exception):
 
 
 def _wait_for_lock(descriptor: int, kind: int, timeout: float) -> bool:
-    """Take a lock; say whether it was to be had in time."""
+    """Take a lock; return True if it was free in time."""
     deadline = time.monotonic() + timeout
     while True:
         try:

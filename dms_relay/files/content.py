@@ -1,11 +1,11 @@
-"""Reads a file that somebody may be writing at this moment, or that never ends: the door for all that others have written.
+"""Reads a file that somebody may be writing now, or that never ends; every file that others have written is read here.
 
-What is no regular file is refused without waiting for its other side; so is what is larger than a limit, and what is still
-being written after ``PATIENCE``. A file that was changed a moment ago and has no line end at its end is half a file, as far
-as anybody can tell: it is read again, until it ends or has rested, as Postfix does with "hot" files (readlline and
-dict_open). A file that is old, or that ends, costs no wait. Raises ``OSError``, with the reason in words.
+Anything but a regular file is refused without blocking; so is a file larger than a limit, or one still being written after
+``PATIENCE``. A file that has just changed and does not end with a line end may be incomplete: it is read again until it has
+one or has rested, as Postfix does with "hot" files (readlline and dict_open). An old file, or one that ends with a line
+end, costs no wait. Raises ``OSError``, with the reason in words.
 
-Known limits: a file that is written in several goes is taken for whole where one of them has just ended with a line.
+Known limits: a file written in several steps counts as complete if a step has just ended with a whole line.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import BinaryIO
 
-#: Octets of an input, of main.cf and of master.cf: a million senders with their relays, ten times what we measure.
+#: Maximum octets of an input, of main.cf and of master.cf: a million senders with their relays, ten times what we measure.
 INPUT_MAX = 64 << 20
-#: Octets of a lookup table and of what we remember of tables: each sender of the largest input may have a nexthop of 255.
+#: Maximum octets of a table and of the state file: each sender of the largest input may have a nexthop of 255 octets.
 TABLE_MAX = 8 * INPUT_MAX
-#: Seconds that a file must rest to be whole without a line end: what Postfix waits (readlline of Postfix).
+#: Seconds that a file without a final line end must rest to count as complete: as long as Postfix waits (readlline).
 HOT = 2.0
-#: Seconds that an empty file must rest: it is emptied by whoever fills it at once (``cat new > file``), and may stay so.
+#: Seconds that an empty file must rest: ``cat new > file`` empties it just before filling it, but it may stay empty.
 HOT_EMPTY = 0.25
-#: Seconds after which a file that is written on and on is refused: no run holds its lock for longer on this account.
+#: Seconds after which a file that is still being written is refused: no run holds its lock longer for such a file.
 PATIENCE = 10.0
 _INTERVAL = 0.05
 
@@ -45,10 +45,10 @@ def read_whole(path: Path, limit: int = INPUT_MAX) -> bytes:
 
 
 def read_open(file: BinaryIO, limit: int = INPUT_MAX, *, has_lines: bool = True) -> bytes:
-    """Return what an open file holds. Without ``has_lines``, up to ``limit`` octets; it is whole unless it is empty."""
+    """Return the content of an open file. Without ``has_lines``, up to ``limit`` octets; it is complete unless empty."""
     deadline = 0.0
     while True:
-        # What has a hole in it is large and takes no room: it is not read.
+        # A sparse file can be huge without using disk space: do not read it.
         is_larger = has_lines and os.fstat(file.fileno()).st_size > limit
         found = b"" if is_larger else file.read(limit + has_lines)
         if is_larger or len(found) > limit:

@@ -1,11 +1,11 @@
-"""A file in a directory that is held open, so that nobody can put another file or a link in its place under root.
+"""A file in a directory that is held open, so that nobody can replace it with another file or a link while root uses it.
 
-``hold`` finds the file once; all else names it by the open directory and its own name, and follows no link (openat(2),
-``O_NOFOLLOW``). Links on the way are followed where they are ours, in a directory that only we can change. Somebody
-else's are followed only to a file in a directory of theirs, where they could write anyway.
+``hold`` finds the file once; everything else uses the open directory and the file's name, and follows no link (openat(2),
+``O_NOFOLLOW``). Links on the way are followed if they are ours, in a directory that only we can change. Another user's
+links are followed only to a file in a directory of theirs, where they could write anyway.
 
-Raises ``WriteError`` for a link that is not followed, and ``OSError``. Known limits: an absolute link is looked up from the
-root of this process on.
+Raises ``WriteError`` for a link that is not followed, and ``OSError``. Known limits: an absolute link is resolved from the
+root of this process.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-#: Links that are followed (path_resolution(7)).
+#: Maximum number of links followed (path_resolution(7)).
 _LINKS_MAX = 40
 #: Stands for all who can write to a directory that is not its owner's alone.
 _ANYBODY = -1
@@ -33,9 +33,9 @@ _ANYBODY = -1
 
 @frozen
 class HeldFile:
-    """A file, which need not be there: its directory, open, and its name in it. ``shown`` is how messages call it.
+    """A file, which need not exist: its open directory, and its name in it. ``shown`` is its name in messages.
 
-    ``is_ours``: only root and we can change what is in that directory. ``is_link``: a link led there.
+    ``is_ours``: only root and we can change that directory. ``is_link``: a link led there.
     """
 
     directory: int
@@ -45,13 +45,13 @@ class HeldFile:
     is_link: bool
 
     def beside(self, name: str) -> HeldFile:
-        """Return another file of the same directory."""
+        """Return another file in the same directory."""
         return HeldFile(self.directory, name, self.shown.with_name(name), self.is_ours, is_link=False)
 
 
 @contextmanager
 def hold(path: Path) -> Iterator[HeldFile]:
-    """Hold the directory of a file open; where ``path`` is a link, that of the file that it leads to."""
+    """Hold the directory of a file open; if ``path`` is a link, the directory of its target."""
     walk = _Walk(path)
     try:
         yield walk.end()
@@ -60,13 +60,13 @@ def hold(path: Path) -> Iterator[HeldFile]:
 
 
 class _Walk:
-    """Goes from directory to directory, each opened in the one before, and keeps whose links it has followed."""
+    """Goes from directory to directory, opening each in the previous one, and records whose links it has followed."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.names = [path.name]
         self.links = 0
-        #: Who could have chosen where it goes, but for us.
+        #: Users other than us who could have chosen where it goes.
         self.guides: set[int] = set()
         self.at = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
 
@@ -74,7 +74,7 @@ class _Walk:
         os.close(self.at)
 
     def end(self) -> HeldFile:
-        """Return where it ends."""
+        """Return the file where it ends."""
         while True:
             name = self.names.pop()
             status = self._look(name)
@@ -121,18 +121,18 @@ def _ours() -> set[int]:
 
 
 def _others(directory: os.stat_result) -> set[int]:
-    """Return who else than we could put a file into a directory."""
+    """Return the users other than us who could put a file into a directory."""
     is_open = directory.st_mode & S_IWOTH or (directory.st_mode & S_IWGRP and directory.st_gid)
     return ({directory.st_uid} - _ours()) | ({_ANYBODY} if is_open else set())
 
 
 def open_file(held: HeldFile, flags: int = os.O_RDONLY) -> int:
-    """Open the file and return the descriptor. A pipe does not make it wait."""
+    """Open the file and return the descriptor. A pipe does not block."""
     return os.open(held.name, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=held.directory)
 
 
 def status_of(held: HeldFile) -> os.stat_result | None:
-    """Return how the file looks; ``None`` where there is none."""
+    """Return the status of the file; ``None`` if there is none."""
     try:
         return os.stat(held.name, dir_fd=held.directory, follow_symlinks=False)
     except FileNotFoundError:
@@ -140,7 +140,7 @@ def status_of(held: HeldFile) -> os.stat_result | None:
 
 
 def read_own(held: HeldFile) -> bytes | None:
-    """Return the content of a file that root or we have made, for nobody else; ``None`` of any other."""
+    """Return the content of a file that only root or we can access; ``None`` for any other file."""
     try:
         with open(open_file(held), "rb") as file:
             seen = os.fstat(file.fileno())
@@ -153,7 +153,7 @@ def read_own(held: HeldFile) -> bytes | None:
 
 
 def replace(held: HeldFile, content: bytes, mode: int, owner: tuple[int, int] | None) -> None:
-    """Put ``content`` in place of a file, as ``files.replace`` does; its time is now."""
+    """Replace a file with ``content``, as ``files.replace`` does; its modification time is now."""
     temporary = files.temporary_name(held.shown).name
     try:
         _unlink(held, temporary)

@@ -1,21 +1,21 @@
-"""Writes an operator's file, whose mode and owner stay: by rename where that can be, else in place.
+"""Writes an operator's file and keeps its mode and owner: by rename if possible, else in place.
 
-A file that is mounted singly into a container cannot be renamed over (EBUSY), and one that belongs to another user would
-change its owner. Such a file is written in place, from its first octet on, with the old and the new text kept beside it:
+A single file mounted into a container cannot be renamed over (EBUSY), and one that belongs to another user would change its
+owner. Such a file is written in place, from its first octet on, with the old and the new text kept beside it:
 
     killed after            the file           beside it     what the next edit does
-    new and old text kept   old                both          takes both away, and its work
-    some of the writing     new, then old      both          writes the old text back, then the same
-    written and synced      new                both          takes both away, and its work
-    old text taken away     new                new           the same
+    new and old text kept   old                both          removes both, then edits
+    part of the writing     new, then old      both          restores the old text, then the same
+    written and synced      new                both          removes both, then edits
+    old text removed        new                new           the same
 
-Until then ``is_cut_short`` tells a file that is half the new text and half the old one. A file that is neither was edited by
-somebody else meanwhile, and counts as it is. Kept texts count only where root or we have made them, for nobody else. Only
-the holder of the directory's lock (``files.lock``) may write; readers that hold ``files.reading`` see no half of it. All is
-done in the open directory (``held.py``), so that its owner cannot lay a link under root. Raises ``WriteError``.
+Until then ``is_cut_short`` recognises a file that is part new text and part old. If it is neither, somebody else has edited
+the file meanwhile, and it is left as it is. Kept texts count only if root or we made them, with access for nobody else. Only
+the holder of the directory's lock (``files.lock``) may write; readers that hold ``files.reading`` never see half of it. All
+work is done in the open directory (``held.py``), so that its owner cannot trick root with a link. Raises ``WriteError``.
 
-Known limits: where the mount is new with each container, what was kept is lost with the old container. After a loss of
-power, a file of several blocks may be a mixture that is not told from an edit of somebody else.
+Known limits: if each container gets a new mount, the kept texts are lost with the old container. After a power failure, a
+file of several blocks may be a mixture that looks like somebody else's edit.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from dms_relay.files.held import HeldFile
 
-#: Permission bits of the two texts while they are kept: a login may stand in them.
+#: Permission bits of the two kept texts: they may hold logins.
 _KEPT_MODE = 0o600
 
 
@@ -58,7 +58,7 @@ def _cut_short(held: HeldFile) -> bool:
         return False
     try:
         with open(held_file.open_file(held), "rb") as file:  # noqa: PTH123 -- a descriptor, not a path
-            # No more than shows that it is neither: whoever owns the file decides how large it is.
+            # Read only enough to see that it is neither: the owner of the file decides how large it is.
             content = file.read(len(old) + len(new) + 1)
     except OSError:
         return False
@@ -84,7 +84,7 @@ def _forget(held: HeldFile) -> None:
 
 
 def rewrite(held: HeldFile, content: bytes, status: os.stat_result) -> None:
-    """Put ``content`` into a file that is there. ``status`` is how it looked when it was read: whose it was stays so."""
+    """Write ``content`` into an existing file and keep its owner. ``status`` is its status when it was read."""
     if not S_ISREG(status.st_mode):
         raise WriteError(f"{held.shown} is not a file", "remove it, or mount a file there")
     if not _is_ours_to_give(status):
@@ -93,7 +93,7 @@ def rewrite(held: HeldFile, content: bytes, status: os.stat_result) -> None:
     try:
         held_file.replace(held, content, S_IMODE(status.st_mode), (status.st_uid, status.st_gid))
     except WriteError as error:
-        # EPERM: root in a container that may not give files away (CAP_CHOWN).
+        # EPERM: root in a container without CAP_CHOWN.
         if error.errno not in {EBUSY, EPERM}:
             raise
         _overwrite(held, content, status)
@@ -107,7 +107,7 @@ def _is_ours_to_give(status: os.stat_result) -> bool:
 
 
 def _overwrite(held: HeldFile, content: bytes, status: os.stat_result) -> None:
-    """Write in place, both texts kept beside it until the new one is synced."""
+    """Write in place, with both texts kept beside it until the new one is synced."""
     try:
         old = _old(held, status)
     except OSError as error:
@@ -126,15 +126,15 @@ def _overwrite(held: HeldFile, content: bytes, status: os.stat_result) -> None:
 
 
 def _old(held: HeldFile, status: os.stat_result) -> bytes:
-    """Return what is written over. Where the file cannot be written, nothing is begun."""
+    """Return the content to be overwritten. If the file cannot be written, this raises before any change."""
     with open(_opened(held, status), "r+b") as file:
         return file.read()
 
 
 def _opened(held: HeldFile, status: os.stat_result | None = None) -> int:
-    """Open the file for writing, if it is the one that was read. Raises ``OSError``, and ``WriteError`` if it is not.
+    """Open the file for writing. Raises ``OSError``, and ``WriteError`` if it is not the file that was read.
 
-    Another name of it may be a file of root's: whoever can put names into the directory could have chosen it.
+    If the file has a second name, it may be root's: anyone who can write to the directory could have linked it.
     """
     descriptor = held_file.open_file(held, os.O_RDWR)
     seen = os.fstat(descriptor)
@@ -155,7 +155,7 @@ def _write_back(held: HeldFile, old: bytes) -> None:
 
 
 def _write(descriptor: int, content: bytes) -> None:
-    """Write over what is there, so that the room that it takes is not given to others meanwhile; then cut off the rest."""
+    """Overwrite the content, so that its disk space cannot go to others meanwhile; then truncate the rest."""
     with open(descriptor, "r+b") as file:
         file.write(content)
         file.truncate()

@@ -1,7 +1,7 @@
-"""The lock that a keeper (``dms-relay watch``) holds as long as it runs: an flock(2) on a file in the state directory.
+"""Tests the lock that a keeper (``dms-relay watch``) holds while it runs: an flock(2) on a file in the state directory.
 
-Opens that file and tries the lock for a moment, so whoever takes it tries more than once (``commands/watch.py``). Writes
-nothing, raises nothing. A file that is not a regular one, such as a link, says nothing: no keeper can hold it.
+Opens that file and takes the lock for a moment, so a starting keeper tries more than once (``commands/watch.py``). Writes
+nothing, raises nothing. If it is not a regular file, such as a link, no keeper can hold it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ LOCK = "keeper.lock"
 
 
 def is_keeper_running(state_dir: Path) -> bool:
-    """Return True if a keeper runs; no process can hold the lock where it cannot be opened."""
+    """Return True if a keeper runs; if the file cannot be opened, no process can hold the lock."""
     try:
         descriptor = os.open(state_dir / LOCK, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:

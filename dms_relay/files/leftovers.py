@@ -1,8 +1,8 @@
-"""What a killed run has left in the configuration directory: temporary files, which hold what it was about to write.
+"""Removes the temporary files that a killed run left in the configuration directory.
 
-Such a file can hold logins. Reads names, removes files; each is in the open directory, and no link is followed. The kept
-texts of an interrupted writing in place (``files.in_place``) are needed to undo it, so they are left to the next edit of
-that file; those that are not ours mean nothing.
+Such a file can hold logins. Reads names and removes files, all in the open directory, and follows no link. The kept texts
+of an interrupted in-place write (``files.in_place``) are needed to undo it, so they are left to the next edit of that file;
+kept texts that are not ours have no meaning.
 """
 
 from __future__ import annotations
@@ -17,26 +17,26 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pathlib import Path
 
-#: How the names of the two texts end that are kept beside a file which is written in place: the old one, and the new one.
+#: Suffixes of the old and the new text that are kept beside a file while it is written in place.
 OLD, NEW = SUFFIXES = (".dms-relay.old", ".dms-relay.new")
 
 
 def kept_name(path: Path, suffix: str = OLD) -> Path:
-    """Name the file that keeps the old text of ``path``, or of what it points to, while that is written in place.
+    """Return the file that keeps the old text of ``path``, or of its target, while that is written in place.
 
-    Links are followed. ``Path.resolve`` would raise where they point in a circle.
+    Links are followed. ``Path.resolve`` would raise an error if they form a circle.
     """
     target = type(path)(os.path.realpath(path))
     return target.with_name(f".{target.name}{suffix}")
 
 
 def leftovers(directory: Path) -> list[Path]:
-    """Return temporary files and kept texts in a configuration directory; none where it cannot be listed."""
+    """Return temporary files and kept texts in a configuration directory; none if it cannot be listed."""
     return [directory / name for name in _names(directory) if files.is_temporary_name(name) or _is_kept(name)]
 
 
 def _names(directory: Path) -> list[str]:
-    """Return the names of what is no directory: that was not made here."""
+    """Return all names except those of directories, which we never make here."""
     try:
         with os.scandir(directory) as entries:
             return sorted(entry.name for entry in entries if not entry.is_dir(follow_symlinks=False))
@@ -49,7 +49,7 @@ def _is_kept(name: str) -> bool:
 
 
 def clean_up(directory: Path) -> list[Path]:
-    """Remove temporary files, and return them; the caller holds the lock of the directory. What stays there stops nobody."""
+    """Remove temporary files, and return them; the caller holds the directory's lock. A file that stays does no harm."""
     temporary = [path for path in leftovers(directory) if files.is_temporary_name(path.name)]
     if not temporary:
         return []
@@ -70,7 +70,7 @@ def _is_removed(directory: int, name: str) -> bool:
 
 
 def clean_up_if_free(directory: Path) -> list[Path]:
-    """Do the same without the lock, where nobody else has it and the directory can be written to."""
+    """Take the lock and call ``clean_up``, if nobody else holds the lock and the directory is writable."""
     if not any(files.is_temporary_name(path.name) for path in leftovers(directory)):
         return []
     try:

@@ -1,9 +1,9 @@
-"""A private directory for a moment, for programs of Postfix that read a main.cf from it.
+"""Makes a private temporary directory, for programs of Postfix that read a main.cf from it.
 
-What such a program finds in its main.cf decides which libraries it loads, as root. So the directory lies only where nobody
-else can put another one in its place: in a pod, an ``emptyDir`` at /tmp is for all users, and not sticky. With a root file
-system that is read-only, /tmp can be missing as well. Makes and removes a directory of mode 0700; a run that is killed
-leaves it behind. Raises ``WriteError`` where there is no place for it.
+The main.cf of such a program decides which libraries it loads, as root. So we make the directory only where nobody else can
+replace it: in a pod, an ``emptyDir`` at /tmp is writable for all users, and not sticky. With a read-only root file system,
+/tmp can be missing as well. Makes and removes a directory of mode 0700; a killed run leaves it behind. Raises ``WriteError``
+if there is no place for it.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from dms_relay.files.trust import require_believed
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-#: Where programs put temporary files, and then what every container has in memory (hier(7), shm_overview(7)).
-_PLACES = ("/tmp", "/var/tmp", "/dev/shm", "/run")  # noqa: S108 -- looked at before it is used
+#: The usual places for temporary files, then those that every container has in memory (hier(7), shm_overview(7)).
+_PLACES = ("/tmp", "/var/tmp", "/dev/shm", "/run")  # noqa: S108 -- checked before use
 
 
 @contextmanager
 def private_directory() -> Iterator[Path]:
-    """Make a directory that nobody else can see into or replace, and remove it in the end."""
+    """Make a directory that nobody else can read or replace, and remove it in the end."""
     with ExitStack() as stack:
         yield Path(_made(stack))
 

@@ -1,8 +1,8 @@
-"""Who may steer a run: whose files are believed. See docs/security.md for what is promised.
+"""Decides whose files are trusted as inputs. docs/security.md says what we promise.
 
-An input is believed if nobody can change it but root, whoever runs us, and where it is mounted, the owner of the mount. So a
-container gets the directory of a host's user, with that user's number. All on the way to it counts: each directory, each
-link and each directory that a link leads through. Looks at owners and modes (lstat(2)); writes nothing.
+An input is trusted ("believed") if only root, the user who runs us and, if it is mounted, the owner of the mount can change
+it. So a container can use the directory of a host's user, with that user's number. Everything on the way to it counts: each
+directory, each link and each directory that a link leads through. Reads owners and modes (lstat(2)); writes nothing.
 
     it belongs to anybody else                                  not believed
     every user can write to it                                  not believed
@@ -13,11 +13,11 @@ link and each directory that a link leads through. Looks at owners and modes (ls
     others can write to a directory, and it is sticky, as       believed: they can put files there, but replace none, and
     /tmp is, or a tmpfs of Docker                               what counts is whose the next thing in it is
 
-The look comes after the file was opened, and must find that very file. Whoever could swap something on the way is then seen
-there: so nothing is believed that was another's at the moment of opening.
+The check comes after the file was opened, and must find that very file. Anyone who could have swapped something on the way
+is then visible there: so nothing is believed that belonged to another at the moment of opening.
 
-Known limits: an access control list shows as rights of the group. What a read-only mount shows may be written elsewhere, by
-whom the host lets. In a user namespace, all users that it does not know are one (``_own``).
+Known limits: an access control list shows as permissions of the group. The files of a read-only mount may be writable
+elsewhere, for users that the host permits. In a user namespace, all users that it does not know are one (``_own``).
 """
 
 from __future__ import annotations
@@ -34,40 +34,40 @@ if TYPE_CHECKING:
 
     Ids = tuple[frozenset[int], frozenset[int]]
 
-#: Links that are followed (path_resolution(7)).
+#: Maximum number of links followed (path_resolution(7)).
 _LINKS_MAX = 40
 #: Why something is not believed.
 OWNER, OTHERS, GROUP = "owner", "others", "group"
 
 
 class DistrustError(OSError):
-    """What is at ``path``, an input or something on the way to it, is not believed. ``why`` is one of the three reasons."""
+    """``path``, an input or something on the way to it, is not believed. ``why`` is one of the three reasons."""
 
     def __init__(self, path: str, why: str, status: os.stat_result) -> None:
-        """Keep the parts."""
+        """Store the parts."""
         super().__init__(EPERM, f"{path} is not believed")
         self.path, self.why, self.status = path, why, status
 
 
 class NotReadableError(OSError):
-    """A user who chose what is read may not read it: by ``link``, or where that is empty, by naming it in a file."""
+    """A user chose a file that they may not read: through ``link``, or if that is empty, by naming it in an input."""
 
     def __init__(self, uid: int, link: str = "") -> None:
-        """Keep the parts."""
+        """Store the parts."""
         super().__init__(EPERM, os.strerror(EPERM))
         self.uid, self.link = uid, link
 
 
 class ReplacedError(OSError):
-    """What was opened is not what stands there now."""
+    """The opened file is not the one that is there now."""
 
 
 def require_believed(path: str, opened: os.stat_result | None = None, reader: tuple[int, int] | None = None) -> None:
-    """Raise ``DistrustError`` unless what is at ``path`` is believed, with all that is on the way to it.
+    """Raise ``DistrustError`` unless ``path`` and everything on the way to it is believed.
 
-    ``opened`` is how it looked once it was open; ``ReplacedError`` where that is not what is found. ``reader`` is the owner
-    (uid, gid) of the file that names this one: ``NotReadableError`` where they may not read it. The same holds for the owner
-    of each link. Raises ``OSError``.
+    ``opened`` is the status of the open file: ``ReplacedError`` if another file is found. ``reader`` is the owner (uid, gid)
+    of the file that names this one: ``NotReadableError`` if they may not read it. The same holds for the owner of each link.
+    Raises ``OSError``.
     """
     ids = _own()
     last: os.stat_result | None = None
@@ -83,9 +83,9 @@ def require_believed(path: str, opened: os.stat_result | None = None, reader: tu
 
 
 def require_way(path: str) -> None:
-    """Raise ``DistrustError`` unless all on the way to ``path`` is believed, so that no stranger has put it there.
+    """Raise ``DistrustError`` unless everything on the way to ``path`` is believed, so that no other user has put it there.
 
-    Whose it is counts only where every user can make one of that name. Raises ``OSError``.
+    The owner of ``path`` itself counts only if every user can create a file of that name. Raises ``OSError``.
     """
     ids, is_for_all = _own(), False
     for at, seen, is_end in _believed_steps(path, ids, has_end=False):
@@ -96,9 +96,9 @@ def require_way(path: str) -> None:
 
 
 def _believed_steps(path: str, ids: Ids, *, has_end: bool = True) -> Iterator[tuple[str, os.stat_result, bool]]:
-    """Yield the steps to ``path``, as long as they are believed; the end counts where ``has_end``.
+    """Yield the steps to ``path`` while they are believed; with ``has_end``, the last one must be, too.
 
-    A directory that others can write to is believed if what is next is mounted in it.
+    A directory that others can write to is believed if the next step is a mount in it.
     """
     doubts: dict[str, DistrustError] = {}
     is_end = True
@@ -116,13 +116,13 @@ def _believed_steps(path: str, ids: Ids, *, has_end: bool = True) -> Iterator[tu
 
 
 def _why(at: str, seen: os.stat_result, ids: Ids) -> str:
-    """Return why something is not believed, mounts considered; empty where it is."""
+    """Return why something is not believed, mounts considered; ``""`` if it is."""
     why = fault(seen, *ids) and fault(seen, *_with_mount(at, *ids))
     return "" if why in {OTHERS, GROUP} and not is_writable(at) else why
 
 
 def fault(status: os.stat_result, uids: frozenset[int], gids: frozenset[int]) -> str:
-    """Return why something is not believed, where these users and groups are; empty where it is. Pure."""
+    """Return why something is not believed, if these users and groups are; ``""`` if it is. Pure."""
     mode = status.st_mode
     if status.st_uid not in uids:
         return OWNER
@@ -134,9 +134,9 @@ def fault(status: os.stat_result, uids: frozenset[int], gids: frozenset[int]) ->
 
 
 def steps(path: str) -> Iterator[tuple[str, os.stat_result, bool]]:
-    """Yield each directory and link on the way to ``path``, and what is there in the end: name, looks, if it is the end.
+    """Yield each directory and link on the way to ``path``, and its end: name, status, and True for the end.
 
-    As path_resolution(7), from the root on, which itself is left out: whoever owns it could replace anything.
+    Follows path_resolution(7). The root directory itself is left out: its owner could replace anything.
     """
     rest = path.split("/")[::-1]
     at, links = "", 0
@@ -162,18 +162,19 @@ def steps(path: str) -> Iterator[tuple[str, os.stat_result, bool]]:
 
 
 def _own() -> Ids:
-    """Return who is believed everywhere: root, whoever runs us, and who owns the root directory.
+    """Return who is believed everywhere: root, the user who runs us, and the owner of the root directory.
 
-    That is root, but in a user namespace, which knows neither root nor any other user outside: they are one number there.
+    The last is root, except in a user namespace: there root and all other users outside share one number.
     """
     return frozenset({0, os.geteuid(), os.lstat("/").st_uid}), frozenset({0, os.getegid()})
 
 
 def _with_mount(at: str, uids: frozenset[int], gids: frozenset[int]) -> Ids:
-    """Add who owns what is mounted where ``at`` is. A user's own group is that user's; root's files have root's.
+    """Add the owner of the mount that holds ``at``, and its group.
 
-    Or they have one that the container's first process was given as well, and with it root alone: a pod's ``fsGroup``.
-    What users mount themselves does not count, but in a container, where it was mounted from outside.
+    The group counts if it is the user's own; or for root's files, if it is root's, or one that the container's first process
+    also has and only root uses: a pod's ``fsGroup``. Mounts by users themselves count only in a container, where they were
+    made outside.
     """
     found = mount_of(at, mounts())
     if found is None or (found.is_of_user and not is_container()):
@@ -184,12 +185,12 @@ def _with_mount(at: str, uids: frozenset[int], gids: frozenset[int]) -> Ids:
 
 
 def is_writable(path: str) -> bool:
-    """Return True unless what is at ``path`` is mounted read-only."""
+    """Return True unless ``path`` is mounted read-only."""
     return not os.statvfs(path).f_flag & os.ST_RDONLY
 
 
 def _may_read(status: os.stat_result, uid: int, gid: int) -> bool:
-    """Return True if a user may read a file, or pass a directory, whose groups are not known beyond one."""
+    """Return True if a user may read a file or enter a directory; only one of the user's groups is known."""
     mode = status.st_mode
     if S_ISLNK(mode):
         return True
