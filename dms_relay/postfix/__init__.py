@@ -1,1 +1,1 @@
-"""The syntax of Postfix's configuration files, and ``programs``, the only door to Postfix's programs."""
+"""The syntax of Postfix's configuration files, and ``programs``, which runs Postfix's programs."""

@@ -1,7 +1,7 @@
-"""Programs of Postfix that run while we go on, with our own standard streams: what they say is said to the operator.
+"""Runs programs of Postfix in the background with our own standard streams, so that the operator sees their output.
 
-Everything else is run by ``programs``, which waits and listens. Raises ``PostfixError`` where a program cannot be started.
-SIGCHLD is no longer ignored afterwards, where a parent had left it so: the system would keep no exit code.
+``programs`` runs all others; it waits and captures their output. Raises ``PostfixError`` if a program cannot be started.
+If SIGCHLD was ignored, as a parent may have left it, it no longer is afterwards: the system would keep no exit code.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 
 def begin(program: Path, config: Path, *, data_to_nowhere: bool = False) -> int:
-    """Start a program on the configuration in ``config`` and return its process number, for ``end``.
+    """Start a program on the configuration in ``config`` and return its process ID, for ``end``.
 
-    It gets none of the settings in our environment. ``data_to_nowhere``: what it writes to standard output is not wanted.
+    It gets none of the settings in our environment. ``data_to_nowhere``: discard its standard output.
     """
     if signal.getsignal(signal.SIGCHLD) == signal.SIG_IGN:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -35,5 +35,5 @@ def begin(program: Path, config: Path, *, data_to_nowhere: bool = False) -> int:
 
 
 def end(number: int) -> int:
-    """Wait until a program has ended, and return its exit code, or the number of the signal that ended it, negative."""
+    """Wait until a program has ended; return its exit code, or minus the number of the signal that ended it."""
     return os.waitstatus_to_exitcode(os.waitpid(number, 0)[1])

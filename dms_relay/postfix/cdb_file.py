@@ -1,7 +1,7 @@
-"""Lists a table of type ``cdb:``, which ``postmap -s`` cannot ("sequence operation is not supported", Postfix 3.7).
+"""Lists a table of type ``cdb:``, which ``postmap -s`` cannot do ("sequence operation is not supported", Postfix 3.7).
 
-The format is D. J. Bernstein's (cdb(5), https://cr.yp.to/cdb/cdb.txt): 256 pairs of numbers, each the place and the size of
-a hash table; then the records, as far as the first of these tables. Reads; raises ``PostfixError``.
+The format is D. J. Bernstein's (cdb(5), https://cr.yp.to/cdb/cdb.txt): 256 pairs of numbers, the place and the size of each
+hash table; then the records, up to the first of these tables. Reads; raises ``PostfixError``.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-#: Octets of the pairs at the beginning, and of the two lengths before each record.
+#: Octets of all pairs at the beginning, and of the two lengths before each record.
 _HEAD, _LENGTHS = 2048, 8
 _PAIR = "<II"
 
@@ -32,7 +32,7 @@ def entries(path: Path) -> list[tuple[str, str]]:
 
 
 def _records(content: bytes) -> Iterator[tuple[str, str]]:
-    """Yield the records; Postfix may write a NUL behind keys and values (dict_cdb.c)."""
+    """Yield the records; Postfix may write a NUL after keys and values (dict_cdb.c)."""
     at, end = _HEAD, min(place for place, _ in iter_unpack(_PAIR, content[:_HEAD] or b"\0"))
     while at < end:
         of_key, of_value = unpack_from(_PAIR, content, at)

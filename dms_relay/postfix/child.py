@@ -1,13 +1,12 @@
-"""Runs a program and returns what it says: for ``programs``, the only caller.
+"""Runs a program and returns its output: for ``programs``, the only caller.
 
-``subprocess`` does the same; its import, with all that it imports, costs a start 4 ms. The program gets the environment and
-the standard input that it is given, and no descriptor of ours unless its caller says so. Raises ``OSError`` where it cannot
-be started, and ``TimeoutExpired`` where it does not end in time: then it is killed and waited for, as where we are
-interrupted.
+``subprocess`` does the same, but importing it costs 4 ms at start. The program gets the given environment and standard
+input, and none of our descriptors unless the caller says so. Raises ``OSError`` if it cannot be started, and
+``TimeoutExpired`` if it does not end in time: then it is killed and waited for, as when we are interrupted.
 
-Known limits: what the program itself has started is not killed, and is waited for as long as it holds standard output or
-standard error. Where SIGCHLD is ignored, as a parent may have left it, the system keeps no exit code: so it is not while a
-program works. Only the main thread can change that; in another one, a lost exit code is an error (``ChildProcessError``).
+Known limits: processes that the program has started are not killed, and are waited for as long as they hold standard output
+or standard error. If SIGCHLD is ignored, as a parent may have left it, the system keeps no exit code: so we reset it while a
+program runs. Only the main thread can do that; in another one, a lost exit code is an error (``ChildProcessError``).
 """
 
 from __future__ import annotations
@@ -26,15 +25,15 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-#: Octets that are read at once: what a pipe holds (pipe(7)).
+#: Octets to read at once: the capacity of a pipe (pipe(7)).
 _CHUNK = 65536
-#: The first descriptor that is no standard stream. Ours can be lower, where we were started without one of these.
+#: The first descriptor after the standard streams. Ours can be lower if we were started without one of these.
 _FIRST = 3
 #: Where the descriptors of this process are listed (proc(5)).
 _DESCRIPTORS = "/proc/self/fd"
-#: What Python ignores and a program must not; subprocess puts back the same.
+#: Signals that Python ignores and a program must not; subprocess restores the same ones.
 _SIGNALS = (signal.SIGPIPE, signal.SIGXFSZ)
-#: Seconds between two looks at a program that has closed its output and has not ended yet.
+#: Seconds between two checks of a program that has closed its output but has not ended yet.
 _INTERVAL = 0.001
 
 
@@ -44,7 +43,7 @@ class TimeoutExpired(Exception):  # noqa: N818 -- its name is shown to operators
 
 @frozen
 class Ended:
-    """What came of a program: its exit code, or minus the signal that killed it, and what it said."""
+    """The result of a program: its exit code, or minus the signal that killed it, and its output."""
 
     returncode: int
     stdout: bytes
@@ -60,9 +59,9 @@ def run(  # noqa: PLR0913 -- what a program gets, by name where it is rare
     inherits: bool = False,
     meanwhile: Callable[[], object] = lambda: None,
 ) -> Ended:
-    """Run a program, named by its path, for ``timeout`` seconds at most.
+    """Run a program, named by its path, for at most ``timeout`` seconds.
 
-    With ``inherits`` it gets our descriptors. ``meanwhile`` is called when it has begun, before its end is waited for.
+    With ``inherits`` it gets our descriptors. ``meanwhile`` is called once it has started, before we wait for its end.
     """
     deadline = time.monotonic() + timeout
     pipes = [_pipe(), _pipe(), _pipe()]
@@ -81,7 +80,7 @@ def run(  # noqa: PLR0913 -- what a program gets, by name where it is rare
 
 
 def which(name: str) -> str | None:
-    """Find a program in PATH; shutil's costs 2 ms to import."""
+    """Return the path of a program in PATH; importing shutil for this costs 2 ms."""
     for directory in os.get_exec_path():
         path = os.path.join(directory, name)  # noqa: PTH118 -- PATH may hold an empty entry
         if os.access(path, os.X_OK) and not os.path.isdir(path):  # noqa: PTH112 -- no pathlib for this
@@ -90,7 +89,7 @@ def which(name: str) -> str | None:
 
 
 class _SigchldHeeded:
-    """The time in which the system keeps the exit codes of what we have started."""
+    """While this is entered, the system keeps the exit codes of our child processes."""
 
     def __enter__(self) -> None:
         self.is_ignored = signal.getsignal(signal.SIGCHLD) == signal.SIG_IGN
@@ -106,7 +105,7 @@ class _SigchldHeeded:
 
 
 class _Open:
-    """Descriptors that are open, and are closed at the end."""
+    """Open descriptors, which are closed at the end."""
 
     def __init__(self, descriptors: list[int]) -> None:
         self.descriptors = descriptors
@@ -124,7 +123,7 @@ class _Open:
 
 
 def _pipe() -> tuple[int, int]:
-    """Make a pipe of descriptors that no program's standard stream can have."""
+    """Make a pipe whose descriptors are not those of standard streams."""
     ends = os.pipe()
     with _Open([*ends]):
         read, write = (fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, _FIRST) for end in ends)
@@ -148,7 +147,7 @@ def _spawn(command: list[str], environ: Mapping[str, str], streams: Sequence[int
 
 
 def _exchange(ours: _Open, stdin: int, feed: bytes, deadline: float) -> dict[int, bytearray]:
-    """Feed a program, and read what it says until it has closed its output; each stream is closed when it has ended."""
+    """Feed a program and read its output until it closes it; each stream is closed as it ends."""
     said = {descriptor: bytearray() for descriptor in ours.descriptors}
     left = memoryview(feed)
     poll = select.poll()
@@ -172,7 +171,7 @@ def _exchange(ours: _Open, stdin: int, feed: bytes, deadline: float) -> dict[int
 
 
 def _written(stdin: int, left: memoryview) -> int:
-    """Write as much as never waits; a program that reads no more has read all."""
+    """Write as much as possible without blocking; a program that stops reading counts as having read everything."""
     try:
         return os.write(stdin, left[: select.PIPE_BUF])
     except BrokenPipeError:
@@ -190,14 +189,14 @@ def _wait(pid: int, deadline: float) -> int:
 
 
 def _kill(pid: int) -> None:
-    """End a program that has not been waited for yet."""
+    """Kill a program that has not been waited for yet."""
     with suppress(ProcessLookupError, ChildProcessError):
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
 
 
 def why_not_run(error: Exception, timeout: float) -> tuple[str, str]:
-    """Return why a program cannot be run, or did not end, and what to do; none of its arguments is shown."""
+    """Return why a program cannot be run, or did not end, and what to do; its arguments are not shown."""
     if not isinstance(error, OSError):
         return f"no end after {timeout:g} s", "run it by hand"
     if error.errno == E2BIG:

@@ -1,7 +1,7 @@
-"""What a drain adds to the text of master.cf, so that Postfix takes no new mail and hands on what waits. Pure.
+"""The lines that a drain adds to master.cf, so that Postfix takes no new mail and delivers what waits. Pure.
 
-Behind each service of smtpd(8) come two parameters that have it refuse whoever connects; with a server to hand over to,
-trivial-rewrite(8) gets others that lead all mail that leaves this machine to a service of ours, which is there as well::
+Each service of smtpd(8) gets two parameters that make it refuse every client. With a server to hand over to,
+trivial-rewrite(8) gets others that route all outgoing mail to a service of ours, which is added as well::
 
     smtp inet n - n - - smtpd
       -o { smtpd_client_restrictions = … } -o smtpd_delay_reject=no
@@ -11,11 +11,11 @@ trivial-rewrite(8) gets others that lead all mail that leaves this machine to a 
       -o …
 
 The last of two settings of a parameter counts, so these win over others of the same service; parameters of main.cf would
-not. They are whole lines, by which they are found again. Whoever reads master.cf through ``programs`` sees none of them,
-and whoever writes it that way keeps them (``master_cf_file``): so neither ``apply`` nor the keeper undoes a drain.
+not. They are whole lines, by which they are recognised later. ``programs`` hides them when it reads master.cf, and keeps
+them when it writes it (``master_cf_file``): so neither ``apply`` nor the keeper undoes a drain.
 
-Known limits: who has another program join the lines of master.cf, as ``postconf -P`` does for the service that it changes,
-has to take them out by hand. Services that take mail by other programs, such as qmqpd(8), go on.
+Known limits: if another program joins the lines of master.cf, as ``postconf -P`` does for the service that it changes, they
+have to be removed by hand. Services that take mail with other programs, such as qmqpd(8), keep taking it.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-#: The file in the queue directory that says that a drain began (``drain/marker.py``).
+#: The file in the queue directory that marks the start of a drain (``drain/marker.py``).
 MARKER = "pid/dms-relay.draining"
 #: The service that hands mail over.
 HAND_OVER = "dms-relay-hand-over"
-#: What a client is told (RFC 3463, X.3.2: system not accepting network messages). With 421 smtpd(8) hangs up.
+#: The reply to a client (RFC 3463, X.3.2: system not accepting network messages). With 421, smtpd(8) hangs up.
 REPLY = "421 4.3.2 this relay is about to stop and takes no mail, try again"
-#: smtpd_delay_reject=no: at once, in place of the greeting, on which clients try another address of the host.
+#: smtpd_delay_reject=no: refuse at once, instead of the greeting, so that clients try another address of the host.
 _REFUSAL = f"  -o {{ smtpd_client_restrictions = check_client_access static:{{{REPLY}}} }} -o smtpd_delay_reject=no"
 _ROUTE = f"  -o default_transport={HAND_OVER}:"
 #: Recipients whose mail stays here keep their transport.
@@ -45,9 +45,9 @@ _NO_OTHER_ROUTES = "".join(
         "relayhost",
     )
 )
-#: For smtp(8). ``relayhost`` and ``soft_bounce``: nothing that the other server says, and not that it cannot be found or is
-#: ourselves, returns a message. No login and no certificate of ours goes there, and nothing is rewritten, which is that
-#: server's business.
+#: For smtp(8). With ``relayhost`` and ``soft_bounce``, no reply of the other server returns a message, nor does it if that
+#: server is not found or is this machine. It gets no login or certificate of ours, and nothing is rewritten: that is the
+#: other server's task.
 _OVERRIDES = (
     "syslog_name=postfix/dms-relay-hand-over",
     "soft_bounce=yes",
@@ -78,7 +78,7 @@ _CHROOT = 4
 
 @frozen
 class Drained:
-    """What of it is there: whether mail is refused, which nexthop the service has, and whether mail goes there."""
+    """The state of a drain: if new mail is refused, the nexthop of the service, and if mail is routed to it."""
 
     refuses: bool = False
     nexthop: str = ""
@@ -89,7 +89,7 @@ NOT_DRAINED = Drained()
 
 
 def found(text: str) -> Drained:
-    """Return what is there."""
+    """Return the state of a drain according to the text of master.cf."""
     if not _has_any(text):
         return NOT_DRAINED
     lines = text.split("\n")
@@ -103,7 +103,7 @@ def _has_any(text: str) -> bool:
 
 
 def without(text: str) -> str:
-    """Return the text without it."""
+    """Return the text without the lines of a drain."""
     return "\n".join(_others(text.split("\n"))) if _has_any(text) else text
 
 
@@ -116,7 +116,7 @@ def _others(lines: list[str]) -> Iterator[str]:
 
 
 def with_(text: str, wanted: Drained) -> str:
-    """Return a text that has nothing of it with all that is wanted."""
+    """Return a text that has no lines of a drain with the wanted ones added."""
     lines = text.removesuffix("\n").split("\n") if text else []
     added: dict[int, str] = {}
     chroot = "n"

@@ -1,14 +1,14 @@
-"""Makes the indexes of lookup tables with postmap(1), and asks Postfix which types it has.
+"""Builds the indexes of lookup tables with postmap(1), and asks Postfix which types it has.
 
-An index is made in a private directory beside main.cf, of a text that only we may read, and put in place by rename when it
-is on the disk. postmap itself makes ``cdb:`` under another name, but does not sync it, and ``lmdb:`` in place (seen): killed
-halfway, a table of half the logins would be left, or one that cannot be opened.
+An index is built in a private directory beside main.cf, from a text that only we may read, and renamed into place once it
+is on disk. postmap itself builds ``cdb:`` under another name, but does not sync it, and ``lmdb:`` in place (seen): if it is
+killed halfway, it could leave a table with half the logins, or one that cannot be opened.
 
-That directory is Postfix's configuration directory for the time: with a copy of main.cf that is dated back, since Postfix's
-programs wait for up to 2 s for one that was written a moment ago, as main.cf often is when a container boots. Raises
-``PostfixError`` where a program is missing or fails, ``WriteError`` where the directory cannot be written to.
+Meanwhile that directory is Postfix's configuration directory, with a copy of main.cf that is dated back: Postfix's programs
+wait up to 2 s for a main.cf that was just written, as it often is when a container boots. Raises ``PostfixError`` if a
+program is missing or fails, ``WriteError`` if the directory is not writable.
 
-Known limits: in ``lmdb:`` a key has 511 octets at most (lmdb.h, MDB_MAXKEYSIZE); our inputs' keys have 320 (``KEY_MAX``).
+Known limits: a key in ``lmdb:`` has at most 511 octets (lmdb.h, MDB_MAXKEYSIZE); keys in our inputs have 320 (``KEY_MAX``).
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _DIRECTORY_MODE = 0o700
-#: Parameters of main.cf by which Postfix finds the types that are no part of it (postconf(5)).
+#: Parameters of main.cf by which Postfix finds table types in separate packages (postconf(5)).
 _DIRECTORIES = ("meta_directory", "shlib_directory")
-#: Types of which postmap(1) exits with 0 where the disk is full, and leaves an index without keys (seen with 3.7.11).
+#: Types for which postmap(1) exits with 0 if the disk is full, and leaves an index without keys (seen with 3.7.11).
 _SILENT = frozenset({"lmdb"})
-#: What a text is called while its index is made.
+#: The name of a text while its index is built.
 _SOURCE = "table"
 _CONFIG_DIRECTORY = re.compile(r"\$(?:config_directory\b|[({]config_directory[)}])")
 
 
 def build(directory: Path, table_type: str, text: bytes, path: Path, rights: tuple[int, int, int]) -> None:
-    """Put the index of ``text`` in place of ``path``; ``rights`` are its mode, owner and group."""
+    """Build the index of ``text`` and replace ``path`` with it; ``rights`` are its mode, owner and group."""
     workshop = directory / WORKSHOP
     files.remove_directory(workshop)
     files.make_directory(workshop, _DIRECTORY_MODE)
@@ -64,7 +64,7 @@ def _check(written: int, wanted: int, path: Path) -> None:
 
 
 def _put_in_place(made: Path, path: Path, mode: int, owner: tuple[int, int]) -> None:
-    """Put a file that a program has made in place of ``path``, as ``files.replace`` does."""
+    """Replace ``path`` with a file that a program has made, as ``files.replace`` does."""
     try:
         descriptor = os.open(made, os.O_RDONLY | os.O_NOFOLLOW)
         try:
@@ -81,7 +81,7 @@ def _put_in_place(made: Path, path: Path, mode: int, owner: tuple[int, int]) -> 
 
 
 def ask_types(postfix: Postfix, parameters: Mapping[str, str], known: TypesAnswer | None) -> TypesAnswer:
-    """Ask Postfix for the indexed types that it has, unless what is known was said of the same Postfix."""
+    """Return the indexed types that Postfix has; ask it unless the known answer is from the same installation."""
     directories = {name: parameters.get(name, "") for name in _DIRECTORIES}
     if known and known.files == {name: _look(name, directories) for name in known.files}:
         return known
@@ -95,9 +95,9 @@ def _look(name: str, directories: Mapping[str, str]) -> str:
 
 
 def table_types(directory: Path, directories: Mapping[str, str]) -> tuple[list[str], list[Path]]:
-    """Return the types of lookup tables that Postfix has, and the paths of what that follows from.
+    """Return the types of lookup tables that Postfix has, and the files on which that depends.
 
-    ``directories`` are ``meta_directory`` and ``shlib_directory`` as main.cf sets them; empty is not set.
+    ``directories`` are ``meta_directory`` and ``shlib_directory`` as main.cf sets them; empty means not set.
     """
     from shutil import which  # noqa: PLC0415 -- only where a table is big
 
@@ -118,6 +118,6 @@ def table_types(directory: Path, directories: Mapping[str, str]) -> tuple[list[s
 
 
 def _write_main_cf(workshop: Path, text: str, directory: Path) -> None:
-    """Write the main.cf of a directory whose ``$config_directory`` is another."""
+    """Write a main.cf whose ``$config_directory`` is another directory."""
     content = _CONFIG_DIRECTORY.sub(lambda _: str(directory), text)
     files.write_private(workshop / "main.cf", content.encode("utf-8", "surrogateescape"))

@@ -1,10 +1,10 @@
-"""The syntax of main.cf (postconf(5)): read it, and edit it as ``postconf -e`` and ``postconf -X`` do.
+"""The syntax of main.cf (postconf(5)): reads it, and edits it as ``postconf -e`` and ``postconf -X`` do.
 
-Pure: text in, text out. A logical line is a line with the lines that begin with a blank after it; comments and empty lines
-may stand in between. Where a name stands twice, the last one counts.
+Pure: text in, text out. A logical line is a line with the following lines that begin with a blank; comments and empty lines
+may be in between. If a name is set twice, the last setting counts.
 
-Known limits: ``$name`` is not expanded; values are given as they stand, each run of line end and blanks as Postfix joins
-it (the line end goes, the blanks stay).
+Known limits: ``$name`` is not expanded; values are returned as written, with lines joined as Postfix does (the line end
+goes, the blanks stay).
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 _SPACE = " \t\r\v\f"
 _SETTING = re.compile(rf"([A-Za-z0-9_./-]+)[{_SPACE}]*=(.*)", re.DOTALL)
 
-#: What makes mail for a domain stay here (postconf(5); ADDRESS_CLASS_README).
+#: Parameters whose domains are local, so that their mail stays here (postconf(5); ADDRESS_CLASS_README).
 _LOCAL = ("mydestination", "virtual_mailbox_domains", "virtual_alias_domains")
 _BETWEEN_WORDS = re.compile(r"[,\s]+")
 _NAME = re.compile(r"\$[({]?(myhostname|mydomain)[)}]?")
 
-#: A lookup table in a file, which cannot hold a login in its name (postconf(5), "Lookup tables").
+#: Lookup tables in files, whose names cannot hold a login (postconf(5), "Lookup tables").
 _PLAIN_TABLES = re.compile(r"((texthash|hash|btree|lmdb|cdb|dbm|sdbm|regexp|pcre):/[\w./+@=-]+[, ]*)*")
 
 #: Types of lookup tables that ask a server (DATABASE_README).
@@ -34,7 +34,7 @@ _SERVERS = frozenset({"tcp", "socketmap", "ldap", "mysql", "pgsql", "memcache"})
 
 @frozen
 class Logical:
-    """One logical line, its lines joined: the lines it takes, counted from 0, end excluded."""
+    """One logical line as joined text, and its line numbers, counted from 0, end excluded."""
 
     first: int
     end: int
@@ -43,9 +43,9 @@ class Logical:
 
 @frozen
 class MainCfEntry:
-    """One logical line: the lines it takes, counted from 0, end excluded, and the name and value where it is a setting.
+    """One logical line: its line numbers, counted from 0, end excluded, and name and value if it is a setting.
 
-    Comments between a line and its continuation are inside ``first`` to ``end``; those after it are not.
+    Comments between a line and its continuation are between ``first`` and ``end``; those after it are not.
     """
 
     first: int
@@ -83,14 +83,14 @@ def parse(text: str) -> Iterator[MainCfEntry]:
 
 
 def values(text: str) -> dict[str, str]:
-    """Return each parameter that is set, with the value that counts."""
+    """Return each parameter that is set, with its effective value."""
     return {entry.name: entry.value for entry in parse(text)}
 
 
 def local_domains(values: dict[str, str]) -> dict[str, str]:
-    """Return the domains whose mail stays here, each with the parameter that says so, as far as main.cf names them itself.
+    """Return the domains that main.cf itself names as local, each with its parameter.
 
-    Known limits: lookup tables and files are not looked into, nor is any ``$name`` but ``$myhostname`` and ``$mydomain``.
+    Known limits: lookup tables and files are not read; of ``$name``, only ``$myhostname`` and ``$mydomain`` are expanded.
     """
     found: dict[str, str] = {}
     for parameter in _LOCAL:
@@ -106,9 +106,9 @@ def _expanded(name: str, values: dict[str, str]) -> str:
 
 
 def edit(text: str, changes: dict[str, str | None]) -> str:
-    """Return ``text`` with each parameter set to its value, or taken out where that is ``None``.
+    """Return ``text`` with each parameter set to its value, or removed if that is ``None``.
 
-    The value goes where the name stands first; other settings of it go; a new name is added at the end.
+    The value replaces the first setting of the name; other settings of it are removed; a new name is added at the end.
     """
     lines: list[str | None] = list(text.removesuffix("\n").split("\n")) if text else []
     left = dict(changes)
@@ -122,7 +122,7 @@ def edit(text: str, changes: dict[str, str | None]) -> str:
 
 
 def clear(lines: list[str | None], first: int, end: int) -> None:
-    """Take the lines of a logical line out; comments and empty lines between them stay."""
+    """Remove the lines of a logical line; comments and empty lines between them stay."""
     for number in range(first, end):
         line = lines[number]
         if line is not None and line.strip(_SPACE) and not line.lstrip(_SPACE).startswith("#"):
@@ -147,7 +147,7 @@ def is_yes(value: str) -> bool:
 
 
 def asks_server(table: str) -> bool:
-    """Return True if somebody else answers for a lookup table (``type:name``), who may be away."""
+    """Return True if a lookup table (``type:name``) asks a server, which may be down."""
     return table.removeprefix("proxy:").partition(":")[0] in _SERVERS
 
 

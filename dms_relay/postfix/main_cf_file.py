@@ -1,12 +1,12 @@
-"""Writes main.cf as ``postconf -e`` does, under the lock that ``postconf`` takes, without its start, which takes 6 ms.
+"""Writes main.cf as ``postconf -e`` does, under the lock that ``postconf`` takes, without starting it, which takes 6 ms.
 
-The lock is an flock(2) on main.cf.tmp, which then becomes main.cf by rename (edit_file.c), so whoever uses ``postconf`` at
-the same time waits, and no change is lost. ``postconf`` itself would do harm: a value that can hold a login would stand in
-its arguments, which every process can read; it makes every main.cf 0644; and where the last line has no line end, it glues
-to it what it adds. Here mode and owner stay as they are, octets that are not UTF-8 too.
+The lock is an flock(2) on main.cf.tmp, which then becomes main.cf by rename (edit_file.c), so a concurrent ``postconf``
+waits, and no change is lost. ``postconf`` itself would do harm: a value that can hold a login would be in its arguments,
+which every process can read; it makes every main.cf 0644; and if the last line has no line end, it appends to that line.
+Here mode, owner and octets that are not UTF-8 are preserved.
 
-Raises ``WriteError`` where main.cf cannot be written (it is then unchanged) and ``BusyError`` where another program holds
-the lock for too long.
+Raises ``WriteError`` if main.cf cannot be written (it is then unchanged) and ``BusyError`` if another program holds the lock
+for too long.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ if TYPE_CHECKING:
 
 #: Seconds to wait for a program that writes main.cf, which takes milliseconds.
 TIMEOUT = 30.0
-#: Seconds between two tries.
+#: Seconds between two attempts.
 _INTERVAL = 0.02
 
 
 def temporary_name(path: Path) -> Path:
-    """Name the file that ``postconf`` writes, and locks, before it puts it in place of ``path`` (edit_file.c)."""
+    """Return the file that ``postconf`` locks and writes before it replaces ``path`` with it (edit_file.c)."""
     return path.with_name(f"{path.name}.tmp")
 
 
 def edit(path: Path, changes: dict[str, str | None]) -> None:
-    """Set parameters, or take out those whose value is ``None``, in one step."""
+    """Set parameters, or remove those whose value is ``None``, in one step."""
     temporary = temporary_name(path)
     try:
         with _locked(temporary) as descriptor:
@@ -58,7 +58,7 @@ def edit(path: Path, changes: dict[str, str | None]) -> None:
 
 @contextmanager
 def _locked(path: Path) -> Iterator[int]:
-    """Hold the lock of the temporary file, made where it is not there, as long as that name is its name."""
+    """Hold the lock of the temporary file; create it if needed, and try again if it was renamed meanwhile."""
     deadline = time.monotonic() + TIMEOUT
     while True:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
@@ -74,7 +74,7 @@ def _locked(path: Path) -> Iterator[int]:
 
 
 def _is_locked(descriptor: int, path: Path) -> bool:
-    """Take the lock; return False where another has it, or had it and has put the file in place meanwhile."""
+    """Take the lock; return False if another has it, or had it and has renamed the file meanwhile."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         return os.path.samestat(os.fstat(descriptor), path.lstat())
@@ -83,16 +83,16 @@ def _is_locked(descriptor: int, path: Path) -> bool:
 
 
 def _fill(descriptor: int, content: bytes, like: Path) -> None:
-    """Write the content, with mode and owner of a file, on the disk."""
+    """Write the content to disk, with mode and owner of the file ``like``."""
     status = like.stat()
-    # Who may read main.cf may read a login in it; that was the operator's choice when it was put there. Nobody else may,
-    # at no moment: what a killed postconf has left may be open to all.
+    # Users who may read main.cf may read a login in it: the operator chose that. Nobody else may, at any moment, and a
+    # file that a killed postconf has left may be readable for all.
     os.fchmod(descriptor, 0o600)
     os.ftruncate(descriptor, 0)
     files.give(descriptor, (status.st_uid, status.st_gid))
     os.fchmod(descriptor, S_IMODE(status.st_mode))
     with open(descriptor, "wb", closefd=False) as file:
         file.write(content)
-    # It is put in place by rename, so there is nothing to wait for (files.MTIME_BACK).
+    # It is renamed into place, so programs of Postfix need not wait for it (files.MTIME_BACK).
     files.set_back(descriptor)
     os.fsync(descriptor)

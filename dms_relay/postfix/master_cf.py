@@ -3,7 +3,7 @@
 Syntax (master(5)): a logical line holds the fields ``name type private unpriv chroot wakeup maxproc command``; ``-o
 name=value`` or ``-o { name = value }`` overrides a parameter of main.cf for this service.
 
-Known limits: services that are not called ``relay-…`` are read, never changed.
+Known limits: services not named ``relay-…`` are read, never changed.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-#: How the name of each managed service begins.
+#: The prefix of each managed service's name.
 PREFIX = "relay-"
-#: How a service's name ends that does not look at senders.
+#: The suffix of a service that does not look up senders.
 SHARED = "_shared"
-#: What a managed service overrides, some of it at some levels of TLS only. All else in it is somebody else's.
+#: The parameters that a managed service overrides, some only at some TLS levels. Others in it were added by others.
 OVERRIDES = frozenset(
     {
         "syslog_name",
@@ -55,12 +55,12 @@ _FIELDS = 8
 _DELIVER_NOTHING = frozenset({"error", "retry", "discard"})
 #: A value in braces may hold braces, as ``inline:{ {key = value} }`` does.
 _BRACED = r"(?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*?"
-#: Compiled when it is needed, as ``re`` does for a text.
+#: A text, so that ``re`` compiles it only when it is needed.
 _OVERRIDE = rf"-o\s*(?:\{{\s*([\w.-]+)\s*=\s*({_BRACED})\s*\}}|([\w.-]+)=(\S*))"
 
 
 def login_table(service: str) -> str:
-    """Name the password table of a managed service."""
+    """Return the name of a managed service's password table."""
     return f"{RELAY_DIRECTORY}/{service.removeprefix(PREFIX)}.sasl"
 
 
@@ -72,27 +72,27 @@ def is_login_table(table: str) -> bool:
 
 @frozen
 class Service:
-    """One smtp(8) service: whether it runs in the chroot (``y``, ``n``, ``-``), and what it overrides, in order."""
+    """One smtp(8) service: its chroot field (``y``, ``n``, ``-``), and the parameters that it overrides, in order."""
 
     chroot: str
     overrides: tuple[tuple[str, str], ...]
 
     def text(self, name: str) -> str:
-        """Return the lines that stand in master.cf for it, without the last line end."""
+        """Return its lines in master.cf, without the last line end."""
         head = f"{name} unix - - {self.chroot} - - smtp"
         return "\n".join([head, *(f"  -o {parameter}={value}" for parameter, value in self.overrides)])
 
 
 @frozen
 class MasterCfEntry:
-    """A service as it stands there. ``service`` is ``None`` where it is none of the kind that we make."""
+    """A service in master.cf. ``service`` is ``None`` if it is not of the kind that we write."""
 
     line: int
     service: Service | None
 
 
 def services(text: str) -> dict[str, MasterCfEntry]:
-    """Return each service that is called ``relay-…`` and has a socket of its own; ``line`` counts from 1."""
+    """Return each service that is named ``relay-…`` and has a Unix socket; ``line`` counts from 1."""
     return {
         fields[0]: MasterCfEntry(first + 1, _service(fields))
         for first, _, fields in _lines(text)
@@ -101,12 +101,12 @@ def services(text: str) -> dict[str, MasterCfEntry]:
 
 
 def chroot(text: str) -> str:
-    """Return the chroot field of ``smtp``, so that a relay sees names and files as all other mail does."""
+    """Return the chroot field of ``smtp``, so that a relay's service sees the same files as all other mail."""
     return next((fields[4] for _, _, fields in _lines(text) if fields[:2] == ["smtp", "unix"]), "n")
 
 
 def command(text: str, name: str) -> tuple[str, dict[str, str]] | None:
-    """Return the program of a service that other programs of Postfix use, and the parameters that it overrides."""
+    """Return the program of an internal service of Postfix, and the parameters that it overrides; ``None`` if missing."""
     for _, _, fields in _lines(text):
         if fields[0] == name and fields[1] in {"unix", "pass", "fifo"}:
             arguments = fields[_FIELDS] if len(fields) > _FIELDS else ""
@@ -115,9 +115,9 @@ def command(text: str, name: str) -> tuple[str, dict[str, str]] | None:
 
 
 def stopped(text: str, parameters: Mapping[str, str]) -> str:
-    """Return the transport of all mail where it hands none on; empty where it may. Without a master.cf nothing is known.
+    """Return the default transport if it delivers no mail, else ``""``; also ``""`` without a master.cf.
 
-    Mail by services of ours (``PREFIX``) is not asked about. Called at each start: master.cf is not parsed for it.
+    Mail by services of ours (``PREFIX``) does not count. Called at each start, so it does not parse master.cf.
     """
     transport = (parameters.get("default_transport") or "smtp").partition(":")[0]
     if transport in _DELIVER_NOTHING or transport in parameters.get("defer_transports", "").replace(",", " ").split():
@@ -127,7 +127,7 @@ def stopped(text: str, parameters: Mapping[str, str]) -> str:
 
 
 def overriding(text: str, parameter: str) -> dict[str, str]:
-    """Return the services that override a parameter with anything but nothing, each with its value."""
+    """Return the services that override a parameter with a value that is not empty, each with that value."""
     found = ((f"{f[0]}/{f[1]}", dict(_overrides(f[_FIELDS] if len(f) > _FIELDS else ""))) for _, _, f in _lines(text))
     return {name: overrides[parameter] for name, overrides in found if overrides.get(parameter)}
 
@@ -137,7 +137,7 @@ def _overrides(arguments: str) -> tuple[tuple[str, str], ...]:
 
 
 def edit(text: str, changes: Mapping[str, Service | None]) -> str:
-    """Return ``text`` with each service changed in its place, added at the end, or taken out (``None``)."""
+    """Return ``text`` with each service changed in its place, added at the end, or removed (``None``)."""
     lines: list[str | None] = list(text.removesuffix("\n").split("\n")) if text else []
     left = dict(changes)
     for first, end, fields in _lines(text):

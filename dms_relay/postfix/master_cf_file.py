@@ -1,7 +1,7 @@
-"""The file master.cf: reads it, and replaces it by rename; mode and owner stay the same.
+"""Reads master.cf, and replaces it by rename; mode and owner stay the same.
 
-What a drain has added (``drained``) is kept by ``edit`` and not shown by ``read``. Raises ``PostfixError`` where the file
-cannot be read, ``WriteError`` where it cannot be written.
+``edit`` keeps the lines of a drain (``drained``), and ``read`` hides them. Raises ``PostfixError`` if the file cannot be
+read, ``WriteError`` if it cannot be written.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from dms_relay.postfix.drained import Drained
 
-#: What to do where main.cf or master.cf is there, and cannot be read.
+#: What to do if main.cf or master.cf exists but cannot be read.
 REMEDIES = {
     EACCES: "run as root",
     ETXTBSY: "run again when it is written",
@@ -30,12 +30,12 @@ REMEDIES = {
 
 
 def read(path: Path) -> str:
-    """Return the text, without what a drain has added."""
+    """Return the text without the lines of a drain."""
     return drained.without(_read(path))
 
 
 def edit(path: Path, change: Callable[[str], str]) -> None:
-    """Replace the text by what ``change`` makes of it."""
+    """Replace the text with the result of ``change``."""
     before = _read(path)
     is_drained = drained.found(before)
     text = change(drained.without(before))
@@ -43,12 +43,12 @@ def edit(path: Path, change: Callable[[str], str]) -> None:
 
 
 def read_drained(path: Path) -> Drained:
-    """Return what a drain has added."""
+    """Return the state of a drain."""
     return drained.found(_read(path))
 
 
 def set_drained(path: Path, wanted: Drained) -> None:
-    """Have what a drain adds as wanted. A file that is right already is not written."""
+    """Add or remove the lines of a drain as wanted. A file that is already right is not written."""
     before = _read(path)
     text = drained.without(before)
     if wanted != drained.NOT_DRAINED:

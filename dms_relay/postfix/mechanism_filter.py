@@ -1,6 +1,6 @@
-"""``smtp_sasl_mechanism_filter``: which SASL mechanisms smtp(8) uses of those that a server offers (smtp_sasl_glue.c).
+"""``smtp_sasl_mechanism_filter``: which of a server's SASL mechanisms smtp(8) uses (smtp_sasl_glue.c).
 
-Reads the lookup tables and files that the parameter names. What cannot be read permits nothing.
+Reads the lookup tables and files that the parameter names. One that cannot be read permits nothing.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from dms_relay.postfix.programs import Postfix
 
 PARAMETER = "smtp_sasl_mechanism_filter"
-#: Mechanisms that a lookup table is asked for: those of Cyrus SASL's plugins, and what services announce.
+#: Mechanisms to look up in a table: those of Cyrus SASL's plugins, and those that services announce.
 KNOWN = (
     *(
         "anonymous",
@@ -35,14 +35,14 @@ KNOWN = (
     *("gs2-krb5", "gs2-iakerb", "kerberos_v4", "passdss-3des-1", "xoauth2", "oauthbearer"),
     *(f"scram-sha-{bits}{plus}" for bits in (1, 224, 256, 384, 512) for plus in ("", "-plus")),
 )
-#: What a word has that is a lookup table or a file.
+#: A word with one of these characters is a lookup table or a file.
 _TABLE = frozenset("/:")
-#: A word that permits nothing: also where the tables before it are empty.
+#: A word that permits nothing, even if the tables before it are empty.
 _NO_OTHER = "/"
 
 
 def filter_words(value: str, postfix: Postfix) -> Iterator[str]:
-    """Yield the words of the parameter's value, with what lookup tables and files hold in place of them."""
+    """Yield the words of the parameter's value, with lookup tables and files replaced by their content."""
     for word in split(value.lower()):
         sign, pattern = ("!", word[1:]) if word.startswith("!") else ("", word)
         names: Iterable[str] = (pattern,)
@@ -56,7 +56,7 @@ def filter_words(value: str, postfix: Postfix) -> Iterator[str]:
 
 
 def _words(file: str) -> list[str]:
-    """Return the words of a file; its own name, which permits nothing, where it cannot be read."""
+    """Return the words of a file; if it cannot be read, its name, which permits nothing."""
     try:
         lines = read_whole(Path(file)).decode().splitlines()
     except (OSError, UnicodeDecodeError):
@@ -67,7 +67,7 @@ def _words(file: str) -> list[str]:
 def passes(name: str, words: Iterable[str]) -> bool:
     """Return True if a filter permits a mechanism: the first word that matches is not negated (string_list(3)).
 
-    A lookup table or a file that was not read permits none, from where it stands.
+    At a lookup table or file that was not read, the search ends: it permits none.
     """
     words = tuple(words)
     hit = next((word for word in words if name == word.lstrip("!") or _TABLE & set(word)), "!" if words else "")

@@ -1,11 +1,11 @@
-"""What a nexthop, a host name and a domain may look like, so that Postfix can use them as they stand.
+"""Checks the syntax of nexthops, host names and domains, so that Postfix can use them as written.
 
 A nexthop is ``[host]``, ``[host]:port``, ``domain`` or ``domain:port`` (postconf(5), relayhost); several are separated by
-commas or blanks. Nothing here reads or writes anything. What is wrong raises ``SyntaxProblem`` with a text and a remedy;
-a text quotes the input only where no password can stand in it (a login written in the wrong file must not be shown).
+commas or blanks. Pure. A mistake raises ``SyntaxProblem`` with a text and a remedy; the text quotes the input only if it
+cannot contain a password (a login written in the wrong file must not be shown).
 
 Known limits: a port is a number or one of ``SERVICES``; other names of /etc/services are refused, since a container often
-has no such file. Labels may hold any letter or digit of any script, and ``_``, as Postfix allows.
+has no such file. Labels may contain any letter or digit of any script, and ``_``, as Postfix allows.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import NoReturn
 
-#: Names for a port, RFC 6335 (IANA registry), all that carry SMTP.
+#: All port names for SMTP (RFC 6335, IANA registry).
 SERVICES = frozenset({"smtp", "submission", "submissions", "smtps", "ssmtp"})
 #: Highest TCP port number (RFC 9293, 16 bits).
 PORT_MAX = 65535
 PORT_DIGITS = len(str(PORT_MAX))
-#: Octets in a domain name and in one of its labels (RFC 1035, section 2.3.4).
+#: Maximum octets of a domain name and of one of its labels (RFC 1035, section 2.3.4).
 NAME_MAX = 255
 LABEL_MAX = 63
 
@@ -33,45 +33,45 @@ _PORT = re.compile(r"[0-9]{1,5}", re.ASCII)
 _IPV6_PREFIX = "ipv6:"
 _IPV6_CHARACTERS = frozenset("0123456789abcdefABCDEF:.")
 _IPV4_LIKE = re.compile(r"[0-9.]+")
-#: Nearly every domain: the rest is looked at in full.
+#: Matches nearly every domain; others get the full check.
 _PLAIN_DOMAIN = re.compile(
     r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.ASCII | re.IGNORECASE
 )
-#: What looks like a blank, or like nothing, and is no blank: no-break and zero-width spaces, byte order mark, and others.
-#: Compiled when it is needed, which is rare and takes longer than all other patterns of a boot.
+#: Characters that look like a blank, or like nothing, but are none: no-break and zero-width spaces, byte order mark, …
+#: Compiled only when needed, which is rare: it takes longer than all other patterns of a boot.
 _ODD_BLANK = r"[^\S \t]|[\u200b\u200e\u200f\u2060\ufeff]"
 #: Zero-width (non-)joiners, which some scripts need inside a word (RFC 5892, appendix A).
 _JOINERS = "\u200c\u200d"
 _LOGIN_ELSEWHERE = "write [host]:port; a login goes in postfix-sasl-password.cf"
 
 
-class SyntaxProblem(ValueError):  # noqa: N818 -- it becomes a Problem of its line and goes no further
+class SyntaxProblem(ValueError):  # noqa: N818 -- it becomes a Problem of its line
     """A text cannot be used. ``text`` says why, ``remedy`` what to write instead; neither holds a secret."""
 
     def __init__(self, text: str, remedy: str) -> None:
-        """Keep both parts; an origin is added by whoever knows it."""
+        """Store both parts; a caller that knows the origin adds it."""
         super().__init__(f"{text} -- {remedy}")
         self.text = text
         self.remedy = remedy
 
 
 class FormProblem(SyntaxProblem):
-    """Host and port are put together wrongly. Its remedy shows the form of a nexthop, which is not that of every input."""
+    """Host and port are combined wrongly. The remedy shows the form of a nexthop, which not every input uses."""
 
 
 def quote(text: str) -> str:
-    """Return ``text`` in double quotes with a blank before, or nothing where it could be more than a nexthop."""
+    """Return a blank and ``text`` in double quotes; ``""`` if it could be more than a nexthop, such as a password."""
     return f' "{text}"' if _QUOTABLE.fullmatch(text) else ""
 
 
 def refuse_quotes(text: str) -> None:
-    """Raise ``SyntaxProblem`` where quotes were taken for a part of the value, as ``docker --env-file`` does."""
+    """Raise ``SyntaxProblem`` if quotes became part of the value, as with ``docker --env-file``."""
     if text[:1] in {'"', "'"} and text[-1:] == text[:1]:
         raise SyntaxProblem("the value has quotes around it", "remove the quotes")
 
 
 def refuse_odd_blanks(text: str) -> None:
-    """Raise ``SyntaxProblem`` where a character looks like a blank and is none, as text copied from a web page has."""
+    """Raise ``SyntaxProblem`` if a character looks like a blank but is none, as in text copied from a web page."""
     is_plain = text.isascii() and text.isprintable()
     if not is_plain and re.search(_ODD_BLANK, text):
         raise SyntaxProblem("the text contains a no-break space or the like", "type a plain space instead")
@@ -80,8 +80,8 @@ def refuse_odd_blanks(text: str) -> None:
 def parse_nexthops(text: str) -> NexthopList:
     """Read one nexthop or a list of them.
 
-    A further nexthop after a comma is taken as it is; after a blank alone only if it has brackets or a port: anything
-    else there is a comment or a slip.
+    After a comma, any nexthop may follow; after only a blank, it needs brackets or a port: anything else there is a comment
+    or a mistake. Raises ``SyntaxProblem``.
     """
     refuse_odd_blanks(text)
     refuse_quotes(text)
@@ -97,7 +97,7 @@ def parse_nexthops(text: str) -> NexthopList:
 
 
 def _members(words: list[str]) -> list[str]:
-    """Check what stands between two commas: a nexthop, and further ones that cannot be taken for anything else."""
+    """Check the words between two commas: a nexthop, and further ones that cannot be anything else."""
     if not words:
         raise FormProblem("a nexthop is missing before or after a comma", "write [host1]:587, [host2]:587")
     for word in words[1:]:
@@ -153,7 +153,7 @@ def _split_bracketed(text: str) -> tuple[str, str | None]:
 
 
 def _refuse_missing_bracket(text: str, which: str, name: str, rest: str) -> NoReturn:
-    """Raise; the remedy names host and port where there can be no doubt that these are what they are."""
+    """Raise ``FormProblem``; the remedy names host and port if the text is certainly these."""
     is_clear = is_host(name) and rest.startswith(":") and is_port(rest[1:])
     hint = f"[{name}]{rest}" if is_clear else "[host]:port"
     shown = quote(text) if is_clear or not rest else ""
@@ -161,12 +161,12 @@ def _refuse_missing_bracket(text: str, which: str, name: str, rest: str) -> NoRe
 
 
 def host_of(nexthop: str) -> str:
-    """Return the host of a nexthop that ``check_nexthop`` takes: without brackets and port."""
+    """Return the host of a valid nexthop (``check_nexthop``), without brackets and port."""
     return _split(nexthop)[0]
 
 
 def host_and_port(nexthop: str) -> tuple[str, str]:
-    """Return host, without brackets, and port of a nexthop that ``check_nexthop`` takes; ``""`` where it has none."""
+    """Return host, without brackets, and port of a valid nexthop (``check_nexthop``); the port is ``""`` if it has none."""
     host, port = _split(nexthop)
     return host, port or ""
 
@@ -177,14 +177,14 @@ def is_port(text: str) -> bool:
 
 
 def check_port(text: str) -> None:
-    """Raise ``SyntaxProblem`` unless ``is_port``. Shows a short number only: a long one may be a password."""
+    """Raise ``SyntaxProblem`` unless ``is_port``. The message shows only a short number: a long one may be a password."""
     if not is_port(text):
         shown = f' "{text}"' if _PORT.fullmatch(text) else ""
         raise SyntaxProblem(f"port{shown} is not a number from 1 to {PORT_MAX}", "write the relay's port, such as 587")
 
 
 def is_domain(text: str) -> bool:
-    """Return True if ``check_domain`` takes ``text``."""
+    """Return True if ``check_domain`` accepts ``text``."""
     try:
         check_domain(text)
     except SyntaxProblem:
@@ -193,7 +193,7 @@ def is_domain(text: str) -> bool:
 
 
 def is_host(text: str) -> bool:
-    """Return True if ``check_host`` takes ``text``."""
+    """Return True if ``check_host`` accepts ``text``."""
     try:
         check_host(text)
     except SyntaxProblem:
@@ -215,7 +215,7 @@ def check_host(text: str) -> None:
 
 
 def is_ipv6(text: str) -> bool:
-    """Return True if ``text`` is an IPv6 address, with or without the prefix that SMTP knows (RFC 5321, section 4.1.3)."""
+    """Return True if ``text`` is an IPv6 address, with or without the prefix of SMTP (RFC 5321, section 4.1.3)."""
     address = text[len(_IPV6_PREFIX) :] if text.lower().startswith(_IPV6_PREFIX) else text
     if ":" not in address or not _IPV6_CHARACTERS.issuperset(address):
         return False
@@ -246,14 +246,14 @@ def _check_ipv4(text: str) -> None:
 
 
 def is_plain_domain(text: str) -> bool:
-    """Return True if it is a domain name of ASCII letters, as nearly all are; others can be valid too."""
+    """Return True if it is a domain name in ASCII, as nearly all are; others can be valid too."""
     return len(text) <= NAME_MAX and _PLAIN_DOMAIN.fullmatch(text) is not None
 
 
 def check_domain(text: str, what: str = "domain", *, show: bool = True) -> None:
-    """Raise ``SyntaxProblem`` unless ``text`` is a domain name as Postfix's valid_hostname(3) takes it.
+    """Raise ``SyntaxProblem`` unless ``text`` is a domain name that Postfix's valid_hostname(3) accepts.
 
-    ``show`` says that no password can stand in it, so that the message may quote it.
+    ``show``: the text cannot contain a password, so the message may quote it.
     """
     if is_plain_domain(text):
         return
@@ -273,7 +273,7 @@ def _is_label(label: str) -> bool:
 
 
 def _is_in_name(character: str) -> bool:
-    """Return True if a character may stand in a label: also the marks that some scripts write above or beside a letter."""
+    """Return True if a character may be in a label, combining marks of some scripts included."""
     from unicodedata import category  # noqa: PLC0415 -- rarely needed
 
     return character in "-_" or character in _JOINERS or character.isalnum() or category(character) in {"Mn", "Mc"}

@@ -1,7 +1,7 @@
-"""Where this Postfix takes mail itself: its own addresses (postconf(5), inet_interfaces, proxy_interfaces) and ports.
+"""The addresses (postconf(5), inet_interfaces, proxy_interfaces) and ports on which this Postfix itself receives mail.
 
-Reads the addresses of the network interfaces, and looks up the host names that ``inet_interfaces`` may have, for
-``PATIENCE`` seconds at most.
+Reads the addresses of the network interfaces, and looks up host names in ``inet_interfaces``, for at most ``PATIENCE``
+seconds.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-#: The port on which smtp(8) looks for loops (smtp_connect.c), and on which it sends where a nexthop names none.
+#: The port for which smtp(8) detects loops (smtp_connect.c), and its default for a nexthop without a port.
 SMTP_PORT = 25
-#: Seconds for all names together: a resolver that does not answer must not hold anything up.
+#: Seconds for all names together: a resolver that does not answer must not block anything.
 PATIENCE = 2.0
 _SMTP = frozenset({"", str(SMTP_PORT), "smtp"})
 _LOOPBACK = ("127.0.0.1", "::1")
 
 
 def own_ports(master_cf: str) -> frozenset[str]:
-    """Return the ports on which Postfix would meet itself, by number and name: that of SMTP, those of smtpd(8) services."""
+    """Return the ports on which Postfix would reach itself, by number and name: SMTP's, and those of smtpd(8) services."""
     services = (line.text.split() for line in logical_lines(master_cf))
     names = (s[0].rpartition(":")[2] for s in services if s[1:2] == ["inet"] and s[7:8] == ["smtpd"])
     return _SMTP | {number for name in names for number in (name, _number(name))}
@@ -41,7 +41,7 @@ def _number(service: str) -> str:
 
 
 def own_addresses(inet_interfaces: str, proxy_interfaces: str) -> frozenset[str]:
-    """Return the addresses that Postfix takes for its own; the values are expanded."""
+    """Return the addresses that Postfix takes for its own; both arguments are expanded values."""
     words = (*split(inet_interfaces or "all"), *split(proxy_interfaces))
     own: set[str] = set()
     if not {"all", "loopback-only"}.isdisjoint(words):
@@ -53,7 +53,7 @@ def own_addresses(inet_interfaces: str, proxy_interfaces: str) -> frozenset[str]
 
 
 def look_up(hosts: Iterable[str]) -> dict[str, set[str]]:
-    """Return the addresses of hosts by the system's resolver, those that are known in time; letter case is folded."""
+    """Return the addresses of hosts (in lower case) from the system's resolver, as far as it answers in time."""
     found: dict[str, set[str]] = {}
 
     def look() -> None:

@@ -1,4 +1,4 @@
-"""The processes of a running Postfix, as /proc tells them (proc(5)). Reads, writes nothing.
+"""The processes of a running Postfix, read from /proc (proc(5)). Writes nothing.
 
 Known limits: Linux only. A process that ends meanwhile has no name, no service and no children.
 """
@@ -13,18 +13,18 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-#: What decides a message's way; a message that the previous one has looked at goes the previous way.
+#: Programs that decide a message's route; a message that a previous process has handled takes the previous route.
 _ROUTING_PROCESSES = frozenset({"qmgr", "trivial-rewrite"})
 
 
-#: The program that master(8) starts first, and again at each reload; one for all mail.
+#: The program that master(8) starts first, and again at each reload; one process for all mail.
 _QUEUE_MANAGER = "qmgr"
-#: Where the time of a process's start stands behind its name, in clock ticks since the machine started (proc(5), field 22).
+#: Index of a process's start time after its name, in clock ticks since the machine started (proc(5), field 22).
 _START_FIELD = 19
 
 
 def command(number: int) -> str:
-    """Return the name of a process's program; empty where it is gone."""
+    """Return the name of a process's program; ``""`` if it has gone."""
     try:
         return Path(f"/proc/{number}/comm").read_text("utf-8", "replace").strip()
     except OSError:
@@ -32,13 +32,13 @@ def command(number: int) -> str:
 
 
 def takes_mail(number: int, is_awaited: Callable[[str], bool] | None) -> bool:
-    """Return True if a process decides a message's way, or delivers for a service that ``is_awaited`` names."""
+    """Return True if a process decides routes, or delivers for a service for which ``is_awaited`` returns True."""
     name = command(number)
     return name in _ROUTING_PROCESSES or (name == "smtp" and is_awaited is not None and is_awaited(service(number)))
 
 
 def service(number: int) -> str:
-    """Return the service that a process of Postfix's serves: the argument of ``-n``, or the program's own name."""
+    """Return the service of a Postfix process: the argument of ``-n``, or the program's own name."""
     try:
         arguments = Path(f"/proc/{number}/cmdline").read_bytes().decode("utf-8", "replace").split("\0")
     except OSError:
@@ -55,10 +55,10 @@ def children(number: int) -> list[int]:
 
 
 def read_at(master: int) -> float | None:
-    """Return when a running Postfix last read its configuration, in seconds since 1970; ``None`` where that is not known.
+    """Return when a running Postfix last read its configuration, in seconds since 1970; ``None`` if that is not known.
 
-    That is when its queue manager began, which ends at each reload, and at no other time (seen with 3.7: 0.02 to 0.04 s
-    after master(8) was told). master(8) itself remembers no such time.
+    That is the start of its queue manager, which ends at each reload and at no other time (seen with 3.7: 0.02 to 0.04 s
+    after master(8) was told to reload). master(8) itself records no such time.
     """
     began = [_began(child) for child in children(master) if command(child) == _QUEUE_MANAGER]
     return max((at for at in began if at is not None), default=None)

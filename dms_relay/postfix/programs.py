@@ -1,10 +1,10 @@
-"""The only door to Postfix's programs, to its processes and to main.cf.
+"""All access to Postfix's programs, to its processes and to main.cf.
 
-Reads and writes main.cf itself: a Postfix program would wait up to 2 s for one that was written a moment ago
-(``main_cf_file`` says more). Raises ``PostfixError`` where a program is missing or fails, ``WriteError`` where main.cf
-cannot be read or written.
+Reads and writes main.cf itself: a Postfix program would wait up to 2 s for one that was just written (``main_cf_file`` says
+more). Raises ``PostfixError`` if a program is missing or fails, ``MissingInputError`` if main.cf cannot be read,
+``WriteError`` if it cannot be written.
 
-Known limits: main.cf is read without the lock that ``postconf -e`` takes, as Postfix's own programs read it.
+Known limits: main.cf is read without the lock that ``postconf -e`` takes, as by Postfix's own programs.
 """
 
 from __future__ import annotations
@@ -28,20 +28,20 @@ if TYPE_CHECKING:
 
     from dms_relay.postfix.child import Ended
 
-#: Seconds after which a Postfix program counts as failed. ``postfix reload`` takes a fraction of one.
+#: Seconds after which a Postfix program counts as failed. ``postfix reload`` takes less than one.
 PROGRAM_TIMEOUT = 60
-#: Seconds to wait at most for the previous processes to end after a reload; those of smtp(8) may be in a long delivery.
+#: Maximum seconds to wait for previous processes to end after a reload; those of smtp(8) may be in a long delivery.
 RELOAD_TIMEOUT = 10
 _RELOAD_INTERVAL = 0.02
-#: Seconds after that. previous smtp(8) processes may live on for 2 s (seen; median 0.03), but take no new message; what
-#: must not be is one reload on the heels of another, which can cost them their connection to tlsmgr(8) (seen at 0.04).
+#: Seconds to wait after that. Previous smtp(8) processes may live for another 2 s (seen; median 0.03), but take no new
+#: message. A second reload too soon after the first can cost them their connection to tlsmgr(8) (seen after 0.04 s).
 _RELOAD_GRACE = 0.2
-#: Where Postfix keeps its queue unless main.cf says otherwise (postconf -d, Debian and upstream).
+#: Postfix's queue directory unless main.cf says otherwise (postconf -d, Debian and upstream).
 QUEUE_DIRECTORY = "/var/spool/postfix"
-#: What ``postmap -q`` exits with where nothing is found, and what it says of a key that stands twice (dict_thash.c).
+#: The exit code of ``postmap -q`` if nothing is found, and its message about a duplicate key (dict_thash.c).
 _NOT_FOUND = 1
 _TWICE = "duplicate entry"
-#: Seconds to wait for a table that asks a server: while a ``tcp:`` server is down, postmap asks ten times, for 10 s (seen).
+#: Seconds to wait for a table that asks a server: if a ``tcp:`` server is down, postmap tries ten times, for 10 s (seen).
 SERVER_TIMEOUT = 5
 #: Programs that may write.
 _WRITING = frozenset({"postconf", "postmap"})
@@ -52,7 +52,7 @@ class Postfix:
     """One Postfix instance, named by its configuration directory."""
 
     def __init__(self, directory: Path, *, meanwhile: Callable[[], object] = lambda: None) -> None:
-        """Take the directory that ``postfix -c`` takes, and what to do while a program works."""
+        """Store the directory for ``postfix -c``, and a function to call while a program runs."""
         self.directory = directory
         self._meanwhile = meanwhile
         self.main_cf, self.master_cf = directory / "main.cf", directory / "master.cf"
@@ -71,11 +71,11 @@ class Postfix:
             raise MissingInputError([problem]) from None
 
     def read_master_cf(self) -> str:
-        """Return the text of master.cf, without what a drain has added (``drained``)."""
+        """Return the text of master.cf, without the lines of a drain (``drained``)."""
         return master_cf_file.read(self.master_cf)
 
     def edit_services(self, *settings: str) -> None:
-        """Set fields of master.cf, as ``postconf -F`` takes them: ``*/*/chroot = n``."""
+        """Set fields of master.cf, in the syntax of ``postconf -F``: ``*/*/chroot = n``."""
         self._run("postconf", "-F", *settings)
 
     def edit_master_cf(
@@ -86,23 +86,23 @@ class Postfix:
     ) -> None:
         """Change managed services, or remove them; mode and owner of master.cf stay the same.
 
-        ``off`` is done to the text before, and ``on`` after that: what lies over it (``plan/own.py``).
+        ``off`` removes the overlay from the text before the change, and ``on`` adds it after (``plan/own.py``).
         """
         master_cf_file.edit(self.master_cf, lambda text: on(master_cf.edit(off(text), changes)))
 
     def require(self, program: str) -> None:
-        """Raise ``PostfixError`` unless a program is there, so that nothing is begun that cannot be ended."""
+        """Raise ``PostfixError`` unless a program exists, so that we start nothing that we cannot complete."""
         self._program(program)
 
     def edit(self, changes: dict[str, str | None]) -> None:
-        """Set parameters, or take out those whose value is ``None``, in one step."""
+        """Set parameters, or remove those whose value is ``None``, in one step."""
         if changes:
             main_cf_file.edit(self.main_cf, changes)
 
     def master_pid(self, parameters: Mapping[str, str] | None = None) -> int | None:
-        """Return the process number of the master daemon of this instance; ``None`` where it does not run.
+        """Return the process ID of the master daemon of this instance; ``None`` if it does not run.
 
-        ``parameters`` are those of main.cf, where the caller has read them.
+        ``parameters`` are those of main.cf, if the caller has read them.
         """
         try:
             number = int((self.queue_directory(parameters) / "pid/master.pid").read_text("ascii"))
@@ -111,15 +111,15 @@ class Postfix:
         return number if command(number) == "master" and self._is_ours(number) else None
 
     def queue_directory(self, parameters: Mapping[str, str] | None = None) -> Path:
-        """Return where the queue is; ``parameters`` as for ``master_pid``."""
+        """Return the queue directory; ``parameters`` as for ``master_pid``."""
         parameters = main_cf.values(self.read_main_cf()) if parameters is None else parameters
         return Path(parameters.get("queue_directory") or QUEUE_DIRECTORY)
 
     def _is_ours(self, number: int) -> bool:
-        """Return True if the process has our directory: postfix(1) tells its programs in ``MAIL_CONFIG``.
+        """Return True if the process uses our directory: postfix(1) sets ``MAIL_CONFIG`` for its programs.
 
-        One that has ended has no environment any more; it keeps its number and name until its parent looks at it, which
-        process 1 of a container often never does.
+        A process that has ended has no environment, but keeps its ID and name until its parent waits for it, which process
+        1 of a container often never does.
         """
         try:
             environ = Path(f"/proc/{number}/environ").read_bytes().split(b"\0")
@@ -133,17 +133,17 @@ class Postfix:
         return Path(told[0] if told else "/etc/postfix").resolve() == self.directory.resolve()
 
     def reload(self, master: int, *, is_awaited: Callable[[str], bool] | None = None) -> frozenset[str]:
-        """Have the running Postfix read its configuration again, and wait until no previous process accepts mail.
+        """Reload the running Postfix, and wait until no previous process accepts mail.
 
-        Return the services of smtp(8) that previous processes still deliver for.
+        Return the services of smtp(8) for which previous processes still deliver.
 
-        ``is_awaited`` says of a service of smtp(8) whether its processes are waited for as well, on a busy server for 2 s
-        (seen). One that has ended a delivery may look at its socket before it sees that it should end, and take one more
-        message, with the logins that it read when it began (seen, 0.8 s and three reloads later). Deliveries may take long,
-        so after ``RELOAD_TIMEOUT`` seconds no more is waited for. A process that begins later has read what stands now.
+        ``is_awaited`` returns True for services of smtp(8) whose processes we also wait for, for 2 s on a busy server
+        (seen). After a delivery, a process may check its socket before it notices that it should end, and take one more
+        message, with the logins that it read at its start (seen, 0.8 s and three reloads later). Deliveries may take long,
+        so after ``RELOAD_TIMEOUT`` seconds we stop waiting. A process that starts later reads the present files.
 
-        At last a queue manager is called for: the previous one may have taken up the call that master(8) makes for the
-        next one, and a message, which then waits for up to 300 s with nobody at work (seen, one message in 1,300).
+        Last, we wake a queue manager: the previous one may have consumed the wake-up from master(8) for the next one, and a
+        message, which would then wait for up to 300 s (seen, one message in 1,300).
         """
         before = children(master)
         self._run("postfix", "reload")
@@ -151,36 +151,36 @@ class Postfix:
         while any(takes_mail(number, is_awaited) for number in before) and time.monotonic() < deadline:
             time.sleep(_RELOAD_INTERVAL)
         time.sleep(_RELOAD_GRACE)
-        # What is asked for, a look at the incoming queue, costs nothing; without an answer mail goes on as it did before.
+        # This only asks for a scan of the incoming queue, which costs nothing; if it fails, mail goes on as before.
         with suppress(PostfixError):
             self._run("postkick", "public", "qmgr", "I")
         return frozenset(service(number) for number in before if command(number) == "smtp")
 
     def flush(self) -> None:
-        """Have all messages that wait tried now."""
+        """Ask Postfix to try all waiting messages now."""
         self._run("postqueue", "-f")
 
     def expanded(self, *names: str) -> dict[str, str]:
-        """Return parameters as Postfix has them, defaults and all, each ``$name`` expanded; all of them where none is named.
+        """Return parameters (all if none is named) with Postfix's defaults, and with each ``$name`` expanded.
 
-        Waits up to 2 s where somebody has written main.cf a moment ago, as every Postfix program does.
+        Waits up to 2 s if main.cf was just written, as every Postfix program does.
         """
         return _settings(self._ask("postconf", "-x", *names)[0])
 
     def parameters(self) -> dict[str, str]:
-        """Return all parameters as they stand in main.cf or are by default, no ``$name`` expanded."""
+        """Return all parameters, from main.cf or by default, with no ``$name`` expanded."""
         return _settings(self._ask("postconf")[0])
 
     def defaults(self, *names: str) -> dict[str, str]:
-        """Return the defaults of parameters, no ``$name`` expanded."""
+        """Return the defaults of parameters, with no ``$name`` expanded."""
         return _settings(self._ask("postconf", "-d", *names)[0])
 
     def lookup(self, table: str, keys: Sequence[str]) -> dict[str, str]:
-        """Look keys up in a lookup table (``type:name``), letter case as the table's type has it; one process for all.
+        """Look up keys in a lookup table (``type:name``) with one process; the table's type decides about letter case.
 
-        Raises ``PostfixError`` where the table cannot be read, or holds a key twice: postmap gives the first of two values,
-        the daemons refuse the whole table. ``proxy:`` is left out where Postfix does not run: postmap would wait for it. A
-        table that asks a server counts as one that cannot be read where there is no answer after ``SERVER_TIMEOUT`` seconds.
+        Raises ``PostfixError`` if the table cannot be read, or has a key twice: postmap returns the first of two values, but
+        the daemons refuse the whole table. ``proxy:`` is dropped if Postfix does not run: postmap would wait for it. A table
+        that asks a server counts as unreadable if there is no answer after ``SERVER_TIMEOUT`` seconds.
         """
         if table.startswith("proxy:") and self.master_pid() is None:
             table = table.removeprefix("proxy:")
@@ -190,11 +190,11 @@ class Postfix:
         if _TWICE in warned:
             text = "a lookup key is in the table twice, so Postfix refuses the whole table and defers all mail"
             raise PostfixError(text, "remove one of the two lines", program="postmap")
-        # A password may hold what splitlines takes for a line end.
+        # A password may contain characters that splitlines takes for a line end.
         return dict(line.split("\t", 1) for line in said.split("\n") if "\t" in line)
 
     def keys(self, table: str) -> list[str]:
-        """Return the keys of a lookup table in a file (``type:name``), as its type has them. Raises ``PostfixError``."""
+        """Return the keys of a lookup table in a file (``type:name``), as its type stores them. Raises ``PostfixError``."""
         return [key for key, _ in self.entries(table)]
 
     def entries(self, table: str) -> list[tuple[str, str]]:
@@ -211,11 +211,11 @@ class Postfix:
         return self._ask("postconf", "-m")[0].split()
 
     def build(self, table: str) -> None:
-        """Make the index of a table, ``type:path``, beside its text. What is wrong with the text is not shown."""
+        """Build the index of a table, ``type:path``, beside its text. Mistakes in the text are not shown."""
         self._run("postmap", table)
 
     def count(self, table: str) -> int:
-        """Return how many keys an index has, of a type that can be listed."""
+        """Return the number of keys in an index whose type can be listed."""
         return self._run("postmap", "-s", table).stdout.count(b"\n")
 
     def _program(self, name: str) -> str:
@@ -230,9 +230,9 @@ class Postfix:
     def _ask(
         self, name: str, *arguments: str, feed: bytes = b"", none: int = 0, timeout: float | None = None
     ) -> tuple[str, str]:
-        """Run a program that only reads, and give what it says on standard output and on standard error.
+        """Run a program that only reads, and return its standard output and standard error.
 
-        ``none`` is an exit code that says, with no error on standard error, that there is nothing to say.
+        ``none`` is an exit code that means, if there is no error on standard error, that nothing was found.
         """
         done = self._run(name, *arguments, feed=feed, fine=none, timeout=timeout)
         warned = done.stderr.decode("utf-8", "replace")
@@ -241,10 +241,10 @@ class Postfix:
         return done.stdout.decode("utf-8", "surrogateescape"), warned
 
     def _run(self, name: str, *arguments: str, feed: bytes = b"", fine: int = 0, timeout: float | None = None) -> Ended:
-        """Run a program, without the settings of ours in its environment: it has no business with them.
+        """Run a program, without our settings in its environment: it does not need them.
 
-        What writes inherits the lock (``files.lock``): where we are killed while ``postconf`` works, the next run waits for
-        it, and does not make a plan from a main.cf that is about to change. ``fine`` is an exit code that is no failure.
+        A program that writes inherits the lock (``files.lock``): if we are killed while ``postconf`` runs, the next run
+        waits for it, and makes no plan from a main.cf that is about to change. ``fine`` is an exit code that is no failure.
         """
         from dms_relay.postfix import child  # noqa: PLC0415 -- a run that has nothing to do needs no program
 
@@ -266,7 +266,7 @@ class Postfix:
 
 def _failed(name: str, arguments: Sequence[str], done: Ended) -> PostfixError:
     reason = _reason(done.stderr.decode("utf-8", "replace"))
-    # A program tells its system error in words only.
+    # A program reports its system error only in words.
     errno = next((number for number in (EACCES, EBUSY) if os.strerror(number) in reason), None)
     called = " ".join((name, *arguments[:1]))
     text = f"{called} failed with exit code {done.returncode}: {reason or 'without a message'}"
@@ -281,6 +281,6 @@ def _settings(said: str) -> dict[str, str]:
 
 
 def _reason(said: str) -> str:
-    """Return what a program said, without values: a warning about main.cf shows the whole setting, login and all."""
+    """Return a program's message without values: a warning about main.cf shows the whole setting, login included."""
     lines = (line.strip() for line in said.splitlines() if " warning: " not in line)
     return _QUOTED.sub('"…"', "; ".join(line for line in lines if line))

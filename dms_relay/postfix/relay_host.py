@@ -1,4 +1,4 @@
-"""A relay that is given as a host and a port apart, as RELAY_HOST and RELAY_PORT: what may stand in each."""
+"""Reads a relay given as a separate host and port, such as RELAY_HOST and RELAY_PORT, and checks both. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @frozen
 class NexthopWords:
-    """What to write instead, in the words of where a host and its port are given."""
+    """Remedies, in the terms of the input that gives the host and its port."""
 
     port_in_host: str
     not_alone: str
@@ -29,9 +29,9 @@ _SETTINGS = NexthopWords(
 
 
 def parse_relay_host(host: str, port: str, words: NexthopWords = _SETTINGS) -> NexthopList:
-    """Make ``[host]:port`` of a host and a port that are given apart. Brackets around the host are taken off.
+    """Return ``[host]:port`` for a separate host and port. Brackets around the host are removed.
 
-    A port in the host is refused, with what to write; the colons of an IPv6 address are no port.
+    Raises ``SyntaxProblem``, with a remedy, for a port in the host; the colons of an IPv6 address are no port.
     """
     refuse_quotes(host)
     name = host[1:-1] if host.startswith("[") and host.endswith("]") else host

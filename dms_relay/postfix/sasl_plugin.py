@@ -1,10 +1,10 @@
-"""Says whether our plugin of Cyrus SASL (``sasl/``) is there, without which smtp(8) cannot log in with an access token.
+"""Finds our plugin for Cyrus SASL (``sasl/``), without which smtp(8) cannot log in with an access token.
 
-Reads names in directories only; raises nothing. smtp(8) finds the plugin in the directory that Cyrus SASL was built with, or
-in those of ``SASL_PATH`` where main.cf lets that through (``import_environment``; tried with Postfix 3.7).
+Only reads names in directories; raises nothing. smtp(8) finds the plugin in the directory that Cyrus SASL was built with, or
+in those of ``SASL_PATH`` if main.cf passes that on (``import_environment``; tried with Postfix 3.7).
 
-Known limits: which directory Cyrus SASL was built with cannot be asked, so the first of the usual ones that is there
-counts; whether the file is for this processor is not looked at.
+Known limits: Cyrus SASL cannot be asked for its directory, so the first of the usual ones that exists counts; we do not
+check that the file is for this processor.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ if TYPE_CHECKING:
 
 #: The plugin's file.
 PLUGIN = "libdmsrelayoauth2.so"
-#: The variable that names other directories, with colons between them (Cyrus SASL, lib/common.c).
+#: The variable that names other directories, separated by colons (Cyrus SASL, lib/common.c).
 SASL_PATH = "SASL_PATH"
 _LIBRARIES = "/usr/lib"
-#: Debian has the architecture in the name of the directory; the others are those of Fedora and of Cyrus SASL itself.
+#: Debian's directory name contains the architecture; the others are those of Fedora and of Cyrus SASL itself.
 _USUAL = (f"{_LIBRARIES}64/sasl2", f"{_LIBRARIES}/sasl2", "/usr/local/lib/sasl2")
-#: What stands in the names of other plugins for these mechanisms: libsasl-xoauth2, libxoauth2, libkdexoauth2plugin.
+#: Part of the names of other plugins for these mechanisms: libsasl-xoauth2, libxoauth2, libkdexoauth2plugin.
 _OTHERS = "oauth"
 
 
 def directories(import_environment: str = "", environ: Mapping[str, str] | None = None) -> tuple[str, ...]:
-    """Return the directories in which smtp(8) finds its plugins, the first one first.
+    """Return the directories in which smtp(8) looks for plugins, in its order.
 
-    ``import_environment`` is main.cf's, and ``environ`` what Postfix is started with: our own where none is given.
+    ``import_environment`` is main.cf's, and ``environ`` is Postfix's environment, by default our own.
     """
     for word in import_environment.replace(",", " ").split():
         name, has_value, value = word.strip("{}").partition("=")
@@ -47,13 +47,13 @@ def is_there(import_environment: str = "", environ: Mapping[str, str] | None = N
 
 
 def missing(import_environment: str = "", environ: Mapping[str, str] | None = None) -> str:
-    """Return the path at which the plugin has to be and is not; empty where it is there."""
+    """Return the path where the plugin is missing; ``""`` if it is there."""
     paths = [f"{directory}/{PLUGIN}" for directory in directories(import_environment, environ)]
     return "" if any(map(os.path.isfile, paths)) else paths[0]
 
 
 def others(import_environment: str = "", environ: Mapping[str, str] | None = None) -> tuple[str, ...]:
-    """Return the paths of other plugins for these mechanisms: Cyrus SASL takes whichever of them it finds first."""
+    """Return the paths of other plugins for these mechanisms: Cyrus SASL uses whichever it finds first."""
     found = (f"{d}/{name}" for d in directories(import_environment, environ) for name in sorted(_names(d)))
     return tuple(path for path in found if _is_other(path.rpartition("/")[2]))
 
@@ -63,7 +63,7 @@ def _is_other(name: str) -> bool:
 
 
 def _architectures() -> tuple[str, ...]:
-    """Return this machine's name among Debian's architectures, from the interpreter; a foreign one does not say it."""
+    """Return Debian's name of this machine's architecture; all that are installed if the interpreter is not Debian's."""
     own = getattr(sys.implementation, "_multiarch", "")
     return (own,) if own else tuple(sorted(name for name in _names(_LIBRARIES) if "-linux-" in name))
 

@@ -1,10 +1,10 @@
-"""What single services of master.cf override: sets it, and takes it back to the octet. Pure.
+"""Sets parameters of single services in master.cf, and restores the previous text to the octet. Pure.
 
-``postconf -P`` would do the same, but reformats the service, and cannot be told what was there before. A setting is known by
-its word: what stands behind ``-o``, as ``name=value`` or ``{ name = value }``. Where a service overrides a parameter twice,
-the last one counts, and is the one that is changed.
+``postconf -P`` would do the same, but it reformats the service and cannot restore the previous text. A setting is stored as
+the argument of ``-o``, its "word": ``name=value`` or ``{ name = value }``. If a service overrides a parameter twice, the
+last one counts, and is the one that we change.
 
-Known limits: an ``-o`` whose word stands on the next line is not seen; a new one is then added behind it, which counts.
+Known limits: an ``-o`` with its argument on the next line is not found; a new one is then added after it, and counts.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-#: How a service's line of our own begins.
+#: The beginning of a line that we add to a service.
 _INDENT = "    -o "
-#: The fields of a service; what follows are its arguments (master(5)).
+#: The number of fields of a service; its arguments follow (master(5)).
 _FIELDS = 8
 
 
 def split_key(key: str) -> tuple[str, str]:
-    """Return the service and the parameter of a key: ``smtp/unix``, ``smtp_helo_name`` of ``smtp/unix/smtp_helo_name``."""
+    """Split ``smtp/unix/smtp_helo_name`` into the service ``smtp/unix`` and the parameter ``smtp_helo_name``."""
     service, _, name = key.rpartition("/")
     return service, name
 
 
 def services(text: str) -> dict[str, tuple[int, int]]:
-    """Return the lines of each service by name and type, counted from 0, end excluded; of two alike, the first."""
+    """Return the line numbers of each service by name and type, from 0, end excluded; of two alike, those of the first."""
     found: dict[str, tuple[int, int]] = {}
     for line in logical_lines(text):
         fields = line.text.split(None, _FIELDS)
@@ -51,7 +51,7 @@ def words(text: str, keys: Iterable[str]) -> dict[str, str]:
 
 
 def with_words(text: str, wanted: Mapping[str, str | None]) -> str:
-    """Return ``text`` with each key set to a word, or taken out (``None``). A service that is not there is left alone."""
+    """Return ``text`` with each key set to a word, or removed (``None``). Keys of missing services are ignored."""
     for key, word in wanted.items():
         service, name = split_key(key)
         if place := services(text).get(service):

@@ -1,10 +1,10 @@
-"""Runs ``postqueue -j`` and yields what it says line by line, since a queue can be too long to be kept (postqueue(1)).
+"""Runs ``postqueue -j`` and yields its output line by line, since a queue can be too long for memory (postqueue(1)).
 
-``child`` keeps all that a program says; here no more is kept than one line. Whoever stops reading, by an error or because it
-knows enough, ends the program. Raises ``PostfixError`` where postqueue is missing or fails, also after some lines.
+``child`` keeps all output of a program; this module keeps only one line. If the caller stops reading, by an error or because
+it has read enough, the program is ended. Raises ``PostfixError`` if postqueue is missing or fails, even after some lines.
 
-Where Postfix does not run, postqueue reads the queue's files itself, for root only (seen, 3.7). Known limits: of standard
-error the first ``_ERROR_MAX`` octets are kept.
+If Postfix does not run, postqueue reads the queue's files itself, for root only (seen, 3.7). Known limits: only the first
+``_ERROR_MAX`` octets of standard error are kept.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _PROGRAM = "postqueue"
-#: Octets of a line: a message with 100,000 recipients, each with a reason of 600 octets.
+#: Maximum octets of a line: a message with 100,000 recipients, each with a reason of 600 octets.
 LINE_MAX = 1 << 26
-#: Octets that are read at once: what a pipe holds (pipe(7)).
+#: Octets to read at once: the capacity of a pipe (pipe(7)).
 _CHUNK = 1 << 16
 #: Octets of standard error that are kept: a few lines.
 _ERROR_MAX = 1 << 14
-#: What it says of its own, not of an error.
+#: Part of a message that is no error.
 _WARNING = " warning: "
 _QUOTED = re.compile(r'"[^"]*"')
 
@@ -38,7 +38,7 @@ _QUOTED = re.compile(r'"[^"]*"')
 def queue_lines(directory: Path, timeout: float = PROGRAM_TIMEOUT) -> Iterator[bytes]:
     """Yield a line of JSON for each message in the queue of the Postfix with this configuration directory.
 
-    ``timeout`` are the seconds for which postqueue may say nothing; the time that the reader takes does not count.
+    ``timeout`` is how many seconds postqueue may be silent; time that the reader takes does not count.
     """
     if (path := which(_PROGRAM)) is None:
         remedy = "install Postfix, or add its directory, often /usr/sbin, to PATH"
@@ -57,7 +57,7 @@ def queue_lines(directory: Path, timeout: float = PROGRAM_TIMEOUT) -> Iterator[b
 
 
 def _lines(command: list[str], timeout: float) -> Generator[bytes, None, tuple[int, bytes]]:
-    """Yield each line without its end; return the exit code, and what the program says on standard error."""
+    """Yield each line without its end; return the exit code, and the program's standard error."""
     environ = {key: os.environ[key] for key in ("PATH", "TZ") if key in os.environ}
     with subprocess.Popen(  # noqa: S603 -- a program of Postfix's, by its path
         command, env=environ, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
@@ -73,7 +73,7 @@ def _lines(command: list[str], timeout: float) -> Generator[bytes, None, tuple[i
 
 
 def _chunks(program: subprocess.Popen[bytes], warned: bytearray, timeout: float) -> Iterator[bytes]:
-    """Yield what the program says on standard output; put into ``warned`` what it says on standard error."""
+    """Yield the program's standard output; append its standard error to ``warned``."""
     stdout, stderr = (stream.fileno() for stream in (program.stdout, program.stderr) if stream)
     poll = select.poll()
     poll.register(stdout, select.POLLIN)

@@ -1,11 +1,11 @@
-"""The types of lookup tables that we write (DATABASE_README), and which of them a table is to have. Pure.
+"""The types of lookup tables that we write (DATABASE_README), and which type a table gets. Pure.
 
-A small table is ``texthash:``, a text that each process loads as a whole. A big one is indexed: postmap(1) makes a second
-file of the text, ``NAME.cdb`` or ``NAME.lmdb``, which is opened without being read. The text stays beside it, as Postfix's
-own convention has it: operators can read it, and ``apply`` compares it with what is wanted.
+A small table is ``texthash:``, a text that each process loads as a whole. A big one is indexed: postmap(1) builds a second
+file from the text, ``NAME.cdb`` or ``NAME.lmdb``, which processes open without loading it. The text stays beside it, by
+Postfix's own convention: operators can read it, and ``apply`` compares it with what is wanted.
 
-A new type of table is a line in ``PACKAGES``. Its index must be one file that is called as the type is, and lookups must
-take keys without case, as ``texthash:`` does. docs/rules.md, "Big tables", has the measurements behind the order.
+To add a type of table, add a line to ``PACKAGES``. Its index must be one file with the type as suffix, and lookups must
+ignore the case of keys, as ``texthash:`` does. docs/rules.md, "Big tables", has the measurements behind the order.
 """
 
 from __future__ import annotations
@@ -17,32 +17,32 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 TEXTHASH = "texthash"
-#: The indexed types, the one that we prefer first, each with the Debian package that Postfix has it from.
+#: The indexed types, the preferred one first, each with its Debian package.
 PACKAGES = {"cdb": "postfix-cdb", "lmdb": "postfix-lmdb"}
-#: What RELAY_TABLES can be.
+#: The values of RELAY_TABLES.
 TABLE_TYPES = (TEXTHASH, *PACKAGES)
-#: Keys from which a table is indexed. A texthash of as many costs each smtp(8) process 23 ms and 2.6 MiB (measured).
+#: A table with this many keys gets an index. As a texthash, it costs each smtp(8) process 23 ms and 2.6 MiB (measured).
 INDEXED_FROM = 10_000
-#: The directory beside main.cf in which indexes are made; only there while one is.
+#: The directory beside main.cf in which indexes are built; it exists only meanwhile.
 WORKSHOP = ".dms-relay.index"
 
 
 @frozen
 class TypesAnswer:
-    """The indexed table types that Postfix has, and how what that follows from looked when it was asked, by path."""
+    """The indexed table types that Postfix has, and stamps, by path, of the files on which the answer depends."""
 
     names: tuple[str, ...]
     files: dict[str, str]
 
 
 class TableTypes:
-    """The indexed table types that Postfix has: asked when somebody wants to know, and only once.
+    """The indexed table types that Postfix has: asked when first needed, and only once.
 
-    All are equal: what would be answered is no part of a comparison.
+    All values are equal: the answer is no part of a comparison.
     """
 
     def __init__(self, ask: Callable[[], TypesAnswer] = lambda: TypesAnswer((), {})) -> None:
-        """Take whom to ask."""
+        """Store the function to ask."""
         self._ask = ask
         self._answer: TypesAnswer | None = None
 
@@ -56,28 +56,28 @@ class TableTypes:
 
     @property
     def answer(self) -> TypesAnswer:
-        """What Postfix says. Raises ``PostfixError``."""
+        """Postfix's answer. Raises ``PostfixError``."""
         if self._answer is None:
             self._answer = self._ask()
         return self._answer
 
 
 def index_name(table: str, table_type: str) -> str:
-    """Name the file that postmap(1) makes of a table."""
+    """Return the name of the file that postmap(1) builds for a table."""
     return f"{table}.{table_type}"
 
 
 def split_index(name: str) -> tuple[str, str]:
-    """Return the table that an index is made of, and its type; the type is empty where the name is a table's own."""
+    """Return the table of an index, and the index's type; the type is ``""`` if the name is a table's own."""
     table, _, table_type = name.rpartition(".")
     return (table, table_type) if table_type in PACKAGES else (name, "")
 
 
 def with_indexes(tables: Iterable[str]) -> list[str]:
-    """Name each table and each index that can stand beside it, the table first."""
+    """Return each table and each index that can be beside it, the table first."""
     return [name for table in tables for name in (table, *(index_name(table, kind) for kind in PACKAGES))]
 
 
 def retyped(value: str, table_type: str) -> str:
-    """Return a list of lookup tables whose first one, a managed texthash, has another type."""
+    """Return a list of lookup tables with the type of its first one, a managed texthash, replaced."""
     return table_type + value.removeprefix(TEXTHASH)

@@ -12,18 +12,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-#: The attributes of a policy, each with whether it may stand there once only (smtp_tls_policy.c of Postfix 3.11).
+#: The attributes of a policy, with True for those that may be given only once (smtp_tls_policy.c of Postfix 3.11).
 _ATTRIBUTES = {
     **dict.fromkeys(("ciphers", "protocols", "servername", "exclude", "policy_ttl", "policy_type"), True),
     **dict.fromkeys(("match", "tafile", "connection_reuse", "enable_rpk", "policy_domain", "policy_string"), False),
     **dict.fromkeys(("mx_host_pattern", "policy_failure"), False),
 }
-#: The levels at which ``match`` may stand.
+#: The levels that allow ``match``.
 _MATCHING = frozenset({*AUTHORITY_LEVELS, "fingerprint"})
 
 
 class Policy(NamedTuple):
-    """An entry of ``smtp_tls_policy_maps``. ``trouble`` says why Postfix takes it for invalid, and defers the mail."""
+    """An entry of ``smtp_tls_policy_maps``. ``trouble`` says why Postfix finds it invalid and defers mail, or is empty."""
 
     level: str
     attributes: tuple[tuple[str, str], ...] = ()
@@ -35,7 +35,7 @@ class Policy(NamedTuple):
 
 
 def parse_policy(text: str) -> Policy:
-    """Read an entry: a level, then attributes ``name=value``, which may stand in braces."""
+    """Read an entry: a level, then attributes ``name=value``, which may be in braces."""
     level, *words = (word.lower() if number == 0 else word for number, word in enumerate(split(text) or [""]))
     pairs = [word.strip("{}").partition("=") for word in words]
     attributes = tuple((name.strip().lower(), value.strip()) for name, _, value in pairs)
@@ -62,7 +62,7 @@ def _trouble(level: str, name: str, attributes: tuple[tuple[str, str], ...]) -> 
 
 
 def policy_keys(nexthop: str) -> tuple[str, ...]:
-    """Return the keys of ``smtp_tls_policy_maps`` that count: the nexthop as it is, of a domain its parents too."""
+    """Return the lookup keys of ``smtp_tls_policy_maps``: the nexthop as it is, and for a domain also its parents."""
     if not is_domain(nexthop):
         return (nexthop,)
     labels = nexthop.split(".")
@@ -70,9 +70,9 @@ def policy_keys(nexthop: str) -> tuple[str, ...]:
 
 
 def level_for_all(get: Callable[[str], str]) -> str:
-    """Return the level where no policy counts; ``get`` gives a parameter.
+    """Return the level if no policy applies; ``get`` returns the value of a parameter.
 
-    An empty ``smtp_tls_security_level`` leaves it to the older parameters, from before Postfix 2.3 (postconf(5)).
+    If ``smtp_tls_security_level`` is empty, the older parameters from before Postfix 2.3 decide (postconf(5)).
     """
     if level := get("smtp_tls_security_level"):
         return level.lower()

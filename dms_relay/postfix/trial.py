@@ -1,11 +1,11 @@
-"""Asks Postfix whether it takes a main.cf, before that is in place: with a value that it refuses, no program of it starts.
+"""Tests if Postfix accepts a new main.cf before it is in place: with a value that it refuses, no program of it starts.
 
-Every program of Postfix reads main.cf as a whole, and a great many parameters with it, whether it uses them or not
-(mail_params.c): postmap(1) is one that does nothing else here. The text lies in a private directory meanwhile, without the
-login tables that it names, which may be logins themselves.
+Every program of Postfix reads main.cf as a whole, and checks a great many parameters, whether it uses them or not
+(mail_params.c): we use postmap(1), which does nothing else here. Meanwhile the text is in a private directory, without the
+login tables that it names, which may themselves be logins.
 
-Known limits: parameters of single daemons, such as ``smtp_connect_timeout``, are read by these daemons alone. Without
-postmap, or where the present main.cf is refused as well, nothing is known, and nothing said.
+Known limits: parameters of single daemons, such as ``smtp_connect_timeout``, are read only by these daemons. Without
+postmap, or if the present main.cf is refused too, nothing is reported.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _TABLE, _KEY = "inline:{x=y}", "x"
 
 
 def refuse_wrong_values(directory: Path, changes: dict[str, str | None], own: Mapping[str, UserParameter]) -> None:
-    """Raise ``InputError`` for each line of the operator's, among ``changes`` of main.cf, that Postfix would refuse."""
+    """Raise ``InputError`` with each of the operator's lines, among ``changes`` of main.cf, that Postfix would refuse."""
     suspects = [name for name in changes if name in own]
     if not suspects:
         return
@@ -49,7 +49,7 @@ def _refused(text: str, changes: dict[str, str | None], suspects: list[str]) -> 
         return []
     wrong: list[str] = []
     for name in suspects:
-        # One after the other, so that each of several is found.
+        # One after the other, to find each of several.
         if _is_taken(main_cf.edit(text, left | {name: changes[name]})):
             left[name] = changes[name]
         else:
