@@ -1,4 +1,4 @@
-"""One input, one module. ``read`` reads them all and hands on what it found, with every problem of every input."""
+"""Reads the inputs, with one module for each. ``read`` returns all values, with every problem of every input."""
 
 from __future__ import annotations
 
@@ -48,9 +48,9 @@ USER_FILES_HOOK = Path("/docker-entrypoint.d/30-user-files")
 
 
 def read(paths: Paths, environ: Mapping[str, str]) -> Inputs:
-    """Read every input. Never raises for what stands in them: see ``Inputs.problems``, sorted by origin.
+    """Return all inputs. Never raises an error for their content: see ``Inputs.problems``, sorted by origin.
 
-    The managed domains are read only where ``RELAY_HOST`` is set: nothing else needs them.
+    The managed domains are read only if ``RELAY_HOST`` is set: nothing else needs them.
     """
     problems: list[Problem] = []
     with nullcontext() if _is_one_directory(paths) else files.reading(paths.config_dir):
@@ -61,13 +61,13 @@ def read(paths: Paths, environ: Mapping[str, str]) -> Inputs:
 
 
 def _check_directory(paths: Paths, problems: list[Problem]) -> None:
-    """Refuse a configuration directory that is another's, also where no file is in it."""
+    """Refuse a configuration directory that others can change, even if it is empty."""
     try:
         require_believed(str(paths.config_dir))
     except DistrustError as error:
         problems.append(distrusted(error))
     except OSError:
-        pass  # it is not there, or reading says why it cannot be used
+        pass  # it does not exist, or reading will say why it cannot be used
 
 
 def _is_one_directory(paths: Paths) -> bool:
@@ -138,7 +138,7 @@ def _relay_yaml(paths: Paths, settings: Settings, problems: list[Problem]) -> Re
 
 
 def _routing(settings: Settings, file: RelayFile | None, problems: list[Problem]) -> str:
-    """Return what ``RELAY_ROUTING`` says; ``relay.yaml`` implies transports."""
+    """Return the value of ``RELAY_ROUTING``; ``relay.yaml`` implies transports."""
     routing = settings.routing
     if routing and routing.value == MAPS and file is not None:
         text = "there is a relay.yaml, which needs RELAY_ROUTING=transports"
@@ -163,7 +163,7 @@ def _check_tls_level(level: Setting, routing: str, problems: list[Problem]) -> N
 
 
 def nexthops_of(inputs: Inputs) -> tuple[str, ...]:
-    """Return each nexthop that the inputs name, once, as it is written there."""
+    """Return each nexthop in the inputs once, as written there."""
     routes = inputs.relaymap.routes if inputs.relaymap else ()
     lists = [route.nexthops for route in routes] + [found[0] for found in (inputs.default, inputs.relay) if found]
     lists += [relay.nexthops for relay in inputs.file.relays] if inputs.file else []

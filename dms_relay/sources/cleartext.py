@@ -1,6 +1,6 @@
-"""What is said of a relay whose level of TLS does not protect the login that is used there. Pure.
+"""The error for a relay whose TLS level does not protect its login. Pure.
 
-Both read and merge find such relays: ``relay.yaml`` may give the login, or another input beside it.
+Both read and merge find such relays: the login may be in ``relay.yaml`` or in another input.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from dms_relay.model import Origin
     from dms_relay.model.relays import Relay
 
-#: How to say, in ``relay.yaml``, that it is meant.
+#: How to permit it in ``relay.yaml``.
 ALLOW = "write allow_cleartext_login: true"
 
 
 def cleartext_login(relay: Relay, origin: Origin, otherwise: str = ALLOW) -> Iterator[Problem]:
-    """Yield the error for a relay with a login, where its level lets that travel in the clear and nobody allows it."""
+    """Yield the error for a relay with a login if its level lets that be sent in the clear and nothing allows it."""
     tls = relay.tls
     if tls.level in CLEARTEXT_LEVELS and not tls.allow_cleartext_login:
         text = f"level {tls.level} does not protect the login at relay {relay.name}"

@@ -1,4 +1,4 @@
-"""What is said of an input that is not believed: whose it is, who can change it, and the command that ends that.
+"""The messages about an input that is not trusted: its owner, who can change it, and the command that fixes that.
 
 Reads the names of users and groups (passwd(5), group(5)). Writes nothing.
 """
@@ -42,7 +42,7 @@ def said(error: DistrustError | NotReadableError) -> tuple[str, str]:
 
 
 def _is_home(path: str, owner: int) -> bool:
-    """Return True if a directory is its owner's home, or above it: that is not to become root's."""
+    """Return True if a directory is its owner's home, or above it: root should not take that."""
     try:
         return is_below(pwd.getpwuid(owner).pw_dir, path)
     except KeyError:
@@ -50,7 +50,7 @@ def _is_home(path: str, owner: int) -> bool:
 
 
 def said_of_named(error: DistrustError | NotReadableError, source: str, namer: Owner | None) -> tuple[str, str]:
-    """Return the same of a file that an input names; ``source`` is the name of that input, ``namer`` its owner."""
+    """Return the same for a file that an input names; ``source`` is the name of that input, ``namer`` its owner."""
     if isinstance(error, DistrustError):
         text, remedy = said(error)
         return f"the file that it names is not believed: of {error.path}, {text}", remedy

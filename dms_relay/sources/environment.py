@@ -1,7 +1,7 @@
-"""Where a setting's value stands: in the environment, in a file that it names, or in ``relay.env``.
+"""Finds the value of a setting: in the environment, in a file that it names, or in ``relay.env``.
 
-Reads the environment it is given and the secret files it names, at each run. Writes nothing. Known limits: a secret file is
-read up to ``SECRET_MAX``.
+Reads the given environment and the secret files that it names, at each run. Writes nothing. Known limits: a secret file has
+at most ``SECRET_MAX`` octets.
 """
 
 from __future__ import annotations
@@ -39,16 +39,16 @@ NAMES = (
     "RELAY_OAUTH2_SCOPE",
     "RELAY_OAUTH2_CA_FILE",
 )
-#: How the names begin that say how an access token is got.
+#: The prefix of the variables about access tokens.
 OAUTH2 = "RELAY_OAUTH2_"
-#: How a variable says that it names a file: DMS's way first, then that of other images.
+#: The suffixes of a variable that names a file: DMS's first, then that of other images.
 FILE_SUFFIXES = ("__FILE", "_FILE")
-#: Every variable that we know.
+#: All our variables.
 OURS = tuple(name + suffix for name in NAMES for suffix in ("", *FILE_SUFFIXES))
-#: Octets. Secrets of Docker and Swarm end at 500 KB (docs.docker.com, Manage sensitive data); no login is a tenth of it.
+#: Octets. Docker and Swarm limit secrets to 500 KB (docs.docker.com, Manage sensitive data); no login has a tenth of that.
 SECRET_MAX = 65536
 
-#: What to do where a variable names a file that cannot be used, other than to mount the file.
+#: The alternative to mounting the file, if a variable names one that cannot be used.
 _OTHERWISE = "remove the variable"
 
 
@@ -56,16 +56,16 @@ class Lookup:
     """Finds settings, strongest source first."""
 
     def __init__(self, sources: tuple[Mapping[str, Setting], ...], problems: list[Problem]) -> None:
-        """Take what is set in each source."""
+        """Store the settings of each source."""
         self.sources = sources
-        #: The names that were looked for: such a variable is a setting, whatever it is called.
+        #: The names asked for so far: such a variable is a setting, whatever its name.
         self.asked: set[str] = set(OURS)
-        #: Who owns the files that name other files, by name: they must be allowed to read what they name.
+        #: The owners of files that name other files, by file name: they must be allowed to read the files that they name.
         self.owners: dict[str, Owner] = {}
         self._problems = problems
 
     def find(self, name: str) -> Setting | None:
-        """Return the first value of ``name`` that is set and not empty."""
+        """Return the first value of ``name`` that is set and not empty, else ``None``."""
         self.asked.update(name + suffix for suffix in ("", *FILE_SUFFIXES))
         for source in self.sources:
             if found := self._find_in(source, name):
@@ -93,9 +93,9 @@ class Lookup:
         return setting
 
     def from_file(self, setting: Setting, otherwise: str = _OTHERWISE) -> Setting | None:
-        """Return what the file holds that the setting's value names; ``None`` where it holds nothing, or cannot be used.
+        """Return the content of the file that the setting names; ``None`` if it is empty or cannot be used.
 
-        ``otherwise`` is what a remedy says beside "mount the file".
+        ``otherwise`` is the alternative to "mount the file" in a remedy.
         """
         data = self._read(setting, f"mount the file, or {otherwise}")
         if data is None:
@@ -144,7 +144,7 @@ class Lookup:
         return data
 
     def not_believed(self, error: DistrustError | NotReadableError, named: Setting) -> tuple[str, str]:
-        """Return what is said of a named file that others could change, or that whoever names it may not read."""
+        """Return text and remedy for a named file that others could change, or that the user who names it may not read."""
         from dms_relay.sources.distrust import said_of_named  # noqa: PLC0415 -- only where something is wrong
 
         return said_of_named(error, named.origin.source, self.owners.get(named.origin.source))

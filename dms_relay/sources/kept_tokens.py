@@ -1,7 +1,7 @@
-"""The access tokens that are kept and have not ended, as one more input. Reads the state directory; writes nothing.
+"""The stored access tokens that have not expired, as one more input. Reads the state directory; writes nothing.
 
-A file there that cannot be read holds no token: mail of that login waits, and a new one is asked for. One that others could
-have written holds none either, and is a warning.
+A file that cannot be read counts as no token: mail of that login waits, and a new token is requested. A file that others
+could have written counts as none too, with a warning.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ _DIRECTORY, _SUFFIX = "tokens", ".json"
 
 
 def kept_tokens(state_dir: Path, problems: list[Problem]) -> dict[str, str]:
-    """Return the tokens by the identifiers of their logins; to ``problems`` goes what is not believed."""
+    """Return the tokens by the identifiers of their logins; add to ``problems`` the files that are not trusted."""
     names = _names(state_dir / _DIRECTORY)
     problems += _distrusted(state_dir, names)
     return dict(_valid(state_dir, names, time.time()))
 
 
 def _names(directory: Path) -> list[str]:
-    """Return the identifiers of the logins that something is kept of."""
+    """Return the identifiers of the logins with stored tokens."""
     try:
         found = os.listdir(directory)  # noqa: PTH208 -- names
     except OSError:

@@ -1,13 +1,13 @@
 """The mail domains that this server manages, which ``RELAY_HOST`` serves.
 
-Reads ``vhost`` in Postfix's configuration directory where it is there; otherwise what docker-mailserver (DMS) would put
-into it, from ``postfix-accounts.cf`` and ``postfix-virtual.cf``. Writes nothing. Domains that stand twice, letter case
-ignored, are given once, in the order of their first mention; a warning names both places where a table made of them line
-by line would have had two keys.
+Reads ``vhost`` in Postfix's configuration directory if it exists; otherwise derives its content, as docker-mailserver (DMS)
+would, from ``postfix-accounts.cf`` and ``postfix-virtual.cf``. Writes nothing. Repeated domains, in any letter case, are
+returned once, in the order of their first mention; a warning names both places if a table made from them line by line would
+have had two keys.
 
-What is no domain is left out, with a warning: the files are those of the mail server, which can do without it.
+An entry that is no domain is left out, with a warning: the files belong to the mail server, which can do without it.
 
-Known limits: an account's hash is never looked at, and nothing of its line is shown.
+Known limits: an account's hash is never read, and no part of its line is shown.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ VIRTUAL = "postfix-virtual.cf"
 
 
 def read_domains(paths: Paths, problems: list[Problem]) -> ManagedDomains:
-    """Return each managed domain once, spelled as where it stands first."""
+    """Return each managed domain once, in its first spelling."""
     domains = _Domains(problems)
     if not domains.read(paths.vhost, VHOST, _whole_line, is_list=True):
         domains.read(paths.config_dir / ACCOUNTS, ACCOUNTS, _account_domain)
@@ -53,14 +53,14 @@ def _alias_domain(line: str) -> str:
 
 
 class _Domains:
-    """Collects domains; the first spelling of each stands."""
+    """Collects domains; the first spelling of each counts."""
 
     def __init__(self, problems: list[Problem]) -> None:
         self.problems = problems
         self.found = ManagedDomains()
 
     def read(self, path: Path, name: str, domain_of: Callable[[str], str], *, is_list: bool = False) -> bool:
-        """Read one file; ``is_list`` says that a domain should stand there once. Say whether the file is there."""
+        """Read one file; return True if it exists. ``is_list``: each domain should be in it only once."""
         text = read_text(path, name, self.problems)
         if text is None:
             return False

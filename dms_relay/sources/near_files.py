@@ -1,10 +1,10 @@
-"""Files of the configuration directory that look like an input and are none: ``relay.yml``, ``sasl_passwd``.
+"""Warns of files in the configuration directory that look like an input but are none: ``relay.yml``, ``sasl_passwd``.
 
-Lists that directory once; reads the files and variables that may name such a file only where there is one. Writes nothing.
-What cannot be listed is not said: reading has said it.
+Lists that directory once; only if there is such a file, reads the files and variables that may name it. Writes nothing. A
+directory that cannot be listed is not reported: reading has already done that.
 
-Known limits: a name is compared by its letters and digits alone; copies (``.bak``, ``.example``, ``~``) and hidden files are
-taken as meant. In Postfix's own directory the names that are Postfix's are left alone.
+Known limits: names are compared only by their letters and digits; copies (``.bak``, ``.example``, ``~``) and hidden files
+count as intended. In Postfix's own directory, Postfix's names are left alone.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from dms_relay.model import Paths
 
 USER_SERVICES = "postfix-master.cf"
-#: Every file that is read there, or that docker-mailserver has there under a name like it.
+#: Every file that we read there, or that docker-mailserver keeps there under a similar name.
 INPUTS = (RELAY_YAML, RELAY_ENV, RELAYMAP, LOGINS, USER_FILE, USER_SERVICES, ACCOUNTS, VIRTUAL)
-#: What a file's name ends in that was made by a program or an editor, or put aside: it is not meant to be read.
+#: Suffixes of files that a program or an editor made, or that were put aside: nobody expects them to be read.
 _ASIDE = (
     *(
         ".bak",
@@ -46,7 +46,7 @@ _ASIDE = (
     ),
     *(".db", ".cdb", ".lmdb", ".lock", ".swp", ".tmp", ".part", ".pem", ".crt", ".key", ".md", ".sh"),
 )
-#: Words of ours, or of Postfix and other images, in letters and digits alone, and the file that is meant.
+#: Names of ours, of Postfix and of other images, reduced to letters and digits, and the file that each may mean.
 _YAML = frozenset(
     f"{before}{word}{after}"
     for before in ("", "dms", "mail", "smtp", "postfix")
@@ -78,18 +78,18 @@ _LOGIN = frozenset(
     for word in ("saslpassword", "saslpasswd", "saslpass")
     for after in ("", "s", "map", "maps")
 ) | {"postfixsasl", "postfixpassword", "postfixpasswd"}
-#: How the names of tables and of configuration files end.
+#: Suffixes of tables and of configuration files.
 _TABLE_ENDS = ("", "cf", "conf", "cnf", "cfg", "txt", "map", "cftxt", "conftxt")
 _YAML_ENDS = ("yaml", "yml", "yamltxt", "ymltxt", "json")
 _ENV_ENDS = ("env", "envs", "envtxt", "ini", "environment")
-#: Likeness (difflib, 0 to 1) from which a name counts as a slip: one or two letters in ten.
+#: Likeness (difflib, 0 to 1) from which a name counts as a misspelling: one or two letters in ten.
 _LIKENESS = 0.85
-#: Letters that may stand in one of two names only. Cheap to see, so that difflib is rarely needed.
+#: Letters that may occur in only one of two names. Cheap to check, so that difflib is rarely needed.
 _OTHER_LETTERS = 2
 
 
 def report_near_files(paths: Paths, environ: Mapping[str, str], problems: list[Problem]) -> None:
-    """Warn of each file that looks like an input and is not read, with the name that is right."""
+    """Warn of each file that looks like an input but is not read, with the right name."""
     try:
         names = sorted(os.listdir(paths.config_dir))  # noqa: PTH208 -- the names are all that is wanted
     except OSError:
@@ -107,7 +107,7 @@ def report_near_files(paths: Paths, environ: Mapping[str, str], problems: list[P
 
 
 def _meant(name: str, *, is_postfix: bool) -> str:
-    """Return the input that a file's name may mean; ``""`` where it means none."""
+    """Return the input that a file's name may mean; ``""`` if it means none."""
     lower = name.lower()
     if lower.startswith(".") or lower.endswith(_ASIDE):
         return ""
@@ -151,7 +151,7 @@ def _slip(name: str) -> str:
 
 
 def _is_named(name: str, paths: Paths, environ: Mapping[str, str]) -> bool:
-    """Return True if a variable, an input or main.cf names the file: a password file, or a table of the operator's own."""
+    """Return True if a variable, an input or main.cf names the file: a password file, or an operator's own table."""
     path = str(paths.config_dir / name)
     return any(value == path for value in environ.values()) or any(path in text for text in _texts(paths))
 

@@ -1,7 +1,7 @@
-"""Variables that look like a setting and are none: misspelt names of ours, and the names that other images use. Pure.
+"""Warns of variables that look like a setting but are none: misspelt names, and the names that other images use. Pure.
 
-A variable that some input asks for by its name (``password_env`` of relay.yaml) is a setting, whatever it is called. Known
-limits: a value is never looked at, so a variable for another program in the same container is named as well.
+A variable that some input names (``password_env`` of relay.yaml) is a setting, whatever its name. Known limits: values are
+never read, so a variable for another program in the same container is reported too.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ _MEANT = {
     "RELAY_USER": ("USER", "USERNAME", "LOGIN", "ACCOUNT", "USERID"),
     "RELAY_PASSWORD": ("PASS", "PASSWD", "PASSWORD", "PWD", "SECRET", "PASSWORT", "PW"),
 }
-#: Likeness (difflib, 0 to 1) from which a name counts as a slip of ours: one or two letters in ten.
+#: Likeness (difflib, 0 to 1) from which a name counts as a misspelling of ours: one or two letters in ten.
 _LIKENESS = 0.85
-#: Letters that may stand in one of two names only: one taken for another. Cheap to see, so that difflib is rarely needed.
+#: Letters that may occur in only one of two names: one mistyped as another. Cheap to check, so difflib is rarely needed.
 _OTHER_LETTERS = 2
-#: How the names of other images begin, beside those that have RELAY in them.
+#: Prefixes of other images' variables, besides those that contain RELAY.
 _OTHERS = (
     "SMTP",
     "SASL",
@@ -47,7 +47,7 @@ _OTHERS = (
 
 
 def report_near_misses(lookup: Lookup, problems: list[Problem]) -> None:
-    """Warn of each variable that is set and looks like one of ours, with the name that is right."""
+    """Warn of each variable that is set and looks like one of ours, with the right name."""
     for source in lookup.sources:
         for name, setting in source.items():
             if setting.value and name.isascii() and name not in lookup.asked and (meant := meant_by(name)):
@@ -55,7 +55,7 @@ def report_near_misses(lookup: Lookup, problems: list[Problem]) -> None:
 
 
 def _problem(name: str, setting: Setting, meant: str, sources: tuple[Mapping[str, Setting], ...]) -> Problem:
-    """Say it at the level of a warning; of a note, where what is meant is set: the variable may be another program's."""
+    """Return a warning; or a note if the right variable is set: then this one may be for another program."""
     text = f"{name} is not a setting and has no effect"
     words = [word for word in re.split(r"[=,\s]+", meant) if word in OURS]
     is_set = any(word in source and source[word].value for word in words for source in sources)
@@ -64,7 +64,7 @@ def _problem(name: str, setting: Setting, meant: str, sources: tuple[Mapping[str
 
 
 def meant_by(name: str) -> str:
-    """Return what to set instead of a variable that is not asked for; ``""`` where its name says nothing to us."""
+    """Return what to set instead of an unknown variable; ``""`` if its name means nothing to us."""
     found = " or ".join(_meant(name))
     if found or not ("RELAY" in name or name.startswith(_OTHERS)):
         return found
@@ -85,10 +85,10 @@ def _meant(name: str) -> Iterator[str]:
 
 
 def _by_word(word: str, *, is_default: bool) -> Iterator[str]:
-    """Yield what is meant by RELAY and a word that others use for what ours says."""
+    """Yield the settings meant by RELAY and another product's word for one of ours."""
     for right, words in _MEANT.items():
         if word in words and is_default:
-            # The port of a default relay stands in its nexthop.
+            # The port of a default relay is part of its nexthop.
             yield "DEFAULT_RELAY_HOST" if right in {"RELAY_HOST", "RELAY_PORT"} else right
         elif word in words:
             if right == "RELAY_HOST":

@@ -1,9 +1,9 @@
-"""OAuth2 as an input says it, whichever input that is: what belongs together, and what follows from it.
+"""Checks the OAuth2 settings of any input: which parts belong together, and what follows from them.
 
-``relay.yaml`` and the environment hand their parts over by the same names. Looks at the file of authorities that is named,
-and reads nothing else. What is wrong becomes a ``Problem`` in the words of the input; no secret is ever shown.
+``relay.yaml`` and the environment pass their parts under the same names. Reads only the named file of authorities. A mistake
+becomes a ``Problem`` in the terms of the input; no secret is ever shown.
 
-Known limits: of a key or a certificate no more is looked at than how it begins. A wrong one fails when a token is asked for.
+Known limits: only the beginning of a key or a certificate is checked. A wrong one fails when a token is requested.
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ if TYPE_CHECKING:
 
     from dms_relay.sources.text import Owner
 
-#: Parts that are secrets, and read from a file or a variable.
+#: Parts that are secrets, read from a file or a variable.
 SECRETS = ("client_secret", "client_key", "client_certificate", "refresh_token", "service_account")
 ENDPOINTS = ("token_url", "device_url", "authorization_url")
 PARTS = ("provider", "tenant", "client_id", *SECRETS, *ENDPOINTS, "scope", "ca_file", "grant")
-#: What each grant needs, and the parts of which one is enough.
+#: The parts that each grant needs; one of them is enough.
 _NEEDS = {
     CLIENT_CREDENTIALS: ("client_secret", "client_key"),
     REFRESH_TOKEN: ("refresh_token",),
     SERVICE_ACCOUNT: ("service_account",),
 }
-#: Where a person agrees; Google has no other way for a client.
+#: Where a person agrees; Google offers a client nothing else.
 _PERSON = ("device_url", "authorization_url")
 #: How a private key begins (RFC 7468, and OpenSSL's own); with a passphrase, it says so.
 _KEY, _LOCKED = re.compile(r"-----BEGIN ([A-Z]+ )?PRIVATE KEY-----"), "ENCRYPTED"
@@ -51,10 +51,10 @@ _TENANT = "contoso.onmicrosoft.com"
 
 @frozen
 class Given:
-    """What an input says. ``values`` are those of ``parts`` that are there, ``origin`` is where all of it stands.
+    """The settings in an input. ``values`` are those of ``parts`` that are set; ``origin`` is the place of all of them.
 
-    ``name`` returns what the input calls a part; ``write`` is its word for a remedy, with a sign between name and value.
-    ``parts`` are those that can stand there: no remedy names another.
+    ``name`` returns the input's name of a part; ``write`` is its verb for a remedy, and the separator of name and value.
+    ``parts`` are those that the input supports: no remedy names another.
     """
 
     values: Mapping[str, Setting] = field(repr=False)
@@ -65,20 +65,20 @@ class Given:
     parts: Collection[str] = PARTS
 
     def say(self, part: str, value: str = "…") -> str:
-        """Return how a part is written."""
+        """Return how to write a part in this input."""
         return f"{self.name(part)}{self.write[1]}{value}"
 
     def text(self, part: str) -> str:
-        """Return the value of a part; empty where it is not there."""
+        """Return the value of a part; ``""`` if it is not set."""
         return self.values[part].value if part in self.values else ""
 
     def at(self, part: str) -> Origin:
-        """Return the place of a part; of one that is missing, where all of it stands."""
+        """Return the origin of a part; for a missing one, the origin of all settings."""
         return self.values[part].origin if part in self.values else self.origin
 
 
 def check_url(text: str) -> None:
-    """Raise where a text is not the https address of an endpoint."""
+    """Raise ``SyntaxProblem`` unless a text is the https address of an endpoint."""
     if text.lower().startswith("http:"):
         raise SyntaxProblem("over http: the secret and the token would travel in the clear", "write https://…")
     if not _URL.fullmatch(text):
@@ -87,7 +87,7 @@ def check_url(text: str) -> None:
 
 
 def check_secret(text: str) -> None:
-    """Raise where a text is not a secret of OAuth2: printable ASCII (RFC 6749, appendix A), no blank at its ends."""
+    """Raise ``SyntaxProblem`` unless a text can be a secret of OAuth2: printable ASCII (RFC 6749, appendix A), trimmed."""
     if "\n" in text or "\r" in text:
         raise SyntaxProblem("more than one line", "write only the secret, on one line")
     if not _SECRET.fullmatch(text):
@@ -96,7 +96,7 @@ def check_secret(text: str) -> None:
 
 
 def oauth2_of(given: Given, problems: list[Problem]) -> OAuth2 | None:
-    """Return what is said, complete; ``None`` where something is wrong, which is among the problems then."""
+    """Return the complete settings; ``None`` if there is a mistake, which is then in ``problems``."""
     wrong = [*_wrong_values(given)]
     grant = _grant(given)
     wrong = wrong or [*_wrong_parts(given, grant)]
@@ -120,7 +120,7 @@ def _value(given: Given, grant: str) -> OAuth2:
 
 
 def _grant(given: Given) -> str:
-    """Return the grant that is written, or follows from what is there."""
+    """Return the grant that is set, or that follows from the other parts."""
     if given.text("grant"):
         return given.text("grant")
     if "service_account" in given.values:
@@ -132,11 +132,11 @@ def _grant(given: Given) -> str:
     return CLIENT_CREDENTIALS if has_key and not is_asked else DEVICE_CODE
 
 
-# What is wrong.
+# Mistakes.
 
 
 def _wrong_values(given: Given) -> Iterator[Problem]:
-    """Yield what is wrong with single values, in words that hide them."""
+    """Yield mistakes in single values, in words that hide these."""
     checks: dict[str, Callable[[str], None]] = {
         "client_secret": check_secret,
         "refresh_token": check_secret,
@@ -183,7 +183,7 @@ def _check_service_account(text: str) -> None:
 
 
 def _wrong_parts(given: Given, grant: str) -> Iterator[Problem]:
-    """Yield what does not fit together."""
+    """Yield mistakes in the combination of parts."""
     word = given.write[0]
 
     def problem(part: str, text: str, remedy: str) -> Problem:
@@ -195,7 +195,7 @@ def _wrong_parts(given: Given, grant: str) -> Iterator[Problem]:
 
 
 def _missing(given: Given, grant: str) -> Iterator[tuple[str, str, str]]:
-    """Yield what is missing: the part that needs it, what is wrong, and what to write."""
+    """Yield missing parts: the part that needs it, what is wrong, and what to write."""
     there, provider = given.values.keys(), given.text("provider")
     if not provider and "token_url" not in there:
         known = " or ".join(given.say("provider", name) for name in (MICROSOFT, GOOGLE))
@@ -229,7 +229,7 @@ def _missing_for_grant(given: Given, grant: str) -> Iterator[tuple[str, str, str
 
 
 def _ways(given: Given) -> str:
-    """Return the parts of which each says how a token is got; where a grant is written, what that one lacks."""
+    """Return the parts that each say how to get a token; if a grant is set, those that it lacks."""
     if given.text("grant"):
         return given.say("device_url", "https://…")
     parts = ("client_secret", "refresh_token", "device_url")
@@ -237,7 +237,7 @@ def _ways(given: Given) -> str:
 
 
 def _not_used(given: Given, grant: str) -> Iterator[tuple[str, str, str]]:
-    """Yield the parts that have no effect beside the others."""
+    """Yield the parts that have no effect with the others."""
     there, provider = given.values.keys(), given.text("provider")
     if "tenant" in there and provider != MICROSOFT:
         remedy = f"{given.write[0]} {given.say('provider', MICROSOFT)}, or remove it"

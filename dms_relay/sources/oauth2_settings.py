@@ -1,7 +1,7 @@
-"""OAuth2 of the one default relay, as the environment says it (``RELAY_OAUTH2_…``), with ``RELAY_USER``.
+"""Reads the OAuth2 settings of the default relay from the environment (``RELAY_OAUTH2_…``), with ``RELAY_USER``.
 
-Reads the variables, ``relay.env`` and the files that they name. Writes nothing. What is wrong becomes
-a ``Problem``; no secret is ever shown.
+Reads the variables, ``relay.env`` and the files that they name. Writes nothing. A mistake becomes a ``Problem``; no secret
+is ever shown.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from dms_relay.sources.environment import Lookup
     from dms_relay.sources.settings import Settings
 
-#: Parts that are known here: a relay of relay.yaml can say more.
+#: The parts that the environment supports: a relay in relay.yaml can have more.
 _PARTS = [part for part in PARTS if part not in {"device_url", "authorization_url", "grant"}]
 
 
 def read_oauth2(lookup: Lookup, problems: list[Problem]) -> tuple[OAuth2, Origin] | None:
-    """Return how a token is got, and where that is said; ``None`` where nothing is set, or something is wrong."""
+    """Return how to get a token, and the origin of that; ``None`` if nothing is set, or there is a mistake."""
     before = len(problems)
     found = {part: setting for part in _PARTS if (setting := lookup.find(_variable(part)))}
     values = {part: _plain(part, setting, problems) for part, setting in found.items()}
@@ -47,7 +47,7 @@ def _name(part: str) -> str:
 
 
 def _plain(part: str, setting: Setting, problems: list[Problem]) -> Setting:
-    """Return a value that is no secret without what packs it."""
+    """Return a value that is no secret, checked and trimmed (``packing``)."""
     if part in SECRETS:
         return setting
     try:
@@ -72,7 +72,7 @@ def _check(part: str, text: str) -> None:
 
 
 def check_oauth2(settings: Settings, routing: str) -> Iterator[Problem]:
-    """Yield what does not fit to OAuth2 among the other settings."""
+    """Yield the other settings that do not fit with OAuth2."""
     if settings.oauth2 is None:
         return
     origin = settings.oauth2[1]

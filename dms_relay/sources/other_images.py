@@ -1,4 +1,4 @@
-"""The variables of other images, and of docker-mailserver's older versions: what to set here instead of each. Pure.
+"""The variables of other images, and of older versions of docker-mailserver: what to set here instead. Pure.
 
 Names are compared in capitals and without underscores. The names are those of boky/postfix, bytemark/smtp, eeacms/postfix,
 ixdotai/smtp, juanluisbaptiste/postfix, mwader/postfix-relay, namshi/smtp, panubo/postfix, simenduev/postfix-relay,
@@ -13,7 +13,7 @@ _EITHER = "DEFAULT_RELAY_HOST or RELAY_HOST"
 _LOGIN = "RELAY_USER and RELAY_PASSWORD"
 _LOGIN_FILE = "them in postfix-sasl-password.cf: nexthop user:password"
 _MAP_FILE = "it in postfix-relaymap.cf: @domain nexthop"
-#: What comes before the word that says what a variable is.
+#: The prefixes before the word that says what a variable is for.
 _PREFIXES = (
     *("SMTP", "SMTPAUTH", "SMTPSASL", "SMTPSERVER", "SMTPHOST", "SMTPRELAYAUTH", "SMTPRELAYSASL", "SASL", "SASLAUTH"),
     *("SMARTHOST", "SMARTHOSTAUTH", "AWSSES", "AWSSESSMTP", "SES", "SESSMTP", "GMAIL", "MTP", "EXTRELAY", "SMFRELAY"),
@@ -30,7 +30,7 @@ _WORDS = {
         "TLSVERIFY",
     ),
 }
-#: Names that are not made of such parts, or mean something else than their parts say.
+#: Names without such parts, or with a meaning other than their parts suggest.
 _NAMES = {
     _EITHER: ("SMARTHOST", "RELAYSMARTHOST", "SMARTHOSTNAME", "SMARTHOSTALIASES"),
     _LOGIN: (
@@ -69,14 +69,14 @@ _NAMES = {
     ),
     "DEFAULT_RELAY_HOST=[email-smtp.REGION.amazonaws.com]:587": ("SESREGION", "AWSSESREGION"),
 }
-#: A parameter of Postfix's in the name of a variable (mwader/postfix-relay, boky/postfix): those of a relay.
+#: A parameter of Postfix in the name of a variable (mwader/postfix-relay, boky/postfix), if it is about relays.
 _PARAMETER = re.compile(r"(?:POSTFIX|POSTCONF)_((?:smtp|sender_dependent|relay)[a-z0-9_]*)")
-#: A login alone: the addresses of these two services are well known, and part of what their images set.
+#: Services for which a login alone is enough: their images also set the well-known address.
 _OWN_HOST = {"GMAIL": "DEFAULT_RELAY_HOST=[smtp.gmail.com]:587 and "}
 
 
 def meant_elsewhere(name: str) -> str:
-    """Return what to set here instead of a variable of another image; ``""`` where the name is none of theirs."""
+    """Return what to set here instead of a variable of another image; ``""`` if the name is none of theirs."""
     if parameter := _PARAMETER.fullmatch(name):
         return f"{parameter[1]} in postfix-main.cf"
     squashed = name.upper().replace("_", "").replace("-", "")

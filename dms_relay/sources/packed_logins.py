@@ -1,4 +1,4 @@
-"""Which logins of the inputs carry their packing (``packing``), each with its place. Pure."""
+"""Finds the logins in the inputs that include their packing (``packing``), each with its place. Pure."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from dms_relay.model.configuration import Inputs
     from dms_relay.model.relays import Relay, Sender
 
-#: The entries of postfix-sasl-password.cf that are looked at when inputs are read: a program writes longer files, and each
-#: takes 1 us. ``check`` looks at all of them.
+#: The entries of postfix-sasl-password.cf that are checked when inputs are read: a program writes longer files, and each
+#: entry takes 1 us. ``check`` checks all of them.
 FIRST = 1000
 
 
 def packed_logins(inputs: Inputs) -> Iterator[Problem]:
-    """Yield a note for each login of the environment, of relay.yaml, and of the first lines of the file of logins."""
+    """Yield a note for each such login in the environment, in relay.yaml, and in the first lines of the login file."""
     username, password = inputs.username, inputs.password
     if first := username or password:
         login = Login(username.value if username else "", password.value if password else "")
@@ -34,7 +34,7 @@ def packed_logins(inputs: Inputs) -> Iterator[Problem]:
 
 
 def packed_entries(entries: Iterable[LoginEntry]) -> Iterator[Problem]:
-    """Yield a note for each entry of the file of logins that carries its packing."""
+    """Yield a note for each entry of the login file that includes its packing."""
     for entry in entries:
         yield from _notes(entry.login, entry.origin, entry.origin)
 

@@ -1,4 +1,4 @@
-"""What a user name or a password carries, in patterns: loaded only where a login looks like that. Pure."""
+"""The detailed check of a user name or password for its packing: loaded only if a login looks suspect. Pure."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ _NAME = re.compile(
     r"(?:export\s+)?[\w.-]*(?:pass|passwd|password|pwd|secret|token|user|username|login|key)(?:__?file)?\s*(?:=|:\s)",
     re.IGNORECASE | re.ASCII,
 )
-#: What a shell, compose, Helm, Ansible or Windows would expand.
+#: A reference that a shell, compose, Helm, Ansible or Windows would expand.
 _REFERENCE = re.compile(r"\$\{[^}]*\}|\$[A-Z_][A-Z0-9_]+|\$\([^)]*\)|\{\{.*\}\}|%[A-Z_][A-Z0-9_]+%", re.DOTALL)
 _PATH = re.compile(r"/(?:run|var|etc|tmp|secrets?|config|mnt|home|opt|root|srv|data)/[\w./@-]+")
-#: What looks like a blank, or like nothing, and is no blank: it comes with text that is copied from a web page.
+#: A character that looks like a blank, or like nothing, but is none: it comes with text copied from a web page.
 _ODD_BLANK = re.compile(r"[^\S \t]|[\u200b\u2060\ufeff]")
 
 
 class Found(NamedTuple):
-    """What is wrong, what to do, and its identifier where it has one of its own."""
+    """What is wrong, what to do, and the finding's own identifier if it has one."""
 
     text: str
     remedy: str
@@ -32,7 +32,7 @@ class Found(NamedTuple):
 
 
 def of_part(what: str, value: str) -> Iterator[Found]:
-    """Yield what one part carries: the text, the remedy, and a rule of its own."""
+    """Yield the packing that one part of a login includes."""
     if _is_quoted(value):
         text = f"the {what} has quotes around it, which are taken as part of it"
         yield Found(text, "remove the quotes, unless they belong to it")

@@ -1,7 +1,7 @@
-"""What a value carries of how it was packed: quotes, a comment, the name it is set to, a line end. Pure.
+"""Finds packing in a value, which is hardly part of it: quotes, a comment, the variable's name, a line end. Pure.
 
-A login is taken as it is, character for character, so most of this is a note: the text may be part of the password. No text
-shows any part of a value.
+A login is used as it is, character for character, so most findings are notes: the text may be part of the password. No
+message shows any part of a value.
 
 Known limits: a comment is a ``#`` after a blank; a path counts only below the usual directories, as a password in base64 may
 begin with a slash.
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
     from dms_relay.model import Login
 
-#: The identifier of what is found here (docs/checks.md).
+#: The identifier of the findings here (docs/checks.md).
 PACKED = "packed-login"
 USERNAME, PASSWORD = "user name", "password"
 _QUOTES = frozenset("\"'")
-#: How a value begins that is a reference or a path.
+#: The beginnings of a reference or a path.
 _BEGINS = (
     *("$", "%", "{", "/run/", "/var/", "/etc/", "/tmp/", "/secret", "/config/", "/mnt/", "/home/", "/opt/"),  # noqa: S108 -- words
     *("/root/", "/srv/", "/data/"),
@@ -31,7 +31,7 @@ _BEGINS = (
 
 @frozen
 class Note:
-    """What a part of a login carries, and what to write instead. ``what`` is the part."""
+    """The packing in a part of a login, and what to write instead. ``what`` is the part."""
 
     what: str
     text: str
@@ -40,7 +40,7 @@ class Note:
 
 
 def packing(login: Login) -> Iterator[Note]:
-    """Yield what is hardly part of a login, and is taken as part of it."""
+    """Yield text that is used as part of a login but hardly belongs to it."""
     username, password = login.username, login.password
     if username and password.startswith(f"{username}:"):
         yield Note(PASSWORD, "the password begins with the user name and a colon", "write only the password")
@@ -60,7 +60,7 @@ def packing(login: Login) -> Iterator[Note]:
 
 
 def _is_suspect(value: str) -> bool:
-    """Return True if a closer look is worth it: not for what most passwords look like, base64 among them."""
+    """Return True if the detailed check is worth its time: not for most passwords, base64 included."""
     is_plain = value.isascii() and not any(map(str.isspace, value)) and "=" not in value.rstrip("=")
     return not is_plain or value[:1] in _QUOTES or value.startswith(_BEGINS)
 
@@ -70,7 +70,7 @@ def _is_quoted(value: str) -> bool:
 
 
 def plain(value: str, what: str = "value") -> str:
-    """Return the value of a setting that is no secret, trimmed. Raises ``SyntaxProblem`` where it carries its packing."""
+    """Return the value of a setting that is no secret, trimmed. Raises ``SyntaxProblem`` if it includes its packing."""
     text = value.strip(" \t")
     if text and text[-1] in "\r\n":
         raise SyntaxProblem("the value ends in a line end", "remove the line end: printf writes none, echo does")
@@ -83,7 +83,7 @@ def plain(value: str, what: str = "value") -> str:
 
 
 def refuse_line_ends(value: str, what: str) -> None:
-    """Raise ``SyntaxProblem`` where a part of a login has a line end or a NUL: no lookup table can hold it."""
+    """Raise ``SyntaxProblem`` if a part of a login has a line end or a NUL: no lookup table can hold these."""
     if not any(character in value for character in "\r\n\0"):
         return
     text, remedy = f"the {what} contains a line end or a NUL", f"write only the {what}, on one line"

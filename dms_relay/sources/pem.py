@@ -1,6 +1,6 @@
-"""Looks whether a named file holds certificates (PEM). Reads that file, writes nothing.
+"""Checks that a named file has certificates (PEM). Reads that file, writes nothing.
 
-Known limits: what it holds is looked at for the begin of a certificate only.
+Known limits: it only searches for the beginning of a certificate.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 CERTIFICATE = "-----BEGIN CERTIFICATE-----"
 _PEM = b"-----BEGIN "
-#: Octets of a certificate file that are looked at; the system's has some 220 KB.
+#: Octets to read of a certificate file; the system's has some 220 KB.
 _PEM_MAX = 1 << 22
 
 
 def wrong_pem(path: str, source: str, owner: Owner | None) -> tuple[str, str, bool] | None:
-    """Return what is wrong with a file of authorities, what to do, and if it cannot be read; ``None`` where it is right.
+    """Return what is wrong with a file of authorities, what to do, and True if it cannot be read; ``None`` if it is right.
 
-    ``source`` is the input that names it, ``owner`` who owns that.
+    ``source`` is the input that names it, ``owner`` the owner of that input.
     """
     try:
         content = read_file(Path(path), _PEM_MAX, reader=owner)

@@ -1,8 +1,8 @@
 """``postfix-main.cf``: the operator's own settings for main.cf.
 
-DMS applies that file once, at the first boot, after us. In our own image it is ours to apply, as a whole: then each line
-must be one that ``postconf -e`` takes. Elsewhere those lines count that set what we would set: the operator's value stands
-in place of ours. Reads that file, writes nothing. A value can hold a login (``static:user:password``) and is never shown.
+DMS applies that file once, at the first boot, after us. In our own image we apply all of it: then ``postconf -e`` must
+accept each line. Elsewhere, only lines for parameters that we would set count: the operator's value replaces ours. Reads
+that file, writes nothing. A value can hold a login (``static:user:password``) and is never shown.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ NAME = "postfix-main.cf"
 
 
 def read_own_parameters(paths: Paths, problems: list[Problem], *, is_ours: bool) -> dict[str, UserParameter]:
-    """Return each parameter that the file sets, with the last value that stands there. ``is_ours``: all must be right."""
+    """Return each parameter that the file sets, with its last value. ``is_ours``: all lines must be valid."""
     text = read_text(paths.config_dir / NAME, NAME, problems) or ""
     entries = list(main_cf.parse(text)) if text else []
     if is_ours and text:

@@ -1,8 +1,8 @@
 """``postfix-master.cf``: the operator's own parameters for single services: ``submission/inet/smtpd_tls_wrappermode=yes``.
 
-DMS gives each line to ``postconf -P``, at the first boot. In our own image they are ours to apply: then each must be right.
-Reads that file, writes nothing. Postfix starts a service with what stands here in its argument list, which every process can
-read: a login is refused. Known limits: that there is such a service is seen by ``plan`` only.
+DMS passes each line to ``postconf -P`` at the first boot. In our own image we apply them: then each must be valid. Reads
+that file, writes nothing. Postfix starts a service with these values in its argument list, which every process can read, so
+a login is refused. Known limits: only ``plan`` can check that a service exists.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _FIELDS = frozenset({"service", "type", "private", "unprivileged", "chroot", "wa
 
 
 def read_service_parameters(paths: Paths, problems: list[Problem], *, is_ours: bool) -> dict[str, ServiceParameter]:
-    """Return each parameter, by its key, with the last value that stands there. ``is_ours``: all lines must be right."""
+    """Return each parameter, by its key, with its last value. ``is_ours``: all lines must be valid."""
     found: dict[str, ServiceParameter] = {}
     text = read_text(paths.config_dir / NAME, NAME, problems) or ""
     for number, raw in enumerate(text.split("\n"), 1):

@@ -1,8 +1,8 @@
 """``relay.env`` in the configuration directory: settings as ``NAME=value`` lines, the syntax of python-dotenv.
 
-Reads that file, writes nothing. A ``$`` means itself: nothing is expanded. A line that cannot be read, a name without a
-value, a name that stands twice and one that counts in the environment alone become a ``Problem`` with its line; no value is
-ever shown.
+Reads that file, writes nothing. A ``$`` means itself: nothing is expanded. Each of these becomes a ``Problem`` with its
+line: a line that cannot be read, a name without a value, a repeated name, and a name that counts only in the environment. No
+value is ever shown.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 NAME = "relay.env"
 _LOGIN = frozenset({"RELAY_USER", "RELAY_PASSWORD"})
-#: Variables of the process and of the container: they are read before this file is, or by other programs.
+#: Variables of the process and of the container: they are read before this file, or by other programs.
 OF_THE_PROCESS = frozenset(
     {
         *("LOG_LEVEL", "LOG_FORMAT", "MAIL_CONFIG", "DMS_RELAY_CONFIG_DIR", "DMS_RELAY_STATE_DIR"),
@@ -30,14 +30,14 @@ OF_THE_PROCESS = frozenset(
         *("PERMIT_DOCKER", "RELAY_PERMIT", "POSTFIX_MYHOSTNAME", "NETWORK_INTERFACE"),
     }
 )
-#: A comment behind a value without quotes: where the value is a password, it may be a part of it.
+#: A comment after a value without quotes: it may be part of a password.
 _COMMENT = r"[ \t]*[^'\"\s].*\s#"
 
 
 def read_relay_env(paths: Paths, problems: list[Problem], owners: dict[str, Owner] | None = None) -> dict[str, Setting]:
-    """Return the names that the file sets, with their values; empty where there is no such file.
+    """Return the names that the file sets, with their values; empty if there is no such file.
 
-    ``owners`` gets who owns it.
+    The file's owner is added to ``owners``.
     """
     text = read_text(paths.config_dir / NAME, NAME, problems, owners)
     if not text:

@@ -1,7 +1,7 @@
-"""``postfix-relaymap.cf``: which nexthop the mail of a sender takes, and which domains opt out of ``RELAY_HOST``.
+"""``postfix-relaymap.cf``: the nexthop for each sender's mail, and the domains that opt out of ``RELAY_HOST``.
 
 Lines: ``@domain nexthop``, ``user@domain nexthop``, ``<> nexthop`` (the null sender: bounces and vacation replies), and
-``@domain`` alone, an opt-out. Reads that file, writes nothing; what is wrong becomes a ``Problem``.
+``@domain`` alone, an opt-out. Reads that file, writes nothing; a mistake becomes a ``Problem``.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _DEFAULT = "set DEFAULT_RELAY_HOST, which serves every other sender"
 
 
 def read_relaymap(paths: Paths, problems: list[Problem]) -> Relaymap | None:
-    """Return mappings and opt-outs in the order of the file, ``None`` where there is no such file."""
+    """Return mappings and opt-outs in the order of the file; ``None`` if there is no such file."""
     reader = _Reader(problems)
     found = read_entries(paths.config_dir / NAME, NAME, problems, reader.entry)
     return Relaymap(tuple(reader.routes), tuple(reader.opt_outs)) if found else None

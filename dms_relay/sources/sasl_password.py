@@ -1,8 +1,8 @@
 """``postfix-sasl-password.cf``: the logins, by sender or by nexthop.
 
 Lines: ``@domain user:password``, ``user@domain user:password``, ``nexthop user:password``. The first colon ends the user
-name, as for Postfix. Reads that file, writes nothing. What is wrong becomes a ``Problem``, which never shows any part of
-the line: a key that is no key may well be a login.
+name, as for Postfix. Reads that file, writes nothing. A mistake becomes a ``Problem``, which never shows any part of the
+line: a wrong key may well be a login.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from dms_relay.model import Origin, Paths
 
 NAME = "postfix-sasl-password.cf"
-#: Octets of user name and password together. RFC 4954, section 4, allows 12,288 octets for the base64 of the PLAIN
+#: Maximum octets of user name and password together. RFC 4954, section 4, allows 12,288 octets for the base64 of the PLAIN
 #: message (RFC 4616), which adds two NULs.
 LOGIN_MAX = 12288 // 4 * 3 - 2
 
 
 def read_logins(paths: Paths, problems: list[Problem]) -> tuple[LoginEntry, ...] | None:
-    """Return the logins in the order of the file, ``None`` where there is no such file."""
+    """Return the logins in the order of the file; ``None`` if there is no such file."""
     entries: list[LoginEntry] = []
 
     def entry(key: str, value: str, origin: Origin) -> None:
@@ -44,7 +44,7 @@ def read_logins(paths: Paths, problems: list[Problem]) -> tuple[LoginEntry, ...]
 
 
 def check_login_key(key: str, value: str) -> None:
-    """Raise ``SyntaxProblem`` unless ``key`` is a sender key or a nexthop that has a login beside it."""
+    """Raise ``SyntaxProblem`` unless ``key`` is a sender key or a nexthop, and a login follows it."""
     if not value:
         raise SyntaxProblem("the line has only one field", "write a key and a login: @domain user:password")
     refuse_everybody(key, "write the relay's nexthop as the key: such a login serves every sender")
@@ -62,7 +62,7 @@ def check_login_key(key: str, value: str) -> None:
 
 
 def parse_login(value: str) -> Login:
-    """Split ``user:password`` at its first colon."""
+    """Split ``user:password`` at its first colon. Raises ``SyntaxProblem``."""
     username, colon, password = value.partition(":")
     if not colon:
         raise SyntaxProblem("the login has no colon", "write user:password after the key")
@@ -73,13 +73,13 @@ def parse_login(value: str) -> Login:
 
 
 def check_login_length(username: str, password: str) -> None:
-    """Raise ``SyntaxProblem`` where no SMTP server could take the login."""
+    """Raise ``SyntaxProblem`` if the login is too long for any SMTP server."""
     if len((username + password).encode()) > LOGIN_MAX:
         raise SyntaxProblem(f"the login is longer than {LOGIN_MAX} octets", "use the login that the relay gave you")
 
 
 def check_login_part(value: str, *, is_username: bool) -> None:
-    """Raise ``SyntaxProblem`` unless Postfix's table carries a user name or password, not empty, character for character."""
+    """Raise ``SyntaxProblem`` unless a user name or password is not empty and a Postfix table can hold it unchanged."""
     what = "user name" if is_username else "password"
     refuse_line_ends(value, what)
     if value[0] in " \t\v\f" or value[-1] in " \t\v\f":

@@ -1,8 +1,8 @@
-"""Where each password that is in use stands: in a file of which others may read, or in the environment.
+"""Finds where each password in use is stored: in a file that others may be able to read, or in the environment.
 
-Reads ``relay.env`` and ``postfix-main.cf`` again, for where things stand and not for what they are. The places of
-``relay.yaml``, which can be long, are noted when it is read. Writes nothing, and hands on no password. Says nothing of what
-is wrong in these files: reading them has said it.
+Reads ``relay.env`` and ``postfix-main.cf`` again, for places and not for values. The places in ``relay.yaml``, which can be
+long, are recorded when it is read. Writes nothing, and returns no password. Mistakes in these files are not reported here:
+reading them has done that.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ OAUTH2_SECRETS = tuple(
 
 
 class SecretPlace(NamedTuple):
-    """Where a password stands: a file, or where ``path`` is ``None``, a variable of the process. ``origin`` names it.
+    """The place of a password: a file, or if ``path`` is ``None``, a variable of the process. ``origin`` names it.
 
-    ``named_by`` is the input that names that file, where one does.
+    ``named_by`` is the input that names that file, if any.
     """
 
     origin: Origin
@@ -63,7 +63,7 @@ def secret_places(paths: Paths, environ: Mapping[str, str], inputs: Inputs) -> I
 
 
 class _Places:
-    """Finds where a variable's value stands, as ``environment.Lookup`` finds the value."""
+    """Finds the place of a variable's value, in the same order as ``environment.Lookup`` finds the value."""
 
     def __init__(self, paths: Paths, process: Mapping[str, Setting], relay_env: Mapping[str, Setting]) -> None:
         self.paths = paths
@@ -88,7 +88,7 @@ class _Places:
         return SecretPlace(setting.origin, None if is_process else self.paths.config_dir / RELAY_ENV)
 
     def of_variable(self, name: str) -> Iterator[SecretPlace]:
-        """Yield the places of a variable that relay.yaml names: the first that is set."""
+        """Yield the place of a variable that relay.yaml names: the first that is set."""
         for source in self.sources:
             for known in (name, *(name + suffix for suffix in FILE_SUFFIXES)):
                 if (setting := source.get(known)) and setting.value:
@@ -96,7 +96,7 @@ class _Places:
                     return
 
     def of_yaml(self, file: RelayFile) -> Iterator[SecretPlace]:
-        """Yield the places that the logins of relay.yaml name; the file itself where a password stands in it."""
+        """Yield the places that the logins of relay.yaml name, and the file itself if it contains a password."""
         for password in file.passwords:
             if password.file is not None:
                 yield SecretPlace(password.origin, Path(password.file), self.paths.config_dir / RELAY_YAML)

@@ -1,8 +1,8 @@
-"""Variables that Kubernetes and Docker inject for what runs beside us: of a Service called ``relay``, ``RELAY_PORT``. Pure.
+"""Ignores variables that Kubernetes and Docker inject for other services: ``RELAY_PORT`` for a Service ``relay``. Pure.
 
 Kubernetes ("Accessing the Service", environment variables) and Docker ("Legacy container links") set ``NAME_PORT`` to
-``tcp://address:port``; Docker also ``NAME_NAME`` to ``/container/alias``. No setting has such a value, so it counts as not
-set, and what is set elsewhere (``NAME__FILE``, relay.env) stands.
+``tcp://address:port``; Docker also sets ``NAME_NAME`` to ``/container/alias``. No setting has such a value, so the variable
+counts as not set, and a value from elsewhere (``NAME__FILE``, relay.env) is used.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from dms_relay.model import Setting
 
-#: How the port of a container link begins (Kubernetes: Service, protocols; Docker: Legacy container links).
+#: The beginnings of a link's ``NAME_PORT`` (Kubernetes: Service, protocols; Docker: Legacy container links).
 _PORTS = ("tcp://", "udp://", "sctp://")
 _CURE = "write enableServiceLinks: false in the pod's spec (Docker: a network instead of --link)"
 _REMEDY = f"{_CURE}, or rename the service"
 
 
 def without_links(settings: dict[str, Setting], problems: list[Problem]) -> dict[str, Setting]:
-    """Return the variables of the process that are no links; one note names those that look like a setting."""
+    """Return the variables of the process except links; one note names the links that look like a setting."""
     links = [name for name in settings if _is_link(name, settings[name].value)]
     if not links:
         return settings

@@ -1,9 +1,9 @@
-"""The settings that the environment has: which relay, which login there, and how mail finds it (``environment.NAMES``).
+"""Reads the settings of the environment: the relay, the login there, and the routing (``environment.NAMES``).
 
-Strongest first: the process environment; ``NAME__FILE`` or ``NAME_FILE`` in it, which name a file that holds the value;
-``relay.env`` in the configuration directory, where the same names may stand. Set but empty counts as not set. Reads the
-environment and these files at each run, writes nothing. What is wrong becomes a ``Problem`` that never shows a value of
-``RELAY_USER`` or ``RELAY_PASSWORD``.
+Strongest first: the process environment; ``NAME__FILE`` or ``NAME_FILE`` in it, which name a file that contains the value;
+``relay.env`` in the configuration directory, with the same names. Set but empty counts as not set. Reads the environment and
+these files at each run, writes nothing. A mistake becomes a ``Problem`` that never shows a value of ``RELAY_USER`` or
+``RELAY_PASSWORD``.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ if TYPE_CHECKING:
     from dms_relay.model.oauth2 import OAuth2
     from dms_relay.sources.text import Owner
 
-#: The port of a relay whose port is not given (relay.sh; RFC 5321, section 4.5.4.2).
+#: The default port of a relay (relay.sh; RFC 5321, section 4.5.4.2).
 DEFAULT_PORT = "25"
-#: What RELAY_TLS_LEVEL can be: there is no place for fingerprints in the environment.
+#: The values of RELAY_TLS_LEVEL: the environment has no place for fingerprints.
 ENV_TLS_LEVELS = tuple(level for level in TLS_LEVELS if level != "fingerprint")
 
 
 @frozen
 class Settings:
-    """The settings, checked. ``wants_domains`` says that ``RELAY_HOST`` is set, even where it is wrong.
+    """The checked settings. ``wants_domains``: ``RELAY_HOST`` is set, even if its value is wrong.
 
     ``lookup`` finds any other variable in the same places.
     """
@@ -54,7 +54,7 @@ class Settings:
 
 
 def read_settings(paths: Paths, environ: Mapping[str, str], problems: list[Problem]) -> Settings:
-    """Find each setting where it stands first, and check it."""
+    """Return each setting from its strongest source, checked."""
     owners: dict[str, Owner] = {}
     process, relay_env = without_links(settings_of(environ), problems), read_relay_env(paths, problems, owners)
     lookup = Lookup((process, relay_env), problems)
@@ -85,7 +85,7 @@ def _oauth2(lookup: Lookup, problems: list[Problem]) -> tuple[OAuth2, Origin] | 
 
 
 class _Reader:
-    """Checks values; what is wrong goes to ``problems``."""
+    """Checks values; mistakes go to ``problems``."""
 
     def __init__(self, problems: list[Problem]) -> None:
         self.problems = problems
@@ -98,7 +98,7 @@ class _Reader:
             return None
 
     def default(self, setting: Setting | None) -> tuple[NexthopList, Origin] | None:
-        """Take ``DEFAULT_RELAY_HOST`` as a nexthop or a list of them."""
+        """Return ``DEFAULT_RELAY_HOST`` as a nexthop or a list of them; ``None`` if it is not set or wrong."""
         if setting is None:
             return None
         nexthops = self._try(setting.origin, lambda: parse_nexthops(plain(setting.value, "nexthop")))
@@ -106,7 +106,7 @@ class _Reader:
         return (nexthops, setting.origin) if isinstance(nexthops, NexthopList) else None
 
     def relay(self, host: Setting | None, port: Setting | None) -> tuple[NexthopList, Origin] | None:
-        """Make one nexthop of ``RELAY_HOST`` and ``RELAY_PORT``."""
+        """Return ``RELAY_HOST`` and ``RELAY_PORT`` as one nexthop; ``None`` if they are not set or wrong."""
         if host is None:
             self._check_unused_port(port)
             return None
@@ -116,7 +116,7 @@ class _Reader:
         return (nexthop, host.origin) if isinstance(nexthop, NexthopList) else None
 
     def _warn_of_word(self, setting: Setting) -> None:
-        """Warn where a word stands that means "no relay" elsewhere."""
+        """Warn if the value is a word that means "no relay" in other products."""
         value = setting.value.strip(" \t")
         if is_word(value):
             text = f"{value} is no keyword here: mail goes to a host of that name"
@@ -124,7 +124,7 @@ class _Reader:
             self.problems.append(Problem(setting.origin, text, remedy, is_error=False))
 
     def _check_unused_port(self, port: Setting | None) -> None:
-        """Say that a port without a host has no effect; 25 says nothing. One that is no port is an error all the same."""
+        """Warn that a port without a host has no effect, unless it is 25. An invalid port is still an error."""
         if port is None or port.value == DEFAULT_PORT:
             return
         text, remedy = "RELAY_PORT has no effect without RELAY_HOST", "set RELAY_HOST, or remove RELAY_PORT"
@@ -139,14 +139,14 @@ class _Reader:
         return setting.value.strip(" \t")
 
     def word(self, setting: Setting | None, words: tuple[str, ...]) -> Setting | None:
-        """Take one of some words, in any letter case."""
+        """Return one of some words, in any letter case; ``None`` if it is not set or wrong."""
         if setting is None:
             return None
         found = self._try(setting.origin, lambda: _word(setting, words))
         return found if isinstance(found, Setting) else None
 
     def login_part(self, setting: Setting | None, *, is_username: bool) -> Setting | None:
-        """Take a user name or password as it is, character for character, or refuse it."""
+        """Return a user name or password unchanged; ``None`` if it is not set or refused."""
         if setting is None:
             return None
         return setting if self._try(setting.origin, lambda: _login_part(setting, is_username=is_username)) else None

@@ -1,10 +1,11 @@
-"""Reads a text file of the operator's as lines, and says what no file may hold.
+"""Reads a text file of the operator as lines, and reports content that no file may have.
 
-Reads: one file. Writes nothing. What fails: a file that is there but cannot be read, bytes that are not UTF-8, NUL; each is
-a ``Problem``, never an exception. So is a file that others could change (``files.trust``).
-CRLF line ends, a missing last line end and a byte order mark are taken as meant; a CR
-elsewhere in a line, as in files with CR alone, is a ``Problem``: Postfix would take it for a part of the value. Blanks are
-the space and the tab between fields, and whatever isspace(3) trims, as Postfix's readlline(3) does, at the ends.
+Reads one file, writes nothing. A file that exists but cannot be read, bytes that are not UTF-8, and NUL each become a
+``Problem``, never an exception. So does a file that others could change (``files.trust``).
+
+CRLF line ends, a missing last line end and a byte order mark are accepted; a CR elsewhere in a line, as in files with only
+CR, is a ``Problem``: Postfix would take it for part of the value. Between fields, blanks are spaces and tabs; at the ends,
+everything in isspace(3) is trimmed, as Postfix's readlline(3) does.
 """
 
 from __future__ import annotations
@@ -27,12 +28,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    #: Whose a file is: uid and gid.
+    #: The owner of a file: uid and gid.
     Owner = tuple[int, int]
 
-#: Times that a file is opened which somebody is replacing, by rename, while it is looked at.
+#: How often we open a file that somebody replaces, by rename, while we check it.
 _TRIES = 5
-#: What Postfix trims at both ends of a line or value (isspace(3) in the C locale, less the line end).
+#: The characters that Postfix trims at both ends of a line or value (isspace(3) in the C locale, except the line feed).
 TRIM = " \t\r\v\f"
 UTF8_BOM = b"\xef\xbb\xbf"
 UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
@@ -40,18 +41,18 @@ UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
 _DEV_NULL = os.makedev(1, 3)
 _FIELDS = re.compile(r"[ \t]+")
 _TRIM_BYTES = TRIM.encode()
-#: Octets in a sender key: local part, @ and domain (RFC 5321, section 4.5.3.1).
+#: Maximum octets of a sender key: local part, @ and domain (RFC 5321, section 4.5.3.1).
 KEY_MAX = 64 + 1 + 255
-#: Characters of a text that are split into lines at once.
+#: Characters of a text to split into lines at once.
 _PIECE = 1 << 16
-#: Nearly every sender key: of the rest, more than its domain is looked at.
+#: Matches nearly every sender key; others get the full check, not only that of the domain.
 _PLAIN_KEY = re.compile(r"[a-z0-9_.+-]*@[a-z0-9.-]+", re.IGNORECASE | re.ASCII)
 _UNSAFE_IN_KEY = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\"\\]")
 
 
 @frozen
 class Line:
-    """One line that counts: its number from 1, its text trimmed, and whether it was indented."""
+    """One line that counts: its number from 1, its trimmed text, and if it was indented."""
 
     number: int
     text: str
@@ -59,9 +60,9 @@ class Line:
 
 
 def read_bytes(path: Path, name: str, problems: list[Problem], owners: dict[str, Owner] | None = None) -> bytes | None:
-    """Return a file's content, ``None`` where there is no such file; where it cannot be read, a problem and ``b""``.
+    """Return a file's content; ``None`` if there is no such file; ``b""`` and a problem if it cannot be read.
 
-    ``owners`` gets who owns it, under ``name``.
+    Its owner is added to ``owners``, under ``name``.
     """
     try:
         content, owner = _read(path, -1, None)
@@ -79,7 +80,7 @@ def read_bytes(path: Path, name: str, problems: list[Problem], owners: dict[str,
 
 
 def unreadable(error: OSError, name: str, *, is_link: bool = False) -> Problem:
-    """Return what is wrong where an input cannot be read; ``is_link``: it is a link to a file that is not there."""
+    """Return the problem for an input that cannot be read; ``is_link``: it is a link to a file that does not exist."""
     remedy = "repair the file, or remove it"
     if is_link:
         reason = "is a link to a file that does not exist"
@@ -92,7 +93,7 @@ def unreadable(error: OSError, name: str, *, is_link: bool = False) -> Problem:
 
 
 def distrusted(error: DistrustError | NotReadableError) -> Problem:
-    """Return what is wrong where others could change an input, or link to it; it is said once, of what they could change."""
+    """Return the problem for an input that others could change, or link to; its origin is what they could change."""
     from dms_relay.sources.distrust import said  # noqa: PLC0415 -- only where something is wrong
 
     at = error.path if isinstance(error, DistrustError) else error.link
@@ -100,7 +101,7 @@ def distrusted(error: DistrustError | NotReadableError) -> Problem:
 
 
 def read_file(path: Path, limit: int = -1, *, reader: Owner | None = None) -> bytes:
-    """Return up to ``limit`` octets of a file (all where it is negative). A pipe or device, which may never end, is refused.
+    """Return up to ``limit`` octets of a file (all if negative). A pipe or device, which may never end, is refused.
 
     /dev/null, which is mounted to hide a file, counts as an empty file. ``reader`` is the owner of the file that names this
     one, who must be allowed to read it (``trust.NotReadableError``). Raises ``OSError``.
@@ -109,7 +110,7 @@ def read_file(path: Path, limit: int = -1, *, reader: Owner | None = None) -> by
 
 
 def _read(path: Path, limit: int, reader: Owner | None) -> tuple[bytes, Owner]:
-    """Return content and owner of a file that is believed; it may be replaced while it is looked at."""
+    """Return content and owner of a trusted file; it may be replaced while we check it."""
     for _ in range(_TRIES - 1):
         with suppress(ReplacedError):
             return _read_once(path, limit, reader)
@@ -130,12 +131,12 @@ def _read_once(path: Path, limit: int, reader: Owner | None) -> tuple[bytes, Own
 
 
 def without_line_end(text: str) -> str:
-    """Take one line end off the end, of Unix or Windows."""
+    """Remove one final line end, of Unix or Windows."""
     return text.removesuffix("\n").removesuffix("\r") if text.endswith("\n") else text
 
 
 def remedy_for(error: OSError, other: str) -> str:
-    """Say what to do about a file that cannot be opened; ``other`` where that is neither its rights nor its kind."""
+    """Return what to do about a file that cannot be opened; ``other`` if it is neither permissions nor its kind."""
     known = {
         EACCES: "run as root, or let this user read it",
         EISDIR: "a file that is mounted must be there before the container is made",
@@ -146,7 +147,7 @@ def remedy_for(error: OSError, other: str) -> str:
 
 
 def read_text(path: Path, name: str, problems: list[Problem], owners: dict[str, Owner] | None = None) -> str | None:
-    """Return a file's text, ``None`` where there is no such file. Lines that cannot be text are left out, as problems."""
+    """Return a file's text; ``None`` if there is no such file. Lines that cannot be text become problems instead."""
     data = read_bytes(path, name, problems, owners)
     if data is None:
         return None
@@ -182,7 +183,7 @@ def _decode_lines(data: bytes, name: str, problems: list[Problem]) -> str:
 
 
 def wrong_in(line: bytes) -> tuple[str, str] | None:
-    """Say why a line cannot be text, and what to do."""
+    """Return why a line cannot be text, and what to do; ``None`` if it can."""
     if b"\0" in line:
         return "contains a NUL byte", "save it as plain text"
     if line.decode(errors="replace").encode() != line:
@@ -193,7 +194,7 @@ def wrong_in(line: bytes) -> tuple[str, str] | None:
 
 
 def lines_of(text: str) -> Iterator[Line]:
-    """Yield the lines that count: neither blank nor, from the first non-blank on, a comment."""
+    """Yield the lines that count: neither blank nor a comment, indented or not."""
     for number, raw in enumerate(_raw_lines(text), 1):
         line = raw.strip(TRIM)
         if line and line[0] != "#":
@@ -209,7 +210,7 @@ def numbered_lines(text: str) -> Iterator[tuple[int, str]]:
 
 
 def _raw_lines(text: str) -> Iterator[str]:
-    """Yield the lines of a text, split a piece at a time: a list of all of them takes more than the text."""
+    """Yield the lines of a text, split a piece at a time: a list of all of them takes more memory than the text."""
     start = 0
     while 0 <= start < len(text):
         end = text.find("\n", start + _PIECE)
@@ -218,10 +219,10 @@ def _raw_lines(text: str) -> Iterator[str]:
 
 
 def read_entries(path: Path, name: str, problems: list[Problem], entry: Callable[[str, str, Origin], None]) -> bool:
-    """Read ``key blanks value`` lines and call ``entry`` with key, value and origin; say whether the file is there.
+    """Read ``key blanks value`` lines and call ``entry`` with key, value and origin; return True if the file exists.
 
     A ``SyntaxProblem`` that ``entry`` raises becomes a problem of that line. An indented entry is read, with a warning:
-    Postfix itself would take it for the continuation of the line before.
+    Postfix itself would take it for the continuation of the previous line.
     """
     text = read_text(path, name, problems)
     if text is None:
@@ -245,7 +246,7 @@ def _is_cut_short(path: Path) -> bool:
     try:
         if not os.path.lexists(kept_name(path)):
             return False
-    except OSError:  # it is a link, and then a file
+    except OSError:  # it was a link, and is now a file
         return False
     from dms_relay.files.in_place import is_cut_short  # noqa: PLC0415 -- seldom
 
@@ -253,16 +254,16 @@ def _is_cut_short(path: Path) -> bool:
 
 
 def split_entry(text: str) -> tuple[str, str]:
-    """Split a trimmed line at its first run of blanks; the value is empty where there is none."""
+    """Split a trimmed line at its first run of blanks; the value is ``""`` if there is none."""
     fields = _FIELDS.split(text, maxsplit=1)
     return fields[0], fields[1].strip(TRIM) if len(fields) > 1 else ""
 
 
 def check_sender_key(key: str) -> None:
-    """Raise ``SyntaxProblem`` unless ``key``, which holds an ``@``, is ``@domain`` or ``user@domain``.
+    """Raise ``SyntaxProblem`` unless ``key``, which contains an ``@``, is ``@domain`` or ``user@domain``.
 
-    A table cannot carry a key with quotes, backslashes or blanks unchanged (postmap(1)), so these are refused. The key is
-    not quoted in the message: it may be a login that lost its key, or stands in front of a host as in a URL.
+    A table cannot hold a key with quotes, backslashes or blanks unchanged (postmap(1)), so these are refused. The message
+    does not quote the key: it may be a login without its key, or one before a host as in a URL.
     """
     if not _PLAIN_KEY.fullmatch(key) or len(key) > KEY_MAX:
         _check_odd_key(key)

@@ -1,7 +1,7 @@
-"""``relay.yaml``: relays that have a transport of their own, and who uses which.
+"""``relay.yaml``: relays with a transport of their own, and who uses which.
 
-Reads that file, the password files and variables that it names, and looks whether the certificate files are there. Writes
-nothing. What is wrong becomes a ``Problem`` with line and column, all at once; no password is ever shown.
+Reads that file, the password files and variables that it names, and checks the certificate files. Writes nothing. Every
+mistake becomes a ``Problem`` with line and column; no password is ever shown.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ if TYPE_CHECKING:
     from dms_relay.sources.environment import Lookup
 
 NAME = RELAY_YAML
-#: What is secret below ``oauth2``; ``client_certificate`` is not.
+#: The secrets below ``oauth2``; ``client_certificate`` is none.
 SECRETS = ("client_secret", "client_key", "refresh_token", "service_account")
 
 
 def read_relay_yaml(paths: Paths, lookup: Lookup, problems: list[Problem]) -> RelayFile | None:
-    """Return what the file says; ``None`` where there is no such file."""
+    """Return the content of the file; ``None`` if there is no such file."""
     before = len(problems)
     text = read_text(paths.config_dir / NAME, NAME, problems, lookup.owners)
     if text is None:
@@ -42,7 +42,7 @@ def read_relay_yaml(paths: Paths, lookup: Lookup, problems: list[Problem]) -> Re
     if any(problem.is_error for problem in problems[before:]):
         return RelayFile()
     file = _file(text, lookup, problems)
-    # What stands at an anchor is read again for each alias of it.
+    # A value with an anchor is read again for each alias of it.
     problems[before:] = dict.fromkeys(problems[before:])
     return file
 
@@ -62,19 +62,19 @@ def _problem(complaint: Complaint) -> Problem:
 
 
 class _Reader:
-    """Makes values of what was found, and checks what takes more than one key to see."""
+    """Turns the located values into a ``RelayFile``, and checks rules that involve several keys."""
 
     def __init__(self, found: LocatedValue, lookup: Lookup, problems: list[Problem], *, is_sound: bool) -> None:
         self.found = found
         self.lookup = lookup
         self.problems = problems
-        #: Where a key is wrong, what is missing may be there under another name: no more is said of it.
+        #: False if a key is wrong: then a missing key may be the misspelt one, so it is not reported.
         self.is_sound = is_sound
         self.names: set[str] = set()
         self.has_oauth2 = False
-        #: By place, ``NOWHERE`` for those that stand in the file itself.
+        #: By place; ``NOWHERE`` for those in the file itself.
         self.passwords: dict[Position, PasswordPlace] = {}
-        #: The mechanisms that the logins at a relay say, by its name.
+        #: The mechanisms that the logins at a relay name, by its name.
         self.mechanisms: dict[str, tuple[str, ...]] = {}
 
     def file(self) -> RelayFile:
@@ -84,7 +84,7 @@ class _Reader:
         relays = [self._relay(name, relay) for name, relay in named]
         default = self.found.get("default")
         senders = tuple(self._sender(key, value) for key, value in self._table("senders"))
-        # In this order: ``passwords`` are complete when all others are there.
+        # In this order: ``passwords`` are complete once all others are read.
         return RelayFile(
             relays=tuple(replace(r, mechanisms=self.mechanisms.get(r.name, ())) for r in relays if r),
             default=(self._route(default), self._origin(default)) if default and default.value else None,
@@ -98,7 +98,7 @@ class _Reader:
         )
 
     def _table(self, name: str) -> Iterator[tuple[LocatedValue, LocatedValue]]:
-        """Yield the pairs of a table, which can be had once: what was read of a large one goes while its values come."""
+        """Yield the pairs of a table, only once: each is dropped as it is read, so that a large table frees its memory."""
         table = self.found.get(name)
         pairs = list(reversed(table.value.values())) if table else []
         if table:
@@ -115,7 +115,7 @@ class _Reader:
     # Who uses which.
 
     def _route(self, found: LocatedValue) -> str | None:
-        """Return the relay that is named; ``None`` is no relay, and so is one that is not there, which is said."""
+        """Return the relay that is named; ``None`` for ``direct``, and for an unknown relay, which is an error."""
         name = str(found.value)
         if not name or name == DIRECT:
             return None
@@ -152,7 +152,7 @@ class _Reader:
     # Logins.
 
     def _take_mechanisms(self, relay: str | None, login: LocatedValue) -> None:
-        """Take note of a login's mechanisms. They count for all logins at the relay: Postfix has one list for a service."""
+        """Record a login's mechanisms. They count for all logins at the relay: Postfix has one list per service."""
         if found := login.get("mechanisms"):
             names = [str(item.value).lower() for item in found.value or ()]
             self._check_mechanisms(found, names, is_token=login.get("oauth2") is not None)
@@ -179,7 +179,7 @@ class _Reader:
         return Login(username.value, password) if username and username.value and password else None
 
     def _note_place(self, login: LocatedValue) -> None:
-        """Take note where a login's password is, whether it can be used or not; of OAuth2, where its secrets are."""
+        """Record where a login's password is, even if it cannot be used; for OAuth2, where its secrets are."""
         oauth2 = login.get("oauth2")
         for found, name in [(login, "password")] + [(oauth2, name) for name in SECRETS if oauth2 and oauth2.value]:
             self._note_secret(found, name)
@@ -206,7 +206,7 @@ class _Reader:
         before = len(self.problems)
         setting = self.lookup.from_file(Setting(file.value, self._origin(file)), "name another")
         if setting is None and not any(problem.is_error for problem in self.problems[before:]):
-            # A warning for a variable, which may be empty; not so for a password.
+            # For a variable, which may be empty, this is a warning; for a password it is an error.
             problem = Problem(self._origin(file), "the file that it names is empty", "write the password into it")
             self.problems[before:] = [problem]
         return setting

@@ -1,4 +1,4 @@
-"""What takes all of ``relay.yaml``, or another input beside it, to see. Pure."""
+"""Checks that need all of ``relay.yaml``, or another input too. Pure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def check_file(file: RelayFile, domains: ManagedDomains) -> Iterator[Problem]:
-    """Yield what is wrong: a login that its relay's level does not protect, a recipient of this server's own."""
+    """Yield an error for each login that its relay's TLS level does not protect, and each recipient that is local."""
     yield from _cleartext_logins(file)
     below = _below(domains) if any(recipient.key.startswith(".") for recipient in file.recipients) else {}
     for recipient in file.recipients:

@@ -1,7 +1,7 @@
-"""Makes nodes of the events of a YAML text, one at a time. Pure.
+"""Makes nodes from the events of a YAML text, one at a time. Pure.
 
-Raises ``CannotReadError`` for what the events alone do not tell: a second document, an alias of nothing, an anchor that is
-there twice, and lists and mappings that are too deep in each other.
+Raises ``CannotReadError`` for mistakes that the events do not report: a second document, an alias without an anchor, a
+repeated anchor, and lists and mappings that are nested too deeply.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
     Taken = TypeVar("Taken")
 
-#: How deep mappings and lists may be in each other; more than twice of what is known here.
+#: How deep mappings and lists may be nested; more than twice as deep as a valid file needs.
 DEPTH_MAX = 16
-#: How many values the aliases of lists and mappings may stand for: each is read again. 5,000 relays with 20 values each.
+#: How many values the aliases of lists and mappings may expand to: each is read again. 5,000 relays with 20 values each.
 ALIASED_MAX = 100_000
 _TAG = "tag:yaml.org,2002:"
 _COLLECTIONS = frozenset({"seq", "map"})
@@ -35,21 +35,21 @@ class CannotReadError(Exception):
     """The text cannot be read as one document; ``complaint`` says where, and what to write instead."""
 
     def __init__(self, place: Position, what: tuple[str, str]) -> None:
-        """Take the place, and what is wrong with the remedy."""
+        """Store the place, and text and remedy."""
         super().__init__(what[0])
         self.complaint = Complaint(place, *what)
 
 
 def place_of(mark: Any) -> Position:  # noqa: ANN401 -- PyYAML's, of two kinds
-    """Return the place of a mark, which counts from 0."""
+    """Return the place of a mark; marks count from 0, places from 1."""
     return Position(mark.line + 1, mark.column + 1)
 
 
 class Composer:
-    """Goes through the events of a text (``yaml.parse``). ``resolvers`` say what YAML takes scalars without quotes for."""
+    """Goes through the events of a text (``yaml.parse``). ``resolvers`` decide the kinds of scalars without quotes."""
 
     def __init__(self, events: Iterator[Any], resolvers: Mapping[str, Sequence[tuple[str, Any]]]) -> None:
-        """Begin before the first event."""
+        """Start before the first event."""
         self._events = events
         self._resolvers = resolvers
         self._anchors: dict[str, Node] = {}
@@ -57,7 +57,7 @@ class Composer:
         self._aliased = 0
 
     def document(self, take: Callable[[Node], Taken]) -> Taken:
-        """Return what ``take`` makes of the only document; what it leaves out is gone through all the same."""
+        """Return the result of ``take`` for the only document; events that it leaves out are consumed too."""
         next(self._events)  # StreamStartEvent
         if _name(next(self._events)) == "StreamEndEvent":
             raise CannotReadError(Position(0, 0), _EMPTY)
@@ -100,7 +100,7 @@ class Composer:
         return Node(kind, event.value, place_of(event.start_mark), end, is_scalar=True)
 
     def _collection(self, event: Any, *, is_kept: bool) -> Node:  # noqa: ANN401 -- the same
-        """Return a list, or a mapping: one that is kept has an anchor or is part of what has one, a list or a key."""
+        """Return a list or a mapping; it is kept in memory if it has an anchor, or is part of an anchor, a list or a key."""
         is_list = _name(event) == "SequenceStartEvent"
         found: Iterator[Any] = self._items(event) if is_list else self._pairs(event, is_kept=is_kept)
         kept: list[Any] = []
@@ -131,7 +131,7 @@ class Composer:
                     _drain(value)
 
     def deepen(self, place: Any, by: int) -> None:  # noqa: ANN401 -- PyYAML's mark
-        """Take note that a list or mapping begins or ends."""
+        """Record that a list or mapping begins or ends."""
         self._depth += by
         if self._depth > DEPTH_MAX:
             raise CannotReadError(place_of(place), _TOO_DEEP)
@@ -156,7 +156,7 @@ def _name(event: object) -> str:
 
 
 def _weight(node: Node, most: int) -> int:
-    """Return how many values are in a list or mapping, what their aliases stand for included; no more than ``most`` + 1."""
+    """Return how many values a list or mapping has, with its aliases expanded; at most ``most`` + 1."""
     weight, left = 0, [node]
     while left and weight <= most:
         value = left.pop().value
@@ -169,7 +169,7 @@ def _weight(node: Node, most: int) -> int:
 
 
 def _drain(node: Node) -> None:
-    """Go through what nobody has gone through: the events of what comes next are behind it."""
+    """Consume the rest of a node: the events of the next one come after it."""
     if not isinstance(node.value, (list, str)):
         for _ in node.value:
             pass

@@ -1,4 +1,4 @@
-"""What may stand in ``relay.yaml``: the one definition that the reader and the JSON Schema come from. Pure."""
+"""The keys of ``relay.yaml``: the one definition for both the reader and the JSON Schema. Pure."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from dms_relay.sources.text import check_sender_key
 from dms_relay.sources.wildcards import EVERYBODY
 
 IMPLICIT, STARTTLS = TLS_MODES = ("implicit", "starttls")
-#: Characters in a relay's name: ``private/relay-NAME_shared_new`` must fit into the address of a socket (unix(7), 108).
+#: Maximum length of a relay's name: ``private/relay-NAME_shared_new`` must fit into a socket's address (unix(7), 108).
 NAME_MAX = 64
 #: Octets of a SHA-256 digest.
 _DIGEST = 32
 
 _NAME = re.compile(rf"[a-z0-9-]{{1,{NAME_MAX}}}")
 _FINGERPRINT = re.compile(r"[0-9A-Fa-f]{2}(:?[0-9A-Fa-f]{2})+")
-#: What Cyrus SASL has clients of that log in with a user name and a password, and ours with a token; in small or in
-#: capital letters.
+#: The mechanisms for which Cyrus SASL has a client that uses a password, and those of our plugin, which uses a token; in
+#: lower or upper case.
 MECHANISM_NAMES = (
     *("plain", "login", "cram-md5", "digest-md5", "ntlm", "otp", "srp"),
     *(f"scram-sha-{bits}" for bits in (1, 224, 256, 384, 512)),
     *TOKEN_MECHANISMS,
 )
-#: What a name that a certificate must match may be beside a domain (postconf(5), smtp_tls_secure_cert_match).
+#: What ``match`` may contain besides domains (postconf(5), smtp_tls_secure_cert_match).
 _MATCH_WORDS = frozenset({"nexthop", "dot-nexthop", "hostname"})
 
 
@@ -45,7 +45,7 @@ def _check_name(text: str) -> None:
 
 
 def _is_all_below(text: str) -> bool:
-    """Return True if it is ``.domain``: all domains below another (transport(5))."""
+    """Return True for ``.domain``: all subdomains of a domain (transport(5))."""
     return text.startswith(".") and "@" not in text
 
 
@@ -71,7 +71,7 @@ def _check_recipient(text: str) -> None:
 
 
 def _check_key(text: str) -> None:
-    """Raise where Postfix's table cannot carry the key, or it would mean nothing there."""
+    """Raise ``SyntaxProblem`` if a Postfix table cannot hold the key, or if it would have no meaning there."""
     if is_plain_domain(text):
         return
     if text.startswith("#"):
@@ -90,7 +90,7 @@ def _check_host(text: str) -> None:
 
 
 def check_match(text: str) -> None:
-    """Raise where a name is none that a certificate could have."""
+    """Raise ``SyntaxProblem`` if no certificate could have this name."""
     if text not in _MATCH_WORDS:
         check_domain(text.removeprefix("."), "name")
 

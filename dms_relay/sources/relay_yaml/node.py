@@ -1,10 +1,10 @@
-"""Makes nodes of a YAML text as they are asked for, or says where and why YAML cannot read it, in words of our own. Pure.
+"""Makes nodes from a YAML text on demand, or says where and why YAML cannot read it, in our own words. Pure.
 
-What PyYAML quotes could be a part of a password (an alias, a tag, an escape), so nothing of it is shown.
+Text that PyYAML quotes could be part of a password (an alias, a tag, an escape), so none of it is shown.
 
-The text is parsed once. What has no anchor is not kept: of a mapping with many keys, one pair is there at a time.
+The text is parsed once. Nodes without an anchor are not kept: of a large mapping, only one pair is in memory at a time.
 
-Known limits: YAML stops at the first thing that it cannot read, so no more than that one is reported.
+Known limits: YAML stops at the first thing that it cannot read, so only that is reported.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from dms_relay.shape.check import Node
 
 Taken = TypeVar("Taken")
-#: Where the fault is that of the text as a whole.
+#: The place of a mistake that concerns the text as a whole.
 NOWHERE = Position(0, 0)
 _MEND = "correct the line, or put the value in quotes"
 _ESCAPE = ("a backslash in double quotes begins no escape that YAML knows", "write two of them, or use single quotes")
 _OPEN = "close it; a value that begins with one of these goes in quotes"
-#: What PyYAML says (how it begins), and what we say instead.
+#: The beginnings of PyYAML's messages, and our text and remedy for each.
 _WORDS = (
     ("found character", ("no value can begin with this character", "put the value in quotes")),
     (
@@ -46,7 +46,7 @@ _WORDS = (
 
 
 def read_node(text: str, take: Callable[[Node], Taken]) -> Taken | Complaint:
-    """Return what ``take`` makes of the only document in a text, whose nodes it goes through in their order, each once."""
+    """Return the result of ``take`` for the only document in a text; ``take`` must go through the nodes once, in order."""
     import yaml  # noqa: PLC0415 -- 50 ms, and only where there is such a text
 
     if found := yaml.reader.Reader.NON_PRINTABLE.search(text):

@@ -1,6 +1,6 @@
-"""Reads what stands below ``oauth2`` in ``relay.yaml``, and the files and variables that it names. Writes nothing.
+"""Reads the keys below ``oauth2`` in ``relay.yaml``, and the files and variables that they name. Writes nothing.
 
-What is wrong becomes a ``Problem`` with line and column; no secret is ever shown.
+A mistake becomes a ``Problem`` with line and column; no secret is ever shown.
 """
 
 from __future__ import annotations
@@ -15,25 +15,25 @@ if TYPE_CHECKING:
     from dms_relay.shape import LocatedValue
     from dms_relay.sources.environment import Lookup
 
-#: What a part is called here, where a remedy names it.
+#: The parts that are named with ``_file`` in a remedy.
 _FILES = ("client_secret", "client_key", "client_certificate", "refresh_token", "service_account")
 
 
 class OAuth2Reader:
-    """Makes a value of what was found; ``lookup`` reads files and variables."""
+    """Turns the located values into an ``OAuth2``; ``lookup`` reads files and variables."""
 
     def __init__(self, found: LocatedValue, lookup: Lookup, problems: list[Problem], *, is_sound: bool) -> None:
-        """Take what stands below the key. ``is_sound``: no key is wrong, so what is missing is missing."""
+        """Store the value of the key. ``is_sound``: no key is wrong, so a missing one is really missing."""
         self.is_sound = is_sound
         self.found = found
         self.lookup = lookup
         self.problems = problems
 
     def oauth2(self) -> OAuth2 | None:
-        """Return what is said; ``None`` where something is wrong, which is among the problems then."""
+        """Return the settings; ``None`` if there is a mistake, which is then in ``problems``."""
         written = self.found.value
         values = {part: setting for part in PARTS if (setting := self._part(part))}
-        # Where a key or a value is wrong, what is missing may be that one: no more is said.
+        # If a key or a value is wrong, it may be the one that seems to be missing: report nothing more.
         if len(values) < len(written) or not self.is_sound:
             return None
         given = Given(values, self._origin(self.found), _name, ("write", ": "), self.lookup.owners)

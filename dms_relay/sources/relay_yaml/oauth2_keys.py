@@ -1,4 +1,4 @@
-"""What may stand below ``oauth2`` in ``relay.yaml``. Pure."""
+"""The keys below ``oauth2`` in ``relay.yaml``. Pure."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SCOPE = re.compile(patterns.SCOPE)
 
 
 def check_file(text: str) -> None:
-    """Raise where a text is not the absolute path of a file, or main.cf could not hold it."""
+    """Raise ``SyntaxProblem`` unless a text is the absolute path of a file that main.cf can hold."""
     if not _FILE.fullmatch(text):
         raise SyntaxProblem(
             "this is not the absolute path of a file, or it has characters that main.cf cannot hold",
@@ -27,7 +27,7 @@ def check_file(text: str) -> None:
 
 
 def check_variable(text: str) -> None:
-    """Raise where a text is not the name of a variable."""
+    """Raise ``SyntaxProblem`` unless a text is the name of a variable."""
     if not _VARIABLE.fullmatch(text):
         raise SyntaxProblem("not the name of a variable", "write only the name, such as SES_PASSWORD")
 

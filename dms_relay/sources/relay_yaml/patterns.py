@@ -1,8 +1,8 @@
-"""What a text of relay.yaml may be, as patterns for the JSON Schema (ECMA-262, and Python's ``re``). Pure.
+"""Patterns for the texts of relay.yaml in the JSON Schema (ECMA-262, and Python's ``re``). Pure.
 
-Each says of a text in ASCII what the reader says of it, and of any other no more than the reader refuses: whether a letter
-of another script may stand in a name, and how many octets it takes, is beyond a pattern. ``tests/shape/test_values.py``
-holds the two together.
+For ASCII text, a pattern accepts exactly what the reader accepts. Other text it refuses only if the reader does, too: a
+pattern cannot tell which letters of other scripts a name may have, nor how many octets it takes.
+``tests/shape/test_values.py`` compares the two.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from dms_relay.postfix.nexthop import LABEL_MAX, NAME_MAX, SERVICES
 from dms_relay.sources.sasl_password import LOGIN_MAX
 from dms_relay.sources.text import KEY_MAX
 
-#: A character that is not in ASCII: the reader looks at these more closely.
+#: A character outside ASCII: the reader checks these in detail.
 _OTHER = r"[^\x00-\x7f]"
 _LETTER = rf"(?:[A-Za-z0-9_]|{_OTHER})"
 _LABEL = rf"{_LETTER}(?:(?:{_LETTER}|-){{0,{LABEL_MAX - 2}}}{_LETTER})?"
 _DOMAIN = rf"{_LABEL}(?:\.{_LABEL})*"
 _BYTE = "(?:[01]?[0-9]{1,2}|2[0-4][0-9]|25[0-5])"
 _IPV4 = rf"{_BYTE}(?:\.{_BYTE}){{3}}"
-#: The same in an IPv6 address, where no number begins with 0.
+#: The same inside an IPv6 address, where no number may begin with 0.
 _STRICT = "(?:[0-9]|[1-9][0-9]|1[0-9][0-9]|2[0-4][0-9]|25[0-5])"
 _STRICT_IPV4 = rf"{_STRICT}(?:\.{_STRICT}){{3}}"
 _GROUP = "[0-9A-Fa-f]{1,4}"
@@ -43,7 +43,7 @@ def _ipv6() -> str:
 
 
 _IPV6 = _ipv6()
-#: Digits and dots alone are an address, or nothing.
+#: Text of only digits and dots must be an address.
 _NAME = rf"(?:{_IPV4}|(?![0-9.]+(?![^\]:])){_DOMAIN})"
 _LIMIT = rf"(?=.{{1,{NAME_MAX}}}$)"
 _LOCAL = r"[^\x00-\x20\x7f\"\\@:]*@"
@@ -69,12 +69,12 @@ SECRET = "^[!-~](?:[ -~]*[!-~])?$"  # noqa: S105 -- a pattern
 
 
 def fingerprint(octets: int) -> str:
-    """Return the pattern of a digest of so many octets."""
+    """Return the pattern of a digest with this many octets."""
     return rf"^[0-9A-Fa-f]{{2}}(?::?[0-9A-Fa-f]{{2}}){{{octets - 1}}}$"
 
 
 def login_part(*, is_username: bool) -> str:
-    """Return the pattern of a user name or a password: no line end, no blank at either end, of a user name no colon."""
+    """Return the pattern of a user name or a password: no line end, no blank at either end; no colon in a user name."""
     colon = ":" if is_username else ""
     inner, outer = rf"[^\r\n\x00{colon}]", rf"[^\r\n\x00 \t\x0b\x0c{colon}]"
     return rf"^(?=[^\r\n]{{1,{LOGIN_MAX}}}$){outer}(?:{inner}*{outer})?$"

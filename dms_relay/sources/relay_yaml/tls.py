@@ -1,4 +1,4 @@
-"""The hosts of a relay in ``relay.yaml``, and what it demands of TLS: what takes more than one key to see.
+"""Reads the hosts and the TLS settings of a relay in ``relay.yaml``, and checks rules that involve several keys.
 
 Reads the certificate files that are named (``pem``). Writes nothing.
 """
@@ -41,7 +41,7 @@ _WORDS = NexthopWords(
 
 
 class Complain(Protocol):
-    """Takes note of what is wrong at a place. ``is_missing``: a named file cannot be read."""
+    """Records a mistake at a place. ``is_missing``: a named file cannot be read."""
 
     def __call__(self, found: LocatedValue, text: str, remedy: str, *, is_missing: bool = False) -> None:
         """Take note."""
@@ -57,7 +57,7 @@ class Host(NamedTuple):
 
 
 def hosts_of(relay: LocatedValue, complain: Complain) -> Iterator[Host]:
-    """Yield each host of a relay that can be used."""
+    """Yield each valid host of a relay."""
     mx, port, single, several = (relay.get(key) for key in ("mx", "port", "host", "hosts"))
     is_mx = bool(mx and mx.value)
     default = str(port.value if port and port.value else MX_PORT if is_mx else SUBMISSION_PORT)
@@ -99,9 +99,9 @@ def _check_mx(text: str, name: str, *, is_mx: bool) -> None:
 def tls_of(
     relay: LocatedValue, hosts: Sequence[Host], complain: Complain, *, is_sound: bool, owner: Owner | None
 ) -> Tls:
-    """Return what a relay demands of TLS. ``is_sound``: no key is wrong, so what is missing is missing.
+    """Return the TLS settings of a relay. ``is_sound``: no key is wrong, so a missing one is really missing.
 
-    ``owner`` is who owns the file.
+    ``owner`` is the owner of the file.
     """
     found = relay.get("tls") or LocatedValue({}, relay.place)
     reader = _TlsReader(found, complain, owner)
@@ -142,17 +142,17 @@ class _TlsReader:
             self.level = _FINGERPRINT
 
     def items(self, name: str) -> list[LocatedValue]:
-        """Return the items of a list, which may be missing."""
+        """Return the items of a list; none if it is missing."""
         items = self.found.get(name)
         return list(items.value) if items else []
 
     def is_set(self, name: str) -> bool:
-        """Return True if a flag is there and true."""
+        """Return True if a flag is set to true."""
         flag = self.found.get(name)
         return bool(flag and flag.value)
 
     def ca_file(self) -> str | None:
-        """Return the file of authorities; ``None`` means the system's, which must be there where they are asked."""
+        """Return the file of authorities; ``None`` means the system's, which must exist if the level needs it."""
         ca_file = self.found.get("ca_file")
         if ca_file and ca_file.value:
             self._check_pem(ca_file)
@@ -168,7 +168,7 @@ class _TlsReader:
             self.complain(ca_file, text, remedy, is_missing=is_missing)
 
     def check(self, tls: Tls, hosts: Sequence[Host], *, is_sound: bool) -> None:
-        """Complain of what does not fit together."""
+        """Complain of settings that do not fit together."""
         if tls.implicit and tls.level in CLEARTEXT_LEVELS:
             port = next((host.port for host in hosts if host.port in IMPLICIT_TLS_PORTS), _PORT)
             text = f"implicit TLS (port {port}) is not possible at level {tls.level}"
