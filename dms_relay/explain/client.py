@@ -1,6 +1,6 @@
-"""What smtp(8) does at each nexthop of a message: the host, the login that it offers, the TLS that it demands.
+"""What smtp(8) does at each nexthop of a message: the host, the login that it offers, the TLS that it requires.
 
-From its source and by tests: smtp_connect.c (nexthops, ``smtp_fallback_relay``), smtp_sasl_glue.c (logins),
+From its source, and tested: smtp_connect.c (nexthops, ``smtp_fallback_relay``), smtp_sasl_glue.c (logins),
 smtp_tls_policy.c (levels). Parameters of lmtp(8), the same program, begin with ``lmtp_``.
 
 Known limits: no name is looked up, so a login or policy keyed by an MX host is not seen; the obsolete
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 #: The programs that connect to other servers; both are smtp(8).
 PROGRAMS = frozenset({"smtp", "lmtp"})
-#: Filters of mechanisms that nobody needs to be told of: our services have them, and main.cf where passwords are not to go
+#: Mechanism filters that need no remark: those of our services, and the one in main.cf that keeps passwords from being sent
 #: as tokens (``plan``).
 _USUAL = frozenset(
     {MECHANISMS, MECHANISMS_IN_CLEAR, TOKEN_MECHANISMS, (*(f"!{name}" for name in TOKEN_MECHANISMS), "static:all")}
@@ -46,9 +46,9 @@ _NAMED_BY = {
 
 @dataclass(frozen=True, slots=True)
 class TlsDemand:
-    """The TLS that is demanded, and the parameter or the entry that sets it.
+    """The required TLS, and the parameter or the entry that sets it.
 
-    ``names`` are what a certificate must match; ``ca_file`` and ``ca_path`` hold the certificate authorities.
+    ``names`` are what a certificate must match; ``ca_file`` and ``ca_path`` have the certificate authorities.
     ``failure`` says why Postfix tries no host, if it tries none.
     """
 
@@ -64,10 +64,10 @@ class TlsDemand:
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """The login that is offered: its user name, and the entry that holds it.
+    """The login that is offered: its user name, and its table entry.
 
     ``by`` says what the entry is keyed by: ``sender``, ``host`` or ``nexthop``. ``mechanisms`` are the SASL mechanisms that
-    the filter names, where it permits these alone.
+    the filter names, if it permits only these.
     """
 
     username: str
@@ -126,7 +126,7 @@ class _Client:
         demand = self._demand(nexthop)
         if away := unreachable(self.values, self.program, host):
             demand = replace(demand, failure=demand.failure or away)
-        # No login is keyed by the MX hosts of a recipient's domain.
+        # Nobody has logins keyed by the MX hosts of a recipient's domain.
         remarks = tuple(self._remarks(offer, demand, has_exchangers=has_exchangers and nexthop != self.domain))
         return Hop(nexthop, host, port, has_exchangers, is_fallback, offer, demand, remarks)
 
@@ -171,7 +171,7 @@ class _Client:
         return TlsDemand(level, implicit, names, *authorities, parameter, match, failure)
 
     def _failure(self, policy: Policy, parameter: str, names: tuple[str, ...], *, implicit: bool) -> str:
-        """Return why Postfix tries no host ("client TLS configuration problem"); empty where it tries one."""
+        """Return why Postfix tries no host ("client TLS configuration problem"); ``""`` if it tries one."""
         if policy.level not in TLS_LEVELS:
             return f"{parameter} has an unknown TLS level"
         if policy.trouble:
@@ -202,7 +202,7 @@ class _Client:
     # Remarks.
 
     def _token_remarks(self, offer: Offer) -> Iterator[str]:
-        """Yield what is to be known of access tokens, and of a password that would be sent as one."""
+        """Yield remarks about a missing access token, and about a password that may be sent as one."""
         words = self._options("smtp_sasl_mechanism_filter")
         if offer.match.value.partition(":")[2] == NO_TOKEN:
             yield "there is no access token yet: mail waits here until there is one (dms-relay status says why)"

@@ -1,4 +1,4 @@
-"""The shape of what ``dms-relay explain`` reports, as ``--json`` prints it: see ``docs/explain.md``.
+"""The structure of the report that ``dms-relay explain --json`` prints: see ``docs/explain.md``.
 
 Types only; ``report`` fills them. No value in them is a password.
 """
@@ -9,7 +9,7 @@ from typing import TypedDict
 
 
 class EntryDocument(TypedDict):
-    """An entry of a lookup table, and its place in the inputs; all ``None`` where no table decided."""
+    """An entry of a lookup table, and its place in the inputs; all ``None`` if no table decided."""
 
     table: str | None
     key: str | None
@@ -17,14 +17,14 @@ class EntryDocument(TypedDict):
 
 
 class LookupDocument(EntryDocument):
-    """One parameter that Postfix consulted, and the value that counts."""
+    """One parameter that Postfix consulted, and its effective value."""
 
     parameter: str
     value: str | None
 
 
 class TokenDocument(TypedDict):
-    """How the access token of a login is got, and until when the one that is kept is valid; ``None``: there is none."""
+    """How the access token of a login is requested, and how long the stored one is valid; ``None``: there is none."""
 
     grant: str
     provider: str | None
@@ -32,9 +32,9 @@ class TokenDocument(TypedDict):
 
 
 class LoginDocument(EntryDocument):
-    """A login that is offered. ``by`` says whose lookup key it has: ``sender``, ``host`` or ``nexthop``.
+    """A login that is offered. ``by`` says what it is keyed by: ``sender``, ``host`` or ``nexthop``.
 
-    ``mechanisms`` are those that smtp(8) may use, if they are few and named; ``token`` is ``None`` for a password.
+    ``mechanisms`` are those that smtp(8) may use, if a filter names them; ``token`` is ``None`` for a password.
     """
 
     username: str
@@ -44,7 +44,7 @@ class LoginDocument(EntryDocument):
 
 
 class TlsDocument(EntryDocument):
-    """What smtp(8) demands of TLS, and the parameter that says so. ``mode`` is ``implicit`` or ``starttls``."""
+    """The TLS that smtp(8) requires, and the parameter that sets it. ``mode`` is ``implicit`` or ``starttls``."""
 
     level: str
     mode: str
@@ -83,7 +83,7 @@ class RouteDocument(TypedDict):
 class MessageDocument(TypedDict):
     """The route of a message now, and after ``apply``.
 
-    ``apply_is_due`` is ``None`` where the inputs are wrong; ``after_apply`` is ``None`` where ``apply`` has no change.
+    ``apply_is_due`` is ``None`` if the inputs are wrong; ``after_apply`` is ``None`` if ``apply`` has no change.
     """
 
     sender: str

@@ -15,15 +15,15 @@ if TYPE_CHECKING:
     from dms_relay.explain.values import Values
 
 _PARENTS = "parent_domain_matches_subdomains"
-#: The one of the lists in which a pattern can match subdomains: the others hold strings (resolve.c, resolve_local.c).
+#: The only list in which a pattern can match subdomains: the others hold plain strings (resolve.c, resolve_local.c).
 _WITH_SUBDOMAINS = "relay_domains"
 
 
 class Domains:
-    """The domain lists of one machine. Raises ``LookupFailedError`` where a table or a file cannot be read."""
+    """The domain lists of one machine. Raises ``LookupFailedError`` if a table or a file cannot be read."""
 
     def __init__(self, values: Values, tables: Tables) -> None:
-        """Take the parameters that hold the lists, and the lookup tables."""
+        """Store the parameters that contain the lists, and the lookup tables."""
         self._values = values
         self._tables = tables
 
@@ -43,7 +43,7 @@ class Domains:
         return parameter in self._values.words(_PARENTS)
 
     def _matches(self, parameter: str, pattern: str, domain: str) -> bool:
-        """Return True if one pattern matches; only in ``relay_domains`` can it also match subdomains."""
+        """Return True if a pattern matches; only in ``relay_domains`` can it also match subdomains."""
         names = [domain]
         if parameter == _WITH_SUBDOMAINS:
             labels = domain.split(".")
@@ -56,7 +56,7 @@ class Domains:
 
 
 def _patterns(words: list[str], *, is_match: bool) -> Iterator[tuple[str, bool]]:
-    """Yield each pattern, with False if it is negated; a file name stands for the patterns in the file."""
+    """Yield each pattern, with False if it is negated; a file name means the patterns in the file."""
     for word in words:
         item = word.lstrip("!")
         is_this = is_match ^ bool((len(word) - len(item)) % 2)

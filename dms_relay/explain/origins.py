@@ -1,6 +1,6 @@
-"""The origin, in the inputs, of a table entry, a parameter or a managed service; of a login also how its token is.
+"""The origin, in the inputs, of a table entry, a parameter or a managed service; for a login also the state of its token.
 
-Reads the store of access tokens, nothing else.
+Reads only the store of access tokens.
 
 An entry that differs from the inputs has no origin: somebody else wrote it, or ``apply`` is due.
 """
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
 
 class Origins:
-    """The origins of what the inputs want."""
+    """The origins of everything that the inputs configure."""
 
     def __init__(self, config: RelayConfig, wanted: PostfixConfig, paths: Paths) -> None:
-        """Take the merged inputs, and the configuration that they result in."""
+        """Store the merged inputs, and the configuration that results from them."""
         self._config = config
         self._wanted = wanted
         self._state_dir = paths.state_dir
@@ -57,13 +57,13 @@ class Origins:
         return entry[1].origin if entry else found
 
     def token_login(self, match: Match) -> tuple[str, LoginEntry] | None:
-        """Return the relay and the login of an entry, where the inputs say that it takes an access token."""
+        """Return the relay and the login of an entry, if the inputs say that it uses an access token."""
         kind, _, path = match.table.partition(":")
         found = self._token_logins.get((path, match.key.casefold())) if kind in TABLE_TYPES else None
         return found if found and match.value.startswith(f"{found[1].login.username}:") else None
 
     def token(self, match: Match) -> TokenDocument | None:
-        """Return how the access token of an entry is got, and how it is; ``None`` for a password. Reads the store."""
+        """Return how the token of an entry is requested, and its validity; ``None`` for a password. Reads the store."""
         found = self.token_login(match)
         oauth2 = found[1].login.oauth2 if found else None
         if found is None or oauth2 is None:

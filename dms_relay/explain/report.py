@@ -28,17 +28,18 @@ if TYPE_CHECKING:
     from dms_relay.explain.tables import Match
     from dms_relay.explain.views import View
 
-#: What changes an envelope before the queue manager sees it, and is not followed (cleanup(8), ADDRESS_REWRITING_README).
+#: Parameters that change an envelope before the queue manager sees it; not followed here (cleanup(8),
+#: ADDRESS_REWRITING_README).
 _REWRITING = ("virtual_alias_maps", "smtpd_milters", "non_smtpd_milters")
 _FILTER = "content_filter"
-#: The parameters that name a transport by themselves; ``transport_maps`` has a text of its own (transport(5)).
+#: The parameters whose value is a transport; the text of ``transport_maps`` is handled separately (transport(5)).
 _TRANSPORTS = frozenset({"default_transport", "relay_transport", "sender_dependent_default_transport_maps"})
 #: The program that discards mail.
 _DISCARD = "discard"
 
 
 class _Delivery(NamedTuple):
-    """What a delivery service does with a message; ``program`` is ``None`` where master.cf starts none."""
+    """What a delivery service does with a message; ``program`` is ``None`` if master.cf has no such service."""
 
     program: str | None = None
     hops: tuple[Hop, ...] = ()
@@ -48,7 +49,7 @@ class _Delivery(NamedTuple):
 def route_document(view: View, origins: Origins | None, sender: str, recipient: str) -> RouteDocument:
     """Return the route of a message, with every parameter that Postfix consults, those that rewrite addresses first.
 
-    Where it is not known what an address is rewritten to, it is taken as it is; ``notes`` says so.
+    If it is not known to what an address is rewritten, it is used as it is; ``notes`` says so.
     """
     rewriting = Rewriting(view)
     sender, of_sender = _followed(rewriting, sender, SENDER)
@@ -83,7 +84,7 @@ def _delivery(view: View, way: Resolution, envelope: tuple[str, str]) -> _Delive
         return _Delivery(failure=f"defer_transports in {place} names {way.transport}, so Postfix does not use it")
     program, values = service
     if program == ERROR:
-        # error(8) returns mail as ``error``, and keeps it as ``retry``.
+        # As service ``error``, error(8) returns mail; as ``retry``, it defers it.
         is_kept = way.transport == RETRY or values.is_yes("soft_bounce")
         return _Delivery(RETRY if is_kept else program, failure=_reason(way))
     if program not in PROGRAMS:
@@ -97,7 +98,7 @@ def _delivery(view: View, way: Resolution, envelope: tuple[str, str]) -> _Delive
 
 
 def _reason(way: Resolution) -> str:
-    """Return the text that error(8) is given; where nobody wrote one, what names its service."""
+    """Return the text for error(8); if nobody wrote one, the setting that names the service."""
     for step in reversed(way.steps):
         value = step.match.value if step.match else step.value
         if step.parameter in _TRANSPORTS and value.partition(":")[0] == way.transport:
@@ -169,7 +170,7 @@ def _text(origin: object) -> str | None:
 
 
 def notes(view: View, sender: str, recipient: str) -> Iterator[str]:
-    """Yield what can happen to a message before this: a filter, or a change of its addresses."""
+    """Yield what can happen to a message before its route is resolved: a filter, or a change of its addresses."""
     yield from _not_followed(view, {SENDER: sender, RECIPIENT: recipient})
     yield from _elsewhere(view)
     filters = {"main.cf": view.values.get(_FILTER), **master_cf.overriding(view.master, _FILTER)}
@@ -181,7 +182,7 @@ def notes(view: View, sender: str, recipient: str) -> Iterator[str]:
 
 
 def _not_followed(view: View, addresses: dict[str, str]) -> Iterator[str]:
-    """Yield why it is not known how an address is rewritten."""
+    """Yield a warning for each address whose rewriting is not known."""
     rewriting = Rewriting(view)
     for address_class, address in addresses.items():
         try:
@@ -192,7 +193,7 @@ def _not_followed(view: View, addresses: dict[str, str]) -> Iterator[str]:
 
 
 def _elsewhere(view: View) -> Iterator[str]:
-    """Yield what services of master.cf say of rewriting themselves: only main.cf is followed, and its cleanup service."""
+    """Yield the rewriting that services of master.cf set: only main.cf and its cleanup service are followed."""
     followed = f"{view.values.get('cleanup_service_name') or 'cleanup'}/unix"
     for name in FOLLOWED:
         for where, value in master_cf.overriding(view.master, name).items():

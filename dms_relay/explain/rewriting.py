@@ -1,12 +1,12 @@
 """The envelope as cleanup(8) leaves it, before a route or a login is looked up: canonical(5) and address masquerading.
 
-From its source and by tests, on 3.7: cleanup_addr.c (the order), cleanup_map11.c (again, until nothing changes),
+From its source, and tested with 3.7: cleanup_addr.c (the order), cleanup_map11.c (repeated until nothing changes),
 mail_addr_map.c (``@domain`` as a value, extensions), cleanup_masquerade.c. Sender Rewriting Scheme (SRS) is a
-``sender_canonical_maps`` whose daemon is asked as any other table. ``smtp_generic_maps`` and ``sender_bcc_maps`` change no
-sender that a route or a login is looked up by.
+``sender_canonical_maps`` whose daemon is asked like any other table. ``smtp_generic_maps`` and ``sender_bcc_maps`` do not
+change the sender by which routes and logins are looked up.
 
-Known limits: what a milter or a content filter changes is out of reach, and so are aliases. Only the cleanup service that
-main.cf names is followed, and a source route (``user%host``) is not resolved.
+Known limits: changes by a milter, a content filter or aliases are not followed. Only the cleanup service that main.cf names
+is followed, and a source route (``user%host``) is not resolved.
 """
 
 from __future__ import annotations
@@ -22,28 +22,28 @@ if TYPE_CHECKING:
     from dms_relay.explain.values import Values
     from dms_relay.explain.views import View
 
-#: How often one parameter maps an address at most (cleanup_map11.c, ``MAX_RECURSION``).
+#: How often one parameter may map an address (cleanup_map11.c, ``MAX_RECURSION``).
 _RECURSION_MAX = 1000
-#: The parameters for each of the two addresses, in Postfix's order, and the classes that say whether they apply.
+#: The two envelope addresses by class; for each, the parameters in Postfix's order, with the one that lists their classes.
 SENDER, RECIPIENT = "envelope_sender", "envelope_recipient"
 _MAPS = {
     SENDER: {"sender_canonical_maps": "sender_canonical_classes", "canonical_maps": "canonical_classes"},
     RECIPIENT: {"recipient_canonical_maps": "recipient_canonical_classes", "canonical_maps": "canonical_classes"},
 }
 _MASQUERADE = "masquerade_domains"
-#: All that is followed.
+#: All parameters that are followed.
 FOLLOWED = ("sender_canonical_maps", "recipient_canonical_maps", "canonical_maps", _MASQUERADE)
 
 
 class NotFollowedError(Exception):
-    """A table could not be looked into, so what becomes of an address is not known; says which, and why."""
+    """A table could not be searched, so the result for an address is not known; says which table, and why."""
 
 
 class Rewriting:
     """What the cleanup service of one machine does to envelope addresses."""
 
     def __init__(self, view: View) -> None:
-        """Take the machine."""
+        """Store the view of the machine."""
         self._view = view
         service = view.service(view.values.get("cleanup_service_name") or "cleanup")
         self.values: Values = service[1] if service else view.values
@@ -61,7 +61,7 @@ class Rewriting:
         return bool(self.values.get(name)) and address_class in self.values.words(classes)
 
     def of(self, address: str, address_class: str) -> tuple[str, tuple[Step, ...]]:
-        """Return an address as it is looked up, and each change of it. The null sender is ``""``, and mapped as any other.
+        """Return an address as it is looked up, and each change of it. The null sender is ``""``, mapped like any other.
 
         Raises ``NotFollowedError``.
         """
@@ -77,7 +77,7 @@ class Rewriting:
         return address, tuple(steps)
 
     def _mapped(self, parameter: str, address: str) -> Iterator[tuple[Step, str]]:
-        """Yield each entry that is found, one after the other, until an address is not found or stays as it is."""
+        """Yield each entry found, one after the other, until an address is not found or does not change."""
         for _ in range(_RECURSION_MAX):
             match = self._view.tables.find(parameter, self.values.get(parameter), self._view.keys_of(address))
             if match is None or not match.value:
@@ -90,9 +90,9 @@ class Rewriting:
         raise LookupFailedError(f"{parameter}: the entries of {address} lead to each other without an end")
 
     def _result(self, match: Match, address: str) -> str:
-        """Return the address that an entry makes of another: ``@domain`` keeps the user.
+        """Return the result of an entry for an address: ``@domain`` keeps the user.
 
-        An extension goes along where the entry is that of the address without it.
+        The extension is kept if the entry is for the address without it.
         """
         user, _, _ = address.rpartition("@")
         bare = without_extension(user, self.values.get("recipient_delimiter"))
@@ -104,7 +104,7 @@ class Rewriting:
         return f"{local}{extension if is_kept else ''}@{domain}"
 
     def _complete(self, address: str) -> tuple[str, str, str]:
-        """Return user, ``@`` and domain; what an address lacks is added (trivial-rewrite(8))."""
+        """Return user, ``@`` and domain; missing parts are added (trivial-rewrite(8))."""
         local, _, domain = address.rpartition("@") if "@" in address else (address, "@", self.values.get("myorigin"))
         if "." not in domain and self.values.is_yes("append_dot_mydomain"):
             domain = f"{domain}.{self.values.get('mydomain')}"

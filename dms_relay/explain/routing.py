@@ -1,7 +1,7 @@
-"""From an envelope to a transport and its nexthop, as trivial-rewrite(8) resolves it (resolve.c, transport.c).
+"""Resolves an envelope to a transport and its nexthop, as trivial-rewrite(8) does (resolve.c, transport.c).
 
-The address class of the recipient's domain comes first (ADDRESS_CLASS_README). A transport may have its own nexthop; where
-it has none, the sender and ``relayhost`` decide for mail that leaves. ``transport_maps`` overrides all, except for virtual
+The address class of the recipient's domain comes first (ADDRESS_CLASS_README). A transport may have its own nexthop; if
+not, the sender and ``relayhost`` decide for outgoing mail. ``transport_maps`` overrides everything, except for virtual
 aliases.
 
 Known limits: source routes in addresses (``user%host``, ``host!user``) are not resolved; recipients without a domain, or at
@@ -22,16 +22,16 @@ if TYPE_CHECKING:
 
 #: Transports that deliver nothing: error(8).
 ERROR, RETRY = "error", "retry"
-#: The parameters with entries of senders.
+#: The parameters whose tables are keyed by sender.
 _BY_SENDER = ("sender_dependent_default_transport_maps", "sender_dependent_relayhost_maps")
 _UNDELIVERABLE = "Address is undeliverable"
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One parameter that Postfix consulted, with its value or the entry that was found in its tables.
+    """One parameter that Postfix consulted, with its value or the entry found in its tables.
 
-    ``match`` is ``None`` where no table was searched, or no entry found; ``value`` then counts, or is empty.
+    ``match`` is ``None`` if no table was searched, or no entry found; then ``value`` counts, or is empty.
     """
 
     parameter: str
@@ -41,7 +41,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
-    """Where a message goes, and by which steps. ``failure`` says why it stays in the queue, if it does."""
+    """The route of a message, and the steps that led to it. ``failure`` says why it stays in the queue, if it does."""
 
     transport: str = ""
     nexthop: str = ""
@@ -60,14 +60,14 @@ def resolve(view: View, sender: str, recipient: str) -> Resolution:
 
 
 def sender_values(view: View, sender: str) -> tuple[str | None, ...]:
-    """Return the values of a sender's entries: all that the route of its mail depends on. Raises ``LookupFailedError``."""
+    """Return the values of a sender's entries, on which the route of its mail depends. Raises ``LookupFailedError``."""
     resolver = _Resolver(view, sender, "")
     found = (resolver.find_sender(maps) for maps in _BY_SENDER)
     return tuple(match.value if match else None for match in found)
 
 
 def recipient_values(view: View, recipient: str) -> tuple[str | None, ...]:
-    """Return the values of a recipient's entries: with its domain, all that the route depends on.
+    """Return the values of a recipient's entries, on which, with its domain, the route depends.
 
     Raises ``LookupFailedError``.
     """
@@ -113,7 +113,7 @@ class _Resolver:
         return transport, nexthop or self.domain
 
     def _leaving(self) -> tuple[str, str]:
-        """Return transport and nexthop of mail that leaves, for ``relay_domains`` and for all other domains."""
+        """Return transport and nexthop of outgoing mail, for ``relay_domains`` and for all other domains."""
         if self._is("relay_domains"):
             value = self._parameter("relay_transport")
         else:
@@ -176,7 +176,7 @@ class _Resolver:
         return self.view.tables.find("relocated_maps", tables, keys) if tables else None
 
     def find_recipient(self, tables: str) -> Match | None:
-        """Return the recipient's entry in the tables of ``transport_maps``, where there are any."""
+        """Return the recipient's entry in the tables of ``transport_maps``; ``None`` if there is none."""
         if not tables:
             return None
         with_parents = self.view.domains.matches_parents("transport_maps")

@@ -1,12 +1,12 @@
 """Looks up addresses in lists of lookup tables, as Postfix's programs do (maps(3), mail_addr_find(3), transport(5)).
 
-Asks postmap(1), one process for a table. ``static:`` and ``inline:`` tables, and those that are to come with the next
-``apply``, are looked up here: a login may stand in them, and a program's arguments can be read by every process.
-Raises ``LookupFailedError`` where Postfix would find no answer and defer the message, and ``PostfixError`` where
-we may not look.
+Asks postmap(1), one process for each table. ``static:`` and ``inline:`` tables, and tables that the next ``apply`` will
+write, are looked up here: they may contain a login, and every process can read a program's arguments.
+Raises ``LookupFailedError`` if Postfix would get no answer and defer the message, and ``PostfixError`` if we may not read a
+table.
 
-Known limits: ``pipemap:`` and ``unionmap:`` count as tables of whole keys, and are not looked into where a login could stand
-in their name.
+Known limits: ``pipemap:`` and ``unionmap:`` count as tables of whole keys, and are not searched if their name could contain
+a login.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ if TYPE_CHECKING:
 
     from dms_relay.postfix.programs import Postfix
 
-#: Types that are asked for a whole address only, never for a part of one (regexp_table(5), tcp_table(5), cidr_table(5)).
+#: Types that are asked only for whole addresses, never for parts (regexp_table(5), tcp_table(5), cidr_table(5)).
 _WHOLE = frozenset({"regexp", "pcre", "cidr", "tcp"})
-#: Types that are a file: a process for each key would take its time.
+#: Types that are files: a process for each key would be slow.
 _FILES = frozenset({*TABLE_TYPES, "hash", "btree", "dbm", "sdbm"})
-#: Answers of one table that are kept where many keys are asked for.
+#: Maximum answers of one table to keep when many keys are asked for.
 _KNOWN_MAX = 100_000
-#: Users that have no extension (split_addr.c, with the default of ``double_bounce_sender``).
+#: Users without an extension (split_addr.c, with the default of ``double_bounce_sender``).
 _RESERVED = frozenset({"postmaster", "mailer-daemon", "double-bounce"})
 
 
@@ -42,7 +42,7 @@ class LookupFailedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A lookup key; ``is_partial`` is True if it is a part of an address."""
+    """A lookup key; ``is_partial``: it is a part of an address."""
 
     text: str
     is_partial: bool = True
@@ -50,7 +50,7 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """An entry that was found. ``value`` can hold a login: do not show it where the table holds logins."""
+    """An entry that was found. ``value`` can be a login: do not show it if the table is a login table."""
 
     parameter: str
     table: str
@@ -64,34 +64,34 @@ class Match:
         return mask_tables(self.table) if is_hidden else self.table
 
     def __repr__(self) -> str:
-        """Show no value."""
+        """Return key and table, without the value."""
         return f"Match({self.parameter}, {self.shown_table}, {self.key})"
 
 
 class Tables:
-    """Lookup tables of one machine. ``texts`` are those, by path, that stand here in place of what is on the disk.
+    """Lookup tables of one machine. ``texts`` are, by path, those that replace the tables on disk.
 
-    ``failed`` says why a table gives no answer. All that look at the same machine share it: each would wait for a server
-    that is away.
+    ``failed`` says why a table gives no answer. All views of the same machine share it: otherwise each would wait for a
+    server that is down.
     """
 
     def __init__(
         self, postfix: Postfix, texts: Mapping[str, str] | None = None, failed: dict[str, str] | None = None
     ) -> None:
-        """Take who asks Postfix, the tables that are to come, and what is known to give no answer."""
+        """Store the Postfix to ask, the tables that the next ``apply`` will write, and those that failed so far."""
         self._postfix = postfix
         self.texts = texts or {}
         self._read: dict[str, dict[str, str]] = {}
         self._inline: dict[str, dict[str, str]] = {}
         self._lists: dict[str, list[str]] = {}
         self.failed: dict[str, str] = {} if failed is None else failed
-        #: Keys that will be asked for, and for each table the keys that were, with the value or ``None``.
+        #: Keys that will be asked for, and for each table the known keys, with the value or ``None``.
         self._expected: tuple[Key, ...] = ()
         self._is_of_all = False
         self._known: dict[str, dict[str, str | None]] = {}
 
     def expect(self, addresses: Iterable[str]) -> None:
-        """Have files asked for some addresses at once, and for their domains: a process for each would take its time."""
+        """Let files be asked for these addresses and their domains at once: a process for each would be slow."""
         keys: dict[str, None] = {}
         for address in addresses:
             domain = address.rpartition("@")[2]
@@ -99,14 +99,14 @@ class Tables:
         self._expected = tuple(Key(key) for key in keys if key)
 
     def expect_keys(self, keys: Iterable[Key]) -> None:
-        """Have tables of every type asked for some keys at once; what they said of earlier ones may be forgotten."""
+        """Let tables of every type be asked for these keys at once; earlier answers may be dropped."""
         self._expected, self._is_of_all = tuple(dict.fromkeys(keys)), True
         for known in self._known.values():
             if len(known) > _KNOWN_MAX:
                 known.clear()
 
     def find(self, parameter: str, tables: str, keys: Iterable[Key]) -> Match | None:
-        """Return the entry of the first key that is found: each key in all tables, before the next key (maps.c)."""
+        """Return the entry of the first key found: each key is searched in all tables before the next key (maps.c)."""
         wanted = list(keys)
         if tables not in self._lists:
             self._lists[tables] = main_cf.split(tables)
@@ -120,7 +120,7 @@ class Tables:
         return None
 
     def _ask(self, parameter: str, table: str, keys: list[Key]) -> dict[str, str] | str:
-        """Return the values that are found, or why there is no answer."""
+        """Return the values found, or why there is no answer."""
         texts = [key.text for key in keys if not (key.is_partial and _is_whole(table))]
         kind, _, name = table.partition(":")
         if (found := self._here(kind, name, texts)) is not None:
@@ -134,7 +134,7 @@ class Tables:
             found = self._look_up(table, texts, is_file=kind in _FILES)
         except PostfixError as error:
             if error.errno == EACCES:
-                # Postfix itself may well be able to read it.
+                # Postfix itself can perhaps read it.
                 text = f"{shown} cannot be read: {os.strerror(EACCES)}"
                 raise PostfixError(text, "run as root", errno=EACCES) from None
             if error.errno == ENOENT:
@@ -144,7 +144,7 @@ class Tables:
         return {key.casefold(): value for key, value in found.items()}
 
     def _look_up(self, table: str, texts: list[str], *, is_file: bool) -> dict[str, str]:
-        """Return the values of keys; where one must be asked for, those that are expected are asked for too."""
+        """Return the values of keys; if one must be asked for, the expected ones are asked for at the same time."""
         known = self._known.setdefault(table, {})
         if any(text not in known for text in texts):
             is_whole = _is_whole(table)
@@ -165,7 +165,7 @@ class Tables:
         return self._to_come(name) if kind in TABLE_TYPES and name in self.texts else None
 
     def _to_come(self, name: str) -> dict[str, str]:
-        """Return a table that is to come, whatever its type is to be: an index is of the same text."""
+        """Return the entries of a table that the next ``apply`` will write; its index has the same text."""
         if name not in self._read:
             entries = dict(line.partition("\t")[::2] for line in self.texts[name].split("\n"))
             folded = "\n".join(entries).casefold().split("\n")  # at once: a table can be large
@@ -174,7 +174,7 @@ class Tables:
 
 
 def inline_entries(name: str) -> dict[str, str]:
-    """Return the entries of an ``inline:`` table, by key without letter case."""
+    """Return the entries of an ``inline:`` table, by key in lower case."""
     pairs = (_unbraced(pair).partition("=") for pair in main_cf.split(_unbraced(name)))
     return {key.strip().casefold(): value.strip() for key, _, value in pairs}
 
@@ -189,9 +189,9 @@ def _unbraced(text: str) -> str:
 
 
 def address_keys(address: str, delimiter: str, *, is_local: bool) -> list[Key]:
-    """Return the lookup keys of an address, in order, where no parent domain counts (mail_addr_find(3)).
+    """Return the lookup keys of an address, in order, without parent domains (mail_addr_find(3)).
 
-    ``is_local`` is True for a domain of local users, who are also found without the domain.
+    ``is_local``: the domain has local users, who are also found without the domain.
     """
     local, at, domain = address.rpartition("@")
     if not at:
@@ -205,7 +205,7 @@ def address_keys(address: str, delimiter: str, *, is_local: bool) -> list[Key]:
 def recipient_keys(address: str, delimiter: str, *, with_parents: bool) -> list[Key]:
     """Return the lookup keys of a recipient in ``transport_maps`` (transport(5)), ``*`` last.
 
-    ``with_parents`` is True if a domain also matches its subdomains (``parent_domain_matches_subdomains``).
+    ``with_parents``: a domain also matches its subdomains (``parent_domain_matches_subdomains``).
     """
     local, _, domain = address.rpartition("@")
     bare = without_extension(local, delimiter)

@@ -1,8 +1,8 @@
-"""The values of Postfix's parameters, as one program of Postfix's sees them: main.cf with what its service overrides. Pure.
+"""The parameters of Postfix as one of its programs sees them: main.cf with the overrides of its service. Pure.
 
-Postfix expands ``$name``, ``${name}`` and ``$(name)`` when it reads a value, so what a service overrides counts in every
-value that names it (postconf(5)). Known limits: a value with a condition (``${name?…}``) is taken as postconf(1) expands it
-for main.cf alone.
+Postfix expands ``$name``, ``${name}`` and ``$(name)`` when it reads a value, so an override counts in every value that
+names it (postconf(5)). Known limits: a value with a condition (``${name?…}``) is used as postconf(1) expands it for main.cf
+alone.
 """
 
 from __future__ import annotations
@@ -17,23 +17,23 @@ if TYPE_CHECKING:
 
 _NAME = re.compile(r"\$(?:(\$)|(\w+)|\((\w+)\)|\{(\w+)\})")
 _CONDITION = re.compile(r"\$[({]\s*(?:\w+\s*[?:]|[{$])")
-#: How deep one value may name another; Postfix stops at 100 (mac_expand.c).
+#: How deeply values may refer to each other; Postfix stops at 100 (mac_expand.c).
 _DEPTH_MAX = 20
 
 
 class Values:
-    """Parameters by name. ``raw`` is as main.cf and the defaults have them, ``expanded`` as ``postconf -x`` prints them."""
+    """Parameters by name: ``raw`` from main.cf and the defaults, and ``expanded`` as ``postconf -x`` prints them."""
 
     def __init__(
         self, raw: Mapping[str, str], expanded: Mapping[str, str], overrides: Mapping[str, str] | None = None
     ) -> None:
-        """Take every parameter, and what a service overrides."""
+        """Store all parameters, and the overrides of a service."""
         self._raw = {**raw, **(overrides or {})}
         self._base = raw
         self._expanded = expanded
 
     def get(self, name: str) -> str:
-        """Return a value, expanded; empty where there is no such parameter."""
+        """Return a value, expanded; ``""`` if there is no such parameter."""
         return self._expand(name, 0).strip(" \t")
 
     def is_yes(self, name: str) -> bool:
@@ -45,11 +45,11 @@ class Values:
         return main_cf.split(self.get(name))
 
     def with_overrides(self, overrides: Mapping[str, str]) -> Values:
-        """Return what a program sees whose service overrides some."""
+        """Return the values that a program sees if its service overrides some."""
         return Values(self._base, self._expanded, overrides)
 
     def with_changes(self, changes: Mapping[str, str]) -> Values:
-        """Return what a program sees once main.cf has other values."""
+        """Return the values that a program sees once main.cf has other values."""
         return Values({**self._base, **changes}, self._expanded)
 
     def _expand(self, name: str, depth: int) -> str:

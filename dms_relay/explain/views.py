@@ -1,6 +1,6 @@
 """Postfix's configuration: the present one, and the one after the next ``apply``. Reads, never writes.
 
-Raises ``PostfixError`` where postconf(1) is missing or fails.
+Raises ``PostfixError`` if postconf(1) is missing or fails.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class View:
 
     @property
     def of_resolver(self) -> View:
-        """The same as trivial-rewrite(8) sees it, whose service can override parameters of main.cf."""
+        """The view of trivial-rewrite(8), whose service can override parameters of main.cf."""
         found = self.service(self.values.get("rewrite_service_name") or _RESOLVER)
         return View(found[1], self.tables, self.master) if found else self
 
@@ -55,7 +55,7 @@ class View:
         return (found[1] if found else self.values).words("defer_transports")
 
     def service(self, name: str) -> tuple[str, Values] | None:
-        """Return the program of a delivery service with its parameters; ``None`` where there is no such service."""
+        """Return the program of a delivery service with its parameters; ``None`` if there is no such service."""
         if (found := master_cf.command(self.master, name)) is None:
             return None
         program, overrides = found
