@@ -1,15 +1,15 @@
-"""``python -m dms_relay.bundle [NAME=MODULE:FUNCTION…]``: write the bundle, and launchers in the place of pip's scripts.
+"""``python -m dms_relay.bundle [NAME=MODULE:FUNCTION…]`` writes the bundle, and launchers that replace pip's scripts.
 
-Run it with the interpreter of the environment that the package is installed in, when all files are where they will stay,
-and again after each installation; without it all works as well, more slowly. The bundle goes beside the package's compiled
-files, each launcher into the directory of pip's scripts: ``dms-relay=dms_relay.cli:run`` where none is named.
+Run it with the interpreter of the environment in which the package is installed, when all files are in their final place,
+and again after each installation; without it everything works, but starts more slowly. The bundle is written beside the
+package's compiled files, each launcher to the directory of pip's scripts; the default is ``dms-relay=dms_relay.cli:run``.
 
-A launcher starts Python without ``site``, of which an environment of its own needs nothing, and without garbage collection,
-of which a short run needs none. Where there is no bundle, or another interpreter's, modules are imported as ever.
+A launcher starts Python without ``site``, which a virtual environment does not need, and without garbage collection, which a
+short run does not need. If there is no bundle, or it is another interpreter's, modules are imported as usual.
 Exit codes: 0 written; 73 a file cannot be written.
 
-Known limits: ``.pth`` files have no effect on a launcher. So in an editable installation pip's script stays, as it does
-where a script's first line cannot name the interpreter.
+Known limits: ``.pth`` files have no effect on a launcher. So in an editable installation pip's script stays, and also if a
+script's first line cannot name the interpreter.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from dms_relay.bundle.record import Stage
 
-#: What a boot may import: these and what they import; and of our packages, all modules.
+#: What a boot may import: these, their imports, and all modules of our own packages.
 _MODULES = (
     "dms_relay.cli",
     "dms_relay.commands.apply",
@@ -46,15 +46,15 @@ _MODULES = (
     "yaml",
     "dotenv.parser",
 )
-#: What each boot imports, however short.
+#: What every boot imports.
 _BOOT = ("dms_relay.cli", "dms_relay.commands.apply", "dms_relay.mask", "dms_relay.plan.complaints")
 _PACKAGES = ("container", "files", "merge", "model", "plan", "postfix", "render", "shape", "sources")
 _LAUNCHERS = ("dms-relay=dms_relay.cli:run",)
-#: Octets of a script's first line that each Linux reads (binfmt_script; 127 with the line end before Linux 5.1).
+#: Octets of a script's first line that every Linux reads (binfmt_script; 127 with the line end before Linux 5.1).
 _FIRST_LINE = 126
-#: Octets of the number that says how long the bundle's head is.
+#: Octets of the number for the length of the bundle's head.
 _LENGTH = 8
-#: Where the bundle lies: who takes compiled files away takes it too.
+#: The bundle's place: whoever removes compiled files removes it too.
 _BUNDLE = Path(dms_relay.__file__).with_name("__pycache__") / f"boot.{sys.implementation.cache_tag}.bundle"
 
 _LAUNCHER = """\
@@ -115,7 +115,7 @@ def _write(path: Path, content: bytes, mode: int) -> None:
 
 
 def launcher_text(module: str, function: str) -> str | None:
-    """Return a launcher of a function; ``None`` where it could not name the interpreter, or not find the package."""
+    """Return a launcher of a function; ``None`` if it could not name the interpreter, or not find the package."""
     if len(f"#!{sys.executable} -IS") > _FIRST_LINE or any(character.isspace() for character in sys.executable):
         sys.stderr.write(f"a script cannot name {sys.executable} -- pip's scripts stay\n")
         return None
@@ -129,9 +129,9 @@ def launcher_text(module: str, function: str) -> str | None:
 
 
 def bundle() -> bytes:
-    """Return the bundle: version of the interpreter, length of the head, head, all codes.
+    """Return the bundle: version of the interpreter, length of the head, head, all code objects.
 
-    The head has the code of ``finder`` and of ``log_lines``, and what ``finder.install`` takes.
+    The head has the code of ``finder`` and of ``log_lines``, and the arguments of ``finder.install``.
     """
     table: dict[str, finder.Entry] = {}
     content = bytearray()
@@ -154,9 +154,9 @@ def bundle() -> bytes:
 
 
 def _sets(codes: Mapping[str, CodeType]) -> dict[str, finder.Set]:
-    """Return what a launcher loads in advance, by the names that ``log_lines`` has for it.
+    """Return the modules that a launcher loads in advance, by the names of sets in ``log_lines``.
 
-    They are empty where this interpreter compiles in another way than ``record`` knows: each module is then searched for.
+    The sets are empty if this interpreter compiles in a way that ``record`` does not know: then each module is searched for.
     """
     try:
         both, boot = _recorded(log_lines.BOTH, _BOOT)
@@ -168,7 +168,7 @@ def _sets(codes: Mapping[str, CodeType]) -> dict[str, finder.Set]:
 
 
 def _recorded(*stages: Sequence[str]) -> list[Stage]:
-    """Return what an interpreter of its own notes while it imports some modules after others."""
+    """Return what a separate interpreter records while it imports the modules of each stage."""
     paths = [path for path in sys.path if path]
     asked: tuple[Any, ...] = (paths, _code(deferral.__spec__), finder.COMPILERS, stages)
     script = Path(__file__).with_name("record.py")
@@ -191,7 +191,7 @@ def _code(spec: ModuleSpec | None) -> CodeType:
 
 
 def _boot_modules() -> Iterator[tuple[str, ModuleSpec]]:
-    """Import what a boot may import, and return all modules that Python reads from a source file for it."""
+    """Import what a boot may import, and yield all modules that Python reads from a source file for it."""
     deferral.defer()
     for name in _MODULES:
         import_module(name)

@@ -1,12 +1,12 @@
-"""Imports modules from a bundle, in place of their ``.pyc`` files; what is not right there is imported as ever.
+"""Imports modules from a bundle instead of their ``.pyc`` files; a module that does not match is imported as usual.
 
-A launcher runs the code of this module out of the bundle itself, so it imports nothing of the package. It looks at each
-source file, as Python does for a ``.pyc`` file: where time or size is another, the code in the bundle is left alone. That
-the interpreter is the one that wrote the bundle, the launcher has seen.
+A launcher runs the code of this module from the bundle itself, so it imports nothing of the package. It checks each source
+file, as Python does for a ``.pyc`` file: if time or size differ, the code in the bundle is not used. The launcher has
+already checked that this interpreter wrote the bundle.
 
-What a boot is known to need lies in sets (``BundleFinder.load``): all their modules are read at once, and run in the order
-in which they were done when the bundle was written, without a search for each. With them come what their classes are made
-from and their regular expressions, compiled.
+The modules that a boot certainly needs are in sets (``BundleFinder.load``): all modules of a set are read at once, and run
+in the order in which they finished when the bundle was written, without a search for each. A set also has the compiled code
+of their classes and their compiled regular expressions.
 """
 
 import marshal
@@ -22,27 +22,27 @@ if TYPE_CHECKING:
     from types import CodeType, ModuleType
     from typing import Any
 
-    #: A module: source file, its size and time, whether it is a package, whether it waits until it is used (``deferral``);
-    #: where its code begins among all, and its length.
+    #: A module: source file, its size and time, if it is a package, if it is loaded only when used (``deferral``); the
+    #: offset of its code, and its length.
     Entry = tuple[str, int, int, bool, bool, int, int]
-    #: What ``_sre.compile`` takes: expression, flags, code, number of groups, names of groups and their numbers.
+    #: The arguments of ``_sre.compile``: expression, flags, code, number of groups, names of groups and their numbers.
     Pattern = tuple[str | bytes, int, list[int], int, dict[str, int], tuple[str | None, ...]]
     #: Expressions by text and flags.
     Patterns = dict[tuple[str | bytes, int], Pattern]
-    #: Modules with their code, in the order in which they are done; texts and expressions that these compile.
+    #: Modules with their code, in the order in which they finish; texts and expressions that these compile.
     Set = tuple[dict[str, CodeType], dict[str, CodeType], Patterns]
 
-#: Modules that compile text when they make a class, and with which built-in function.
+#: Modules that compile text when they make a class, and the built-in function that they use.
 COMPILERS = {"dataclasses": "exec", "collections": "eval", "dms_relay.model.values": "exec"}
 
 
 class BundleFinder:
-    """Finds and loads modules, as importlib has it (``importlib.abc.MetaPathFinder``, ``Loader``)."""
+    """Finds and loads modules for importlib (``importlib.abc.MetaPathFinder``, ``Loader``)."""
 
     def __init__(
         self, file: "FileIO", table: "Mapping[str, Entry]", sets: "Mapping[str, tuple[int, int]]", begin: int
     ) -> None:
-        """Take the bundle, what it holds, where its sets lie, and where the codes begin in it."""
+        """Store the bundle, its table of modules, the places of its sets, and the offset where the code begins."""
         self._file = file
         self._table = table
         self._sets = sets
@@ -51,7 +51,7 @@ class BundleFinder:
         self._patterns: Patterns = {}
 
     def find_spec(self, name: str, _path: object = None, _target: object = None) -> ModuleSpec | None:
-        """Return how a module is imported; ``None`` where it is not in the bundle, or its source has changed."""
+        """Return the spec of a module; ``None`` if it is not in the bundle, or its source has changed."""
         if name not in self._table:
             return None
         source, size, mtime, is_package, waits, *_ = self._table[name]
@@ -65,7 +65,7 @@ class BundleFinder:
         return spec
 
     def create_module(self, _spec: ModuleSpec) -> None:
-        """Leave it to importlib to make the module."""
+        """Return ``None``, so that importlib creates the module."""
 
     def exec_module(self, module: "ModuleType") -> None:
         """Run the code of a module."""
@@ -73,7 +73,7 @@ class BundleFinder:
         self._run(module, self._read(offset, length))
 
     def load(self, name: str) -> None:
-        """Import the modules of a set; where the source of one has changed, each is imported when it is asked for."""
+        """Import the modules of a set; if the source of one has changed, each is imported only on demand."""
         codes, texts, patterns = self._read(*self._sets[name])
         self._texts |= texts
         self._patterns |= patterns
@@ -84,7 +84,7 @@ class BundleFinder:
             self._run_all(modules, codes)
 
     def _run_all(self, modules: "dict[str, ModuleType]", codes: "Mapping[str, CodeType]") -> None:
-        """Run modules that are all there already, for a package is done after its modules."""
+        """Run modules that all exist already, because a package finishes after its modules."""
         for name, module in modules.items():
             parent, _, child = name.rpartition(".")
             if parent:
@@ -112,14 +112,14 @@ class BundleFinder:
             functions["compile"] = self._compiling_patterns(functions["compile"], functions["_sre"].compile)
 
     def _compiling(self, run: "Callable[..., object]") -> "Callable[..., object]":
-        """Return ``exec`` or ``eval`` with the texts that are compiled already."""
+        """Return ``exec`` or ``eval`` that uses the texts compiled in the bundle."""
         texts = self._texts
         return lambda text, *namespaces: run(texts.get(text, text), *namespaces)
 
     def _compiling_patterns(
         self, compile_: "Callable[..., object]", ready: "Callable[..., object]"
     ) -> "Callable[..., object]":
-        """Return ``re._compiler.compile`` with the expressions that are compiled already."""
+        """Return ``re._compiler.compile`` that uses the expressions compiled in the bundle."""
         patterns = self._patterns
 
         def compiled(pattern: "str | bytes", flags: int = 0) -> object:
@@ -138,9 +138,9 @@ def _lazy(loader: "Loader") -> "Loader":
 def install(
     file: "FileIO", table: "Mapping[str, Entry]", sets: "Mapping[str, tuple[int, int]]", size: int
 ) -> BundleFinder | None:
-    """Import from a bundle from now on; return ``None`` where it is cut short. ``size`` is that of all codes.
+    """Import from a bundle from now on; return ``None`` if it is truncated. ``size`` is that of all code objects.
 
-    It has been read up to its codes, and stays open.
+    ``file`` has been read up to the code, and stays open.
     """
     begin = file.tell()
     if os.fstat(file.fileno()).st_size != begin + size:
@@ -151,7 +151,7 @@ def install(
 
 
 def size_and_time(source: str) -> tuple[int, int] | None:
-    """Return size and time of a file, which is not there where it is ``None``; whole seconds, as a layer of an image has."""
+    """Return size and time of a file, or ``None`` if it does not exist; in whole seconds, as in an image's layer."""
     try:
         status = os.stat(source)  # noqa: PTH116 -- pathlib takes 2 ms
     except OSError:

@@ -1,14 +1,14 @@
-"""Shows what a boot loads and compiles; run as a script, in an interpreter of its own, when a bundle is written.
+"""Records what a boot loads and compiles; runs as a script, in a separate interpreter, when a bundle is written.
 
-It imports modules, stage by stage, and notes for each stage what a bundle has ready: modules in the order in which they
-were done, texts that classes are made from (``dataclasses``, ``collections.namedtuple``, ``values``), and regular
-expressions as ``_sre`` takes them. It imports nothing else itself: what it has imported would be missing in the record.
+It imports modules, stage by stage, and records for each stage what a bundle can prepare: modules in the order in which they
+finish, texts from which classes are made (``dataclasses``, ``collections.namedtuple``, ``values``), and regular expressions
+in the form of ``_sre``. It imports nothing else itself: its own imports would be missing in the record.
 
-Known limits: texts and expressions that arise after the import are compiled by the boot.
+Known limits: texts and expressions that are made after the import are compiled by the boot.
 """
 
 import sys
-from _frozen_importlib_external import SourceFileLoader  # importlib.machinery brings modules along
+from _frozen_importlib_external import SourceFileLoader  # importlib.machinery would import other modules
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,22 +18,22 @@ if TYPE_CHECKING:
 
     from dms_relay.bundle.finder import Pattern
 
-    #: Names of modules, texts with how they are compiled, expressions.
+    #: Names of modules, texts with the function that compiles them, expressions.
     Stage = tuple[list[str], dict[str, str], dict[tuple[str | bytes, int], Pattern]]
 
 
 class Recorder:
-    """Notes what is loaded from source files, and compiled, from ``install`` on. The process is of no use after that."""
+    """Records what is loaded from source files and compiled, from ``install`` on. The process is useless afterwards."""
 
     def __init__(self, compilers: "dict[str, str]") -> None:
-        """Take the modules that compile text, and with which function (``finder.COMPILERS``)."""
+        """Store the modules that compile text, and the function that each uses (``finder.COMPILERS``)."""
         self._compilers = compilers
         self._names: list[str] = []
         self._texts: dict[str, str] = {}
         self._patterns: dict[tuple[str | bytes, int], Pattern] = {}
 
     def install(self) -> None:
-        """Note it from now on."""
+        """Record from now on."""
         original, recorder = SourceFileLoader.exec_module, self
 
         def exec_module(loader: SourceFileLoader, module: "ModuleType") -> None:
@@ -44,7 +44,7 @@ class Recorder:
         SourceFileLoader.exec_module = exec_module  # type: ignore[method-assign, assignment]
 
     def before(self, module: "ModuleType") -> None:
-        """Note what a module will compile."""
+        """Record what a module will compile."""
         if mode := self._compilers.get(module.__name__):
             run = {"exec": exec, "eval": eval}[mode]
 
@@ -55,7 +55,7 @@ class Recorder:
             module.__dict__[mode] = compiled
 
     def after(self, module: "ModuleType") -> None:
-        """Note that a module is there."""
+        """Record that a module has finished."""
         self._names.append(module.__name__)
         if module.__name__ == "re._compiler":
             self._watch_patterns(module)
@@ -71,7 +71,7 @@ class Recorder:
                 return getattr(sre, name)
 
             def compile(self, pattern: "str | bytes", flags: int, code: "list[int]", *groups: "Any") -> object:  # noqa: ANN401
-                # Some of these are numbers with a name, which marshal does not take.
+                # Some of these are enum members, which marshal does not accept.
                 seen.append((pattern, int(flags), [int(number) for number in code], *groups))
                 return sre.compile(pattern, flags, code, *groups)
 
@@ -93,7 +93,7 @@ class Recorder:
         module._init = noted  # noqa: SLF001
 
     def take_after(self, names: "Sequence[str]") -> "Stage":
-        """Import some modules, return what was noted, and begin again."""
+        """Import some modules, return what was recorded, and start again."""
         for name in names:
             __import__(name)
         noted = self._names, self._texts, self._patterns
@@ -102,7 +102,7 @@ class Recorder:
 
 
 def main() -> None:
-    """Read what to do from standard input, and write the record to standard output, both as marshal has it."""
+    """Read the stages from standard input, and write the record to standard output, both in marshal's format."""
     import marshal  # noqa: PLC0415
 
     paths, deferral, compilers, stages = marshal.loads(sys.stdin.buffer.read())  # noqa: S302 -- from who started this
