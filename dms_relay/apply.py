@@ -45,8 +45,10 @@ if TYPE_CHECKING:
 #: Seconds to wait for another run to finish.
 LOCK_TIMEOUT = 30.0
 _DIRECTORY_MODE = 0o700
-_STILL_DELIVERS = "service kept: it still delivers -- run dms-relay apply again when it has done so, to remove it"
-_MAY_DELIVER = "service kept: Postfix may deliver by it -- after the reload, dms-relay apply removes it"
+_STILL_DELIVERS = "service kept: it still delivers -- run dms-relay apply again later, to remove it"
+_MAY_DELIVER = (
+    "service kept: Postfix may still deliver through it -- run dms-relay apply again after the reload, to remove it"
+)
 
 
 def apply(  # noqa: PLR0913 -- what a caller may choose, each by name

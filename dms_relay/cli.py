@@ -37,7 +37,7 @@ _SHOWN = 200
 _REMEDIES = {
     EACCES: "run as root",
     EMFILE: "let this process open more files (ulimit -n)",
-    ENFILE: "have the system open fewer files",
+    ENFILE: "reduce the number of open files on this machine",
     ENOSPC: "free space",
     ENAMETOOLONG: "use a shorter name",
 }

@@ -22,7 +22,7 @@ def add_import(commands: Commands) -> None:
     command = commands.add(
         "import",
         "write a relay.yaml that does what another image or main.cf does, and prove it",
-        "Without --output it writes nothing, and shows the file. Exits with 1 where not all is as before.",
+        "Without --output it writes nothing, and shows the file. Exits with 1 if not everything is as before.",
     )
     command.set_defaults(command="import_")
     command.add_argument(
@@ -38,5 +38,5 @@ def add_import(commands: Commands) -> None:
     command.add_argument(
         "--inline-passwords", action="store_true", help="write passwords into relay.yaml, not into files beside it"
     )
-    command.add_argument("--force", action="store_true", help="write over files that are there")
+    command.add_argument("--force", action="store_true", help="overwrite existing files")
     command.add_argument("--json", action="store_true", help="as one JSON object")

@@ -30,4 +30,4 @@ def add_token_commands(commands: Commands) -> None:
         "It reads no inputs, and reloads nothing. Exits with 1 if a token cannot be obtained.",
     )
     renew.add_argument("relay", metavar="RELAY", nargs="*", help="a relay's name; without one, all of them")
-    renew.add_argument("--due", action="store_true", help="only tokens whose time has come")
+    renew.add_argument("--due", action="store_true", help="only tokens that are due")

@@ -121,7 +121,7 @@ def launcher_text(module: str, function: str) -> str | None:
         return None
     paths = list(dict.fromkeys(sysconfig.get_path(kind) for kind in ("purelib", "platlib")))
     if not any(Path(dms_relay.__file__).is_relative_to(path) for path in paths):
-        sys.stderr.write(f"{dms_relay.__file__} is none of the files of {' and '.join(paths)} -- pip's scripts stay\n")
+        sys.stderr.write(f"{dms_relay.__file__} is not below {' or '.join(paths)} -- pip's scripts stay\n")
         return None
     return _LAUNCHER.format(
         python=sys.executable, paths=paths, bundle=str(_BUNDLE), length=_LENGTH, module=module, function=function

@@ -226,7 +226,7 @@ class _Client:
             yield "noplaintext excludes the mechanisms PLAIN and LOGIN, which are often the only ones"
         if offer and (names := self._options("smtp_sasl_mechanism_filter")) and tuple(names) not in _USUAL:
             parameter = self._name("smtp_sasl_mechanism_filter")
-            yield f"{parameter} permits these mechanisms alone: {', '.join(names)}"
+            yield f"{parameter} permits only these mechanisms: {', '.join(names)}"
         if offer:
             yield from self._token_remarks(offer)
         if has_exchangers and self.get("smtp_sasl_password_maps") and (offer is None or offer.by != "sender"):

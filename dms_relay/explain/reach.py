@@ -34,7 +34,7 @@ def bound(values: Values, program: str, parameter: str = "bind_address") -> str:
     name = f"{program}_{parameter}"
     value = values.get(name)
     own = address_of(value)
-    return f"{name} = {value} reaches this machine only" if own and own.is_loopback else ""
+    return f"{name} = {value} reaches only this machine" if own and own.is_loopback else ""
 
 
 def address_of(host: str) -> IPv4Address | IPv6Address | None:

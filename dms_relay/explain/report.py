@@ -189,7 +189,7 @@ def _not_followed(view: View, addresses: dict[str, str]) -> Iterator[str]:
             rewriting.of(address, address_class)
         except NotFollowedError as error:
             what = address_class.partition("_")[2]
-            yield f"THIS MAY NOT BE THE ROUTE: how the {what} is rewritten before it is not known, since {error}"
+            yield f"THIS MAY NOT BE THE ROUTE: it is not known how the {what} is rewritten, because {error}"
 
 
 def _elsewhere(view: View) -> Iterator[str]:
@@ -251,7 +251,7 @@ def _login(login: LoginDocument | None) -> str:
     place = f", {login['origin']}" if login["origin"] else ""
     token, how = login["token"], ""
     if token:
-        until = f"valid until {token['valid_until']}" if token["valid_until"] else "none that is valid"
+        until = f"valid until {token['valid_until']}" if token["valid_until"] else "no valid one"
         how = f" with an access token ({', '.join(filter(None, (token['grant'], token['provider'], until)))})"
         how += f" by {' or '.join(login['mechanisms']).upper().replace(' OR ', ' or ')}" if login["mechanisms"] else ""
     return f"{login['username']}{how}, by {login['by']} {login['key']}  ({login['table']}{place})"

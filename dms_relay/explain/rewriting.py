@@ -87,7 +87,7 @@ class Rewriting:
                 return
             yield Step(parameter, match), changed
             address = changed
-        raise LookupFailedError(f"{parameter}: the entries of {address} lead to each other without an end")
+        raise LookupFailedError(f"{parameter}: the entries of {address} form a loop")
 
     def _result(self, match: Match, address: str) -> str:
         """Return the result of an entry for an address: ``@domain`` keeps the user.

@@ -142,7 +142,7 @@ def _opened(held: HeldFile, status: os.stat_result | None = None) -> int:
     if is_same and S_ISREG(seen.st_mode) and (held.is_ours or seen.st_nlink == 1):
         return descriptor
     os.close(descriptor)
-    raise WriteError(f"{held.shown} was replaced meanwhile, or has a second name", "look whose it is, then run again")
+    raise WriteError(f"{held.shown} was replaced meanwhile, or has a second name", "check who owns it, then run again")
 
 
 def _write_back(held: HeldFile, old: bytes) -> None:

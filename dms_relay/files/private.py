@@ -40,4 +40,4 @@ def _made(stack: ExitStack) -> str:
         except OSError as error:
             reason = reason or f"{place}: {error.strerror}"
     text = f"there is no place for temporary files ({reason})"
-    raise WriteError(text, "mount a tmpfs at /tmp, or name a directory of root's by TMPDIR")
+    raise WriteError(text, "mount a tmpfs at /tmp, or set TMPDIR to a directory owned by root")

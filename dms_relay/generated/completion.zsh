@@ -136,7 +136,7 @@ _shtab_dms_relay_import_options=(
   "--output=[the directory to write relay.yaml and its files to]:DIR:"
   "--mounted-at=[where that directory will be when dms-relay reads it (the same)]:DIR:"
   "--inline-passwords[write passwords into relay.yaml, not into files beside it]"
-  "--force[write over files that are there]"
+  "--force[overwrite existing files]"
   "--json[as one JSON object]"
 )
 
@@ -211,7 +211,7 @@ _shtab_dms_relay_remove_domain_defaults_added=0
 
 _shtab_dms_relay_renew_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
-  "--due[only tokens whose time has come]"
+  "--due[only tokens that are due]"
   "*:a relay\'s name\; without one, all of them:"
 )
 

@@ -102,10 +102,7 @@ class Plan:
 
 
 def plan(wanted: PostfixConfig, found: Found, *, from_scratch: bool = False) -> Plan:
-    """Return the changes from what was found to what is wanted. Raises ``InputError`` if they would do harm.
-
-    ``from_scratch`` allows inputs from another directory than the last run read (``directory.py``).
-    """
+    """Return the changes to what is wanted, or raise ``InputError``. ``from_scratch``: another input directory is meant."""
     _refuse(wanted, found)
     if not from_scratch and found.config_dir.path and not found.state.is_empty:
         refuse_other_directory(wanted, found)

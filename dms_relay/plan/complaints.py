@@ -61,12 +61,12 @@ def _names_nexthops(config: RelayConfig, changes: Plan) -> bool:
 
 def _unsure(problem: Problem) -> Problem:
     text = f"{_NO_RELAY}; it may be for a nexthop that main.cf or master.cf names"
-    return replace(problem, text=text, remedy="dms-relay check looks whether it is")
+    return replace(problem, text=text, remedy="run dms-relay check to see if it is")
 
 
 def _stopped(name: str) -> Problem:
     """Return a warning that Postfix has no service that sends mail to relays."""
-    text = f"the transport {name} (default_transport) hands no mail to a relay, as main.cf and master.cf have it"
+    text = f"the transport {name} (default_transport) delivers no mail to a relay, according to main.cf and master.cf"
     remedy = f"remove default_transport from main.cf: {_LOCAL_ONLY}"
     if name == "smtp":
         text = "no mail leaves: defer_transports in main.cf names smtp, or master.cf has no service smtp unix"

@@ -33,9 +33,9 @@ def refuse_other_directory(wanted: PostfixConfig, found: Found) -> None:
         text = f"the last run read {last.path}, and everything that came from there would be undone"
         raise InputError([_problem(now.path, text, f"name it with --config-dir {last.path}")])
     elif last.has_inputs and not now.has_inputs and last.number != now.number:
-        what = "another one, and empty" if now.number else "not there"
+        what = "a different one, and empty" if now.number else "missing"
         text = (
-            f"the last run read inputs in this directory, and now it is {what}; all that came from it would be undone"
+            f"the last run read inputs in this directory, but now it is {what}; everything from there would be undone"
         )
         raise InputError([_problem(now.path, text, "mount it again")])
 

@@ -39,7 +39,7 @@ def obstacles(config: RelayConfig, changes: Plan) -> Iterator[Problem]:
         if own.get(bind, "").strip("[]").startswith(_LOOPBACK):
             named = {member: host for member, host in relays.items() if not is_address(host)}
             if away := _away(at | named):
-                yield _problem(config, bind, own, f"reaches this machine only, and not relay {away}")
+                yield _problem(config, bind, own, f"reaches only this machine, not relay {away}")
     if own.get("relay_domains", "") not in {"", "$mydestination"} and _transport(own) in _DELIVER_NOTHING:
         yield _problem(config, "relay_transport", own, "delivers no mail, so mail to relay_domains does not leave")
 

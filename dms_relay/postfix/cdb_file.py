@@ -28,7 +28,7 @@ def entries(path: Path) -> list[tuple[str, str]]:
         text, errno = f"{path} cannot be read: {problem.strerror}", problem.errno
     except error:
         text, errno = f"{path} is not a table of type cdb", None
-    raise PostfixError(text, f"make it again: postmap cdb:{path.with_suffix('')}", errno=errno)
+    raise PostfixError(text, f"rebuild it: postmap cdb:{path.with_suffix('')}", errno=errno)
 
 
 def _records(content: bytes) -> Iterator[tuple[str, str]]:

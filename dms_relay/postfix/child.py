@@ -198,7 +198,7 @@ def _kill(pid: int) -> None:
 def why_not_run(error: Exception, timeout: float) -> tuple[str, str]:
     """Return why a program cannot be run, or did not end, and what to do; its arguments are not shown."""
     if not isinstance(error, OSError):
-        return f"no end after {timeout:g} s", "run it by hand"
+        return f"it did not end within {timeout:g} s", "run it by hand"
     if error.errno == E2BIG:
         return "a value of main.cf is too long for an argument", "put it into a file, and name that"
     return error.strerror or type(error).__name__, "run it by hand"

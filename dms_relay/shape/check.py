@@ -101,7 +101,7 @@ class _Checker:
         if kind in kinds:
             return True
         if not kind:
-            remedy = f"{remedy}; in quotes where it begins with !" if node.is_scalar else "remove the tag"
+            remedy = f"{remedy}; in quotes if it begins with !" if node.is_scalar else "remove the tag"
             self._complain(node, "a YAML tag", remedy)
         elif kind == "null":
             self._complain(node, "there is no value", remedy)
@@ -211,9 +211,9 @@ class _Checker:
         known = get_close_matches(str(key.value), shape.keys, n=1, cutoff=_LIKENESS)
         is_flow = node.is_flow
         is_plain = _PLAIN_KEY.fullmatch(str(key.value)) and not shape.is_secret and not is_flow
-        remedy = f"write {known[0]}" if known else f"known are {', '.join(shape.keys)}"
+        remedy = f"write {known[0]}" if known else f"use one of {', '.join(shape.keys)}"
         if is_flow and value.kind == "null":
-            remedy = f"{remedy}; a value with a comma in it goes in quotes"
+            remedy = f"{remedy}; put a value with a comma in quotes"
         self._complain(key, f'unknown key "{key.value}"' if is_plain else "unknown key", remedy)
         return known[0] if known else ""
 

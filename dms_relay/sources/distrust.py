@@ -22,20 +22,20 @@ if TYPE_CHECKING:
 def said(error: DistrustError | NotReadableError) -> tuple[str, str]:
     """Return what is wrong, and what to do."""
     if not isinstance(error, DistrustError):
-        text = f"{error.link} is a link of {user(error.uid)}'s to what they may not read, so it is not followed"
-        return text, f"if it is what you want, run chown -h root {shell_word(error.link)}"
+        text = f"{error.link} is a link owned by {user(error.uid)}, who may not read its target, so it is not followed"
+        return text, f"if you trust it, run chown -h root {shell_word(error.link)}"
     status, path = error.status, shell_word(error.path)
     mode = status.st_mode
     if error.why == OWNER:
         whose = f"it belongs to {user(status.st_uid)}, who could decide where mail goes and with which login"
         if S_ISLNK(mode):
-            return whose, f"if it is what you want, run chown -h root {path}"
+            return whose, f"if you trust it, run chown -h root {path}"
         if _is_home(error.path, status.st_uid):
             remedy = (
-                f"copy the inputs to a directory of root's, such as {HOST_DIRECTORY}, and name that with --config-dir"
+                f"copy the inputs to a directory owned by root, such as {HOST_DIRECTORY}, and name it with --config-dir"
             )
             return whose, remedy
-        return whose, f"if you want what is in it, run chown root {path} && chmod go-w {path}"
+        return whose, f"if you trust its content, run chown root {path} && chmod go-w {path}"
     who = group(status.st_gid) if error.why == GROUP else "every user"
     what = "put files into it" if S_ISDIR(mode) else "write to it"
     return f"{who} can {what} (mode {S_IMODE(mode):04o})", f"run chmod go-w {path}, or mount it read-only"
@@ -53,13 +53,13 @@ def said_of_named(error: DistrustError | NotReadableError, source: str, namer: O
     """Return the same for a file that an input names; ``source`` is the name of that input, ``namer`` its owner."""
     if isinstance(error, DistrustError):
         text, remedy = said(error)
-        return f"the file that it names is not believed: of {error.path}, {text}", remedy
+        return f"the file that it names is not trusted, because of {error.path}: {text}", remedy
     if error.link:
         text, remedy = said(error)
         return f"the file that it names is not used: {text}", remedy
     uid = namer[0] if namer else 0
-    text = f"the file that it names may not be read by {user(uid)}, to whom {source} belongs, so it is not used"
-    return text, f"if what {source} says is right, run chown root {source} in the configuration directory"
+    text = f"{user(uid)}, who owns {source}, may not read the file that it names, so it is not used"
+    return text, f"if you trust {source}, run chown root {source} in the configuration directory"
 
 
 def user(number: int) -> str:

@@ -91,7 +91,7 @@ def check_secret(text: str) -> None:
     if "\n" in text or "\r" in text:
         raise SyntaxProblem("more than one line", "write only the secret, on one line")
     if not _SECRET.fullmatch(text):
-        text = "not a secret of OAuth2: a space at one end, or a sign that none can have"
+        text = "not a secret of OAuth2: a space at one end, or a character that is not allowed"
         raise SyntaxProblem(text, "write it as the provider shows it")
 
 
@@ -158,7 +158,7 @@ def _wrong_values(given: Given) -> Iterator[Problem]:
 
 def _check_key(text: str) -> None:
     if _LOCKED in text:
-        raise SyntaxProblem("the key has a passphrase", "take it off: openssl pkey -in KEY -out NEW")
+        raise SyntaxProblem("the key has a passphrase", "remove it: openssl pkey -in KEY -out NEW")
     if not _KEY.search(text):
         raise SyntaxProblem(
             "the file that it names contains no private key", "name a file with BEGIN PRIVATE KEY in it"
@@ -207,7 +207,7 @@ def _missing(given: Given, grant: str) -> Iterator[tuple[str, str, str]]:
     if "client_certificate" in there and "client_key" not in there:
         yield "client_certificate", "a certificate without its private key", given.say("client_key", "/run/secrets/key")
     if "client_key" in there and "client_certificate" not in there and provider == MICROSOFT:
-        text = "Microsoft knows a key by its certificate, which is missing"
+        text = "Microsoft identifies a key by its certificate, which is missing"
         yield "client_key", text, given.say("client_certificate", "/run/secrets/certificate")
     yield from _missing_for_grant(given, grant)
 
@@ -216,7 +216,11 @@ def _missing_for_grant(given: Given, grant: str) -> Iterator[tuple[str, str, str
     there, provider = given.values.keys(), given.text("provider")
     if provider == GOOGLE and grant == CLIENT_CREDENTIALS:
         account = given.say("service_account", "/run/secrets/account")
-        yield "grant", f"Google has no grant {grant}", f"{account} in place of grant and the client's secret or key"
+        yield (
+            "grant",
+            f"Google does not support grant {grant}",
+            f"{account} in place of grant and the client's secret or key",
+        )
     elif provider == GOOGLE and grant != SERVICE_ACCOUNT and "client_secret" not in there:
         names = f"{given.say('client_secret', '/run/secrets/client')}, or {given.name('service_account')}"
         yield "provider", "Google gives a client no token without the client's secret", names
@@ -245,7 +249,7 @@ def _not_used(given: Given, grant: str) -> Iterator[tuple[str, str, str]]:
     if "service_account" in there and provider == MICROSOFT:
         remedy = f"{given.write[0]} {given.say('provider', GOOGLE)}"
         remedy += f", and remove {given.name('tenant')}" if "tenant" in there else ""
-        yield "service_account", "a service account is Google's", remedy
+        yield "service_account", "service accounts exist only at Google", remedy
     for part, grants in {"refresh_token": {REFRESH_TOKEN}, "service_account": {SERVICE_ACCOUNT}}.items():
         if part in there and grant not in grants and given.text("grant"):
             yield part, f"grant {grant} does not use {given.name(part)}", f"remove {given.name('grant')}, or this"

@@ -32,6 +32,6 @@ def _wrong(line: main_cf.Logical, text: str) -> Problem:
     if line.text[:1].isspace():
         lines = (raw.strip() for raw in text.split("\n"))
         number = next(number for number, raw in enumerate(lines, 1) if raw and not raw.startswith("#"))
-        what = "begins with a blank, so it continues a line that is not there"
+        what = "begins with a blank, so it continues a line, but there is none before it"
         return Problem(Origin(NAME, number), what, "remove the blank")
-    return Problem(Origin(NAME, line.first + 1), "is no setting", "write name = value; a comment begins with #")
+    return Problem(Origin(NAME, line.first + 1), "is not a setting", "write name = value; a comment begins with #")

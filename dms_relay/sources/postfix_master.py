@@ -35,7 +35,7 @@ def read_service_parameters(paths: Paths, problems: list[Problem], *, is_ours: b
             continue
         origin = Origin(NAME, number)
         match = _LINE.fullmatch(line)
-        wrong = _wrong(match[2], match[3]) if match else ("is no setting of a service", _SYNTAX)
+        wrong = _wrong(match[2], match[3]) if match else ("is not a setting of a service", _SYNTAX)
         if wrong:
             problems.extend([Problem(origin, *wrong)] if is_ours else ())
         elif match:

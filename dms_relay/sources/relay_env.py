@@ -76,7 +76,7 @@ def _add(binding: Binding, settings: dict[str, Setting], problems: list[Problem]
 
 
 def _of_the_process(name: str, origin: Origin) -> Problem:
-    text = f"{name} has no effect here: it counts in the environment alone"
+    text = f"{name} has no effect here: it counts only in the environment"
     remedy = f"set {name} in the environment (the container's, or the service's), and remove the line"
     return Problem(origin, text, remedy, is_error=False)
 

@@ -59,7 +59,7 @@ class _Reader:
     def _route(self, key: str, value: str, origin: Origin) -> None:
         refuse_transport(value, key)
         if is_word(value) and value.upper() != AS_DEFAULT:
-            text = f"{value} is no keyword here: the mail goes to a host of that name, so it waits or is returned"
+            text = f"{value} is not a keyword here: the mail goes to a host of that name, so it waits or is returned"
             self._warn(origin, text, directly(key))
         self.routes.append(Route(key, parse_nexthops(value), origin))
         if key.startswith("*@"):

@@ -119,7 +119,7 @@ class _Reader:
         """Warn if the value is a word that means "no relay" in other products."""
         value = setting.value.strip(" \t")
         if is_word(value):
-            text = f"{value} is no keyword here: mail goes to a host of that name"
+            text = f"{value} is not a keyword here: mail goes to a host of that name"
             remedy = "remove the variable if no relay is meant; write [host]:port otherwise"
             self.problems.append(Problem(setting.origin, text, remedy, is_error=False))
 

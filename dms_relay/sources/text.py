@@ -85,7 +85,7 @@ def unreadable(error: OSError, name: str, *, is_link: bool = False) -> Problem:
     if is_link:
         reason = "is a link to a file that does not exist"
     elif isinstance(error, IsADirectoryError):
-        reason = "is a directory: a file that is mounted must be there before the container is made"
+        reason = "is a directory: a mounted file must exist before the container is created"
     else:
         reason = f"cannot be read: {error.strerror}"
         remedy = remedy_for(error, remedy)
@@ -139,7 +139,7 @@ def remedy_for(error: OSError, other: str) -> str:
     """Return what to do about a file that cannot be opened; ``other`` if it is neither permissions nor its kind."""
     known = {
         EACCES: "run as root, or let this user read it",
-        EISDIR: "a file that is mounted must be there before the container is made",
+        EISDIR: "a mounted file must exist before the container is created",
         EFBIG: "write the right file there",
         ETXTBSY: "run again when it is written",
     }

@@ -43,6 +43,4 @@ def refuse_everybody(key: str, remedy: str) -> None:
         raise SyntaxProblem(f"{key} is not a wildcard here", remedy)
     domain = key.rpartition("@")[2]
     if domain.startswith((".", "*.", "%.")):
-        raise SyntaxProblem(
-            "the key means all subdomains elsewhere, and there is no such key here", "name each subdomain"
-        )
+        raise SyntaxProblem("the key means all subdomains elsewhere, but not here", "name each subdomain")

@@ -80,7 +80,7 @@ def test_a_directory_that_is_gone(applied: Sandbox, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(applied, "arguments", lambda *command: list(command))
     shutil.rmtree(applied.config_dir)
     assert_refused(
-        applied, "the last run read inputs in this directory, and now it is not there; all that came from it would"
+        applied, "the last run read inputs in this directory, but now it is missing; everything from there would"
     )
     assert_taken_back(applied)
 
@@ -90,7 +90,7 @@ def test_a_mount_that_failed(applied: Sandbox, tmp_path: Path) -> None:
     empty = tmp_path / "empty"
     empty.mkdir()
     with mounted(empty, applied.config_dir):
-        assert_refused(applied, "now it is another one, and empty")
+        assert_refused(applied, "now it is a different one, and empty")
     applied.apply()
     with mounted(empty, applied.config_dir):
         assert_taken_back(applied)
@@ -190,7 +190,7 @@ def test_the_root_of_another_file_system(sandbox: Sandbox) -> None:
                 sandbox.write(RELAYMAP, ROUTE)
                 sandbox.apply()
             else:
-                assert_refused(sandbox, "now it is another one, and empty")
+                assert_refused(sandbox, "now it is a different one, and empty")
         finally:
             subprocess.run(["umount", sandbox.config_dir], check=True)
     assert numbers[0] == numbers[1]

@@ -132,7 +132,8 @@ def test_a_file_that_a_variable_names(sandbox: Sandbox, tmp_path: Path, variable
     path.chmod(0o666)
     result = sandbox.run("apply", env={"RELAY_USER": "u", variable: str(path)})
     assert result.code == os.EX_CONFIG
-    text = f"env {variable}: the file that it names is not believed: of {path}, every user can write to it (mode 0666)"
+    text = f"env {variable}: the file that it names is not trusted, because of {path}: "
+    text += "every user can write to it (mode 0666)"
     assert f"{text} -- run chmod go-w {path}, or mount it read-only" in of_level(result, "error")
 
 
@@ -205,7 +206,7 @@ def test_what_the_hosts_user_may_name(  # noqa: PLR0913, PLR0917 -- a case
         assert (result.code == 0) == is_theirs, result.err
         if not is_theirs:
             name = "relay.env" if key == "relay.env" else "relay.yaml"
-            assert f"may not be read by user {OPERATOR}, to whom {name} belongs" in result.err
+            assert f"user {OPERATOR}, who owns {name}, may not read the file that it names" in result.err
             assert SECRET not in result.err + result.out
             command = of_level(result, "error")[-1].partition(", run ")[2].partition(" in the ")[0]
             subprocess.run(command, shell=True, check=True, cwd=operators.config_dir)  # noqa: S602 -- as it is written there
@@ -265,7 +266,7 @@ def test_links_of_the_hosts_user(operators: Sandbox, public: Path, name: str, te
     assert (result.code, operators.snapshot()) == (os.EX_CONFIG, before)
     assert SECRET not in result.err + result.out
     assert "YAML" not in result.err
-    said = f"{link} is a link of user {OPERATOR}'s to what they may not read, so it is not followed"
+    said = f"{link} is a link owned by user {OPERATOR}, who may not read its target, so it is not followed"
     assert said in " ".join(of_level(result, "error"))
     command = of_level(result, "error")[-1].partition("run ")[2]
     assert command == f"chown -h root {link}"
@@ -280,6 +281,6 @@ def test_no_home_becomes_roots(tmp_path: Path) -> None:
     for path in (owner.pw_dir, str(Path(owner.pw_dir).parent)):
         remedy = said(DistrustError(path, OWNER, status))[1]
         assert "chown" not in remedy
-        assert "copy the inputs to a directory of root's, such as /etc/dms-relay" in remedy
+        assert "copy the inputs to a directory owned by root, such as /etc/dms-relay" in remedy
     path = f"{owner.pw_dir}/config"
     assert f"run chown root {path} " in said(DistrustError(path, OWNER, status))[1]

@@ -99,13 +99,13 @@ def test_what_somebody_changed_since(sandbox: Sandbox) -> None:
 
 
 WRONG = {
-    "message_size_limit": (MAIN, "# x\nmessage_size_limit\n", "2: is no setting"),
-    "two words": (MAIN, "a b = c\n", "1: is no setting"),
-    "an option": (MAIN, "-o a=b\n", "1: is no setting"),
+    "message_size_limit": (MAIN, "# x\nmessage_size_limit\n", "2: is not a setting"),
+    "two words": (MAIN, "a b = c\n", "1: is not a setting"),
+    "an option": (MAIN, "-o a=b\n", "1: is not a setting"),
     "continues nothing": (MAIN, "\n  relayhost = x\n", "2: begins with a blank"),
-    "no type": (MASTER, "smtp/smtp_helo_name=x\n", "1: is no setting of a service"),
-    "no value": (MASTER, "#\n\nsmtp/unix/smtp_helo_name\n", "3: is no setting of a service"),
-    "all services": (MASTER, "*/unix/smtp_helo_name=x\n", "1: is no setting of a service"),
+    "no type": (MASTER, "smtp/smtp_helo_name=x\n", "1: is not a setting of a service"),
+    "no value": (MASTER, "#\n\nsmtp/unix/smtp_helo_name\n", "3: is not a setting of a service"),
+    "all services": (MASTER, "*/unix/smtp_helo_name=x\n", "1: is not a setting of a service"),
     "a column": (MASTER, "smtp/unix/chroot=n\n", "1: chroot is a column"),
     "a blank": (MASTER, "smtp/unix/smtp_helo_name=a b\n", "1: the value of smtp_helo_name contains a blank"),
     "a login": (

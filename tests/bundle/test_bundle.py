@@ -124,7 +124,7 @@ def test_an_editable_installation(installation: Installation, tmp_path: Path) ->
     command = [str(environment / "bin/python"), "-I", "-m", "dms_relay.bundle"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert script.read_text() == "pip's\n"
-    text = f"{source}/dms_relay/__init__.py is none of the files of {package.parent} -- pip's scripts stay\n"
+    text = f"{source}/dms_relay/__init__.py is not below {package.parent} -- pip's scripts stay\n"
     assert done.stderr == text
 
 

@@ -115,14 +115,14 @@ CASES = (
         LEAVES,
         postfix({}, {"DEFAULT_RELAY_HOST": "[192.0.2.1]:587"}, LOGIN, more="smtp_bind_address = 127.0.0.1\n"),
         "main.cf",
-        "smtp_bind_address = 127.0.0.1 reaches this machine only",
+        "smtp_bind_address = 127.0.0.1 reaches only this machine",
         postfix({}, {"DEFAULT_RELAY_HOST": "[127.0.0.9]:587"}, LOGIN, more="smtp_bind_address = 127.0.0.1\n"),
     ),
     Case(
         LEAVES,
         postfix({}, FULL, TRANSPORTS, more="smtp_bind_address = 127.0.0.1\n"),
         "main.cf",
-        "smtp_bind_address = 127.0.0.1 reaches this machine only",
+        "smtp_bind_address = 127.0.0.1 reaches only this machine",
         postfix({}, {"DEFAULT_RELAY_HOST": "[localhost]:587"}, LOGIN, more="smtp_bind_address = 127.0.0.1\n"),
     ),
     # Implicit TLS for all of Postfix, as docker-mailserver's own pages have it for port 465.

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from tests.support.sandbox import Sandbox
 
 WARNED = {
-    "default_transport = error\n": "the transport error (default_transport) hands no mail to a relay",
-    "default_transport = discard:\n": "the transport discard (default_transport) hands no mail to a relay",
-    "default_transport = retry:later\n": "the transport retry (default_transport) hands no mail to a relay",
+    "default_transport = error\n": "the transport error (default_transport) delivers no mail to a relay",
+    "default_transport = discard:\n": "the transport discard (default_transport) delivers no mail to a relay",
+    "default_transport = retry:later\n": "the transport retry (default_transport) delivers no mail to a relay",
     "defer_transports = local, smtp\n": "no mail leaves: defer_transports in main.cf names smtp",
 }
 
@@ -71,7 +71,7 @@ def test_login_for_a_nexthop_of_main_cf(sandbox: Sandbox, main: str, master: str
         sandbox.write_main_cf(BASE_MAIN_CF + more)
         said = sandbox.apply().err
         assert ("is not used" in said) == is_sure
-        assert ("dms-relay check looks whether it is" in said) != is_sure
+        assert ("run dms-relay check to see if it is" in said) != is_sure
 
 
 def test_in_docker_mailserver(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -96,11 +96,11 @@ V4, V6 = {"DEFAULT_RELAY_HOST": "[192.0.2.1]:587"}, {"DEFAULT_RELAY_HOST": "[IPv
         ("inet_protocols = ipv4\n", V4, ""),
         ("inet_protocols = ipv4, ipv6\n", V6, ""),
         ("inet_protocols = ipv6\n", {"DEFAULT_RELAY_HOST": "[r4.10.0.0.1.test]:587"}, ""),
-        ("smtp_bind_address = 127.0.0.1\n", V4, "smtp_bind_address = 127.0.0.1 reaches this machine only"),
-        ("smtp_bind_address6 = ::1\n", V6, "smtp_bind_address6 = ::1 reaches this machine only, and not relay [IPv6:"),
+        ("smtp_bind_address = 127.0.0.1\n", V4, "smtp_bind_address = 127.0.0.1 reaches only this machine"),
+        ("smtp_bind_address6 = ::1\n", V6, "smtp_bind_address6 = ::1 reaches only this machine, not relay [IPv6:"),
         ("smtp_bind_address = 127.0.0.1\n", {"DEFAULT_RELAY_HOST": "[127.0.0.9]:587"}, ""),
         ("smtp_bind_address = 192.0.2.7\n", V4, ""),
-        ("smtp_bind_address = 127.0.0.1\n", DEFAULT, "reaches this machine only, and not relay [r.test]:587"),
+        ("smtp_bind_address = 127.0.0.1\n", DEFAULT, "reaches only this machine, not relay [r.test]:587"),
         ("smtp_bind_address = 127.0.0.1\n", {"DEFAULT_RELAY_HOST": "[localhost]:587"}, ""),
         ("relay_domains = in.test\nrelay_transport = error\n", V4, "relay_transport = error delivers no mail"),
         ("relay_transport = error\n", V4, ""),

@@ -88,7 +88,7 @@ CASES = (
         "other-directory",
         of_another_directory(is_empty=True),
         "HERE/config",
-        "now it is another one, and empty",
+        "now it is a different one, and empty",
         of_another_directory(is_empty=False),
     ),
     Case(

@@ -302,7 +302,7 @@ def test_a_sender_that_is_rewritten_nobody_knows_how(ready: Sandbox) -> None:
     assert said[1] == "  goes by smtp to [smtp.mailgun.org]:587"
     [note] = [line for line in said if "note: " in line and "MAY NOT" in line]
     assert note.startswith(
-        "  note: THIS MAY NOT BE THE ROUTE: how the sender is rewritten before it is not known, since "
+        "  note: THIS MAY NOT BE THE ROUTE: it is not known how the sender is rewritten, because "
         "sender_canonical_maps: texthash:/no/such: postmap -q failed"
     )
 

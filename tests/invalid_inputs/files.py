@@ -8,7 +8,7 @@ from dataclasses import replace
 from tests.invalid_inputs import SECRET, Odd, Wrong, in_file
 
 MEND = "repair the file, or remove it"
-IS_DIRECTORY = f" is a directory: a file that is mounted must be there before the container is made -- {MEND}"
+IS_DIRECTORY = f" is a directory: a mounted file must exist before the container is created -- {MEND}"
 CR = "contains a carriage return in the middle -- save the file with line ends of Unix (LF) or Windows (CRLF)"
 RELAY = "r.test"
 NAMES = (

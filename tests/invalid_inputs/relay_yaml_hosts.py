@@ -18,8 +18,7 @@ UNKNOWN = "is not one of those allowed -- write"
 ADDRESS = "needs a host name: no certificate matches an address -- write the host's name"
 OR_MATCH = ", or tls: {match: the name in the certificate}, or fingerprints"
 DIRECTORY = (
-    "the file that it names cannot be read: Is a directory -- "
-    "a file that is mounted must be there before the container is made"
+    "the file that it names cannot be read: Is a directory -- a mounted file must exist before the container is created"
 )
 PATH = (
     "this is not the absolute path of a file, or it has characters that main.cf cannot hold -- "
@@ -55,17 +54,17 @@ HOSTS = (
     relay(
         "a relay as a text",
         "r.test",
-        "4:6: a text instead of a relay -- write host: below its name, and what else there is to say",
+        "4:6: a text instead of a relay -- write host: below its name, and other keys as needed",
     ),
     relay(
         "a relay as a list",
         "[r.test]",
-        "4:6: a list instead of a relay -- write host: below its name, and what else there is to say",
+        "4:6: a list instead of a relay -- write host: below its name, and other keys as needed",
     ),
     relay(
         "a relay without a value",
         "",
-        "4:5: there is no value -- write host: below its name, and what else there is to say",
+        "4:5: there is no value -- write host: below its name, and other keys as needed",
     ),
     relay("no host", "{port: 25}", "4:6: host or hosts is missing -- write host: a host name or address"),
     relay(

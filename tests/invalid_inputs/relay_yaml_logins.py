@@ -8,19 +8,20 @@ from tests.invalid_inputs.relay_yaml_kinds import block, login, relay, text
 
 NO_FILE = "the file that it names cannot be read: No such file or directory -- mount the file, or name another"
 DIRECTORY = (
-    "the file that it names cannot be read: Is a directory -- "
-    "a file that is mounted must be there before the container is made"
+    "the file that it names cannot be read: Is a directory -- a mounted file must exist before the container is created"
 )
 PATH = (
     "this is not the absolute path of a file, or it has characters that main.cf cannot hold -- "
     "write a path of letters, digits and /._+@:~=-"
 )
 OPEN = "a brace or bracket is not closed before this -- close it; a value that begins with one of these goes in quotes"
-RELAY_KEYS = "known are host, hosts, port, mx, login, tls"
-LOGIN_KEYS = "known are username, password, password_file, password_env, mechanisms, oauth2"
+RELAY_KEYS = "use one of host, hosts, port, mx, login, tls"
+LOGIN_KEYS = "use one of username, password, password_file, password_env, mechanisms, oauth2"
 IN_QUOTES = "not the password -- put it in quotes"
-TAG = "a YAML tag -- write the password; in quotes where it begins with !"
-ESCAPE = "a backslash in double quotes begins no escape that YAML knows -- write two of them, or use single quotes"
+TAG = "a YAML tag -- write the password; in quotes if it begins with !"
+ESCAPE = (
+    "a backslash in double quotes starts an escape that YAML does not know -- write two of them, or use single quotes"
+)
 CHARACTER = "no value can begin with this character -- put the value in quotes"
 BLANK = "begins or ends with a space, which a lookup table cannot hold -- remove the space"
 MIDDLE = (
@@ -87,7 +88,7 @@ PASSWORDS = (
     login(
         "password: a comma",
         "{username: u, password: s3cret,P4ss}",
-        f"6:43: unknown key -- {LOGIN_KEYS}; a value with a comma in it goes in quotes",
+        f"6:43: unknown key -- {LOGIN_KEYS}; put a value with a comma in quotes",
     ),
     login(
         "password: a comma, then a key",
@@ -180,7 +181,7 @@ LOGINS = (
         "{host: r.test, username: u, password: s3cret,P4ss}",
         f"4:21: unknown key -- {RELAY_KEYS}",
         f"4:34: unknown key -- {RELAY_KEYS}",
-        f"4:51: unknown key -- {RELAY_KEYS}; a value with a comma in it goes in quotes",
+        f"4:51: unknown key -- {RELAY_KEYS}; put a value with a comma in quotes",
     ),
     login(
         "a file that is not there",

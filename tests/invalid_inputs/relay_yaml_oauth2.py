@@ -113,7 +113,7 @@ CASES = (
     oauth2(
         "oauth2: a key with a passphrase",
         f'{URL}, client_id: c, client_key_file: "{{secrets}}/k"',
-        "6:100: the key has a passphrase -- take it off: openssl pkey -in KEY -out NEW",
+        "6:100: the key has a passphrase -- remove it: openssl pkey -in KEY -out NEW",
         secrets={"k": "-----BEGIN ENCRYPTED PRIVATE KEY-----\ns3cret-P4ss\n"},
     ),
     oauth2(
@@ -131,7 +131,7 @@ CASES = (
     oauth2(
         "oauth2: a key without a certificate",
         'provider: microsoft, tenant: t.test, client_id: c, client_key_file: "{secrets}/k"',
-        "6:103: Microsoft knows a key by its certificate, which is missing --"
+        "6:103: Microsoft identifies a key by its certificate, which is missing --"
         " write client_certificate_file: /run/secrets/certificate",
         secrets={"k": KEY},
     ),

@@ -6,7 +6,7 @@ from tests.invalid_inputs.relay_yaml_kinds import relay, text
 
 TWICE = "-- keep only one of them: YAML would silently drop the first"
 NO_HOST = "not a host name or address -- put it in quotes"
-RELAY_KEYS = "known are host, hosts, port, mx, login, tls"
+RELAY_KEYS = "use one of host, hosts, port, mx, login, tls"
 NAME = "the name of a relay may contain only a-z, 0-9 and - -- write one such as mailgun-eu"
 EMPTY = " is empty -- write version: 1 and relays, or remove the file"
 NEW_FILE = " -- write version: 1, and relays: with the relays below it"
@@ -104,12 +104,12 @@ KEYS = (
     text(
         "a key unlike any",
         "version: 1\nzzz: 1\n",
-        '2:1: unknown key "zzz" -- known are version, relays, default, senders, recipients',
+        '2:1: unknown key "zzz" -- use one of version, relays, default, senders, recipients',
     ),
     text(
         "a key that is no word",
         "version: 1\ns3cret-P4ss: 1\n",
-        "2:1: unknown key -- known are version, relays, default, senders, recipients",
+        "2:1: unknown key -- use one of version, relays, default, senders, recipients",
     ),
     text(
         "an unknown key of a relay",
@@ -222,7 +222,7 @@ TURNED = (
     relay(
         "host: !host r.test",
         "{host: !host r.test}",
-        "4:13: a YAML tag -- write a host name or address; in quotes where it begins with !",
+        "4:13: a YAML tag -- write a host name or address; in quotes if it begins with !",
     ),
     relay("host: !!int 12", "{host: !!int 12}", f'4:13: "12" is a number to YAML, {NO_HOST}'),
     relay('host: ""', '{host: ""}', "4:13: there is no value -- write a host name or address"),

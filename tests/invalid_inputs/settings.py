@@ -6,7 +6,7 @@ import os
 
 from tests.invalid_inputs import SECRET, SECRETS, Content, Odd, Wrong, in_file, setting
 
-NOT_THERE = "a file that is mounted must be there before the container is made"
+NOT_THERE = "a mounted file must exist before the container is created"
 REMEDY = "mount the file, or remove the variable"
 HOST_COLON = (
     "the host contains a colon, but is not an IPv6 address -- write only the host name; its port goes in RELAY_PORT"

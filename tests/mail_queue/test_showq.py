@@ -72,7 +72,7 @@ def test_failure(tmp_path: Path, program: Callable[[str], None]) -> None:
 def test_silence(tmp_path: Path, program: Callable[[str], None]) -> None:
     """A program that says nothing for too long is an error, and has ended."""
     program("exec sleep 600")
-    with pytest.raises(PostfixError, match=r"postqueue -j cannot be run: no end after 0\.2 s"):
+    with pytest.raises(PostfixError, match=r"postqueue -j cannot be run: it did not end within 0\.2 s"):
         list(queue_lines(tmp_path, timeout=0.2))
 
 

@@ -44,7 +44,7 @@ IMPLICIT = (
     "use the relay's port for STARTTLS, often 587, or set RELAY_ROUTING=transports"
 )
 
-HOST_OF_THAT_NAME = "is no keyword here: the mail goes to a host of that name, so it waits or is returned"
+HOST_OF_THAT_NAME = "is not a keyword here: the mail goes to a host of that name, so it waits or is returned"
 DIRECTLY = (
     "to send it directly, write @a.test alone, and set RELAY_ROUTING=transports where DEFAULT_RELAY_HOST is set;"
     " or a.test: direct under senders in relay.yaml"
@@ -53,7 +53,7 @@ EVERYBODY = (
     "is not a wildcard here, so the line has no effect -- set DEFAULT_RELAY_HOST, which serves every other sender"
 )
 NO_RELAY_MEANT = (
-    "is no keyword here: mail goes to a host of that name --"
+    "is not a keyword here: mail goes to a host of that name --"
     " remove the variable if no relay is meant; write [host]:port otherwise"
 )
 

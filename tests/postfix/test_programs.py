@@ -86,7 +86,7 @@ def test_postmap_hangs(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr("dms_relay.postfix.programs.PROGRAM_TIMEOUT", 0.3)
     result = sandbox.run("apply", env=INDEXED)
     assert result.code == os.EX_UNAVAILABLE
-    assert "cannot be run: no end after 0.3 s -- run it by hand" in result.err
+    assert "cannot be run: it did not end within 0.3 s -- run it by hand" in result.err
     monkeypatch.undo()
     sandbox.apply(**ON)
     assert sandbox.postconf_n()["relayhost"] == "[d.test]:587"

@@ -72,7 +72,7 @@ def test_show(sandbox: Sandbox) -> None:
 def test_explain(sandbox: Sandbox) -> None:
     """``explain`` says of a login that it is offered by certain mechanisms alone, where these are not the usual ones."""
     (sandbox.postfix_dir / "master.cf").write_text("smtp unix - - y - - smtp\n")
-    remark = "smtp_sasl_mechanism_filter permits these mechanisms alone: scram-sha-256, plain"
+    remark = "smtp_sasl_mechanism_filter permits only these mechanisms: scram-sha-256, plain"
     for mechanisms in ("", ", mechanisms: [SCRAM-SHA-256, plain]"):
         sandbox.write("relay.yaml", relay_yaml("secure", mechanisms))
         assert sandbox.run("apply").code == 0

@@ -37,6 +37,6 @@ def test_variable_of_the_process(sandbox: Sandbox, name: str) -> None:
     sandbox.write("relay.env", f"DEFAULT_RELAY_HOST=[r.test]:587\n{name}=no\n")
     (problem,) = read(Paths(sandbox.config_dir, sandbox.postfix_dir), {}).problems
     assert (str(problem.origin), problem.is_error) == ("relay.env:2", False)
-    assert problem.text == f"{name} has no effect here: it counts in the environment alone"
+    assert problem.text == f"{name} has no effect here: it counts only in the environment"
     sandbox.write("relay.env", f"DEFAULT_RELAY_HOST=[r.test]:587\n{name}=\n")
     assert read(Paths(sandbox.config_dir, sandbox.postfix_dir), {name: "no"}).problems == ()

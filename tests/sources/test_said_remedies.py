@@ -51,11 +51,11 @@ REMEDIES = {
         Step({LOGINS: f"[r.test]:587 user: {SECRET}\n"}, DEFAULT),
         Step({LOGINS: f"[r.test]:587 user:{SECRET}\n"}, DEFAULT),
     ),
-    "direct is no keyword here": (
+    "direct is not a keyword here": (
         Step({RELAYMAP: "@a.test direct\n"}, {**DEFAULT, **LOGIN, **TRANSPORTS}),
         Step({RELAYMAP: "@a.test\n"}, {**DEFAULT, **LOGIN, **TRANSPORTS}),
     ),
-    "OK is no keyword here": (
+    "OK is not a keyword here": (
         Step({RELAYMAP: "@a.test OK\n"}, {}),
         Step({YAML: f"{RELAYS}default: r\nsenders:\n  a.test: direct\n"}, {}),
     ),

@@ -25,7 +25,7 @@ NOT_FOLLOWED = {
     "put it in quotes, without quotes": "no value is both at once: the two halves stand in one function",
 }
 #: Said once at most, though the source is read as if it could be said of what has it already.
-AGAIN = "; a value with a comma in it goes in quotes" * 2
+AGAIN = "; put a value with a comma in quotes" * 2
 #: What is found beside it where there is no Postfix, and where no token was asked for yet.
 NOT_OF_INPUTS = {"machine-not-looked-at", "no-token"}
 #: Where the inputs are read and understood: what is said there has a case here, or a walk (``tests/running/walks``).

@@ -211,7 +211,7 @@ RELAY = Keys(
         "tls": TLS,
     },
     "a relay",
-    "write host: below its name, and what else there is to say",
+    "write host: below its name, and other keys as needed",
     "A relay by its name: a-z, 0-9 and hyphens.",
     one_of=(("host", "hosts"),),
 )

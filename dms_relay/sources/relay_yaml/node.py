@@ -25,7 +25,10 @@ Taken = TypeVar("Taken")
 #: The place of a mistake that concerns the text as a whole.
 NOWHERE = Position(0, 0)
 _MEND = "correct the line, or put the value in quotes"
-_ESCAPE = ("a backslash in double quotes begins no escape that YAML knows", "write two of them, or use single quotes")
+_ESCAPE = (
+    "a backslash in double quotes starts an escape that YAML does not know",
+    "write two of them, or use single quotes",
+)
 _OPEN = "close it; a value that begins with one of these goes in quotes"
 #: The beginnings of PyYAML's messages, and our text and remedy for each.
 _WORDS = (

@@ -72,7 +72,10 @@ OAUTH2 = Keys(
             choices=PROVIDERS,
         ),
         "tenant": Text(
-            "the domain or the ID of the tenant", "Microsoft's: whose users these are.", _check_tenant, patterns.TENANT
+            "the domain or the ID of the tenant",
+            "Microsoft only: the organization of the users.",
+            _check_tenant,
+            patterns.TENANT,
         ),
         "client_id": Text(
             "the ID of the client (the app)",
@@ -92,7 +95,7 @@ OAUTH2 = Keys(
         ),
         "client_secret_file": _file("the secret of the client"),
         "client_secret_env": _variable("the secret of the client"),
-        "client_certificate_file": _file("the certificate that the provider knows the client by (PEM)"),
+        "client_certificate_file": _file("the certificate by which the provider identifies the client (PEM)"),
         "client_key_file": _file("the client's private key (PEM, without a passphrase)"),
         "refresh_token_file": _file("the first refresh token; later ones are kept in /var/lib/dms-relay"),
         "refresh_token_env": _variable("the first refresh token"),
@@ -101,7 +104,7 @@ OAUTH2 = Keys(
         "device_url": _url("the endpoint of the device flow"),
         "authorization_url": _url("the page where a person agrees in a browser"),
         "scope": Text(
-            "what the token is to permit",
+            "what the token should permit",
             "What the token should permit, if it is not known from the provider.",
             _check_scope,
             patterns.SCOPE,

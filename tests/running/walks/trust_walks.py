@@ -118,7 +118,7 @@ def root_secret(mode: int) -> Deed:
 WALKS = (
     Walk(
         "untrusted-input",
-        f"if you want what is in it, run chown root {{config}}/{LOGINS} && chmod go-w {{config}}/{LOGINS}",
+        f"if you trust its content, run chown root {{config}}/{LOGINS} && chmod go-w {{config}}/{LOGINS}",
         AT_R,
         DEFAULT,
         (printed(f"chown root {{config}}/{LOGINS}"), printed(f"chmod go-w {{config}}/{LOGINS}")),
@@ -128,7 +128,7 @@ WALKS = (
     ),
     Walk(
         "untrusted-input",
-        f"if it is what you want, run chown -h root {{config}}/{LOGINS}",
+        f"if you trust it, run chown -h root {{config}}/{LOGINS}",
         AT_R,
         DEFAULT,
         (printed(f"chown -h root {{config}}/{LOGINS}"),),
@@ -148,7 +148,7 @@ WALKS = (
     ),
     Walk(
         "untrusted-input",
-        f"copy the inputs to a directory of root's, such as {HOST_DIRECTORY}, and name that with --config-dir",
+        f"copy the inputs to a directory owned by root, such as {HOST_DIRECTORY}, and name it with --config-dir",
         AT_R,
         DEFAULT,
         (copied,),
@@ -157,7 +157,7 @@ WALKS = (
     ),
     Walk(
         "untrusted-input",
-        f"if what {YAML} says is right, run chown root {YAML} in the configuration directory",
+        f"if you trust {YAML}, run chown root {YAML} in the configuration directory",
         {YAML: OF_ROOT},
         {},
         (printed(f"chown root {YAML}"),),

@@ -91,7 +91,7 @@ def test_wrong_files_where_relays_are_set_up(sandbox: Sandbox) -> None:
 def test_a_file_that_cannot_be_read(sandbox: Sandbox, odd: Odd) -> None:
     """It is missing, exit code 66; nothing is said of what it might hold."""
     reasons = {
-        Odd.DIRECTORY: "is a directory: a file that is mounted must be there before the container is made",
+        Odd.DIRECTORY: "is a directory: a mounted file must exist before the container is created",
         Odd.BROKEN_LINK: "is a link to a file that does not exist",
         Odd.LINK_LOOP: "cannot be read: Too many levels of symbolic links",
     }

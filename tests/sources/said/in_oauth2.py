@@ -57,7 +57,7 @@ VALUES = (
     below("mount the file, or name another", f"{AT}, {CLIENT}, {TOKEN_FILE}x"),
     below("keep only one of them", f"{OWN}, {KEY_FILE}"),
     below("name a file with BEGIN PRIVATE KEY in it", KEY_PAIR, KEY_PAIR, key="MIIB\n"),
-    below("take it off: openssl pkey -in KEY -out NEW", KEY_PAIR, KEY_PAIR, key=LOCKED),
+    below("remove it: openssl pkey -in KEY -out NEW", KEY_PAIR, KEY_PAIR, key=LOCKED),
     below("name a file with BEGIN CERTIFICATE in it", KEY_PAIR, KEY_PAIR, certificate="MIIB\n"),
     below(
         "name a file with BEGIN CERTIFICATE in it",

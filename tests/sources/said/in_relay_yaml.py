@@ -56,8 +56,8 @@ STRUCTURE = (
     whole("keep only one of them: YAML would silently drop the first", f"{GOOD_YAML}default: direct\n"),
     whole("write version: 1, and relays: with the relays below it", "[]\n"),
     whole("write the name of each relay, and host: below it", "version: 1\nrelays: [r]\ndefault: r\n"),
-    whole("write host: below its name, and what else there is to say", "version: 1\nrelays: {r: r.test}\ndefault: r\n"),
-    whole("known are version, relays, default, senders, recipients", f"{GOOD_YAML}xyzzy: 1\n"),
+    whole("write host: below its name, and other keys as needed", "version: 1\nrelays: {r: r.test}\ndefault: r\n"),
+    whole("use one of version, relays, default, senders, recipients", f"{GOOD_YAML}xyzzy: 1\n"),
     whole("write default", GOOD_YAML.replace("default", "defualt")),
     below("write sender: relay, each on a line of its own", "senders: [a.test]\n", "senders:\n  a.test: r\n"),
     below("write recipient: relay, each on a line of its own", "recipients: [x.test]\n", "recipients:\n  x.test: r\n"),
@@ -103,12 +103,12 @@ KNOWN = "username, password, password_file, password_env, mechanisms, oauth2"
 OF_LOGINS = (
     login("put it in quotes", "username: user, password: 0123", "username: user, password: '0123'"),
     login(
-        f"known are {KNOWN}; a value with a comma in it goes in quotes",
+        f"use one of {KNOWN}; put a value with a comma in quotes",
         f"username: user, password: {SECRET},xyzzy",
         f"username: user, password: '{SECRET},xyzzy'",
     ),
     login(
-        "write username; a value with a comma in it goes in quotes",
+        "write username; put a value with a comma in quotes",
         f"username: 'user', password: {SECRET},user",
         f"username: 'user', password: '{SECRET},user'",
     ),
