@@ -146,7 +146,7 @@ def run(writer: Writer | None = None, *, prog: str = "dms-relay") -> None:
     """
     gc.disable()
     if parse_plain(sys.argv[1:]) and not _is_bundled():
-        from dms_relay.deferral import defer  # noqa: PLC0415 -- in a bundle, these modules wait already
+        from dms_relay.deferral import defer  # noqa: PLC0415 -- a bundle already defers these modules
 
         defer()
     if isinstance(sys.stdout, io.TextIOWrapper):
@@ -175,6 +175,6 @@ def _code(prog: str, writer: Writer | None) -> int:
         return error.code if isinstance(error.code, int) else 2
     except KeyboardInterrupt:
         return 130
-    except Exception:  # noqa: BLE001 -- a bug of ours: say so, with the place, in an exit code of its own
+    except Exception:  # noqa: BLE001 -- a bug of ours: say so, with the place and a separate exit code
         write_bug()
         return os.EX_SOFTWARE

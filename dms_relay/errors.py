@@ -76,7 +76,7 @@ class PostfixError(RelayError):
 
     exit_code = os.EX_UNAVAILABLE
 
-    def __init__(  # noqa: PLR0913 -- each is a fact of its own, named by whoever raises it
+    def __init__(  # noqa: PLR0913 -- separate facts, each passed by name
         self,
         text: str,
         remedy: str = "",

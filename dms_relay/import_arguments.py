@@ -1,4 +1,4 @@
-"""The command line of ``import``."""
+"""The command-line arguments of ``import``."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
         """Adds commands, as ``arguments`` does."""
 
         def add(self, name: str, what: str, more: str = "") -> ArgumentParser:
-            """Add one that the help shows."""
+            """Add a command that the help shows."""
 
 
 def add_import(commands: Commands) -> None:
-    """Add the command, whose module cannot have its name: that is a word of Python's."""
+    """Add the command. Its module has another name, since ``import`` is a Python keyword."""
     command = commands.add(
         "import",
         "write a relay.yaml that does what another image or main.cf does, and prove it",

@@ -1,4 +1,4 @@
-"""The command line of what has to do with the keeper: ``watch``, ``status``, ``metrics``, and ``keep``, for itself."""
+"""The command-line arguments of the keeper's commands: ``watch``, ``status``, ``metrics``, and the hidden ``keep``."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ if TYPE_CHECKING:
         """Adds commands, as ``arguments`` does."""
 
         def add(self, name: str, what: str, more: str = "") -> ArgumentParser:
-            """Add one that the help shows."""
+            """Add a command that the help shows."""
 
         def add_hidden(self, name: str) -> ArgumentParser:
-            """Add one that it does not."""
+            """Add a command that the help does not show."""
 
 
-#: Seconds between two looks of ``watch``, and the variable that says another number.
+#: Seconds between two checks by ``watch``, and the variable that overrides them.
 WATCH_INTERVAL, INTERVAL_VARIABLE = 2.0, "RELAY_WATCH_INTERVAL"
-#: What the keeper has done by processes of their own, and what it can be.
+#: The command that the keeper runs in child processes, and its arguments.
 KEPT = "keep"
 WORK = ("apply", "say", "test", "tokens", "queue", "metrics")
 
 
 def add_keeping(commands: Commands, seconds: Callable[[str], float]) -> None:
-    """Add these commands; ``seconds`` reads a number."""
+    """Add these commands; ``seconds`` parses a number of seconds."""
     watch = commands.add(
         "watch",
         "apply the inputs whenever they change, and renew tokens, until it is stopped",

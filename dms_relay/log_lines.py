@@ -70,7 +70,7 @@ def _without_del(_logger: object, _method: str, text: object) -> str:
 
 def _as_dms(_logger: object, _method: str, event: "MutableMapping[str, object]") -> str:
     """Render an event as docker-mailserver's ``_log`` does; its fields follow the text."""
-    from datetime import datetime  # noqa: PLC0415 -- structlog has it loaded by now
+    from datetime import datetime  # noqa: PLC0415 -- structlog has already loaded it
 
     time = datetime.now().astimezone().isoformat(" ", "seconds")
     level, text = str(event.pop("level")).upper(), str(event.pop("event"))
@@ -145,7 +145,7 @@ def _start(load: "Callable[[], None]") -> Writer | None:
 
 def _is_worth_it(argv: "Sequence[str]", environ: "Mapping[str, str]") -> bool:
     """Return True if a boot may have lines to write and a processor is idle."""
-    options = dict(zip(argv[1:], argv[2:], strict=False))  # noqa: RUF007 -- itertools is an import more
+    options = dict(zip(argv[1:], argv[2:], strict=False))  # noqa: RUF007 -- itertools is one more import
     level = options.get("--log-level") or environ.get("LOG_LEVEL", "").lower() or "info"
     return level in _TALKATIVE and _has_idle_processor()
 
@@ -162,7 +162,7 @@ def _has_idle_processor() -> bool:
 
 def _write_lines(pipe: int) -> None:
     """Write each event that arrives, until the pipe is closed."""
-    import signal  # noqa: PLC0415 -- this process alone needs it
+    import signal  # noqa: PLC0415 -- only this process needs it
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the boot decides when to end
     emit = None

@@ -1,4 +1,4 @@
-"""The command line of what has to do with access tokens: ``login`` and ``renew``."""
+"""The command-line arguments of the commands for access tokens: ``login`` and ``renew``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
         """Adds commands, as ``arguments`` does."""
 
         def add(self, name: str, what: str, more: str = "") -> ArgumentParser:
-            """Add one that the help shows."""
+            """Add a command that the help shows."""
 
 
 def add_token_commands(commands: Commands) -> None:

@@ -63,7 +63,7 @@ class Recorder:
             self._watch_values(module)
 
     def _watch_patterns(self, module: "Any") -> None:  # noqa: ANN401 -- its functions are replaced
-        sre, compile_ = module._sre, module.compile  # noqa: SLF001 -- what Python compiles expressions with
+        sre, compile_ = module._sre, module.compile  # noqa: SLF001 -- Python's own compiler of expressions
         seen: list[Pattern] = []
 
         class Sre:
@@ -105,7 +105,7 @@ def main() -> None:
     """Read the stages from standard input, and write the record to standard output, both in marshal's format."""
     import marshal  # noqa: PLC0415
 
-    paths, deferral, compilers, stages = marshal.loads(sys.stdin.buffer.read())  # noqa: S302 -- from who started this
+    paths, deferral, compilers, stages = marshal.loads(sys.stdin.buffer.read())  # noqa: S302 -- from our parent process
     sys.path[:0] = paths
     recorder = Recorder(compilers)
     recorder.install()

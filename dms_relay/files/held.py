@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 #: Maximum number of links followed (path_resolution(7)).
 _LINKS_MAX = 40
-#: Stands for all who can write to a directory that is not its owner's alone.
+#: Represents all users who can write to a directory besides its owner.
 _ANYBODY = -1
 
 

@@ -56,6 +56,6 @@ def _orphans(inputs: Inputs) -> list[Problem]:
 
 
 def _transports(inputs: Inputs) -> TransportsMerger:
-    from dms_relay.merge.transports import TransportsMerger  # noqa: PLC0415 -- only where this way is taken
+    from dms_relay.merge.transports import TransportsMerger  # noqa: PLC0415 -- only with this way of routing
 
     return TransportsMerger(inputs)

@@ -84,7 +84,7 @@ class ManagedDomains:  # noqa: PLW1641 -- it changes while it is filled
         return f"ManagedDomains({len(self)})"
 
 
-class Routes:  # noqa: PLW1641 -- what it is made of has no hash
+class Routes:  # noqa: PLW1641 -- its parts have no hash
     """The routes of a table of nexthops by sender: first the mapped senders, then the domains that ``RELAY_HOST`` serves.
 
     ``mapped`` is by lookup key; ``excluded`` are the lookup keys of domains that ``RELAY_HOST`` does not serve.

@@ -36,7 +36,7 @@ class _Field:
         self.default, self.factory, self.is_shown = default, factory, is_shown
 
 
-def field(*, default: Any = _NONE, default_factory: Callable[[], object] | None = None, repr: bool = True) -> Any:  # noqa: A002, ANN401 -- as dataclasses has it
+def field(*, default: Any = _NONE, default_factory: Callable[[], object] | None = None, repr: bool = True) -> Any:  # noqa: A002, ANN401 -- as in dataclasses
     """Set the default of a field, or the factory that makes it for each value, and whether ``repr`` shows the field."""
     return _Field(default, default_factory, is_shown=repr)
 

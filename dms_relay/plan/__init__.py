@@ -119,7 +119,7 @@ def plan(wanted: PostfixConfig, found: Found, *, from_scratch: bool = False) -> 
     is_by_maps = bool(wanted.parameters.get("sender_dependent_relayhost_maps"))
     stopped = is_by_maps and master_cf.stopped(found.master, found.parameters | wanted.parameters)
     if left or public or stopped:
-        from dms_relay.plan.complaints import complaints  # noqa: PLC0415 -- seldom
+        from dms_relay.plan.complaints import complaints  # noqa: PLC0415 -- rarely needed
 
         warnings += complaints(left, public, state, stopped or "")
     intent, final = _memories(wanted, found, changes)
@@ -129,7 +129,7 @@ def plan(wanted: PostfixConfig, found: Found, *, from_scratch: bool = False) -> 
     managed = {name: service(overrides, found, _old(name, found)) for name, overrides in wanted.services.items()}
     overlay = None
     if wanted.service_parameters or state.service_parameters:
-        from dms_relay.plan.own import plan_services  # noqa: PLC0415 -- only where an operator has such
+        from dms_relay.plan.own import plan_services  # noqa: PLC0415 -- only if an operator has any
 
         overlay, own = plan_services(wanted, found, managed)
         intent, final = replace(intent, service_parameters=overlay.given), replace(final, service_parameters=own)
@@ -146,7 +146,7 @@ def _names(wanted: PostfixConfig, found: Found) -> tuple[str, ...]:
 
 def _refuse(wanted: PostfixConfig, found: Found) -> None:
     if wanted.services or not wanted.tables.keys().isdisjoint(_TRANSPORT_TABLES):
-        from dms_relay.plan.interim import refuse_foreign_services  # noqa: PLC0415 -- not where mail goes by maps
+        from dms_relay.plan.interim import refuse_foreign_services  # noqa: PLC0415 -- not with RELAY_ROUTING=maps
         from dms_relay.plan.recipients import refuse_local_recipients  # noqa: PLC0415 -- the same
 
         refuse_foreign_services(wanted, found)
@@ -181,7 +181,7 @@ def _memories(wanted: PostfixConfig, found: Found, changes: list[ParameterChange
     }
     interim, interim_tables = _interim(wanted)
     if interim:
-        from dms_relay.plan.interim import DEFAULT, with_interim  # noqa: PLC0415 -- not where mail goes by maps
+        from dms_relay.plan.interim import DEFAULT, with_interim  # noqa: PLC0415 -- not with RELAY_ROUTING=maps
 
         known = given.get(DEFAULT) or ManagedParameter(_before(DEFAULT, found), _standing(DEFAULT, found))
         given[DEFAULT] = with_interim(known, changes, found)
@@ -194,7 +194,7 @@ def _interim(wanted: PostfixConfig) -> tuple[frozenset[str], tuple[str, ...]]:
     """Return the interim services and their tables that may exist for a while: none with ``RELAY_ROUTING=maps``."""
     if not wanted.services and wanted.tables.keys().isdisjoint(_TRANSPORT_TABLES):
         return frozenset(), ()
-    from dms_relay.plan.interim import interim_names, interim_tables  # noqa: PLC0415 -- not where mail goes by maps
+    from dms_relay.plan.interim import interim_names, interim_tables  # noqa: PLC0415 -- not with RELAY_ROUTING=maps
 
     return frozenset(interim_names(wanted)), tuple(interim_tables(wanted))
 

@@ -73,7 +73,7 @@ def find(paths: Paths) -> Found:
     services = postfix.read_master_cf() if paths.master_cf.exists() else ""
     words: dict[str, str] = {}
     if state.service_parameters:
-        from dms_relay.postfix import service_parameters as own  # noqa: PLC0415 -- only where an operator has such
+        from dms_relay.postfix import service_parameters as own  # noqa: PLC0415 -- only if an operator has any
 
         words = own.words(services, state.service_parameters)
         services = without(services, state.service_parameters)
@@ -181,7 +181,7 @@ def _relay_tables(paths: Paths) -> list[str]:
 
 def _temporary_tables(paths: Paths) -> list[Path]:
     try:
-        names = os.listdir(paths.relay_directory)  # noqa: PTH208 -- what glob compiles takes longer than all of this
+        names = os.listdir(paths.relay_directory)  # noqa: PTH208 -- glob's patterns take longer to compile than all of this
     except OSError:
         return []
     return [paths.relay_directory / name for name in names if files.is_temporary_name(name)]

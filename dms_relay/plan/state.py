@@ -213,7 +213,7 @@ def _load_table(table: dict[str, Any] | None) -> TableFile | None:
 
 def without(text: str, given: Mapping[str, ManagedParameter]) -> str:
     """Return master.cf with each of these parameters as before us, except those that somebody has changed since."""
-    from dms_relay.postfix.service_parameters import with_words, words  # noqa: PLC0415 -- only where an operator has such
+    from dms_relay.postfix.service_parameters import with_words, words  # noqa: PLC0415 -- only if an operator has any
 
     found = words(text, given)
     return with_words(text, {key: given[key].before for key, word in found.items() if word in given[key].values})

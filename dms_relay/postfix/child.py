@@ -50,7 +50,7 @@ class Ended:
     stderr: bytes
 
 
-def run(  # noqa: PLR0913 -- what a program gets, by name where it is rare
+def run(  # noqa: PLR0913 -- what a program gets; rare ones by name
     command: list[str],
     environ: Mapping[str, str],
     feed: bytes,

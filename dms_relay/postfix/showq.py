@@ -59,7 +59,7 @@ def queue_lines(directory: Path, timeout: float = PROGRAM_TIMEOUT) -> Iterator[b
 def _lines(command: list[str], timeout: float) -> Generator[bytes, None, tuple[int, bytes]]:
     """Yield each line without its end; return the exit code, and the program's standard error."""
     environ = {key: os.environ[key] for key in ("PATH", "TZ") if key in os.environ}
-    with subprocess.Popen(  # noqa: S603 -- a program of Postfix's, by its path
+    with subprocess.Popen(  # noqa: S603 -- a Postfix program, by its path
         command, env=environ, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as program:
         warned = bytearray()

@@ -44,7 +44,7 @@ def _render(config: RelayConfig, paths: Paths) -> PostfixConfig:
     if not config.enabled:
         return PostfixConfig()
     if config.transports:
-        from dms_relay.render.transports import render_transports  # noqa: PLC0415 -- only where this way is taken
+        from dms_relay.render.transports import render_transports  # noqa: PLC0415 -- only with this way of routing
 
         return render_transports(config, config.transports, paths)
     tables = {RELAYHOST_MAP: _table(config.routes.lines())}

@@ -77,7 +77,7 @@ class Items:
 
     @property
     def what(self) -> str:
-        """Name it."""
+        """Return the name of this shape for messages."""
         return f"a list, each {self.item.what}"
 
 
@@ -120,7 +120,7 @@ class Either:
 
     @property
     def what(self) -> str:
-        """Name it."""
+        """Return the name of this shape for messages."""
         return f"{self.text.what}, or {self.keys.what}"
 
 

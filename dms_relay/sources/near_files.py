@@ -91,7 +91,7 @@ _OTHER_LETTERS = 2
 def report_near_files(paths: Paths, environ: Mapping[str, str], problems: list[Problem]) -> None:
     """Warn of each file that looks like an input but is not read, with the right name."""
     try:
-        names = sorted(os.listdir(paths.config_dir))  # noqa: PTH208 -- the names are all that is wanted
+        names = sorted(os.listdir(paths.config_dir))  # noqa: PTH208 -- only names are needed
     except OSError:
         return
     is_postfix = "main.cf" in names and "master.cf" in names

@@ -202,7 +202,7 @@ def lines_of(text: str) -> Iterator[Line]:
 
 
 def numbered_lines(text: str) -> Iterator[tuple[int, str]]:
-    """Yield number and text of the lines that count, in files whose lines may be indented."""
+    """Yield number and text of the lines that count, for files whose lines may be indented."""
     for number, raw in enumerate(_raw_lines(text), 1):
         line = raw.strip(TRIM)
         if line and line[0] != "#":
@@ -248,7 +248,7 @@ def _is_cut_short(path: Path) -> bool:
             return False
     except OSError:  # it was a link, and is now a file
         return False
-    from dms_relay.files.in_place import is_cut_short  # noqa: PLC0415 -- seldom
+    from dms_relay.files.in_place import is_cut_short  # noqa: PLC0415 -- rarely needed
 
     return is_cut_short(path)
 

@@ -171,7 +171,7 @@ class _Reader:
         username, oauth2 = found.get("username"), found.get("oauth2")
         if oauth2:
             self.has_oauth2 = True
-            from dms_relay.sources.relay_yaml.oauth2 import OAuth2Reader  # noqa: PLC0415 -- only where there is such
+            from dms_relay.sources.relay_yaml.oauth2 import OAuth2Reader  # noqa: PLC0415 -- only if there is one
 
             how = OAuth2Reader(oauth2, self.lookup, self.problems, is_sound=self.is_sound).oauth2()
             return Login(username.value, NO_TOKEN, how) if username and username.value and how else None

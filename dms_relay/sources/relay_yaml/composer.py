@@ -28,7 +28,7 @@ _SECOND = ("a second document begins here", "keep only one, and remove the line 
 _NO_ANCHOR = ("the text after * is not the name of an anchor", "put the value in quotes")
 _ANCHOR_TWICE = ("the file has this anchor twice", "give it another name")
 _TOO_MANY = (
-    f"up to here, aliases (*) expand to more than {ALIASED_MAX} values",
+    f"aliases (*) expand to more than {ALIASED_MAX} values up to here",
     "write the value at the anchor only once",
 )
 _TOO_DEEP = ("nested too deeply", "write it as docs/relay-yaml.md shows")

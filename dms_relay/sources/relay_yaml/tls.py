@@ -44,7 +44,7 @@ class Complain(Protocol):
     """Records a mistake at a place. ``is_missing``: a named file cannot be read."""
 
     def __call__(self, found: LocatedValue, text: str, remedy: str, *, is_missing: bool = False) -> None:
-        """Take note."""
+        """Record it."""
 
 
 class Host(NamedTuple):
