@@ -40,7 +40,7 @@ _KEPT_MODE = 0o600
 
 
 def is_cut_short(path: Path) -> bool:
-    """Return True if an in-place write was interrupted: the file begins as the new text and ends as the old."""
+    """Return True if an in-place write was interrupted: the file begins with the new text and ends with the old."""
     try:
         with held_file.hold(path) as held:
             return _cut_short(held)

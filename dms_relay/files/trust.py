@@ -9,9 +9,10 @@ directory, each link and each directory that a link leads through. Reads owners 
     a group can write to it                                     believed if that is the group of root, of whoever runs us,
                                                                 or of the mount where that is a user's or a pod's
     others can write to it, but it is mounted read-only         believed: nobody here can
-    the same of a directory, and what is next is mounted in it  believed: nobody can replace that (EBUSY)
-    others can write to a directory, and it is sticky, as       believed: they can put files there, but replace none, and
-    /tmp is, or a tmpfs of Docker                               what counts is whose the next thing in it is
+    others can write to a directory, but the next step is a     believed: nobody can replace that (EBUSY)
+    mount in it
+    others can write to a directory, but it is sticky, such as  believed: they can add files there, but replace none, so
+    /tmp, or a tmpfs of Docker                                  the owner of the next step counts
 
 The check comes after the file was opened, and must find that very file. Anyone who could have swapped something on the way
 is then visible there: so nothing is believed that belonged to another at the moment of opening.

@@ -219,7 +219,7 @@ def _missing_for_grant(given: Given, grant: str) -> Iterator[tuple[str, str, str
         yield (
             "grant",
             f"Google does not support grant {grant}",
-            f"{account} in place of grant and the client's secret or key",
+            f"{account} instead of grant and the client's secret or key",
         )
     elif provider == GOOGLE and grant != SERVICE_ACCOUNT and "client_secret" not in there:
         names = f"{given.say('client_secret', '/run/secrets/client')}, or {given.name('service_account')}"

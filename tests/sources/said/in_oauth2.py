@@ -83,7 +83,7 @@ TOGETHER = (
         f"{MICROSOFT}, {CLIENT}, {KEY_FILE}, {CERTIFICATE_FILE}",
     ),
     below(
-        "write service_account_file: /run/secrets/account in place of grant and the client's secret or key",
+        "write service_account_file: /run/secrets/account instead of grant and the client's secret or key",
         f"{GOOGLE}, grant: client-credentials",
         f"provider: google, {CLIENT}, {ACCOUNT_FILE}",
     ),
