@@ -93,9 +93,19 @@ def test_wrong_inputs(sandbox: Sandbox, tmp_path: Path, name: str) -> None:
 
 def test_an_env_file_that_is_not_there(sandbox: Sandbox, tmp_path: Path) -> None:
     """It is named; nothing else is imported in its place."""
-    result = sandbox.run("import", "--env-file", str(tmp_path / "nowhere"))
+    name = str(tmp_path / "nowhere")
+    result = sandbox.run("import", "--env-file", name)
     assert result.code == os.EX_CONFIG
-    assert said(result)[-1][1] == "--env-file: there is no such file -- name the file with the variables"
+    assert said(result)[-1][1] == f"--env-file: there is no file {name} -- name the file with the variables"
+
+
+def test_an_env_file_by_its_relative_path(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is read from the working directory, as a person means it."""
+    (tmp_path / "variables.env").write_text("RELAYHOST=[r.test]:587\n")
+    monkeypatch.chdir(tmp_path)
+    for name in ("variables.env", "./variables.env", f"../{tmp_path.name}/variables.env"):
+        result = sandbox.run("import", "--env-file", name)
+        assert "host: r.test" in result.out, result.err
 
 
 def test_every_remedy_is_said_somewhere() -> None:
