@@ -93,9 +93,9 @@ def relays(engine: Engine, base: str, network: str, tmp_path_factory: pytest.Tem
 class Mailserver(Container):
     """A container of our image, with its configuration directory on this machine."""
 
-    def __init__(self, engine: Engine, name: str, config: Path) -> None:
+    def __init__(self, started: Container, config: Path) -> None:
         """Take a container that is about to start."""
-        super().__init__(engine, name)
+        super().__init__(started.engine, started.name, started.number)
         self.config = config
 
     def edit(self, name: str, text: str) -> None:
@@ -148,7 +148,7 @@ class Boot:
     def __call__(self, *options: str, **environ: str) -> Mailserver:
         """Start one; do not wait for it."""
         started = self.starter(f"--volume={self.config}:{CONFIG_DIR}", *options, command=(), **environ)
-        return Mailserver(started.engine, started.name, self.config)
+        return Mailserver(started, self.config)
 
     def ready(self, *options: str, **environ: str) -> Mailserver:
         """Start one, and wait until its Postfix takes mail and its change detector runs."""
