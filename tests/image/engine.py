@@ -120,7 +120,7 @@ class Engine(NamedTuple):
     def log(self, container: str, number: str) -> str:
         """Return what a container has said so far, both streams; ``number`` is its id.
 
-        Where podman writes that to a file (its driver k8s-file), it is read there: ``podman logs`` takes 0.1 s of a processor.
+        Where podman writes that to a file (its driver k8s-file), it is read there: ``podman logs`` costs 0.1 s of CPU.
         """
         file = self.containers and self.containers / number / "userdata/ctr.log"
         if not file or not file.is_file():
