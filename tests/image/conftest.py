@@ -74,7 +74,9 @@ class Starter:
         settings = [f"--env={key}={value}" for key, value in environ.items()]
         container = Container(self.engine, name)
         self.started.append(container)
-        said = self.engine.call("run", "-d", "--name", name, "--no-healthcheck", *options, *settings, self.image, *command)
+        said = self.engine.call(
+            "run", "-d", "--name", name, "--no-healthcheck", *options, *settings, self.image, *command
+        )
         container.number = said.split()[-1]
         return container
 

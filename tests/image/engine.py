@@ -179,7 +179,8 @@ def find_engine() -> Engine | None:
 
 def _containers() -> Path:
     """Return the directory of podman's containers (containers-storage.conf(5))."""
-    store = json.loads(subprocess.run(["podman", "info", "--format=json"], capture_output=True, check=True).stdout)["store"]
+    done = subprocess.run(["podman", "info", "--format=json"], capture_output=True, check=True)
+    store = json.loads(done.stdout)["store"]
     return Path(store["graphRoot"], f"{store['graphDriverName']}-containers")
 
 
