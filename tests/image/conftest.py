@@ -9,6 +9,7 @@ import importlib.util
 import json
 import os
 import uuid
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import pytest
 import trustme
 
-from tests.image.engine import ROOT, Container, Engine, Sender, find_engine, wait_for
+from tests.image.engine import ROOT, Container, Engine, EngineError, Sender, find_engine, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -89,7 +90,7 @@ class Starter:
     def clean_up(self) -> None:
         """Show the logs, which pytest prints where a test failed; remove all containers, then the volumes that they used."""
         for container in reversed(self.started):
-            if container.number:
+            with suppress(EngineError):  # it may be gone
                 print(f"--- log of {container.name}\n{container.log()}")
             container.remove()
         for name in self.volumes:
