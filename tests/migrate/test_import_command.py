@@ -14,7 +14,7 @@ import dms_relay
 from dms_relay.migrate.kinds import KINDS
 from tests.migrate.scene import CASES, Scene, case
 from tests.support.console import said
-from tests.support.written_remedies import Source
+from tests.support.written_remedies import source_of
 from tools.tree import Command, actions_of, commands_of, fresh_parser
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def test_every_remedy_is_said_somewhere() -> None:
     documents = [yaml.safe_load(path.read_text("utf-8"))["expected"] for path in CASES.glob("*.yaml")]
     left = [text for document in documents for key in ("not_taken", "notes") for text in document.get(key, ())]
     heard = "\n".join([*left, *(wrong.said for wrong in WRONG.values()), "-- name the file with the variables"])
-    remedies = {remedy for _, remedy in Source(Path(dms_relay.__file__).parent).remedies("migrate/")}
+    remedies = {remedy for _, remedy in source_of(Path(dms_relay.__file__).parent).remedies("migrate/")}
     assert {remedy for remedy in remedies if not re.search(f"-- {remedy}", heard)} == set()
 
 
