@@ -39,7 +39,6 @@ _SECRET_OPTIONS = ("--password-stdin", "--no-apply", "--help", "-h")
 _HIDDEN = "complete"
 #: What an option looks like, and hardly a password; and what is said where a word is not shown.
 _OPTION_LIKE = re.compile(r"--[a-z]+(-[a-z]+)*")
-_NOT_SHOWN = "an extra word, or a mistyped option"
 _QUOTE = "an extra word (not shown) or a mistyped option; put a password with spaces in quotes, or use --password-stdin"
 #: Likeness (difflib, 0 to 1) from which a word counts as a slip of an option.
 _LIKENESS = 0.7
@@ -75,7 +74,7 @@ def parse(argv: Sequence[str], prog: str) -> argparse.Namespace:
     arguments, unknown = top.parse_known_args(words)
     if unknown:
         names = _names(unknown, may_hold_password=_SECRET in argv)
-        not_shown = _QUOTE if _SECRET in argv else _NOT_SHOWN
+        not_shown = _QUOTE if _SECRET in argv else "an extra word, or a mistyped option"
         hint = "; write it before the command" if _OPTIONS.intersection(names) else ""
         top.error(f"unrecognized arguments: {' '.join(names) or not_shown}{hint}")
     return arguments
@@ -188,10 +187,9 @@ class _Commands:
 
     def add(self, name: str, what: str, more: str = "") -> argparse.ArgumentParser:
         """Add one, with its line in the help of the program, and ``more`` in its own."""
-        text = f"{what[0].upper()}{what[1:]}.{more and ' '}{more}"
-        return self._commands.add_parser(
-            name, help=what, description=text, formatter_class=Formatter, allow_abbrev=False
-        )
+        made = self._commands.add_parser(name, help=what, formatter_class=Formatter, allow_abbrev=False)
+        made.description = f"{what[0].upper()}{what[1:]}.{more and ' '}{more}"
+        return made
 
     def add_edit(self, name: str, what: str, more: str = "") -> argparse.ArgumentParser:
         """Add one that edits a file of the configuration directory."""
