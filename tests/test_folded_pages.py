@@ -50,7 +50,10 @@ def test_remedy_begins_a_line() -> None:
 
 
 def test_columns_are_left_alone() -> None:
-    """A line is not broken in a run of spaces, which would not come back; one that is short enough is not broken at all."""
+    """A line is broken at two spaces first, and both come back, but not at more; one that is short enough is not broken."""
+    line = f"  key  {'a ' * 30} (table{'x' * 40}, file)"
+    assert fold(line)[1] == f"    {MARK} (table{'x' * 40}, file)"
+    assert unfold("\n".join(fold(line))) == line
     row = "a" * 60 + "   " + "b" * 60
     assert fold(row) == [row]
     assert fold("short") == ["short"]

@@ -21,8 +21,9 @@ WIDTH = 100
 #: What the rest of a line begins with, and by how much it is indented more than its line.
 MARK = "↳ "
 _INDENT = 2
-#: Where a line can be broken: never at a run of spaces, of which one alone would come back.
-_PLACE = re.compile(r"(?<=\S) (?=\S)")
+#: Where a line can be broken: at a space, or at two, of which the second one stays before what follows. Columns of a
+#: table are further apart, and are left alone.
+_PLACE = re.compile(r"(?<=\S) (?= ?\S)")
 #: What comes before what to do: it begins a line, if there must be another one.
 _REMEDY = " -- "
 _REST = re.compile(rf"\n *{MARK}")
@@ -42,7 +43,8 @@ def fold(line: str) -> list[str]:
         places = [match.start() for match in _PLACE.finditer(line[: WIDTH + 2]) if match.start() > start]
         if not places:
             break
-        at = next((place for place in places if line[place:].startswith(_REMEDY)), places[-1])
+        at = next((place for place in places if line[place:].startswith(_REMEDY)), 0)
+        at = at or next((place for place in reversed(places) if line[place + 1] == " "), places[-1])
         folded.append(line[:at])
         line = f"{indent}{MARK}{line[at + 1 :]}"
         start = len(indent) + len(MARK)
