@@ -44,7 +44,7 @@ def fold(line: str) -> list[str]:
         if not places:
             break
         at = next((place for place in places if line[place:].startswith(_REMEDY)), 0)
-        at = at or next((place for place in reversed(places) if line[place + 1] == " "), places[-1])
+        at = at or next((place for place in places if line[place + 1] == " " and place > WIDTH / 2), places[-1])
         folded.append(line[:at])
         line = f"{indent}{MARK}{line[at + 1 :]}"
         start = len(indent) + len(MARK)
@@ -67,9 +67,9 @@ def blocks(text: str) -> Iterator[tuple[int, str, str]]:
 
 
 def folded_page(text: str) -> str:
-    """Return a page with the long lines of its blocks folded again."""
-    lines = unfold(text).splitlines()
-    for number, language, line in blocks("\n".join(lines)):
+    """Return a page with the long lines of its blocks folded; what is folded already stays, by hand or not."""
+    lines = text.splitlines()
+    for number, language, line in blocks(text):
         if not language:
             lines[number] = "\n".join(fold(line))
     return "\n".join(lines) + "\n"
