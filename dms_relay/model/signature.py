@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from dms_relay.model.values import Field
+    from dms_relay.model.values import _Field
 
 
 class _Made:
@@ -21,7 +21,7 @@ class _Made:
         return "<factory>"
 
 
-def signature_of(cls: Any, fields: Mapping[str, Field]) -> Signature:  # noqa: ANN401 -- a class
+def signature_of(cls: Any, fields: Mapping[str, _Field]) -> Signature:  # noqa: ANN401 -- a class
     """Return the signature of a class, and show it for its ``__init__``, which is compiled with the first value."""
     parameters = [
         Parameter(
@@ -38,7 +38,7 @@ def signature_of(cls: Any, fields: Mapping[str, Field]) -> Signature:  # noqa: A
     return Signature(parameters, return_annotation=None)
 
 
-def _default(field: Field) -> object:
+def _default(field: _Field) -> object:
     if field.factory:
         return _Made()
     return field.default if field.has_default else Parameter.empty

@@ -27,13 +27,12 @@ else:
 _NONE: Any = object()
 
 
-class Field:
+class _Field:
     """Says of a field what its annotation cannot."""
 
     __slots__ = ("default", "factory", "is_shown")
 
     def __init__(self, default: object, factory: Callable[[], object] | None, *, is_shown: bool) -> None:
-        """Keep the parts."""
         self.default, self.factory, self.is_shown = default, factory, is_shown
 
     @property
@@ -47,7 +46,7 @@ class _Signature:
 
     __slots__ = ("_fields",)
 
-    def __init__(self, fields: dict[str, Field]) -> None:
+    def __init__(self, fields: dict[str, _Field]) -> None:
         self._fields = fields
 
     def __get__(self, _value: object, cls: object) -> object:
@@ -58,7 +57,7 @@ class _Signature:
 
 def field(*, default: Any = _NONE, default_factory: Callable[[], object] | None = None, repr: bool = True) -> Any:  # noqa: A002, ANN401 -- as dataclasses has it
     """Say what makes the default of a field, once for each value, and whether ``repr`` shows the field."""
-    return Field(default, default_factory, is_shown=repr)
+    return _Field(default, default_factory, is_shown=repr)
 
 
 @dataclass_transform(frozen_default=True, field_specifiers=(field,))
@@ -82,7 +81,7 @@ def replace(value: T, **changes: Any) -> T:  # noqa: ANN401 -- of the types that
 def _made(cls: type[T], comparisons: tuple[str, ...]) -> type[T]:
     names = tuple(cls.__annotations__)
     given = {name: cls.__dict__.get(name, _NONE) for name in names}
-    fields = {name: f if isinstance(f, Field) else Field(f, None, is_shown=True) for name, f in given.items()}
+    fields = {name: f if isinstance(f, _Field) else _Field(f, None, is_shown=True) for name, f in given.items()}
     own = {name: member for name, member in cls.__dict__.items() if name not in {*names, "__dict__", "__weakref__"}}
     namespace = _methods(fields, comparisons) | own | {"__slots__": names, "__qualname__": cls.__qualname__}
     made: Any = type(cls.__name__, cls.__bases__, namespace)
@@ -91,7 +90,7 @@ def _made(cls: type[T], comparisons: tuple[str, ...]) -> type[T]:
     return made  # type: ignore[no-any-return]
 
 
-def _init(cls: Any, fields: dict[str, Field]) -> Callable[..., None]:  # noqa: ANN401 -- a class
+def _init(cls: Any, fields: dict[str, _Field]) -> Callable[..., None]:  # noqa: ANN401 -- a class
     def __init__(self: object, *args: object, **kwargs: object) -> None:  # noqa: N807 -- that is what it is
         """Compile the real one, put it here, and call it."""
         known: dict[str, Any] = {f"_{name}": item.factory or item.default for name, item in fields.items()}
@@ -103,7 +102,7 @@ def _init(cls: Any, fields: dict[str, Field]) -> Callable[..., None]:  # noqa: A
     return __init__
 
 
-def init_text(fields: dict[str, Field]) -> str:
+def init_text(fields: dict[str, _Field]) -> str:
     """Return what is compiled as ``__init__``; a bundle has it compiled (``bundle``)."""
     parameters, lines = ["self"], ["pass"]
     for name, item in fields.items():
@@ -113,7 +112,7 @@ def init_text(fields: dict[str, Field]) -> str:
     return f"def __init__({', '.join(parameters)}): {'; '.join(lines)}"
 
 
-def _methods(fields: dict[str, Field], comparisons: tuple[str, ...]) -> dict[str, Any]:
+def _methods(fields: dict[str, _Field], comparisons: tuple[str, ...]) -> dict[str, Any]:
     names, shown = tuple(fields), [name for name, item in fields.items() if item.is_shown]
     values: Callable[[object], tuple[Any, ...]]
     values = operator.attrgetter(*names) if names[1:] else lambda value: tuple(getattr(value, name) for name in names)
