@@ -137,8 +137,11 @@ def fault(status: os.stat_result, uids: frozenset[int], gids: frozenset[int]) ->
 def steps(path: str) -> Iterator[tuple[str, os.stat_result, bool]]:
     """Yield each directory and link on the way to ``path``, and its end: name, status, and True for the end.
 
-    Follows path_resolution(7). The root directory itself is left out: its owner could replace anything.
+    Follows path_resolution(7); a relative path begins in the working directory. The root directory itself is left out: its
+    owner could replace anything.
     """
+    if not path.startswith("/"):
+        path = f"{os.getcwd()}/{path}"  # noqa: PTH109 -- a name, as all here
     rest = path.split("/")[::-1]
     at, links = "", 0
     while rest:
