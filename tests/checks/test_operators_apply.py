@@ -46,10 +46,10 @@ def test_transports_of_their_own(sandbox: Sandbox) -> None:
     """With transports, or without any relay, ``default_transport`` is the operator's own business."""
     (sandbox.postfix_dir / "master.cf").write_text(MASTER_CF)
     sandbox.write_main_cf(f"{BASE_MAIN_CF}default_transport = error\n")
-    assert "hands no mail" not in sandbox.run("apply", env={}).err
+    assert "delivers no mail to a relay" not in sandbox.run("apply", env={}).err
     for name, text in FILE.items():
         sandbox.write(name, text)
-    assert "hands no mail" not in sandbox.apply(**TRANSPORTS).err
+    assert "delivers no mail to a relay" not in sandbox.apply(**TRANSPORTS).err
 
 
 @pytest.mark.parametrize(

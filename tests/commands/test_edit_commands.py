@@ -301,7 +301,7 @@ def test_a_directory_in_place_of_the_file(sandbox: Sandbox) -> None:
     (sandbox.config_dir / RELAYMAP).mkdir()
     result = sandbox.run("add-domain", "a.test", "r.test")
     assert said(result)[0] == ("error", "an input cannot be read, nothing was changed")
-    assert said(result)[1][1].startswith(f"{RELAYMAP}: is a directory: a file that is mounted must be there before")
+    assert said(result)[1][1].startswith(f"{RELAYMAP}: is a directory: a mounted file must exist before")
     assert result.code == os.EX_NOINPUT
 
 

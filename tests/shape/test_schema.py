@@ -310,8 +310,8 @@ KEY = "-----BEGIN PRIVATE KEY-----\n"
 BEYOND = re.compile(
     "the key is already at |level |port 465 and|implicit TLS|mail that goes direct|the null sender|mx with|"
     # What of OAuth2 does not fit together.
-    "nothing says |provider |client_id is |a certificate |Microsoft knows|Google |grant |tenant |a service account |client_|"
-    "refresh_token|.* takes no token|.* uses a token"
+    "nothing says |provider |client_id is |a certificate |Microsoft identifies|Google |grant |tenant |service accounts |"
+    "client_|refresh_token|.* takes no token|.* uses a token"
 )
 
 
