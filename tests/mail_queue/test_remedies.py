@@ -90,7 +90,7 @@ def test_tokens() -> None:
             way(587, level="secure", implicit=True, by_maps=False),
             "tls: {mode: starttls}",
         ),
-        ("connect to r.test[192.0.2.1]:25: Connection timed out", way(25), "use port 587 or 465"),
+        ("connect to r.test[192.0.2.1]:25: Connection timed out", way(25), "587, or 465 with RELAY_ROUTING=transports"),
         ("connect to r.test[192.0.2.1]:587: Connection timed out", way(), "whether r.test can be reached"),
         (
             "host r.test[192.0.2.1] said: 530 5.7.0 Authentication required (in reply to MAIL FROM command)",

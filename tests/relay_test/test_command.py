@@ -61,6 +61,7 @@ def test_a_failure_is_explained(scene: Scene) -> None:
         f"r, [r.test]:{relay.port}, login r-user: wrong login",
         "  what:    the server refused AUTH PLAIN",
         "  reply:   535 5.7.8 Authentication credentials invalid",
+        "  where:   relay.yaml:11:11",
         "  cause:   the user name or the password is wrong, or is not the one for SMTP: many services have separate ones",
         "  remedy:  correct the login at relay.yaml:13:7; use the service's SMTP credentials, if it has separate ones",
     ]
@@ -84,6 +85,7 @@ def test_json(scene: Scene) -> None:
     assert result == {
         "relay": "r",
         "nexthop": f"[r.test]:{relay.port}",
+        "origins": ["relay.yaml:3:11"],
         "host": "r.test",
         "address": relay.host,
         "port": relay.port,

@@ -116,7 +116,7 @@ def test_another_relay(make: Callable[[Mode], Scene]) -> None:
     scene.start("[relay.test]:9")
     scene.postfix.send("anna@d1.test", ["bob@x.test"], "1")
     assert scene.why("connection refused")["remedy"] == (
-        "use the port that the service documents: usually 587, or 465 with implicit TLS"
+        "use the port that the service documents: usually 587, or 465 with RELAY_ROUTING=transports"
     )
     scene.route(scene.relay.nexthop, GOOD["me"])
     assert scene.queue()["relays"][0]["relay"] == scene.relay.nexthop
