@@ -251,3 +251,11 @@ def test_the_password_is_no_argument_and_in_no_log(scene: Scene, tmp_path: Path)
     assert (done.returncode, done.stderr) == (0, b"")
     assert PASSWORD.encode() not in done.stdout
     assert [attempt.login for attempt in relay.attempts] == [Login("r-user", PASSWORD)]
+
+
+def test_a_relay_that_nobody_uses(scene: Scene) -> None:
+    """That one is set is not denied, where no mail goes there."""
+    result = scene.run(env={"RELAY_HOST": "r.test"})
+    said = "no mail goes to a relay, so there is nothing to test; dms-relay check says why\n"
+    assert (result.code, result.out) == (0, said)
+    assert "RELAY_HOST is not used: there is no managed domain" in result.err
