@@ -95,6 +95,10 @@ _NO_ANSWER = (
 )
 #: What has mail tried once an input is corrected; ``apply`` alone leaves it until the time that Postfix has planned.
 _THEN = "Then run dms-relay apply, and postqueue -f, which has Postfix try it at once"
+_THEN_IN_CONTAINER = (
+    "Then run dms-relay apply (a container gets another variable only when it is created again), and postqueue -f, which has"
+    " Postfix try it at once"
+)
 #: What is corrected in the inputs: a host, a port, a login. A remedy for one of these may name main.cf or a token instead.
 _OF_INPUTS = frozenset(
     {
@@ -158,8 +162,14 @@ def _as_tested(found: Delay, way: Way, target: Target, host: str) -> str:
         return _NO_ANSWER.format(host=host)
     told = diagnose(Result(target, Observations(), 0, error))
     where = [f"The relay is written at {target.origins[0]}"] if error.kind in _OF_HOST and target.origins else []
-    then = [_THEN] if way.is_managed and _is_of_inputs(error) else []
+    then = [_then(error, target)] if way.is_managed and _is_of_inputs(error) else []
     return ". ".join([*([told.remedy] if told else []), *where, *hints(target.host, error.kind), *then])
+
+
+def _then(error: StepError, target: Target) -> str:
+    """Return what has mail tried again once the place of a login, or of a relay, is corrected."""
+    places = [str(target.entry.origin)] if error.kind is Failure.LOGIN and target.entry else map(str, target.origins)
+    return _THEN_IN_CONTAINER if any(place.startswith("env ") for place in places) else _THEN
 
 
 def _is_of_inputs(error: StepError) -> bool:

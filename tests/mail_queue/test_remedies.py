@@ -10,6 +10,7 @@ from dms_relay.mail_queue.delays import Delay, What, delay
 from dms_relay.mail_queue.remedies import Way, remedy
 from dms_relay.model import Login, LoginEntry, Origin
 from dms_relay.model.oauth2 import CLIENT_CREDENTIALS, NO_TOKEN, OAuth2
+from dms_relay.model.values import replace
 from dms_relay.relay_test.demand import Demand
 from dms_relay.relay_test.replies import Reply
 from dms_relay.relay_test.targets import Target
@@ -75,6 +76,28 @@ def test_tokens() -> None:
     assert "dms-relay renew r" in remedy(delay(REFUSED), way(password="a.b.c", is_token=True))
     assert remedy(delay(REFUSED), way(password=NO_TOKEN, is_token=True)) == "run dms-relay renew r"
     assert "correct the login at relay.yaml:3" in remedy(delay(REFUSED), way())
+
+
+@pytest.mark.parametrize(
+    ("origin", "is_container"),
+    [
+        ("env RELAY_USER, env RELAY_PASSWORD", True),
+        ("env RELAY_USER, env RELAY_PASSWORD__FILE", True),
+        ("relay.env:3, relay.env:4", False),
+        ("relay.yaml:3", False),
+    ],
+)
+def test_a_variable_of_a_container(origin: str, *, is_container: bool) -> None:
+    """A variable that is corrected is not there before the container is created again: that is said, and of files not."""
+    at = way()
+    assert at.target is not None
+    assert at.target.entry is not None
+    entry = replace(at.target.entry, origin=Origin(origin))
+    at = replace(at, target=replace(at.target, entry=entry))
+    told = remedy(delay(REFUSED), at)
+    assert ("when it is created again" in told) == is_container
+    assert "Then run dms-relay apply" in told
+    assert "postqueue -f, which has Postfix try it at once" in told
 
 
 @pytest.mark.parametrize(
