@@ -18,6 +18,13 @@ DEFAULT = {"DEFAULT_RELAY_HOST": "[r.test]:587", **LOGIN}
 SWITCH = "RELAY_ROUTING=transports"
 
 
+def all_notes(sandbox: Sandbox, env: dict[str, str]) -> list[str]:
+    """Return every note of a message."""
+    (sandbox.postfix_dir / "master.cf").write_text(MASTER_CF)
+    found: list[str] = json.loads(sandbox.run("explain", "--json", "a@a.test", env=env).out)["notes"]
+    return found
+
+
 def notes(sandbox: Sandbox, env: dict[str, str], sender: str = "anna@a.test") -> list[str]:
     """Return the notes that name the switch, before and after ``apply``: they must be the same."""
     (sandbox.postfix_dir / "master.cf").write_text(MASTER_CF)
@@ -69,3 +76,26 @@ def test_direct_mail_at_the_level_of_relays(sandbox: Sandbox, own: str) -> None:
     told = [f"{text} the server has no TLS -- set {SWITCH}, which gives each relay its own level"]
     assert notes(sandbox, {}, "ben@b.test") == ([] if own else told)
     assert notes(sandbox, {}) == []
+
+
+NO_RELAY = "no relay is set, so all mail goes directly -- set DEFAULT_RELAY_HOST, or write relay.yaml"
+TYPO = "env DEFAULT_RELAYHOST: DEFAULT_RELAYHOST is not a setting and has no effect -- set DEFAULT_RELAY_HOST"
+NOBODY = (
+    "env RELAY_HOST: RELAY_HOST is not used: there is no managed domain -- set DEFAULT_RELAY_HOST, or add an account to"
+    " postfix-accounts.cf"
+)
+
+
+@pytest.mark.parametrize(
+    ("env", "told"),
+    [
+        ({}, [NO_RELAY]),
+        ({"DEFAULT_RELAYHOST": "[r.test]:587"}, [NO_RELAY, TYPO]),
+        ({"RELAY_HOST": "r.test", **LOGIN}, [NOBODY]),
+        ({"RELAY_HOST": "r.test", "RELAY_ROUTING": "transports"}, [NOBODY]),
+        ({**DEFAULT, "DEFAULT_RELAYHOST": "[r.test]:587"}, []),
+    ],
+)
+def test_why_mail_goes_directly(sandbox: Sandbox, env: dict[str, str], told: list[str]) -> None:
+    """Where nothing is relayed, explain says what was meant to relay it; the other way of routing would not help there."""
+    assert all_notes(sandbox, env) == told
