@@ -40,6 +40,7 @@ class Relay:
     """A relay: its hosts, tried in order, and its login, for every sender without a login of its own.
 
     ``mechanisms`` are the SASL mechanisms that Postfix may use there, in lower case; empty if no login names any.
+    ``host_origins`` are the places of the nexthops in ``relay.yaml``, in order; empty if another input names them.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Relay:
     login: Login | None = None
     login_origin: Origin | None = None
     mechanisms: tuple[str, ...] = ()
+    host_origins: tuple[Origin, ...] = ()
 
 
 @frozen

@@ -10,10 +10,7 @@ NO_FILE = "the file that it names cannot be read: No such file or directory -- m
 DIRECTORY = (
     "the file that it names cannot be read: Is a directory -- a mounted file must exist before the container is created"
 )
-PATH = (
-    "this is not the absolute path of a file, or it has characters that main.cf cannot hold -- "
-    "write a path of letters, digits and /._+@:~=-"
-)
+PATH = "this is not the absolute path of a file -- write its path from /, such as /run/secrets/relay"
 OPEN = "a brace or bracket is not closed before this -- close it; a value that begins with one of these goes in quotes"
 RELAY_KEYS = "use one of host, hosts, port, mx, login, tls"
 LOGIN_KEYS = "use one of username, password, password_file, password_env, mechanisms, oauth2"

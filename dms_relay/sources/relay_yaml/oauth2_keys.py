@@ -19,9 +19,13 @@ _SCOPE = re.compile(patterns.SCOPE)
 
 def check_file(text: str) -> None:
     """Raise ``SyntaxProblem`` unless a text is the absolute path of a file that main.cf can hold."""
+    if not text.startswith("/"):
+        raise SyntaxProblem(
+            "this is not the absolute path of a file", "write its path from /, such as /run/secrets/relay"
+        )
     if not _FILE.fullmatch(text):
         raise SyntaxProblem(
-            "this is not the absolute path of a file, or it has characters that main.cf cannot hold",
+            "the path has characters that main.cf cannot hold",
             "write a path of letters, digits and /._+@:~=-",
         )
 
