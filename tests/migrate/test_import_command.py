@@ -13,6 +13,7 @@ import yaml
 import dms_relay
 from dms_relay.migrate.kinds import KINDS
 from tests.migrate.scene import CASES, Scene, case
+from tests.migrate.test_odd_variables import CONTROL, SAID
 from tests.support.console import said
 from tests.support.written_remedies import source_of
 from tools.tree import Command, actions_of, commands_of, fresh_parser
@@ -68,6 +69,22 @@ WRONG = {
         "SMTP_SERVER=mail.example.org:587\nSERVER_HOSTNAME=mail.example.com\n",
         "variables.env SMTP_SERVER: the port is inside the brackets -- write the host only; the port is SMTP_PORT",
     ),
+    "a port that is none": Wrong(
+        f"{JUAN}SMTP_PORT=x\n", "variables.env SMTP_PORT: is not the number of a port -- write a number from 1 to 65535"
+    ),
+    "a macro without an end": Wrong(
+        f"{JUAN}POSTFIX_SMTP_HELO_NAME=${{x\n",
+        "variables.env POSTFIX_SMTP_HELO_NAME: Postfix cannot read this value of smtp_helo_name"
+        " -- look smtp_helo_name up in postconf(5)",
+    ),
+    "a value that means itself": Wrong(
+        "RELAYHOST=[a.example]\nHOSTNAME=$myhostname\n",
+        "variables.env HOSTNAME: Postfix cannot read this value of myhostname -- look myhostname up in postconf(5)",
+    ),
+    "a control character": Wrong(
+        "RELAYHOST=[a.example]\x01\n",
+        f"variables.env RELAYHOST: {CONTROL}",
+    ),
     "relay.sh": Wrong("RELAY_HOST=a.example\nRELAY_PORT=many\n", "env RELAY_PORT: port is not a number", "relay.sh"),
 }
 
@@ -112,7 +129,8 @@ def test_every_remedy_is_said_somewhere() -> None:
     """Nothing is said in the wing that no case, and no wrong input, has heard."""
     documents = [yaml.safe_load(path.read_text("utf-8"))["expected"] for path in CASES.glob("*.yaml")]
     left = [text for document in documents for key in ("not_taken", "notes") for text in document.get(key, ())]
-    heard = "\n".join([*left, *(wrong.said for wrong in WRONG.values()), "-- name the file with the variables"])
+    said_elsewhere = [*(wrong.said for wrong in WRONG.values()), *SAID, "-- name the file with the variables"]
+    heard = "\n".join([*left, *said_elsewhere])
     remedies = {remedy for _, remedy in source_of(Path(dms_relay.__file__).parent).remedies("migrate/")}
     assert {remedy for remedy in remedies if not re.search(f"-- {remedy}", heard)} == set()
 
