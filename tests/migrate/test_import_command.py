@@ -14,6 +14,7 @@ import dms_relay
 from dms_relay.migrate.kinds import KINDS
 from tests.migrate.scene import CASES, Scene, case
 from tests.migrate.test_odd_variables import CONTROL, SAID
+from tests.postfix.test_table_files import put_endless
 from tests.support.console import said
 from tests.support.written_remedies import source_of
 from tools.tree import Command, actions_of, commands_of, fresh_parser
@@ -212,16 +213,21 @@ def test_a_directory_that_cannot_be_made(tmp_path: Path, there: str) -> None:
     assert text.endswith("-- name a directory with --output, or a new one in a directory that is there")
 
 
-@pytest.mark.parametrize("kind", ["texthash", "regexp"])
-def test_a_table_that_never_ends(tmp_path: Path, kind: str) -> None:
-    """A pipe in the place of a table is said to be none; no program of Postfix's waits for it."""
+@pytest.mark.parametrize(
+    ("kind", "ending"),
+    [("texthash", ""), ("regexp", ""), ("hash", ".db"), ("btree", ".db"), ("lmdb", ".lmdb"), ("cdb", ".cdb")],
+)
+@pytest.mark.parametrize("what", ["pipe", "socket", "/dev/zero"])
+def test_a_table_that_never_ends(tmp_path: Path, kind: str, ending: str, what: str) -> None:
+    """A pipe in the place of a table, or of its index, is said to be none; no program of Postfix's waits for it."""
     document = case("main-ses")
     document["files"]["main.cf"] += f"sender_dependent_relayhost_maps = {kind}:HERE/pipe\n"
     scene = Scene(tmp_path, document)
-    os.mkfifo(scene.before.postfix_dir / "pipe")
+    put_endless(scene.before.postfix_dir / f"pipe{ending}", what)
     result = scene.run_import()
     assert result.code == 1
-    what = f"main.cf: sender_dependent_relayhost_maps: {kind}:HERE/pipe is not a file"
+    shown = f"HERE/pipe{ending}" if ending else f"{kind}:HERE/pipe"
+    what = f"main.cf: sender_dependent_relayhost_maps: {shown} is not a file"
     assert f"{what} -- make the table, or remove it from sender_dependent_relayhost_maps" in scene.shown(result.out)
 
 
