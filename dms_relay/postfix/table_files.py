@@ -1,6 +1,7 @@
 """The files of a lookup table, looked at before a program of Postfix opens them.
 
-It would wait for a pipe, or read a device until there is no memory left. Reads no content. A file that is not there, a directory and what is no table are left to Postfix, which says so at once.
+It would wait for a pipe, or read a device until there is no memory left. Reads no content.
+A file that is not there, a directory and what is no table are left to Postfix, which says so at once.
 Known limit: a file may be replaced between the look and the reading.
 """
 
