@@ -20,8 +20,9 @@ _SECRET_NAME = re.compile(r"pass|pwd|secret|token|credential|login|_pw|api_?key|
 _SECRET_VALUE = re.compile(r"(?:static|inline):|://[^/]*@|passw(?:or)?d[ \t]*=", re.IGNORECASE)
 #: A secret in a value although its tables hold none: a login in an address, or a table's own setting.
 _LOGIN_IN_VALUE = re.compile(r"://[^/]*@|passw(?:or)?d[ \t]*=", re.IGNORECASE)
-#: Text before a host that looks like a login, though Postfix has no place for one there.
-_USER_INFO = re.compile(r"[^\s,]+@")
+#: Text before a host that looks like a login, though Postfix has no place for one there. It starts at a word's beginning:
+#: tried at each character of a long word without an @, it would take minutes.
+_USER_INFO = re.compile(r"(?<![^\s,])[^\s,]+@")
 #: The types of tables (postconf(1), -m; DATABASE_README); any other text before a colon may be a login.
 _TABLE_TYPES = (
     " btree cdb cidr dbm environ fail hash inline internal ldap lmdb memcache mongodb mysql netinfo nis nisplus pcre pgsql"
