@@ -1,6 +1,6 @@
 """``dms-relay apply``: make Postfix match the inputs.
 
-Reads the inputs after it has the lock, so that of two runs at once the one that ends last has read last.
+Reads the inputs only once it holds the lock: of two concurrent runs, the one that writes last has also read last.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ if TYPE_CHECKING:
     from dms_relay.plan import Plan
     from dms_relay.tokens.in_force import InForce
 
-#: The logins by OAuth2 that are in force, in the state directory (``tokens.in_force``).
+#: The OAuth2 logins in force, in the state directory (``tokens.in_force``).
 _IN_FORCE = "logins.json"
-#: Says that there are to be metrics (``metrics.endpoint``).
+#: Turns metrics on (``metrics.endpoint``).
 _METRICS = "RELAY_METRICS"
 #: The value of ``inet_protocols`` that excludes nothing, and the other parameters that can keep mail from leaving.
 _PROTOCOLS, _ALL = "inet_protocols", "all"
@@ -63,8 +63,8 @@ def apply_inputs(
 ) -> int:
     """Read, merge, render, plan and apply under one lock, and say what was done. ``from_scratch``: see ``plan``.
 
-    ``is_own_only``: of all of it only what ``postfix-main.cf`` and ``postfix-master.cf`` say, and nothing is said where
-    that is there.
+    ``is_own_only``: apply only what ``postfix-main.cf`` and ``postfix-master.cf`` say, and log nothing if Postfix has it
+    already.
     """
     for left in clean_up_if_free(context.paths.config_dir):
         context.log.info("file of an interrupted run removed", file=str(left))
@@ -90,7 +90,7 @@ class _Once:
     from_scratch: bool
 
     def run(self, *, is_asked: bool = False) -> tuple[InForce, ...]:
-        """Do it all; or nothing, and return the logins without an access token, unless these were asked for already."""
+        """Do it all. If logins lack an access token and none was requested yet, do nothing and return those logins."""
         context = self.context
         with files.lock(context.paths.postfix_dir, self.lock_timeout), context.log.hold():
             inputs = read(context.paths, context.environ)
@@ -114,7 +114,7 @@ class _Once:
         return ()
 
     def _planned(self, config: RelayConfig) -> Plan:
-        """Return the plan, once what is to be said of it is said."""
+        """Report on the plan, then return it."""
         context = self.context
         wanted = render(config, context.paths)
         changes = plan(wanted, find(context.paths), from_scratch=self.from_scratch)
@@ -130,7 +130,7 @@ class _Once:
 
 
 def _forget_drain(context: Context, parameters: Mapping[str, str]) -> None:
-    """Have Postfix take mail, if a drain lasted until it was stopped."""
+    """Make Postfix accept mail again if it was stopped during a drain."""
     queue = parameters.get("queue_directory") or QUEUE_DIRECTORY
     if os.path.lexists(f"{queue}/{MARKER}"):
         from dms_relay.drain.switch import forget  # noqa: PLC0415 -- seldom
@@ -147,7 +147,7 @@ def _lacking(config: RelayConfig) -> tuple[InForce, ...]:
 
 
 def _noted(config: RelayConfig, context: Context) -> AbstractContextManager[None]:
-    """Have the logins by OAuth2 noted, if there are any, or were."""
+    """Record the OAuth2 logins, if there are or were any."""
     is_any = config.transports and config.transports.has_tokens
     if not is_any and not os.path.lexists(context.paths.state_dir / _IN_FORCE):
         return nullcontext()
@@ -157,7 +157,7 @@ def _noted(config: RelayConfig, context: Context) -> AbstractContextManager[None
 
 
 def _told(config: RelayConfig, context: Context) -> AbstractContextManager[None]:
-    """Have whoever counts deliveries told which relays there are, where there are to be metrics."""
+    """Tell the counter of deliveries which relays there are, if metrics are on."""
     if not context.environ.get(_METRICS):
         return nullcontext()
     from dms_relay.metrics.hints import told  # noqa: PLC0415 -- only where there are metrics
@@ -179,7 +179,7 @@ def _sure(config: RelayConfig, changes: Plan) -> list[Problem]:
 
 
 def may_stay(config: RelayConfig, changes: Plan) -> list[Problem]:
-    """Return what keeps mail from leaving; looked for only where a parameter that can do so is set."""
+    """Return what keeps mail from leaving. Looks only if a parameter is set that can do so."""
     own, given = changes.found.parameters, config.own_parameters
     is_any = own.get(_PROTOCOLS, _ALL) != _ALL or _PROTOCOLS in given
     if not is_any and _STOPPING.isdisjoint(own) and _STOPPING.isdisjoint(given):
@@ -190,20 +190,20 @@ def may_stay(config: RelayConfig, changes: Plan) -> list[Problem]:
 
 
 def _only_own(config: RelayConfig, changes: Plan) -> Plan:
-    from dms_relay.plan.own import only_own  # noqa: PLC0415 -- only where a hook stands between ours
+    from dms_relay.plan.own import only_own  # noqa: PLC0415 -- only where a hook runs between ours
 
     return only_own(changes, config.own_parameters.keys())
 
 
 def _remove_leftovers(context: Context) -> None:
-    """Remove what a killed run has left, though nothing else is done: logins may be in it."""
+    """Remove what a killed run has left behind, even if nothing else changes: it may contain logins."""
     for path in leftovers(context.paths):
         with suppress(WriteError):
             files.remove_leftover(path)
 
 
 def _refused(error: InputError, inputs: Inputs, context: Context) -> InputError:
-    """Return an error with who goes past the relay because of it, where a previous configuration stays in force."""
+    """Return the error; if a previous configuration stays in force, add the senders that now bypass the relay."""
     from dms_relay.checks.in_force import left_out  # noqa: PLC0415 -- only where the inputs are wrong
 
     problem = left_out(context.paths, inputs)
@@ -259,5 +259,5 @@ def _count(number: int, what: str) -> str:
 
 
 def nothing(config: RelayConfig) -> str:
-    """Return what is said where nothing would change."""
+    """Return the line to print if nothing would change."""
     return "nothing to do" if config.enabled else "nothing to do: no relay is set"

@@ -1,8 +1,8 @@
 """``dms-relay renew``: renew the access tokens of the logins in force, and put them into their tables.
 
-Reads ``logins.json`` and the store in the state directory, not the inputs: a wrong edit stops no renewal. Writes the store,
-and the password tables (``token_tables``), without a reload. All tokens that are valid are written, not only new ones: where
-a run was killed between the two, the next one completes its work.
+Reads ``logins.json`` and the store in the state directory, not the inputs: a wrong edit does not stop renewal. Writes the
+store and the password tables (``token_tables``), without a reload. Writes all valid tokens, not only new ones: if a
+run was killed between the two steps, the next one completes its work.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     from dms_relay.tokens import Kept
     from dms_relay.tokens.in_force import InForce
 
-#: The exit code where a token cannot be had.
+#: The exit code if a token cannot be renewed.
 EXIT_FAILED = 1
 
 
 def run(arguments: Namespace, context: Context) -> int:
-    """Renew the tokens of the relays that the arguments name, or of all."""
+    """Renew the tokens of the relays named in the arguments, or of all."""
     logins = in_force.load(context.paths.state_dir)
     chosen = _chosen(logins, arguments.relay)
     if arguments.due:
@@ -61,7 +61,7 @@ def _is_due(login: InForce, context: Context, now: float) -> bool:
 def _renewed(logins: Sequence[InForce], context: Context, *, force: bool) -> Mapping[str, Kept | RelayError]:
     if not logins:
         return {}
-    from dms_relay.oauth2.renewal import renew_all  # noqa: PLC0415 -- the libraries, only where something is asked
+    from dms_relay.oauth2.renewal import renew_all  # noqa: PLC0415 -- the libraries, only if a provider is asked
 
     return renew_all(context.paths.state_dir, logins, environ=context.environ, force=force)
 

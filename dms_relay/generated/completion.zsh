@@ -103,7 +103,7 @@ _shtab_dms_relay_drain_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--timeout=[how long it may take\: 30s, 2m, or seconds (60)]:TIME:"
   "--hand-over=[send what the relays do not take to another Postfix]:HOST[:PORT]:"
-  "--cancel[have Postfix take mail again]"
+  "--cancel[make Postfix take mail again]"
   "--json[as one JSON object]"
 )
 
