@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import re
 
-#: Seconds that a drain may take where nobody says.
+#: Seconds that a drain may take by default.
 TIMEOUT = 60.0
-#: Seconds in a unit, and the seconds that a drain may have at most: a day.
+#: Seconds in a unit, and the maximum seconds of a drain: a day.
 _UNITS = {"": 1, "s": 1, "m": 60}
 LONGEST = 86_400.0
 _DURATION = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,3})?)([sm]?)", re.ASCII)
 
 
 def seconds(text: str) -> float | None:
-    """Return the seconds; ``None`` where the text is no time, is nothing at all, or is too long."""
+    """Return the seconds; ``None`` if the text is no time, is zero, or is too long."""
     found = _DURATION.fullmatch(text)
     number = float(found[1]) * _UNITS[found[2]] if found else 0.0
     return number if 0 < number <= LONGEST else None
