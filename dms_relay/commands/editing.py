@@ -76,8 +76,8 @@ def edit_and_apply(
 def _is_its_postfix(arguments: Namespace, context: Context) -> bool:
     """Return True if this Postfix gets its configuration from this configuration directory.
 
-    Both directories must be the defaults, or both be named: an operator may edit the files of a container on a host that
-    runs another Postfix.
+    Postfix's directory must be named, or the configuration directory must be the usual one: an operator may edit the
+    files of a container on a host that runs another Postfix.
     """
     is_named = bool(arguments.postfix_dir or context.environ.get("MAIL_CONFIG"))
     home = Path(context.environ.get(CONFIG_DIR_VARIABLE) or Paths().config_dir)
