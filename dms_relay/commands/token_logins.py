@@ -2,7 +2,7 @@
 
 Asks token endpoints (``oauth2``) without the lock of Postfix's directory, and for a limited time. If there is no token,
 the table says so (``NO_TOKEN``): mail of that login waits in the queue, and everything else goes on. Neither a boot nor
-``apply`` fails because of it: the inputs are in force, and the keeper asks again.
+``apply`` fails because of it: the inputs are in force, and the keeper tries again.
 
 Writes ``logins.json`` and the tokens in the state directory. Before a change that file lists the logins of both
 configurations, so that those of a killed or failed run are renewed as well; afterwards only those now in force.

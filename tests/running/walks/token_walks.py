@@ -33,7 +33,7 @@ GMAIL = (
 )
 PASSWORD_AT_T = {"DEFAULT_RELAY_HOST": "[t.test]:{t.test port}", "RELAY_USER": "user", "RELAY_PASSWORD": PASSWORD}
 WRONG_SECRET = (
-    "make a new one in the Entra admin center, App registrations, your app, Certificates & secrets, and write its Value,"
+    "create a new one in the Entra admin center, App registrations, your app, Certificates & secrets, and write its Value,"
     " which is shown once"
 )
 
