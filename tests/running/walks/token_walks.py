@@ -80,7 +80,7 @@ WALKS = (
     ),
     Walk(
         "token-of-other-secrets",
-        "run dms-relay renew t after dms-relay apply, to see whether the new ones work",
+        "run dms-relay renew t after dms-relay apply, to see if the new ones work",
         {YAML: TOKEN},
         before=(apply, changed_secret, NEW),
         follow=(printed("dms-relay apply"), printed("dms-relay renew t")),
