@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 #: Options of the program itself, which stand before the command.
 _OPTIONS = frozenset({"--config-dir", "--postfix-dir", "--log-level", "--log-format"})
-#: Columns of the help where there is no terminal, and on a very narrow one.
-_HELP_WIDTH = 80
+#: Columns of the help where there is no terminal, and on a very narrow one: 80, less argparse's own margin.
+_HELP_WIDTH = 78
 #: Seconds that a try of ``test`` may take. A relay may greet late, to see who cannot wait.
 TEST_TIMEOUT = 30.0
 #: What the shells' completion can be printed for.
@@ -39,21 +39,17 @@ _SECRET_OPTIONS = ("--password-stdin", "--no-apply", "--help", "-h")
 _HIDDEN = "complete"
 #: What an option looks like, and hardly a password; and what is said where a word is not shown.
 _OPTION_LIKE = re.compile(r"--[a-z]+(-[a-z]+)*")
-_NOT_SHOWN = "an extra word, or a mistyped option"
-_QUOTE = (
-    "an extra word, which is not shown, or a mistyped option; put a password with spaces in quotes, "
-    "or use --password-stdin"
-)
+_QUOTE = "an extra word (not shown) or a mistyped option; put a password with spaces in quotes, or use --password-stdin"
 #: Likeness (difflib, 0 to 1) from which a word counts as a slip of an option.
 _LIKENESS = 0.7
 #: What each exit code means (sysexits(3); ``errors.py``), for the help and for the manual page.
 EXIT_CODES = {
     os.EX_OK: "done, or nothing to do",
-    1: "explain, check, test, status: something is wrong; import: not all is as before; renew: no token; "
-    "drain: something remains; plan --exit-code: changes",
-    2: "usage, a wrong argument",
+    1: "explain, check, test, status: something is wrong; import: not all mail goes as before; "
+    "renew: a token was not renewed; drain: mail remains; plan --exit-code: there are changes",
+    2: "wrong usage, or a wrong argument",
     os.EX_NOINPUT: "an input cannot be read",
-    os.EX_UNAVAILABLE: "a Postfix program is missing or failed, or a token endpoint gives no token",
+    os.EX_UNAVAILABLE: "a Postfix program is missing or failed, or a token endpoint issued no token",
     os.EX_SOFTWARE: "a bug in dms-relay, with a traceback",
     os.EX_CANTCREAT: "a file cannot be written, and is unchanged",
     os.EX_IOERR: "the output cannot be written",
@@ -62,10 +58,10 @@ EXIT_CODES = {
     130: "ended with Ctrl-C",
 }
 _CONFIG_DIR = (
-    f"the directory of the inputs (${CONFIG_DIR_VARIABLE}, else {DMS_DIRECTORY} in a container or where it is mounted, "
+    f"the directory of the inputs (${CONFIG_DIR_VARIABLE}, else {DMS_DIRECTORY} in a container or if it is mounted, "
     f"else {HOST_DIRECTORY})"
 )
-_FROM_SCRATCH = "undo what came from another configuration directory, or from one that is gone"
+_FROM_SCRATCH = "undo what came from another configuration directory, or from one that no longer exists"
 _DOMAIN = "a domain or an address, with or without a leading @: example.com, boss@example.com"
 
 
@@ -78,7 +74,7 @@ def parse(argv: Sequence[str], prog: str) -> argparse.Namespace:
     arguments, unknown = top.parse_known_args(words)
     if unknown:
         names = _names(unknown, may_hold_password=_SECRET in argv)
-        not_shown = _QUOTE if _SECRET in argv else _NOT_SHOWN
+        not_shown = _QUOTE if _SECRET in argv else "an extra word, or a mistyped option"
         hint = "; write it before the command" if _OPTIONS.intersection(names) else ""
         top.error(f"unrecognized arguments: {' '.join(names) or not_shown}{hint}")
     return arguments
@@ -137,13 +133,13 @@ def parser(prog: str = "dms-relay", command: str = "") -> argparse.ArgumentParse
         allow_abbrev=False,
         description="Set up Postfix to send its mail through relay services, from environment variables and files.",
         epilog="\n".join(["exit codes:", *(f"  {code:<4} {text}" for code, text in EXIT_CODES.items())]),
-        formatter_class=_formatter,
+        formatter_class=Formatter,
     )
     top.add_argument("--version", action="version", version=f"dms-relay {__version__}")
     top.add_argument("--config-dir", metavar="DIR", help=_CONFIG_DIR)
     top.add_argument("--postfix-dir", metavar="DIR", help="Postfix's configuration ($MAIL_CONFIG, else /etc/postfix)")
-    top.add_argument("--log-level", choices=LEVELS, help="how much to say on standard error ($LOG_LEVEL, else info)")
-    top.add_argument("--log-format", choices=FORMATS, help="how to say it ($LOG_FORMAT, else console)")
+    top.add_argument("--log-level", choices=LEVELS, help="how much to log to standard error ($LOG_LEVEL, else info)")
+    top.add_argument("--log-format", choices=FORMATS, help="the format of log lines ($LOG_FORMAT, else console)")
     commands = _Commands(top.add_subparsers(dest="command", metavar="COMMAND", required=True, prog=top.prog))
     for add in (_add_applying, _add_editing, _add_asking, add_token_commands, add_import, _add_helping):
         add(commands)
@@ -152,13 +148,22 @@ def parser(prog: str = "dms-relay", command: str = "") -> argparse.ArgumentParse
     return top
 
 
-def _formatter(prog: str) -> argparse.HelpFormatter:
-    """Make help as wide as the terminal. argparse makes one for each argument, and would import shutil (4 ms) for it."""
-    try:
-        width = os.get_terminal_size().columns
-    except (OSError, ValueError):
-        width = _HELP_WIDTH
-    return argparse.RawDescriptionHelpFormatter(prog, width=max(width, _HELP_WIDTH) - 2)
+class Formatter(argparse.RawDescriptionHelpFormatter):
+    """Wraps help, each exit code by itself."""
+
+    def __init__(self, prog: str, width: int = 0) -> None:
+        """Take the terminal's width, if none is given. argparse would import shutil for it (4 ms), for each argument."""
+        try:
+            width = width or os.get_terminal_size().columns - 2
+        except (OSError, ValueError):
+            width = _HELP_WIDTH
+        super().__init__(prog, width=max(width, _HELP_WIDTH))
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        from textwrap import fill  # noqa: PLC0415 -- argparse imports it for help alone, too
+
+        wrapped = (fill(line, width, subsequent_indent=" " * 7 * line.startswith(" ")) for line in text.splitlines())
+        return indent + "\n".join(wrapped)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -182,10 +187,9 @@ class _Commands:
 
     def add(self, name: str, what: str, more: str = "") -> argparse.ArgumentParser:
         """Add one, with its line in the help of the program, and ``more`` in its own."""
-        description = f"{what[0].upper()}{what[1:]}.{more and ' '}{more}"
-        return self._commands.add_parser(
-            name, help=what, description=description, formatter_class=_formatter, allow_abbrev=False
-        )
+        made = self._commands.add_parser(name, help=what, formatter_class=Formatter, allow_abbrev=False)
+        made.description = f"{what[0].upper()}{what[1:]}.{more and ' '}{more}"
+        return made
 
     def add_edit(self, name: str, what: str, more: str = "") -> argparse.ArgumentParser:
         """Add one that edits a file of the configuration directory."""
@@ -195,7 +199,7 @@ class _Commands:
 
     def add_hidden(self, name: str) -> argparse.ArgumentParser:
         """Add one that the help does not show."""
-        return self._commands.add_parser(name, formatter_class=_formatter)
+        return self._commands.add_parser(name, formatter_class=Formatter)
 
 
 def _add_applying(commands: _Commands) -> None:
@@ -225,13 +229,13 @@ def _add_editing(commands: _Commands) -> None:
     domain.add_argument("port", metavar="PORT", nargs="?", default=DEFAULT_PORT, help="its port (%(default)s)")
     auth = commands.add_edit(
         "add-auth",
-        "set the login of a sender, or at a relay",
-        "Without PASSWORD and --password-stdin it asks for the password, twice and without echo.",
+        "set the login of a sender or of a relay",
+        "Without PASSWORD and --password-stdin, it asks for the password twice, without echo.",
     )
     auth.add_argument("domain", metavar="DOMAIN", help=f"{_DOMAIN}; or a relay as in its route: [smtp.example.com]:587")
     auth.add_argument("username", metavar="USERNAME", help="the user name that the relay gave you")
     auth.add_argument(
-        "password", metavar="PASSWORD", nargs="?", help="it stays in the shell's history, so better leave it out"
+        "password", metavar="PASSWORD", nargs="?", help="better leave it out: the shell's history keeps it"
     )
     auth.add_argument("--password-stdin", action="store_true", help="read the password from standard input")
     excluded = commands.add_edit("exclude-domain", "exclude a domain from RELAY_HOST")
@@ -246,7 +250,7 @@ def _add_asking(commands: _Commands) -> None:
     explain = commands.add(
         "explain",
         "explain the route of a message, and why",
-        "It says what Postfix does as it is configured now, and whether apply is due.",
+        "It says what Postfix does with its present configuration, and whether apply is due.",
     )
     explain.add_argument("sender", metavar="SENDER", help="the envelope sender: user@example.com, or <>")
     explain.add_argument(
@@ -258,24 +262,22 @@ def _add_asking(commands: _Commands) -> None:
         "say what is wrong with the inputs and with Postfix, and how to fix it",
         "Exits with 1 if there is an error, and with 78 if the inputs cannot be used.",
     )
-    check.add_argument("--strict", action="store_true", help="warnings count as errors do")
+    check.add_argument("--strict", action="store_true", help="treat warnings as errors")
     check.add_argument("--json", action="store_true", help="as one JSON object")
     test = commands.add(
-        "test",
-        "test each relay with each login that is used there, without sending mail",
-        "Exits with 1 if one of them fails.",
+        "test", "test each relay with each of its logins, without sending mail", "Exits with 1 if one of them fails."
     )
     test.add_argument("relay", metavar="RELAY", nargs="*", help="a relay's name or nexthop; without one, all of them")
-    test.add_argument("--send-to", metavar="ADDRESS", help="send one message there through each relay that works")
+    test.add_argument("--send-to", metavar="ADDRESS", help="also send one message there through each relay that works")
     test.add_argument("--send-from", metavar="ADDRESS", help="its envelope sender; without it, one that uses the relay")
     test.add_argument(
-        "--timeout", type=seconds, default=TEST_TIMEOUT, metavar="SECONDS", help="for each try as a whole (%(default)g)"
+        "--timeout", type=seconds, default=TEST_TIMEOUT, metavar="SECONDS", help="for each try (%(default)g)"
     )
     test.add_argument("--json", action="store_true", help="as one JSON object")
     queue = commands.add(
         "queue",
         "say what waits in Postfix's queue, by relay: how much, how long, why, and what to do",
-        "It says what Postfix has written of each message, and goes by the configuration in force.",
+        "The reasons are those that Postfix noted at the last try; the relays are those of the configuration in force.",
     )
     queue.add_argument("--json", action="store_true", help="as one JSON object")
     add_keeping(commands, seconds)

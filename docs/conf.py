@@ -55,8 +55,8 @@ copybutton_prompt_text = "$ "
 def fields_of(
     _app: Sphinx, kind: str, _name: str, found: object, _options: object, *_given: object
 ) -> tuple[str, str] | None:
-    """Show a value's fields, which its constructor takes; that is compiled when the first value is made."""
-    fields = getattr(found, "__match_args__", None) or getattr(found, "__slots__", None) if kind == "class" else None
+    """Show the fields of a class that says only which slots it has."""
+    fields = getattr(found, "__slots__", None) if kind == "class" and not hasattr(found, "__signature__") else None
     known = getattr(found, "__annotations__", {})
     if not fields or not set(fields) <= set(known):
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 from pathlib import Path
@@ -44,6 +45,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         del short[:room]
         left -= size
     items += short
+
+
+def pytest_collection_finish() -> None:
+    """Have the garbage collector leave alone what there is now: it stays to the end, and a look at all of it takes long."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture

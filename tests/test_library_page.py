@@ -12,6 +12,10 @@ import pytest
 
 import dms_relay
 from dms_relay import errors
+from dms_relay.drain.work import TIME_OVER
+from testbed import Inputs, Testbed
+from tests.drain.conftest import greeting, wait_for
+from tests.running.needs import require_postfix
 
 if TYPE_CHECKING:
     from tests.support.sandbox import Sandbox
@@ -30,11 +34,14 @@ ENV = {
 
 def pasted(sandbox: Sandbox, example: str, **env: str) -> subprocess.CompletedProcess[str]:
     """Run an example, on the directories of the sandbox in place of the machine's own."""
+    return run(example, (sandbox.config_dir, sandbox.postfix_dir), env)
+
+
+def run(example: str, directories: tuple[Path, ...], env: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """Run an example on some directories."""
     assert "Paths()" in example
-    code = example.replace(
-        "Paths()", f"Paths(Path({str(sandbox.config_dir)!r}), Path({str(sandbox.postfix_dir)!r}))", 1
-    )
-    code = f"from pathlib import Path\n{code}"
+    places = ", ".join(f"Path({str(directory)!r})" for directory in directories)
+    code = f"from pathlib import Path\n{example.replace('Paths()', f'Paths({places})', 1)}"
     return subprocess.run([sys.executable, "-c", code], env={**ENV, **env}, capture_output=True, text=True, check=False)
 
 
@@ -69,9 +76,29 @@ def test_check_explain_and_test(sandbox: Sandbox) -> None:
     assert sandbox.snapshot() == before
 
 
+def test_queue_status_metrics_and_drain(tmp_path: Path) -> None:
+    """The other examples say what waits and why, and that no keeper runs; they drain Postfix, which takes mail again."""
+    require_postfix()
+    with Testbed() as testbed:
+        postfix, inputs = testbed.postfix(), Inputs(tmp_path / "config", DEFAULT_RELAY_HOST=ENV["DEFAULT_RELAY_HOST"])
+        inputs.apply(postfix)
+        postfix.send("anna@a.test", ["bob@b.test"], "waits")
+        postfix.flush()
+        wait_for(lambda: any("delay_reason" in str(message) for message in postfix.queue()))
+        directories = (inputs.directory, postfix.config, tmp_path / "state")
+        said, drained = (run(example, directories, {}) for example in EXAMPLES[2:])
+        assert (said.returncode, said.stderr, drained.returncode, drained.stderr) == (0, "", 0, "")
+        assert said.stdout.startswith("1 ")
+        assert "[127.0.0.1]:1; 1; connection refused; " in said.stdout
+        assert "no dms-relay watch runs" in said.stdout
+        assert '\ndms_relay_queue_messages{relay="[127.0.0.1]:1"} 1.0\n' in said.stdout
+        assert drained.stdout == f"[127.0.0.1]:1 1 {TIME_OVER}\n"
+        assert greeting(postfix)[0] == 220
+
+
 def test_every_example_is_tried() -> None:
-    """There is no third one."""
-    assert len(EXAMPLES) == 2
+    """There is no fifth one."""
+    assert len(EXAMPLES) == 4
 
 
 @pytest.mark.parametrize("name", [name for name in dms_relay.__all__ if name.endswith("Error") or name.islower()])

@@ -34,7 +34,7 @@ def _commands() -> str:
     top = fresh_parser(_WIDTH)
     parts = [
         "# Commands",
-        "The same as `dms-relay COMMAND --help` says. `dms-relay man` is the manual page.",
+        "This is what `dms-relay COMMAND --help` prints. `dms-relay man` prints the manual page.",
         _help(top.format_help().partition("\nexit codes:")[0]),
         *(f"## {command.name}\n\n{_help(command.parser.format_help())}" for command in commands_of(top)),
         "## Exit codes",
@@ -52,12 +52,12 @@ def _settings() -> str:
     relays = {name: text for name, text in known.items() if name not in OTHERS}
     parts = [
         "# Settings",
-        "A variable that is set and empty counts as not set. The image has more: see [image.md](image.md#variables).",
+        "A variable that is set but empty counts as not set. The image has more: see [image.md](image.md#variables).",
         "## Relays",
-        "These also count in `relay.env` in the configuration directory, where the environment does not set them.",
+        "You can also write these into `relay.env` in the configuration directory. The environment wins.",
         _table(("variable", "value"), _quoted(relays)),
         "## The program",
-        "These count in the environment alone.",
+        "These work only in the environment, not in `relay.env`.",
         _table(("variable", "value"), _quoted(OTHERS)),
         "## Files",
         _table(("file", "what it holds"), _quoted(files())),
@@ -72,7 +72,7 @@ def _quoted(entries: Mapping[str, str]) -> dict[str, str]:
 def _keys() -> str:
     parts = [
         "# Keys of relay.yaml",
-        "Every key, as `dms-relay schema` has it. [relay-yaml.md](relay-yaml.md) explains them, with examples.",
+        "Every key of the schema (`dms-relay schema`). [relay-yaml.md](relay-yaml.md) explains them, with examples.",
         _table(("key", "type", "it means"), dict(_walk(json_schema(RELAY_FILE, RELAY_YAML), ""))),
     ]
     return "\n\n".join(parts)

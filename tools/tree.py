@@ -6,7 +6,7 @@ import argparse
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from dms_relay.arguments import parser
+from dms_relay.arguments import Formatter, parser
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,7 +34,7 @@ def fresh_parser(width: int = _WIDTH) -> argparse.ArgumentParser:
     for name in action.choices.keys() - shown:
         del action.choices[name]
     for one in (top, *action.choices.values()):
-        one.formatter_class = partial(argparse.RawDescriptionHelpFormatter, width=width)
+        one.formatter_class = partial(Formatter, width=width)
     return top
 
 

@@ -136,8 +136,11 @@ def fault(status: os.stat_result, uids: frozenset[int], gids: frozenset[int]) ->
 def steps(path: str) -> Iterator[tuple[str, os.stat_result, bool]]:
     """Yield each directory and link on the way to ``path``, and what is there in the end: name, looks, if it is the end.
 
-    As path_resolution(7), from the root on, which itself is left out: whoever owns it could replace anything.
+    As path_resolution(7), from the root on, which itself is left out: whoever owns it could replace anything. A relative
+    path begins in the working directory.
     """
+    if not path.startswith("/"):
+        path = f"{os.getcwd()}/{path}"  # noqa: PTH109 -- a name, as all here
     rest = path.split("/")[::-1]
     at, links = "", 0
     while rest:

@@ -10,7 +10,7 @@
 
 _shtab_dms_relay_commands() {
   local _commands=(
-    add-auth:'set the login of a sender, or at a relay'
+    add-auth:'set the login of a sender or of a relay'
     add-domain:'send the mail of a sender through a relay'
     apply:'make Postfix match the inputs, and reload it if it runs'
     check:'say what is wrong with the inputs and with Postfix, and how to fix it'
@@ -31,7 +31,7 @@ _shtab_dms_relay_commands() {
     schema:'print the JSON Schema of relay.yaml, for editors'
     show:'show the merged configuration, each value with its origin'
     status:'show what is in force, what is due, and the state of tokens and login tests'
-    test:'test each relay with each login that is used there, without sending mail'
+    test:'test each relay with each of its logins, without sending mail'
     watch:'apply the inputs whenever they change, and renew tokens, until it is stopped'
   )
   _describe 'dms-relay commands' _commands
@@ -40,10 +40,10 @@ _shtab_dms_relay_commands() {
 _shtab_dms_relay_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "(- : *)--version[show program\'s version number and exit]"
-  "--config-dir=[the directory of the inputs (\$DMS_RELAY_CONFIG_DIR, else \/tmp\/docker-mailserver in a container or where it is mounted, else \/etc\/dms-relay)]:DIR:_path_files -/"
+  "--config-dir=[the directory of the inputs (\$DMS_RELAY_CONFIG_DIR, else \/tmp\/docker-mailserver in a container or if it is mounted, else \/etc\/dms-relay)]:DIR:_path_files -/"
   "--postfix-dir=[Postfix\'s configuration (\$MAIL_CONFIG, else \/etc\/postfix)]:DIR:_path_files -/"
-  "--log-level=[how much to say on standard error (\$LOG_LEVEL, else info)]:log_level:(error warn info debug trace)"
-  "--log-format=[how to say it (\$LOG_FORMAT, else console)]:log_format:(console json dms)"
+  "--log-level=[how much to log to standard error (\$LOG_LEVEL, else info)]:log_level:(error warn info debug trace)"
+  "--log-format=[the format of log lines (\$LOG_FORMAT, else console)]:log_format:(console json dms)"
 )
 
 # guard to ensure default positional specs are added only once per session
@@ -55,7 +55,7 @@ _shtab_dms_relay_add_auth_options=(
   "--password-stdin[read the password from standard input]"
   ":a domain or an address, with or without a leading \@\: example.com, boss\@example.com\; or a relay as in its route\: \[smtp.example.com\]\:587:_dms_relay_domains_and_logins"
   ":the user name that the relay gave you:"
-  ":it stays in the shell\'s history, so better leave it out:"
+  ":better leave it out\: the shell\'s history keeps it:"
 )
 
 # guard to ensure default positional specs are added only once per session
@@ -75,7 +75,7 @@ _shtab_dms_relay_add_domain_defaults_added=0
 _shtab_dms_relay_apply_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--no-reload[leave a running Postfix alone]"
-  "--from-scratch[undo what came from another configuration directory, or from one that is gone]"
+  "--from-scratch[undo what came from another configuration directory, or from one that no longer exists]"
   "--lock-timeout=[how long to wait for another run (30)]:SECONDS:"
 )
 
@@ -84,7 +84,7 @@ _shtab_dms_relay_apply_defaults_added=0
 
 _shtab_dms_relay_check_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
-  "--strict[warnings count as errors do]"
+  "--strict[treat warnings as errors]"
   "--json[as one JSON object]"
 )
 
@@ -243,9 +243,9 @@ _shtab_dms_relay_status_defaults_added=0
 
 _shtab_dms_relay_test_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
-  "--send-to=[send one message there through each relay that works]:ADDRESS:"
+  "--send-to=[also send one message there through each relay that works]:ADDRESS:"
   "--send-from=[its envelope sender\; without it, one that uses the relay]:ADDRESS:"
-  "--timeout=[for each try as a whole (30)]:SECONDS:"
+  "--timeout=[for each try (30)]:SECONDS:"
   "--json[as one JSON object]"
   "*:a relay\'s name or nexthop\; without one, all of them:_dms_relay_tried"
 )

@@ -73,7 +73,7 @@ def variables(path: str | None, environ: Mapping[str, str]) -> Variables:
     name = Path(path).name
     text = read_text(Path(path), name, problems)
     if text is None:
-        problems = [Problem(Origin("--env-file"), "there is no such file", "name the file with the variables")]
+        problems = [Problem(Origin("--env-file"), f"there is no file {path}", "name the file with the variables")]
     found: dict[str, str] = {}
     for line in lines_of(text or ""):
         key, equals, value = line.text.removeprefix("export ").partition("=")

@@ -35,6 +35,25 @@ class _Field:
     def __init__(self, default: object, factory: Callable[[], object] | None, *, is_shown: bool) -> None:
         self.default, self.factory, self.is_shown = default, factory, is_shown
 
+    @property
+    def has_default(self) -> bool:
+        """Return True if the field need not be given."""
+        return self.factory is not None or self.default is not _NONE
+
+
+class _Signature:
+    """Makes the signature of a class when somebody asks for it, which a boot never does."""
+
+    __slots__ = ("_fields",)
+
+    def __init__(self, fields: dict[str, _Field]) -> None:
+        self._fields = fields
+
+    def __get__(self, _value: object, cls: object) -> object:
+        from dms_relay.model.signature import signature_of  # noqa: PLC0415 -- inspect, for this alone
+
+        return signature_of(cls, self._fields)
+
 
 def field(*, default: Any = _NONE, default_factory: Callable[[], object] | None = None, repr: bool = True) -> Any:  # noqa: A002, ANN401 -- as dataclasses has it
     """Say what makes the default of a field, once for each value, and whether ``repr`` shows the field."""
@@ -67,6 +86,7 @@ def _made(cls: type[T], comparisons: tuple[str, ...]) -> type[T]:
     namespace = _methods(fields, comparisons) | own | {"__slots__": names, "__qualname__": cls.__qualname__}
     made: Any = type(cls.__name__, cls.__bases__, namespace)
     made.__init__ = _init(made, fields)
+    made.__signature__ = _Signature(fields)
     return made  # type: ignore[no-any-return]
 
 

@@ -21,7 +21,7 @@ class Refusal:
 
 
 NO_VOLUME: Map = {"persistence": {"enabled": False}}
-LOSS = "persistence.enabled: without a volume, and without another replica that takes what waits, mail is lost with the pod"
+LOSS = "persistence.enabled: without a volume, and without another replica to hand over to, mail is lost with the pod"
 SCALED: Map = {"autoscaling": {"enabled": True}}
 
 
@@ -38,18 +38,18 @@ def reserved(name: str) -> Map:
 CASES = {
     "a name that begins with a digit": Refusal(
         {"fullnameOverride": "1relay"},
-        "fullnameOverride: 1relay is no name of a Service, which begins with a letter",
+        "fullnameOverride: 1relay is not a valid name for a Service, which begins with a letter",
         ({"fullnameOverride": "relay"},),
     ),
     "two ConfigMaps": Refusal(
         {"existingConfigMap": "mine", "relayYaml": "version: 1", "postfixMainCf": "a = b"},
-        "existingConfigMap: it takes the place of relayYaml, postfixMainCf",
+        "existingConfigMap: it replaces relayYaml, postfixMainCf",
         ({"existingConfigMap": "mine"}, {"relayYaml": "version: 1", "postfixMainCf": "a = b"}),
     ),
     "no YAML": Refusal({"relayYaml": "a: [b"}, "relayYaml: it is not YAML: ", ({"relayYaml": "a: [b]"},)),
     "a password in relay.yaml": Refusal(
         inline("password"),
-        "relayYaml: password would stand in a ConfigMap",
+        "relayYaml: password would be in a ConfigMap",
         (
             {
                 "relayYaml": inline("password_file")["relayYaml"].replace("x}", "/run/secrets/dms-relay/a}"),
@@ -59,7 +59,7 @@ CASES = {
     ),
     "a client's secret in relay.yaml": Refusal(
         inline("client_secret"),
-        "relayYaml: client_secret would stand in a ConfigMap",
+        "relayYaml: client_secret would be in a ConfigMap",
         (
             {
                 "relayYaml": inline("client_secret_file")["relayYaml"].replace("x}", "/run/secrets/dms-relay/a}"),
@@ -69,7 +69,7 @@ CASES = {
     ),
     "tokens from nowhere": Refusal(
         {**inline("a"), "networkPolicy": {"egress": {"tokenPorts": []}}},
-        "networkPolicy.egress.tokenPorts: a login has oauth2, and no token can be asked for",
+        "networkPolicy.egress.tokenPorts: a login uses oauth2, but no token can be requested",
         ({**inline("a"), "networkPolicy": {"egress": {"tokenPorts": [443]}}},),
     ),
     "a directory twice": Refusal(
@@ -79,12 +79,12 @@ CASES = {
     ),
     "no Secret": Refusal(
         {"relayYaml": ONE_RELAY["relayYaml"]},
-        "existingSecret: /run/secrets/dms-relay is named, and no Secret is mounted there",
+        "existingSecret: /run/secrets/dms-relay is named, but no Secret is mounted there",
         (ONE_RELAY,),
     ),
     "another Secret": Refusal(
         {"env": {"RELAY_PASSWORD__FILE": "/run/secrets/other/a"}},
-        "extraSecrets: /run/secrets/other is named, and no Secret is mounted there",
+        "extraSecrets: /run/secrets/other is named, but no Secret is mounted there",
         (
             {"env": {"RELAY_PASSWORD__FILE": "/run/secrets/other/a"}, "extraSecrets": ["other"]},
             {"env": {"RELAY_PASSWORD__FILE": "/run/secrets/dms-relay/a"}, "existingSecret": "s"},
@@ -108,7 +108,7 @@ CASES = {
         ({"hostname": "a.example"},),
     ),
     "no keeper": Refusal(
-        reserved("RELAY_WATCH"), "env.RELAY_WATCH: the chart relies on the keeper, which applies what changes", ({},)
+        reserved("RELAY_WATCH"), "env.RELAY_WATCH: the chart relies on the keeper, which applies changes", ({},)
     ),
     "a drain": Refusal(
         reserved("RELAY_DRAIN"),
@@ -122,24 +122,24 @@ CASES = {
     ),
     "a password in the environment": Refusal(
         reserved("SES_PASSWORD"),
-        "env.SES_PASSWORD: it would stand in the StatefulSet for all to read",
+        "env.SES_PASSWORD: it would be in the StatefulSet, where others can read it",
         ({"env": {"SES_PASSWORD__FILE": "/run/secrets/dms-relay/KEY"}, "existingSecret": "s"},),
     ),
     "nobody by Postfix": Refusal(
         {"permit": []},
-        "permit: Postfix would take mail from nobody",
+        "permit: Postfix would accept mail from nobody",
         ({"permit": ["10.0.0.0/8"]}, {"permit": [], "env": {"PERMIT_DOCKER": "host"}}),
     ),
     "everybody": Refusal(
         {"permit": ["0.0.0.0/0"]},
-        "permit, service.loadBalancerSourceRanges: 0.0.0.0/0 takes in a part of the Internet, whose senders "
-        "could then send (an open relay)",
+        "permit, service.loadBalancerSourceRanges: 0.0.0.0/0 contains a part of the Internet, from which "
+        "anybody could send (an open relay)",
         ({"permit": ["10.0.0.0/8"]},),
     ),
     "much of IPv6": Refusal(
         {"permit": ["2000::/3"]},
-        "permit, service.loadBalancerSourceRanges: 2000::/3 takes in a part of the Internet, whose senders "
-        "could then send (an open relay)",
+        "permit, service.loadBalancerSourceRanges: 2000::/3 contains a part of the Internet, from which "
+        "anybody could send (an open relay)",
         ({"permit": ["fc00::/7"]},),
     ),
     "everybody by the load balancer": Refusal(
@@ -162,7 +162,7 @@ CASES = {
     ),
     "a port twice": Refusal(
         {"service": {"submissionPort": 25}},
-        "service.submissionPort: it is service.port, too",
+        "service.submissionPort: it is the same as service.port",
         ({"service": {"submissionPort": 587}}, {}),
     ),
     "no volume, and no other replica": Refusal(
@@ -191,7 +191,7 @@ CASES = {
     ),
     "volumes that go with a replica": Refusal(
         {"persistence": {"retentionPolicy": {"whenScaled": "Delete"}}},
-        "persistence.retentionPolicy.whenScaled: Delete loses the mail that waits in a replica that is scaled away",
+        "persistence.retentionPolicy.whenScaled: Delete loses the waiting mail of a replica that is scaled down",
         (
             {"persistence": {"retentionPolicy": {"whenScaled": "Retain"}}},
             {"persistence": {"retentionPolicy": {"whenScaled": "Delete"}}, "drain": {"handOver": True}},
@@ -199,7 +199,7 @@ CASES = {
     ),
     "mail that is scaled away": Refusal(
         {**SCALED, "drain": {"handOver": False}},
-        "drain.handOver: mail that waits in a replica that is scaled away would wait until there are as many again",
+        "drain.handOver: the mail of a replica that is scaled down would wait until there are as many replicas again",
         ({**SCALED, "drain": {"handOver": True}},),
     ),
     "fewer at the most than at the least": Refusal(
@@ -209,7 +209,7 @@ CASES = {
     ),
     "a share of nothing": Refusal(
         {**SCALED, "resources": {"requests": {"cpu": None}}},
-        "resources.requests.cpu: autoscaling is by its share, and it is not set",
+        "resources.requests.cpu: autoscaling uses a share of it, but it is not set",
         ({**SCALED, "resources": {"requests": {"cpu": "100m"}}},),
     ),
     "killed while it drains": Refusal(
@@ -219,7 +219,7 @@ CASES = {
     ),
     "nothing may be away": Refusal(
         {"podDisruptionBudget": {"maxUnavailable": "0%"}},
-        "podDisruptionBudget.maxUnavailable: no node with a replica could ever be emptied",
+        "podDisruptionBudget.maxUnavailable: no node with a replica could ever be drained",
         ({"podDisruptionBudget": {"maxUnavailable": 1}},),
     ),
     "a budget of nothing": Refusal(
@@ -232,7 +232,7 @@ CASES = {
     ),
     "all must stay": Refusal(
         {"podDisruptionBudget": {"minAvailable": 2}},
-        "podDisruptionBudget.minAvailable: there may be no more than 2, so no node with a replica could ever be emptied",
+        "podDisruptionBudget.minAvailable: there may be only 2 replicas, so no node with a replica could ever be drained",
         ({"podDisruptionBudget": {"maxUnavailable": 1}},),
     ),
     "a group for the queue": Refusal(
@@ -242,12 +242,12 @@ CASES = {
     ),
     "another user": Refusal(
         {"securityContext": {"runAsUser": 1000, "runAsNonRoot": True}},
-        "securityContext.runAsUser: Postfix starts as root, and gives all rights but six away",
+        "securityContext.runAsUser: Postfix starts as root, and keeps only six capabilities",
         ({"securityContext": {"runAsUser": 0}},),
     ),
     "nobody asks for metrics": Refusal(
         {"networkPolicy": {"metricsFrom": []}},
-        "networkPolicy.metricsFrom: nobody could ask for metrics",
+        "networkPolicy.metricsFrom: nobody could read the metrics",
         (
             {
                 "networkPolicy": {

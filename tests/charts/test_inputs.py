@@ -40,13 +40,13 @@ def test_texts_are_what_was_written() -> None:
 
 
 def test_a_file_on_the_command_line() -> None:
-    """``--set-file`` takes the example that shows every key of relay.yaml as it is."""
+    """``--set-file`` takes the example that shows the keys of relay.yaml as it is."""
     example = ROOT / "examples/relay.yaml"
     text = example.read_text("utf-8")
     done = helm("template", "mail", str(ROOT / "charts/dms-relay"), "--set-file", f"relayYaml={example}")
     # It names files of Secrets that are the reader's own.
     assert "/run/secrets/" in text
-    assert "is named, and no Secret is mounted there" in done.stderr
+    assert "is named, but no Secret is mounted there" in done.stderr
 
 
 def test_dms_relay_understands_it(sandbox: Sandbox) -> None:

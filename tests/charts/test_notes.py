@@ -156,6 +156,13 @@ def test_warnings() -> None:
     assert "NO NETWORKPOLICY" in notes({"networkPolicy": {"enabled": False}})
 
 
+def test_which_replica_is_asked() -> None:
+    """If there can be several, the notes say that each has its own queue, and how to ask it; not if there is only one."""
+    assert "mail-dms-relay-0, mail-dms-relay-1" in notes(ONE_RELAY)
+    assert "mail-dms-relay-1" in notes({"replicaCount": 1, "autoscaling": {"enabled": True}})
+    assert "mail-dms-relay-1" not in notes({"replicaCount": 1})
+
+
 @pytest.mark.parametrize("case", ["both families", "a name", "for senders outside", "off"])
 def test_names(case: str) -> None:
     """Names and ports are those of the objects."""

@@ -11,11 +11,13 @@ import pytest
 from dms_relay.checks.rules import RULES
 from dms_relay.commands.check import lines_of
 from tests.checks.test_rules import CASES
+from tools.fold import unfold
 
 if TYPE_CHECKING:
     from tests.support.sandbox import Sandbox
 
-DOCUMENT = (Path(__file__).parents[2] / "docs/checks.md").read_text("utf-8")
+#: The page, with each line whole that it shows as several.
+DOCUMENT = unfold((Path(__file__).parents[2] / "docs/checks.md").read_text("utf-8"))
 SECTIONS = {
     match[1]: (match[2], match[3])
     for match in re.finditer(r"^### `([a-z-]+)` \((\w+)\)\n\n(.*?)(?=^#|\Z)", DOCUMENT, re.MULTILINE | re.DOTALL)

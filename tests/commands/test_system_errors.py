@@ -15,6 +15,7 @@ import pytest
 
 from dms_relay.errors import PostfixError
 from dms_relay.postfix.programs import Postfix
+from testbed import Inputs
 from tests.support.machine import MASTER_CF
 from tests.support.sandbox import Sandbox
 from tests.support.scene import ROOT, needs_root
@@ -98,9 +99,7 @@ def test_no_directory(sandbox: Sandbox, tmp_path: Path, command: str, option: st
     (tmp_path / "file").touch()
     arguments = sandbox.arguments(*command.split())
     arguments[arguments.index(option) + 1] = str(tmp_path / name)
-    done = subprocess.run(
-        [sys.executable, "-m", "dms_relay", *arguments], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+    done = Inputs.start(arguments, os.environ)
     assert_told(done.returncode, done.stdout + done.stderr)
     if option == "--config-dir":
         assert done.returncode == os.EX_NOINPUT

@@ -6,6 +6,7 @@ Without an engine, or without the Debian image and a registry to have it from, t
 
 from __future__ import annotations
 
+import os
 from hashlib import sha512
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ import pytest
 
 from tests.image.conftest import Relay, Starter, engine, give_up, network, start_relay
 from tests.image.engine import PATIENCE, READY, Container, send, wait_for
+from tests.support.amounts import SOAK, seed_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -38,7 +40,26 @@ LOGIN = {"RELAY_USER": "user", "RELAY_PASSWORD": "p:ass w$rd"}
 DEFAULT = {"RELAY_HOST": "relay.test", "RELAY_PORT": "587", **LOGIN}
 
 
-@pytest.fixture(scope="session", params=LOOKS)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Have each test run on one of Debian's versions, which is drawn; in a soak on each of them."""
+    if os.environ.get(SOAK):
+        return
+    kept: list[pytest.Item] = []
+    left_out: list[pytest.Item] = []
+    for item in items:
+        (kept if _is_drawn(item) else left_out).append(item)
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = kept
+
+
+def _is_drawn(item: pytest.Item) -> bool:
+    """Return True unless a test is one for the version that the other of its pair is drawn for."""
+    names = sorted(LOOKS)
+    suite = getattr(item, "callspec", None) and item.callspec.params.get("suite")  # type: ignore[attr-defined]
+    return suite is None or suite == names[seed_of(item.nodeid.replace(suite, "")) % len(names)]
+
+
+@pytest.fixture(scope="session", params=[pytest.param(name, marks=pytest.mark.soak) for name in LOOKS])
 def suite(request: pytest.FixtureRequest) -> str:
     """Name the version of Debian."""
     return str(request.param)
@@ -93,9 +114,9 @@ def relays(engine: Engine, base: str, network: str, tmp_path_factory: pytest.Tem
 class Mailserver(Container):
     """A container of our image, with its configuration directory on this machine."""
 
-    def __init__(self, engine: Engine, name: str, config: Path) -> None:
+    def __init__(self, started: Container, config: Path) -> None:
         """Take a container that is about to start."""
-        super().__init__(engine, name)
+        super().__init__(started.engine, started.name, started.number)
         self.config = config
 
     def edit(self, name: str, text: str) -> None:
@@ -148,7 +169,7 @@ class Boot:
     def __call__(self, *options: str, **environ: str) -> Mailserver:
         """Start one; do not wait for it."""
         started = self.starter(f"--volume={self.config}:{CONFIG_DIR}", *options, command=(), **environ)
-        return Mailserver(started.engine, started.name, self.config)
+        return Mailserver(started, self.config)
 
     def ready(self, *options: str, **environ: str) -> Mailserver:
         """Start one, and wait until its Postfix takes mail and its change detector runs."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from dms_relay.files import trust
-from dms_relay.files.trust import GROUP, OTHERS, OWNER, DistrustError, fault, require_believed, require_way
+from dms_relay.files.trust import GROUP, OTHERS, OWNER, DistrustError, fault, require_believed, require_way, steps
 from dms_relay.model import places
 from dms_relay.sources.text import read_file
 from tests.support.trust import OPERATOR, STRANGER, give, mounted
@@ -131,6 +131,15 @@ def test_a_volume_of_kubernetes(tmp_path: Path) -> None:
     with mounted(volume, volume, "ro"):
         assert refused(volume / "relay.yaml") == ("", "")
         assert refused(volume) == ("", "")
+
+
+def test_a_relative_path_begins_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is looked at from the working directory on, and the way to that counts as well."""
+    (tmp_path / "below").mkdir()
+    (tmp_path / "below/file").touch(0o600)
+    monkeypatch.chdir(tmp_path / "below")
+    expected = {at for at, *_ in steps(str(tmp_path / "below/file"))}
+    assert [{at for at, *_ in steps(path)} for path in ("file", "./file", "../below/file")] == [expected] * 3
 
 
 def test_links_in_a_circle_and_too_many(tmp_path: Path) -> None:

@@ -33,7 +33,24 @@ def fenced(kind: str) -> str:
     return found[1]
 
 
-COMMANDS = [shlex.split(line) for line in fenced("sh").splitlines()]
+def commands() -> list[list[str]]:
+    """Return the page's commands as a shell reads them: an open quote, a backslash or ``&&`` goes on in the next line."""
+    found: list[list[str]] = []
+    text = ""
+    for line in fenced("sh").splitlines(keepends=True):
+        text += line
+        try:
+            words = shlex.split(text.replace("\\\n", ""))
+        except ValueError:  # a quote that is open
+            continue
+        if not text.endswith(("\\\n", "&&\n")):
+            found.append(words)
+            text = ""
+    assert not text
+    return found
+
+
+COMMANDS = commands()
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import importlib.util
 import json
 import os
 import uuid
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import pytest
 import trustme
 
-from tests.image.engine import ROOT, Container, Engine, Sender, find_engine, wait_for
+from tests.image.engine import ROOT, Container, Engine, EngineError, Sender, find_engine, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -74,7 +75,10 @@ class Starter:
         settings = [f"--env={key}={value}" for key, value in environ.items()]
         container = Container(self.engine, name)
         self.started.append(container)
-        self.engine.call("run", "-d", "--name", name, "--no-healthcheck", *options, *settings, self.image, *command)
+        said = self.engine.call(
+            "run", "-d", "--name", name, "--no-healthcheck", *options, *settings, self.image, *command
+        )
+        container.number = said.split()[-1]
         return container
 
     def ready(self, *options: str, **environ: str) -> Container:
@@ -86,7 +90,8 @@ class Starter:
     def clean_up(self) -> None:
         """Show the logs, which pytest prints where a test failed; remove all containers, then the volumes that they used."""
         for container in reversed(self.started):
-            print(f"--- log of {container.name}\n{self.engine.call('logs', container.name, check=False)}")
+            with suppress(EngineError):  # it may be gone
+                print(f"--- log of {container.name}\n{container.log()}")
             container.remove()
         for name in self.volumes:
             self.engine.call("volume", "rm", name)
@@ -177,7 +182,7 @@ def start_relay(start: Starter, host: str, directory: Path) -> Relay:
     mounts += [f"--volume={_place(package)}:/packages/{package}:ro" for package in RELAY_PACKAGES]
     command = ("python3", "/relay.py", "/certificate/certificate.pem", "/certificate/key.pem")
     started = start(f"--network-alias={host}", *mounts, command=command, PYTHONPATH="/packages")
-    relay = Relay(started.engine, started.name)
+    relay = Relay(started.engine, started.name, started.number)
     wait_for(lambda: "the relay is ready" in relay.log(), f"the relay {host}")
     return relay
 

@@ -31,9 +31,10 @@ RUN touch /usr/sbin/sendmail
 FROM python AS before
 RUN mkdir /etc/postfix; touch /etc/postfix/main.cf
 """
-#: Runs make, and says its exit code, and whether packages, programs or configuration are others afterwards.
+#: Runs make, and says its exit code, and whether packages, programs or configuration are others afterwards: whatever is
+#: done to a file sets the time of its last change (%C).
 MAKE = """\
-state() { { dpkg -l; find /etc /usr/sbin /usr/bin -type f -exec md5sum {} +; } | md5sum; }
+state() { { dpkg -l; find /etc /usr/sbin /usr/bin -type f -printf '%p %s %C@\\n' | sort; } | md5sum; }
 before=$(state)
 LC_ALL=C make "$@" 2>&1
 echo "exit code $?"

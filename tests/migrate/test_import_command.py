@@ -14,7 +14,7 @@ import dms_relay
 from dms_relay.migrate.kinds import KINDS
 from tests.migrate.scene import CASES, Scene, case
 from tests.support.console import said
-from tests.support.written_remedies import Source
+from tests.support.written_remedies import source_of
 from tools.tree import Command, actions_of, commands_of, fresh_parser
 
 if TYPE_CHECKING:
@@ -93,9 +93,19 @@ def test_wrong_inputs(sandbox: Sandbox, tmp_path: Path, name: str) -> None:
 
 def test_an_env_file_that_is_not_there(sandbox: Sandbox, tmp_path: Path) -> None:
     """It is named; nothing else is imported in its place."""
-    result = sandbox.run("import", "--env-file", str(tmp_path / "nowhere"))
+    name = str(tmp_path / "nowhere")
+    result = sandbox.run("import", "--env-file", name)
     assert result.code == os.EX_CONFIG
-    assert said(result)[-1][1] == "--env-file: there is no such file -- name the file with the variables"
+    assert said(result)[-1][1] == f"--env-file: there is no file {name} -- name the file with the variables"
+
+
+def test_an_env_file_by_its_relative_path(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is read from the working directory, as a person means it."""
+    (tmp_path / "variables.env").write_text("RELAYHOST=[r.test]:587\n")
+    monkeypatch.chdir(tmp_path)
+    for name in ("variables.env", "./variables.env", f"../{tmp_path.name}/variables.env"):
+        result = sandbox.run("import", "--env-file", name)
+        assert "host: r.test" in result.out, result.err
 
 
 def test_every_remedy_is_said_somewhere() -> None:
@@ -103,7 +113,7 @@ def test_every_remedy_is_said_somewhere() -> None:
     documents = [yaml.safe_load(path.read_text("utf-8"))["expected"] for path in CASES.glob("*.yaml")]
     left = [text for document in documents for key in ("not_taken", "notes") for text in document.get(key, ())]
     heard = "\n".join([*left, *(wrong.said for wrong in WRONG.values()), "-- name the file with the variables"])
-    remedies = {remedy for _, remedy in Source(Path(dms_relay.__file__).parent).remedies("migrate/")}
+    remedies = {remedy for _, remedy in source_of(Path(dms_relay.__file__).parent).remedies("migrate/")}
     assert {remedy for remedy in remedies if not re.search(f"-- {remedy}", heard)} == set()
 
 

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import inspect
 import operator
 import pickle
+import pydoc
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -124,6 +128,33 @@ def test_changed_and_copied(fields: list[Spec], data: st.DataObject) -> None:
     assert repr(value) == repr(their)
     with pytest.raises(AttributeError):
         _ = value.__dict__
+
+
+@given(specs(), st.booleans())
+def test_signature(fields: list[Spec], is_made: bool) -> None:  # noqa: FBT001 -- drawn
+    """``inspect`` and ``help`` show fields, types and defaults, before the first value is made and after it."""
+    mine, theirs = both(fields, order=False)
+    if is_made:
+        mine(*range(len(fields)))
+    assert str(inspect.signature(mine)) == str(inspect.signature(theirs))
+    assert str(inspect.signature(mine.__init__)) == f"(self{', ' * bool(fields)}{str(inspect.signature(theirs))[1:]}"
+    assert mine(*range(len(fields))) == mine(*range(len(fields)))
+
+
+def test_help() -> None:
+    """``help`` shows what a value takes, and nothing of how it is made."""
+    text = pydoc.plain(pydoc.render_doc(Origin))
+    assert "class Origin(builtins.object)\n |  Origin(" in text
+    assert "*args" not in text
+
+
+def test_a_boot_makes_no_signature() -> None:
+    """Making classes and values imports nothing for it."""
+    code = "import sys; from dms_relay.model import Origin; Origin('x'); print('inspect' in sys.modules)"
+    assert (
+        subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, check=True).stdout
+        == "False\n"
+    )
 
 
 def test_factories_make_each_value_its_own() -> None:

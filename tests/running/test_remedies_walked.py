@@ -9,7 +9,7 @@ import dms_relay
 from dms_relay.checks.rules import RULES
 from tests.running.test_remedies_followed import WALKS as WALKS_WITH_PASSWORDS
 from tests.running.walks.token_walks import WALKS as WALKS_WITH_TOKENS
-from tests.support.written_remedies import Source
+from tests.support.written_remedies import source_of
 
 #: How remedies begin that cannot be followed in a test, or that no input leads to, and why.
 NOT_WALKED = {
@@ -21,12 +21,12 @@ NOT_WALKED = {
     "fix that": "stands for a reason that explain learns to tell later on: each that it tells now has its own",
 }
 WALKS = (*WALKS_WITH_PASSWORDS, *WALKS_WITH_TOKENS)
-SOURCE = Source(Path(dms_relay.__file__).parent)
+PACKAGE = Path(dms_relay.__file__).parent
 
 
 def remedies() -> set[tuple[frozenset[str], str]]:
     """Return what the source can say under rules of `check`."""
-    found = {(rules.intersection(RULES), remedy) for rules, remedy in SOURCE.remedies()}
+    found = {(rules.intersection(RULES), remedy) for rules, remedy in source_of(PACKAGE).remedies()}
     return {(rules, remedy) for rules, remedy in found if rules - {"wrong-input", "doubtful-input"}}
 
 

@@ -16,7 +16,7 @@ from tests.running.test_remedies_walked import shown
 from tests.sources.said import DIRECTORY, HERE, Said, cf_files, in_oauth2, in_relay_yaml, in_settings
 from tests.sources.test_said_remedies import ASIDE
 from tests.support.sandbox import Sandbox
-from tests.support.written_remedies import Source
+from tests.support.written_remedies import source_of
 
 #: How remedies begin that are not followed here, and why.
 NOT_FOLLOWED = {
@@ -62,7 +62,7 @@ def test_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, case: Said) -> 
 
 def remedies() -> set[str]:
     """Return the patterns of what the source can say of an input that is wrong or doubtful."""
-    written = Source(Path(dms_relay.__file__).parent).remedies(*PLACES)
+    written = source_of(Path(dms_relay.__file__).parent).remedies(*PLACES)
     return {remedy for rules, remedy in written if not rules & (RULES.keys() - {"wrong-input", "doubtful-input"})}
 
 

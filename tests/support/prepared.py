@@ -39,7 +39,10 @@ _MODULES = (
     "structlog",
     "yaml",
     "dotenv",
-    *(f"dms_relay.{name}" for name in ("apply", "arguments", "cli", "log_lines")),
+    "difflib",
+    "dns.resolver",
+    "encodings.idna",
+    *(f"dms_relay.{name}" for name in ("apply", "arguments", "cli", "deferral", "log_lines")),
 )
 _PACKAGES = ("checks", "commands", "explain", "merge", "plan", "postfix", "relay_test", "render", "sources", "tokens")
 

@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from testbed import PATIENCE, STRANGER, Inputs, Mode, Testbed
+from testbed.inputs import started
 from testbed.token_rules import OAuth2Client
 from testbed.token_server import TokenServer
 from tests.running.leaks import MESSAGES, PASSWORD, STRANGERS, Config, configs, is_own, messages
@@ -103,8 +104,9 @@ class Takers:
 
 
 @pytest.fixture
-def takers(plugin: Plugin, tmp_path: Path) -> Iterator[Takers]:
-    """Yield the servers."""
+def takers(plugin: Plugin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Takers]:
+    """Yield the servers. Commands are started with Python, so that each has an argument list of its own."""
+    monkeypatch.setattr(Inputs, "start", staticmethod(started))
     with Testbed() as testbed, TokenServer(testbed.authority) as server:
         server.clients[CLIENT] = OAuth2Client(secret=SECRET)
         yield Takers(testbed, plugin, server, tmp_path)
@@ -146,5 +148,6 @@ def test_no_secret_leaks(takers: Takers, figures: Figures) -> None:
     assert [secret for secret in secrets if secret in said] == []
     assert readable([takers.state, takers.postfix.config], secrets) == []
     assert seen.with_any(secrets) == []
-    assert any(b"dms_relay" in line for _, line in seen.seen)
+    directory = str(takers.postfix.config).encode()
+    assert any(b"dms_relay" in line and directory in line for _, line in seen.seen)
     assert takers.offered <= {"XOAUTH2", "PLAIN"}

@@ -95,7 +95,8 @@ def register(walk: Walk, login: dict[str, Any], elsewhere: Elsewhere, server: Pr
     oauth2, user = login.get("oauth2", {}), login["username"]
     client = OAuth2Client(secret=SECRET if "client_secret_file" in oauth2 else "", users=(user,))
     if walk.with_certificate:
-        (command,) = re.findall(r"^ +(openssl req .*)$", (DOCS / walk.page).read_text("utf-8"), re.MULTILINE)
+        text = (DOCS / walk.page).read_text("utf-8").replace("\\\n", "")
+        (command,) = re.findall(r"^ +(openssl req .*)$", text, re.MULTILINE)
         subprocess.run(command.split(), check=True, cwd=elsewhere.secrets, capture_output=True)
         client.certificate = (elsewhere.secrets / "m365.pem").read_text()
     elif "service_account_file" in oauth2:

@@ -1,10 +1,10 @@
-{{/* Names, labels, and what several objects have in common. What may not be set together is in _checks.tpl. */}}
+{{/* Names, labels, and what several objects share. _checks.tpl refuses values that do not go together. */}}
 
 {{- define "dms-relay.name" -}}
 {{- default .Chart.Name .Values.nameOverride | trunc 52 | trimSuffix "-" -}}
 {{- end -}}
 
-{{/* 52 characters: Kubernetes makes a label of a StatefulSet's name and 11 more, and a label has 63. */}}
+{{/* 52 characters: Kubernetes makes a label from a StatefulSet's name and 11 more characters, and a label has at most 63. */}}
 {{- define "dms-relay.fullname" -}}
 {{- $name := default .Chart.Name .Values.nameOverride -}}
 {{- if .Values.fullnameOverride -}}
@@ -57,7 +57,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end -}}
 {{- end -}}
 
-{{/* "true" where what is left at the end goes to another replica. */}}
+{{/* "true" if mail that is left at the end goes to another replica. */}}
 {{- define "dms-relay.handOver" -}}
 {{- if kindIs "bool" .Values.drain.handOver -}}
 {{- if .Values.drain.handOver }}true{{ end -}}
@@ -66,7 +66,7 @@ true
 {{- end -}}
 {{- end -}}
 
-{{/* Seconds that a stop needs beside the drain: Postfix 3, the keeper 6, the log 1, and as much again for a slow node. */}}
+{{/* Seconds that a stop needs in addition to the drain: Postfix 3, the keeper 6, the log 1, and as much again for a slow node. */}}
 {{- define "dms-relay.stopSeconds" -}}20{{- end -}}
 
 {{- define "dms-relay.gracePeriod" -}}
@@ -77,12 +77,12 @@ true
 {{- end -}}
 {{- end -}}
 
-{{/* How many replicas there are at the least. */}}
+{{/* The least number of replicas. */}}
 {{- define "dms-relay.leastReplicas" -}}
 {{- if .Values.autoscaling.enabled }}{{ int64 .Values.autoscaling.minReplicas }}{{ else }}{{ int64 .Values.replicaCount }}{{ end -}}
 {{- end -}}
 
-{{/* relay.yaml as a text, as it was written where it is a text. */}}
+{{/* relay.yaml as text: unchanged if the value is text. */}}
 {{- define "dms-relay.relayYaml" -}}
 {{- if kindIs "string" .Values.relayYaml -}}
 {{ .Values.relayYaml }}
@@ -91,29 +91,29 @@ true
 {{- end -}}
 {{- end -}}
 
-{{/* The ConfigMap that is mounted; ours is there while it is empty, too, so that a first relay.yaml restarts no pod. */}}
+{{/* The ConfigMap to mount. Ours exists even while it is empty, so that a first relay.yaml restarts no pod. */}}
 {{- define "dms-relay.configMap" -}}
 {{ default (include "dms-relay.fullname" .) .Values.existingConfigMap }}
 {{- end -}}
 
-{{/* A value of the environment: a number of Helm's can be a float. */}}
+{{/* A value of the environment: Helm may hand over a number as a float. */}}
 {{- define "dms-relay.text" -}}
 {{- if kindIs "float64" . }}{{ if eq (float64 (int64 .)) . }}{{ int64 . }}{{ else }}{{ . }}{{ end }}{{ else }}{{ . }}{{ end -}}
 {{- end -}}
 
-{{/* What an operator adds, with its templates filled in: (dict "value" VALUE "root" $). */}}
+{{/* A value of the operator's own, with its templates filled in: (dict "value" VALUE "root" $). */}}
 {{- define "dms-relay.filled" -}}
 {{- tpl (kindIs "string" .value | ternary .value (toYaml .value)) .root -}}
 {{- end -}}
 
-{{/* As kubectl takes it. */}}
+{{/* The selector, as kubectl takes it. */}}
 {{- define "dms-relay.selector" -}}
 app.kubernetes.io/name={{ include "dms-relay.name" . }},app.kubernetes.io/instance={{ .Release.Name }}
 {{- end -}}
 
 {{/*
-Where a pod has to run that may send, as options of kubectl: by the first of networkPolicy.allowFrom that is of labels alone. A
-namespace is known where it is selected by its name.
+The options of kubectl for a pod that may send: from the first entry of networkPolicy.allowFrom that has only labels. The
+namespace is known only if it is selected by its name.
 */}}
 {{- define "dms-relay.sender" -}}
 {{- $options := list -}}

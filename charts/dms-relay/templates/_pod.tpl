@@ -3,7 +3,7 @@
 {{- define "dms-relay.podSpec" -}}
 serviceAccountName: {{ include "dms-relay.serviceAccountName" . | quote }}
 automountServiceAccountToken: false
-# Else each Service of the namespace would be variables of the pod, some of which look like settings.
+# Otherwise the pod would get variables for each Service of the namespace, and some look like settings.
 enableServiceLinks: false
 terminationGracePeriodSeconds: {{ include "dms-relay.gracePeriod" . }}
 {{- if kindIs "bool" .Values.hostUsers }}
@@ -53,7 +53,7 @@ containers:
       - name: metrics
         containerPort: {{ .Values.metrics.port }}
       {{- end }}
-    # "ready": it takes mail. "live": Postfix answers, or it drains. Neither looks at the inputs.
+    # "ready": it accepts mail. "live": Postfix answers, or drains. Neither looks at the inputs.
     startupProbe:
       exec:
         command: [healthcheck, ready]

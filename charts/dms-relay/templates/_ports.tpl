@@ -1,4 +1,4 @@
-{{/* The ports of relays that the values name: what must go out, however short networkPolicy.egress.relayPorts is. */}}
+{{/* The ports of relays in the values: they must be open, even if networkPolicy.egress.relayPorts does not list them. */}}
 
 {{/* A host's port: (dict "host" "a.example:2525" "default" 587). An IPv6 address without brackets has none. */}}
 {{- define "dms-relay.portOf" -}}
@@ -6,7 +6,7 @@
 {{- if $found }}{{ regexFind "[0-9]+$" $found }}{{ else }}{{ include "dms-relay.text" .default }}{{ end -}}
 {{- end -}}
 
-{{/* Those of one relay of relay.yaml, a line each. */}}
+{{/* The ports of one relay of relay.yaml, one on each line. */}}
 {{- define "dms-relay.portsOfRelay" -}}
 {{- $default := eq (toString .mx) "true" | ternary 25 587 -}}
 {{- with .port }}{{ $default = . }}{{ end -}}
@@ -16,7 +16,7 @@
 {{- end -}}
 {{- end -}}
 
-{{/* "true" where some mail goes directly, to port 25 of its recipient's server, as far as the values tell. */}}
+{{/* "true" if some mail goes directly, to port 25 of its recipient's server, as far as the values show. */}}
 {{- define "dms-relay.goesDirectly" -}}
 {{- $told := include "dms-relay.relayYaml" . | fromYaml -}}
 {{- $places := list (default "" $told.default) -}}
@@ -29,7 +29,7 @@
 {{- if or (has "direct" $places) (and $isKnown (not (or $told.default .Values.env.DEFAULT_RELAY_HOST))) }}true{{ end -}}
 {{- end -}}
 
-{{/* All of them, as a JSON list of numbers in order. */}}
+{{/* All ports, as a sorted JSON list of numbers. */}}
 {{- define "dms-relay.relayPorts" -}}
 {{- $ports := list -}}
 {{- range .Values.networkPolicy.egress.relayPorts }}{{ $ports = append $ports (int64 .) }}{{ end -}}
@@ -45,7 +45,7 @@
 {{- if eq (len $words) 2 }}{{ $lines = append $lines (include "dms-relay.portOf" (dict "host" (index $words 1) "default" 25)) }}{{ end -}}
 {{- end -}}
 {{- range $lines }}{{ with trim . | int64 }}{{ $ports = append $ports . }}{{ end }}{{ end -}}
-{{- /* As texts of the same length they are in order. */ -}}
+{{- /* Texts of the same length sort like numbers. */ -}}
 {{- $sorted := list -}}
 {{- range $ports | uniq }}{{ $sorted = append $sorted (printf "%05d" .) }}{{ end -}}
 {{- $ports = list -}}

@@ -1,7 +1,6 @@
 {{/*
-What is mounted where. Inputs are mounted as directories, never with subPath, so that a change gets into the pod; each right below a
-directory that is mounted too: dms-relay believes what is in a directory that everybody may write, as an emptyDir is, only where it is
-mounted there itself (docs/security.md).
+What is mounted where. Inputs are mounted as directories, never with subPath, so that changes reach the pod. Each is mounted directly
+below another mount: everybody may write to an emptyDir, and dms-relay trusts only what is itself mounted there (docs/security.md).
 */}}
 
 {{- define "dms-relay.volumeMounts" -}}
@@ -34,7 +33,7 @@ mounted there itself (docs/security.md).
 {{- end }}
 {{- end -}}
 
-{{/* The Secrets that are mounted, as a list. A volume has a number, since a Secret's name can be too long for one, or have dots. */}}
+{{/* The Secrets to mount, as a list. Volumes are numbered, because a Secret's name can be too long for a volume, or have dots. */}}
 {{- define "dms-relay.secrets" -}}
 {{- with .Values.existingSecret }}
 - {volume: secret, directory: dms-relay, secret: {{ . | quote }}}
@@ -75,7 +74,7 @@ mounted there itself (docs/security.md).
 {{- end }}
 {{- end -}}
 
-{{/* The configuration directory, also while it is empty; with logins by postfix-sasl-password.cf, two objects in one directory. */}}
+{{/* The configuration directory, even while it is empty. With logins in postfix-sasl-password.cf, it combines two objects. */}}
 {{- define "dms-relay.configVolume" }}
 - name: config
 {{- if .Values.saslPasswordSecret.name }}
