@@ -61,7 +61,7 @@ def apply_inputs(
     is_own_only: bool = False,
     from_scratch: bool = False,
 ) -> int:
-    """Read, merge, render, plan and apply under one lock, and say what was done. ``from_scratch``: see ``plan``.
+    """Read, merge, render, plan and apply under one lock, and log what was done. ``from_scratch``: see ``plan``.
 
     ``is_own_only``: apply only what ``postfix-main.cf`` and ``postfix-master.cf`` say, and log nothing if Postfix has it
     already.
@@ -72,7 +72,7 @@ def apply_inputs(
         Postfix(context.paths.postfix_dir).read_main_cf()  # raises, and says what to do
     once = _Once(context, lock_timeout, reload=reload, is_own_only=is_own_only, from_scratch=from_scratch)
     if logins := once.run():
-        from dms_relay.commands.token_logins import ask  # noqa: PLC0415 -- only where an access token is missing
+        from dms_relay.commands.token_logins import ask  # noqa: PLC0415 -- only if an access token is missing
 
         ask(context, logins)
         once.run(is_asked=True)
@@ -141,7 +141,7 @@ def _forget_drain(context: Context, parameters: Mapping[str, str]) -> None:
 def _lacking(config: RelayConfig) -> tuple[InForce, ...]:
     if not (config.transports and config.transports.has_tokens):
         return ()
-    from dms_relay.commands.token_logins import lacking  # noqa: PLC0415 -- only where a login takes a token
+    from dms_relay.commands.token_logins import lacking  # noqa: PLC0415 -- only if a login takes a token
 
     return lacking(config)
 
@@ -151,7 +151,7 @@ def _noted(config: RelayConfig, context: Context) -> AbstractContextManager[None
     is_any = config.transports and config.transports.has_tokens
     if not is_any and not os.path.lexists(context.paths.state_dir / _IN_FORCE):
         return nullcontext()
-    from dms_relay.commands.token_logins import noted  # noqa: PLC0415 -- only where a login takes a token
+    from dms_relay.commands.token_logins import noted  # noqa: PLC0415 -- only if a login takes a token
 
     return noted(context.paths, config, context.log)
 
@@ -160,20 +160,20 @@ def _told(config: RelayConfig, context: Context) -> AbstractContextManager[None]
     """Tell the counter of deliveries which relays there are, if metrics are on."""
     if not context.environ.get(_METRICS):
         return nullcontext()
-    from dms_relay.metrics.hints import told  # noqa: PLC0415 -- only where there are metrics
+    from dms_relay.metrics.hints import told  # noqa: PLC0415 -- only if there are metrics
 
     return told(context.paths, config, context.log)
 
 
 def _refuse_wrong_values(config: RelayConfig, changes: Plan, context: Context) -> None:
-    from dms_relay.postfix.trial import refuse_wrong_values  # noqa: PLC0415 -- only where an operator has such
+    from dms_relay.postfix.trial import refuse_wrong_values  # noqa: PLC0415 -- only if an operator has such
 
     changed = {change.name: change.new for change in changes.parameters}
     refuse_wrong_values(context.paths.postfix_dir, changed, config.own_parameters)
 
 
 def _sure(config: RelayConfig, changes: Plan) -> list[Problem]:
-    from dms_relay.plan.complaints import sure  # noqa: PLC0415 -- only where there are warnings
+    from dms_relay.plan.complaints import sure  # noqa: PLC0415 -- only if there are warnings
 
     return sure(config, changes)
 
@@ -190,7 +190,7 @@ def may_stay(config: RelayConfig, changes: Plan) -> list[Problem]:
 
 
 def _only_own(config: RelayConfig, changes: Plan) -> Plan:
-    from dms_relay.plan.own import only_own  # noqa: PLC0415 -- only where a hook runs between ours
+    from dms_relay.plan.own import only_own  # noqa: PLC0415 -- only if a hook runs between ours
 
     return only_own(changes, config.own_parameters.keys())
 
@@ -204,14 +204,14 @@ def _remove_leftovers(context: Context) -> None:
 
 def _refused(error: InputError, inputs: Inputs, context: Context) -> InputError:
     """Return the error; if a previous configuration stays in force, add the senders that now bypass the relay."""
-    from dms_relay.checks.in_force import left_out  # noqa: PLC0415 -- only where the inputs are wrong
+    from dms_relay.checks.in_force import left_out  # noqa: PLC0415 -- only if the inputs are wrong
 
     problem = left_out(context.paths, inputs)
     return type(error)([*error.problems, problem]) if problem else error
 
 
 def _report(config: RelayConfig, wanted: PostfixConfig, log: Log) -> None:
-    """Say which relays are used and for whom, one event each."""
+    """Log which relays are used and for whom, one event each."""
     if config.default and "relayhost" not in config.user_parameters:
         log.info("default relay", nexthop=config.default[0].text, origin=str(config.default[1]))
     for nexthop, senders in config.routes.counts().items():
@@ -230,7 +230,7 @@ def _report(config: RelayConfig, wanted: PostfixConfig, log: Log) -> None:
 
 
 def _report_transports(transports: Transports, log: Log) -> None:
-    """Say the same of relays with a transport of their own."""
+    """Log the same for relays with their own transport."""
     if transports.default:
         log.info("default relay", relay=transports.default[0] or DIRECT, origin=str(transports.default[1]))
     for relay, senders in Counter(route.relay or DIRECT for route in transports.senders).items():

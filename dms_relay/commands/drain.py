@@ -109,7 +109,7 @@ def _text(result: Result, nexthop: str, context: Context) -> Iterator[str]:
 
 
 def _next(result: Result, nexthop: str, context: Context) -> Iterator[str]:
-    """Say what a person can do."""
+    """Yield what a person can do next."""
     if result.is_handed_over:
         yield f"{nexthop} has not taken them all: the reasons above are its replies, or say why it cannot be reached"
     queue = Postfix(context.paths.postfix_dir).queue_directory()

@@ -153,7 +153,7 @@ def _test(fed: dict[str, Any], _: Namespace, context: Context) -> dict[str, Any]
 
 def _tokens(_fed: object, _: Namespace, context: Context) -> dict[str, Any]:
     """Return the state of the tokens."""
-    from dms_relay.watch.outlook import outlook  # noqa: PLC0415 -- only where there are tokens
+    from dms_relay.watch.outlook import outlook  # noqa: PLC0415 -- only if there are tokens
 
     return outlook(context.paths.state_dir, time.time())
 
@@ -170,7 +170,7 @@ def _refused(fed: dict[str, Any], _: Namespace, context: Context) -> dict[str, A
 
 def _metrics(fed: dict[str, Any], _: Namespace, context: Context) -> dict[str, Any]:
     """Serve metrics until a signal arrives or the keeper is gone; return why they cannot be served."""
-    from dms_relay.metrics.endpoint import Endpoint  # noqa: PLC0415 -- only where there are metrics
+    from dms_relay.metrics.endpoint import Endpoint  # noqa: PLC0415 -- only if there are metrics
     from dms_relay.metrics.server import serve  # noqa: PLC0415 -- the same, and it speaks HTTP
 
     return {"failed": serve(Endpoint(*fed["metrics"]), _paths(fed, context), context.environ, context.log)}

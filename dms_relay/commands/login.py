@@ -83,7 +83,7 @@ def _chosen(logins: Sequence[_Login], relay: str, username: str | None) -> _Logi
     if not there:
         names = ", ".join(sorted({login.relay for login in logins}))
         remedy = f"write one of {names}" if names else "give a relay a login with oauth2"
-        raise UsageError(f"no relay with a login by OAuth2 has the name {relay}", remedy)
+        raise UsageError(f"no relay with an OAuth2 login has the name {relay}", remedy)
     found = [login for login in there.values() if username is None or login.username.casefold() == username.casefold()]
     if len(found) != 1:
         users = ", ".join(login.username for login in there.values())

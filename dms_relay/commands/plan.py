@@ -93,7 +93,7 @@ def _service_diff(path: str, changes: Plan) -> Iterator[str]:
 
 
 def _service_texts(change: ServiceChange) -> list[str]:
-    """Return a service before and after; empty where there is none."""
+    """Return a service before and after; empty if there is none."""
     versions = mask_versions(*(dict(s.overrides) if s else {} for s in (change.old, change.new)))
     services = zip((change.old, change.new), versions, strict=True)
     return [Service(s.chroot, tuple(shown.items())).text(change.name) if s else "" for s, shown in services]

@@ -40,7 +40,7 @@ def run(arguments: Namespace, context: Context) -> int:
     for login in chosen:
         _report(login, got[login.id], context)
     if not logins and not arguments.due:
-        context.say("no login by OAuth2 is in force, so there is nothing to renew")
+        context.say("no OAuth2 login is in force, so there is nothing to renew")
     return EXIT_FAILED if any(isinstance(result, RelayError) for result in got.values()) else os.EX_OK
 
 
@@ -49,7 +49,7 @@ def _chosen(logins: Sequence[InForce], words: Sequence[str]) -> list[InForce]:
     if unknown := [word for word in dict.fromkeys(words) if word.casefold() not in known]:
         names = ", ".join(sorted({login.relay for login in logins}))
         remedy = f"write one of {names}" if names else "run dms-relay apply first"
-        raise UsageError(f"no relay with a login by OAuth2 in force has the name {', '.join(unknown)}", remedy)
+        raise UsageError(f"no relay with an OAuth2 login in force has the name {', '.join(unknown)}", remedy)
     wanted = {word.casefold() for word in words}
     return [login for login in logins if not wanted or login.relay.casefold() in wanted]
 
@@ -72,7 +72,7 @@ def put_into_tables(context: Context) -> None:
     kept = {login.id: tokens.load(state_dir, login.id) for login in in_force.load(state_dir)}
     valid = {name: one.access_token for name, one in kept.items() if tokens.is_valid(one, now)}
     if valid:
-        from dms_relay.token_tables import write_tokens  # noqa: PLC0415 -- only where there are tokens
+        from dms_relay.token_tables import write_tokens  # noqa: PLC0415 -- only if there are tokens
 
         write_tokens(context.paths, valid)
 

@@ -89,7 +89,7 @@ def _oauth2(entry: LoginEntry, relay: str, paths: Paths) -> dict[str, Any]:
     """Return how an access token is obtained, and until when the stored one is valid: ``None`` if there is none."""
     if not (oauth2 := entry.login.oauth2):
         return {}
-    from dms_relay import tokens  # noqa: PLC0415 -- only where a login takes a token
+    from dms_relay import tokens  # noqa: PLC0415 -- only if a login takes a token
 
     kept = tokens.load(paths.state_dir, tokens.login_id(relay, entry.login.username, oauth2))
     until = datetime.fromtimestamp(kept.expires_at, UTC) if tokens.is_valid(kept, time.time()) else None

@@ -110,7 +110,7 @@ def _token_source(paths: Paths, environ: Mapping[str, str], timeout: float) -> T
     """Return the source of access tokens; it also writes a new token of a login in force to Postfix's table."""
 
     def hand_over(login: InForce, token: str) -> None:
-        from dms_relay.token_tables import write_tokens  # noqa: PLC0415 -- only where a token is new
+        from dms_relay.token_tables import write_tokens  # noqa: PLC0415 -- only if a token is new
 
         write_tokens(paths, {login.id: token})
 

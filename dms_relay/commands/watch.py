@@ -85,7 +85,7 @@ def _range(limits: tuple[float, float]) -> str:
 
 
 def duration(text: str) -> float | None:
-    """Return seconds from ``90``, ``90s``, ``30m``, ``1h`` or ``1d``; ``None`` where it is none of these."""
+    """Return seconds from ``90``, ``90s``, ``30m``, ``1h`` or ``1d``; ``None`` if it is none of these."""
     found = _DURATION.fullmatch(text.strip())
     return float(found[1]) * _UNITS[found[2].lower()] if found else None
 

@@ -128,7 +128,7 @@ def _drain(environ: Mapping[str, str]) -> str:
     """Return how long the drain may take that docker-entrypoint.sh runs when it is told to stop."""
     value = environ.get("RELAY_DRAIN", "")
     if value:
-        from dms_relay.drain.times import seconds  # noqa: PLC0415 -- only where it is set
+        from dms_relay.drain.times import seconds  # noqa: PLC0415 -- only if it is set
 
         if seconds(value) is None:
             raise _WrongError(f'"{_printable(value)}" is not a time that a drain can have', "write 30s, 2m, or seconds")
@@ -139,7 +139,7 @@ def _metrics(environ: Mapping[str, str]) -> str:
     value = environ.get(METRICS, "")
     if not value:
         return ""
-    from dms_relay.metrics.endpoint import REMEDY, endpoint  # noqa: PLC0415 -- only where there are metrics
+    from dms_relay.metrics.endpoint import REMEDY, endpoint  # noqa: PLC0415 -- only if there are metrics
 
     try:
         found = endpoint(value)
@@ -182,7 +182,7 @@ def _more_networks(environ: Mapping[str, str], problems: list[Problem]) -> list[
     value = environ.get("RELAY_PERMIT", "")
     if not value:
         return []
-    from dms_relay.container.permits import permitted  # noqa: PLC0415 -- only where it is set
+    from dms_relay.container.permits import permitted  # noqa: PLC0415 -- only if it is set
 
     return permitted(value, problems)
 
@@ -257,7 +257,7 @@ def _overridden(directory: Path, found: Mapping[str, str], wanted: Mapping[str, 
     data = path.read_bytes() if path.exists() else b""
     if not any(f'"{name}"'.encode() in data for name in wanted):
         return []
-    from dms_relay.plan.own import with_below  # noqa: PLC0415 -- only where it names one of them
+    from dms_relay.plan.own import with_below  # noqa: PLC0415 -- only if it names one of them
     from dms_relay.plan.state import load, remember  # noqa: PLC0415 -- the same
 
     state = load(data, str(path))

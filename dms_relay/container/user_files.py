@@ -35,7 +35,7 @@ def run(environ: Mapping[str, str], writer: Writer | None = None, paths: Paths |
     paths = paths or Paths(Path(config_dir or known.config_dir), Path(postfix_dir or known.postfix_dir))
     if not any(map(os.path.lexists, (paths.state, *(paths.config_dir / name for name in NAMES)))):
         return os.EX_OK
-    from dms_relay.commands import Context  # noqa: PLC0415 -- only where there is something to do
+    from dms_relay.commands import Context  # noqa: PLC0415 -- only if there is something to do
     from dms_relay.commands.apply import apply_inputs  # noqa: PLC0415 -- the same
     from dms_relay.errors import InputError, RelayError  # noqa: PLC0415 -- the same
     from dms_relay.log import log_of  # noqa: PLC0415 -- the same

@@ -28,7 +28,7 @@ _INPUTS = Origin("the inputs")
 
 
 class Ways:
-    """The ways of messages by the configuration in force; ``origins`` say where a login was written, if they are known."""
+    """The ways of messages by the configuration in force; ``origins`` are the places of logins, if known."""
 
     def __init__(self, view: View, origins: Origins | None = None) -> None:
         """Set the configuration and the origins."""
