@@ -103,6 +103,7 @@ def installation(installed: Installation) -> Iterator[Installation]:
     installed.bundle.write_bytes(kept)
 
 
+@pytest.mark.long
 def test_it_is_used(installation: Installation) -> None:
     """Our modules, structlog and the standard library come out of the bundle."""
     found = installation.probe()

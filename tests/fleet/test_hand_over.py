@@ -27,6 +27,7 @@ def pair(replica_image: str, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         yield fleet
 
 
+@pytest.mark.long
 def test_the_rest_goes_to_another_replica(pair: Fleet) -> None:
     """The server refuses the login, one replica ends, and nothing is lost or comes twice once the server takes it again."""
     going, staying = pair.names

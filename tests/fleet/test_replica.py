@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from testbed.fleet.cluster import wait_for
 from testbed.fleet.fleet import relay_yaml
 from testbed.fleet.load import Load
@@ -130,6 +132,7 @@ def test_a_drained_replica_has_nothing_left(replica: Fleet) -> None:
     replica.start(name)
 
 
+@pytest.mark.long
 def test_what_cannot_be_delivered_stays_on_the_volume(replica: Fleet) -> None:
     """Where the server refuses the login, preStop says what remains and why, and the next pod on the volume delivers it."""
     [name] = replica.names

@@ -79,6 +79,7 @@ def wait_for_health(container: Container, *, is_well: bool) -> str:
     return health(container)[1]
 
 
+@pytest.mark.long
 def test_a_change_counts_without_a_restart(start: Starter, relay: Relay, config_dir: Path) -> None:
     """A new login is in force by itself. A wrong edit turns the health red and says why; mail goes on; a right one heals."""
     container = begin(start, config_dir, RELAY_WATCH_INTERVAL="2")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.image.engine import send, wait_for
 from tests.image.test_hardened import HARDENED, HERE, MOUNTED, empty
 
@@ -30,6 +32,7 @@ def sent(text: str) -> float:
     return float(found[1]) if found else -1
 
 
+@pytest.mark.long
 def test_deliveries_are_counted(start: Starter, relay: Relay, tmp_path: Path) -> None:
     """In a hardened container, what the relay has got is counted and served; a restart goes on; the log is whole."""
     container = start.ready(*HARDENED, *empty(tmp_path, *MOUNTED), **{**HERE, "RELAY_METRICS": f":{PORT}"})

@@ -50,6 +50,7 @@ def goes_directly(container: Container, sender: str) -> bool:
     return any(f"{number}: " in line and "relay=none" in line for line in container.log().splitlines())
 
 
+@pytest.mark.long
 def test_each_command_has_its_effect(start: Starter, relay: Relay, other: Relay, config_dir: Path) -> None:
     """Add, list, exclude, remove: each time the next message goes accordingly; and no password is said."""
     container = start.ready(f"--volume={config_dir}:{CONFIG_DIR}", **RELAY_HOST)

@@ -85,6 +85,7 @@ def test_an_empty_directory(start: Starter, relay: Relay, tmp_path: Path) -> Non
     assert QUICK in again(container, 2)
 
 
+@pytest.mark.long
 def test_a_kill_loses_nothing(start: Starter, relay: Relay, volume: str) -> None:
     """Mail in the queue of a container that is killed, and taken away, is delivered by the next one, each message once."""
     queue = f"--volume={volume}:{QUEUE}"
@@ -99,6 +100,7 @@ def test_a_kill_loses_nothing(start: Starter, relay: Relay, volume: str) -> None
     delivered(second, relay, senders)
 
 
+@pytest.mark.long
 def test_a_kill_during_deliveries_loses_nothing(start: Starter, relay: Relay, volume: str) -> None:
     """A container that is killed again and again while it takes mail and delivers it: all arrives that it said it took."""
     container = start.ready(f"--volume={volume}:{QUEUE}", **HERE)
@@ -119,6 +121,7 @@ def restored(start: Starter) -> str:
     return start.new_volume()
 
 
+@pytest.mark.long
 def test_a_backup_that_is_restored(start: Starter, relay: Relay, volume: str, restored: str) -> None:
     """Messages that come back from a backup, whose inodes are other ones, get names that fit, and are all delivered."""
     first = start.ready(f"--volume={volume}:{QUEUE}", **AWAY)
@@ -133,6 +136,7 @@ def test_a_backup_that_is_restored(start: Starter, relay: Relay, volume: str, re
     delivered(second, relay, senders)
 
 
+@pytest.mark.long
 def test_a_backup_without_its_owners(start: Starter, relay: Relay, helper: Container, volume: str) -> None:
     """A queue whose files all belong to root stops the start, and nothing is lost: docs/image.md has what gives it back."""
     first = start.ready(f"--volume={volume}:{QUEUE}", **AWAY)
