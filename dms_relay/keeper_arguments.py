@@ -41,7 +41,7 @@ def add_keeping(commands: Commands, seconds: Callable[[str], float]) -> None:
     )
     status = commands.add(
         "status",
-        "show what is in force, what is due, and the state of tokens and login tests",
+        "show what is in force, what is due, tokens, login tests, and how much mail waits",
         "Exits with 1 if something is wrong, or if dms-relay watch does not run.",
     )
     status.add_argument("--json", action="store_true", help="as one JSON object")

@@ -6,6 +6,7 @@ import re
 
 from dms_relay.model import MASK, PARAMETERS, Login
 from dms_relay.postfix.main_cf import may_hold_login
+from dms_relay.postfix.public_parameters import PUBLIC_PARAMETERS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ _BLANKS = re.compile(f"[{_BLANK}]+")
 #: What an operator's own parameter is called that may hold a secret, and how a value begins that holds a table's entries.
 _SECRET_NAME = re.compile(r"pass|pwd|secret|token|credential|login|_pw|api_?key|_key$", re.IGNORECASE)
 _SECRET_VALUE = re.compile(r"(?:static|inline):|://[^/]*@|passw(?:or)?d[ \t]*=", re.IGNORECASE)
+#: What can be a secret where the tables themselves hold none: a login in an address, or a setting of a table.
+_LOGIN_IN_VALUE = re.compile(r"://[^/]*@|passw(?:or)?d[ \t]*=", re.IGNORECASE)
 #: What stands before a host that would be a login there, though Postfix has no place for one.
 _USER_INFO = re.compile(r"[^\s,]+@")
 #: The kinds of tables (postconf(1), -m; DATABASE_README); what else stands before a colon may be a login.
@@ -54,6 +57,8 @@ def _mask_value(name: str, value: str) -> str:
         return mask_tables(value)
     if name in PARAMETERS:
         return _USER_INFO.sub(f"{MASK}@", value) if name in {"relayhost", "default_transport"} else value
+    if name in PUBLIC_PARAMETERS:
+        return MASK if _LOGIN_IN_VALUE.search(value) else value
     is_secret = _SECRET_VALUE.search(value) or _SECRET_NAME.search(name.removesuffix("_password_maps"))
     return MASK if is_secret else value
 

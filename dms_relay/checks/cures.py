@@ -29,11 +29,16 @@ _REMOVABLE = frozenset(
 #: Services of every master.cf, with the program that they run.
 _USUAL = frozenset({"smtp", "relay"})
 _RELOAD = "then run postfix reload"
+_UNKNOWN_LEVEL = " has an unknown TLS level"
 #: A failure, and what to do; the groups are what the remedy names.
 _CURES = (
     (r"defer_transports in (\S+) names (\S+), .*", r"remove \2 from defer_transports in \1"),
     (r"(\w+): the entry of (\S+) in .* is empty", r"write a value after \2 in that table, or remove that entry"),
     (r"(\w+): the policy's .*", r"correct that entry of \1"),
+    (
+        r"(\w+): .* unsupported dictionary type: (\S+)",
+        r"write a type that postconf -m lists in place of \2, or remove that table from \1 in main.cf",
+    ),
     (r"(\w+): .*", r"have Postfix read that table, or remove it from \1 in main.cf"),
     (r"(/.*) cannot be read: .*", r"write that file, or remove \1 from main.cf"),
     (r"smtp_tls_policy_maps has an unknown TLS level", "write encrypt in that table, or another level that exists"),
@@ -54,6 +59,8 @@ def cure(context: CheckContext, view: View, failure: str, way: RouteDocument) ->
         return f"{removal(context, view, name, bool)}; {_RELOAD}"
     if failure.startswith("there is no service ") and way["transport"] in _USUAL:
         return f"add the line {way['transport']} unix - - n - - smtp to master.cf; {_RELOAD}"
+    if (level := failure.removesuffix(_UNKNOWN_LEVEL)) != failure and _is_of_user_file(context, level):
+        return f"set {level} in postfix-main.cf to encrypt, or to another level that exists; then run dms-relay apply"
     for pattern, remedy in _CURES:
         if match := re.fullmatch(pattern, failure, re.DOTALL):
             return f"{match.expand(remedy)}; {_RELOAD}"
@@ -85,6 +92,11 @@ def removal(context: CheckContext, view: View, name: str, is_meant: Callable[[st
     places += [f"from {listed(services)} in master.cf"] if services else []
     places += ["from postfix-main.cf"] if _is_applied(context, name) else []
     return f"remove {name} {' and '.join(filter(None, (', '.join(places[:-1]), *places[-1:])))}"
+
+
+def _is_of_user_file(context: CheckContext, name: str) -> bool:
+    """Return True if ``apply`` would write the value of postfix-main.cf over one that is corrected in main.cf."""
+    return name in context.config.user_parameters or _is_applied(context, name)
 
 
 def _is_applied(context: CheckContext, name: str) -> bool:

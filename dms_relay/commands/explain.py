@@ -11,6 +11,7 @@ import re
 from typing import TYPE_CHECKING
 
 from dms_relay.errors import ArgumentError, InputError
+from dms_relay.explain.limits import limits
 from dms_relay.explain.origins import Origins
 from dms_relay.explain.report import lines, notes, route_document
 from dms_relay.explain.views import view_after, view_now
@@ -29,8 +30,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from dms_relay.commands import Context
-    from dms_relay.explain.document import MessageDocument
+    from dms_relay.explain.document import MessageDocument, RouteDocument
     from dms_relay.model import Paths
+    from dms_relay.model.configuration import Inputs, RelayConfig
     from dms_relay.plan import Plan
     from dms_relay.plan.found import Found
 
@@ -76,6 +78,8 @@ class _Explainer:
         self.message = message
         self.postfix = Postfix(paths.postfix_dir)
         self.error: InputError | None = None
+        self.inputs: Inputs | None = None
+        self.config: RelayConfig | None = None
 
     def document(self) -> MessageDocument:
         """Return the current route, and the one after ``apply`` if that is due."""
@@ -85,14 +89,21 @@ class _Explainer:
         is_due = changes is not None and not changes.is_empty
         after = view_after(self.postfix, now, changes, self.paths) if changes and is_due else None
         sender, recipient = self.message
+        way = route_document(now, origins, *self.message)
+        later = route_document(after, origins, *self.message) if after else None
         return {
             "sender": sender or NULL_SENDER,
             "recipient": recipient,
-            "now": route_document(now, origins, *self.message),
+            "now": way,
             "apply_is_due": is_due if changes else None,
-            "after_apply": route_document(after, origins, *self.message) if after else None,
-            "notes": [*notes(now, sender, recipient), *self._unread(found)],
+            "after_apply": later,
+            "notes": [*notes(now, sender, recipient), *self._limits(later or way), *self._unread(found)],
         }
+
+    def _limits(self, route: RouteDocument) -> Iterator[str]:
+        """Say what the way of routing cannot do for this message by the inputs, which may not be in force yet."""
+        if self.config and self.inputs:
+            yield from limits(self.config, self.inputs, route, self.message[0])
 
     def _unread(self, found: Found) -> Iterator[str]:
         """Yield a note for each change that the running Postfix has not read yet."""
@@ -103,7 +114,8 @@ class _Explainer:
     def _inputs(self, found: Found) -> tuple[Plan | None, Origins | None]:
         """Return what ``apply`` would change, and the origins; ``None`` for both if the inputs are wrong."""
         try:
-            config = merge(read(self.paths, self.environ))
+            self.inputs = read(self.paths, self.environ)
+            self.config = config = merge(self.inputs)
             wanted = render(config, self.paths)
             changes = plan(wanted, found)
         except InputError as error:

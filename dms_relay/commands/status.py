@@ -1,8 +1,8 @@
 """``dms-relay status``: what is in force since when, what is due and why, and the state of tokens and login tests.
 
 Reads what the keeper records in the state directory (``watch.record``), and checks if the inputs have changed since.
-If no keeper runs, it reads the inputs and says if ``apply`` would do something. Writes nothing.
-Exit codes: 0 all is well; 1 something is wrong, or no keeper runs.
+If no keeper runs, it reads the inputs and says if ``apply`` would do something. Counts the files of Postfix's queue.
+Writes nothing. Exit codes: 0 all is well; 1 something is wrong, or no keeper runs.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from dms_relay.errors import RelayError
 from dms_relay.files.keeper_lock import is_keeper_running
 from dms_relay.log import printable
 from dms_relay.postfix.programs import Postfix
+from dms_relay.postfix.queue_files import queued
 from dms_relay.watch.outlook import outlook
 from dms_relay.watch.record import load
 from dms_relay.watch.standing import due as due_now
@@ -35,6 +36,10 @@ _NO_KEEPER = (
     "no dms-relay watch runs, so nothing applies changes or renews tokens -- start dms-relay watch (docs/watch.md)"
 )
 _DRAINING = "Postfix takes no new mail, because of a drain -- run dms-relay drain --cancel, or start Postfix again"
+_NOTHING_IN_FORCE = "nothing of dms-relay: no relay is set, or apply has not run"
+_NOT_TESTED = (
+    "login tests: none yet; dms-relay test makes one now, and with RELAY_TEST_INTERVAL the keeper does (docs/watch.md)"
+)
 _OK = "ok"
 
 
@@ -71,6 +76,7 @@ def status(paths: Paths, environ: Mapping[str, str]) -> dict[str, Any]:
         "due": due,
         "tokens": tokens,
         "tests": {**tests, "at": _time(tests.get("at"))} if tests else None,
+        "queue": _queue(paths),
     }
 
 
@@ -79,6 +85,16 @@ def _is_draining(paths: Paths) -> bool:
         return is_draining(Postfix(paths.postfix_dir))
     except RelayError:
         return False
+
+
+def _queue(paths: Paths) -> dict[str, Any] | None:
+    """Return what waits, by the queue's files alone; ``None`` where they are not there, or not for us to read."""
+    try:
+        directory = Postfix(paths.postfix_dir).queue_directory()
+        found = queued(directory) if directory.is_dir() else None
+    except (RelayError, OSError):
+        return None
+    return found and {"messages": found.messages, "oldest": _time(found.oldest)}
 
 
 def _keeper(paths: Paths, record: dict[str, Any], *, is_running: bool) -> dict[str, Any]:
@@ -116,7 +132,7 @@ def _text(document: dict[str, Any]) -> Iterator[str]:
     yield (
         f"keeper: process {keeper['pid']}, since {keeper['started']}" if keeper["running"] else f"keeper: {_NO_KEEPER}"
     )
-    yield f"in force: since {in_force['since'] or 'an unknown time'}"
+    yield f"in force: {'since ' + in_force['since'] if in_force['since'] else _NOTHING_IN_FORCE}"
     yield from (f"due: {why}" for why in document["due"])
     for token in document["tokens"]:
         until = f"valid until {token['valid_until']}" if token["is_valid"] else "not there"
@@ -127,8 +143,22 @@ def _text(document: dict[str, Any]) -> Iterator[str]:
             yield f"  the last renewal failed, {_time(failure['at'])}: {failure['text']} -- {failure['remedy']}"
     for found in tests["results"] if tests else ():
         yield f"login test, {tests['at']}: {_test_line(found)}"
+    if not tests:
+        yield _NOT_TESTED
+    if document["queue"]:
+        yield _queue_line(document["queue"])
     yield "all is well" if document["ok"] else "something is wrong:"
     yield from (f"  {trouble}" for trouble in document["troubles"])
+
+
+def _queue_line(found: dict[str, Any]) -> str:
+    if not found["messages"]:
+        return "queue: empty"
+    waits = "1 message waits" if found["messages"] == 1 else f"{found['messages']} messages wait"
+    since = (
+        f"{', since' if found['messages'] == 1 else ', the oldest since'} {found['oldest']}" if found["oldest"] else ""
+    )
+    return f"queue: {waits}{since}; dms-relay queue says why"
 
 
 def _test_line(found: dict[str, Any]) -> str:

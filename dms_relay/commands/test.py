@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from dms_relay.tokens.in_force import InForce
 
 _ADDRESS = "write user@example.com, in ASCII, without <>"
+_UNUSED = "no mail goes to a relay, so there is nothing to test; dms-relay check says why"
 #: The exit code if a relay failed.
 EXIT_FAILED = 1
 #: The longest timeout, in seconds: Postfix itself waits no longer for a greeting (postconf(5), smtp_helo_timeout).
@@ -62,7 +63,7 @@ def run(arguments: Namespace, context: Context) -> int:
     context.log.problems(config.warnings)
     how = (arguments.timeout, arguments.send_to, arguments.send_from)
     results = try_relays(config, context.paths, how, arguments.relay, _progress, environ=context.environ)
-    _say(results, context, is_json=arguments.json)
+    _say(results, context, is_json=arguments.json, is_enabled=config.enabled)
     return EXIT_FAILED if any(result.error for result in results) else os.EX_OK
 
 
@@ -190,10 +191,10 @@ def _progress(count: int) -> Callable[[int], None]:
     return show
 
 
-def _say(results: Sequence[Result], context: Context, *, is_json: bool) -> None:
+def _say(results: Sequence[Result], context: Context, *, is_json: bool, is_enabled: bool) -> None:
     if is_json:
         context.say_json(document(results))
     elif results:
         context.say(*table(results))
     else:
-        context.say("no relay is set, so there is nothing to test")
+        context.say(_UNUSED if is_enabled else "no relay is set, so there is nothing to test")

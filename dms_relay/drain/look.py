@@ -10,14 +10,11 @@ import os
 import signal
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from dms_relay.model.values import frozen
 from dms_relay.postfix.drained import REPLY
 from dms_relay.postfix.processes import children, command
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from dms_relay.postfix.queue_files import files_of
 
 #: The queues of mail to deliver now (qmgr(8), "Mail queues"), and of mail that waits for the next try. ``hold`` waits for
 #: a person.
@@ -50,7 +47,7 @@ def count(queue: Path) -> Count:
 
 def is_receiving(queue: Path) -> bool:
     """Return True if a message is being written: its sender is not done, and has no reply yet."""
-    return any(map(_is_incomplete, _files(queue / "incoming")))
+    return any(map(_is_incomplete, files_of(queue / "incoming")))
 
 
 def _is_incomplete(entry: os.DirEntry[str]) -> bool:
@@ -60,17 +57,7 @@ def _is_incomplete(entry: os.DirEntry[str]) -> bool:
 
 
 def _number(directory: Path) -> int:
-    return sum(1 for _ in _files(directory))
-
-
-def _files(directory: str | Path) -> Iterator[os.DirEntry[str]]:
-    """Yield the files of a queue, whose directories may be nested (postconf(5), hash_queue_names)."""
-    with suppress(FileNotFoundError), os.scandir(directory) as entries:
-        for entry in entries:
-            if entry.is_dir(follow_symlinks=False):
-                yield from _files(entry.path)
-            else:
-                yield entry
+    return sum(1 for _ in files_of(directory))
 
 
 def sessions(master: int) -> list[int]:

@@ -30,7 +30,7 @@ _shtab_dms_relay_commands() {
     renew:'renew the access tokens that are in force (OAuth2)'
     schema:'print the JSON Schema of relay.yaml, for editors'
     show:'show the merged configuration, each value with its origin'
-    status:'show what is in force, what is due, and the state of tokens and login tests'
+    status:'show what is in force, what is due, tokens, login tests, and how much mail waits'
     test:'test each relay with each of its logins, without sending mail'
     watch:'apply the inputs whenever they change, and renew tokens, until it is stopped'
   )

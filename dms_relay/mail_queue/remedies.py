@@ -93,6 +93,21 @@ _UNKNOWN = (
 _NO_ANSWER = (
     "check host and port of the relay; ask your network administrator, or the service, whether {host} can be reached"
 )
+#: What has mail tried once an input is corrected; ``apply`` alone leaves it until the time that Postfix has planned.
+_THEN = "Then run dms-relay apply, and postqueue -f, which has Postfix try it at once"
+_THEN_IN_CONTAINER = (
+    "Then run dms-relay apply (a container gets another variable only when it is created again), and postqueue -f, which has"
+    " Postfix try it at once"
+)
+#: What is corrected in the inputs: a host, a port, a login. A remedy for one of these may name main.cf or a token instead.
+_OF_INPUTS = frozenset(
+    {
+        *(Failure.NAME, Failure.REFUSED, Failure.BLOCKED, Failure.NOT_SMTP, Failure.NO_TLS, Failure.NO_AUTH),
+        *(Failure.IMPLICIT_TLS, Failure.LOGIN),
+    }
+)
+#: Where the host itself may be what is wrong.
+_OF_HOST = frozenset({Failure.NAME, Failure.LOOP, Failure.REFUSED})
 _EHLO = "the EHLO handshake"
 _GREETING = "receiving the initial server greeting"
 #: The port between mail servers.
@@ -146,7 +161,20 @@ def _as_tested(found: Delay, way: Way, target: Target, host: str) -> str:
     if error.kind is Failure.TIMED_OUT and target.port != _MX_PORT:
         return _NO_ANSWER.format(host=host)
     told = diagnose(Result(target, Observations(), 0, error))
-    return ". ".join([*([told.remedy] if told else []), *hints(target.host, error.kind)])
+    where = [f"The relay is written at {target.origins[0]}"] if error.kind in _OF_HOST and target.origins else []
+    then = [_then(error, target)] if way.is_managed and _is_of_inputs(error) else []
+    return ". ".join([*([told.remedy] if told else []), *where, *hints(target.host, error.kind), *then])
+
+
+def _then(error: StepError, target: Target) -> str:
+    """Return what has mail tried again once the place of a login, or of a relay, is corrected."""
+    places = [str(target.entry.origin)] if error.kind is Failure.LOGIN and target.entry else map(str, target.origins)
+    return _THEN_IN_CONTAINER if any(place.startswith("env ") for place in places) else _THEN
+
+
+def _is_of_inputs(error: StepError) -> bool:
+    is_wanted = error.kind is Failure.REJECTED and error.detail is Detail.LOGIN_WANTED
+    return is_wanted or (error.kind in _OF_INPUTS and error.detail is Detail.NONE)
 
 
 _KINDS = {

@@ -59,6 +59,19 @@ class Ways:
                 return self._origins is None or self._origins.of_parameter(_RELAYHOST, step.value) is not None
         return False
 
+    def _place(self, route: Resolution) -> Origin | None:
+        """Return the place that names the relay's hosts, where that is one of our inputs and known."""
+        if self._origins is None:
+            return None
+        if route.transport.startswith(PREFIX):
+            return self._origins.of_service(route.transport)
+        for step in route.steps:
+            if step.match and step.match.value == route.nexthop:
+                return self._origins.of_match(step.match)
+            if step.parameter == _RELAYHOST and step.value == route.nexthop:
+                return self._origins.of_parameter(_RELAYHOST, step.value)
+        return None
+
     def _helo(self, route: Resolution) -> str:
         service = self._view.service(route.transport)
         return service[1].get("smtp_helo_name") if service else ""
@@ -88,7 +101,8 @@ class Ways:
         demand = Demand(level=hop.demand.level, implicit=hop.demand.implicit, mechanism_filter=filtered)
         by_maps = not route.transport.startswith(PREFIX)
         name = hop.nexthop if by_maps else service_relay(route.transport)
-        target = Target(name, hop.nexthop, demand, entry, by_maps=by_maps)
+        place = self._place(route)
+        target = Target(name, hop.nexthop, demand, entry, by_maps=by_maps, origins=(place,) if place else ())
         try:
             target.port  # noqa: B018 -- an operator's own table may use a name of a port that is unknown here
         except ValueError:

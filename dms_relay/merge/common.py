@@ -150,15 +150,31 @@ class Merger:
             return None
         relay = inputs.default or inputs.relay
         if relay is None:
-            what = "the variables RELAY_OAUTH2_…" if inputs.oauth2 else "RELAY_PASSWORD"
-            text = f"RELAY_USER and {what} have no effect: there is no default relay"
-            self.warn(username.origin, text, "set DEFAULT_RELAY_HOST or RELAY_HOST", "login-without-relay")
+            text = f"{self._env_login_names()} have no effect: there is no default relay"
+            remedy = self._move_to_file() if inputs.file else "set DEFAULT_RELAY_HOST or RELAY_HOST"
+            self.warn(username.origin, text, remedy, "login-without-relay")
             return []
         self.warn_of_second_relay()
         oauth2 = inputs.oauth2[0] if inputs.oauth2 else None
         login = Login(username.value, password.value if password else "", oauth2)
         origin = Origin(f"{username.origin}, {second}")
         return [LoginEntry(key, login, origin) for key in relay[0].members]
+
+    def _env_login_names(self) -> str:
+        """Return the names of the variables that a login of the environment is made of."""
+        return f"RELAY_USER and {'the variables RELAY_OAUTH2_…' if self.inputs.oauth2 else 'RELAY_PASSWORD'}"
+
+    def _move_to_file(self) -> str:
+        """Return the remedy for a login of the environment beside a relay.yaml, whose relays have logins of their own."""
+        if self.inputs.oauth2:
+            return "move the login to its relay in relay.yaml (login: oauth2), and remove RELAY_USER and RELAY_OAUTH2_…"
+        return "move the login to its relay in relay.yaml (login), and remove RELAY_USER and RELAY_PASSWORD"
+
+    def warn_of_unused_env_login(self, entry: LoginEntry) -> None:
+        """Warn of the login of the environment where no mail goes to the relay that it is for."""
+        text = f"{self._env_login_names()} are not used: they are the login at {entry.key}, where no mail goes"
+        remedy = f"set DEFAULT_RELAY_HOST={entry.key} in place of RELAY_HOST and RELAY_PORT, or remove the login"
+        self.warn(entry.origin, text, self._move_to_file() if self.inputs.file else remedy, "login-without-relay")
 
     def warn_of_second_relay(self) -> None:
         """With both defaults set, only the first gets the login (rule 4)."""

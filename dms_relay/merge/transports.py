@@ -61,12 +61,14 @@ class TransportsMerger(Merger):
                 self.warn(relay.origin, f"relay {relay.name} is not used", remedy, "unused-relay")
 
     def _warn_of_unused_nexthops(self, routes: Routes, logins: RelayLogins) -> None:
-        """Warn of each login of a ``.cf`` file or the environment whose key is the nexthop of no relay."""
+        """Warn of each login of a ``.cf`` file whose key is the nexthop of no relay; of that of the environment once."""
         members = tuple(dict.fromkeys(member for relay in routes.relays for member in relay.nexthops.members))
         keys = {key for member in members for key in lookup_keys(member)}
-        for entry in (*(self.inputs.logins or ()), *logins.env):
+        for entry in self.inputs.logins or ():
             if "@" not in entry.key and entry.key.casefold() not in keys:
                 self.warn_of_unused_key(entry, members)
+        if logins.env and keys.isdisjoint(entry.key.casefold() for entry in logins.env):
+            self.warn_of_unused_env_login(logins.env[0])
 
     def _warn_of_unused_senders(self, routes: Routes, logins: RelayLogins) -> None:
         """Warn of each login of a sender whose mail no relay takes."""

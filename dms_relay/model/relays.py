@@ -40,6 +40,7 @@ class Relay:
     """A relay: its hosts, tried in their order, and the login that everybody uses there who has none of his own.
 
     ``mechanisms`` are the SASL mechanisms that Postfix may use there, in lower case; empty where no login says any.
+    ``host_origins`` are the places of the nexthops in ``relay.yaml``, in their order; empty where another input names them.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Relay:
     login: Login | None = None
     login_origin: Origin | None = None
     mechanisms: tuple[str, ...] = ()
+    host_origins: tuple[Origin, ...] = ()
 
 
 @frozen

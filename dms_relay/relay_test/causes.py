@@ -12,9 +12,10 @@ from dms_relay.relay_test.token_causes import ANY, TOKEN_TEXTS, Diagnosis
 # Circumstances in addition to the detail of the failure itself.
 BY_MX, AT_MX_PORT, BY_MAPS = "mx", "port 25", "maps"
 
-_USUAL_PORTS = "use the port that the service documents: usually 587, or 465 with implicit TLS"
-_OTHER_PORT = "use a port that answers, if the service offers it: 587, 465 or 2525; or have the port opened"
-_AUTH_PORT = "use port 587 or 465 of the service; or remove the login if none is needed"
+_USUAL_PORTS = "use the port that the service documents: usually {ports}"
+_OTHER_PORT = "use a port that answers, if the service offers it: {more_ports}; or have the port opened"
+_AUTH_PORT = "use the port that the service documents for logins: {ports}; or remove the login if none is needed"
+_TLS_PORT = "use the port that the service documents for TLS: {ports}"
 _ASK_FOR_PASSWORDS = (
     "ask the service how to use SMTP with a password: another port, or a setting of the account;"
     " or whether it accepts OAuth2 (docs/oauth2.md)"
@@ -73,7 +74,7 @@ TEXTS = {
     ),
     (Failure.TIMED_OUT, AT_MX_PORT): Diagnosis(
         "the host is down, or a firewall drops the packets: many networks block port 25",
-        "use port 587 or 465 of the service, which are meant for this",
+        "use a port of the service that is meant for this: {ports}",
     ),
     (Failure.BLOCKED, ANY): Diagnosis(
         "a firewall blocks port {port}: on this machine, on the way, or at the host", _OTHER_PORT
@@ -96,16 +97,16 @@ TEXTS = {
     (Failure.NOT_SMTP, ANY): Diagnosis("something other than a mail server answers on this port", _USUAL_PORTS),
     (Failure.NO_TLS, ANY): Diagnosis(
         "this port has no TLS, or something on the way removes STARTTLS from the server's replies",
-        "use the port that the service documents for TLS: 587, or 465 with implicit TLS",
+        _TLS_PORT,
     ),
     (Failure.NO_TLS, BY_MAPS): Diagnosis(
         "this port has no TLS, or something on the way removes STARTTLS from the server's replies",
-        "use the port that the service documents for TLS: 587, or 465 with RELAY_ROUTING=transports; if the network"
-        " itself is protected, write the relay in relay.yaml, with tls: {{level: none, allow_cleartext_login: true}}",
+        _TLS_PORT + "; if the network itself is protected, write the relay in relay.yaml, with"
+        " tls: {{level: none, allow_cleartext_login: true}}",
     ),
     (Failure.NO_TLS, Detail.CLEARTEXT): Diagnosis(
         "no TLS; level {level} permits that, but a login may not be sent in the clear",
-        "set a level that requires TLS; or, if the network itself is protected, allow_cleartext_login: true",
+        "raise the level: {raise}; or, if the network itself is protected, write tls: {{allow_cleartext_login: true}}{file}",
     ),
     (Failure.HANDSHAKE, ANY): Diagnosis(
         "the server has no TLS version from 1.2 on, or none that main.cf permits, or no cipher in common",
@@ -145,19 +146,11 @@ TEXTS = {
     ),
     (Failure.IMPLICIT_TLS, ANY): Diagnosis(
         "port {port} expects implicit TLS (SMTPS), which is not configured",
-        "write {implicit} (with level encrypt or a stronger one); or use port 587",
-    ),
-    (Failure.IMPLICIT_TLS, BY_MAPS): Diagnosis(
-        "port {port} expects implicit TLS (SMTPS), which is not configured",
-        "use port 587; or RELAY_ROUTING=transports, with which port 465 works",
+        "{implicit}",
     ),
     (Failure.STARTTLS, ANY): Diagnosis(
         "port {port} expects STARTTLS, but implicit TLS is configured",
-        "write {starttls}; or use port 465",
-    ),
-    (Failure.STARTTLS, BY_MAPS): Diagnosis(
-        "port {port} expects STARTTLS, but implicit TLS is configured",
-        "remove smtp_tls_wrappermode from main.cf",
+        "{starttls}",
     ),
     (Failure.CONFIGURATION, ANY): Diagnosis(
         "Postfix reports a client TLS configuration problem, and keeps the mail in the queue",
@@ -176,7 +169,7 @@ TEXTS = {
         "this server accepts mail without a login, or recognizes this machine by its address", _AUTH_PORT
     ),
     (Failure.NO_AUTH, Detail.CLEARTEXT): Diagnosis(
-        "many servers offer AUTH only inside TLS", "set a level that uses TLS: encrypt, or better secure"
+        "many servers offer AUTH only inside TLS", "raise the level: {raise}"
     ),
     (Failure.NO_AUTH, AT_MX_PORT): Diagnosis("port 25 is for mail between servers, without a login", _AUTH_PORT),
     (Failure.MECHANISM, ANY): Diagnosis(

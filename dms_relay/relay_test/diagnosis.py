@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from dms_relay.relay_test.causes import AT_MX_PORT, BY_MAPS, BY_MX, TEXTS
 from dms_relay.relay_test.outcome import Detail, Failure
+from dms_relay.relay_test.ports import ports, with_implicit_tls, with_starttls
 from dms_relay.relay_test.token_causes import ANY, Diagnosis
 
 if TYPE_CHECKING:
@@ -54,6 +55,8 @@ def _circumstances(error: StepError, target: Target) -> Iterator[str]:
 
 def _facts(target: Target) -> dict[str, str]:
     level, by_maps = target.demand.level, target.by_maps
+    file = " in a relay.yaml" if target.is_without_file else ""
+    own = "RELAY_TLS_LEVEL=encrypt, or better secure" if file else "tls: {level: encrypt}, or better secure"
     return {
         "relay": target.relay,
         "user": target.shown_login,
@@ -62,14 +65,17 @@ def _facts(target: Target) -> dict[str, str]:
         "nexthop": target.nexthop,
         "level": level,
         "origin": str(target.entry.origin) if target.entry else "the inputs",
-        "ca_file": "smtp_tls_CAfile in main.cf" if by_maps else "tls: {ca_file: …}",
-        "match": f"smtp_tls_{level}_cert_match in main.cf" if by_maps else "tls: {match: …}",
-        "fingerprints": "smtp_tls_fingerprint_cert_match in main.cf" if by_maps else "tls: {fingerprints: …}",
-        "implicit": "tls: {mode: implicit}",
-        "starttls": "tls: {mode: starttls}",
+        "ca_file": "smtp_tls_CAfile in main.cf" if by_maps else f"tls: {{ca_file: …}}{file}",
+        "match": f"smtp_tls_{level}_cert_match in main.cf" if by_maps else f"tls: {{match: …}}{file}",
+        "fingerprints": "smtp_tls_fingerprint_cert_match in main.cf" if by_maps else f"tls: {{fingerprints: …}}{file}",
+        "implicit": with_implicit_tls(target),
+        "starttls": with_starttls(target),
+        "ports": ports(target),
+        "more_ports": ports(target, with_alternate=True),
+        "file": file,
         "mechanisms": _FILTER if by_maps else "login: {mechanisms: [plain, login]} at this relay in relay.yaml",
         "permitted": ", ".join(target.demand.mechanism_filter),
-        "raise": _RAISE if by_maps else "tls: {level: encrypt}, or better secure, or RELAY_TLS_LEVEL=encrypt",
+        "raise": _RAISE if by_maps else own,
     }
 
 

@@ -9,6 +9,7 @@ from dms_relay.relay_test.diagnosis import diagnose, remarks
 from dms_relay.relay_test.hints import hints
 from dms_relay.relay_test.outcome import Failure
 from dms_relay.relay_test.secrets import printable
+from dms_relay.relay_test.targets import ORIGINS_MAX
 from dms_relay.sources.packing import packing
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from dms_relay.relay_test.certificate import Certificate
     from dms_relay.relay_test.outcome import Result, StepError
+    from dms_relay.relay_test.targets import Target
     from dms_relay.relay_test.token_facts import TokenFacts
 
 _HEAD = ("RELAY", "ADDRESS", "TLS", "CERTIFICATE UNTIL", "LOGIN", "RESULT", "TIME")
@@ -73,6 +75,8 @@ def _lines(result: Result) -> Iterator[tuple[str, str]]:
         yield "what", error.what
         if error.reply:
             yield "reply", error.reply
+        if where := _where(result.target):
+            yield "where", where
         yield "cause", found.cause
         yield "remedy", found.remedy
         yield from (("hint", text) for text in _hints(result, error))
@@ -81,6 +85,12 @@ def _lines(result: Result) -> Iterator[tuple[str, str]]:
         yield from (("token", text) for text in result.seen.token.lines())
     if result.seen.sent:
         yield "sent", "the server accepted the message"
+
+
+def _where(target: Target) -> str:
+    """Return the places that name the host; empty where none is known."""
+    shown = ", ".join(map(str, target.origins[:ORIGINS_MAX]))
+    return f"{shown}, and others" if target.origins[ORIGINS_MAX:] else shown
 
 
 def _hints(result: Result, error: StepError) -> Iterator[str]:
@@ -102,6 +112,7 @@ def _result(result: Result) -> dict[str, Any]:
     return {
         "relay": target.relay,
         "nexthop": target.nexthop,
+        "origins": [str(origin) for origin in target.origins[:ORIGINS_MAX]],
         "host": seen.host or None,
         "address": seen.ip or None,
         "port": target.port,

@@ -6,19 +6,21 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from dms_relay.assignments import assignments
-from dms_relay.model import IMPLICIT_TLS_PORTS, NULL_SENDER
+from dms_relay.model import IMPLICIT_TLS_PORTS, NULL_SENDER, RELAY_YAML
 from dms_relay.postfix.nexthop import SERVICES, host_of, is_address
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from dms_relay.assignments import Assignment
-    from dms_relay.model import Login, LoginEntry
+    from dms_relay.model import Login, LoginEntry, Origin
     from dms_relay.model.configuration import RelayConfig
     from dms_relay.relay_test.demand import Demand
 
 #: Ports by the names that a nexthop may have (RFC 6335, IANA's registry).
 _PORTS = {"smtp": 25, "submission": 587} | dict.fromkeys(SERVICES & IMPLICIT_TLS_PORTS, 465)
+#: How many places that name a nexthop are shown: a table can have thousands of lines with the same one.
+ORIGINS_MAX = 3
 _DEFAULT_PORT = "smtp"  # postconf(5), smtp_tcp_port
 
 
@@ -29,6 +31,7 @@ class Target:
     ``relay`` is the relay's name, or with maps the nexthop; ``routes`` are all texts with which a route names it. ``sender``
     is an address that uses it, or ``<>`` if only the null sender does, empty if none is known. With ``by_maps`` main.cf
     sets the TLS demand. With ``sends`` a message for this relay and login goes to this nexthop, the first one.
+    ``origins`` are places that name the nexthop, the first ones of many; empty if none is known.
     """
 
     relay: str
@@ -39,6 +42,7 @@ class Target:
     routes: tuple[str, ...] = ()
     by_maps: bool = False
     sends: bool = True
+    origins: tuple[Origin, ...] = ()
 
     @property
     def host(self) -> str:
@@ -56,6 +60,11 @@ class Target:
     def by_mx(self) -> bool:
         """Return True if Postfix looks up the MX hosts of the host (postconf(5), relayhost)."""
         return not self.nexthop.startswith("[") and not is_address(self.host)
+
+    @property
+    def is_without_file(self) -> bool:
+        """Return True if other inputs than relay.yaml name the relay, so that it has no keys."""
+        return bool(self.origins) and all(origin.source != RELAY_YAML for origin in self.origins)
 
     @property
     def shown_login(self) -> str:
@@ -76,6 +85,7 @@ def targets(
     found: dict[tuple[str, str, Login | None], Target] = {}
     first: dict[tuple[str, Login | None], str] = {}
     by_maps = not config.transports
+    places = _places(config)
     for use in uses:
         if not use.relay:
             continue
@@ -88,8 +98,23 @@ def targets(
         sender = _sender(use, other, domains)
         if key in found:
             sender = max(target.sender, sender, key=_rank)
-        found[key] = replace(target, sender=sender, routes=routes)
+        origins = (*target.origins, places.get((relay, use.nexthop)) or use.origin)
+        found[key] = replace(target, sender=sender, routes=routes, origins=_first(origins))
     return tuple(found.values())
+
+
+def _places(config: RelayConfig) -> dict[tuple[str, str], Origin]:
+    """Return the place of each nexthop that relay.yaml names, by the relay's name: a route there names the relay alone."""
+    relays = [service.relay for service in config.transports.services] if config.transports else []
+    return {
+        (relay.name, nexthop): origin
+        for relay in relays
+        for nexthop, origin in zip(relay.nexthops.members, relay.host_origins, strict=False)
+    }
+
+
+def _first(origins: Iterable[Origin | None]) -> tuple[Origin, ...]:
+    return tuple(dict.fromkeys(filter(None, origins)))[: ORIGINS_MAX + 1]
 
 
 def _sender(use: Assignment, other: str, domains: Sequence[str]) -> str:

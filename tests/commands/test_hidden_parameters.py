@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
 
 from dms_relay.mask import mask_parameter, mask_parameters
+from dms_relay.postfix.public_parameters import PUBLIC_PARAMETERS
 
 if TYPE_CHECKING:
     from tests.support.sandbox import Sandbox
@@ -139,8 +142,34 @@ def test_a_name_that_a_login_takes_its_value_from() -> None:
         ("smtp_sasl_password_maps", "", ""),
         ("smtp_tls_key_file", "/etc/ssl/key.pem", "/etc/ssl/key.pem"),
         ("relayhost", "[r.test]:587", "[r.test]:587"),
+        ("smtp_tls_policy_maps", "static:encrypt", "static:encrypt"),
+        ("smtp_tls_policy_maps", "inline:{[r.test]:587=secure}", "inline:{[r.test]:587=secure}"),
+        ("smtpd_sender_login_maps", "hash:/etc/postfix/senders", "hash:/etc/postfix/senders"),
+        ("virtual_alias_maps", "inline:{root=me@a.test}", "inline:{root=me@a.test}"),
+        ("smtpd_null_access_lookup_key", "<>", "<>"),
+        ("virtual_alias_maps", "mysql://me:x@db.test/mail", "********"),
+        ("tls_server_sni_maps", "inline:{a.test=key}", "********"),
+        ("my_maps", "static:me:x", "********"),
     ],
 )
 def test_what_is_shown(name: str, value: str, shown: str) -> None:
     """What holds no login is shown as it is, and of what does, the kind of table."""
     assert mask_parameter(name, value) == shown
+
+
+def test_plan_shows_what_is_no_secret(sandbox: Sandbox) -> None:
+    """What a service for a relay overrides is shown where no login can be in it."""
+    sandbox.write("relay.yaml", YAML["relay.yaml"])
+    write_master(sandbox, "")
+    shown = sandbox.run("plan").out
+    assert "\n+  -o smtp_tls_policy_maps=inline:{" in shown
+    assert "********" not in shown
+
+
+@pytest.mark.skipif(shutil.which("postconf") is None, reason="there is no Postfix")
+def test_the_list_is_of_postfix() -> None:
+    """Each name that is never masked is one that Postfix knows, and none is of a table of passwords or keys."""
+    done = subprocess.run(["postconf", "-d"], capture_output=True, text=True, check=True)
+    known = {line.partition(" =")[0] for line in done.stdout.splitlines()}
+    assert known >= PUBLIC_PARAMETERS
+    assert not {name for name in PUBLIC_PARAMETERS if name.endswith(("_password_maps", "sni_maps"))}

@@ -69,6 +69,13 @@ def test_one_line_before_the_default(tmp_path: Path, text: str, opening: str) ->
     subprocess.run(["bash", "-n", path], check=True)
 
 
+def test_the_page_names_them() -> None:
+    """docs/docker-mailserver.md names each command that ``setup relay`` has with ours, and no other."""
+    (row,) = [line for line in (ROOT / "docs/docker-mailserver.md").read_text().splitlines() if "bin/setup` |" in line]
+    named = re.findall(r"`(?:setup relay )?([a-z][a-z-]*)`", row)
+    assert sorted(named) == names().split(" | ")
+
+
 def test_twice(tmp_path: Path) -> None:
     """Where the arm is there already, nothing is changed, and it says so."""
     path = tmp_path / "setup"

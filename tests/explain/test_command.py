@@ -49,6 +49,8 @@ from <> to someone@gmail.com
     at gmail.com:
       login  none
       TLS    encrypt: TLS is required; the certificate is not verified  (smtp_tls_security_level)
+  note: smtp_tls_security_level = encrypt is for the relays, but this mail goes directly, and waits if the server has no \
+TLS -- set RELAY_ROUTING=transports, which gives each relay its own level
 """
 
 

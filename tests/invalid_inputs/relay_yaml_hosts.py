@@ -21,10 +21,8 @@ DIRECTORY = (
     "the file that it names cannot be read: Is a directory -- "
     "a file that is mounted must be there before the container is made"
 )
-PATH = (
-    "this is not the absolute path of a file, or it has characters that main.cf cannot hold -- "
-    "write a path of letters, digits and /._+@:~=-"
-)
+PATH = "this is not the absolute path of a file -- write its path from /, such as /run/secrets/relay"
+SIGNS = "the path has characters that main.cf cannot hold -- write a path of letters, digits and /._+@:~=-"
 FIRST_OCTET = "implicit TLS (port 465) is not possible at level"
 STRONGER = " -- write level: encrypt or a stronger one, or tls: {mode: starttls}"
 NOT_PROTECTED = (
@@ -252,7 +250,7 @@ TLS = (
         code=os.EX_NOINPUT,
     ),
     relay("a relative CA file", "{host: a.test, tls: {ca_file: ca.pem}}", f"4:36: {PATH}"),
-    relay("a CA file with a blank", '{host: a.test, tls: {ca_file: "/a b.pem"}}', f"4:36: {PATH}"),
+    relay("a CA file with a blank", '{host: a.test, tls: {ca_file: "/a b.pem"}}', f"4:36: {SIGNS}"),
     relay(
         "port 465 at level none", "{host: a.test, port: 465, tls: {level: none}}", f"4:45: {FIRST_OCTET} none{STRONGER}"
     ),

@@ -11,10 +11,7 @@ DIRECTORY = (
     "the file that it names cannot be read: Is a directory -- "
     "a file that is mounted must be there before the container is made"
 )
-PATH = (
-    "this is not the absolute path of a file, or it has characters that main.cf cannot hold -- "
-    "write a path of letters, digits and /._+@:~=-"
-)
+PATH = "this is not the absolute path of a file -- write its path from /, such as /run/secrets/relay"
 OPEN = "a brace or bracket is not closed before this -- close it; a value that begins with one of these goes in quotes"
 RELAY_KEYS = "known are host, hosts, port, mx, login, tls"
 LOGIN_KEYS = "known are username, password, password_file, password_env, mechanisms, oauth2"

@@ -10,6 +10,7 @@ from dms_relay.mail_queue.delays import Delay, What, delay
 from dms_relay.mail_queue.remedies import Way, remedy
 from dms_relay.model import Login, LoginEntry, Origin
 from dms_relay.model.oauth2 import CLIENT_CREDENTIALS, NO_TOKEN, OAuth2
+from dms_relay.model.values import replace
 from dms_relay.relay_test.demand import Demand
 from dms_relay.relay_test.replies import Reply
 from dms_relay.relay_test.targets import Target
@@ -78,6 +79,28 @@ def test_tokens() -> None:
 
 
 @pytest.mark.parametrize(
+    ("origin", "is_container"),
+    [
+        ("env RELAY_USER, env RELAY_PASSWORD", True),
+        ("env RELAY_USER, env RELAY_PASSWORD__FILE", True),
+        ("relay.env:3, relay.env:4", False),
+        ("relay.yaml:3", False),
+    ],
+)
+def test_a_variable_of_a_container(origin: str, *, is_container: bool) -> None:
+    """A variable that is corrected is not there before the container is created again: that is said, and of files not."""
+    at = way()
+    assert at.target is not None
+    assert at.target.entry is not None
+    entry = replace(at.target.entry, origin=Origin(origin))
+    at = replace(at, target=replace(at.target, entry=entry))
+    told = remedy(delay(REFUSED), at)
+    assert ("when it is created again" in told) == is_container
+    assert "Then run dms-relay apply" in told
+    assert "postqueue -f, which has Postfix try it at once" in told
+
+
+@pytest.mark.parametrize(
     ("text", "at", "told"),
     [
         (
@@ -90,7 +113,7 @@ def test_tokens() -> None:
             way(587, level="secure", implicit=True, by_maps=False),
             "tls: {mode: starttls}",
         ),
-        ("connect to r.test[192.0.2.1]:25: Connection timed out", way(25), "use port 587 or 465"),
+        ("connect to r.test[192.0.2.1]:25: Connection timed out", way(25), "587, or 465 with RELAY_ROUTING=transports"),
         ("connect to r.test[192.0.2.1]:587: Connection timed out", way(), "whether r.test can be reached"),
         (
             "host r.test[192.0.2.1] said: 530 5.7.0 Authentication required (in reply to MAIL FROM command)",

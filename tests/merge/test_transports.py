@@ -126,6 +126,36 @@ def test_a_login_without_a_relay(sandbox: Sandbox) -> None:
     assert result.warnings == [f"{LOGINS}:1: no relay has this lookup key, so the login is not used -- {remedy}"]
 
 
+ENV_LOGIN = {"RELAY_USER": "u", "RELAY_PASSWORD": "p"}
+MOVE = "move the login to its relay in relay.yaml (login), and remove RELAY_USER and RELAY_PASSWORD"
+
+
+@pytest.mark.parametrize(
+    ("env", "key"),
+    [
+        ({"DEFAULT_RELAY_HOST": "[x.test]:587"}, "[x.test]:587"),
+        ({"DEFAULT_RELAY_HOST": "[x.test]:587, [y.test]:587"}, "[x.test]:587"),
+        ({"RELAY_HOST": "x.test"}, "[x.test]:25"),
+    ],
+)
+def test_a_login_of_the_environment_that_no_relay_gets(sandbox: Sandbox, env: dict[str, str], key: str) -> None:
+    """The variables are named, once, and where the login is to be written; nobody who sets them has written a key."""
+    text = f"{HEAD}senders: {{a.test: r}}\ndefault: s\n"
+    result = merged(sandbox, text, **env, **ENV_LOGIN)
+    not_used = f"RELAY_USER and RELAY_PASSWORD are not used: they are the login at {key}, where no mail goes -- {MOVE}"
+    assert [one for one in result.warnings if "not used:" in one and "RELAY_USER" in one] == [
+        f"env RELAY_USER, env RELAY_PASSWORD: {not_used}"
+    ]
+    assert not [one for one in result.warnings if "lookup key" in one]
+
+
+def test_a_login_of_the_environment_beside_relay_yaml(sandbox: Sandbox) -> None:
+    """Without a relay of the environment the remedy is not to set one: relay.yaml has the relays."""
+    result = merged(sandbox, USED, **ENV_LOGIN)
+    none = "RELAY_USER and RELAY_PASSWORD have no effect: there is no default relay"
+    assert result.warnings == [f"env RELAY_USER: {none} -- {MOVE}"]
+
+
 # Relays of the environment and the .cf files.
 
 

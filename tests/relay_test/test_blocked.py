@@ -13,7 +13,7 @@ import pytest
 from tests.support.scene import ROOT, needs_root
 
 CUT = "on this machine, on the way, or at the host"
-USE = "use a port that answers, if the service offers it: 587, 465 or 2525; or have the port opened"
+USE = "use a port that answers, if the service offers it: 587, 2525, or 465 with implicit TLS; or have the port opened"
 MANY = f"a firewall blocks port 25, as many networks do: {CUT}"
 DOWN = "the host is down, or a firewall drops the packets: many networks block port 25"
 OUTCOMES = {
@@ -34,7 +34,7 @@ OUTCOMES = {
         "timed out",
         "no connection in 0.5 s",
         DOWN,
-        "use port 587 or 465 of the service, which are meant for this",
+        "use a port of the service that is meant for this: 587, or 465 with implicit TLS",
     ),
     "no host, another port": (
         "timed out",

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 
 CLEAR: dict[str, Any] = {"level": "none", "allow_cleartext_login": True}
 ODD_PORT = "use the port that the service documents: usually 587, or 465 with implicit TLS"  # as for a refusal
+LOGIN_PORT = (
+    "use the port that the service documents for logins: 587, or 465 with implicit TLS; or remove the login if none is"
+    " needed"
+)
 TLS_PORT = "use the port that the service documents for TLS: 587, or 465 with implicit TLS"
 HELLO = "220 odd.test ESMTP\r\n"
 
@@ -273,7 +277,7 @@ def test_no_auth_offered(scene: Scene) -> None:
     assert told(result) == ("no AUTH offered", "the server does not offer AUTH inside TLS", None)
     assert advice(result) == (
         "this server accepts mail without a login, or recognizes this machine by its address",
-        "use port 587 or 465 of the service; or remove the login if none is needed",
+        LOGIN_PORT,
     )
     assert relay.attempts == ()
 
@@ -285,7 +289,7 @@ def test_no_auth_offered_in_the_clear(scene: Scene) -> None:
     assert told(result) == ("no AUTH offered", "the server does not offer AUTH in the clear", None)
     assert advice(result) == (
         "many servers offer AUTH only inside TLS",
-        "set a level that uses TLS: encrypt, or better secure",
+        "raise the level: tls: {level: encrypt}, or better secure",
     )
 
 

@@ -61,6 +61,7 @@ def test_a_failure_is_explained(scene: Scene) -> None:
         f"r, [r.test]:{relay.port}, login r-user: wrong login",
         "  what:    the server refused AUTH PLAIN",
         "  reply:   535 5.7.8 Authentication credentials invalid",
+        "  where:   relay.yaml:11:11",
         "  cause:   the user name or the password is wrong, or is not the one for SMTP: many services have separate ones",
         "  remedy:  correct the login at relay.yaml:13:7; use the service's SMTP credentials, if it has separate ones",
     ]
@@ -84,6 +85,7 @@ def test_json(scene: Scene) -> None:
     assert result == {
         "relay": "r",
         "nexthop": f"[r.test]:{relay.port}",
+        "origins": ["relay.yaml:3:11"],
         "host": "r.test",
         "address": relay.host,
         "port": relay.port,
@@ -249,3 +251,11 @@ def test_the_password_is_no_argument_and_in_no_log(scene: Scene, tmp_path: Path)
     assert (done.returncode, done.stderr) == (0, b"")
     assert PASSWORD.encode() not in done.stdout
     assert [attempt.login for attempt in relay.attempts] == [Login("r-user", PASSWORD)]
+
+
+def test_a_relay_that_nobody_uses(scene: Scene) -> None:
+    """That one is set is not denied, where no mail goes there."""
+    result = scene.run(env={"RELAY_HOST": "r.test"})
+    said = "no mail goes to a relay, so there is nothing to test; dms-relay check says why\n"
+    assert (result.code, result.out) == (0, said)
+    assert "RELAY_HOST is not used: there is no managed domain" in result.err

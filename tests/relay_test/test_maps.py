@@ -145,7 +145,7 @@ def test_wrapper_mode_of_main_cf(scene: Scene) -> None:
     result = result_of(scene, by_maps(scene, relay, ""), "3")
     assert (result["result"], result["failure"]["remedy"]) == (
         "implicit TLS expected",
-        "use port 587; or RELAY_ROUTING=transports, with which port 465 works",
+        "write the relay in relay.yaml, with tls: {mode: implicit}; or use port 587",
     )
 
 

@@ -99,6 +99,41 @@ def test_login(make: Callable[[Mode], Scene], inputs: Inputs, routing: str) -> N
     scene.arrives()
 
 
+@pytest.mark.parametrize("routing", ["maps", "transports"])
+def test_what_is_corrected_is_tried_at_once(make: Callable[[Mode], Scene], inputs: Inputs, routing: str) -> None:
+    """The remedy ends with the two commands that have mail tried again; without the second it waits an hour here."""
+    inputs.settings["RELAY_ROUTING"] = routing
+    scene = make(Mode(logins=GOOD))
+    scene.start(scene.relay.nexthop)
+    scene.postfix.send("anna@d1.test", ["bob@x.test"], "1")
+    remedy = scene.why("login refused")["remedy"]
+    inputs.write(LOGINS, f"{scene.relay.nexthop} me:{GOOD['me']}\n")
+    end = ". Then run dms-relay apply, and postqueue -f, which has Postfix try it at once"
+    assert remedy.endswith(end)
+    assert inputs.run(scene.postfix, "apply").returncode == 0
+    scene.postfix.command("postqueue", "-f")
+    scene.testbed.ledger.wait_for(1, PATIENCE)
+
+
+def test_a_host_that_is_not_found(make: Callable[[Mode], Scene], inputs: Inputs, testbed: Testbed) -> None:
+    """The remedy names the place of the relay, in relay.yaml too; once the host is corrected there, mail arrives."""
+    scene = make(Mode(logins=GOOD))
+    scene.postfix = testbed.postfix({**QUIET, "mydestination": "here.test"})
+    login = f"login: {{username: me, password: {GOOD['me']}}}"
+    port = scene.relay.nexthop.rpartition(":")[2]
+    text = (
+        f"version: 1\nrelays:\n  r: {{host: rleay.test, port: {port}, tls: {{level: encrypt}}, {login}}}\ndefault: r\n"
+    )
+    inputs.write("relay.yaml", text)
+    inputs.apply(scene.postfix)
+    scene.postfix.send("anna@d1.test", ["bob@x.test"], "1")
+    # No DNS answers here, so it may be that as well.
+    assert scene.why("DNS fails")["remedy"].endswith(" The relay is written at relay.yaml:3:3")
+    inputs.write("relay.yaml", text.replace("rleay.test", "relay.test"))
+    inputs.apply(scene.postfix)
+    scene.arrives()
+
+
 def _show_no_secret(scene: Scene) -> None:
     for shown in (scene.said(), scene.said("--json")):
         assert all(form not in shown for form in (WRONG, json.dumps(WRONG)[1:-1], *_encoded(WRONG)))
@@ -116,7 +151,9 @@ def test_another_relay(make: Callable[[Mode], Scene]) -> None:
     scene.start("[relay.test]:9")
     scene.postfix.send("anna@d1.test", ["bob@x.test"], "1")
     assert scene.why("connection refused")["remedy"] == (
-        "use the port that the service documents: usually 587, or 465 with implicit TLS"
+        "use the port that the service documents: usually 587, or 465 with RELAY_ROUTING=transports."
+        " The relay is written at postfix-relaymap.cf:1."
+        " Then run dms-relay apply, and postqueue -f, which has Postfix try it at once"
     )
     scene.route(scene.relay.nexthop, GOOD["me"])
     assert scene.queue()["relays"][0]["relay"] == scene.relay.nexthop

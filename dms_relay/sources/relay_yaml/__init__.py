@@ -241,6 +241,8 @@ class _Reader:
         if not hosts:
             return None
         nexthops = [host.nexthop for host in hosts]
+        # In reverse, so that of two that are alike the place of the first stays.
+        places = {host.nexthop: self._origin(host.place) for host in reversed(hosts)}
         return Relay(
             name=str(name.value),
             nexthops=NexthopList(", ".join(nexthops), tuple(dict.fromkeys(nexthops))),
@@ -248,4 +250,5 @@ class _Reader:
             origin=self._origin(name),
             login=own,
             login_origin=self._origin(login) if login else None,
+            host_origins=tuple(places[nexthop] for nexthop in dict.fromkeys(nexthops)),
         )

@@ -19,9 +19,13 @@ _SCOPE = re.compile(patterns.SCOPE)
 
 def check_file(text: str) -> None:
     """Raise where a text is not the absolute path of a file, or main.cf could not hold it."""
+    if not text.startswith("/"):
+        raise SyntaxProblem(
+            "this is not the absolute path of a file", "write its path from /, such as /run/secrets/relay"
+        )
     if not _FILE.fullmatch(text):
         raise SyntaxProblem(
-            "this is not the absolute path of a file, or it has characters that main.cf cannot hold",
+            "the path has characters that main.cf cannot hold",
             "write a path of letters, digits and /._+@:~=-",
         )
 

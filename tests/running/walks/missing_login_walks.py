@@ -14,6 +14,8 @@ from tests.running.walks import (
     BOUNCE,
     DEFAULT,
     FULL,
+    HOST,
+    LOGIN,
     LOGINS,
     MAIN,
     PASSWORD,
@@ -26,16 +28,25 @@ from tests.running.walks import (
     R,
     S,
     Walk,
+    edit,
     put,
     write,
 )
 from tests.running.walks.rewriting_walks import daemon
 
 if TYPE_CHECKING:
-    from tests.running.walks import Deed
+    from tests.running.walks import Arrivals, Deed
     from tests.running.walks.scene import Scene
 
 SECRET_FILE = {"RELAY_USER": "user", "RELAY_PASSWORD__FILE": "{config}/secret"}
+ONLY_S = "version: 1\nrelays:\n  s: {host: s.test, tls: {ca_file: '{ca}'}}\ndefault: s\n"
+FROM_FILE = "login: {username: s-user, password_file: '{config}/secret'}"
+AT_S: Arrivals = {BEN: "s.test s-user"}
+#: Where RELAY_HOST serves nobody: there is no domain, or each has a relay of its own; and where that mail goes.
+SERVES_NOBODY: tuple[tuple[dict[str, str], Arrivals], ...] = (
+    ({}, {}),
+    ({VHOST: "b.test\n", RELAYMAP: "@b.test [s.test]:587\n", LOGINS: S}, AT_S),
+)
 ADD_S = "add [s.test]:587 and its login to postfix-sasl-password.cf"
 ADD_R = "add [r.test]:587 and its login to postfix-sasl-password.cf"
 
@@ -76,6 +87,34 @@ WALKS = (
         (explained(ANNA, "[r.test]:587"), explained(BOUNCE, "[r.test]:587"), write({LOGINS: R})),
         ALL,
         before=(daemon("*", parameter="transport_maps"),),
+    ),
+    *(
+        Walk(
+            "login-without-relay",
+            "move the login to its relay in relay.yaml (login), and remove RELAY_USER and RELAY_PASSWORD",
+            {YAML: ONLY_S, "secret": f"{PASSWORD}\n"},
+            {**env, "RELAY_USER": "s-user", "RELAY_PASSWORD": PASSWORD},
+            (edit(YAML, "s: {", f"s: {{{FROM_FILE}, "), put(RELAY_USER=None, RELAY_PASSWORD=None)),
+            {ANNA: "s.test s-user", BOUNCE: "s.test s-user"},
+            choice=f"relay.yaml, {''.join(env) or 'no relay in the environment'}",
+        )
+        for env in (DEFAULT, HOST, {})
+    ),
+    *(
+        Walk(
+            "login-without-relay",
+            "set DEFAULT_RELAY_HOST=[r.test]:587 in place of RELAY_HOST and RELAY_PORT, or remove the login",
+            files,
+            {**HOST, **LOGIN, **TRANSPORTS},
+            (deed,),
+            arrives,
+            choice=f"{choice}, {''.join(files) or 'no domains'}",
+        )
+        for files, elsewhere in SERVES_NOBODY
+        for choice, deed, arrives in (
+            ("set it", put(RELAY_HOST=None, RELAY_PORT=None, **DEFAULT), {**ALL, **elsewhere}),
+            ("remove the login", put(RELAY_USER=None, RELAY_PASSWORD=None), {ANNA: "world.test", **elsewhere}),
+        )
     ),
     Walk(
         "relay-without-login",

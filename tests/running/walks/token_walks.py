@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dms_relay.postfix.mechanism_filter import PARAMETER
 from dms_relay.postfix.sasl_plugin import PLUGIN
-from tests.running.walks import ANNA, PASSWORD, YAML, Arrivals, Walk, apply, edit, printed, run
+from tests.running.walks import ANNA, PASSWORD, YAML, Arrivals, Walk, apply, edit, printed, put, run, write
 from tests.running.walks.token_scene import (
     SECRET,
     agreeing,
@@ -21,6 +21,15 @@ TOKEN = (
     f" {{username: user, oauth2: {{token_url: '{{token}}', ca_file: '{{ca}}', client_id: us, client_secret: {SECRET}}}}}}}\n"
     "default: t\n"
 )
+WITHOUT_LOGIN = f"{TOKEN.partition(', login:')[0]}}}\ndefault: t\n"
+#: The token of the environment, where relay.yaml says where mail goes.
+OF_NO_RELAY = {
+    "RELAY_USER": "user",
+    "RELAY_OAUTH2_TOKEN_URL": "{token}",
+    "RELAY_OAUTH2_CA_FILE": "{ca}",
+    "RELAY_OAUTH2_CLIENT_ID": "us",
+    "RELAY_OAUTH2_CLIENT_SECRET": SECRET,
+}
 DEVICE = TOKEN.replace(f"client_id: us, client_secret: {SECRET}", "client_id: device, device_url: '{device}'")
 WRONG = edit(YAML, f"client_secret: {SECRET}", "client_secret: wrong")
 NEW = edit(YAML, f"client_secret: {SECRET}", f"client_secret: {SECRET}-2")
@@ -60,6 +69,14 @@ WALKS = (
         {YAML: DEVICE},
         follow=(apply, agreeing("login t")),
         arrives=AT_T,
+    ),
+    Walk(
+        "login-without-relay",
+        "move the login to its relay in relay.yaml (login: oauth2), and remove RELAY_USER and RELAY_OAUTH2_…",
+        {YAML: WITHOUT_LOGIN},
+        OF_NO_RELAY,
+        (write({YAML: TOKEN}), put(**dict.fromkeys(OF_NO_RELAY)), apply, run("dms-relay renew t")),
+        AT_T,
     ),
     Walk(
         "token-renewal-fails",

@@ -13,10 +13,12 @@ from tests.running.walks import (
     FULL,
     LOGIN,
     LOGINS,
+    MAIN,
     PASSWORD,
     SMTP,
     R,
     Walk,
+    apply,
     edit,
     printed,
     run,
@@ -89,6 +91,10 @@ def fingerprint(scene: Scene) -> None:
 NO_DEFERRAL = (
     "remove smtp from defer_transports in main.cf, or add the line smtp unix - - n - - smtp to master.cf; "
     "then run postfix reload"
+)
+LEVEL_OF_FILE = (
+    "set smtp_tls_security_level in postfix-main.cf to encrypt, or to another level that exists; then run dms-relay apply;"
+    " dms-relay explain '<>' shows the whole route"
 )
 OWN_LOGIN = f"""
 smtp_tls_wrappermode = yes
@@ -165,6 +171,28 @@ WALKS = (
         "transport_maps = texthash:{postfix}/own\n",
         run("postconf -e transport_maps="),
         choice="without the table",
+    ),
+    Walk(
+        "mail-does-not-leave",
+        LEVEL_OF_FILE,
+        {MAIN: "smtp_tls_security_level = encrpyt\n"},
+        FULL,
+        (edit(MAIN, "encrpyt", "encrypt"),),
+        ALL,
+        choice="a level of postfix-main.cf",
+        before=(apply,),
+    ),
+    *(
+        stays(
+            "write a type that postconf -m lists in place of hahs, or remove that table from transport_maps in main.cf",
+            "transport_maps = hahs:{postfix}/own\n",
+            deed,
+            choice=choice,
+        )
+        for choice, deed in (
+            ("another type", run("postconf -e 'transport_maps=inline:{x.test=:}'")),
+            ("without the type", run("postconf -e transport_maps=")),
+        )
     ),
     stays(
         "write encrypt in that table, or another level that exists",

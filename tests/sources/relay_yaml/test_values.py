@@ -100,6 +100,7 @@ recipients:
                 at(3, 3),
                 Login("u", "from file: #x"),
                 at(7, 12),
+                host_origins=(at(4, 11),),
             ),
             Relay(
                 "second",
@@ -108,6 +109,7 @@ recipients:
                 at(14, 3),
                 Login("v", "from env"),
                 at(16, 12),
+                host_origins=(at(15, 13), at(15, 21)),
             ),
             Relay(
                 "third",
@@ -116,6 +118,7 @@ recipients:
                 at(18, 3),
                 Login("w", "in line # and all"),
                 at(20, 12),
+                host_origins=(at(19, 11),),
             ),
         ),
         default=("second", at(22, 10)),
