@@ -17,6 +17,7 @@ from dms_relay.drain.arguments import add_draining
 from dms_relay.import_arguments import add_import
 from dms_relay.keeper_arguments import KEPT, add_keeping
 from dms_relay.log import FORMATS, LEVELS, printable
+from dms_relay.model import times
 from dms_relay.model.places import CONFIG_DIR_VARIABLE, DMS_DIRECTORY, HOST_DIRECTORY
 from dms_relay.sources.settings import DEFAULT_PORT
 from dms_relay.token_arguments import add_token_commands
@@ -210,7 +211,7 @@ def _add_applying(commands: _Commands) -> None:
         "--lock-timeout",
         type=seconds,
         default=LOCK_TIMEOUT,
-        metavar="SECONDS",
+        metavar="TIME",
         help="how long to wait for another run (%(default)g)",
     )
     plan = commands.add("plan", "show what apply would change, as a diff; writes nothing")
@@ -271,7 +272,7 @@ def _add_asking(commands: _Commands) -> None:
     test.add_argument("--send-to", metavar="ADDRESS", help="also send one message there through each relay that works")
     test.add_argument("--send-from", metavar="ADDRESS", help="its envelope sender; without it, one that uses the relay")
     test.add_argument(
-        "--timeout", type=seconds, default=TEST_TIMEOUT, metavar="SECONDS", help="for each try (%(default)g)"
+        "--timeout", type=seconds, default=TEST_TIMEOUT, metavar="TIME", help="for each try (%(default)g)"
     )
     test.add_argument("--json", action="store_true", help="as one JSON object")
     queue = commands.add(
@@ -293,8 +294,7 @@ def _add_helping(commands: _Commands) -> None:
 
 
 def seconds(text: str) -> float:
-    """Read a number of seconds; argparse names this function where the text is none."""
-    number = float(text)
-    if not 0 <= number < float("inf"):
-        raise ValueError
-    return number
+    """Read a time."""
+    if (found := times.seconds(text)) is None:
+        raise argparse.ArgumentTypeError(f"this is not a time -- write {times.FORMS}")
+    return found

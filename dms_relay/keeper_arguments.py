@@ -27,7 +27,7 @@ WORK = ("apply", "say", "test", "tokens", "queue", "metrics")
 
 
 def add_keeping(commands: Commands, seconds: Callable[[str], float]) -> None:
-    """Add these commands; ``seconds`` reads a number."""
+    """Add these commands; ``seconds`` reads a time."""
     watch = commands.add(
         "watch",
         "apply the inputs whenever they change, and renew tokens, until it is stopped",
@@ -36,7 +36,7 @@ def add_keeping(commands: Commands, seconds: Callable[[str], float]) -> None:
     watch.add_argument(
         "--interval",
         type=seconds,
-        metavar="SECONDS",
+        metavar="TIME",
         help=f"how often it looks (${INTERVAL_VARIABLE}, else {WATCH_INTERVAL:g})",
     )
     status = commands.add(

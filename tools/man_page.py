@@ -63,7 +63,7 @@ OTHERS = {
     "LOG_FORMAT": f"Like --log-format, which wins: {', '.join(FORMATS)}.",
     "DMS_RELAY_CONFIG_DIR": "The configuration directory; --config-dir wins.",
     "DMS_RELAY_STATE_DIR": "The directory for tokens and the state of dms-relay watch; /var/lib/dms-relay if not set.",
-    "RELAY_WATCH_INTERVAL": "How often dms-relay watch looks at the inputs, in seconds; --interval wins.",
+    "RELAY_WATCH_INTERVAL": "How often dms-relay watch looks at the inputs: 0.5, 30s, 5m; --interval wins.",
     "RELAY_TEST_INTERVAL": "How often it tests the logins at the relays: 900, 30m, 1h; never if not set.",
     "RELAY_METRICS": "Where dms-relay watch serves metrics for Prometheus: :9154, or HOST:PORT; nowhere if not set.",
     "MAIL_CONFIG": "The directory of Postfix's configuration; --postfix-dir wins.",

@@ -9,6 +9,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from dms_relay.commands.queue import explanation, origins, relay_document, table
+from dms_relay.drain.oneself import refuse_oneself
 from dms_relay.drain.switch import Switch
 from dms_relay.drain.work import LISTED_MAX, NOT_RUNNING, Drain
 from dms_relay.errors import UsageError
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 #: The exit code if something remains.
 EXIT_REMAINS = 1
 _PORT = "25"
+#: Not a relay, but the server that is to deliver what the relays do not take.
+_HOST = "write the host name or address of another Postfix, with its port if that is not 25: HOST:PORT"
 _TAKES_AGAIN = "dms-relay drain --cancel makes Postfix take mail again"
 
 
@@ -35,7 +38,7 @@ def run(arguments: Namespace, context: Context) -> int:
         raise UsageError("--cancel hands nothing over", "leave one of the two out")
     if arguments.cancel:
         return _cancel(arguments, context)
-    nexthop = _nexthop(arguments.hand_over) if is_to_hand_over else ""
+    nexthop = _nexthop(arguments.hand_over, context) if is_to_hand_over else ""
     result = Drain(context.paths, context.log, timeout=arguments.timeout, hand_over=nexthop).run(
         lambda: origins(context.paths, context.environ)
     )
@@ -55,14 +58,15 @@ def _cancel(arguments: Namespace, context: Context) -> int:
     return os.EX_OK
 
 
-def _nexthop(text: str) -> str:
+def _nexthop(text: str, context: Context) -> str:
     """Return the nexthop of a server: the host itself, without an MX lookup."""
     host, port = _split(text)
     try:
         check_host(host)
         check_port(port)
     except SyntaxProblem as problem:
-        raise UsageError(f"--hand-over: {problem.text}", problem.remedy) from None
+        raise UsageError(f"--hand-over: {problem.text}", _HOST) from None
+    refuse_oneself(host, port, Postfix(context.paths.postfix_dir))
     return f"[{host}]:{port}"
 
 
@@ -70,7 +74,7 @@ def _split(text: str) -> tuple[str, str]:
     if text.startswith("["):
         host, bracket, rest = text[1:].partition("]")
         if not bracket:
-            raise UsageError("--hand-over: the bracket is not closed", "write [ADDRESS]:PORT")
+            raise UsageError("--hand-over: the bracket is not closed", _HOST)
         return host, rest.removeprefix(":") or _PORT
     if is_ipv6(text):
         return text, _PORT

@@ -18,6 +18,7 @@ from dms_relay.explain.values import Values
 from dms_relay.merge import merge
 from dms_relay.model import NULL_SENDER
 from dms_relay.model.relays import mechanisms_of
+from dms_relay.model.times import FORMS, shown
 from dms_relay.postfix import main_cf, master_cf, sasl_plugin
 from dms_relay.postfix.mechanism_filter import PARAMETER, filter_words
 from dms_relay.postfix.programs import Postfix
@@ -129,7 +130,7 @@ def _check(arguments: Namespace) -> None:
     if arguments.send_from is not None and arguments.send_to is None:
         raise UsageError("--send-from without --send-to: no message is sent", "add --send-to user@example.com")
     if not 0 < arguments.timeout <= TIMEOUT_MAX:
-        raise UsageError("--timeout is out of range", f"write a number of seconds above 0, up to {TIMEOUT_MAX}")
+        raise UsageError("--timeout is out of range", f"write more than 0, up to {shown(TIMEOUT_MAX)}: {FORMS}")
 
 
 def _parameters(postfix: Postfix, config: RelayConfig, paths: Paths) -> dict[str, str]:

@@ -13,7 +13,6 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import re
 import sys
 import time
 from contextlib import suppress
@@ -25,6 +24,7 @@ from dms_relay.errors import BusyError, UsageError
 from dms_relay.files.keeper_lock import LOCK
 from dms_relay.keeper_arguments import INTERVAL_VARIABLE, WATCH_INTERVAL
 from dms_relay.metrics.endpoint import REMEDY, VARIABLE, endpoint
+from dms_relay.model import times
 from dms_relay.model.places import CONFIG_DIR_VARIABLE
 
 if TYPE_CHECKING:
@@ -36,9 +36,6 @@ if TYPE_CHECKING:
 TEST_VARIABLE = "RELAY_TEST_INTERVAL"
 #: Values of it that mean: never.
 _OFF = frozenset({"", "0", "no", "off", "false", "none", "never"})
-#: Seconds in a unit of time.
-_UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
-_DURATION = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,3})?) ?([smhd]?)", re.IGNORECASE | re.ASCII)
 #: Minimum and maximum seconds between two looks, and between two tests of all logins. A relay that is tested more
 #: often may take us for an attacker.
 INTERVALS = (0.1, 3600.0)
@@ -53,7 +50,7 @@ def run(arguments: Namespace, context: Context) -> int:
     troubles: list[str] = []
     interval = arguments.interval
     if interval is not None and not INTERVALS[0] <= interval <= INTERVALS[1]:
-        raise UsageError("--interval is out of range", f"write a number of seconds, {_range(INTERVALS)}")
+        raise UsageError("--interval is out of range", f"write a time {_range(INTERVALS)}: {times.FORMS}")
     if interval is None:
         interval = _setting(context, INTERVAL_VARIABLE, WATCH_INTERVAL, INTERVALS, troubles)
     tests = 0.0
@@ -81,23 +78,17 @@ def run(arguments: Namespace, context: Context) -> int:
 
 
 def _range(limits: tuple[float, float]) -> str:
-    return f"from {limits[0]:g} to {limits[1]:g}"
-
-
-def duration(text: str) -> float | None:
-    """Return seconds from ``90``, ``90s``, ``30m``, ``1h`` or ``1d``; ``None`` if it is none of these."""
-    found = _DURATION.fullmatch(text.strip())
-    return float(found[1]) * _UNITS[found[2].lower()] if found else None
+    return f"from {times.shown(limits[0])} to {times.shown(limits[1])}"
 
 
 def _setting(context: Context, name: str, otherwise: float, limits: tuple[float, float], troubles: list[str]) -> float:
     """Return the value of a variable; if it cannot be used, log an error and return the default."""
     text = context.environ.get(name, "")
-    found = duration(text) if text.strip() else otherwise
+    found = times.seconds(text) if text.strip() else otherwise
     if found is not None and (found == otherwise or limits[0] <= found <= limits[1]):
         return found
-    shown = f"{otherwise:g} s is used" if otherwise else "it has no effect"
-    error = f"env {name}: the value is not a time {_range(limits)} seconds, so {shown} -- write 30m, 1h, or seconds"
+    shown = f"{times.shown(otherwise)} is used" if otherwise else "it has no effect"
+    error = f"env {name}: the value is not a time {_range(limits)}, so {shown} -- write {times.FORMS}"
     context.log.error(error)
     troubles.append(f"keeper: {error}")
     return otherwise

@@ -128,10 +128,10 @@ def _drain(environ: Mapping[str, str]) -> str:
     """Return how long the drain may take that docker-entrypoint.sh runs when it is told to stop."""
     value = environ.get("RELAY_DRAIN", "")
     if value:
-        from dms_relay.drain.times import seconds  # noqa: PLC0415 -- only if it is set
+        from dms_relay.drain.times import REMEDY, seconds  # noqa: PLC0415 -- only if it is set
 
         if seconds(value) is None:
-            raise _WrongError(f'"{_printable(value)}" is not a time that a drain can have', "write 30s, 2m, or seconds")
+            raise _WrongError(f'"{_printable(value)}" is not a time that a drain can have', REMEDY)
     return value
 
 

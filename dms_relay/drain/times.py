@@ -1,19 +1,18 @@
-"""How long a drain may take, as a text: ``30s``, ``2m``, or a number of seconds. Pure."""
+"""How long a drain may take, for its option and for RELAY_DRAIN. Pure."""
 
 from __future__ import annotations
 
-import re
+from dms_relay.model import times
 
 #: Seconds that a drain may take by default.
 TIMEOUT = 60.0
-#: Seconds in a unit, and the maximum seconds of a drain: a day.
-_UNITS = {"": 1, "s": 1, "m": 60}
+#: The maximum seconds of a drain: a day.
 LONGEST = 86_400.0
-_DURATION = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,3})?)([sm]?)", re.ASCII)
+#: What to write, wherever something else is written.
+REMEDY = f"write {times.FORMS}; at most {times.shown(LONGEST)}"
 
 
 def seconds(text: str) -> float | None:
     """Return the seconds; ``None`` if the text is no time, is zero, or is too long."""
-    found = _DURATION.fullmatch(text)
-    number = float(found[1]) * _UNITS[found[2]] if found else 0.0
-    return number if 0 < number <= LONGEST else None
+    found = times.seconds(text)
+    return found if found and found <= LONGEST else None

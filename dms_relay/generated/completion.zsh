@@ -76,7 +76,7 @@ _shtab_dms_relay_apply_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--no-reload[leave a running Postfix alone]"
   "--from-scratch[undo what came from another configuration directory, or from one that no longer exists]"
-  "--lock-timeout=[how long to wait for another run (30)]:SECONDS:"
+  "--lock-timeout=[how long to wait for another run (30)]:TIME:"
 )
 
 # guard to ensure default positional specs are added only once per session
@@ -101,7 +101,7 @@ _shtab_dms_relay_completion_defaults_added=0
 
 _shtab_dms_relay_drain_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
-  "--timeout=[how long it may take\: 30s, 2m, or seconds (60)]:TIME:"
+  "--timeout=[how long it may take\: seconds, 90s, 5m, or 1h (60)]:TIME:"
   "--hand-over=[send what the relays do not take to another Postfix]:HOST[:PORT]:"
   "--cancel[make Postfix take mail again]"
   "--json[as one JSON object]"
@@ -245,7 +245,7 @@ _shtab_dms_relay_test_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--send-to=[also send one message there through each relay that works]:ADDRESS:"
   "--send-from=[its envelope sender\; without it, one that uses the relay]:ADDRESS:"
-  "--timeout=[for each try (30)]:SECONDS:"
+  "--timeout=[for each try (30)]:TIME:"
   "--json[as one JSON object]"
   "*:a relay\'s name or nexthop\; without one, all of them:_dms_relay_tried"
 )
@@ -255,7 +255,7 @@ _shtab_dms_relay_test_defaults_added=0
 
 _shtab_dms_relay_watch_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
-  "--interval=[how often it looks (\$RELAY_WATCH_INTERVAL, else 2)]:SECONDS:"
+  "--interval=[how often it looks (\$RELAY_WATCH_INTERVAL, else 2)]:TIME:"
 )
 
 # guard to ensure default positional specs are added only once per session

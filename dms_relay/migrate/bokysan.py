@@ -33,6 +33,7 @@ MARKS = (
 _PREFIX = "POSTFIX_"
 _NETWORKS = "127.0.0.0/8,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16"
 #: Variables that Kubernetes adds for a service called ``postfix-mail``: not parameters.
+_ODD_KEY = frozenset("{}$,=:")
 _LINK = re.compile(r"MAIL(_[A-Z0-9]+)+")
 #: What our image does not support, and what to do instead.
 _LEFT = {
@@ -45,6 +46,8 @@ _LEFT = {
         "mount the table, and write smtp_header_checks = regexp:FILE into postfix-main.cf",
     ),
 }
+#: Older variables of parameters.
+_OLDER = {"smtp_tls_security_level": "RELAYHOST_TLS_LEVEL", "message_size_limit": "MESSAGE_SIZE_LIMIT"}
 _RECIPIENT_CHECKS = "reject_non_fqdn_recipient, reject_unknown_recipient_domain"
 #: Variables that have nothing to do with where mail goes.
 _NO_MATTER = frozenset(
@@ -92,7 +95,7 @@ def _image_of(variables: Variables) -> Image:
         login=login,
         variables={"POSTFIX_MYHOSTNAME": hostname, "RELAY_PERMIT": permit},
         senders=tuple(_senders(variables)),
-        left=(*left, *of_networks, *_left(variables)),
+        left=(*left, *of_networks, *_domains(variables)[1], *_left(variables)),
         origins={"relayhost": variables.origin("RELAYHOST"), **_origins(variables)},
     )
 
@@ -105,12 +108,19 @@ def _parameters(variables: Variables) -> Iterator[tuple[str, str]]:
 
 def _older(variables: Variables) -> dict[str, str]:
     """Return the parameters of older variables, which override ``POSTFIX_name``."""
-    older = {"smtp_tls_security_level": "RELAYHOST_TLS_LEVEL", "message_size_limit": "MESSAGE_SIZE_LIMIT"}
-    return {name: variables.get(old) for name, old in older.items() if variables.get(old)}
+    return {name: variables.get(old) for name, old in _OLDER.items() if variables.get(old)}
 
 
 def _origins(variables: Variables) -> Mapping[str, str]:
-    return {name: variables.origin(f"{_PREFIX}{name}") for name, _ in _parameters(variables)}
+    """Return the variables that parameters come from; the later ones win."""
+    named = {
+        "myhostname": "HOSTNAME",
+        "smtpd_recipient_restrictions": "ALLOWED_SENDER_DOMAINS",
+        "masquerade_domains": "MASQUERADED_DOMAINS",
+    }
+    named |= {name: f"{_PREFIX}{name}" for name, _ in _parameters(variables)}
+    named |= {name: old for name, old in _OLDER.items() if variables.get(old)}
+    return {name: variables.origin(variable) for name, variable in named.items()}
 
 
 def _main(variables: Variables, login: TakenLogin | None) -> dict[str, str]:
@@ -133,13 +143,22 @@ def _main(variables: Variables, login: TakenLogin | None) -> dict[str, str]:
 def _own(variables: Variables) -> dict[str, str]:
     """Return the parameters for ``postfix-main.cf``: those that the image sets, and ours does not."""
     own = {"message_size_limit": "0", "header_size_limit": "4096000"}
-    if domains := variables.get("ALLOWED_SENDER_DOMAINS").split():
+    if domains := _domains(variables)[0]:
         entries = ", ".join(f"{domain}=OK" for domain in domains)
         checks = f"{_RECIPIENT_CHECKS}, check_sender_access inline:{{{entries}}}, reject"
         own["smtpd_recipient_restrictions"] = checks
     if domain := variables.get("MASQUERADED_DOMAINS"):
         own |= {"masquerade_domains": domain, "local_header_rewrite_clients": "static:all"}
     return own
+
+
+def _domains(variables: Variables) -> tuple[list[str], list[Left]]:
+    """Return the keys of the senders who may send, and those that no ``inline:`` table can have (inline_table(5))."""
+    words = variables.get("ALLOWED_SENDER_DOMAINS").split()
+    odd = [word for word in words if not _ODD_KEY.isdisjoint(word)]
+    origin = variables.origin("ALLOWED_SENDER_DOMAINS")
+    left = [Left(origin, f"{word} is no domain", "write domains, with blanks between them") for word in odd]
+    return [word for word in words if word not in odd], left
 
 
 def _senders(variables: Variables) -> Iterator[Name]:

@@ -7,10 +7,12 @@ shows a value, since it may be a password.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dms_relay.errors import InputError
+from dms_relay.log import printable
 from dms_relay.migrate.draft import Left
 from dms_relay.model import Origin, Problem
 from dms_relay.sources.text import lines_of, read_file, read_text
@@ -19,6 +21,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
 _QUOTES = ('"', "'")
+#: The names that a shell has: the start scripts of images see no others.
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+#: What no line of main.cf or of a table can hold, and octets that are not UTF-8 (os.environ has them as surrogates).
+_CONTROL, _NO_UTF8 = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]"), re.compile(r"[\ud800-\udfff]")
 
 
 class Variables:
@@ -30,11 +36,12 @@ class Variables:
         self._source = source
         self._is_file = is_file
         self._used: set[str] = set()
+        self._odd: set[str] = set()
 
     def get(self, name: str) -> str:
         """Return a value; empty if there is none."""
         self._used.add(name)
-        return self.values.get(name, "")
+        return self._checked(name, self.values.get(name, ""))
 
     def has(self, *names: str) -> bool:
         """Return True if one of these is set to something."""
@@ -42,18 +49,33 @@ class Variables:
 
     def origin(self, name: str) -> str:
         """Return the place of a variable."""
-        return f"{self._source} {name}"
+        return f"{self._source} {printable(name)}"
 
     def beginning(self, prefix: str) -> dict[str, str]:
         """Return the variables with a prefix, by the rest of their names."""
         found = {name: value for name, value in sorted(self.values.items()) if name.startswith(prefix)}
-        self._used.update(found)
-        return {name.removeprefix(prefix): value for name, value in found.items()}
+        self._odd |= {name for name in found if not _NAME.fullmatch(name) or name == prefix}
+        self._used.update(found.keys() - self._odd)
+        return {name.removeprefix(prefix): self._checked(name, found[name]) for name in found if name not in self._odd}
+
+    def _checked(self, name: str, value: str) -> str:
+        """Return a value. Raise ``InputError`` where no line of a file in UTF-8 can hold it."""
+        if value.isprintable():
+            return value
+        what = "contains a line end or a control character", "write one line"
+        if _NO_UTF8.search(value):
+            what = "is not UTF-8", "write it in UTF-8"
+        elif not _CONTROL.search(value):
+            return value
+        raise InputError([Problem(Origin(self.origin(name)), f"the value {what[0]}", what[1])])
 
     def unknown(self, known: Iterable[str], prefixes: tuple[str, ...]) -> Iterator[Left]:
         """Yield the variables of a file that nobody has read, and that are not known to be irrelevant."""
+        for name in sorted(self._odd):
+            text = "no shell has a variable of this name, so the image does nothing with it"
+            yield Left(self.origin(name), text, "check the spelling of its name", is_note=True)
         for name in self.values if self._is_file else ():
-            if name not in {*self._used, *known} and not name.startswith(prefixes):
+            if name not in {*self._used, *self._odd, *known} and not name.startswith(prefixes):
                 text = "the image has no such variable, so it was ignored"
                 yield Left(self.origin(name), text, "check the spelling of its name", is_note=True)
 

@@ -10,9 +10,9 @@ from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
 from dms_relay.errors import InputError
-from dms_relay.explain.views import view_now
 from dms_relay.migrate.draft import Left, Name, TakenLogin
 from dms_relay.migrate.given import Given
+from dms_relay.migrate.refusals import view_of
 from dms_relay.migrate.rendering import OWN_IMAGE, TAKEN, in_own_image, rendered
 from dms_relay.model import Origin, Problem
 from dms_relay.model.values import field, frozen
@@ -60,7 +60,7 @@ def given_of(image: Image, directory: Path) -> Given:
         tables[TABLE] = f"{image.key} {image.login.username}:{image.login.password}\n"
         main["smtp_sasl_password_maps"] = f"texthash:{directory}/image/{TABLE}"
     postfix = rendered(directory / "image", main, tables)
-    view = view_now(postfix)
+    view = view_of(postfix, directory, main, image.origins)
     kept = {name: value for name, value in image.own.items() if name not in TAKEN}
     value = f"{image.login.username}:{image.login.password}" if image.login else ""
     return Given(

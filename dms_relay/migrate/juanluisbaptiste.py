@@ -14,7 +14,7 @@ from dms_relay.migrate.images import Image, networks, password_of
 from dms_relay.migrate.kinds import JUANLUISBAPTISTE
 from dms_relay.model import Origin, Problem
 from dms_relay.model.values import replace
-from dms_relay.postfix.nexthop import SyntaxProblem, check_nexthop
+from dms_relay.postfix.nexthop import SyntaxProblem, check_nexthop, is_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,7 +73,7 @@ def _image_of(variables: Variables) -> Image:
         login=login,
         variables={"POSTFIX_MYHOSTNAME": hostname, "RELAY_PERMIT": permit},
         left=(*left, *of_networks, *_left(variables)),
-        origins={"relayhost": variables.origin("SMTP_SERVER")},
+        origins=_origins(variables),
     )
 
 
@@ -89,6 +89,15 @@ def _main(port: str, login: TakenLogin | None) -> dict[str, str]:
 def _own(variables: Variables) -> dict[str, str]:
     named = {parameter: variables.get(name) for name, parameter in _PARAMETERS.items() if variables.get(name)}
     return named | {name.lower(): value for name, value in variables.beginning(_PREFIX).items() if value}
+
+
+def _origins(variables: Variables) -> dict[str, str]:
+    """Return the variables that parameters come from; the later ones win."""
+    named = {"relayhost": "SMTP_SERVER", "myhostname": "SERVER_HOSTNAME"}
+    named["mydomain"] = "DOMAIN" if variables.get("DOMAIN") else "SERVER_HOSTNAME"
+    named |= {parameter: name for name, parameter in _PARAMETERS.items() if variables.get(name)}
+    named |= {name.lower(): f"{_PREFIX}{name}" for name, value in variables.beginning(_PREFIX).items() if value}
+    return {parameter: variables.origin(name) for parameter, name in named.items()}
 
 
 def _login(variables: Variables) -> tuple[TakenLogin | None, list[Left]]:
@@ -115,8 +124,13 @@ def _require(variables: Variables, *, has_password: bool) -> None:
     if variables.get("SMTP_USERNAME") and not has_password:
         origin = Origin(variables.origin("SMTP_PASSWORD"))
         problems.append(Problem(origin, "is not set, and SMTP_USERNAME is", "set SMTP_PASSWORD or SMTP_PASSWORD_FILE"))
+    port = variables.get("SMTP_PORT") or _PORT
+    if not is_port(port):
+        origin = Origin(variables.origin("SMTP_PORT"))
+        problems.append(Problem(origin, "is not the number of a port", "write a number from 1 to 65535"))
+        port = _PORT
     try:
-        check_nexthop(f"[{variables.get('SMTP_SERVER') or 'localhost'}]:{variables.get('SMTP_PORT') or _PORT}")
+        check_nexthop(f"[{variables.get('SMTP_SERVER') or 'localhost'}]:{port}")
     except SyntaxProblem as problem:
         problems.append(
             Problem(Origin(variables.origin("SMTP_SERVER")), problem.text, "write the host only; the port is SMTP_PORT")

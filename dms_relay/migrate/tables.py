@@ -12,7 +12,6 @@ Known limits: does not list a table that asks a server (``ldap:``, ``mysql:`` â€
 from __future__ import annotations
 
 import re
-import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +21,7 @@ from dms_relay.files.content import read_whole
 from dms_relay.migrate.draft import Left
 from dms_relay.model.values import field, frozen
 from dms_relay.postfix.main_cf import asks_server, logical_lines, may_hold_login
+from dms_relay.postfix.table_files import trouble
 
 if TYPE_CHECKING:
     from dms_relay.postfix.programs import Postfix
@@ -61,7 +61,7 @@ class Listed:
     entries: tuple[Entry, ...] = ()
     left: tuple[Left, ...] = ()
     is_broken: bool = False
-    #: A pipe, a socket or a device: Postfix's programs would wait for it, or read forever.
+    #: A pipe, a socket, a device or an endless file: Postfix's programs would wait for it, or read forever.
     is_endless: bool = False
 
 
@@ -86,8 +86,9 @@ class TableReader:
             return Listed(table, tuple(Entry(key, value, f"main.cf: {parameter}") for key, value in pairs))
         if kind in _NAMELESS:
             return Listed(table)
-        if kind in {*_PATTERNS, _TEXT} and _is_endless(name):
-            left = Left(f"main.cf: {parameter}", f"{table} is not a file", _MAKE_IT.format(parameter))
+        if said := trouble(table):
+            said = said.replace(name, table, 1) if said.startswith(f"{name} ") else said
+            left = Left(f"main.cf: {parameter}", said, _MAKE_IT.format(parameter))
             return Listed(table, left=(left,), is_broken=True, is_endless=True)
         if kind in _PATTERNS and not name.startswith("{"):
             return self._patterns(parameter, table, name)
@@ -144,14 +145,6 @@ def _key(match: re.Match[str]) -> str:
     user = match[2] or ""
     bare = "" if not user or _ANY_USER.fullmatch(user) else user.replace("\\", "")
     return f"{bare}@{match[3]}".replace("\\.", ".")
-
-
-def _is_endless(name: str) -> bool:
-    try:
-        mode = Path(name).stat().st_mode
-    except OSError:
-        return False
-    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
 
 def _is_utf8(entry: Entry) -> bool:

@@ -30,7 +30,7 @@ _AADSTS = re.compile(r"AADSTS\d+")
 #: Minimum length of a secret to mask. Shorter ones would mask words; no provider issues one.
 _SECRET_MIN = 4
 #: The end that Microsoft adds to its messages.
-_TRACE = re.compile(r"\s*(Trace ID|Correlation ID|Timestamp):.*", re.DOTALL)
+_TRACE = re.compile(r" ?(Trace ID|Correlation ID|Timestamp):.*", re.DOTALL)
 #: Seconds that two clocks may differ before a message mentions it: half of what a signature tolerates (``signatures``).
 _CLOCK_MAX = 150.0
 
@@ -111,5 +111,6 @@ def shown(text: str, secrets: Iterable[str]) -> str:
     for secret in secrets:
         for form in (secret, quote(secret), quote_plus(secret)):
             text = text.replace(form, MASK)
-    text = _TOKEN_LIKE.sub(MASK, _TRACE.sub("", text))
-    return printable(" ".join(text.split()))[:_SHOWN_MAX]
+    # The blanks first: a server that sends nothing else must not keep a pattern busy.
+    text = _TOKEN_LIKE.sub(MASK, _TRACE.sub("", " ".join(text.split())))
+    return printable(text)[:_SHOWN_MAX]

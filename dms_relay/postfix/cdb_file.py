@@ -6,10 +6,12 @@ a hash table; then the records, as far as the first of these tables. Reads; rais
 
 from __future__ import annotations
 
+from errno import EFBIG
 from struct import error, iter_unpack, unpack_from
 from typing import TYPE_CHECKING
 
 from dms_relay.errors import PostfixError
+from dms_relay.files.content import TABLE_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,12 +25,18 @@ _PAIR = "<II"
 def entries(path: Path) -> list[tuple[str, str]]:
     """Return keys and values, in the order in which they were written."""
     try:
-        return list(_records(path.read_bytes()))
+        return list(_records(_read(path)))
     except OSError as problem:
         text, errno = f"{path} cannot be read: {problem.strerror}", problem.errno
     except error:
         text, errno = f"{path} is not a table of type cdb", None
     raise PostfixError(text, f"make it again: postmap cdb:{path.with_suffix('')}", errno=errno)
+
+
+def _read(path: Path) -> bytes:
+    if path.stat().st_size > TABLE_MAX:
+        raise OSError(EFBIG, f"it is larger than {TABLE_MAX >> 20} MiB")
+    return path.read_bytes()
 
 
 def _records(content: bytes) -> Iterator[tuple[str, str]]:

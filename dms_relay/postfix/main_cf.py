@@ -26,7 +26,7 @@ _BETWEEN_WORDS = re.compile(r"[,\s]+")
 _NAME = re.compile(r"\$[({]?(myhostname|mydomain)[)}]?")
 
 #: A lookup table in a file, which cannot hold a login in its name (postconf(5), "Lookup tables").
-_PLAIN_TABLES = re.compile(r"((texthash|hash|btree|lmdb|cdb|dbm|sdbm|regexp|pcre):/[\w./+@=-]+[, ]*)*")
+_PLAIN_TABLES = re.compile(r"((texthash|hash|btree|lmdb|cdb|dbm|sdbm|regexp|pcre):/[\w./+@=-]+([, ]+|\Z))*")
 
 #: Types of lookup tables that ask a server (DATABASE_README).
 _SERVERS = frozenset({"tcp", "socketmap", "ldap", "mysql", "pgsql", "memcache"})

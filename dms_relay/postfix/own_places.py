@@ -29,9 +29,14 @@ _LOOPBACK = ("127.0.0.1", "::1")
 
 def own_ports(master_cf: str) -> frozenset[str]:
     """Return the ports on which Postfix would meet itself, by number and name: that of SMTP, those of smtpd(8) services."""
+    return _SMTP | served_ports(master_cf)
+
+
+def served_ports(master_cf: str) -> frozenset[str]:
+    """Return the ports of smtpd(8) services, by number and name."""
     services = (line.text.split() for line in logical_lines(master_cf))
     names = (s[0].rpartition(":")[2] for s in services if s[1:2] == ["inet"] and s[7:8] == ["smtpd"])
-    return _SMTP | {number for name in names for number in (name, _number(name))}
+    return frozenset(number for name in names for number in (name, _number(name)))
 
 
 def _number(service: str) -> str:

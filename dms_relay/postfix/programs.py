@@ -184,6 +184,7 @@ class Postfix:
         """
         if table.startswith("proxy:") and self.master_pid() is None:
             table = table.removeprefix("proxy:")
+        _require_files(table)
         feed = "".join(f"{key}\n" for key in keys).encode("utf-8", "surrogateescape")
         timeout = SERVER_TIMEOUT if main_cf.asks_server(table) else None
         said, warned = self._ask("postmap", "-q", "-", table, feed=feed, none=_NOT_FOUND, timeout=timeout)
@@ -199,6 +200,7 @@ class Postfix:
 
     def entries(self, table: str) -> list[tuple[str, str]]:
         """Return keys and values of a lookup table in a file (``type:name``). Raises ``PostfixError``."""
+        _require_files(table)
         if table.startswith("cdb:"):
             from dms_relay.postfix import cdb_file  # noqa: PLC0415 -- only where somebody has such a table
 
@@ -262,6 +264,12 @@ class Postfix:
         if done.returncode not in {0, fine}:
             raise _failed(name, arguments, done)
         return done
+
+
+def _require_files(table: str) -> None:
+    from dms_relay.postfix.table_files import require_files  # noqa: PLC0415 -- a boot looks nothing up
+
+    require_files(table)
 
 
 def _failed(name: str, arguments: Sequence[str], done: Ended) -> PostfixError:

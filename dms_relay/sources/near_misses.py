@@ -60,7 +60,11 @@ def _problem(name: str, setting: Setting, meant: str, sources: tuple[Mapping[str
     words = [word for word in re.split(r"[=,\s]+", meant) if word in OURS]
     is_set = any(word in source and source[word].value for word in words for source in sources)
     is_note = is_set and "RELAY" not in name.upper()
-    return Problem(setting.origin, text, f"set {meant}", is_error=False, rule="unknown-setting", is_note=is_note)
+    from dms_relay.sources.other_images import importable  # noqa: PLC0415 -- rarely needed
+
+    there = {found for source in sources for found, value in source.items() if value.value}
+    remedy = f"set {meant}{importable(name, there)}"
+    return Problem(setting.origin, text, remedy, is_error=False, rule="unknown-setting", is_note=is_note)
 
 
 def meant_by(name: str) -> str:

@@ -9,6 +9,10 @@ from __future__ import annotations
 
 import re
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 _EITHER = "DEFAULT_RELAY_HOST or RELAY_HOST"
 _LOGIN = "RELAY_USER and RELAY_PASSWORD"
 _LOGIN_FILE = "them in postfix-sasl-password.cf: nexthop user:password"
@@ -73,6 +77,21 @@ _NAMES = {
 _PARAMETER = re.compile(r"(?:POSTFIX|POSTCONF)_((?:smtp|sender_dependent|relay)[a-z0-9_]*)")
 #: A login alone: the addresses of these two services are well known, and part of what their images set.
 _OWN_HOST = {"GMAIL": "DEFAULT_RELAY_HOST=[smtp.gmail.com]:587 and "}
+
+#: Images whose variables ``dms-relay import`` takes over: the one of the relay, the source's name, and others that are
+#: theirs alone; one of these must be there as well, since the first may be another program's.
+_IMPORTED = {
+    "RELAYHOST": ("bokysan", ("RELAYHOST_USERNAME", "RELAYHOST_TLS_LEVEL", "ALLOWED_SENDER_DOMAINS")),
+    "SMTP_SERVER": ("juanluisbaptiste", ("SERVER_HOSTNAME",)),
+}
+
+
+def importable(name: str, there: Iterable[str]) -> str:
+    """Return what a remedy adds where the variables that are there are those of an image that can be imported."""
+    source, others = _IMPORTED.get(name, ("", ()))
+    if set(others).isdisjoint(there):
+        return ""
+    return f"; or run dms-relay import --from {source}, which takes all variables of that image over"
 
 
 def meant_elsewhere(name: str) -> str:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
+import sys
+import time
 from errno import ENOENT
 from typing import TYPE_CHECKING
 
@@ -16,6 +20,7 @@ from dms_relay.postfix.index_files import table_types
 from tests.support.trust import STRANGER, give
 
 if TYPE_CHECKING:
+    import random
     from pathlib import Path
 
 
@@ -65,3 +70,61 @@ def test_all_who_need_one(place: Path, tmp_path: Path) -> None:
     with pytest.raises(WriteError, match=os.strerror(ENOENT)):
         table_types(tmp_path, {})
     assert trial._is_taken("")  # noqa: SLF001 -- what is asked for each value
+
+
+#: Two directories, one in the other's time, as an import has them; then what a signal meets.
+_SCRIPT = """
+import signal, sys, time
+from dms_relay.files.private import private_directory
+signal.signal(signal.SIGHUP, signal.SIG_IGN if sys.argv[1:] == ["nohup"] else signal.SIG_DFL)
+with private_directory() as first, private_directory() as second:
+    (second / "main.cf").write_text("secret")
+    print("ready", flush=True)
+    time.sleep(60 if sys.argv[1:] != ["nohup"] else 0.5)
+print("over", flush=True)
+"""
+
+
+def _ended(place: Path, number: int, *words: str) -> tuple[int, str]:
+    """Send a signal to a process that has two directories; return its exit code and what it said after that."""
+    command = [sys.executable, "-c", _SCRIPT, *words]
+    env = {"TMPDIR": str(place), "PATH": os.environ["PATH"]}
+    with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        assert len(list(place.iterdir())) == 2
+        process.send_signal(number)
+        rest, _ = process.communicate()
+    return process.returncode, rest
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_signal_leaves_nothing(place: Path, number: signal.Signals) -> None:
+    """Whatever ends the process, it ends as it did without, and the directories are gone."""
+    assert _ended(place, number) == (-number, "")
+    assert list(place.iterdir()) == []
+
+
+def test_a_signal_that_is_ignored(place: Path) -> None:
+    """Under nohup(1), HUP ends nothing."""
+    assert _ended(place, signal.SIGHUP, "nohup") == (0, "over\n")
+    assert list(place.iterdir()) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGPIPE])
+def test_an_import_that_is_ended(place: Path, number: signal.Signals, drawn: random.Random) -> None:
+    """It leaves no password behind, at whatever moment it is ended; also where nobody reads what it says."""
+    env = {"TMPDIR": str(place), "PATH": os.environ["PATH"], "RELAYHOST": "[r.test]:587"}
+    env |= {"RELAYHOST_USERNAME": "u", "RELAYHOST_PASSWORD": "s3cret"}
+    command = [sys.executable, "-m", "dms_relay", "import", "--from", "bokysan"]
+    with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        assert process.stdout is not None
+        if number == signal.SIGPIPE:
+            process.stdout.close()
+        else:
+            while process.poll() is None and not list(place.iterdir()):
+                time.sleep(0.001)
+            time.sleep(drawn.uniform(0, 0.2))
+            process.send_signal(number)
+        process.wait()
+    assert list(place.iterdir()) == []

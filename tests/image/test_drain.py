@@ -90,5 +90,5 @@ def test_a_wrong_time_stops_the_start(start: Starter) -> None:
     """A RELAY_DRAIN that is no time is an error at the start."""
     container = start(RELAY_DRAIN="soon", RELAY_PERMIT="10.1.2.3/8")
     assert container.wait_until_ended() == 78
-    assert 'env RELAY_DRAIN: "soon" is not a time that a drain can have -- write 30s, 2m, or seconds' in container.log()
+    assert 'env RELAY_DRAIN: "soon" is not a time that a drain can have -- write seconds, 90s, ' in container.log()
     assert 'env RELAY_PERMIT: "10.1.2.3/8" is not a network' in container.log()

@@ -13,6 +13,8 @@ import yaml
 import dms_relay
 from dms_relay.migrate.kinds import KINDS
 from tests.migrate.scene import CASES, Scene, case
+from tests.migrate.test_odd_variables import CONTROL, SAID
+from tests.postfix.test_table_files import put_endless
 from tests.support.console import said
 from tests.support.written_remedies import source_of
 from tools.tree import Command, actions_of, commands_of, fresh_parser
@@ -68,6 +70,22 @@ WRONG = {
         "SMTP_SERVER=mail.example.org:587\nSERVER_HOSTNAME=mail.example.com\n",
         "variables.env SMTP_SERVER: the port is inside the brackets -- write the host only; the port is SMTP_PORT",
     ),
+    "a port that is none": Wrong(
+        f"{JUAN}SMTP_PORT=x\n", "variables.env SMTP_PORT: is not the number of a port -- write a number from 1 to 65535"
+    ),
+    "a macro without an end": Wrong(
+        f"{JUAN}POSTFIX_SMTP_HELO_NAME=${{x\n",
+        "variables.env POSTFIX_SMTP_HELO_NAME: Postfix cannot read this value of smtp_helo_name"
+        " -- look smtp_helo_name up in postconf(5)",
+    ),
+    "a value that means itself": Wrong(
+        "RELAYHOST=[a.example]\nHOSTNAME=$myhostname\n",
+        "variables.env HOSTNAME: Postfix cannot read this value of myhostname -- look myhostname up in postconf(5)",
+    ),
+    "a control character": Wrong(
+        "RELAYHOST=[a.example]\x01\n",
+        f"variables.env RELAYHOST: {CONTROL}",
+    ),
     "relay.sh": Wrong("RELAY_HOST=a.example\nRELAY_PORT=many\n", "env RELAY_PORT: port is not a number", "relay.sh"),
 }
 
@@ -112,7 +130,8 @@ def test_every_remedy_is_said_somewhere() -> None:
     """Nothing is said in the wing that no case, and no wrong input, has heard."""
     documents = [yaml.safe_load(path.read_text("utf-8"))["expected"] for path in CASES.glob("*.yaml")]
     left = [text for document in documents for key in ("not_taken", "notes") for text in document.get(key, ())]
-    heard = "\n".join([*left, *(wrong.said for wrong in WRONG.values()), "-- name the file with the variables"])
+    said_elsewhere = [*(wrong.said for wrong in WRONG.values()), *SAID, "-- name the file with the variables"]
+    heard = "\n".join([*left, *said_elsewhere])
     remedies = {remedy for _, remedy in source_of(Path(dms_relay.__file__).parent).remedies("migrate/")}
     assert {remedy for remedy in remedies if not re.search(f"-- {remedy}", heard)} == set()
 
@@ -194,16 +213,21 @@ def test_a_directory_that_cannot_be_made(tmp_path: Path, there: str) -> None:
     assert text.endswith("-- name a directory with --output, or a new one in an existing directory")
 
 
-@pytest.mark.parametrize("kind", ["texthash", "regexp"])
-def test_a_table_that_never_ends(tmp_path: Path, kind: str) -> None:
-    """A pipe in the place of a table is said to be none; no program of Postfix's waits for it."""
+@pytest.mark.parametrize(
+    ("kind", "ending"),
+    [("texthash", ""), ("regexp", ""), ("hash", ".db"), ("btree", ".db"), ("lmdb", ".lmdb"), ("cdb", ".cdb")],
+)
+@pytest.mark.parametrize("what", ["pipe", "socket", "/dev/zero"])
+def test_a_table_that_never_ends(tmp_path: Path, kind: str, ending: str, what: str) -> None:
+    """A pipe in the place of a table, or of its index, is said to be none; no program of Postfix's waits for it."""
     document = case("main-ses")
     document["files"]["main.cf"] += f"sender_dependent_relayhost_maps = {kind}:HERE/pipe\n"
     scene = Scene(tmp_path, document)
-    os.mkfifo(scene.before.postfix_dir / "pipe")
+    put_endless(scene.before.postfix_dir / f"pipe{ending}", what)
     result = scene.run_import()
     assert result.code == 1
-    what = f"main.cf: sender_dependent_relayhost_maps: {kind}:HERE/pipe is not a file"
+    shown = f"HERE/pipe{ending}" if ending else f"{kind}:HERE/pipe"
+    what = f"main.cf: sender_dependent_relayhost_maps: {shown} is not a file"
     assert f"{what} -- create the table, or remove it from sender_dependent_relayhost_maps" in scene.shown(result.out)
 
 

@@ -78,3 +78,22 @@ def test_beside_what_is_meant(sandbox: Sandbox) -> None:
     result = sandbox.apply(DEFAULT_RELAY_HOST="[r.test]:25", RELAY_USER="u", RELAY_PASSWORD="p", SMTP_HOST="mail")
     assert of_level(result, "warn") == []
     assert "SMTP_HOST is not a setting and has no effect" in "".join(of_level(result, "info"))
+
+
+@pytest.mark.parametrize(
+    ("env", "source"),
+    [
+        ({"RELAYHOST": "[r.test]:587", "RELAYHOST_USERNAME": "u", "RELAYHOST_PASSWORD": "s3cret"}, "bokysan"),
+        ({"RELAYHOST": "[r.test]:587", "ALLOWED_SENDER_DOMAINS": "a.test"}, "bokysan"),
+        ({"SMTP_SERVER": "r.test", "SERVER_HOSTNAME": "mail.a.test"}, "juanluisbaptiste"),
+    ],
+)
+def test_an_image_that_can_be_imported(sandbox: Sandbox, env: dict[str, str], source: str) -> None:
+    """Its relay's variable names ``dms-relay import``, which then takes these variables."""
+    result = sandbox.apply(**env)
+    remedy = f"; or run dms-relay import --from {source}, which takes all variables of that image over"
+    first, *others = (line for line in of_level(result, "warn") if "is not a setting" in line)
+    assert first.endswith(f"set {EITHER}{remedy}")
+    assert not any("import" in line for line in others)
+    done = sandbox.run("import", "--from", source, env=env)
+    assert (done.code, "host: r.test" in done.out) == (0, True)

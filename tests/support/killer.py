@@ -4,7 +4,7 @@
 
 Counted are: each opening for writing, rename, removal, link, change of mode, owner or time, and each fsync, before it; each
 write, before it and when half of it is done; each program, before it starts, while it runs and when it has ended. Where
-there is no N-th operation, it ends as the command does.
+there is no N-th operation, it ends as the command does. Temporary directories lie beside Postfix's.
 """
 
 from __future__ import annotations
@@ -117,6 +117,8 @@ def main() -> None:
     postfix._RELOAD_GRACE = 0  # noqa: SLF001 -- no mail is on its way here
     sys.dont_write_bytecode = True
     killer = Killer(int(sys.argv.pop(1)))
+    # What a killed run leaves goes with the test, and does not stay in /tmp.
+    os.environ["TMPDIR"] = os.path.dirname(sys.argv[sys.argv.index("--postfix-dir") + 1])  # noqa: PTH120
     os.fsync = killer.sync  # type: ignore[assignment]
     builtins.open = killer.open_halting
     os.posix_spawn = killer.spawn

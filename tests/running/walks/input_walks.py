@@ -85,6 +85,14 @@ WALKS = (
         choice="RELAY_HOST",
         leads_to=DIRECT_TOO,
     ),
+    Walk(
+        "unknown-setting",
+        "set DEFAULT_RELAY_HOST or RELAY_HOST; or run dms-relay import --from juanluisbaptiste,"
+        " which takes all variables of that image over",
+        env={"SMTP_SERVER": "r.test", "SERVER_HOSTNAME": "mail.a.test", **LOGIN},
+        follow=(put(SMTP_SERVER=None, SERVER_HOSTNAME=None, **DEFAULT),),
+        arrives=ALL,
+    ),
     Walk("unknown-file", "rename it to relay.yaml", {"relay.yml": FILE}, {}, (rename("relay.yml", YAML),), ALL),
     Walk(
         "unknown-file",
