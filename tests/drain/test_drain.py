@@ -203,7 +203,7 @@ def test_apply_changes_what_it_has_to(testbed: Testbed, inputs: Inputs) -> None:
 
 
 @pytest.mark.parametrize(
-    "options", [("--timeout", "0"), ("--timeout", "1h"), ("--hand-over", "a b"), ("--hand-over", "h:x")]
+    "options", [("--timeout", "0"), ("--timeout", "2d"), ("--hand-over", "a b"), ("--hand-over", "h:x")]
 )
 def test_usage(inputs: Inputs, testbed: Testbed, options: tuple[str, ...]) -> None:
     """A time that is none, or a server that cannot be one, is a usage error, and nothing is done."""
