@@ -1,82 +1,82 @@
 #!/bin/sh
 # docker-entrypoint.sh [COMMAND...]: the first process of the container.
 #
-# COMMAND `postfix start-fg` (also where none is given): runs the executable files in $HOOKS in byte order, then Postfix,
-# and stays in front of both: TERM and INT (`docker stop`, Ctrl-C) end the hook or stop Postfix in order, at any moment,
-# and the exit code is then 0. Any other COMMAND takes the place of this shell at once, and no hook runs.
+# COMMAND `postfix start-fg` (the default): runs the executable files in $HOOKS in byte order, then Postfix, and stays the
+# parent of both: TERM and INT (`docker stop`, Ctrl-C) end the hook or stop Postfix gracefully, at any moment, and the exit
+# code is then 0. Any other COMMAND replaces this shell at once (exec), and no hook runs.
 #
-# With RELAY_DRAIN=30s, Postfix takes no new mail first and delivers what waits, for that long at most (`dms-relay drain`), and is
-# stopped then; the second TERM or INT stops it at once.
+# With RELAY_DRAIN=30s, Postfix first takes no new mail and delivers what waits, for at most that long (`dms-relay drain`), and
+# then stops; a second TERM or INT stops it at once.
 #
-# Beside Postfix runs $KEEPER, which has `dms-relay watch` run (docker/keeper), unless RELAY_WATCH is "no". It is told to end
-# when Postfix is, and waited for. Whatever becomes of it is nothing to Postfix.
+# $KEEPER runs beside Postfix, and runs `dms-relay watch` (docker/keeper), unless RELAY_WATCH is "no". It is told to end when
+# Postfix is, and waited for. Its failures do not affect Postfix.
 #
-# Before all that, for any COMMAND: where $CONFIGURATION has no main.cf, as a file system that was mounted empty, it is filled from
-# $COPY. And where Postfix could not open its standard output by name, which it does to log, or where RELAY_METRICS wants what it
-# logs counted, a pipe comes in between (dms_relay/container/stdout_pipe.py); the end of that is waited for.
+# Before all that, for any COMMAND: if $CONFIGURATION has no main.cf, as in an empty mount, it is filled from $COPY. If Postfix
+# could not open its standard output by name, which it does to log, or RELAY_METRICS asks to count deliveries, a pipe comes in
+# between (dms_relay/container/stdout_pipe.py); at the end this shell waits for it.
 #
-# Hooks are executed, never sourced. What is not an executable file is skipped, with a notice. A hook that fails stops the
-# start; its exit code becomes the container's. So does Postfix's where it ends unasked, with 1 in place of 0.
+# Hooks are executed, never sourced. Anything but an executable file is skipped, with a notice. A hook that fails stops the
+# start; its exit code becomes the container's. So does Postfix's if it ends by itself, with 1 instead of 0.
 #
-# Hooks of ours are files whose first line names $BOOT. Those that follow each other run in one process, since most of what
-# one costs is the interpreter and its imports; a hook in between still runs in between. After all hooks comes a step of
-# ours that is none: it looks whether Postfix can leave its own checks out (dms_relay/container/quick_start.py).
+# Our own hooks are files whose first line names $BOOT. Consecutive ones run in one process, since the interpreter and its
+# imports are most of their cost; a hook in between still runs in between. After all hooks comes a step of ours that is not a
+# hook: it decides if Postfix can skip its own checks (dms_relay/container/quick_start.py).
 #
 # Known limits: a hook that does not end on TERM gets KILL after $HOOK_GRACE seconds. A signal before the
 # `trap` below is lost, as for every first process.
 
-# Some functions are called by `trap` and through $ending alone.
+# Some functions are called only by `trap` and through $ending.
 # shellcheck disable=SC2329
 set -u
 
-# Has the inputs watched, and Postfix follow them.
+# Watches the inputs, and applies them to Postfix.
 readonly KEEPER=/opt/dms-relay/bin/keeper
-# Has `drain`.
+# For `drain`.
 readonly PROGRAM=/opt/dms-relay/bin/dms-relay
 # Where the hooks are; operators can mount theirs beside ours.
 readonly HOOKS=/docker-entrypoint.d
-# Takes our steps; see there.
+# Runs our steps; see there.
 readonly BOOT=/opt/dms-relay/bin/boot
-# Postfix's configuration directory, and what the image has in it, for one that is mounted empty.
+# Postfix's configuration directory, and the image's contents of it, for an empty mount.
 readonly CONFIGURATION=/etc/postfix
 readonly COPY=/usr/share/dms-relay/postfix
-# Here while $CONFIGURATION is filled; a start that was killed meanwhile leaves it behind.
+# Exists while $CONFIGURATION is filled; a start that is killed meanwhile leaves it behind.
 readonly FILLING=$CONFIGURATION/.dms-relay.filling
-# What sysexits(3) has for a file that cannot be made.
+# The code of sysexits(3) for a file that cannot be created.
 readonly EX_CANTCREAT=73
 # Locked by master(8) for as long as it runs.
 readonly MASTER_LOCK=/var/spool/postfix/pid/master.pid
 # Seconds; `docker stop` itself waits for 10 before it sends KILL to all.
 readonly HOOK_GRACE=0.5
-# Seconds that `postfix stop` has; it takes a fraction of one.
+# Seconds for `postfix stop`; it takes a fraction of one.
 readonly STOP_GRACE=3
-# Seconds that the keeper has to end; it takes a fraction of one, and while a token is renewed some.
+# Seconds for the keeper to end; it takes a fraction of one, or some while it renews a token.
 readonly KEEPER_GRACE=6
-# Seconds that the log has at the end to get through the pipe, where there is one. Only what reads no more takes as long.
+# Seconds for the last of the log to get through the pipe, if there is one. Only a reader that has stopped takes as long.
 readonly PIPE_GRACE=1
 
-stopping=  # "yes" once TERM or INT has come
-child=     # the process number of what runs now
+stopping=  # "yes" once TERM or INT has arrived
+child=     # the process number of the current command
 ending=    # the function that ends it
 asked=     # "yes" once that function has been called for it
 status=0   # the exit code of what ran last
 draining=  # "yes" once the queue is drained before Postfix is stopped
 keeper=    # the process number of $KEEPER, while Postfix runs
 applied=   # when the hook that applies the inputs began, by the clock that `uptime` reads
-piping=${DMS_RELAY_STDOUT_PIPE-}  # the process that copies from the pipe to standard output, where there is one
+piping=${DMS_RELAY_STDOUT_PIPE-}  # the process that copies from the pipe to standard output, if there is one
 unset DMS_RELAY_STDOUT_PIPE
 
 say() {
   printf 'docker-entrypoint: %s\n' "$*" >&2
 }
 
-# What is there is left as it is: a file of the operator's may be mounted below. main.cf comes last, and each by rename, so that
-# a start that is killed meanwhile is made up for by the next one.
+# Existing files stay: the operator may have mounted one below. main.cf comes last, and each file by rename, so that the next
+# start completes one that is killed meanwhile.
 fill_configuration() {
   [ ! -e "$CONFIGURATION/main.cf" ] && [ -e "$COPY/main.cf" ] || return 0
-  # Somebody's own directory, without its main.cf: that is for a person to repair.
+  # Somebody's own directory without main.cf: a person must repair that.
   [ ! -e "$CONFIGURATION/master.cf" ] || [ -e "$FILLING" ] || return 0
-  say "notice: $CONFIGURATION has no main.cf, and is filled with what the image has there"
+  say "notice: $CONFIGURATION has no main.cf, so it is filled with the image's own files"
   chown root:root "$CONFIGURATION"
   chmod 755 "$CONFIGURATION"
   rm -rf "$FILLING" && cp -a "$COPY" "$FILLING" || return
@@ -87,8 +87,8 @@ fill_configuration() {
   mv "$FILLING/main.cf" "$CONFIGURATION" && rm -rf "$FILLING"
 }
 
-# Opening it by name fails for a socket, and in a user namespace for a pipe that was made outside. `command` keeps the shell
-# from ending over it. Where there are to be metrics, what copies from the pipe counts deliveries.
+# Opening it by name fails for a socket, and in a user namespace for a pipe from outside. `command` keeps the shell from exiting
+# because of that. With metrics, the process that copies from the pipe counts deliveries.
 ensure_stdout() {
   [ -z "$piping" ] || return 0
   case ${RELAY_METRICS-} in
@@ -98,8 +98,8 @@ ensure_stdout() {
   exec /opt/dms-relay/bin/python -IS /opt/dms-relay/lib/python3*/site-packages/dms_relay/container/stdout_pipe.py "$@"
 }
 
-# Process 1 takes all others with it. The process at the pipe ends once nobody can write to it any more, which is seen by its
-# end of descriptor 9.
+# The end of process 1 kills all others. The process at the pipe ends once nobody can write to it any more, which descriptor 9
+# shows.
 finish() {
   [ -n "$piping" ] || return 0
   trap '' TERM INT
@@ -115,7 +115,7 @@ on_signal() {
   fi
   stopping=yes
   end_child
-  # While the queue is drained, it renews tokens.
+  # During a drain, it still renews tokens.
   [ -n "$draining" ] || tell_keeper
 }
 
@@ -135,7 +135,7 @@ end_hook() {
   (sleep "$HOOK_GRACE" && kill -KILL "$child") >/dev/null 2>&1 &
 }
 
-# Until master(8) runs there is nothing to stop but the script that is about to start it.
+# Until master(8) runs, there is only the script to stop that is about to start it.
 end_postfix() {
   if ! master_runs; then
     kill -TERM "$child" 2>/dev/null
@@ -147,14 +147,14 @@ end_postfix() {
   fi
 }
 
-# Without its lock, as in the keeper: a master(8) that starts just then would end.
+# Does not take its lock, as in the keeper: a master(8) that starts just then would exit.
 master_runs() {
   { read -r number < "$MASTER_LOCK" && read -r name < "/proc/$number/comm"; } 2>/dev/null && [ "$name" = master ]
 }
 
-# Whatever becomes of the drain, Postfix is stopped after it. In a shell of its own, since nothing else is done while a trap is.
+# Postfix is stopped after it, even if the drain fails. Runs in its own shell, since a trap blocks everything else.
 drain() {
-  say "notice: Postfix takes no new mail and delivers what waits, for RELAY_DRAIN=$RELAY_DRAIN at most; a second signal ends that"
+  say "notice: Postfix takes no new mail and delivers what waits, for at most RELAY_DRAIN=$RELAY_DRAIN; a second signal ends that"
   "$PROGRAM" drain --timeout "$RELAY_DRAIN" >&2
   stop_postfix
 }
@@ -164,13 +164,13 @@ stop_postfix() {
   tell_keeper
   master_runs || return 0
   postfix stop &
-  # As every program of Postfix, that one waits for a main.cf that something keeps writing; master itself does not.
+  # Like every program of Postfix, this waits for a main.cf that something keeps writing; master itself does not.
   read -r master < "$MASTER_LOCK"
   (sleep "$STOP_GRACE" && kill -TERM "$master") >/dev/null 2>&1 &
 }
 
 # run FUNCTION COMMAND...: runs COMMAND, with FUNCTION to end it, and sets $status. It runs in the background, since a shell
-# acts on a signal only between two commands or while it waits. A signal that comes before $child is set is seen after.
+# acts on a signal only between two commands or while it waits. A signal that arrives before $child is set is handled after.
 run() {
   ending=$1
   shift
@@ -178,8 +178,7 @@ run() {
   "$@" &
   child=$!
   [ -z "$stopping" ] || end_child
-  # A signal ends `wait` early, with a status of its own; so wait until the process is gone. Children that others left
-  # behind are reaped meanwhile.
+  # A signal ends `wait` early, with its own status; so wait until the process is gone. This also reaps orphans.
   while
     wait "$child"
     status=$?
@@ -188,13 +187,13 @@ run() {
   child=
 }
 
-# A pattern is sorted by the locale in some shells; the hooks themselves get the locale that was set.
+# Some shells sort a pattern by the locale; the hooks themselves get the original locale.
 run_hooks() {
   locale=${LC_ALL-}
   LC_ALL=C
   set -- "$HOOKS"/*
   LC_ALL=$locale
-  ours=  # hooks of ours that have not run yet, in order, a blank between them
+  ours=  # our hooks that have not run yet, in order, separated by blanks
   for hook; do
     if is_ours "$hook"; then
       ours="$ours $hook"
@@ -207,13 +206,13 @@ run_hooks() {
   run_ours
 }
 
-# A name that would not survive as one word is not ours: such a hook runs by itself, as any other.
+# A name that would not survive as one word is not ours: such a hook runs by itself, like any other.
 is_ours() {
   case $1 in *[!A-Za-z0-9/._-]*) return 1 ;; esac
   [ -f "$1" ] && [ -x "$1" ] && read -r first 2>/dev/null < "$1" && [ "$first" = "#!$BOOT" ]
 }
 
-# note_time HOOKS: sets $applied where one of them is the one that applies the inputs, ours or an operator's in its place.
+# note_time HOOKS: sets $applied if one of them applies the inputs, ours or an operator's in its place.
 note_time() {
   case $1 in
     *-relay | *-relay\ *)
@@ -223,7 +222,7 @@ note_time() {
   esac
 }
 
-# $BOOT names the hook that failed itself, wherever it comes to its own end: with an exit code of sysexits(3).
+# $BOOT itself names the hook that failed, if it exits normally: with an exit code of sysexits(3).
 run_ours() {
   [ -n "$ours" ] || return 0
   note_time "$ours"
@@ -259,14 +258,14 @@ leave_if_stopped() {
   [ -z "$stopping" ] || exit 0
 }
 
-# Sets $centiseconds since the machine was started. No program is needed for that, as one is for the time of day.
+# Sets $centiseconds since the machine was started. Unlike the time of day, this needs no program.
 uptime() {
   read -r centiseconds _ < /proc/uptime
   centiseconds=$((${centiseconds%.*} * 100 + 1${centiseconds#*.} - 100))
 }
 
-# Prints the time of day at which the inputs began to be applied, for the keeper: what hooks have changed since, in Postfix's
-# configuration, stands until the inputs change. Nothing where no hook has applied them.
+# Prints the time of day at which the inputs began to be applied, for the keeper: what hooks have changed since in Postfix's
+# configuration is kept until the inputs change. Prints nothing if no hook has applied them.
 applied_at() {
   [ -n "$applied" ] || return 0
   uptime
@@ -275,14 +274,14 @@ applied_at() {
   printf '%d.%02d\n' $((now / 100)) $((now % 100))
 }
 
-# It waits for Postfix itself, and only looks for that until then.
+# The keeper itself waits until Postfix runs.
 start_keeper() {
   [ "${RELAY_WATCH-}" != no ] || return 0
   (DMS_RELAY_APPLIED_AT=$(applied_at) exec "$KEEPER") &
   keeper=$!
 }
 
-# Also where Postfix ended by itself: what the keeper does is not to end in the middle, as it would with process 1.
+# Even if Postfix ended by itself: the keeper's work must not be cut short, as the end of process 1 would.
 end_keeper() {
   [ -n "$keeper" ] || return 0
   kill -TERM "$keeper" 2>/dev/null

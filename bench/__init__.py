@@ -1,1 +1,1 @@
-"""What it costs: ``python -m bench``. No part of the installed package."""
+"""The benchmarks: ``python -m bench``. Not part of the installed package."""

@@ -1,6 +1,6 @@
-"""Prints what it costs: ``python -m bench``. Each part is a program of its own, ``python -m bench.PART``.
+"""Runs all benchmarks: ``python -m bench``. Each part is a program of its own, ``python -m bench.PART``.
 
-Exit codes: 0 measured, whatever came of it; 69 no Postfix; else that of the first part that failed.
+Exit codes: 0 measured, whatever the result; 69 no Postfix; else that of the first part that failed.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 
-#: A boot; from the container's start to the first message; how the cost grows; what big tables cost Postfix; the keeper; a
+#: A boot; from the container's start to the first message; growth of the cost; cost of big tables in Postfix; the keeper; a
 #: long queue; counting deliveries; replicas on Kubernetes.
 PARTS = ("boot", "first_message", "growth", "tables", "keeper", "queue", "metrics", "fleet")
 

@@ -1,7 +1,7 @@
 """What a boot costs: ``python -m bench.boot``, as ratios of one run.
 
-``apply`` stands against the floor, which is a bare interpreter and one ``postconf -e``; against the package as it was before
-(``BENCH_BEFORE``, a revision); and against docker-mailserver's relay.sh, where ``BENCH_RELAY_SH`` names a copy.
+Compares ``apply`` with the floor, which is a bare interpreter and one ``postconf -e``; with an earlier revision of the
+package (``BENCH_BEFORE``); and with docker-mailserver's relay.sh, if ``BENCH_RELAY_SH`` names a copy.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from demo.page import LOGINS, RELAYMAP
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-#: Runs of each kind, one after the other in turn, so that what else the machine does meets all kinds alike.
+#: Runs of each kind. The kinds take turns, so that the machine's other load affects all of them alike.
 ROUNDS = 21
-#: The same for those with very many domains.
+#: The same for kinds with very many domains.
 ROUNDS_LARGE = 5
 LARGE = 100_000
 MAIN_CF = "compatibility_level = 3.6\nmyhostname = mail.example.test\nrelayhost =\nsmtp_tls_security_level = may\n"
 MASTER_CF = "smtp unix - - n - - smtp\n"
-#: The page's example, said in the other way; without the domain that opts out, which would need no relay.
+#: The page's example as relay.yaml; without the domain that opts out, which would need no relay.
 RELAY_YAML = """\
 version: 1
 relays:
@@ -47,7 +47,7 @@ PEAK = Path(__file__).with_name("peak.py")
 
 @dataclass
 class Kind:
-    """What is measured, and what came of it: seconds of each round, and the peak memory in MiB."""
+    """A kind of run, and its results: seconds of each round, and the peak memory in MiB."""
 
     name: str
     command: list[str]
@@ -59,7 +59,7 @@ class Kind:
     peak: float = 0.0
 
     def run(self) -> None:
-        """Run it once and take the time, by the clock and of the processors."""
+        """Run it once, and record elapsed time and CPU time."""
         self.prepare()
         used, begin = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
         done = subprocess.run(self.command, env=self.env, capture_output=True, stdin=subprocess.DEVNULL, check=False)
@@ -70,7 +70,7 @@ class Kind:
             raise RuntimeError(f"{self.name}: exit code {done.returncode}: {done.stderr.decode()}")
 
     def weigh(self, python: Path) -> None:
-        """Run it once more and take the peak memory."""
+        """Run it once more, and record the peak memory."""
         self.prepare()
         command = [str(python), "-I", "-S", str(PEAK), shutil.which(self.command[0]) or "", *self.command[1:]]
         done = subprocess.run(command, env=self.env, capture_output=True, check=True)
@@ -92,7 +92,7 @@ class Machine:
         (self.config / "postfix-accounts.cf").write_text(accounts)
 
     def first_boot(self, age: int = 3600) -> None:
-        """Have Postfix's configuration as it is before the first boot, ``age`` seconds old."""
+        """Restore Postfix's configuration from before the first boot, ``age`` seconds old."""
         for path in self.postfix.iterdir():
             shutil.rmtree(path) if path.is_dir() else path.unlink()
         (self.postfix / "main.cf").write_text(MAIN_CF)
@@ -102,10 +102,10 @@ class Machine:
 
 
 class Boot:
-    """All kinds of runs, each on a machine of its own."""
+    """All kinds of runs, each with its own machine."""
 
     def __init__(self, root: Path, runtime: Runtime, old: Runtime | None) -> None:
-        """Prepare them."""
+        """Prepare the kinds."""
         self.root = root
         self.runtime = runtime
         bare = Machine(root, 0)
@@ -181,10 +181,10 @@ class Boot:
         return [str((runtime or self.runtime).command), *directories, "apply"]
 
     def measure(self) -> None:
-        """Run them all, and once more for the memory."""
+        """Run all kinds, and once more for the memory."""
         order = [*self.floor, *self.others, *self.kinds]
         for number in range(ROUNDS):
-            # Another order each time: what a run leaves behind, such as a full cache, meets all that may come after it.
+            # A new order each time: what a run leaves behind, such as a full cache, affects a different one each time.
             Random(number).shuffle(order)  # noqa: S311 -- no secret
             for kind in order:
                 if number < kind.rounds:
@@ -193,7 +193,7 @@ class Boot:
             kind.weigh(self.runtime.python)
 
     def floor_seconds(self) -> float:
-        """Return the floor: the median of each of its two halves."""
+        """Return the floor in seconds: the sum of the medians of its two halves."""
         return sum(median(kind.seconds) for kind in self.floor)
 
 

@@ -1,11 +1,11 @@
-"""How soon mail goes out: from ``postfix start``, or from the start of a container, to the first relayed message.
+"""Time to the first relayed message, from ``postfix start`` or from the start of a container.
 
-Two questions, each asked in turn so that what else the machine does meets all kinds alike:
+Two measurements, whose kinds take turns, so that the machine's other load affects all of them alike:
 
-``measure``: what the age of Postfix's files costs. Files that we have just written, old ones, hot ones. Hot is what anybody
-else's files are who writes them before Postfix starts: their time is now, and Postfix waits for them to cool down.
+``measure``: the cost of the age of Postfix's files: files that we have just written, old ones, hot ones. Files that anybody
+else writes just before Postfix starts are hot: their time is now, and Postfix waits for them to cool down.
 
-``measure_starts``: what our entrypoint costs, against Postfix alone on the files that it has written (``starts.py``), in a
+``measure_starts``: the cost of our entrypoint, compared with Postfix alone on the same files (``starts.py``), in a
 container without an engine (``room.py``), and in the image that BENCH_IMAGE names.
 
 ``python -m bench.first_message`` prints both.
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from testbed import Postfix, Relay
 
-#: Starts of each kind, one after the other in turn.
+#: Starts of each kind; the kinds take turns.
 ROUNDS = 7
 #: Starts of each kind in a container.
 ROUNDS_CONTAINER = 11
@@ -50,10 +50,10 @@ SENDER, RECIPIENT = "someone@managed.test", "anyone@world.test"
 
 
 class FirstMessage:
-    """A Postfix that is started again and again."""
+    """A Postfix to start repeatedly."""
 
     def __init__(self, testbed: Testbed, inputs: Path) -> None:
-        """Take a stage, and a directory for the inputs."""
+        """Set the testbed, and a directory for the inputs."""
         self.relay: Relay = testbed.relay("relay.test", SUBMISSION)
         self.postfix: Postfix = testbed.postfix(start=False)
         login = {"RELAY_USER": "user", "RELAY_PASSWORD": "password"}
@@ -81,7 +81,7 @@ class FirstMessage:
         return seconds
 
     def _ours(self) -> None:
-        """Write all of them: a first boot."""
+        """Write all files, as a first boot does."""
         self.inputs.settings = {}
         self.inputs.apply(self.postfix)
         self.inputs.settings = self.settings
@@ -101,7 +101,7 @@ class FirstMessage:
 
 
 def measure(inputs: Path) -> dict[str, float]:
-    """Return the seconds of each kind, on a stage of its own."""
+    """Return the seconds of each kind, on a testbed of its own."""
     with Testbed() as testbed:
         return FirstMessage(testbed, inputs).measure()
 
@@ -120,7 +120,7 @@ def measure_starts(runtime: Runtime, directory: Path) -> dict[str, dict[str, flo
 
 
 def measure_image(engine: str, image: str, directory: Path) -> dict[str, dict[str, float]]:
-    """Return the same, of an image."""
+    """Return the same for an image."""
     mounts = [f"--volume={STARTS}:/starts.py:ro", f"--volume={write_certificate(directory)}:/certificate.pem:ro"]
     command = ["python3", "-I", "/starts.py", "docker-entrypoint.sh", "/certificate.pem", str(ROUNDS_CONTAINER)]
     run = [engine, "run", "--rm", "--no-healthcheck", "--network=none", *mounts, image, *command]
@@ -128,14 +128,14 @@ def measure_image(engine: str, image: str, directory: Path) -> dict[str, dict[st
 
 
 def write_certificate(directory: Path) -> Path:
-    """Write certificate and key of the relay into one file."""
+    """Write the relay's certificate and key into one file."""
     path = directory / "certificate.pem"
     trustme.CA().issue_cert("relay.test").private_key_and_cert_chain_pem.write_to_path(str(path))
     return path
 
 
 def medians(said: str) -> dict[str, dict[str, float]]:
-    """Read what ``starts.py`` says."""
+    """Return the medians from the output of ``starts.py``."""
     found = json.loads(said.splitlines()[-1])
     return {kind: {name: median(row[name] for row in rows) for name in rows[0]} for kind, rows in found.items()}
 
@@ -173,7 +173,7 @@ def main() -> int:
 
 
 def print_ages(seconds: dict[str, float]) -> None:
-    """Print what the age of Postfix's files costs."""
+    """Print the cost of the age of Postfix's files."""
     names = {
         "old": "files an hour old",
         "ours": "files that apply has just written",

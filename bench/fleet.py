@@ -1,11 +1,11 @@
-"""What a replica on Kubernetes gets done, and three of them: ``BENCH_IMAGE=dms-relay python -m bench.fleet``.
+"""Throughput of one replica on Kubernetes, and of three: ``BENCH_IMAGE=dms-relay python -m bench.fleet``.
 
-The pods are those that the Helm chart renders, played by podman (testbed/fleet). Messages come over a network of podman
-from smtp-source(1) and go to a server that takes TLS and a login. All of that shares the processors of this machine, so the
-messages per second are of the whole; what a replica itself needs is its processor time for a message, by its control
-group, and from that follows what 1,000 messages a second take. Memory is the proportional set size of a pod's processes.
+The pods are those that the Helm chart renders, run by podman (testbed/fleet). smtp-source(1) sends messages over a podman
+network, and they go to a server with TLS and a login. All of that shares the processors of this machine, so the messages
+per second are those of the whole; a replica's own cost is its CPU time per message, from its control group, which gives
+the processors for 1,000 messages a second. Memory is the proportional set size of a pod's processes.
 
-Exit codes: 0 measured, or nothing to measure with, which is said.
+Exit codes: 0 measured, or something is missing, which it prints.
 """
 
 from __future__ import annotations
@@ -31,23 +31,23 @@ from testbed.fleet.fleet import Fleet
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-#: Messages of one round, sessions at once for each replica, octets of a message, and rounds of each kind.
+#: Messages of one round, parallel sessions for each replica, octets of a message, and rounds of each kind.
 MESSAGES, SESSIONS, SIZE, ROUNDS = 1_500, 10, 4_096, 3
-#: Messages before it counts: caches and processes are warm then.
+#: Messages before the measurement, to warm up caches and processes.
 WARM = 100
-#: Processes of the server.
+#: Number of processes of the server.
 PROCESSES = 2
-#: Seconds after which what runs beside Postfix has started, too.
+#: Seconds after which everything beside Postfix has started, too.
 SETTLE = 10.0
-#: Seconds after which what was deferred is tried again; a round that needs it counts.
+#: Seconds after which deferred mail is tried again; a round that needs it still counts.
 FLUSH = 60.0
 #: Seconds between two looks at the memory.
 LOOK = 0.5
-#: Synchronised writes that are timed on the queue's volume.
+#: Number of timed synchronised writes on the queue's volume.
 SYNCS = 200
-#: Messages per second that are worked out on paper.
+#: Messages per second for the calculation on paper.
 PAPER = 1_000
-#: Prints the nanoseconds of processor time of the control group: version 1, or version 2 in microseconds.
+#: Prints the CPU time of the control group in nanoseconds: version 1, or version 2, which has microseconds.
 CPU = (
     "cat /sys/fs/cgroup/cpuacct/cpuacct.usage 2>/dev/null"
     " || sed -n 's/^usage_usec \\(.*\\)/\\1000/p' /sys/fs/cgroup/cpu.stat"
@@ -56,12 +56,12 @@ CPU = (
 
 @dataclass
 class Figures:
-    """What was measured of one kind, a value for each round."""
+    """The measurements of one kind, one value per round."""
 
     rate: list[float] = field(default_factory=list)
-    #: Milliseconds of processor time of the replicas for each message.
+    #: CPU time of the replicas per message, in milliseconds.
     cpu: list[float] = field(default_factory=list)
-    #: MiB of the biggest replica at its most.
+    #: Peak memory of the biggest replica in MiB.
     memory: list[float] = field(default_factory=list)
 
 
@@ -69,12 +69,12 @@ class Fleets:
     """Three replicas, of which one or all get the load."""
 
     def __init__(self, fleet: Fleet) -> None:
-        """Take replicas that run."""
+        """Set the running replicas."""
         self.fleet = fleet
         self.names = fleet.names
 
     def measure(self) -> dict[str, Figures]:
-        """Measure one replica and three in turn, so that what else the machine does meets both alike."""
+        """Measure one replica and three in turn, so that the machine's other load affects both alike."""
         figures = {"one": Figures(), "three": Figures()}
         self.load(self.names, WARM)
         for _ in range(ROUNDS):
@@ -91,7 +91,7 @@ class Fleets:
         figures.memory.append(max(found))
 
     def load(self, names: list[str], messages: int) -> float:
-        """Hand messages to replicas, each its share; return the seconds until the last one has arrived at the server."""
+        """Send messages to replicas, each its share; return the seconds until the last one has arrived at the server."""
         share = messages // len(names)
         expected = self.fleet.site.count() + share * len(names)
         begin = time.monotonic()
@@ -103,14 +103,14 @@ class Fleets:
         return time.monotonic() - begin
 
     def _have_come(self, expected: int) -> bool:
-        """Wait until as many messages have come, or long enough: one that was deferred would wait for 300 s."""
+        """Wait until that many messages have arrived, or the time is over: a deferred one would wait for 300 s."""
         with suppress(TimeoutError):
             wait_for(lambda: self.fleet.site.count() >= expected, "the messages", FLUSH)
             return True
         return False
 
     def cpu(self, name: str) -> float:
-        """Return the seconds of processor time that a replica has used."""
+        """Return the CPU seconds that a replica has used."""
         return int(self.fleet.cluster.execute(name, "sh", "-c", CPU)) / 1e9
 
     def memory(self, name: str) -> float:
@@ -119,7 +119,7 @@ class Fleets:
         return sum(_pss(number) for number in said.split()[1:]) / 1024
 
     def sync(self) -> float:
-        """Return the median milliseconds of a write of a message's size that is synchronised, where the queue is."""
+        """Return the median milliseconds of a synchronised write of a message's size on the queue's volume."""
         path = self.fleet.cluster.claim(self.names[0], "queue") / "bench"
         seconds = []
         with path.open("wb") as file:
@@ -170,7 +170,7 @@ def _print_figures(figures: dict[str, Figures]) -> None:
 
 
 def _pss(number: str) -> int:
-    """Return the KiB of a process; 0 where it is gone."""
+    """Return the KiB of a process; 0 if it is gone."""
     try:
         text = Path(f"/proc/{number}/smaps_rollup").read_text("ascii")
     except OSError:
@@ -197,7 +197,7 @@ def _send(address: str, messages: int) -> None:
 
 @contextmanager
 def _looking(look: Callable[[], float]) -> Iterator[list[float]]:
-    """Yield a list that gets a value again and again, from now on and at the end."""
+    """Yield a list to which a thread adds values, from now on and once more at the end."""
     found, is_over = [look()], threading.Event()
 
     def look_again() -> None:

@@ -1,15 +1,15 @@
-"""Prints how the cost grows with the input: ``python -m bench.growth``, all of it measured in one run.
+"""Prints how the cost grows with the input: ``python -m bench.growth``, all measured in one run.
 
-Each kind of inputs at a ninth of its largest size, at a third, and at all of it: CPU seconds and peak memory of the whole of
-``dms-relay apply`` or ``dms-relay check`` on a Postfix configuration of its own, or of reading and merging alone. The growth
-is that of the CPU time without what the same command takes for inputs of size 1, from each size to three times as much.
+Measures each kind of inputs at a ninth, a third and all of its largest size: CPU seconds and peak memory of a whole
+``dms-relay apply`` or ``dms-relay check`` on its own Postfix configuration, or of only reading and merging. The growth is
+the ratio of CPU times from each size to the next, less the time of the same command for inputs of size 1.
 
     --command apply|check|merge   which (all of them)
-    --kind TEXT                   kinds whose name begins so (all of them)
+    --kind TEXT                   kinds whose names begin with this (all of them)
     --divide NUMBER               sizes divided by this
     --tree DIRECTORY              another copy of this repository, measured in turn with this one
 
-Exit codes: 0 measured, whatever came of it; 69 no Postfix.
+Exit codes: 0 measured, whatever the result; 69 no Postfix.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[1]
 USAGE = Path(__file__).with_name("usage.py")
-#: From one size to the next.
+#: The factor from one size to the next.
 STEP = 3
-#: Runs of each size, of which the one with the least CPU time counts: what else the machine does only adds.
+#: Runs of each size. The one with the least CPU time counts, since the machine's other load only adds.
 ROUNDS = 3
-#: CPU seconds that can be told from none: the tick by which the kernel may count (time(7)).
+#: Minimum CPU seconds that can be measured: the kernel's tick (time(7)).
 _TICK = 0.01
 MAIN_CF = "compatibility_level = 3.6\nmyhostname = mail.example.test\nrelayhost =\nsmtp_tls_security_level = may\n"
 MASTER_CF = "smtp unix - - n - - smtp\n"
@@ -52,7 +52,7 @@ COMMANDS = ("apply", "check", "merge")
 
 
 class Cost(NamedTuple):
-    """CPU seconds, and the most memory at once in MiB."""
+    """CPU seconds, and the peak memory in MiB."""
 
     cpu: float
     mib: float
@@ -72,7 +72,7 @@ class Machine:
         self.main_cf = MAIN_CF + made.main_cf
 
     def cost(self, command: str, tree: Path) -> Cost:
-        """Run a command of one copy of the package, on what is there before a first boot."""
+        """Run a command of one copy of the package, on the configuration before a first boot."""
         shutil.rmtree(self.postfix, ignore_errors=True)
         self.postfix.mkdir()
         (self.postfix / "main.cf").write_text(self.main_cf)
@@ -89,14 +89,14 @@ def _cost(command: list[str], env: dict[str, str], tree: Path) -> Cost:
         [sys.executable, "-I", "-S", str(USAGE), *command], env=env, cwd=tree, capture_output=True, check=True
     )
     used = json.loads(done.stdout)
-    # check says 78 where it finds an error, which for some kinds it does.
+    # check exits with 78 if it finds an error, as for some kinds.
     if used["code"] not in {os.EX_OK, os.EX_CONFIG} or b"Traceback" in done.stderr:
         raise RuntimeError(f"{' '.join(command)}: exit code {used['code']}: {done.stderr.decode()}")
     return Cost(used["cpu"], used["mib"])
 
 
 def measure(kind: Kind, command: str, trees: list[Path], divide: int) -> None:
-    """Measure a kind, and print a line for each copy of the package."""
+    """Measure a kind, and print one line per copy of the package."""
     largest = kind.largest // divide
     sizes = [1, *(max(largest // STEP**power, 1) for power in (2, 1, 0))]
     with TemporaryDirectory(prefix="dms-relay-growth-") as name:

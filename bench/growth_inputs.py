@@ -1,4 +1,4 @@
-"""Inputs of each kind whose size can be chosen, always the same for the same size: what could cost more than it is long."""
+"""Inputs of each kind in any size, deterministic, to find costs that grow faster than the inputs."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ if TYPE_CHECKING:
 
 ACCOUNTS, VHOST = "postfix-accounts.cf", "vhost"
 RELAYMAP, LOGINS, RELAY_YAML = "postfix-relaymap.cf", "postfix-sasl-password.cf", "relay.yaml"
-#: Relays of the kinds that have few.
+#: Number of relays of the kinds with few.
 RELAYS = 10
-#: Senders for each relay of the kinds that have many.
+#: Senders per relay of the kinds with many.
 SENDERS_OF_EACH = 10
 RELAY = {
     "RELAY_HOST": "smtp.relay-service.com",
@@ -23,7 +23,7 @@ TRANSPORTS = {"RELAY_ROUTING": "transports"}
 
 
 class Input(NamedTuple):
-    """Files of the configuration directory by name, the environment, and parameters of main.cf that are there before."""
+    """Files of the configuration directory by name, the environment, and parameters already in main.cf."""
 
     files: dict[str, str]
     env: dict[str, str]
@@ -31,7 +31,7 @@ class Input(NamedTuple):
 
 
 class Kind(NamedTuple):
-    """A kind of inputs: the largest size, and what makes them of a size."""
+    """A kind of inputs: the largest size, and the function that generates a size."""
 
     name: str
     largest: int
@@ -105,12 +105,12 @@ def _unused_logins(size: int, env: dict[str, str]) -> Input:
 
 
 def unused_logins(size: int) -> Input:
-    """Return a login that no relay has, for each of many relays."""
+    """Return logins at many relays, none of which is used."""
     return _unused_logins(size, {})
 
 
 def misspelled_logins(size: int) -> Input:
-    """Return logins whose keys come near to the nexthop of one of a few relays."""
+    """Return logins whose keys are close to the nexthop of one of a few relays."""
     logins = _lines(f"[relay{n % RELAYS}.test]:{n + 1000} user{n}:password" for n in range(size))
     return Input({RELAYMAP: _mapped(RELAYS, {}).files[RELAYMAP], LOGINS: logins}, {})
 
@@ -162,7 +162,7 @@ def _below(size: int, relay: str) -> list[str]:
 
 
 def yaml_addresses(size: int) -> Input:
-    """Return as many domains with a login as addresses of theirs without, at a relay that has a login."""
+    """Return domains with a login, and as many of their addresses without, at a relay that has a login."""
     return Input({RELAY_YAML: _yaml(_few_relays(), _below(size, "r0"))}, {})
 
 
@@ -179,7 +179,7 @@ def yaml_recipients(size: int) -> Input:
 
 
 def yaml_recipients_below(size: int) -> Input:
-    """Return as many recipients that mean all below a domain as managed domains, and as many that main.cf names."""
+    """Return recipients that cover all subdomains of a domain, and as many managed domains, and domains in main.cf."""
     recipients = [f".partner{n}.com: r{n % RELAYS}" for n in range(size)]
     local = ", ".join(f"local{n}.test" for n in range(size))
     files = {RELAY_YAML: _yaml(_few_relays(), ["domain.com: r0"], recipients), ACCOUNTS: _accounts(size)}

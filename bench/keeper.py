@@ -1,8 +1,8 @@
-"""What the keeper costs while nothing changes: ``python -m bench.keeper``. Memory, and CPU time of an hour.
+"""The cost of the keeper while nothing changes: ``python -m bench.keeper``. Memory, and CPU time per hour.
 
 It looks ten times a second here, so that the cost of one look stands out; in use it looks every 2 s. Compared with an
-interpreter that does nothing, and with one run of ``apply``. It has files of several kinds, and a login by OAuth2, whose
-queue it looks at too.
+interpreter that does nothing, and with one run of ``apply``. It has files of several kinds, and an OAuth2 login, so that
+it looks at the queue too.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from dms_relay.tokens import in_force
 from dms_relay.tokens.credentials import digests
 from dms_relay.watch.first_look import APPLIED_AT
 
-#: Seconds between two looks, and for how long they are watched.
+#: Seconds between two looks, and seconds of the measurement.
 INTERVAL, SECONDS = 0.1, 20.0
-#: Runs of ``apply`` whose median is taken.
+#: Runs of ``apply`` for the median.
 RUNS = 5
 HOUR = 3600.0
-#: Seconds in which it has done all that is due at its start.
+#: Seconds until all that is due at its start is done.
 PATIENCE = 60.0
 OAUTH2 = OAuth2(CLIENT_CREDENTIALS, "https://id.test/token")
 USAGE = Path(__file__).with_name("usage.py")
@@ -47,7 +47,7 @@ def main() -> None:
         command, environ = _prepared(root)
         subprocess.run([*command, "apply"], env=environ, check=True, capture_output=True)
         applied = statistics.median(_apply(command, environ) for _ in range(RUNS))
-        # The inputs know nothing of OAuth2, so they are not to be applied again.
+        # The inputs have no OAuth2, so they must not be applied again.
         environ[APPLIED_AT] = str(time.time())
         _store_token(root / "state")
         looked, mib = _keeper([*command, "watch", "--interval", str(INTERVAL)], environ, root / "state")
@@ -59,7 +59,7 @@ def main() -> None:
 
 
 def _prepared(root: Path) -> tuple[list[str], dict[str, str]]:
-    """Make inputs, a Postfix that does not run, and a store of tokens; return the command, and its environment."""
+    """Create inputs, a Postfix that does not run, and a store of tokens; return the command and its environment."""
     config, postfix, state = (root / name for name in ("config", "postfix", "state"))
     for path in (config, postfix, state):
         path.mkdir(mode=0o755)
@@ -75,7 +75,7 @@ def _prepared(root: Path) -> tuple[list[str], dict[str, str]]:
 
 
 def _store_token(state: Path) -> None:
-    """Have a login by OAuth2 in force, with a token that is valid for an hour."""
+    """Put an OAuth2 login in force, with a token that is valid for an hour."""
     login = in_force.InForce("a" * 32, "m365", "user", OAUTH2)
     in_force.save(state, [login])
     tokens.save(
@@ -93,7 +93,7 @@ def _apply(command: list[str], environ: dict[str, str]) -> float:
 
 
 def _keeper(command: list[str], environ: dict[str, str], state: Path) -> tuple[float, float]:
-    """Return the seconds of CPU time that one look takes, and the MiB in memory."""
+    """Return the CPU seconds of one look, and the MiB in memory."""
     keeper = subprocess.Popen(command, env=environ, stderr=subprocess.DEVNULL)
     try:
         deadline = time.monotonic() + PATIENCE
@@ -123,7 +123,7 @@ def _cpu(pid: int) -> float:
 
 
 def _memory(pid: int) -> float:
-    """Return what a process has in memory, in MiB, what it shares with others included."""
+    """Return a process's memory in MiB, including what it shares with others."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:")) / 1024
 

@@ -1,8 +1,8 @@
-"""What counting deliveries costs: ``python -m bench.metrics``. CPU time of the copier and of the delivery.
+"""The cost of counting deliveries: ``python -m bench.metrics``. CPU time of the copier and of the delivery.
 
-A private Postfix logs to its standard output, as in the image, and the copier of the image passes that on, with
-counting and without, in turn. Messages come from smtp-source(1) and go to smtp-sink(1), both Postfix's own and not
-counted: so the delivery is what Postfix's daemons take. Needs root and Postfix.
+A private Postfix logs to its standard output, as in the image, and the image's copier passes that on, with counting and
+without, in turn. Messages go from smtp-source(1) to smtp-sink(1), both Postfix's own, whose CPU time does not count: so
+the delivery is the CPU time of Postfix's daemons. Needs root and Postfix.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from testbed.postfix import Postfix, free_port
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-#: Messages of a run, and those that warm it up; and pairs of runs.
+#: Messages of a run, messages to warm up, and pairs of runs.
 MESSAGES, FIRST, PAIRS = 2000, 200, 3
-#: Sessions at a time.
+#: Number of parallel sessions.
 SESSIONS = 8
 PATIENCE = 60.0
 SETTINGS = {"maillog_file": "/dev/stdout", "maillog_file_prefixes": "/dev/stdout", "postlog_service_name": "postlog"}
@@ -116,7 +116,7 @@ def _program(name: str) -> str:
 
 
 def _copier(pid: int) -> int:
-    """Return the child of a process that is the copier."""
+    """Return the child of a process that copies."""
     return next(child for child in _below(pid) if b"stdout_pipe.py" in Path(f"/proc/{child}/cmdline").read_bytes())
 
 
@@ -130,7 +130,7 @@ def _cpu(pid: int) -> float:
 
 
 def _of_tree(pid: int, but: int) -> float:
-    """Return the CPU time of a process, and of all below it but one, those included that have ended and were waited for."""
+    """Return the CPU time of a process and all its descendants but one, including those that have ended."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     ended = sum(map(int, fields[13:15])) / os.sysconf("SC_CLK_TCK")
     return _cpu(pid) + ended + sum(_of_tree(child, but) for child in _below(pid) if child != but)

@@ -1,8 +1,8 @@
-"""What the libraries cost that could ask for tokens: installed size, imports, memory. Prints the table of a page of docs/.
+"""The cost of libraries that could request tokens: installed size, imports, memory. Prints the table of a page of docs/.
 
-Makes a virtual environment for each candidate, with pip, in a temporary directory: run it by hand, with
-``python -m bench.oauth2_libraries``. Processor time is the median of alternating starts, less that of a start that imports
-nothing; memory is the most that such a start had (getrusage(2)), less the same.
+Creates a virtual environment for each candidate, with pip, in a temporary directory: run it by hand, with
+``python -m bench.oauth2_libraries``. CPU time is the median of alternating starts, less that of a start without imports;
+memory is the peak of such a start (getrusage(2)), less the same.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from pathlib import Path
 #: Starts of each candidate.
 _STARTS = 15
 _MIB = 1024 * 1024
-#: What the run time has in any case: it counts for nobody.
+#: Packages that the run time has in any case: they count for no candidate.
 _PRESENT = ("cryptography", "cffi", "pycparser", "idna", "pip", "setuptools")
-#: What is installed, and what a renewal would import of it.
+#: The packages to install, and the modules that a renewal would import.
 _CANDIDATES = {
     "authlib + httpx": (("authlib", "httpx"), "authlib.integrations.httpx_client, authlib.oauth2.rfc7523"),
     "authlib + requests": (("authlib", "requests"), "authlib.integrations.requests_client, authlib.oauth2.rfc7523"),
@@ -69,8 +69,8 @@ def _installed(place: Path, packages: tuple[str, ...]) -> Path:
 
 
 def _cost(place: Path, imports: str) -> tuple[float, float]:
-    """Return milliseconds of processor time and MiB of memory that some imports cost."""
-    # What only the tests of a warm start see: cryptography's parts that all of them use.
+    """Return the cost of imports: CPU time in milliseconds, and memory in MiB."""
+    # Loaded before each measurement: the parts of cryptography that all candidates use.
     loaded = "import cryptography.hazmat.primitives.serialization, cryptography.x509"
     before, after = _start(place, loaded), _start(place, f"{loaded}, {imports}")
     return after[0] - before[0], after[1] - before[1]
@@ -94,7 +94,7 @@ def _row(name: str, place: Path, costs: list[tuple[float, float]]) -> str:
 
 
 def _size(package: metadata.Distribution) -> int:
-    """Return the octets of a package, compiled modules included."""
+    """Return the size of a package in octets, including compiled modules."""
     paths = [Path(str(package.locate_file(file))) for file in package.files or ()]
     return sum(path.stat().st_size for path in paths if path.is_file())
 

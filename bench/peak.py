@@ -1,6 +1,7 @@
-"""Runs a program and prints the most memory it had at once, in KiB: ``python peak.py PROGRAM ARGUMENTS…``.
+"""Runs a program and prints its peak memory in KiB: ``python peak.py PROGRAM ARGUMENTS…``.
 
-A process of its own, as small as can be: the kernel counts the memory of whoever starts a program as that program's.
+A process of its own, as small as possible: the kernel counts the memory of the process that starts a program as the
+program's.
 """
 
 import os

@@ -1,7 +1,7 @@
-"""What ``dms-relay queue`` costs with a long queue: ``python -m bench.queue [MESSAGES…]``. CPU time and memory.
+"""The cost of ``dms-relay queue`` with a long queue: ``python -m bench.queue [MESSAGES…]``. CPU time and memory.
 
-The queue is real: one message is deferred by a private Postfix, and its files are copied as often as wanted, each with a
-recipient of its own and one of 1,000 senders. Postfix is stopped then, so that nothing moves. Each routing has 1,000 domains
+The queue is real: a private Postfix defers one message, and its files are copied as often as needed, each with its own
+recipient and one of 1,000 senders. Then Postfix is stopped, so that nothing moves. Each routing has 1,000 domains
 with routes to four relays. Compared with ``postqueue -j`` alone, which reads the same files. Needs root.
 """
 
@@ -24,7 +24,7 @@ USAGE = Path(__file__).with_name("usage.py")
 MESSAGES = (10_000, 100_000)
 SENDERS = 1000
 RUNS = 3
-#: What stands in the message that is copied, and has as many digits in every copy.
+#: Texts of the copied message, which have the same number of digits in every copy.
 SENDER, RECIPIENT = "u@d{:04}.test", "r{:06}@x{:04}.test"
 DOMAINS = 3000
 RELAYS = 4
@@ -60,7 +60,7 @@ def _print(routing: str, count: int, postfix: Postfix, inputs: Inputs) -> None:
 
 
 def _median(command: list[str], environ: dict[str, str]) -> dict[str, float]:
-    """Return CPU seconds, of the programs that it starts too, and the most memory, in MiB."""
+    """Return the CPU seconds, including programs that it starts, and the peak memory in MiB."""
     runs = [
         json.loads(
             subprocess.run(
@@ -81,7 +81,7 @@ class Copier:
     """Fills a queue with copies of one message."""
 
     def __init__(self, postfix: Postfix) -> None:
-        """Have one message deferred, and stop Postfix."""
+        """Make Postfix defer one message, and stop it."""
         self.sender, self.recipient = SENDER.format(0), RECIPIENT.format(0, 0)
         postfix.send(self.sender, [self.recipient], "0")
         self.queue = postfix.layout.queue
@@ -97,7 +97,7 @@ class Copier:
         self.count = 0
 
     def fill(self, count: int) -> None:
-        """Add copies until there are so many."""
+        """Add copies until there are ``count``."""
         for at in range(self.count, count):
             name = f"{at:05X}ABCDEF"[::-1]
             self._write("deferred", name, self.message, at, 0o700)

@@ -1,8 +1,8 @@
-"""docker-mailserver's relay.sh, to be measured beside ours where ``BENCH_RELAY_SH`` names a copy of it.
+"""Runs docker-mailserver's relay.sh, for a comparison with ours, if ``BENCH_RELAY_SH`` names a copy of it.
 
-It writes to /etc/postfix and reads /tmp/docker-mailserver, so all that is measured runs in a mount namespace, where these
-are directories of the benchmark. What it calls of docker-mailserver's other scripts stands in ``STAND_INS``: functions of
-ours that start the same programs.
+It writes to /etc/postfix and reads /tmp/docker-mailserver, so all measurements run in a mount namespace, where these are
+directories of the benchmark. ``STAND_INS`` replaces the functions of docker-mailserver's other scripts that it calls:
+they start the same programs.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ import sys
 from pathlib import Path
 
 VARIABLE = "BENCH_RELAY_SH"
-#: Says that this process is in the namespace.
+#: The variable that marks a process in the namespace.
 _INSIDE = "BENCH_INSIDE"
-#: Where relay.sh has its directories. The machine may not have the second, so its parent is another one meanwhile.
+#: The directories of relay.sh. The machine may not have the second, so its parent is replaced meanwhile.
 POSTFIX, CONFIG = Path("/etc/postfix"), Path("/tmp/docker-mailserver")  # noqa: S108 -- its paths
 _PARENT, _ASIDE = CONFIG.parent, Path("/mnt")
 STAND_INS = """
@@ -30,13 +30,13 @@ _get_valid_lines_from_file() {
 
 
 def script() -> Path | None:
-    """Return the copy of relay.sh that is to be measured."""
+    """Return the copy of relay.sh to measure."""
     path = os.environ.get(VARIABLE)
     return Path(path) if path else None
 
 
 def enter(root: Path) -> None:
-    """Run this process again in a mount namespace of its own, where ``root`` is as it was and its paths are ours."""
+    """Exec this process in its own mount namespace, where ``root`` is unchanged and relay.sh's paths are ours."""
     if os.environ.get(_INSIDE):
         return
     os.execvpe(  # noqa: S606 -- no shell
@@ -47,7 +47,7 @@ def enter(root: Path) -> None:
 
 
 def mount(config: Path, postfix: Path, root: Path) -> None:
-    """Have two directories of the benchmark at relay.sh's paths. On the machine itself nothing is made or changed."""
+    """Mount two directories of the benchmark at relay.sh's paths. Changes nothing on the machine itself."""
     kept = [path for path in (root, Path.cwd()) if path.is_relative_to(_PARENT)]
     _run("mount", "--make-rprivate", "/")
     _run("mount", "--bind", str(_PARENT), str(_ASIDE))
@@ -61,7 +61,7 @@ def mount(config: Path, postfix: Path, root: Path) -> None:
 
 
 def command(root: Path, relay_sh: Path) -> list[str]:
-    """Return what runs relay.sh as docker-mailserver's start does: sourced behind what it calls, and then called."""
+    """Return the command that runs relay.sh as docker-mailserver does: source what it calls, source it, and call it."""
     copy, runner = root / "relay.sh", root / "run-relay.sh"
     shutil.copyfile(relay_sh, copy)
     call = "if declare -F _setup_relayhost > /dev/null; then _setup_relayhost; fi"

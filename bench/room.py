@@ -1,10 +1,10 @@
-"""A container without an engine: this machine's Postfix and programs, and private places for all that a start writes.
+"""A container without an engine: this machine's Postfix and programs, and private directories for all that a start writes.
 
-``Room`` makes the directories that become a root directory, and runs a program there as process 1, in namespaces of its
-own for mounts, processes and the network (unshare(1)); all of it goes with that process. Needs root. The machine's own
-files and ports are not touched.
+``Room`` creates the directories of a new root directory, and runs a program there as process 1, in its own namespaces for
+mounts, processes and the network (unshare(1)); all of it ends with that process. Needs root. Does not touch the machine's
+own files and ports.
 
-Known limits: the machine's own files can be seen, its /tmp, /run and /opt excepted.
+Known limits: the machine's own files are visible, except /tmp, /run and /opt.
 """
 
 from __future__ import annotations
@@ -18,26 +18,26 @@ import subprocess
 import sys
 from pathlib import Path
 
-#: Of the machine's own root directory, what a room has for itself.
+#: Directories of the machine's root that a room has for itself.
 OWN = ("dev", "opt", "proc", "run", "sys", "tmp")
-#: What a room has in place of the machine's.
+#: Directories that a room has in place of the machine's.
 PLACES = ("etc/postfix", "var/spool/postfix", "var/lib/postfix")
-#: Of the machine's configuration of Postfix, what belongs to the package and not to the operator.
+#: Files of Postfix's configuration that belong to the package and not to the operator.
 OF_THE_PACKAGE = ("dynamicmaps.cf", "dynamicmaps.cf.d", "makedefs.out", "postfix-files", "postfix-files.d")
 MAIN_CF = (
     "compatibility_level = 3.6\nmyorigin = $myhostname\nalias_maps =\nalias_database =\nsmtp_tls_security_level = may\n"
 )
-#: What docker/build-package.sh has the interpreter do at last: the bundle, and the programs that use it.
+#: The last step of docker/build-package.sh: the bundle, and the programs that use it.
 BUNDLE = ("-I", "-m", "dms_relay.bundle", "dms-relay=dms_relay.cli:run", "boot=dms_relay.container.boot:run")
 #: ioctl(2) of a network interface (linux/sockios.h, linux/if.h).
 SIOCSIFFLAGS, IFF_UP_RUNNING = 0x8914, 0x41
 
 
 class Room:
-    """A root directory in the making."""
+    """A root directory under construction."""
 
     def __init__(self, directory: Path) -> None:
-        """Make it in ``directory``, which is reachable for the user ``postfix``."""
+        """Create it in ``directory``, which the user ``postfix`` can reach."""
         self.root = directory / "root"
         self.places = directory / "places"
         for path in Path("/").iterdir():
@@ -57,7 +57,7 @@ class Room:
 
     @staticmethod
     def _configure(config: Path) -> None:
-        """Write Postfix's configuration as the package has it, and as the Dockerfile leaves it."""
+        """Write Postfix's configuration of the package, with the changes of the Dockerfile."""
         for name in OF_THE_PACKAGE:
             if (path := Path("/etc/postfix", name)).exists():
                 subprocess.run(["cp", "-a", str(path), str(config)], check=True)
@@ -75,14 +75,14 @@ class Room:
         path.chmod(mode)
 
     def run(self, runtime: Path, *command: str) -> str:
-        """Run a program as process 1, with ``runtime`` as /opt/dms-relay, and return what it says."""
+        """Run a program as process 1, with ``runtime`` as /opt/dms-relay, and return its output."""
         namespaces = ["unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "--propagation", "private"]
         inside = [sys.executable, __file__, str(self.root), str(self.places), str(runtime), *command]
         return subprocess.run([*namespaces, *inside], check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
 def enter(root: Path, places: Path, runtime: Path, command: list[str]) -> None:
-    """Be process 1 of the room: lay everything out, and run the program in our place."""
+    """Run as process 1 of the room: mount everything, and exec the program."""
     for path in root.iterdir():
         if path.is_dir() and not path.is_symlink() and path.name not in OWN and Path("/", path.name).is_dir():
             mount("--rbind", f"/{path.name}", str(path))
@@ -98,7 +98,7 @@ def enter(root: Path, places: Path, runtime: Path, command: list[str]) -> None:
     os.chdir("/")
     subprocess.run(["chown", "postfix", "/var/lib/postfix"], check=True)
     subprocess.run(["postfix", "post-install", "create-missing"], check=True)
-    # A launcher names its interpreter by its path, which is another one here.
+    # A launcher contains the path of its interpreter, which differs here.
     subprocess.run(["/opt/dms-relay/bin/python", *BUNDLE], check=True, stdout=subprocess.DEVNULL)
     os.execvp(command[0], command)  # noqa: S606 -- no shell on purpose
 

@@ -1,4 +1,4 @@
-"""The package as users have it: in a virtual environment with its locked dependencies and nothing else, compiled, bundled.
+"""The package as users have it: in a virtual environment with only its locked dependencies, compiled, bundled.
 
 Not the environment that runs the benchmark: with the developers' tools in it, structlog would import rich and colorama.
 """
@@ -13,15 +13,15 @@ from pathlib import Path
 from bench.room import BUNDLE
 
 ROOT = Path(__file__).parents[1]
-#: The last revision before the start was made faster.
+#: The last revision before the start became faster.
 BEFORE = "9ff11db"
 
 
 class Runtime:
-    """A virtual environment that holds what the package needs at run time."""
+    """A virtual environment with what the package needs at run time."""
 
     def __init__(self, directory: Path, source: Path = ROOT) -> None:
-        """Make it in ``directory``, of the package that stands in ``source``."""
+        """Create it in ``directory``, with the package from ``source``."""
         self.directory = directory / "venv"
         run(sys.executable, "-m", "venv", "--without-pip", str(self.directory))
         self._pip("install", "--require-hashes", "-r", str(source / "requirements.lock"))
@@ -34,12 +34,12 @@ class Runtime:
 
     @property
     def python(self) -> Path:
-        """The interpreter."""
+        """The path of the interpreter."""
         return self.directory / "bin/python"
 
     @property
     def command(self) -> Path:
-        """The command."""
+        """The path of the command."""
         return self.directory / "bin/dms-relay"
 
     def _pip(self, *arguments: str) -> None:
@@ -52,12 +52,12 @@ def pip(*arguments: str) -> None:
 
 
 def run(*command: str) -> None:
-    """Run a program; raises CalledProcessError where it fails, with what it said on standard error."""
+    """Run a program; raises CalledProcessError with its standard error if it fails."""
     subprocess.run(command, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
 
 
 def before(directory: Path) -> Runtime | None:
-    """Return the package at the revision that ``BENCH_BEFORE`` names; ``None`` where the repository does not have it."""
+    """Return the package at the revision that ``BENCH_BEFORE`` names; ``None`` if the repository does not have it."""
     revision = os.environ.get("BENCH_BEFORE", BEFORE)
     archive = subprocess.run(["git", "-C", str(ROOT), "archive", revision], capture_output=True, check=False)
     if archive.returncode:

@@ -1,13 +1,13 @@
-"""Starts Postfix again and again, and prints the seconds to its greeting and to the first relayed message, as JSON.
+"""Starts Postfix repeatedly, and prints the seconds to its greeting and to the first relayed message, as JSON.
 
-Beside them the seconds of processor time, of all processes, until that message; they depend less on what else runs.
+Also prints the CPU seconds of all processes until that message, which depend less on what else runs.
 
     python3 starts.py ENTRYPOINT CERTIFICATE ROUNDS
 
-Process 1 of a container, of the image or of ``room.py``, with Postfix and dms_relay in their places; needs nothing but the
-standard library. In each round, one after the other: the entrypoint on files as the image has them (``first``), after an
-orderly stop (``restart``), after all processes were killed (``kill``), and ``postfix start-fg`` alone on the files that it
-has written (``plain``). The relay is here too: it demands TLS, with CERTIFICATE (certificates and key), and a login.
+Runs as process 1 of a container, of the image or of ``room.py``, with Postfix and dms_relay in their places; needs only the
+standard library. Each round measures in turn: the entrypoint on the image's own files (``first``), after an orderly stop
+(``restart``), after all processes were killed (``kill``), and ``postfix start-fg`` alone on the files that it has written
+(``plain``). The relay runs here too: it requires TLS, with CERTIFICATE (certificates and key), and a login.
 """
 
 import contextlib
@@ -26,7 +26,7 @@ from pathlib import Path
 
 RELAY = ("127.0.0.1", 2525)
 PORT = 25
-#: Seconds until a start counts as failed, and between two tries to connect.
+#: Seconds until a start counts as failed, and seconds between two tries to connect.
 PATIENCE = 30.0
 INTERVAL = 0.002
 PLACES = ("/etc/postfix", "/var/spool/postfix", "/var/lib/postfix")
@@ -59,7 +59,7 @@ class Relay(threading.Thread):
         self.listener = socket.create_server(RELAY)
 
     def run(self) -> None:
-        """Serve one client after the other."""
+        """Serve clients one at a time."""
         while True:
             with contextlib.suppress(OSError):
                 self.serve(self.listener.accept()[0])
@@ -86,7 +86,7 @@ class Relay(threading.Thread):
 
 
 def send() -> float:
-    """Hand a message in as soon as Postfix greets, and return the moment of the greeting."""
+    """Submit a message as soon as Postfix greets, and return the time of the greeting."""
     deadline = time.perf_counter() + PATIENCE
     while True:
         try:
@@ -116,7 +116,7 @@ def send() -> float:
 
 
 def start(command: list[str], relay: Relay) -> tuple[subprocess.Popen[bytes], dict[str, float]]:
-    """Start, and return the process and the seconds."""
+    """Start Postfix, and return the process and the seconds."""
     relay.received.clear()
     used = processor()
     with LOG.open("wb") as log:
@@ -134,7 +134,7 @@ def start(command: list[str], relay: Relay) -> tuple[subprocess.Popen[bytes], di
 
 
 def processor() -> float:
-    """Return the seconds of processor time that all processes but this one have used, those that have ended included."""
+    """Return the CPU seconds of all processes but this one, including those that have ended."""
     ended = resource.getrusage(resource.RUSAGE_CHILDREN)
     seconds = ended.ru_utime + ended.ru_stime
     for path in Path("/proc").glob("[0-9]*"):
@@ -147,7 +147,7 @@ def processor() -> float:
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:
-    """Stop in order, and wait until nothing runs."""
+    """Stop Postfix in order, and wait until nothing runs."""
     if process.args == ["postfix", "start-fg"]:
         subprocess.run(["postfix", "stop"], env=SETTINGS, capture_output=True, check=False)
     else:
@@ -164,14 +164,14 @@ def kill(process: subprocess.Popen[bytes]) -> None:
 
 
 def reap() -> None:
-    """Wait for all that others left behind."""
+    """Wait for all orphaned processes."""
     with contextlib.suppress(ChildProcessError):
         while True:
             os.waitpid(-1, 0)
 
 
 def as_in_the_image() -> None:
-    """Put the files back that were there at first."""
+    """Restore the original files."""
     for place in map(Path, PLACES):
         for path in place.iterdir():
             shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()

@@ -1,8 +1,8 @@
-"""Prints what big login tables cost Postfix, by their type: ``python -m bench.tables [KEYS]``, a million if not told.
+"""Prints the cost of big login tables in Postfix, by type: ``python -m bench.tables [KEYS]``, by default a million.
 
-One run, everything alternating. For each type a private Postfix of its own relays through the same relay, each message of
-another sender, who has a login of his own; beside them one with ten keys, which all else is compared with. The tables are
-those that ``dms-relay apply`` writes. Exit codes: 0 measured, 69 no Postfix, or one without these types.
+One run, in which all kinds take turns. For each type a private Postfix relays through the same relay, each message from
+another sender with its own login; one more, with ten keys, is the base of the comparison. ``dms-relay apply`` writes the
+tables. Exit codes: 0 measured, 69 no Postfix, or one without these types.
 
 Known limits: the relay is a Python program on the same machine and takes as much time as Postfix does, so the ratio of
 messages per second flatters the slow; the CPU of Postfix's own processes for a message does not.
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from testbed import Postfix, Relay
 
 KEYS, FEW = 1_000_000, 10
-#: Rounds of all kinds in turn, messages of one in each, and how many are handed in at once.
+#: Rounds, in which all kinds take turns; messages per kind and round; and parallel submissions.
 ROUNDS, MESSAGES, PARALLEL = 5, 200, 4
-#: Builds of each type and size.
+#: Number of builds of each type and size.
 BUILDS = 3
 TYPES = ("cdb", "lmdb", "texthash")
 TICK = os.sysconf("SC_CLK_TCK")
@@ -41,7 +41,7 @@ SEED = 7
 
 
 def login_table(keys: int, separator: str = " ") -> str:
-    """Return the text of so many logins, by sender."""
+    """Return the text of a table of logins by sender."""
     return "".join(f"@domain{n}.test{separator}user{n}@domain{n}.test:password-{n}\n" for n in range(keys))
 
 
@@ -49,9 +49,9 @@ class Kind:
     """A Postfix with a table of one type and size."""
 
     def __init__(self, name: str, testbed: Testbed, relay: Relay, inputs: Inputs, keys: int) -> None:
-        """Make it, have ``apply`` write its tables, and start it."""
+        """Create it, write its tables with ``apply``, and start it."""
         self.name, self.keys, self.relay = name, keys, relay
-        self.random = Random(SEED)  # noqa: S311 -- which sender is next
+        self.random = Random(SEED)  # noqa: S311 -- only chooses the next sender
         self.postfix: Postfix = testbed.postfix(start=False)
         apply(inputs, self.postfix)
         self.postfix.start()
@@ -61,7 +61,7 @@ class Kind:
         self.memory: list[float] = []
 
     def round(self, number: int) -> None:
-        """Reload, send one message, then many, and note what that took."""
+        """Reload, send one message, then many, and record the times."""
         self.postfix.reload()
         begin = time.perf_counter()
         self._send([f"{self.name}-{number}-first"])
@@ -85,7 +85,7 @@ class Kind:
 
 
 def apply(inputs: Inputs, postfix: Postfix) -> None:
-    """Run ``dms-relay apply``, however long that takes."""
+    """Run ``dms-relay apply`` without a time limit."""
     directories = ["--config-dir", str(inputs.directory), "--postfix-dir", str(postfix.config)]
     command = [sys.executable, "-m", "dms_relay", "--log-level", "error", *directories, "apply"]
     subprocess.run(command, env=os.environ | inputs.settings, check=True, stdout=subprocess.DEVNULL)
@@ -99,12 +99,12 @@ def cpu_seconds(postfix: Postfix) -> float:
 def _stat(process: int) -> list[str]:
     try:
         return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-    except OSError:  # it ended meanwhile: its parent has its time
+    except OSError:  # it has ended: its parent has its time
         return []
 
 
 def memory_of_clients(postfix: Postfix) -> Iterable[float]:
-    """Yield the MiB that each smtp(8) process has to itself: what it shares with others, as an index, is not counted."""
+    """Yield the private memory of each smtp(8) process in MiB, without what it shares, such as an index."""
     for process in postfix.processes():
         try:
             is_client = Path(f"/proc/{process}/comm").read_text() == "smtp\n"
@@ -146,7 +146,7 @@ def print_kinds(few: Kind, kinds: list[Kind]) -> None:
 
 
 def print_builds(sizes: Iterable[int]) -> None:
-    """Print what postmap(1) takes for an index, and how large it is."""
+    """Print the CPU time of postmap(1) for an index, and its size."""
     print(f"\n{'postmap':26}{'CPU ms':>11}{'MB':>9}{'MB of text':>12}")
     for keys in sizes:
         with TemporaryDirectory(prefix="dms-relay-bench-") as name:
@@ -177,7 +177,7 @@ def cpu_of(*command: str) -> float:
 
 
 def why_types_are_missing() -> str | None:
-    """Say which types this Postfix has not; None where it has them all."""
+    """Return which types this Postfix lacks; None if it has them all."""
     has = subprocess.run(["postconf", "-m"], capture_output=True, text=True, check=True).stdout.split()
     missing = [kind for kind in TYPES if kind not in has]
     return f"Postfix has no {' and no '.join(missing)} -- install postfix-cdb and postfix-lmdb" if missing else None

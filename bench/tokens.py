@@ -1,10 +1,10 @@
-"""Prints what it costs to replace an access token while mail flows, by the type of its table: ``python -m bench.tokens``.
+"""Prints the cost of replacing an access token while mail flows, by the type of its table: ``python -m bench.tokens``.
 
-One run. For each type a private Postfix relays through the same relay with the SASL plugin; rounds with replacements, and
-rounds without any, take turns. Exit codes: 0 measured, 69 no Postfix, or no C compiler for the plugin.
+One run. For each type a private Postfix relays through the same relay with the SASL plugin; rounds with and without
+replacements take turns. Exit codes: 0 measured, 69 no Postfix, or no C compiler for the plugin.
 
-Known limits: the relay is a Python program on the same machine and takes as much time as Postfix does; a message takes a
-login each, so these are short deliveries, in which a replacement costs most.
+Known limits: the relay is a Python program on the same machine and takes as much time as Postfix does; each message takes
+a login, so deliveries are short, and a replacement costs most.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from testbed import Postfix, Relay
 
 TYPES = ("hash", "cdb", "lmdb")
-#: Rounds of each kind, messages in one, and replacements in it, with seconds between two: far more than a token a half hour.
+#: Rounds of each kind, messages and replacements per round, and seconds between two: far more than a token every half hour.
 ROUNDS, MESSAGES, REPLACEMENTS, PAUSE = 4, 200, 10, 0.1
 SASL = Path(__file__).parents[1] / "sasl"
 USER = "me@example.com"
@@ -47,11 +47,11 @@ class Tokens:
         return len(self.since)
 
     def next(self) -> int:
-        """Return the number of the next token, which is not in force yet."""
+        """Return the number of the next token, not yet in force."""
         return self.newest + 1
 
     def take(self, _user: str, token: str) -> bool:
-        """Take any token, and note how long ago it was replaced."""
+        """Accept any token, and record how long ago it was replaced."""
         followed = self.since.get(int(token[2:]) + 1)
         if followed is not None:
             self.late.append(time.monotonic() - followed)
@@ -62,7 +62,7 @@ class Kind:
     """A Postfix whose password table is of one type."""
 
     def __init__(self, name: str, testbed: Testbed, plugins: Path) -> None:
-        """Make it and start it, with a relay of its own."""
+        """Create it and start it, with its own relay."""
         self.name, self.tokens = name, Tokens()
         self.relay: Relay = testbed.relay(f"{name}.test", Mode(tokens=self.tokens.take))
         self.postfix: Postfix = testbed.postfix(_settings(self.relay, plugins), start=False)
@@ -76,7 +76,7 @@ class Kind:
         return replace(self.postfix, self.name, self.postfix.config / "sasl", {self.relay.name: f"{USER}:t-{number}"})
 
     def round(self, *, replaces: bool) -> None:
-        """Send messages, while tokens are replaced or not, and note how many went each second."""
+        """Send messages, while tokens are replaced or not, and record how many left per second."""
         expected = len(self.relay.received) + MESSAGES
         begin = time.perf_counter()
         sender = threading.Thread(target=self.postfix.send, args=("a@example.com", ["b@example.org"], "m", MESSAGES))
@@ -90,7 +90,7 @@ class Kind:
         self.rates[replaces].append(MESSAGES / (time.perf_counter() - begin))
 
     def __str__(self) -> str:
-        """Return a line of the table."""
+        """Return the line of the table."""
         with_, without = median(self.rates[True]), median(self.rates[False])
         statuses = self.postfix.statuses()
         others = sum(statuses.values()) - statuses["sent"]

@@ -1,7 +1,7 @@
-"""Runs a program and prints what it took, as JSON: CPU seconds, and the most memory at once in MiB.
+"""Runs a program and prints its cost as JSON: CPU seconds, and the peak memory in MiB.
 
-``python usage.py PROGRAM ARGUMENTS…``. Programs that the program waits for are counted with it. A process of its own, as
-small as can be: the kernel counts the memory of whoever starts a program as that program's.
+``python usage.py PROGRAM ARGUMENTS…``. Counts also the programs that the program waits for. A process of its own, as small
+as possible: the kernel counts the memory of the process that starts a program as the program's.
 """
 
 import json

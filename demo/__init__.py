@@ -1,1 +1,1 @@
-"""The main job, shown on a stage: `python -m demo`, as root."""
+"""Demonstrates what dms-relay does: `python -m demo`, as root."""

@@ -1,12 +1,12 @@
-"""Shows the main job, both ways of routing: from inputs to mail at the right relay, over TLS, with the right login.
+"""Shows both ways of routing: from inputs to mail at the right relay, over TLS, with the right login.
 
 Starts a private Postfix and five SMTP servers on loopback. First it runs `dms-relay
 apply` on the example of docker-mailserver's documentation, then, while Postfix runs, on a
 `relay.yaml`. Each time it shows the inputs, sends one message by each rule, and prints what
 the servers received.
-Leaves no process and no file behind, also when it is interrupted.
+Leaves no process and no file behind, even if it is interrupted.
 
-Exit codes: 0 all as the rules say; 1 something else arrived, or something went
+Exit codes: 0 all mail followed the rules; 1 something else arrived, or something went
 wrong; 69 no Postfix; 77 not root; 130 interrupted.
 """
 
@@ -68,7 +68,7 @@ def main() -> int:
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    """End in order; a second signal must not cut that short."""
+    """Shut down in order; a second signal must not interrupt that."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt
@@ -114,7 +114,7 @@ def _configure_maps(postfix: Postfix, inputs: Inputs) -> None:
 
 
 def _configure_relays(postfix: Postfix, inputs: Inputs) -> None:
-    """Put `relay.yaml` in the place of all other inputs, while Postfix runs."""
+    """Replace all other inputs with `relay.yaml` while Postfix runs."""
     inputs.write(RELAYMAP, None)
     inputs.write(LOGINS, None)
     inputs.settings = relays.PASSWORDS | _QUIET
@@ -134,7 +134,7 @@ def _show_file(name: str, text: str) -> None:
 
 
 def _deliver(testbed: Testbed, postfix: Postfix, rules: Sequence[page.Rule]) -> tuple[Received, ...]:
-    """Send a message by each rule, and give what arrived."""
+    """Send a message for each rule, and return what arrived."""
     testbed.ledger.clear()
     for rule in rules:
         postfix.send(rule.sender, [rule.recipient], rule.why)
@@ -157,7 +157,7 @@ def judge(received: Sequence[Received], rules: Sequence[page.Rule]) -> int:
 
 
 def _print_table(received: Sequence[Received], order: Sequence[tuple[str, ...]]) -> None:
-    """Print a line for each message, in the order in which they were sent, whichever arrived first."""
+    """Print a line for each message, in the order of sending."""
     rows = [("SENDER", "RECIPIENT", "RELAY", "LOGIN", "TLS", "WHY")]
     places = {envelope: number for number, envelope in enumerate(order)}
     for r in sorted(received, key=lambda r: places.get((r.sender, *r.recipients), len(order))):

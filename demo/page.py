@@ -1,4 +1,4 @@
-"""The example of the page that users read, and what must come of it."""
+"""The example from docker-mailserver's documentation, and its expected results."""
 
 from typing import NamedTuple
 
@@ -34,7 +34,7 @@ RELAYS = {
     SENDGRID: (2525, {"sendgrid-user": "secret"}),
     SES: (2587, {"aws-user": "secret"}),
 }
-"""Each relay's port, and the login that it takes; `demo.relays` adds a second one at SES."""
+"""Each relay's port, and the login that it accepts; `demo.relays` adds a second one at SES."""
 
 
 class Rule(NamedTuple):

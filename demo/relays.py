@@ -1,16 +1,16 @@
-"""The second part: relays that have names, in `relay.yaml`, and what must come of it."""
+"""The second part: named relays in `relay.yaml`, and the expected results."""
 
 from demo.page import RECIPIENT, SENDGRID, SES, WORLD, Rule
 
 FASTMAIL = "smtp.fastmail.com"
 IMPLICIT = {FASTMAIL: (465, {"anna@domain1.com": "secret"})}
-"""A relay that speaks TLS from the first octet: its port, and the only login that it takes."""
+"""A relay with implicit TLS: its port, and the only login that it accepts."""
 SECOND = {"second-account": "secret"}
-"""Another login that the default relay takes."""
+"""Another login that the default relay accepts."""
 PARTNER = "friend@partner.example"
 
 PASSWORDS = {"FASTMAIL_PASSWORD": "secret", "SENDGRID_PASSWORD": "secret", "SES_PASSWORD": "secret"}
-"""The variables that the file names."""
+"""The variables named in the file."""
 
 TEXT = """\
 version: 1
@@ -38,7 +38,7 @@ senders:
 recipients:
   partner.example: sendgrid
 """
-"""The file; `ca_file` is the stage's own authority, which no system knows."""
+"""The file; `ca_file` is the testbed's own authority, which no system trusts."""
 
 RULES = (
     Rule("anna@domain1.com", FASTMAIL, "anna@domain1.com", "its relay, port 465"),

@@ -1,8 +1,8 @@
 #!/bin/sh
-# rights.sh owner COMMAND…   runs a command that does not need root. Where root runs it in somebody else's tree (sudo make
-#                            demo), it runs as whom the tree belongs to, so that what it makes is theirs.
-# rights.sh root COMMAND…    runs a command that needs root, by sudo where the caller is not root. What it makes in somebody
-#                            else's tree, of what `make clean` takes away, is theirs afterwards, however it ends.
+# rights.sh owner COMMAND…   runs a command that does not need root. If root runs it in somebody else's tree (sudo make demo),
+#                            it runs as the tree's owner, so that its files are theirs.
+# rights.sh root COMMAND…    runs a command that needs root, with sudo if the caller is not root. Of its files in somebody
+#                            else's tree, those that `make clean` removes belong to the owner afterwards, however it ends.
 # rights.sh caller COMMAND…  the same for a command that runs without root as well.
 set -eu
 me=$(id -u)
@@ -14,15 +14,15 @@ as_owner() {
     exec setpriv --reuid="$owner" --regid="$group" --clear-groups -- env HOME="${home:-/nonexistent}" "$@"
 }
 
-# What is not there is no error.
+# Missing files are no error.
 give_back() {
     find .venv .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache \
         -xdev -uid 0 -exec chown -h "$owner:$group" {} + 2>/dev/null || :
     find . -xdev -name __pycache__ -type d -uid 0 -exec chown -hR "$owner:$group" {} + || :
 }
 
-# In the background, so that a signal that only this shell gets reaches the command too; there a shell ignores SIGINT, which
-# Ctrl-C sends to both.
+# In the background, so that a signal to only this shell reaches the command too. A shell makes background commands ignore
+# SIGINT, which Ctrl-C sends to both.
 and_give_back() {
     env --default-signal=INT "$@" &
     child=$!

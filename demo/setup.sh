@@ -1,15 +1,15 @@
 #!/bin/sh
-# setup.sh GOAL: looks whether what `make GOAL` needs is here, then installs Postfix, and what it needs to log in and for big
-# tables, through apt where they are missing. GOAL is demo, bench, soak, coverage (all of it; bench git as well), test (Postfix
-# for root only), venv (Python), image (a container engine), or plugin (a C compiler, and Cyrus SASL's headers). Says nothing
-# where all is there.
+# setup.sh GOAL: checks for what `make GOAL` needs, then installs Postfix, and what it needs for logins and big tables,
+# through apt if they are missing. GOAL is demo, bench, soak, coverage (everything; bench also git), test (Postfix for root
+# only), venv (Python), image (a container engine), or plugin (a C compiler, and Cyrus SASL's headers). Prints nothing if
+# nothing is missing.
 #
-# Everything that is missing is said at once, before anything is installed. And nothing that is here is lost by it: where apt
-# would remove a package (another mail server), overwrite a program, or change a Postfix that is installed, it stops.
+# Lists everything missing at once, before it installs anything. Never destroys what exists: it stops if apt would remove a
+# package (another mail server), overwrite a program, or change an installed Postfix.
 #
-# PYTHON is the interpreter to look at, ENGINE the container engine; POSTFIX=no does without Postfix.
+# PYTHON is the interpreter to check, ENGINE the container engine; POSTFIX=no skips Postfix.
 #
-# Exit codes: 0 all is here; 2 usage; 69 something is missing, or would be lost; 77 it needs root; 130 interrupted.
+# Exit codes: 0 nothing is missing; 2 usage; 69 something is missing, or would be lost; 77 it needs root; 130 interrupted.
 set -eu
 
 PATH="$PATH:/usr/sbin:/sbin"
@@ -20,9 +20,9 @@ python=${PYTHON:-python3}
 policy=/usr/sbin/policy-rc.d
 me=$(id -u)
 
-# Without libsasl2-modules, which Postfix only recommends, it cannot log in anywhere; cdb and lmdb are packages of their own.
+# Without libsasl2-modules, which Postfix only recommends, it cannot log in anywhere; cdb and lmdb are separate packages.
 packages="postfix libsasl2-modules postfix-cdb postfix-lmdb"
-# What is missing, a line each; what apt is to install for it; what the command is to be run with afterwards.
+# What is missing, one per line; the packages to install for it; the command to run afterwards.
 missing=
 to_install=
 afterwards=
@@ -52,7 +52,7 @@ is_installed() {
     [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
 }
 
-# An interpreter that is new enough, beside the one that was named.
+# Prints another interpreter that is new enough.
 newer_python() {
     for name in python3 python3.14 python3.13 python3.12 python3.11; do
         "$name" -c 'import sys, venv; from ensurepip import version; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || continue
@@ -61,7 +61,7 @@ newer_python() {
     done
 }
 
-# What of Debian's or Ubuntu's packages is a Python that is new enough, with venv; nothing where apt knows of none.
+# Prints the packages of Debian or Ubuntu with a Python that is new enough, with venv; nothing if apt knows none.
 python_packages() {
     command -v apt-cache >/dev/null || return 0
     candidate=$(apt-cache policy python3 | sed -n 's/^  Candidate: //p')
@@ -134,7 +134,7 @@ look_for_compiler() {
     to_install="$to_install libsasl2-dev"
 }
 
-# Sets is_there where Postfix need not be installed: a Postfix that no package brought counts as it is.
+# Sets is_there if Postfix need not be installed: a Postfix that is not from a package is accepted.
 look_for_postfix() {
     is_there=
     if command -v postfix >/dev/null && ! { command -v dpkg-query >/dev/null && is_installed postfix; }; then
@@ -148,7 +148,7 @@ look_for_postfix() {
     absent=
     for package in $packages; do is_installed "$package" || absent="$absent $package"; done
     [ -n "$absent" ] || is_there=yes
-    # A Postfix that somebody has here is not ours to change: the packages for it write to /etc/postfix.
+    # An existing Postfix must not be changed: its packages write to /etc/postfix.
     if [ -z "$is_there" ] && is_installed postfix; then
         case $goal:$absent in
             demo:*libsasl2-modules* | [!d]*) lacks "for the Postfix that is installed here, which is left as it is:$absent" ;;
@@ -158,7 +158,7 @@ look_for_postfix() {
     fi
 }
 
-# What is here and would not be any more, once Postfix is installed; this needs neither root nor apt's lists.
+# Prints the packages that the installation of Postfix would remove; needs neither root nor apt's lists.
 would_be_removed() {
     {
         # Several words.
@@ -190,7 +190,7 @@ look_for_losses() {
         "mv /etc/postfix /etc/postfix.before"
 }
 
-# Ends it where anything is missing or would be lost.
+# Stops if anything is missing or would be lost.
 report() {
     [ -n "$missing$in_the_way" ] || return 0
     say "make $goal: stopped. Nothing was installed, removed or changed."
@@ -213,7 +213,7 @@ report() {
     exit "$MISSING"
 }
 
-# What a command that is printed begins with, or is introduced with.
+# The prefix of a printed command, and the words before it.
 sudo=
 as_root=
 if [ "$me" -ne 0 ]; then
@@ -234,7 +234,7 @@ if [ "$me" -ne 0 ]; then
         *root*) ;;
         *) exit 0 ;;
     esac
-    # A password is asked for now, not after the environment was made.
+    # Ask for a password now, not after the environment was created.
     sudo -n true 2>/dev/null || sudo -v || {
         say "make $goal: it needs root, for which Postfix starts: run it as root, or as a user who may use sudo"
         exit "$NOT_ROOT"
@@ -263,13 +263,12 @@ quietly() {
 say "Installing Postfix (apt-get install $packages)"
 export DEBIAN_FRONTEND=noninteractive
 quietly apt-get update -q
-# Once more, now that apt knows what there is.
+# Check again, now that apt has its lists.
 look_for_losses
 report
 
-# The package would start a mail server that listens to the network. Ours does not: for as long as the installation takes,
-# policy-rc.d forbids the start (unless the machine has a policy of its own, which stands), and the configuration that the
-# package writes is for local mail only.
+# The package would start a mail server that listens on the network. So policy-rc.d forbids the start during the installation
+# (unless the machine has its own policy, which stays), and the package's configuration is for local mail only.
 if [ ! -e "$policy" ]; then
     policy_is_ours=yes
     printf '#!/bin/sh\nexit 101\n' >"$policy"

@@ -1,6 +1,6 @@
 #!/bin/bash
-# What supervisord runs (supervisor.conf): the keeper, whose lines go through DMS's own _log, so that they look as those around
-# them do. It takes the place of this shell; the one that hands its lines on ends when nobody writes them any more.
+# Started by supervisord (supervisor.conf): the keeper, whose lines go through DMS's own _log, so that they look like the lines
+# around them. It replaces this shell (exec); the process that passes its lines on ends when nobody writes them any more.
 # shellcheck disable=SC1091
 source /usr/local/bin/helpers/index.sh
 
@@ -16,5 +16,5 @@ function _hand_on() {
 }
 
 export LOG_FORMAT=dms
-# The file is left by relay.sh when it has applied the inputs.
+# relay.sh writes the file when it applies the inputs.
 exec /opt/dms-relay/bin/keeper /opt/dms-relay/applied-at > >(_hand_on) 2>&1

@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
-"""Lets docker-mailserver's ``setup relay`` know the other commands of dms-relay: ``extend_setup.py FILE``.
+"""Adds the other commands of dms-relay to docker-mailserver's ``setup relay``: ``extend_setup.py FILE``.
 
-Reads FILE, which is docker-mailserver's ``setup``, and adds one arm before the default arm of its ``relay`` case, as the
-arms around it are written::
+Reads FILE, which is docker-mailserver's ``setup``, and adds one arm before the default arm of its ``relay`` case, in the
+style of the arms around it::
 
     ( apply | list | … ) shift ; setup-relay "${@}" ;;
 
-The names are those that the help of dms-relay shows, without the ones that FILE dispatches itself, and ``help``. Nothing
-else is changed, to the byte; mode and owner stay. Where the arm is there already, nothing is written. Where the text is
-not as expected, FILE stays as it is, the exit code is 1, and the message says what was looked for.
+The names are those in the help of dms-relay, without the ones that FILE dispatches itself, and ``help``. Changes no other
+byte; mode and owner stay. Writes nothing if the arm exists already. If the text is not as expected, FILE does not change,
+the exit code is 1, and the message says what was looked for.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pathlib import Path
 
 from dms_relay.arguments import parser
 
-#: What docker-mailserver dispatches itself, and to which program; these programs are ours.
+#: The names that docker-mailserver dispatches itself, and to which program; we replace these programs.
 PROGRAMS = {
     "add-domain": "addrelayhost",
     "add-auth": "addsaslpassword",
@@ -28,7 +28,7 @@ PROGRAMS = {
 }
 #: The program that our arm calls.
 LAUNCHER = "setup-relay"
-#: The relay case: one arm a line, with an opening parenthesis or, in older versions, without.
+#: The relay case: one arm per line, with an opening parenthesis or, in older versions, without.
 _CASE = re.compile(
     r"""
     ^[ ]*(?:\([ ])?relay[ ]*\)\n
@@ -51,14 +51,14 @@ class UnexpectedTextError(Exception):
 
 
 def commands() -> list[str]:
-    """Return the names of our arm, sorted."""
+    """Return the names for our arm, sorted."""
     [action] = [action for action in parser()._actions if isinstance(action, argparse._SubParsersAction)]  # noqa: SLF001
-    shown = {choice.dest for choice in action._choices_actions}  # noqa: SLF001 -- argparse has no other way to ask
+    shown = {choice.dest for choice in action._choices_actions}  # noqa: SLF001 -- argparse has no public attribute for it
     return sorted({*shown, "help"} - PROGRAMS.keys())
 
 
 def extend(text: str, names: list[str]) -> str:
-    """Add the arm; give the text as it is where the arm is there. Raises ``UnexpectedTextError``."""
+    """Return the text with the arm; unchanged if it has the arm already. Raises ``UnexpectedTextError``."""
     found = list(_CASE.finditer(text))
     if len(found) != 1:
         raise UnexpectedTextError(
@@ -73,7 +73,7 @@ def extend(text: str, names: list[str]) -> str:
 
 
 def _require_programs(arms: str) -> None:
-    """Raise ``UnexpectedTextError`` where the arms do not call the programs whose places we take, and no others."""
+    """Raise ``UnexpectedTextError`` unless the arms call exactly the programs that we replace."""
     found = {arm["names"]: arm["program"] for arm in _ARM.finditer(arms)}
     if found != PROGRAMS or len(arms.splitlines()) != len(PROGRAMS):
         expected = ", ".join(f"{name} to {program}" for name, program in PROGRAMS.items())
@@ -83,7 +83,7 @@ def _require_programs(arms: str) -> None:
 
 
 def main(argv: list[str]) -> int:
-    """Extend the file that is named; return the exit code."""
+    """Extend the named file; return the exit code."""
     if len(argv) != 1:
         sys.stderr.write("usage: extend_setup.py FILE\n")
         return 2
@@ -95,7 +95,7 @@ def main(argv: list[str]) -> int:
         sys.stderr.write(f"dms-relay: {path} cannot be extended: {error}\ndms-relay: {_REMEDY}\n")
         return 1
     if extended == text:
-        sys.stdout.write(f"dms-relay: {path} is extended already\n")
+        sys.stdout.write(f"dms-relay: {path} is already extended\n")
     else:
         path.write_bytes(extended.encode())
     return 0

@@ -16,8 +16,8 @@ __DMS_RELAY_NAMES=(
   RELAY_OAUTH2_{TOKEN_URL,SCOPE,CA_FILE}
 )
 
-# Wrong settings end the container before DMS has set anything up, so that no half of a set-up meets the next start. DMS sets
-# up once: at a later start the relays stand as they were, and wrong settings are no reason to be without a mail server.
+# Wrong settings end the container before DMS has set anything up, so that the next start does not find half a setup. DMS sets
+# up only once: at a later start the relays are unchanged, and wrong settings are no reason to be without a mail server.
 function _check_relay_settings() {
   _log 'debug' 'Checking the relay settings'
   __dms_relay_check && return 0
@@ -29,11 +29,11 @@ function _check_relay_settings() {
   return 1
 }
 
-# When the inputs were applied, for the keeper (/opt/dms-relay/dms/dms-relay-watch.sh): what user-patches.sh changes in Postfix's configuration
-# afterwards stands until one of them changes. It goes with the container, as that configuration does.
+# When the inputs were applied, for the keeper (/opt/dms-relay/dms/dms-relay-watch.sh): what user-patches.sh changes in
+# Postfix's configuration afterwards is kept until an input changes. The file ends with the container, like that configuration.
 __DMS_RELAY_APPLIED_AT=/opt/dms-relay/applied-at
 
-# Wrong settings end the container: DMS ignores what its set-up functions return, and Postfix would send without a relay.
+# Wrong settings end the container: DMS ignores the return code of its setup functions, and Postfix would send without a relay.
 function _setup_relayhost() {
   _log 'debug' 'Setting up Postfix Relay Hosts'
   __dms_relay_tell_of_files
@@ -43,7 +43,7 @@ function _setup_relayhost() {
   return 1
 }
 
-# Wrong settings change nothing, and the change detector lives on.
+# Wrong settings change nothing, and the change detector keeps running.
 function _process_relayhost_configs() {
   _log 'debug' 'Updating Postfix Relay Hosts'
   __dms_relay_apply && return 0
@@ -51,7 +51,7 @@ function _process_relayhost_configs() {
   return 0
 }
 
-# Make Postfix's configuration match the settings, and hand on what dms-relay says.
+# Make Postfix's configuration match the settings, and pass the output of dms-relay on.
 function __dms_relay_apply() {
   local said status=0
   said=$(__dms_relay_run apply --no-reload 2>&1) || status=$?
@@ -59,8 +59,8 @@ function __dms_relay_apply() {
   return "${status}"
 }
 
-# Return 1 where the settings cannot be used (sysexits(3): EX_CONFIG, EX_NOINPUT), and hand on why. All else that dms-relay
-# has to say of them is for the set-up, and so is any other failure: the set-up makes what Postfix's configuration lacks here.
+# Return 1 if the settings cannot be used (sysexits(3): EX_CONFIG, EX_NOINPUT), and log why. The setup reports everything else,
+# including any other failure: it creates what Postfix's configuration still lacks here.
 function __dms_relay_check() {
   local said status=0
   said=$(__dms_relay_run plan 2>&1 >/dev/null) || status=$?
@@ -69,8 +69,8 @@ function __dms_relay_check() {
   return 1
 }
 
-# DMS says of NAME__FILE that it is not read where NAME is there, empty or not; its own mailserver.env has each NAME, empty.
-# Empty counts as not set here, so the file is read.
+# DMS documents that NAME__FILE is not read if NAME is set, even if empty; its own mailserver.env sets each NAME to empty.
+# Here empty counts as not set, so the file is read.
 function __dms_relay_tell_of_files() {
   local name file
   for name in "${__DMS_RELAY_NAMES[@]}"; do
@@ -80,9 +80,9 @@ function __dms_relay_tell_of_files() {
   done
 }
 
-# DMS does not export all that it knows: LOG_LEVEL may come from /etc/dms-settings. And there are versions that export what
-# the operator did not write: where NAME came into the container empty, beside NAME__FILE, they have filled it from that file,
-# as if both were set; others leave it empty. What the operator wrote is in the environment with which this shell began.
+# DMS does not export all its settings: LOG_LEVEL may come from /etc/dms-settings. And some versions export what the operator
+# did not write: if NAME is empty beside NAME__FILE, they fill it from that file, as if both were set; others leave it empty.
+# What the operator wrote is in the initial environment of this shell.
 function __dms_relay_run() {
   local level=${LOG_LEVEL:-info} name file environ=()
   if declare -F _get_log_level_or_default >/dev/null; then level=$(_get_log_level_or_default); fi
@@ -93,7 +93,7 @@ function __dms_relay_run() {
   env "${environ[@]}" LOG_LEVEL="${level}" LOG_FORMAT=dms /usr/local/bin/dms-relay "$@"
 }
 
-# __dms_relay_log_all STATUS TEXT: hands on each line.
+# __dms_relay_log_all STATUS TEXT: logs each line.
 function __dms_relay_log_all() {
   local line
   while IFS= read -r line; do
@@ -101,8 +101,8 @@ function __dms_relay_log_all() {
   done <<< "$2"
 }
 
-# __dms_relay_log STATUS LINE: each line goes through DMS's _log, and looks as this version of DMS has it. A line without a
-# level is the result, or what a failure has left to say. _log takes a backslash for the begin of an escape.
+# __dms_relay_log STATUS LINE: logs a line with DMS's _log, in the style of this version of DMS. A line without a level is the
+# result, or the output of a failure. _log treats a backslash as the start of an escape.
 function __dms_relay_log() {
   local level=info line=$2
   [[ $1 -eq 0 ]] || level=error

@@ -1,13 +1,13 @@
 #!/bin/sh
-# build-package.sh STEP: makes the virtual environment /opt/dms-relay with the package and what it needs, in a stage of the
-# Dockerfile that is thrown away. A step reads only what the Dockerfile has copied before it, so that a change of the
-# package leaves the steps before it in the builder's cache:
+# build-package.sh STEP: creates the virtual environment /opt/dms-relay with the package and its dependencies, in a temporary
+# stage of the Dockerfile. A step reads only what the Dockerfile has copied before it, so that a change of the package leaves
+# the earlier steps in the builder's cache:
 #
-#     tools          pip of its own, in /build, and the empty environment, which gets none
-#     dependencies   from requirements.lock; and what builds the package, from requirements-dev.lock
+#     tools          a separate pip, in /build, and the empty environment, without pip
+#     dependencies   from requirements.lock; and the build tools of the package, from requirements-dev.lock
 #     package        from dms_relay/ beside this file, and the program of the container's start, boot
 #
-# It uses Debian's own interpreter, which the image that the environment is copied to must have as well.
+# It uses Debian's own interpreter, which the target image must have as well.
 set -eu
 cd "$(dirname "$0")"
 readonly ENVIRONMENT=/opt/dms-relay
@@ -32,14 +32,14 @@ dependencies() {
   into_environment --require-hashes --only-binary :all: -r requirements.lock
 }
 
-# unchecked-hash: the compiled files count as they are, whatever times the copy to the other stage gives to the sources.
+# unchecked-hash: Python trusts the compiled files, whatever times the sources get when they are copied to the other stage.
 package() {
   /build/bin/pip wheel --no-build-isolation --no-deps --wheel-dir /wheels .
   into_environment --no-deps --no-compile --no-index /wheels/*.whl
   "$ENVIRONMENT/bin/python" -m compileall -q -f --invalidation-mode unchecked-hash "$ENVIRONMENT/lib"
   # The byte code of a boot in one file, and the programs that use it: bin/boot is the container's start.
   "$ENVIRONMENT/bin/python" -I -m dms_relay.bundle dms-relay=dms_relay.cli:run boot=dms_relay.container.boot:run
-  # Neither what only a person's shell needs, nor the programs of the packages that we import.
+  # Remove what only an interactive shell needs, and the programs of our dependencies.
   find "$ENVIRONMENT/bin" ! -type d ! -name 'python*' ! -name dms-relay ! -name boot -delete
 }
 

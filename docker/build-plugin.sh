@@ -1,6 +1,6 @@
 #!/bin/sh
-# build-plugin.sh: builds the plugin of Cyrus SASL in sasl/ beside this file, and puts it below /plugin where it has to be in
-# the image, in a stage of the Dockerfile that is thrown away. The image that it is copied to must have the same Debian.
+# build-plugin.sh: builds the plugin of Cyrus SASL in sasl/ beside this file, and puts it below /plugin at its path in the
+# image, in a temporary stage of the Dockerfile. The target image must have the same Debian.
 set -eu
 cd "$(dirname "$0")"
 

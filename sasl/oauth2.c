@@ -1,36 +1,36 @@
 /*
  * A client plugin of Cyrus SASL for logins with an access token: XOAUTH2 (Google's and Microsoft's) and OAUTHBEARER
- * (RFC 7628). smtp(8) hands the plugin what its password table holds, and that is the token. See README.md.
+ * (RFC 7628). smtp(8) passes the plugin the password from its table, which is the token. See README.md.
  *
- * It reads two callbacks, the user name and the password, and nothing else: no file, no environment, no network. What it
- * cannot send it refuses before anything is sent, and smtp(8) then defers the mail.
+ * It reads two callbacks, the user name and the password, and nothing else: no file, no environment, no network. It refuses
+ * a bad user name or token before anything is sent, and smtp(8) then defers the mail.
  *
- * Known limits: the port of the server, which RFC 7628 allows in a message, is left out, since smtp(8) does not say it. A
- * program that would have the user asked (SASL_INTERACT) is refused.
+ * Known limits: omits the server's port, which RFC 7628 allows in a message, since smtp(8) does not pass it. Refuses a
+ * program that would prompt the user (SASL_INTERACT).
  */
 #include <stdio.h>
 #include <string.h>
 #include <sasl/sasl.h>
 #include <sasl/saslplug.h>
 
-/* What the table holds while there is no token: NO_TOKEN in dms_relay/model/oauth2.py. */
+/* The password in the table while there is no token: NO_TOKEN in dms_relay/model/oauth2.py. */
 #define NO_TOKEN "-no-token-yet-"
 
-/* Octets of a token at most. A response is shorter than 12288 octets (RFC 4954, section 4); this keeps all sums in an int. */
+/* Maximum octets of a token. A response is shorter than 12288 octets (RFC 4954, section 4); this keeps all sums in an int. */
 #define LONGEST_TOKEN 65536
 #define LONGEST_USER 1024
 
 /*
- * NOPLAINTEXT is left out because a token in the clear can be read, as a password can. No flag makes Cyrus SASL take PLAIN
- * first where a server has both: that depends on the order in which it finds its plugins. So each service names its
- * mechanisms (smtp_sasl_mechanism_filter); see README.md.
+ * No NOPLAINTEXT, because a token in the clear can be read like a password. No flag makes Cyrus SASL prefer PLAIN if a
+ * server has both: that depends on the order in which it finds its plugins. So each service names its mechanisms
+ * (smtp_sasl_mechanism_filter); see README.md.
  */
 #define SECURITY_FLAGS SASL_SEC_NOANONYMOUS
 
 struct mechanism {
-    /* Writes the message as snprintf() does, with no room for it too. */
+    /* Writes the message like snprintf(), even with no room. */
     int (*compose)(char *out, size_t room, const char *user, const char *host, const sasl_secret_t *token);
-    /* What the client answers to an error in JSON, so that the server can refuse the login. */
+    /* The client's response to an error in JSON, so that the server can refuse the login. */
     const char *after_error;
 };
 
@@ -77,7 +77,7 @@ static int compose_oauthbearer(char *out, size_t room, const char *user, const c
 static const struct mechanism XOAUTH2 = {compose_xoauth2, ""};
 static const struct mechanism OAUTHBEARER = {compose_oauthbearer, "\1"};
 
-/* Finds a callback of the program that logs in; 0 where it has none. */
+/* Finds a callback of the program that logs in; returns 0 if it has none. */
 static int find(const sasl_utils_t *utils, unsigned long id, void (**function)(void), void **context)
 {
     sasl_callback_ft found = NULL;
@@ -135,7 +135,7 @@ static int is_missing(const sasl_secret_t *token)
     return token->len == 0 || (token->len == sizeof NO_TOKEN - 1 && !memcmp(token->data, NO_TOKEN, token->len));
 }
 
-/* Says why nothing is sent. No text has the token, or a part of it. */
+/* Reports why nothing is sent. No text contains the token, or a part of it. */
 static int refuse(const sasl_utils_t *utils, int result, const char *why)
 {
     utils->seterror(utils->conn, 0, "OAuth2: %s", why);
@@ -151,7 +151,7 @@ static int check(const sasl_utils_t *utils, const char *user, const sasl_secret_
     if (!is_user(user))
         return refuse(utils, SASL_BADPARAM, "the user name is empty, too long, or has a control character");
     if (!is_token(token))
-        return refuse(utils, SASL_BADPARAM, "what the password table holds is no access token; nothing was sent");
+        return refuse(utils, SASL_BADPARAM, "the entry of the password table is not an access token; nothing was sent");
     return SASL_OK;
 }
 
@@ -194,7 +194,7 @@ static int start(void *mechanism, sasl_client_params_t *params, void **context)
     return SASL_OK;
 }
 
-/* The server has answered the message: with nothing where all is well, or with an error. */
+/* The server has answered the message: with nothing if all is well, or with an error. */
 static int end(struct login *login, unsigned length, const char **out, unsigned *outlength, sasl_out_params_t *oparams)
 {
     if (length == 0) {
@@ -222,9 +222,9 @@ static int step(void *context, sasl_client_params_t *params, const char *in, uns
         return end(login, length, out, outlength, oparams);
     }
     if (login->state == REFUSED)
-        return refuse(params->utils, SASL_BADPROT, "the server goes on after it has refused the access token");
+        return refuse(params->utils, SASL_BADPROT, "the server continues after it has refused the access token");
     if (params->props.min_ssf > params->external_ssf)
-        return refuse(params->utils, SASL_TOOWEAK, "a security layer is demanded, and there is none");
+        return refuse(params->utils, SASL_TOOWEAK, "a security layer is required, and there is none");
     result = begin(login, params, oparams);
     if (result != SASL_OK)
         return result;

@@ -1,8 +1,8 @@
-"""A testbed to watch Postfix on: a private instance, and relays that write down what they get.
+"""A testbed for Postfix: a private instance, and relays that record what they receive.
 
-Shared by the tests, the demo and the benchmark; no part of the installed
-package. Everything is on loopback, in directories of its own, and gone when
-its context manager ends.
+Shared by the tests, the demo and the benchmark; not part of the installed
+package. Everything is on loopback, in its own directories, and gone when its
+context manager ends.
 """
 
 from testbed.inputs import ApplyError, Inputs

@@ -26,14 +26,14 @@ _NOT_YET = datetime(2998, 1, 1, tzinfo=UTC), datetime(2999, 1, 1, tzinfo=UTC)
 _VALID = datetime(2001, 1, 1, tzinfo=UTC), datetime(2999, 1, 1, tzinfo=UTC)
 _EXPONENT = 65537
 _RSA_MIN = 1024
-"""Bits of an RSA key below which `cryptography` makes none."""
+"""Minimum bits of an RSA key that `cryptography` generates."""
 _ANY_STRENGTH = "DEFAULT:@SECLEVEL=0"
-"""What OpenSSL needs for versions of TLS before 1.2."""
+"""Ciphers that OpenSSL needs for versions of TLS before 1.2."""
 
 
 @dataclass(frozen=True)
 class ServerTls:
-    """What a server needs for TLS, and what a client can know it by."""
+    """What a server needs for TLS, and what identifies it to a client."""
 
     context: ssl.SSLContext
     fingerprint: str
@@ -44,7 +44,7 @@ class Authority:
     """A certificate authority that exists for one run only."""
 
     def __init__(self) -> None:
-        """Make a new key and a self-signed certificate."""
+        """Create a new key and a self-signed certificate."""
         self._ca = trustme.CA()
 
     def server(
@@ -55,11 +55,11 @@ class Authority:
         not_yet: bool = False,
         bits: int | None = None,
     ) -> ServerTls:
-        """Return what a server needs whose certificate is for `names`; an expired one where that is asked for.
+        """Return what a server needs, with a certificate for `names`; `expired` makes it an expired one.
 
-        A name is a host name or an IP address in text form. `days` is how long it is
-        still valid, where that matters; `not_yet` is a certificate of the far future;
-        `bits` is the length of its RSA key, in place of a key of today.
+        A name is a host name or an IP address in text form. `days` is how long the
+        certificate is still valid, if that matters; `not_yet` makes it start in the far
+        future; `bits` is the length of its RSA key, in place of a modern key.
         """
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = _MINIMUM_TLS
@@ -83,7 +83,7 @@ class Authority:
             .not_valid_before(_VALID[0])
             .not_valid_after(_VALID[1])
             .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
-            .sign(authority, hashes.SHA256())  # type: ignore[arg-type]  # trustme has an elliptic curve
+            .sign(authority, hashes.SHA256())  # type: ignore[arg-type]  # trustme uses an elliptic curve
         )
         pem = made.public_bytes(serialization.Encoding.PEM)
         context.set_ciphers(_ANY_STRENGTH)
@@ -94,7 +94,7 @@ class Authority:
         return ServerTls(context, _fingerprint(pem.decode()))
 
     def client_context(self) -> ssl.SSLContext:
-        """Return a TLS client context that trusts this authority alone."""
+        """Return a TLS client context that trusts only this authority."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.minimum_version = _MINIMUM_TLS
         self._ca.configure_trust(context)
@@ -108,7 +108,7 @@ class Authority:
 
 
 def anonymous() -> ServerTls:
-    """Return what a server needs that has no certificate (RFC 5246, appendix F.1.1.1)."""
+    """Return what a server without a certificate needs (RFC 5246, appendix F.1.1.1)."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = context.maximum_version = _MINIMUM_TLS
     context.set_ciphers("aNULL:!eNULL:@SECLEVEL=0")
@@ -116,7 +116,7 @@ def anonymous() -> ServerTls:
 
 
 def _rsa(bits: int) -> rsa.RSAPrivateKey:
-    """Return a key of any length; the library itself makes none that is short."""
+    """Return a key of any length; the library itself refuses to generate short ones."""
     if bits >= _RSA_MIN:
         return rsa.generate_private_key(_EXPONENT, bits)
     p, q = (_prime(bits // 2) for _ in range(2))
@@ -127,7 +127,7 @@ def _rsa(bits: int) -> rsa.RSAPrivateKey:
 
 
 def _prime(bits: int) -> int:
-    """Return a number that is prime as far as Fermat's test can tell, with the two highest bits set."""
+    """Return a prime, by Fermat's test, with the two highest bits set."""
     while True:
         number = secrets.randbits(bits) | 3 << (bits - 2) | 1
         if number % _EXPONENT != 1 and all(pow(base, number - 1, number) == 1 for base in (2, 3, 5, 7)):
@@ -140,9 +140,9 @@ def _private_pem(key: rsa.RSAPrivateKey) -> bytes:
 
 
 def limit(context: ssl.SSLContext, newest: ssl.TLSVersion) -> None:
-    """Have a server know no version of TLS after `newest`, and all before it."""
+    """Make a server support all versions of TLS up to `newest`, and no later ones."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # an old version is the point of it
+        warnings.simplefilter("ignore", DeprecationWarning)  # an old version is the purpose
         context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
         context.maximum_version = newest
     context.set_ciphers(_ANY_STRENGTH)

@@ -1,7 +1,7 @@
-"""What the instances and relays of a test have last said, for whoever reports a failure.
+"""The last output of a test's instances and relays, for the report of a failure.
 
-Each is watched from its start to its end. What has ended is remembered, since a test may end it before anybody knows that
-the test has failed, until the next test begins. No password is in it: Postfix logs none, and `Login` does not show one.
+Each is watched from its start to its end. Ended ones are remembered until the next test begins, since a test may end them
+before anybody knows that it has failed. Contains no passwords: Postfix logs none, and `Login` does not show one.
 """
 
 from collections import deque
@@ -9,13 +9,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 LOG_LINES = 60
-"""Lines of a log that are shown."""
+"""Number of lines of a log to show."""
 LOG_BYTES = 65536
-"""Bytes at the end of a log that are looked at, which hold as many lines and more."""
+"""Bytes to read at the end of a log: enough for these lines."""
 RECORDS = 20
-"""Records of each kind that are shown of a relay."""
+"""Number of records of each kind to show of a relay."""
 _ENDED_MAX = 12
-"""Ended ones that are remembered: a test may start hundreds, of which the last are those that failed."""
+"""Number of ended ones to remember: a test may start hundreds, and the last are those that failed."""
 
 Look = Callable[[], str]
 
@@ -24,23 +24,23 @@ _ended: deque[tuple[str, str]] = deque(maxlen=_ENDED_MAX)
 
 
 def watch(owner: object, title: str, look: Look) -> None:
-    """Watch `owner` from now on; `look` says what there is to say of it."""
+    """Watch `owner` from now on; `look` returns the report on it."""
     _running[id(owner)] = (title, look)
 
 
 def end(owner: object) -> None:
-    """Look a last time; once it is no longer watched, that does nothing."""
+    """Look one last time; does nothing if it is no longer watched."""
     if found := _running.pop(id(owner), None):
         _ended.append((f"{found[0]}, at its end", _looked(found[1])))
 
 
 def forget() -> None:
-    """Forget what has ended: another test begins."""
+    """Forget ended ones: another test begins."""
     _ended.clear()
 
 
 def sections() -> list[tuple[str, str]]:
-    """Return title and text of all that has ended since the test began, and of all that runs."""
+    """Return title and text of everything that has ended since the test began, and of everything that runs."""
     return [*_ended, *((title, _looked(look)) for title, look in _running.values())]
 
 
@@ -59,8 +59,8 @@ def last_records(**kinds: tuple[object, ...]) -> str:
 
 
 def _looked(look: Look) -> str:
-    """Return what there is to say; a failure to say it must not hide the failure of the test."""
+    """Return the report; a failure to get it must not hide the failure of the test."""
     try:
         return look()
-    except Exception as error:  # noqa: BLE001 -- whatever it is, it is told
-        return f"(not to be had: {error!r})"
+    except Exception as error:  # noqa: BLE001 -- any error is reported
+        return f"(not available: {error!r})"

@@ -1,4 +1,4 @@
-"""What an operator gives: a configuration directory and settings, and `dms-relay` run on them."""
+"""An operator's inputs: a configuration directory and settings, and `dms-relay` run on them."""
 
 from __future__ import annotations
 
@@ -37,40 +37,40 @@ def started(arguments: Sequence[str], env: Mapping[str, str], feed: str = "") ->
 
 
 class Inputs:
-    """A configuration directory, and the settings that stand in the environment."""
+    """A configuration directory, and the settings in the environment."""
 
     start = staticmethod(started)
-    """How `dms-relay` is started."""
+    """The command that starts `dms-relay`."""
 
     def __init__(self, directory: Path, **settings: str) -> None:
-        """Use `directory`, which is made where it is missing, and `settings` such as RELAY_HOST."""
+        """Use `directory`, which is created if it is missing, and `settings` such as RELAY_HOST."""
         directory.mkdir(parents=True, exist_ok=True)
         self.directory = directory
         self.settings = dict(settings)
 
     def write(self, name: str, text: str | None) -> None:
-        """Write the file `name` of the configuration directory; None takes it away."""
+        """Write the file `name` of the configuration directory; None removes it."""
         path = self.directory / name
         if text is None:
             path.unlink(missing_ok=True)
         else:
             path.write_text(text)
-            if not text.endswith("\n"):  # what has no line end counts as half a file for 2 s
+            if not text.endswith("\n"):  # a file without a final line end counts as incomplete for 2 s
                 os.utime(path, (0, 0))
             path.chmod(0o600)
 
     def manage(self, postfix: Postfix, domains: Iterable[str]) -> None:
-        """Tell which mail domains the server manages (`vhost`)."""
+        """Set the mail domains that the server manages (`vhost`)."""
         (postfix.config / "vhost").write_text("".join(f"{domain}\n" for domain in domains))
 
     def run(self, postfix: Postfix, *command: str, feed: str = "") -> subprocess.CompletedProcess[str]:
-        """Run `dms-relay` on `postfix` with these inputs, in a process of its own, `feed` on its standard input."""
+        """Run `dms-relay` on `postfix` with these inputs, in its own process, with `feed` on its standard input."""
         directories = ["--config-dir", str(self.directory), "--postfix-dir", str(postfix.config)]
         env = {"PATH": f"/usr/sbin:/sbin:{os.environ.get('PATH', '/usr/bin:/bin')}", **self.settings}
         return self.start([*directories, *command], env, feed)
 
     def apply(self, postfix: Postfix, *options: str) -> str:
-        """Run `dms-relay apply`, and return what it said. Raises ApplyError where it fails."""
+        """Run `dms-relay apply`, and return its output. Raises ApplyError if it fails."""
         done = self.run(postfix, "apply", *options)
         if done.returncode != 0:
             message = f"dms-relay apply: exit {done.returncode}\n{done.stderr}"

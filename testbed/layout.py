@@ -8,12 +8,11 @@
       data/            the daemons' own data
       log/mail.log     what Postfix logs
 
-smtp(8) runs in a chroot, and only for the sake of names: inside, `/etc/hosts`
-is ours, so that the relays have the names of the real services while the
-machine's own files stay as they are. Lookup tables are opened before the
-chroot, as everywhere in Postfix, so they may lie anywhere and be 0600 root.
-`queue/etc` is a link, because `postfix start` warns of each file in a directory
-of that name which differs from the machine's.
+smtp(8) runs in a chroot, only for the sake of names: inside, `/etc/hosts` is
+ours, so that the relays have the names of the real services while the machine's
+own files do not change. Postfix opens lookup tables before the chroot, so they
+may be anywhere and 0600 root. `queue/etc` is a link, because `postfix start`
+warns of each file in a directory of that name that differs from the machine's.
 """
 
 import grp
@@ -28,7 +27,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 AGE = 10
-"""Seconds that files are dated back: Postfix waits for files younger than 2 s."""
+"""Seconds by which files are backdated: Postfix waits for files younger than 2 s."""
 
 _MASTER_CF = """\
 {smtpd}   inet  n       -       n       -       -       smtpd
@@ -63,12 +62,12 @@ LOG_SERVICE = "stagelog"
 _QUEUES = ("active", "bounce", "corrupt", "defer", "deferred", "flush", "hold", "incoming", "private", "saved", "trace")
 """The directories of the queue, without those for mail of others; see postfix-files."""
 _NO_DNS = "nameserver 127.255.255.254\n"
-"""A name server that is not there: what the hosts file does not have is unknown, at once."""
+"""A name server that does not exist: a name that is not in the hosts file is unknown at once."""
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Where everything of one instance is."""
+    """The paths of one instance."""
 
     base: Path
 
@@ -114,7 +113,7 @@ class Layout:
 
     @property
     def quick_start(self) -> Path:
-        """What has `postfix start` leave its checks out, once; see postfix-script."""
+        """The file that makes `postfix start` skip its checks, once; see postfix-script."""
         return self.queue / "quick-start"
 
     def queued(self, name: str) -> list[str]:
@@ -122,12 +121,12 @@ class Layout:
         return [name for _, _, names in os.walk(self.queue / name) for name in names]
 
     def remove(self) -> None:
-        """Remove the directory with all that is in it."""
+        """Remove the directory with all its contents."""
         shutil.rmtree(self.base, ignore_errors=True)
 
 
 def create(parent: Path | None = None) -> Layout:
-    """Make the directories, with the owners that Postfix asks for."""
+    """Create the directories, with the owners that Postfix requires."""
     base = Path(tempfile.mkdtemp(prefix="dms-relay-postfix-", dir=parent))
     base.chmod(0o755)
     layout = Layout(base)
@@ -202,21 +201,21 @@ def _retrying() -> dict[str, str]:
 
 
 def write_main_cf(layout: Layout, settings: Mapping[str, str]) -> None:
-    """Write main.cf with `settings`, dated back."""
+    """Write main.cf with `settings`, backdated."""
     lines = "".join(f"{name} = {value}\n" for name, value in settings.items())
     write_old(layout.config / "main.cf", lines)
 
 
 def write_master_cf(layout: Layout, smtpd_port: int, more: str = "") -> None:
-    """Write Debian's services, without chroot but for smtp(8), and `more` lines."""
+    """Write Debian's services, with a chroot only for smtp(8), and `more` lines."""
     smtpd = f"127.0.0.1:{smtpd_port}"
     write_old(layout.config / "master.cf", _MASTER_CF.format(smtpd=smtpd) + more)
 
 
 def write_hosts(layout: Layout, hosts: Mapping[str, str]) -> None:
-    """Return smtp(8) its names: `hosts` maps a name to an address.
+    """Write the names that smtp(8) knows: `hosts` maps a name to an address.
 
-    The machine's own name is one of them: the SASL library asks for it, and a
+    They include the machine's own name: the SASL library looks it up, and a
     process that has read the machine's nsswitch.conf before the chroot would
     ask a name server.
     """
@@ -228,7 +227,7 @@ def write_hosts(layout: Layout, hosts: Mapping[str, str]) -> None:
 
 
 def write_old(path: Path, text: str, mode: int = 0o644) -> None:
-    """Write a file by rename, with `mode`, dated back so that Postfix takes it at once."""
+    """Write a file by rename, with `mode`, backdated so that Postfix accepts it at once."""
     fresh = path.with_name(f".{path.name}.new")
     fresh.write_text(text)
     fresh.chmod(mode)

@@ -1,8 +1,8 @@
-"""What the relays of a testbed wrote down: connections, logins offered, messages.
+"""The records of a testbed's relays: connections, offered logins, messages.
 
 One ledger may serve any number of relays, so that one wait covers all of them
-and the order of messages across relays is known. It is written by the relays'
-threads and read by anybody.
+and the order of messages across relays is known. The relays' threads write it,
+and anybody may read it.
 """
 
 import threading
@@ -14,7 +14,7 @@ from testbed.patience import PATIENCE
 
 
 class NotReceivedError(Exception):
-    """Fewer messages arrived than were waited for."""
+    """Fewer messages arrived than expected."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Connection:
 
 @dataclass(frozen=True)
 class Attempt:
-    """One login that was offered to a relay, whether taken or not."""
+    """One login that was offered to a relay, whether accepted or not."""
 
     relay: str
     login: Login
@@ -48,7 +48,7 @@ class Attempt:
     time: float
     """`time.monotonic()` when it was offered."""
     mechanism: str = ""
-    """The SASL mechanism that it came by, such as `XOAUTH2`."""
+    """Its SASL mechanism, such as `XOAUTH2`."""
 
 
 @dataclass(frozen=True)
@@ -62,15 +62,15 @@ class Received:
     message_id: str
     """The `X-Id` header; without one, the `Subject` header; else empty."""
     login: Login | None
-    """The login of the session; None where nobody logged in."""
+    """The login of the session; None if nobody logged in."""
     tls: str | None
     """The TLS version, such as `TLSv1.3`; None in the clear."""
     connection: int
-    """The number of the connection that it came through."""
+    """The number of its connection."""
     time: float
     """`time.monotonic()` at the end of the message."""
     mechanism: str | None = None
-    """The SASL mechanism of the login; None where nobody logged in."""
+    """The SASL mechanism of the login; None if nobody logged in."""
 
     @property
     def user(self) -> str | None:
@@ -79,7 +79,7 @@ class Received:
 
 
 class Ledger:
-    """Lists that grow; reading gives a copy."""
+    """Growing lists; reading returns a copy."""
 
     def __init__(self) -> None:
         """Begin with empty lists."""
@@ -91,19 +91,19 @@ class Ledger:
         self._connection_count: Counter[str] = Counter()
 
     def add_received(self, item: Received) -> None:
-        """Write down a message, and wake those who wait for it."""
+        """Record a message, and wake those who wait for it."""
         with self._changed:
             self._received.append(item)
             self._count.update((item.relay, None))
             self._changed.notify_all()
 
     def add_attempt(self, item: Attempt) -> None:
-        """Write down a login that was offered."""
+        """Record an offered login."""
         with self._changed:
             self._attempts.append(item)
 
     def add_connection(self, relay: str) -> int:
-        """Write down a connection to `relay`; return its number."""
+        """Record a connection to `relay`; return its number."""
         with self._changed:
             self._connection_count[relay] += 1
             number = self._connection_count[relay]
@@ -131,7 +131,7 @@ class Ledger:
             return tuple(c for c in self._connections if relay in (None, c.relay))
 
     def wait_for(self, count: int, timeout: float = PATIENCE, relay: str | None = None) -> tuple[Received, ...]:
-        """Wait until `count` messages are here, and return all of them.
+        """Wait until `count` messages have arrived, and return all of them.
 
         Raises NotReceivedError after `timeout` seconds.
         """

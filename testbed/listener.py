@@ -1,7 +1,7 @@
-"""Servers on loopback that are no mail relays, or bad ones: they say what they are told, or nothing.
+"""Servers on loopback that are not mail relays, or bad ones: they say what a test tells them, or nothing.
 
-A thread for each connection runs a function of the test; what the client says is
-written down, line by line.
+A thread per connection runs a function of the test, and records what the client
+says, line by line.
 """
 
 import contextlib
@@ -12,31 +12,31 @@ from collections.abc import Callable
 from typing import Self
 
 _PATIENCE = 10.0
-"""Seconds that a client may take, so that no test waits for ever."""
+"""Seconds that a client may take, so that no test waits forever."""
 
 
 class Client:
     """The other end, as a server sees it."""
 
     def __init__(self, connection: socket.socket, lines: list[str]) -> None:
-        """Take a connection, and the list to write its lines to."""
+        """Set the connection, and the list for its lines."""
         self._connection = connection
         self._file = connection.makefile("rb")
         self._lines = lines
 
     def say(self, data: str | bytes) -> None:
-        """Send a text as it is."""
+        """Send a text unchanged."""
         self._connection.sendall(data.encode() if isinstance(data, str) else data)
 
     def hear(self) -> str:
-        """Return the next line, without its end; empty where the client has gone."""
+        """Return the next line, without its end; empty if the client is gone."""
         line = self._file.readline().decode(errors="replace").rstrip("\r\n")
         if line:
             self._lines.append(line)
         return line
 
     def start_tls(self, context: ssl.SSLContext) -> None:
-        """Go on inside TLS, as the server."""
+        """Continue inside TLS, as the server."""
         self._connection = context.wrap_socket(self._connection, server_side=True)
         self._file = self._connection.makefile("rb")
 
@@ -47,7 +47,7 @@ class Client:
 
 
 class Listener:
-    """A server on `host` that gives each connection to `serve`; a context manager."""
+    """A server on `host` that passes each connection to `serve`; a context manager."""
 
     def __init__(self, serve: Callable[[Client], None], host: str = "127.0.0.1", port: int = 0) -> None:
         """Listen; port 0 takes a free one."""
@@ -60,7 +60,7 @@ class Listener:
 
     @property
     def nexthop(self) -> str:
-        """The server as Postfix writes it."""
+        """The server in Postfix's syntax."""
         return f"[{self.host}]:{self.port}"
 
     def __enter__(self) -> Self:
@@ -92,7 +92,7 @@ class Listener:
 
 
 def silent(client: Client) -> None:
-    """Say nothing until the client goes."""
+    """Say nothing until the client closes."""
     while client.hear():
         pass
 
@@ -102,7 +102,7 @@ def closing(_: Client) -> None:
 
 
 def saying(text: str) -> Callable[[Client], None]:
-    """Return a server that says `text`, whoever comes, and then listens."""
+    """Return a server that says `text` to every client, and then listens."""
 
     def serve(client: Client) -> None:
         client.say(text)

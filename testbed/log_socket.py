@@ -1,15 +1,15 @@
 """The log of an instance, without postlogd(8).
 
-The daemons are told to log to our datagram socket (`postlog_service_name`),
-and a thread of ours appends what comes to the log file. The reason: with
+The daemons log to our datagram socket (`postlog_service_name`), and a thread
+appends what arrives to the log file. The reason: with
 postlogd, a `postfix reload` under load can stop Postfix for good. A reload ends
 postlogd; meanwhile the daemons fill the socket's queue
-(`net.unix.max_dgram_qlen`, 10 by default); master(8), whose own log line finds
-no room then, waits for a reader that only master could start. Seen with
+(`net.unix.max_dgram_qlen`, 10 by default); master(8) then has no room for its
+own log line, and waits for a reader that only master could start. Seen with
 Postfix 3.7.11, once in several hundred reloads at 300 messages a second: all
 processes in `unix_wait_for_peer`, and `postfix stop` waits as well.
 
-While Postfix is down its programs append to the log file themselves.
+While Postfix is down, its programs append to the log file themselves.
 """
 
 import socket
@@ -19,7 +19,7 @@ from pathlib import Path
 from testbed.patience import PATIENCE
 
 _LONGEST = 65536
-"""Bytes of the longest record that we take."""
+"""Maximum bytes of a record."""
 _SYNC = b"\0sync"
 _END = b"\0end"
 
@@ -28,7 +28,7 @@ class LogSocket:
     """Receives log records and appends them to a file until it is closed."""
 
     def __init__(self, path: Path, log: Path) -> None:
-        """Bind the socket at `path`, which everybody may write to."""
+        """Bind the socket at `path`, to which everybody may write."""
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.bind(str(path))
         path.chmod(0o666)
@@ -47,13 +47,13 @@ class LogSocket:
                     log.write(record.rstrip(b"\0\n") + b"\n")
 
     def sync(self) -> None:
-        """Wait until everything that was sent before is in the file."""
+        """Wait until everything sent so far is in the file."""
         self._synced.clear()
         self._send(_SYNC)
         self._synced.wait(PATIENCE)
 
     def close(self) -> None:
-        """Write what has come so far, and end."""
+        """Write what has arrived so far, and stop."""
         self._send(_END)
         self._thread.join(PATIENCE)
         self._socket.close()

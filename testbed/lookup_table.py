@@ -1,4 +1,4 @@
-"""A lookup table of a running instance, replaced as a careful program does it: each file by rename, the index first."""
+"""Replaces a lookup table of a running instance as a careful program does: each file by rename, the index first."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -6,11 +6,11 @@ from pathlib import Path
 from testbed.postfix import Postfix
 
 _SUFFIX = {"texthash": "", "hash": ".db", "cdb": ".cdb", "lmdb": ".lmdb"}
-"""What an index is called beside its text, by the type of the table; texthash has none."""
+"""The suffix of an index, by the type of the table; texthash has none."""
 
 
 def replace(postfix: Postfix, kind: str, path: Path, entries: Mapping[str, str]) -> str:
-    """Write a table of type `kind` that only root reads; return its name, as parameters have it."""
+    """Write a table of type `kind` that only root can read; return its name, as in parameters."""
     fresh = path.with_name(f".{path.name}.fresh")
     fresh.write_text("".join(f"{key} {value}\n" for key, value in entries.items()))
     fresh.chmod(0o600)

@@ -1,8 +1,8 @@
-"""A fast SMTP client: connections that stay open, several at once.
+"""A fast SMTP client: keeps several connections open.
 
-A client that connects while Postfix reloads can be taken by an smtpd(8) from before the reload, which master(8) goes on to
-count as one that waits for clients: it starts no other one until that session ends (seen, 3.7 under load). So who is not
-greeted soon closes the sessions that are open and idle, and tries again.
+A client that connects during a reload can get an smtpd(8) from before the reload, which master(8) still counts as one that
+waits for clients: it starts no other one until that session ends (seen, 3.7 under load). So a client that is not greeted
+soon closes its idle sessions, and tries again.
 """
 
 import smtplib
@@ -16,10 +16,10 @@ from testbed.patience import PATIENCE
 
 NULL_SENDER = "<>"
 _PARALLEL = 4
-"""Connections at most; more than this is no faster on two cores."""
+"""Maximum connections; more are no faster on two cores."""
 _OK = 250
 _GREETED = 5.0
-"""Seconds in which a server greets, unless it is busy with something else."""
+"""Seconds in which a server greets unless it is busy."""
 
 
 class Mailer:
@@ -36,7 +36,7 @@ class Mailer:
 
         One message has the id `message_id`; several have `message_id-1` and so
         on. The sender `<>` is the null sender. Raises smtplib.SMTPException or
-        OSError where the server refuses.
+        OSError if the server refuses.
         """
         ids = [message_id] if n == 1 else [f"{message_id}-{i}" for i in range(1, n + 1)]
         if n == 1:
@@ -66,7 +66,7 @@ class Mailer:
         return self._greeted()
 
     def _greeted(self) -> smtplib.SMTP:
-        """Return a new connection. Nothing was sent on one that was given up."""
+        """Return a new connection. Nothing was sent on those given up."""
         deadline = time.monotonic() + PATIENCE
         while True:
             try:
@@ -87,7 +87,7 @@ class Mailer:
             return None
 
     def close(self) -> None:
-        """Close every connection that is idle."""
+        """Close every idle connection."""
         while client := self._take():
             with suppress(smtplib.SMTPException, OSError):
                 client.quit()

@@ -1,4 +1,4 @@
-"""What a relay of the testbed offers and demands."""
+"""What a relay of the testbed offers and requires."""
 
 import ssl
 from collections.abc import Callable, Collection, Mapping
@@ -9,7 +9,7 @@ from testbed.ledger import Login
 
 
 class Tls(Enum):
-    """What a relay makes of TLS."""
+    """How a relay handles TLS."""
 
     NONE = "none"
     OFFERED = "STARTTLS offered"
@@ -18,7 +18,7 @@ class Tls(Enum):
 
 
 class Auth(Enum):
-    """What a relay makes of logins."""
+    """How a relay handles logins."""
 
     NONE = "none"
     OFFERED = "offered"
@@ -40,30 +40,30 @@ class Certificate(Enum):
 
 
 LOST = "(the connection is lost)"
-"""In place of a reply: the relay drops the connection."""
+"""Instead of a reply, the relay drops the connection."""
 
 
 @dataclass(frozen=True)
 class Mode:
     """What a relay offers and demands.
 
-    `logins` maps user names to passwords; None takes any login, so that a test
-    sees what was offered. Where STARTTLS is offered, AUTH is announced inside
-    TLS only. `delay` is the number of seconds before the answer to each
-    message, for tests that want mail to be on its way for a while.
-    `certificate` says which one is shown where there is TLS.
+    `logins` maps user names to passwords; None accepts any login, so that a
+    test sees what was offered. If STARTTLS is offered, AUTH is announced only
+    inside TLS. `delay` is the number of seconds before the answer to each
+    message, for tests that need mail to be in transit for a while.
+    `certificate` says which one is shown with TLS.
 
-    What makes a relay an odd one: `greeting` stands in place of its greeting,
-    with code; `refusals` are replies to commands, by verb, in place of what it
-    would do; `mechanisms` are all that it announces, whether it has them or
-    not (it has PLAIN, LOGIN and CRAM-MD5); `auth_reply` is what it says to a
-    login that it does not take, where `{password}` and `{encoded}` stand for the
-    password that it was offered; `newest_tls` is the newest version of TLS
-    that it knows; `names` are the names that it accepts in EHLO.
+    Oddities of a relay: `greeting` replaces its greeting, with code; `refusals`
+    are replies to commands, by verb, instead of its usual ones; `mechanisms`
+    are all that it announces, whether it has them or not (it has PLAIN, LOGIN
+    and CRAM-MD5); `auth_reply` is its reply to a login that it refuses, in
+    which `{password}` and `{encoded}` stand for the offered password;
+    `newest_tls` is the newest version of TLS that it supports; `names` are the
+    names that it accepts in EHLO.
 
-    With `tokens` it has XOAUTH2 and OAUTHBEARER as well. These are the pairs of
-    user name and access token that are good, or a function that says it; both
-    are asked at each login, so that a test can revoke a token. `token_refusal`
+    With `tokens` it has XOAUTH2 and OAUTHBEARER as well. These are the valid
+    pairs of user name and access token, or a function that decides; both are
+    evaluated at each login, so that a test can revoke a token. `token_refusal`
     is how it refuses another one: "334" with an error in JSON first, or "535".
     """
 
@@ -87,25 +87,25 @@ class Mode:
         return self.tls in {Tls.OFFERED, Tls.DEMANDED}
 
     def takes(self, login: Login) -> bool:
-        """Tell whether `login` is a good one here."""
+        """Return True if `login` is valid here."""
         return self.logins is None or self.logins.get(login.user) == login.password
 
     def takes_token(self, login: Login) -> bool:
-        """Tell whether the access token of `login` is a good one here."""
+        """Return True if the access token of `login` is valid here."""
         if callable(self.tokens):
             return self.tokens(login.user, login.password)
         return (login.user, login.password) in (self.tokens or ())
 
 
 SUBMISSION = Mode(Tls.DEMANDED, Auth.DEMANDED)
-"""A relay service on port 587: 530 for whoever comes without TLS or login."""
+"""A relay service on port 587: 530 without TLS or login."""
 SMTPS = Mode(Tls.IMPLICIT, Auth.DEMANDED)
 """A relay service on port 465."""
 WORLD = Mode(Tls.OFFERED, Auth.NONE)
-"""Somebody's mail server: TLS for those who want it, no logins."""
+"""An ordinary mail server: TLS is optional, no logins."""
 PLAIN = Mode(Tls.NONE, Auth.NONE)
 """A mail server without TLS."""
 STRANGER = Mode(Tls.OFFERED, Auth.OFFERED)
-"""A mail server that takes every login it is offered, and writes it down."""
+"""A mail server that accepts every login, and records it."""
 CLEARTEXT_STRANGER = Mode(Tls.NONE, Auth.OFFERED)
 """The same without TLS."""

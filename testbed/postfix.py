@@ -1,16 +1,16 @@
-"""A private Postfix instance, made for one test, demo or measurement.
+"""A private Postfix instance for one test, demo or measurement.
 
-It lives in a directory of its own, beside the machine's Postfix, whose files
-and processes it never touches. It takes mail on a loopback port and sends it
-on; it delivers nothing to mailboxes. Postfix starts for root only, so all of
-this needs root.
+It has its own directory, and never touches the files and processes of the
+machine's Postfix. It accepts mail on a loopback port and sends it on; it
+delivers nothing to mailboxes. Postfix starts only for root, so all of this
+needs root.
 
     with Postfix(hosts={"world.test": "127.0.0.1"}) as postfix:
         postfix.send("a@example.com", ["b@world.test"], "first")
         postfix.wait_until_queue_empty()
 
-Whatever happens inside the `with`, afterwards no process and no directory of
-the instance is left (a KILL of the calling program excepted).
+Whatever happens inside the `with`, no process and no directory of the instance
+is left afterwards, except after a KILL of the calling program.
 """
 
 import json
@@ -34,19 +34,19 @@ from testbed.mailer import Mailer
 from testbed.patience import PATIENCE
 
 _END = 2.0
-"""Seconds that daemons get to end after `postfix stop`."""
+"""Seconds for daemons to end after `postfix stop`."""
 _TAIL = 5
-"""Lines of the log that an error at the start shows."""
+"""Number of log lines in an error at the start."""
 _POLL = 0.02
 """Seconds between two looks at the queue."""
 _FLUSH = 1.0
 """Seconds between two flushes while waiting."""
 _BY_CONFIGURATION = frozenset({"qmgr", "trivial-rewrite", "smtp", "master"})
-"""Daemons that decide where a message goes, or take it there; `master` is one that is about to become a daemon."""
+"""Daemons that route or deliver messages; `master` is one that is about to become a daemon."""
 _SCAN_INCOMING = b"I"
-"""What qmgr(8) takes for a call to look at the incoming queue."""
+"""The request that makes qmgr(8) look at the incoming queue."""
 _QUEUES = ("maildrop", "incoming", "active", "deferred", "active", "hold")
-"""In an order that a message cannot pass unseen on its way from one to the next."""
+"""In an order in which no message can move unseen from one to the next."""
 
 
 class PostfixError(Exception):
@@ -54,7 +54,7 @@ class PostfixError(Exception):
 
 
 def why_unavailable() -> str | None:
-    """Say why no instance can be started here; None where it can."""
+    """Return why no instance can be started here; None if it can."""
     if os.geteuid() != 0:
         return "Postfix starts for root only"
     if shutil.which("postfix", path=_environment()["PATH"]) is None:
@@ -63,14 +63,14 @@ def why_unavailable() -> str | None:
 
 
 def _environment() -> dict[str, str]:
-    """Return an environment in which no other instance is named."""
+    """Return an environment that names no other instance."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith("MAIL_")}
     path = kept.get("PATH", "/usr/bin:/bin")
     return kept | {"PATH": f"/usr/sbin:/sbin:{path}", "LC_ALL": "C.UTF-8"}
 
 
 def free_port(host: str = "127.0.0.1") -> int:
-    """Return a TCP port that nobody listens on at the moment."""
+    """Return a currently free TCP port."""
     with socket.socket() as probe:
         probe.bind((host, 0))
         return int(probe.getsockname()[1])
@@ -88,13 +88,13 @@ class Postfix:
         authority: Authority | None = None,
         parent: Path | None = None,
     ) -> None:
-        """Make the directories and files of an instance.
+        """Create the directories and files of an instance.
 
-        `settings` go into main.cf, over our own. `hosts` maps the names that
-        the instance can look up to addresses. `world_port` is the port that it
-        connects to where a nexthop names none (`smtp_tcp_port`). `authority`
-        is the one whose certificates it trusts. `parent` is the directory to
-        make the instance in; it must be reachable for the user `postfix`.
+        `settings` go into main.cf, and override our own. `hosts` maps the names
+        that the instance can look up to addresses. `world_port` is the default
+        port of a nexthop (`smtp_tcp_port`). `authority` is the one whose
+        certificates it trusts. `parent` is the directory in which to create
+        the instance; the user `postfix` must be able to reach it.
         """
         self.layout = files.create(parent)
         self.port = free_port()
@@ -120,7 +120,7 @@ class Postfix:
         return self.layout.config
 
     def __enter__(self) -> Self:
-        """Start; where that fails, nothing is left."""
+        """Start; if that fails, nothing is left."""
         try:
             self.start()
         except BaseException:
@@ -136,9 +136,9 @@ class Postfix:
             self.layout.remove()
 
     def start(self) -> None:
-        """Start the daemons, and return when they have been started; raises PostfixError with what Postfix logged."""
+        """Start the daemons, and return when they have started. Raises PostfixError with Postfix's log."""
         if self._log_socket is None:
-            if not self.layout.log.exists():  # the first start: all is there and right, and the checks are 60 programs
+            if not self.layout.log.exists():  # the first start: all is in order, and the checks start 60 programs
                 self.layout.quick_start.touch()
             self._log_socket = LogSocket(self.layout.log_socket, self.layout.log)
             evidence.watch(self, f"Postfix in {self.layout.base}", self._evidence)
@@ -148,7 +148,7 @@ class Postfix:
             said = "\n".join(self.log().splitlines()[-_TAIL:])
             message = f"{error}\n{said}"
             raise PostfixError(message) from error
-        files.write_hosts(self.layout, self._hosts)  # Debian's `postfix start` (3.9 and later) puts the machine's there
+        files.write_hosts(self.layout, self._hosts)  # Debian's `postfix start` (3.9 and later) overwrites them
 
     def stop(self) -> None:
         """Stop the daemons, and return when the last of them is gone."""
@@ -171,11 +171,11 @@ class Postfix:
         self.command("postfix", "reload")
 
     def renew(self) -> None:
-        """Have the daemons read their configuration again; return when none is left that routes or delivers by the old one.
+        """Make the daemons read their configuration again; return when none that routes or delivers uses the old one.
 
-        What `postfix reload` does without its eleven programs, for whoever tries many configurations. No mail may be on its
-        way: the queue's files are not looked after. At last a queue manager is called for, since the old one may have taken
-        up the call that master(8) makes for the next one.
+        Does what `postfix reload` does, without its eleven programs, for tests of many configurations. No mail may be in
+        transit: the queue's files are not handled. At the end it requests a queue manager, since the old one may have
+        consumed the request that master(8) makes for the new one.
         """
         master = self._master()
         if master is None:
@@ -192,7 +192,7 @@ class Postfix:
             queue_manager.send(_SCAN_INCOMING)
 
     def running(self) -> bool:
-        """Tell whether the master daemon is there."""
+        """Return True if the master daemon runs."""
         return self._master() in processes.in_group(self._master())
 
     def processes(self) -> list[int]:
@@ -200,7 +200,7 @@ class Postfix:
         return sorted({*processes.in_group(self._master()), *processes.working_in(self.layout.queue)})
 
     def _master(self) -> int | None:
-        """Return the id of the master daemon that was started last, which is that of its process group."""
+        """Return the id of the last started master daemon, which is that of its process group."""
         try:
             return int(self.layout.master_pid.read_text())
         except (FileNotFoundError, ValueError):
@@ -209,8 +209,8 @@ class Postfix:
     def command(self, program: str, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run a Postfix program on this instance.
 
-        Raises PostfixError with its output where it fails and `check` is set,
-        and where it does not end.
+        Raises PostfixError with its output if it fails and `check` is set, or if
+        it does not end.
         """
         try:
             done = subprocess.run(
@@ -231,7 +231,7 @@ class Postfix:
         return done
 
     def send(self, sender: str, recipients: list[str], message_id: str, n: int = 1) -> list[str]:
-        """Hand in `n` messages over SMTP and return their ids; see `Mailer.send`."""
+        """Submit `n` messages over SMTP and return their ids; see `Mailer.send`."""
         return self._mailer.send(sender, recipients, message_id, n)
 
     def queue(self) -> list[dict[str, Any]]:
@@ -239,14 +239,14 @@ class Postfix:
         return [json.loads(line) for line in self.command("postqueue", "-j").stdout.splitlines()]
 
     def queue_is_empty(self) -> bool:
-        """Tell whether no message is in the queue, by its files."""
+        """Return True if no message is in the queue, by its files."""
         return not any(self.layout.queued(name) for name in _QUEUES * 2)
 
     def wait_until_queue_empty(self, timeout: float = PATIENCE) -> None:
-        """Wait until no message is in the queue; raises PostfixError with what is.
+        """Wait until no message is in the queue. Raises PostfixError with those that are.
 
         Flushes the queue now and then: a message that was being delivered
-        during a reload stays in the queue for a minute, delivered or not.
+        during a reload stays in the queue for a minute, even if delivered.
         """
         now = time.monotonic()
         end, flush = now + timeout, now + _FLUSH
@@ -260,7 +260,7 @@ class Postfix:
             time.sleep(_POLL)
 
     def flush(self) -> None:
-        """Try everything that is deferred again now."""
+        """Retry everything that is deferred now."""
         self.command("postqueue", "-f")
 
     def log(self) -> str:
@@ -271,16 +271,16 @@ class Postfix:
         return log.read_text(errors="replace") if log.exists() else ""
 
     def _evidence(self) -> str:
-        """Return what is in the queue, and the end of the log."""
+        """Return the contents of the queue, and the end of the log."""
         if self._log_socket is not None:
             self._log_socket.sync()
         found = {name: len(self.layout.queued(name)) for name in sorted({*_QUEUES})}
         return f"in the queue: {found}\n{evidence.last_lines(self.layout.log)}"
 
     def complaints(self) -> list[str]:
-        """Return the log's warnings and errors but those that are not about Postfix's configuration.
+        """Return the log's warnings and errors about Postfix's configuration.
 
-        These are what it says of the machine's clock, and, seldom, of its own end.
+        Omits those about the machine's clock, and, rarely, about its own end.
         """
         words = ("warning: ", "error: ", "fatal: ", "panic: ")
         others = ("file system clock", "resetting file time", "master_sigdeath")

@@ -1,11 +1,11 @@
-"""Finding and ending the processes of one Postfix instance, and of no other.
+"""Finds and ends the processes of one Postfix instance, and of no other.
 
-master(8) leads a process group, and its daemons stay in it. What runs beside
-them for a moment, such as postsuper(1) after a reload, works in the queue
-directory. Nothing is ever matched by name.
+master(8) leads a process group, and its daemons stay in it. Short-lived programs
+beside them, such as postsuper(1) after a reload, work in the queue directory.
+Nothing is ever matched by name.
 
-Known limits: the working directory of other users' processes can be read with
-CAP_SYS_PTRACE only, which a container often lacks; there, the group alone counts.
+Known limits: reading the working directory of other users' processes needs
+CAP_SYS_PTRACE, which a container often lacks; there, only the group counts.
 """
 
 import contextlib
@@ -20,16 +20,16 @@ from testbed.patience import PATIENCE
 _POLL = 0.01
 """Seconds between two looks."""
 _ENDED = frozenset("ZX")
-"""States of a process that has ended and is not yet forgotten (proc(5))."""
+"""States of a process that has ended but still has an entry (proc(5))."""
 
 
 def in_group(group: int | None) -> list[int]:
-    """Return the ids of the processes of a group that have not ended."""
+    """Return the ids of the running processes of a group."""
     return [] if group is None else [process for process in _all() if _group(process) == group]
 
 
 def children(process: int | None) -> list[int]:
-    """Return the ids of the processes that a process has started and that have not ended."""
+    """Return the ids of the running children of a process."""
     try:
         found = Path(f"/proc/{process}/task/{process}/children").read_text().split()
     except OSError:  # it ended meanwhile
@@ -38,7 +38,7 @@ def children(process: int | None) -> list[int]:
 
 
 def name(process: int) -> str:
-    """Return the name of a process's program; empty where it has ended."""
+    """Return the name of a process's program; empty if it has ended."""
     try:
         state = Path(f"/proc/{process}/stat").read_text()
     except OSError:
@@ -68,7 +68,7 @@ def _group(process: int) -> int | None:
 def _working_directory(process: int) -> str:
     try:
         return str(Path(f"/proc/{process}/cwd").readlink())
-    except OSError:  # it ended meanwhile, or we may not know
+    except OSError:  # it has ended, or we lack the right to read it
         return ""
 
 
@@ -77,7 +77,7 @@ def _is_under(path: str, top: str) -> bool:
 
 
 def wait_until_none(find: Callable[[], list[int]], timeout: float) -> list[int]:
-    """Wait until `find` finds no process; return the ids of those that it still does."""
+    """Wait until `find` finds no process; return the ids of those left."""
     end = time.monotonic() + timeout
     while (left := find()) and time.monotonic() < end:
         time.sleep(_POLL)
@@ -85,10 +85,10 @@ def wait_until_none(find: Callable[[], list[int]], timeout: float) -> list[int]:
 
 
 def end_all(find: Callable[[], list[int]], timeout: float) -> list[int]:
-    """End whatever `find` finds: TERM, and KILL after `timeout` seconds; return the ids of those that are still there.
+    """End whatever `find` finds: TERM, and KILL after `timeout` seconds; return the ids of those left.
 
-    Each is signalled once, also one that another has started meanwhile: a script that is ended
-    may leave the program that it had just begun. KILL has the time that a busy machine takes for it.
+    Each is signalled once, including those started meanwhile: a killed script may leave a
+    program that it has just started. KILL gets as much time as a busy machine needs.
     """
     for number, seconds in ((signal.SIGTERM, timeout), (signal.SIGKILL, PATIENCE)):
         signalled: set[int] = set()

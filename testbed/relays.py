@@ -1,11 +1,11 @@
-"""Real SMTP relays on loopback, which write down what they receive.
+"""Real SMTP relays on loopback, which record what they receive.
 
-A relay is aiosmtpd in a thread of its own. What it demands is its `Mode`.
+A relay is aiosmtpd in its own thread. Its `Mode` says what it requires.
 
 Known limits: no SMTPUTF8, no PIPELINING; the only login mechanisms are PLAIN,
-LOGIN, and where a mode asks for them CRAM-MD5, XOAUTH2 and OAUTHBEARER; a relay
-that starts with port 0 keeps the port it was given, but another program may take
-that port while the relay is stopped.
+LOGIN, and if a mode asks for them CRAM-MD5, XOAUTH2 and OAUTHBEARER; a relay
+that starts with port 0 keeps its port, but another program may take that port
+while the relay is stopped.
 """
 
 import asyncio
@@ -22,13 +22,13 @@ from testbed.patience import PATIENCE
 from testbed.session import Handler, Session, excluded
 
 _BACKLOG = 512
-"""Connections that may wait to be accepted, for bursts under load."""
+"""Maximum connections that wait to be accepted, for bursts under load."""
 _OTHER_NAME = "other.test"
-"""The name in a certificate that is not for the relay which shows it."""
+"""The name in a certificate that is not for its relay."""
 _FEW_DAYS = 5
-"""Days that a certificate is still valid which is about to expire."""
+"""Days until expiry of a certificate that is about to expire."""
 _BITS = {Certificate.RSA_1024: 1024, Certificate.RSA_512: 512}
-"""Lengths of keys that are shorter than those of today."""
+"""Lengths of keys that are too short by today's standards."""
 
 
 class Relay:
@@ -85,7 +85,7 @@ class Relay:
 
     @property
     def nexthop(self) -> str:
-        """The relay as Postfix writes it, by address: `[127.0.0.1]:587`."""
+        """The relay in Postfix's syntax, by address: `[127.0.0.1]:587`."""
         return f"[{self.host}]:{self.port}"
 
     @property
@@ -113,7 +113,7 @@ class Relay:
         return self.ledger.wait_for(count, timeout, self.name)
 
     def start(self) -> Self:
-        """Listen; raises OSError where the port is taken."""
+        """Listen. Raises OSError if the port is taken."""
         logging.getLogger("mail.log").setLevel(logging.CRITICAL)
         loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=loop.run_forever, daemon=True)
@@ -128,7 +128,7 @@ class Relay:
         return self
 
     def stop(self) -> None:
-        """Stop listening and drop every open connection; twice does no harm."""
+        """Stop listening and drop every open connection; a second call does no harm."""
         evidence.end(self)
         if self._loop is None:
             return
@@ -146,16 +146,16 @@ class Relay:
         self.stop()
 
     def _evidence(self) -> str:
-        """Return what it has written down last."""
+        """Return its last records."""
         return evidence.last_records(connections=self.connections, attempts=self.attempts, received=self.received)
 
     def opened(self, session: Session) -> int:
-        """Take note of a new session; called by it, in the relay's thread."""
+        """Register a new session, which calls this in the relay's thread."""
         self._open.add(session)
         return self.ledger.add_connection(self.name)
 
     def closed(self, session: Session) -> None:
-        """Take note of its end; called by it, in the relay's thread."""
+        """Unregister a session, which calls this in the relay's thread."""
         self._open.discard(session)
 
     def _run(self, work: Coroutine[None, None, None]) -> None:

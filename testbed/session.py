@@ -1,4 +1,4 @@
-"""One SMTP session with a relay of the testbed: aiosmtpd, our rules, our notes."""
+"""One SMTP session with a relay of the testbed: aiosmtpd, with our rules and records."""
 
 import asyncio
 import hmac
@@ -21,13 +21,13 @@ _HEADER = re.compile(rb"(?im)^(x-id|subject):[ \t]*(.*?)[ \t]*\r?$")
 
 
 class Owner(Protocol):
-    """Whoever wants to know of sessions; called in the relay's thread."""
+    """Gets notice of sessions; called in the relay's thread."""
 
     def opened(self, session: "Session") -> int:
-        """Take note of a new session, and give it a number."""
+        """Register a new session, and return its number."""
 
     def closed(self, session: "Session") -> None:
-        """Take note of its end."""
+        """Unregister a session."""
 
 
 class Handler(TokenLogins):
@@ -42,7 +42,7 @@ class Handler(TokenLogins):
     async def handle_EHLO(  # noqa: N802
         self, _server: SMTP, state: State, _envelope: Envelope, client: str, lines: list[str]
     ) -> list[str]:
-        """Announce AUTH only where this relay has it; refuse a name that it does not accept."""
+        """Announce AUTH only if this relay has it; refuse a name that it does not accept."""
         if self.mode.names is not None and client not in self.mode.names:
             return [f"550 5.7.1 <{client}>: Helo command rejected: Host not found"]
         state.host_name = client
@@ -56,7 +56,7 @@ class Handler(TokenLogins):
     async def handle_MAIL(  # noqa: N802
         self, _server: SMTP, state: State, envelope: Envelope, sender: str, options: list[str]
     ) -> str:
-        """Refuse whoever should have logged in (RFC 4954, section 6)."""
+        """Refuse a client that should have logged in (RFC 4954, section 6)."""
         if self.mode.auth is Auth.DEMANDED and not state.authenticated:
             return "530 5.7.0 Authentication required"
         envelope.mail_from = sender
@@ -66,7 +66,7 @@ class Handler(TokenLogins):
     async def handle_DATA(  # noqa: N802
         self, server: "Session", state: State, envelope: Envelope
     ) -> str:
-        """Write the message down."""
+        """Record the message."""
         if self.mode.delay:
             await asyncio.sleep(self.mode.delay)
         self._ledger.add_received(self._note(server, state, envelope))
@@ -93,7 +93,7 @@ class Handler(TokenLogins):
         mechanism: str,
         data: LoginPassword,
     ) -> AuthResult:
-        """Write the offered login down, and say whether it is taken."""
+        """Record the offered login, and return the verdict on it."""
         login = Login(data.login.decode(), data.password.decode())
         taken = self.mode.takes(login)
         self._ledger.add_attempt(
@@ -115,10 +115,10 @@ class Handler(TokenLogins):
         encoded = b64encode(login.password.encode()).decode()
         return self.mode.auth_reply.format(password=login.password, encoded=encoded)
 
-    async def auth_CRAM__MD5(  # noqa: N802 -- aiosmtpd makes the mechanism's name of it
+    async def auth_CRAM__MD5(  # noqa: N802 -- aiosmtpd derives the mechanism's name from it
         self, server: "Session", _args: list[str]
     ) -> AuthResult:
-        """Take a login whose password does not travel (RFC 2195); the ledger gets the password that fits, or none."""
+        """Check a login that does not send the password (RFC 2195); the ledger gets the matching password, or none."""
         answer = await server.challenge_auth(_CHALLENGE)
         if answer is MISSING:
             return AuthResult(success=False)
@@ -134,13 +134,13 @@ class Handler(TokenLogins):
 
 
 def excluded(mode: Mode) -> tuple[str, ...]:
-    """Return the mechanisms that a relay does not have, of those that are here."""
+    """Return the mechanisms of this module that a relay does not have."""
     cram_md5 = () if mode.mechanisms and _CRAM_MD5 in mode.mechanisms else (_CRAM_MD5,)
     return cram_md5 if mode.tokens is not None else (*cram_md5, *TOKEN_MECHANISMS)
 
 
 class Session(SMTP):
-    """One connection, which counts itself."""
+    """One connection, which registers itself."""
 
     line_length_limit = LONGEST_LINE
 
@@ -165,29 +165,29 @@ class Session(SMTP):
         return refuse
 
     async def push(self, status: Any) -> None:  # noqa: ANN401 -- text or octets
-        """Say something; the first that is said is the greeting, which a mode may want otherwise."""
+        """Send a reply; the first one is the greeting, which a mode may replace."""
         said, self._greeting = self._greeting or status, ""
         await super().push(said)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Count it; STARTTLS comes here a second time, and counts no more."""
+        """Register the connection; STARTTLS calls this a second time, which does not count."""
         if self._first_transport is None:
             self._first_transport = transport
             self.number = self._owner.opened(self)
         super().connection_made(transport)
 
     def connection_lost(self, error: Exception | None) -> None:
-        """Forget it."""
+        """Unregister the connection."""
         self._owner.closed(self)
         super().connection_lost(error)
 
     def abort(self) -> None:
-        """Drop the connection at once, as a server that goes down does."""
+        """Drop the connection at once, like a server that goes down."""
         if isinstance(self._first_transport, asyncio.WriteTransport):
             self._first_transport.abort()
 
     def tls_version(self) -> str | None:
-        """Return the version of TLS that is in use; None in the clear."""
+        """Return the TLS version in use; None in the clear."""
         if self.transport is None:
             return None
         tls = self.transport.get_extra_info("ssl_object")

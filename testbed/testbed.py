@@ -6,7 +6,7 @@
         postfix.send("a@example.com", ["b@world.test"], "first")
         testbed.ledger.wait_for(1)
 
-At the end Postfix is stopped first, so that nothing is deferred on the way out.
+At the end Postfix stops first, so that nothing is deferred during the shutdown.
 """
 
 import ipaddress
@@ -26,12 +26,12 @@ _LAST = int(ipaddress.IPv4Address("127.254.255.254"))
 
 
 def loopback_address() -> str:
-    """Return some address of 127.0.0.0/8, so that fixed ports do not clash."""
+    """Return a random address of 127.0.0.0/8, so that fixed ports do not clash."""
     return str(ipaddress.IPv4Address(random.randint(_FIRST, _LAST)))  # noqa: S311
 
 
 class Testbed:
-    """One authority, one ledger, and whatever is started on them."""
+    """One authority, one ledger, and everything started on them."""
 
     def __init__(self) -> None:
         """Prepare an empty testbed."""
@@ -46,11 +46,11 @@ class Testbed:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Stop everything, the last first."""
+        """Stop everything, in reverse order."""
         self._stack.close()
 
     def relay(self, name: str, mode: Mode = SUBMISSION, port: int = 0) -> Relay:
-        """Start a relay at an address of its own, and give that address the name."""
+        """Start a relay at its own address, and give that address the name."""
         relay = Relay(
             name,
             mode,
@@ -63,15 +63,15 @@ class Testbed:
         return relay
 
     def world(self, name: str = "world.test", mode: Mode = WORLD) -> Relay:
-        """Start the mail server of domain `name`, where mail goes without a relay."""
+        """Start the mail server of domain `name`, for mail that goes directly."""
         world = self.relay(name, mode)
         self._world_port = world.port
         return world
 
     def postfix(self, settings: Mapping[str, str] | None = None, *, start: bool = True) -> Postfix:
-        """Make an instance that knows the relays' names, and start it.
+        """Create an instance that knows the relays' names, and start it.
 
-        With `start=False` it is made only; it is stopped and removed anyway.
+        With `start=False` it is only created; it is stopped and removed anyway.
         """
         postfix = Postfix(
             settings=settings,

@@ -1,4 +1,4 @@
-"""The HTTP of the token endpoint: what it reads, what it writes, and what it does when it is told to go wrong."""
+"""The HTTP of the token endpoint: how it reads and writes, and how it fails on demand."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 _PATIENCE = 20
 """Seconds that a client may take to send its request."""
 _HUGE = 8 * 1024 * 1024
-"""Octets of an answer that is no answer."""
+"""Octets of an answer that is too long."""
 _DRIP = 0.05
-"""Seconds between two octets of an answer that comes slowly."""
+"""Seconds between two octets of a slow answer."""
 _LOGIN_PAGE = b"<!DOCTYPE html><html><body><form>Sign in to the hotel's network</form></body></html>"
 
 
 class Fault(Enum):
-    """What the endpoint does in place of what it is asked."""
+    """What the endpoint does instead of its job."""
 
     NONE = auto()
     ERROR = auto()
@@ -30,7 +30,7 @@ class Fault(Enum):
     TOO_MANY = auto()
     """429, with Retry-After."""
     SILENT = auto()
-    """Takes the request, and says nothing until it is stopped."""
+    """Reads the request, and says nothing until it is stopped."""
     DRIPPING = auto()
     """Answers one octet at a time, without an end."""
     HUGE = auto()
@@ -40,12 +40,12 @@ class Fault(Enum):
     """200, with a page of HTML."""
     NOT_JSON = auto()
     CUT = auto()
-    """Ends the connection in the middle of the answer."""
+    """Closes the connection in the middle of the answer."""
 
 
 @dataclass
 class Request:
-    """What was asked."""
+    """One request."""
 
     path: str
     form: dict[str, str] = field(repr=False)
@@ -53,18 +53,18 @@ class Request:
 
 
 class Server(ThreadingHTTPServer):
-    """Threads that end with the process, and a client that has gone is no error."""
+    """Its threads end with the process, and a vanished client is no error."""
 
     daemon_threads = True
     block_on_close = False
     allow_reuse_address = True
 
     def handle_error(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 def handler(server: TokenServer) -> type[BaseHTTPRequestHandler]:
-    """Return what serves the requests of a server."""
+    """Return the handler class of a server's requests."""
 
     class Bound(_Handler):
         tokens = server
@@ -73,7 +73,7 @@ def handler(server: TokenServer) -> type[BaseHTTPRequestHandler]:
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """Hands requests to the server, and answers as it is told."""
+    """Passes requests to the server, and sends its answers."""
 
     tokens: TokenServer
     timeout = _PATIENCE
@@ -134,4 +134,4 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(b"a")
 
     def log_message(self, *_: object) -> None:
-        """Say nothing: a request is in `requests`."""
+        """Log nothing: requests are in `requests`."""

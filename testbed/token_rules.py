@@ -1,6 +1,6 @@
-"""What a token endpoint demands of who asks (RFC 6749, 7521, 7523, 7636): who the client is, and what it has signed.
+"""A token endpoint's checks of a request (RFC 6749, 7521, 7523, 7636): who the client is, and what it has signed.
 
-Signatures are checked with `cryptography` itself, not with the library that makes
+Verifies signatures with `cryptography` itself, not with the library that creates
 them in the package under test.
 """
 
@@ -19,33 +19,33 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 LIFETIME_MAX = 3600
-"""Seconds from `iat` to `exp` that Google takes at most."""
+"""Maximum seconds from `iat` to `exp` that Google accepts."""
 _HALF = 32
 """Octets of each number of an ES256 signature (RFC 7518, section 3.4)."""
 
 
 class Refusal(Exception):  # noqa: N818 -- an answer, not a failure
-    """What the endpoint answers in place of a token (RFC 6749, section 5.2)."""
+    """The endpoint's answer instead of a token (RFC 6749, section 5.2)."""
 
     def __init__(self, error: str, description: str = "", status: int = 400) -> None:
-        """Keep the parts of the answer."""
+        """Store the parts of the answer."""
         super().__init__(error)
         self.error, self.description, self.status = error, description, status
 
 
 @dataclass
 class OAuth2Client:
-    """A registered client: with a secret, with the certificate of its key (PEM), or with neither, which is a public one."""
+    """A registered client: with a secret, with the certificate of its key (PEM), or, as a public one, with neither."""
 
     secret: str = ""
     certificate: str = ""
     users: tuple[str, ...] = ()
-    """Whose mailboxes a token of its own opens; empty is everybody's."""
+    """The users whose mailboxes its own token opens; empty means everybody's."""
 
 
 @dataclass
 class ServiceAccount:
-    """A service account: the public half of its key (PEM), and the users that it may stand for."""
+    """A service account: the public half of its key (PEM), and the users for whom it may act."""
 
     public_key: str
     key_id: str
@@ -54,7 +54,7 @@ class ServiceAccount:
 
 @dataclass
 class Clock:
-    """What the endpoint takes for the time, and which assertions it has seen."""
+    """The endpoint's time, and the assertions that it has seen."""
 
     now: float
     seen: set[str] = field(default_factory=set)
@@ -63,7 +63,7 @@ class Clock:
 def authenticate(
     form: dict[str, str], authorization: str, clients: dict[str, OAuth2Client], url: str, clock: Clock
 ) -> tuple[str, OAuth2Client]:
-    """Return the client that asks; refuse one that cannot show who it is, or shows it in two ways (RFC 6749, 2.3)."""
+    """Return the requesting client; refuse one that does not authenticate, or does so in two ways (RFC 6749, 2.3)."""
     ways = [bool(authorization), "client_secret" in form, "client_assertion" in form]
     if sum(ways) > 1:
         raise Refusal("invalid_request", "more than one way of client authentication")
@@ -105,7 +105,7 @@ def _asserted(form: dict[str, str], clients: dict[str, OAuth2Client], url: str, 
 
 
 def _check_thumbprint(header: dict[str, Any], certificate: x509.Certificate) -> None:
-    # SHA-1 is what `x5t` is (RFC 7515, section 4.1.7), and protects nothing here.
+    # `x5t` is defined as SHA-1 (RFC 7515, section 4.1.7), and protects nothing here.
     known = {"x5t": hashes.SHA1(), "x5t#S256": hashes.SHA256()}  # noqa: S303
     shown = {name: encoded(certificate.fingerprint(kind)) for name, kind in known.items() if name in header}
     if not shown or any(header[name] != value for name, value in shown.items()):
@@ -113,7 +113,7 @@ def _check_thumbprint(header: dict[str, Any], certificate: x509.Certificate) -> 
 
 
 def check_bearer(form: dict[str, str], accounts: dict[str, ServiceAccount], url: str, clock: Clock) -> tuple[str, str]:
-    """Return the user and the scope that a service account asks for (RFC 7523, section 2.1, as Google has it)."""
+    """Return the user and the scope of a service account's request (RFC 7523, section 2.1, as Google implements it)."""
     header, claims = _parts(form.get("assertion", ""))
     account = accounts.get(claims.get("iss", ""))
     if account is None or header.get("kid") != account.key_id:
@@ -127,7 +127,7 @@ def check_bearer(form: dict[str, str], accounts: dict[str, ServiceAccount], url:
 
 
 def check_claims(claims: dict[str, Any], url: str, clock: Clock) -> None:
-    """Refuse what is for another endpoint, over, not yet begun, or too long. No leeway: a clock may be off all the same."""
+    """Refuse claims for another endpoint, expired, not yet valid, or valid for too long. No leeway for clocks."""
     begin = max(claims.get("iat", 0), claims.get("nbf", 0))
     if claims.get("aud") != url:
         raise Refusal("invalid_grant", "wrong audience")
@@ -136,7 +136,7 @@ def check_claims(claims: dict[str, Any], url: str, clock: Clock) -> None:
 
 
 def check_signature(token: str, header: dict[str, Any], key: object) -> None:
-    """Refuse a token that somebody else has signed, or nobody."""
+    """Refuse a token signed by somebody else, or by nobody."""
     signed, _, signature = token.rpartition(".")
     try:
         if header.get("alg") == "ES256" and isinstance(key, ec.EllipticCurvePublicKey):
@@ -157,7 +157,7 @@ _PADDINGS: dict[str, padding.AsymmetricPadding] = {
 
 
 def check_verifier(challenge: str, verifier: str) -> None:
-    """Refuse who did not begin the flow in a browser (RFC 7636, section 4.6)."""
+    """Refuse a client that did not begin the flow in the browser (RFC 7636, section 4.6)."""
     if encoded(hashlib.sha256(verifier.encode()).digest()) != challenge:
         raise Refusal("invalid_grant", "code_verifier does not match")
 
@@ -171,10 +171,10 @@ def _parts(token: str) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def encoded(data: bytes) -> str:
-    """Return octets as a JWT has them (RFC 7515, appendix C)."""
+    """Return octets in the encoding of a JWT (RFC 7515, appendix C)."""
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
 def decoded(text: str) -> bytes:
-    """Return the octets again."""
+    """Return the decoded octets."""
     return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))

@@ -1,4 +1,4 @@
-"""A token endpoint on loopback: https, and as strict as RFC 6749, 7523, 7636 and 8628 demand; it can be told to go wrong.
+"""A token endpoint on loopback: https, and as strict as RFC 6749, 7523, 7636 and 8628 demand; it can fail on demand.
 
 ```
 with TokenServer(authority) as server:
@@ -9,7 +9,7 @@ with TokenServer(authority) as server:
     server.stop(); server.start()                                    # down, and back at the same port
 ```
 
-Known limits: what it issues is in memory; a scope is handed on as it was asked for; one thread for each connection.
+Known limits: keeps what it issues in memory; grants every requested scope; one thread per connection.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 
 @dataclass
 class Issued:
-    """A token that was handed out; `user` is empty where it opens the mailboxes of all `users` of its client."""
+    """An issued token; `user` is empty if it opens the mailboxes of all `users` of its client."""
 
     token: str
     users: tuple[str, ...]
@@ -71,38 +71,38 @@ class TokenServer:
     def __init__(
         self, authority: Authority, *, host: str = "127.0.0.1", names: tuple[str, ...] = ("localhost",)
     ) -> None:
-        """Prepare it; the first start takes a free port, and each other one the same."""
+        """Prepare it; the first start takes a free port, and later ones use the same."""
         self.host, self.port = host, 0
         self.paths = {path: path for path in (_TOKEN, _DEVICE)}
-        """From where something is asked for to what it is: a provider has paths of its own."""
+        """From a path to its function: each provider has its own paths."""
         self.clients: dict[str, OAuth2Client] = {}
         self.accounts: dict[str, ServiceAccount] = {}
         self.refresh_tokens: dict[str, tuple[str, str]] = {}
-        """From a refresh token to its client and its user."""
+        """From a refresh token to its client and user."""
         self.pending: dict[str, Pending] = {}
-        """From a device code, or a code of a browser, to who waits."""
+        """From a device code, or a browser's code, to who waits."""
         self.issued: list[Issued] = []
         self.requests: list[Request] = []
         self.fault = Fault.NONE
         self.refusal: Refusal | None = None
-        """What every request for a token is refused with."""
+        """The refusal of every request for a token."""
         self.redirect_to = ""
         self.retry_after = "7"
         self.rotates = False
-        """Each use of a refresh token gives a new one, and ends the old one."""
+        """Each use of a refresh token issues a new one, and revokes the old one."""
         self.ends_late = False
-        """The old one ends when the new one is used (RFC 9700, 4.14.2, leaves that to the server)."""
+        """The old one is revoked when the new one is used (RFC 9700, 4.14.2, leaves that to the server)."""
         self.delay = 0.0
         """Seconds that each answer takes."""
         self.form_is_refused = False
-        """Knows a client's secret in the header alone."""
+        """Accepts a client's secret only in the header."""
         self.clock_offset = 0.0
         self.lifetime = 3600.0
         self.token_size = 48
         self.interval: int | None = 1
-        """Seconds between two questions for a device; faster ones are told to slow down."""
+        """Minimum seconds between two polls for a device; faster ones are told to slow down."""
         self.change_answer: Callable[[dict[str, Any]], dict[str, Any]] = dict
-        """Has the last word on an answer with a token."""
+        """May change an answer with a token before it is sent."""
         self._replaced: dict[str, str] = {}
         self._tls = authority.server(host, *names).context
         self._seen: set[str] = set()
@@ -113,22 +113,22 @@ class TokenServer:
 
     @property
     def url(self) -> str:
-        """Where it is."""
+        """The base URL."""
         return f"https://{self.host}:{self.port}"
 
     @property
     def token_url(self) -> str:
-        """Where tokens are asked for."""
+        """The address for requests of tokens."""
         return f"{self.url}/token"
 
     @property
     def device_url(self) -> str:
-        """Where device codes are asked for."""
+        """The address for requests of device codes."""
         return f"{self.url}/devicecode"
 
     @property
     def authorization_url(self) -> str:
-        """Where a browser goes."""
+        """The address for browsers."""
         return f"{self.url}/authorize"
 
     def now(self) -> float:
@@ -143,28 +143,28 @@ class TokenServer:
         return not found.users or user in found.users
 
     def revoke_all(self) -> None:
-        """End every access token that was handed out."""
+        """Revoke every issued access token."""
         for issued in tuple(self.issued):
             issued.is_revoked = True
 
     def new_refresh_token(self, client: str, user: str) -> str:
-        """Return a refresh token, as one that was got elsewhere."""
+        """Return a refresh token, as if obtained elsewhere."""
         token = f"refresh-{secrets.token_urlsafe(24)}"
         self.refresh_tokens[token] = client, user
         return token
 
     def agree(self, user: str, code: str = "") -> None:
-        """Be the person who agrees; without a code, for all who wait."""
+        """Play the person who consents; without a code, for all who wait."""
         for pending in [self.pending[code]] if code else list(self.pending.values()):
             pending.user, pending.error = user, ""
 
     def deny(self, error: str = "access_denied") -> None:
-        """Be the person who does not; or let the code expire (`expired_token`)."""
+        """Play the person who refuses; or let the code expire (`expired_token`)."""
         for pending in self.pending.values():
             pending.error = error
 
     def browse(self, url: str, user: str) -> str:
-        """Be a browser, with a person who agrees at `url`: return the address that it is sent to in the end."""
+        """Play a browser, with a person who consents at `url`: return its final address."""
         asked = dict(parse_qsl(urlsplit(url).query))
         assert asked["response_type"] == "code"
         assert asked["code_challenge_method"] == "S256"
@@ -185,7 +185,7 @@ class TokenServer:
         return self
 
     def stop(self) -> None:
-        """Listen no more; twice does no harm."""
+        """Stop listening; a second call does no harm."""
         self.stopped.set()
         server, self._server = self._server, None
         if server is not None:
@@ -276,7 +276,7 @@ class TokenServer:
 
     def _check_pace(self, code: str) -> None:
         last, self._last_poll[code] = self._last_poll.get(code, 0.0), time.monotonic()
-        # A tenth less: the client's clock is not ours.
+        # A tenth less: the client's clock may differ.
         if time.monotonic() - last < 0.9 * (self.interval or 0):
             raise Refusal("slow_down")
 

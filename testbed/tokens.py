@@ -1,8 +1,7 @@
-"""What a relay of the testbed makes of access tokens: XOAUTH2 (Google's and Microsoft's), and OAUTHBEARER (RFC 7628).
+"""How a relay of the testbed handles access tokens: XOAUTH2 (Google's and Microsoft's), and OAUTHBEARER (RFC 7628).
 
-A token that is not good is refused as `Mode.token_refusal` says: with 334, an error in JSON, and 535 once the client has
-answered that (Google), or with 535 at once (Microsoft). A client whose answer is not what the mechanism wants gets 501, so
-that a test sees it.
+`Mode.token_refusal` says how to refuse an invalid token: with 334, an error in JSON, and 535 after the client's response
+(Google), or with 535 at once (Microsoft). A response that violates the mechanism gets 501, so that a test sees it.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
 
 TOKEN_MECHANISMS = ("XOAUTH2", "OAUTHBEARER")
 LONGEST_LINE = 12288
-"""Octets of a line that a relay takes (RFC 4954, section 4: 12288, for a response in base64)."""
+"""Maximum octets of a line (RFC 4954, section 4: 12288, for a response in base64)."""
 _XOAUTH2 = re.compile(rb"user=([^\x01]*)\x01auth=Bearer ([^\x01]*)\x01\x01")
 _OAUTHBEARER = re.compile(
     rb"n,a=([^,\x01]*),\x01(?:host=[^\x01]+\x01)?(?:port=[0-9]+\x01)?auth=Bearer ([^\x01]*)\x01\x01"
@@ -44,16 +43,16 @@ class TokenLogins:
     mode: Mode
     _ledger: Ledger
 
-    async def auth_XOAUTH2(  # noqa: N802 -- aiosmtpd makes the mechanism's name of it
+    async def auth_XOAUTH2(  # noqa: N802 -- aiosmtpd derives the mechanism's name from it
         self, server: Session, words: list[str]
     ) -> AuthResult:
-        """Take a token as Google and Microsoft do."""
+        """Check a token as Google and Microsoft do."""
         return await self._login(server, words, _read_xoauth2, b"")
 
     async def auth_OAUTHBEARER(  # noqa: N802 -- the same
         self, server: Session, words: list[str]
     ) -> AuthResult:
-        """Take a token as RFC 7628 says."""
+        """Check a token as in RFC 7628."""
         return await self._login(server, words, _read_oauthbearer, b"\x01")
 
     async def _login(
@@ -79,7 +78,7 @@ class TokenLogins:
 
 
 async def _message(server: Session, initial: list[str]) -> bytes | None:
-    """Return what the client sent, at once or after an empty challenge; None where it has been refused."""
+    """Return what the client sent, at once or after an empty challenge; None if it was refused."""
     if not initial:
         answer = await server.challenge_auth("")
         return None if answer is MISSING else bytes(answer)

@@ -1,1 +1,1 @@
-"""Tools of development, which no package holds."""
+"""Development tools, which are not part of any package."""

@@ -1,13 +1,13 @@
-"""The completion for a shell: what shtab makes of the parser, and shell code of ours around it (completion.bash, .zsh).
+"""The completion for a shell: shtab's output for the parser, and our own shell code around it (completion.bash, .zsh).
 
-shtab follows the line from command to command, and offers commands, options and choices. Ours adds what shtab cannot do:
+shtab follows the line from command to command, and offers commands, options and choices. Our code adds what shtab lacks:
 
-- bash: words that hold ``:``, ``@`` or brackets, which bash cuts to pieces before shtab sees them; words from a file, which
-  shtab's ``cmd`` would have the shell expand; ``--option=value``; and nothing at all where nothing is to be offered, where
-  shtab has bash look for host names, variables and files (``-o bashdefault``).
-- both: the directories that the line names count for the words, too.
+- bash: words with ``:``, ``@`` or brackets, which bash splits before shtab sees them; words from a file, which the shell
+  would expand with shtab's ``cmd``; ``--option=value``; and no words at all if there is nothing to offer, while shtab makes
+  bash complete host names, variables and files (``-o bashdefault``).
+- both: the words come from the directories that the line names.
 
-shtab's last lines register its function; they give way to ours, which register a function around it.
+shtab's last lines register its function; ours replace them, and register a function around it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
 
-#: Command, argument, and what is offered for it: the shell functions ``_dms_relay_…``.
+#: Command, argument, and its completion: the shell functions ``_dms_relay_…``.
 _WORDS = {
     ("add-domain", "domain"): "domains",
     ("add-domain", "host"): "relays",
@@ -34,23 +34,23 @@ _WORDS = {
     ("test", "relay"): "tried",
 }
 _DIRECTORIES = {"bash": "_dms_relay_directories", "zsh": "_path_files -/"}
-#: How shtab begins to register its function.
+#: The start of shtab's registration of its function.
 _REGISTRATION = {"bash": "\ncomplete -o bashdefault ", "zsh": "\ntypeset -A opt_args\n"}
-#: What has one name in all that any version of shtab makes for bash, though not one meaning.
+#: A name in the output of all versions of shtab for bash, though with different meanings.
 _SHARED = ("_set_parser_defaults", "_set_new_action", "_shtab_compgen_", "_shtab_replace_nonword")
 
 
 def completion(shell: str) -> str:
-    """Make the completion for ``bash`` or ``zsh``; ``ValueError`` says that shtab makes something else than we know."""
+    """Return the completion for ``bash`` or ``zsh``. Raises ``ValueError`` if shtab's output is not as expected."""
     top = fresh_parser()
     for action, words in _completed(top, shell):
-        action.complete = {shell: words}  # type: ignore[attr-defined]  # shtab's own way to say it
+        action.complete = {shell: words}  # type: ignore[attr-defined]  # shtab's own attribute
     if shell == "zsh":
         _suit_zsh(top)
     text, registration, _ = shtab.complete(top, shell).partition(_REGISTRATION[shell])
     if not registration:
         raise ValueError(f"shtab {shtab.__version__} registers its function for {shell} in another way")
-    # shtab has zsh complete the first of any number of words alone (zshcompsys(1), _arguments).
+    # With shtab, zsh completes only the first of any number of words (zshcompsys(1), _arguments).
     text = text.replace('"(*)::', '"*:')
     for name in _SHARED:
         text = text.replace(name, f"_dms_relay{name}")
@@ -59,7 +59,7 @@ def completion(shell: str) -> str:
 
 
 def _completed(top: argparse.ArgumentParser, shell: str) -> Iterator[tuple[argparse.Action, str]]:
-    """Yield each argument that is completed by a function, with the function."""
+    """Yield each argument with a completion function, and the function."""
     for action in actions_of(top):
         if action.metavar == "DIR":
             yield action, _DIRECTORIES[shell]
@@ -71,7 +71,7 @@ def _completed(top: argparse.ArgumentParser, shell: str) -> Iterator[tuple[argpa
 
 
 def _suit_zsh(top: argparse.ArgumentParser) -> None:
-    """Have the short line shown for each command, and a value taken after a blank or after ``=``."""
+    """Show the short line for each command, and accept a value after a blank or after ``=``."""
     for command in commands_of(top):
         command.parser.description = None
     for parser in (top, *(command.parser for command in commands_of(top))):

@@ -1,6 +1,6 @@
-# From here on it is tools/completion.zsh, which asks dms-relay for the words that the inputs hold.
+# From here on this is tools/completion.zsh, which asks dms-relay for the words in the inputs.
 
-# The words that dms-relay offers, from the directories that the line names.
+# Prints the words that dms-relay offers, from the directories that the line names.
 _dms_relay_ask() {
   dms-relay $_dms_relay_directories complete $1 2>/dev/null
 }
@@ -16,7 +16,7 @@ _dms_relay_domains_and_logins() {
   _dms_relay_senders "$@" -- ${(f)"$(_dms_relay_ask domains)"} ${${(f)"$(_dms_relay_ask logins)"}:#@*}
 }
 
-# A domain can be typed with or without a leading @, a relay without its [, which zsh takes for the start of a subscript.
+# A domain can be typed with or without a leading @, a relay without its [, which starts a subscript in zsh.
 _dms_relay_senders() {
   local -i end=$argv[(i)--]
   local -a options=("${(@)argv[1,end - 1]}") found=("${(@)argv[end + 1,-1]}") senders

@@ -1,7 +1,7 @@
-"""``python -m tools.generate [--check]``: rebuild what is made from the code.
+"""``python -m tools.generate [--check]``: rebuild the files that are generated from the code.
 
 Writes the completion for each shell and the manual page in ``dms_relay/generated``, and pages of ``docs/``. With ``--check``
-it writes nothing, but names each file that is not what it would write, and exits with 1 where there is one.
+it writes nothing, but names each stale file, and exits with 1 if there is one.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ _DOCS = Path("docs")
 
 
 def texts() -> dict[Path, str]:
-    """Make each text, by the path of its file."""
+    """Return each text, by the path of its file."""
     shells = {_GENERATED / f"completion.{shell}": completion(shell) for shell in SHELLS}
     return shells | {_GENERATED / "dms-relay.1": man_page()} | {_DOCS / name: text for name, text in pages().items()}
 
 
 def main(argv: Sequence[str]) -> int:
-    """Write, or check, and return the exit code."""
+    """Write or check the files, and return the exit code."""
     options = argparse.ArgumentParser(prog="python -m tools.generate", description=__doc__.partition("\n")[0])
-    options.add_argument("--check", action="store_true", help="write nothing, and exit with 1 where a file is stale")
+    options.add_argument("--check", action="store_true", help="write nothing, and exit with 1 if a file is stale")
     check = options.parse_args(argv).check
     stale = {name: text for name, text in texts().items() if _read(name) != text.encode()}
     for name, text in stale.items():

@@ -1,6 +1,6 @@
-"""The manual page: what argparse-manpage makes of the parser, in man(7), and the sections of which the parser knows nothing.
+"""The manual page: argparse-manpage's output for the parser, in man(7), and sections that the parser does not know.
 
-The exit codes are those of the parser's help, the variables those that are read.
+The exit codes come from the parser's help, the variables from the code that reads them.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 from datetime import date
 from typing import TYPE_CHECKING
 
-from argparse_manpage.manpage import Manpage  # type: ignore[import-untyped]  # it has no types
+from argparse_manpage.manpage import Manpage  # type: ignore[import-untyped]  # without types
 
 from dms_relay import __version__
 from dms_relay.arguments import EXIT_CODES
@@ -26,7 +26,7 @@ from tools.tree import actions_of, commands_of, fresh_parser
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-#: The day of the last change of substance in what stands here (man-pages(7), "Title line"): no text depends on today.
+#: The day of the last substantial change of the page (man-pages(7), "Title line"): no text depends on today.
 _DATE = date(2026, 11, 26)
 _NAME = "set up Postfix to send its mail through relay services"
 _DESCRIPTION = """
@@ -68,7 +68,7 @@ OTHERS = {
     "RELAY_METRICS": "Where dms-relay watch serves metrics for Prometheus: :9154, or HOST:PORT; nowhere if not set.",
     "MAIL_CONFIG": "The directory of Postfix's configuration; --postfix-dir wins.",
 }
-#: What to do, and the command; the shortest way to each answer.
+#: What to do, and the shortest command for it.
 _EXAMPLES = {
     "Send all mail through one relay": "DEFAULT_RELAY_HOST='[smtp.example.com]:587' RELAY_USER=me "
     "RELAY_PASSWORD__FILE=/run/secrets/relay dms-relay apply",
@@ -80,19 +80,19 @@ _EXAMPLES = {
     "Test each relay with a message": "dms-relay test --send-to me@example.org",
 }
 _SEE_ALSO = ".BR postconf (5),\n.BR postfix (1)"
-#: How argparse-manpage shows what a command takes.
+#: How argparse-manpage shows the arguments of a command.
 _USAGE = re.compile(r"^usage: (.*)$", re.MULTILINE)
-#: Domains and options are not to be broken, nor blanks stretched (groff(7)); stands after the title line.
+#: Keeps groff from breaking domains and options, and from stretching blanks (groff(7)); comes after the title line.
 _PLAIN_LINES = ".nh\n.ad l\n"
 
 
 def man_page() -> str:
-    """Make the manual page."""
+    """Return the manual page."""
     top = fresh_parser()
     _suit_manpage(top)
     page = Manpage(top, {"version": __version__, "manual_title": "dms-relay"}, "single-commands-section")
     page.description = _NAME
-    page.date = _DATE  # no text, in which hyphens would be escaped
+    page.date = _DATE  # in a text, hyphens would be escaped
     page.add_section("synopsis", "=", f".B {_roff(top.prog)}\n{_roff(' '.join(page.synopsis[1:]))}")
     page.add_section("exit status", "=", _entries({str(code): text for code, text in EXIT_CODES.items()}))
     page.add_section("environment", "=", _entries(environment()))
@@ -104,11 +104,11 @@ def man_page() -> str:
 
 
 def _suit_manpage(top: argparse.ArgumentParser) -> None:
-    """Have options stand before commands, and each command described once, without its --help."""
+    """Put options before commands, and describe each command once, without its --help."""
     top.description = f"{top.description}{_DESCRIPTION}"
     top.epilog = None
-    top._action_groups.reverse()  # noqa: SLF001 -- their order is that of the sections
-    top._positionals.title = "commands"  # noqa: SLF001 -- and this a section's title
+    top._action_groups.reverse()  # noqa: SLF001 -- the sections have their order
+    top._positionals.title = "commands"  # noqa: SLF001 -- a section's title
     for parser in (top, *(command.parser for command in commands_of(top))):
         parser.usage = None
         for action in actions_of(parser):
@@ -120,7 +120,7 @@ def _suit_manpage(top: argparse.ArgumentParser) -> None:
 
 
 def environment() -> dict[str, str]:
-    """Return each variable. ``ValueError`` says that one which is read has no text here."""
+    """Return the text of each variable. Raises ``ValueError`` if one that is read has no text here."""
     if set(_SETTINGS) != set(NAMES):
         raise ValueError(f"without a text, or not read: {set(_SETTINGS) ^ set(NAMES)}")
     files = ", ".join(f"{name}{FILE_SUFFIXES[0]}" for name in NAMES)
@@ -133,7 +133,7 @@ def _examples() -> str:
 
 
 def files() -> dict[str, str]:
-    """Return each file that is read or written, with what it holds."""
+    """Return each file that is read or written, with its contents."""
     paths = Paths()
     return {
         str(paths.config_dir / relaymap.NAME): "Where the mail of a sender goes, one sender on each line: @example.com "
@@ -147,10 +147,10 @@ def files() -> dict[str, str]:
 
 
 def _entries(entries: Mapping[str, str]) -> str:
-    """Return a list of terms, each with what it means below it."""
+    """Return a list of terms, each followed by its meaning."""
     return "\n".join(f".TP\n.B {_roff(term)}\n{_roff(text)}" for term, text in entries.items())
 
 
 def _roff(text: str) -> str:
-    """Write text so that roff takes it as it is; no line of ours begins with a point or an apostrophe."""
+    """Return text escaped for roff; no line of ours begins with a point or an apostrophe."""
     return text.replace("\\", "\\e").replace("-", "\\-")

@@ -1,8 +1,8 @@
-"""``python tools/recording.py TITLE FILE``: draw what a command has said, from standard input, as a terminal in SVG.
+"""``python tools/recording.py TITLE FILE``: draw a command's output, from standard input, as a terminal in SVG.
 
-``make recording`` has it draw what ``make demo`` says. It stands alone: rich, which draws, is in the environment of the site
-only, since structlog would use it wherever it is installed. Names of temporary directories, which differ each time, are
-made short.
+``make recording`` draws the output of ``make demo`` with it. It imports nothing of the project: rich, which draws, is only
+in the environment of the site, since structlog would use it wherever it is installed. Shortens the names of temporary
+directories, which differ each time.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from pathlib import Path
 from rich.console import Console  # type: ignore[import-not-found, unused-ignore]
 from rich.text import Text  # type: ignore[import-not-found, unused-ignore]
 
-#: Columns: the demo's tables have fewer.
+#: Columns of the terminal: the demo's tables have fewer.
 _WIDTH = 136
 _TEMPORARY = re.compile(r"/dms-relay-postfix-\w+")
-#: rich has a browser fetch a font from elsewhere; the reader's own will do.
+#: rich makes the browser fetch a font from another site; the reader's own is good enough.
 _FETCHED = re.compile(r"@font-face\s*\{[^}]*\}\s*")
 
 
 def svg(text: str, title: str) -> str:
-    """Return the picture."""
+    """Return the picture as SVG."""
     console = Console(record=True, width=_WIDTH, file=io.StringIO())
     for line in _TEMPORARY.sub("/demo", text).splitlines():
         console.print(_coloured(line), soft_wrap=False, highlight=False)
@@ -31,7 +31,7 @@ def svg(text: str, title: str) -> str:
 
 
 def _coloured(line: str) -> Text:
-    """Return a line, with what one types and what is well in colours."""
+    """Return a line, with input and good results in colour."""
     text = Text(line)
     text.highlight_regex(r"^\$ .*", "bold cyan")
     text.highlight_regex(r"^\d\. .*|^What .*", "bold")

@@ -1,6 +1,6 @@
-"""Pages of the reference that are made from the code: commands, settings and exit codes, keys of relay.yaml.
+"""Pages of the reference that are generated from the code: commands, settings and exit codes, keys of relay.yaml.
 
-Each fact stands once: in the parser, in the texts of the manual page, in the JSON Schema.
+Each fact has one source: the parser, the texts of the manual page, or the JSON Schema.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 _MADE = "<!-- Rebuilt by `make generated`: change the code, not this page. -->"
-#: Columns of the help on a page: a phone scrolls less.
+#: Columns of the help on a page: few, so that a phone scrolls less.
 _WIDTH = 88
-#: What the types of the JSON Schema are called.
+#: The words for the types of the JSON Schema.
 _TYPES = {"object": "map", "array": "list", "integer": "number", "boolean": "yes or no"}
 
 
@@ -79,7 +79,7 @@ def _keys() -> str:
 
 
 def _walk(node: Mapping[str, Any], path: str) -> Iterator[tuple[str, tuple[str, str]]]:
-    """Yield each key below a node of the schema; ``NAME`` stands for a name of the operator's."""
+    """Yield each key below a node of the schema; ``NAME`` is a name that the operator chooses."""
     for key, below in node.get("properties", {}).items():
         yield f"`{path}{key}`", (_type(below), below.get("description", ""))
         yield from _walk(below, f"{path}{key}.")
@@ -87,7 +87,7 @@ def _walk(node: Mapping[str, Any], path: str) -> Iterator[tuple[str, tuple[str, 
         yield f"`{path}NAME`", (_type(named), _description(named))
         yield from _walk(named, f"{path}NAME.")
     for one in node.get("oneOf", ()):
-        # The keys of a sender's login are those of a relay's.
+        # A sender's login has the keys of a relay's.
         yield from _walk(
             {**one, "properties": {name: _leaf(key) for name, key in one.get("properties", {}).items()}}, path
         )
@@ -99,7 +99,7 @@ def _leaf(node: Mapping[str, Any]) -> dict[str, Any]:
 
 def _type(node: Mapping[str, Any]) -> str:
     if names := node.get("enum"):
-        # Some may be written in capital letters as well.
+        # Some may also be written in capital letters.
         return ", ".join(f"`{name}`" for name in names if name.lower() == name or name.lower() not in names)
     if options := node.get("oneOf"):
         return " or ".join(dict.fromkeys(map(_type, options)))

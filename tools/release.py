@@ -1,12 +1,12 @@
-"""``make release REPOSITORY=URL``: make all that is published of a version, in ``dist/``. Publishing it is a person's act.
+"""``make release REPOSITORY=URL``: build everything to publish of a version, in ``dist/``. A person publishes it.
 
 Writes the wheel and the source distribution, the chart's package, an OCI archive of the image for each architecture, an SBOM
 (CycloneDX), release notes from ``CHANGELOG.md``, and ``SHA256SUMS`` over all of them; with ``COSIGN_KEY``, the signature of
-that file. It takes the last commit, not the working tree, so that what is published can be found again.
+that file. It takes the last commit, not the working tree, so that the source of what is published can be found again.
 
-``REPOSITORY`` is where the source will be read: links of the README, which are relative, then work on the package index too.
+``REPOSITORY`` is the public address of the source: the README's relative links then work on the package index too.
 
-Exit codes: 0 done; 1 a step failed; 2 usage; 69 a program is missing; 78 version, changelog or working tree are not ready.
+Exit codes: 0 done; 1 a step failed; 2 usage; 69 a program is missing; 78 version, changelog or working tree is not ready.
 """
 
 from __future__ import annotations
@@ -28,26 +28,26 @@ if TYPE_CHECKING:
 
 _ROOT = Path(__file__).parent.parent
 _LINT = _ROOT / ".venv/lint/bin"
-#: What the image is built for unless told otherwise, as engines call it.
+#: The default architectures of the image, as engines call them.
 ARCHITECTURES = ("amd64", "arm64")
 _PYPROJECT, _CHANGELOG, _README = "pyproject.toml", "CHANGELOG.md", "README.md"
 _CHART = Path("charts/dms-relay")
 _SUMS = "SHA256SUMS"
-#: A link or a picture of Markdown whose target is a file of the project.
+#: A Markdown link or picture whose target is a file of the project.
 _LINK = re.compile(r"(!?)\[([^\]]*)\]\((?![a-z]+:|#)([^)#]+)(#[^)]*)?\)")
 
 
 class NotReadyError(Exception):
-    """The release cannot be made; the text says why, and what to do."""
+    """The release cannot be built; the text says why, and what to do."""
 
     def __init__(self, text: str, code: int = os.EX_CONFIG) -> None:
-        """Take the exit code as well."""
+        """Set the text and the exit code."""
         super().__init__(text)
         self.code = code
 
 
 def main(argv: Sequence[str]) -> int:
-    """Make the release, and return the exit code."""
+    """Build the release, and return the exit code."""
     options = _options(argv)
     try:
         with tempfile.TemporaryDirectory(prefix="dms-relay-release-") as directory:
@@ -66,8 +66,10 @@ def _options(argv: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument("--output", type=Path, default=_ROOT / "dist", metavar="DIR", help="an empty directory (dist)")
     parser.add_argument("--architectures", default=",".join(ARCHITECTURES), help="of the images; none: no image")
-    parser.add_argument("--engine", default="docker", help="what builds images: docker or podman")
-    parser.add_argument("--draft", action="store_true", help="also from [Unreleased], and from a tree with changes")
+    parser.add_argument("--engine", default="docker", help="builds the images: docker or podman")
+    parser.add_argument(
+        "--draft", action="store_true", help="build even from [Unreleased], and from a tree with changes"
+    )
     options = parser.parse_args(argv)
     if not options.repository.startswith("https://"):
         parser.error("--repository: write an address that begins with https://")
@@ -95,7 +97,7 @@ def _release(options: argparse.Namespace, directory: Path) -> None:
 
 
 def _version() -> str:
-    """Return the version, which stands in three places."""
+    """Return the version, which is written in three places."""
     texts = {
         _PYPROJECT: r'^version = "([^"]+)"',
         "dms_relay/__init__.py": r'^__version__ = "([^"]+)"',
@@ -114,7 +116,7 @@ def _read(name: str) -> str:
 
 
 def _notes(version: str, *, is_draft: bool) -> str:
-    """Return what the changelog says of a version."""
+    """Return the changelog's section of a version."""
     sections = re.split(r"^## ", _read(_CHANGELOG), flags=re.MULTILINE)[1:]
     wanted = [f"[{version}]", *(["[Unreleased]"] if is_draft else [])]
     for head in wanted:
@@ -126,20 +128,20 @@ def _notes(version: str, *, is_draft: bool) -> str:
 
 
 def _look_around(options: argparse.Namespace) -> None:
-    """Find all that is missing before anything is made."""
+    """Find everything that is missing before anything is built."""
     programs = ["git", "helm", *([options.engine] if options.architectures else [])]
     programs += ["cosign"] if os.environ.get("COSIGN_KEY") else []
     missing = [name for name in programs if not shutil.which(name)]
     if missing:
         raise NotReadyError(f"not installed: {', '.join(missing)} -- install them", os.EX_UNAVAILABLE)
     if options.output.exists() and any(options.output.iterdir()):
-        raise NotReadyError(f"{options.output} is not empty -- remove what is there, or name another with --output")
+        raise NotReadyError(f"{options.output} is not empty -- remove its contents, or name another with --output")
     if not options.draft and _run("git", "status", "--porcelain", directory=_ROOT):
         raise NotReadyError("the working tree has changes -- commit them, or release a --draft")
 
 
 def _export(directory: Path) -> None:
-    """Lay out the files of the last commit."""
+    """Write the files of the last commit."""
     archive = directory.with_suffix(".tar")
     _run("git", "archive", f"--prefix={directory.name}/", f"--output={archive}", "HEAD", directory=_ROOT)
     with tarfile.open(archive) as opened:
@@ -147,7 +149,7 @@ def _export(directory: Path) -> None:
 
 
 def _packages(source: Path, repository: str, version: str, output: Path) -> None:
-    """Make wheel and source distribution, with the project's addresses in them."""
+    """Build wheel and source distribution, with the project's addresses in them."""
     copy = source.with_name("python") / source.name
     shutil.copytree(source, copy, symlinks=True)
     readme = copy / _README
@@ -165,7 +167,7 @@ def _packages(source: Path, repository: str, version: str, output: Path) -> None
 
 
 def absolute_links(text: str, repository: str, revision: str) -> str:
-    """Return Markdown with links to files of the project as addresses: of pictures, the file itself."""
+    """Return Markdown with absolute links to files of the project; a picture's link is to the file itself."""
 
     def absolute(match: re.Match[str]) -> str:
         kind = "raw" if match[1] else "blob"
@@ -179,13 +181,13 @@ def _chart(source: Path, output: Path) -> None:
 
 
 def _sbom(source: Path, target: Path) -> None:
-    """Say what is installed beside the package, with versions and hashes: what requirements.lock pins."""
+    """Write the SBOM of the dependencies, with versions and hashes: what requirements.lock pins."""
     options = ("--pyproject", _PYPROJECT, "--output-reproducible", "--of", "JSON", "-o", str(target))
     _run(str(_LINT / "cyclonedx-py"), "requirements", *options, "requirements.lock", directory=source)
 
 
 def _image(engine: str, source: Path, architecture: str, target: Path) -> None:
-    """Build the image for one architecture; for another than this machine's, the engine needs qemu."""
+    """Build the image for one architecture; the engine needs qemu for any other than this machine's."""
     build = ("--platform", f"linux/{architecture}", "--target", "relay")
     if engine == "podman":
         tag = f"localhost/dms-relay-release:{architecture}"
@@ -197,7 +199,7 @@ def _image(engine: str, source: Path, architecture: str, target: Path) -> None:
 
 
 def _of_build() -> dict[str, str]:
-    """Return the environment of a build, as the tests have it (``tests/image/engine.py``)."""
+    """Return the environment of a build, as in the tests (``tests/image/engine.py``)."""
     configuration = os.environ.get("IMAGE_BUILD_CONTAINERS_CONF")
     return os.environ | ({"CONTAINERS_CONF": configuration} if configuration else {})
 
@@ -212,7 +214,7 @@ def _sum_up(output: Path) -> None:
 
 
 def _sign(path: Path) -> None:
-    """Sign, with the key that ``COSIGN_KEY`` names, as cosign takes it; its password is cosign's own affair."""
+    """Sign with the key that ``COSIGN_KEY`` names, in cosign's syntax; cosign itself asks for its password."""
     key = os.environ.get("COSIGN_KEY")
     if not key:
         _say(f"release: {path.name} is not signed: COSIGN_KEY names no key")
@@ -231,7 +233,7 @@ def _sign(path: Path) -> None:
 
 
 def _run(*command: str, directory: Path, environ: dict[str, str] | None = None) -> str:
-    """Run a program, and return all that it says, which is shown where it fails."""
+    """Run a program, and return its output, which is shown if it fails."""
     both = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
     return str(subprocess.run(command, cwd=directory, env=environ, check=True, text=True, **both).stdout)  # type: ignore[call-overload]
 

@@ -1,4 +1,4 @@
-"""The parser of the command line, as the texts that are made from it need it."""
+"""The parser of the command line, in the form that the generated texts need."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dms_relay.arguments import Formatter, parser
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-#: Columns of what argparse formats: so many that it never breaks a line, whatever the terminal.
+#: Columns for argparse: so many that it never breaks a line, whatever the terminal.
 _WIDTH = 10_000
 
 
@@ -24,7 +24,7 @@ class Command(NamedTuple):
 
 
 def fresh_parser(width: int = _WIDTH) -> argparse.ArgumentParser:
-    """Make a parser to be changed at will, without the commands that the help does not show.
+    """Return a new parser that may be modified, without the commands that the help does not show.
 
     ``width`` is in columns.
     """
@@ -39,9 +39,9 @@ def fresh_parser(width: int = _WIDTH) -> argparse.ArgumentParser:
 
 
 def commands_of(top: argparse.ArgumentParser) -> Iterator[Command]:
-    """Yield the commands that the help shows, in its order."""
+    """Yield the commands of the help, in its order."""
     action = _subparsers(top)
-    for line in action._choices_actions:  # noqa: SLF001 -- nothing else tells which are shown
+    for line in action._choices_actions:  # noqa: SLF001 -- nothing else says which are shown
         yield Command(line.dest, line, action.choices[line.dest])
 
 

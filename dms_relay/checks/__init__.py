@@ -1,6 +1,6 @@
 """Finds what is wrong with the inputs and with Postfix: a module for each subject, and ``rules`` with every identifier.
 
-``check`` runs them all. Writes nothing; no finding ever holds a password.
+``check`` runs them all. Writes nothing; no finding ever contains a password.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All findings, errors first. ``version`` is Postfix's, ``""`` where Postfix was not examined.
+    """All findings, errors first. ``version`` is Postfix's, ``""`` if Postfix was not examined.
 
     ``error`` is set if the inputs cannot be used.
     """
@@ -51,14 +51,14 @@ class Report:
         return sum(finding.severity == severity for finding in self.findings)
 
 
-#: How a service wants logins.
+#: Rules about how a service wants logins.
 _OF_SERVICES = (check_tokens, check_password_services)
-#: What main.cf does to the routes of the inputs.
+#: Rules about what main.cf does to the routes of the inputs.
 _OF_MAIN_CF = (check_loops, check_table_domains, check_rewriting)
 
 
 def check(paths: Paths, environ: Mapping[str, str]) -> Report:
-    """Examine the inputs, and Postfix where possible. Raises ``BusyError`` where the inputs are being edited."""
+    """Examine the inputs, and Postfix if possible. Raises ``BusyError`` while the inputs are being edited."""
     examined = examine(paths, environ)
     context = examined.context
     places = tuple(secret_places(paths, environ, examined.inputs))

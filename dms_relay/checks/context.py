@@ -1,7 +1,7 @@
-"""What the checks examine: the inputs, what follows from them, and Postfix where there is one.
+"""What the checks examine: the inputs, what follows from them, and Postfix if there is one.
 
 Reads the inputs, main.cf, master.cf, the managed tables and the state file, and runs ``postconf``. Writes nothing. Raises
-``BusyError`` where the inputs are being edited; every other obstacle becomes a finding.
+``BusyError`` while the inputs are being edited; every other obstacle becomes a finding.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from dms_relay.model.senders import ManagedDomains
     from dms_relay.plan import Plan
 
-#: The parameters that are read: Postfix's version, its own domains, and what verifies certificates.
+#: The parameters to read: Postfix's version, its own domains, and those that verify certificates.
 ASKED = (
     "mail_version",
     "myhostname",
@@ -72,11 +72,11 @@ _NO_POSTFIX = "Postfix itself was not examined"
 
 @dataclass(frozen=True, slots=True)
 class PostfixFindings:
-    """What Postfix has, and what ``apply`` would change. ``asked`` are the values of ``ASKED``, defaults included.
+    """Postfix's configuration, and what ``apply`` would change. ``asked`` are the values of ``ASKED``, defaults included.
 
     ``ways`` are entries of the operator's own tables that Postfix looks up before the managed routes; ``own`` are nexthops
-    that main.cf and master.cf name themselves, where that is asked for (``lookups``). ``now`` is Postfix's configuration,
-    and ``view`` the same as ``apply`` would leave it, ``None`` where there is no master.cf.
+    that main.cf and master.cf name themselves, if a check needs them (``lookups``). ``now`` is Postfix's configuration, and
+    ``view`` the one that ``apply`` would leave, ``None`` if there is no master.cf.
     """
 
     plan: Plan
@@ -98,7 +98,7 @@ class PostfixFindings:
 class CheckContext:
     """The inputs, and what follows from them. ``domains`` are the managed domains; ``user_file`` is all of postfix-main.cf.
 
-    ``machine`` is ``None`` where there is no Postfix. ``file_relays`` are the names of the relays of relay.yaml.
+    ``machine`` is ``None`` if there is no Postfix. ``file_relays`` are the names of the relays of relay.yaml.
     """
 
     paths: Paths
@@ -117,13 +117,13 @@ class CheckContext:
         return TRANSPORTS if self.config.transports else MAPS
 
     def parameter(self, name: str) -> str:
-        """Return a parameter that is not managed: the operator's own, or Postfix's value; ``""`` where neither is known."""
+        """Return a parameter that is not managed: the operator's own, or Postfix's value; ``""`` if neither is known."""
         if (self.inputs.is_user_file_last or self.inputs.is_user_file_ours) and name in self.user_file:
             return self.user_file[name]
         return self.machine.asked.get(name, "") if self.machine else ""
 
     def after(self, name: str) -> str:
-        """Return a managed parameter as ``apply`` would leave it, where that is known; ``""`` where it is not set."""
+        """Return a managed parameter as ``apply`` would leave it, if known; ``""`` if it is not set."""
         return (self.machine.after if self.machine else self.wanted.parameters).get(name, "")
 
     @property
@@ -135,7 +135,7 @@ class CheckContext:
     @property
     def has_default(self) -> bool:
         """Return True if a relay serves every sender that no route names."""
-        for use in reversed(self.assignments):  # everybody else stands last
+        for use in reversed(self.assignments):  # everybody else comes last
             if use.sender not in {"", NULL_SENDER}:
                 return False
             if use.sender == "" == use.recipient and use.nexthop:
@@ -149,7 +149,7 @@ class CheckContext:
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """The result of reading. ``context`` is ``None`` where the inputs cannot be used; ``error`` then says why."""
+    """The result of reading. ``context`` is ``None`` if the inputs cannot be used; ``error`` then says why."""
 
     inputs: Inputs
     context: CheckContext | None
@@ -179,7 +179,7 @@ def examine(paths: Paths, environ: Mapping[str, str]) -> Examined:
 def _machine(
     paths: Paths, config: RelayConfig, wanted: PostfixConfig, findings: list[Finding]
 ) -> PostfixFindings | None:
-    """Examine Postfix; add a finding where it is missing, or where its configuration cannot be used."""
+    """Examine Postfix; add a finding if it is missing, or its configuration cannot be used."""
     try:
         changes = plan(wanted, find(paths))
         changed = {change.name: change.new for change in changes.parameters}
@@ -197,7 +197,7 @@ def _machine(
 
 
 def _unreadable(error: PostfixError | WriteError, origin: Origin) -> Finding:
-    """Return why Postfix was not examined: a missing right or a missing program is no fault of its configuration."""
+    """Return why Postfix was not examined: a missing right or program is not the fault of its configuration."""
     is_program_missing = isinstance(error, PostfixError) and error.program and error.errno == ENOENT
     if is_program_missing or error.errno == EACCES:
         return Finding(_NOT_LOOKED_AT, origin, f"{_NO_POSTFIX}: {error.text}", error.remedy or "run as root")

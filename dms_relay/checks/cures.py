@@ -1,6 +1,6 @@
-"""What to do about what keeps mail from leaving: the line to change, where it stands, and that Postfix must read it. Pure.
+"""What to do if mail cannot leave: the line to change, its place, and that Postfix must read it. Pure.
 
-What is said to be removed is named where it is: in main.cf, in a service of master.cf that overrides it, in postfix-main.cf.
+A remedy that removes a parameter names each place: main.cf, services of master.cf that override it, postfix-main.cf.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _REMOVABLE = frozenset(
         *("smtp_sasl_auth_enable", "smtp_dns_support_level", "disable_dns_lookups"),
     }
 )
-#: Services that every master.cf has, with the program that they run.
+#: Services of every master.cf, with the program that they run.
 _USUAL = frozenset({"smtp", "relay"})
 _RELOAD = "then run postfix reload"
 _UNKNOWN_LEVEL = " has an unknown TLS level"
@@ -68,7 +68,7 @@ def cure(context: CheckContext, view: View, failure: str, way: RouteDocument) ->
 
 
 def own_level(context: CheckContext) -> str:
-    """Return how mail that goes directly gets another level of TLS than the relays have."""
+    """Return how direct mail gets another TLS level than the relays."""
     if context.routing == MAPS:
         return "set RELAY_ROUTING=transports, which gives each relay its own level"
     file = "postfix-main.cf" if _is_applied(context, "smtp_tls_security_level") else "main.cf"
@@ -76,13 +76,13 @@ def own_level(context: CheckContext) -> str:
 
 
 def deciding(way: RouteDocument) -> LookupDocument | None:
-    """Return the lookup that named the transport of a route; ``None`` where none did."""
+    """Return the lookup that named the transport of a route; ``None`` if none did."""
     named = [step for step in way["lookups"] if (step["value"] or "").partition(":")[0] == way["transport"]]
     return named[-1] if named else None
 
 
 def removal(context: CheckContext, view: View, name: str, is_meant: Callable[[str], bool]) -> str:
-    """Return from where to remove a parameter: each place with a value that is meant, services of ours left out."""
+    """Return where to remove a parameter: each place with a matching value, except our own services."""
     services = [
         service
         for service, value in master_cf.overriding(view.master, name).items()
@@ -100,5 +100,5 @@ def _is_of_user_file(context: CheckContext, name: str) -> bool:
 
 
 def _is_applied(context: CheckContext, name: str) -> bool:
-    """Return True if postfix-main.cf sets a parameter, and somebody applies that file here."""
+    """Return True if postfix-main.cf sets a parameter, and something applies that file here."""
     return name in context.user_file and (context.inputs.is_user_file_ours or context.inputs.is_user_file_last)

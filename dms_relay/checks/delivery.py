@@ -1,10 +1,10 @@
-"""Mail that would not leave: what Postfix would do with mail of the senders that the inputs name, after ``apply``.
+"""Mail that would not leave: what Postfix would do after ``apply`` with mail of the senders in the inputs.
 
-Asks Postfix as ``dms-relay explain`` does. Silent where there is no master.cf.
+Asks Postfix as ``dms-relay explain`` does. Silent if there is no master.cf.
 
-Known limits: senders up to ``SENDERS_MAX``, each with a recipient that no table names, and as many domains of
-``relay_domains``; those of tables that ask a server are not known. Names are looked up as this program sees them, not in the
-chroot of smtp(8).
+Known limits: at most ``SENDERS_MAX`` senders, each with a recipient that no table names, and as many domains of
+``relay_domains``; not those in tables that ask a server. Looks up names as this program sees them, not as in the chroot
+of smtp(8).
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _STARTTLS_PORTS = frozenset({"25", "smtp", "587", "submission", "2525", "2587"})
 SENDERS_MAX = 20
 _LEVEL = "smtp_tls_security_level"
 _CLEARTEXT_REMEDY = (
-    "set it to encrypt; where the relay has no TLS, write it in relay.yaml, with allow_cleartext_login: true"
+    "set it to encrypt; if the relay has no TLS, write it in relay.yaml, with allow_cleartext_login: true"
 )
 _RECIPIENT = "someone@recipient.invalid"
 _ANYBODY = "someone@sender.invalid"
@@ -75,7 +75,7 @@ def check_ways(context: CheckContext) -> Iterator[Finding]:
 
 
 def _elsewhere(context: CheckContext, sender: str, way: RouteDocument) -> str:
-    """Return that a program takes mail that a relay is for, and does not hand it on; empty where that is not so."""
+    """Return that a program takes mail meant for a relay, and does not pass it on; empty if none does."""
     program = way["program"]
     is_relayed = any(
         use.nexthop and not use.recipient and _address(use.sender) == sender for use in context.assignments
@@ -88,7 +88,7 @@ def _elsewhere(context: CheckContext, sender: str, way: RouteDocument) -> str:
 
 
 def _unreachable(view: View, way: RouteDocument) -> str:
-    """Return why smtp(8) reaches no host of a relay, where that depends on what its name is looked up as."""
+    """Return why smtp(8) reaches no host of a relay, if that depends on the kind of lookup of its name."""
     service = view.service(way["transport"] or "")
     names = {hop["host"] for hop in way["hops"] if address_of(hop["host"]) is None and not hop["mail_exchangers"]}
     if service is None or not names:
@@ -103,7 +103,7 @@ def _unreachable(view: View, way: RouteDocument) -> str:
     if local and not {name.casefold() for name in names} <= here:
         return local
     lost = sorted(domains & {name.casefold() for name in names} - found.keys())
-    return f"{off} has Postfix look up no MX hosts, and {lost[0]} has no address" if off and lost else ""
+    return f"{off} makes Postfix look up no MX hosts, and {lost[0]} has no address" if off and lost else ""
 
 
 def _to_relay_domains(context: CheckContext, view: View) -> Iterator[tuple[str, RouteDocument]]:
@@ -124,13 +124,13 @@ def _direct(context: CheckContext, view: View, ways: list[tuple[str, RouteDocume
     services = filter(None, map(view.service, sorted(direct)))
     if off := next(filter(None, (dns_off(values.get) for _, values in services)), ""):
         name, _, value = off.partition(" = ")
-        text = f"{off} has Postfix look up no MX hosts, so mail that goes directly misses its servers, or is returned"
+        text = f"{off} makes Postfix look up no MX hosts, so mail that goes directly misses its servers, or is returned"
         remedy = f"{removal(context, view, name, lambda other: other == value)}; then run postfix reload"
         yield Finding("no-mx-lookup", Origin("main.cf"), text, remedy)
 
 
 def _implicit(context: CheckContext, view: View, ways: list[tuple[str, RouteDocument]]) -> Iterator[Finding]:
-    """Find implicit TLS at a port where servers begin without; services of ours have what their relay needs."""
+    """Find implicit TLS at a port where servers start without TLS; our own services have what their relay needs."""
     found: dict[str, str] = {}
     for sender, way in ways:
         is_ours = (way["transport"] or "").startswith(master_cf.PREFIX)
@@ -146,7 +146,7 @@ def _implicit(context: CheckContext, view: View, ways: list[tuple[str, RouteDocu
 
 
 def _ways(context: CheckContext, view: View) -> Iterator[tuple[str, RouteDocument]]:
-    """Yield each sender with the route of its mail, at last those who are not named."""
+    """Yield each sender with the route of its mail, and last all other senders."""
     senders: dict[str, None] = {}
     for use in context.assignments:
         if len(senders) == SENDERS_MAX:

@@ -1,10 +1,10 @@
-"""Mail that no relay takes: who is relayed and who is not, and the mail that main.cf's level of TLS then keeps.
+"""Mail that goes directly: who is relayed and who is not, and the mail that main.cf's TLS level then blocks.
 
-``RELAY_ROUTING=maps`` sets ``smtp_tls_security_level``, which holds for all mail: for senders without a relay, and for a
-content filter or an inner host that smtp(8) hands mail to. With transports an operator may have set it. Asks Postfix as
+``RELAY_ROUTING=maps`` sets ``smtp_tls_security_level``, which applies to all mail: to senders without a relay, and to a
+content filter or an inner host that smtp(8) passes mail to. With transports an operator may have set it. Asks Postfix as
 ``dms-relay explain`` does.
 
-Known limits: whether a filter offers TLS is not tried; tables that cannot be looked into are left out.
+Known limits: does not test if a filter offers TLS; skips tables that cannot be read.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _EVERYBODY_ELSE = "every other sender, bounces (<>) and forwards among them,"
 
 
 def check_direct(context: CheckContext) -> Iterator[Finding]:
-    """Yield who is relayed and who is not, and what a level of TLS for all mail keeps from leaving."""
+    """Yield who is relayed and who is not, and the mail that a TLS level for all mail keeps from leaving."""
     if context.machine is None or not context.config.enabled:
         return
     is_mandatory = context.after(_LEVEL) not in CLEARTEXT_LEVELS | {""}
@@ -67,7 +67,7 @@ def _not_relayed(context: CheckContext, *, is_mandatory: bool) -> Iterator[Findi
 
 
 def _handed_on(context: CheckContext, view: View) -> Iterator[Finding]:
-    """Find filters and hosts of ``transport_maps`` that the level for relays holds for as well."""
+    """Find filters and hosts of ``transport_maps`` to which the level for relays applies as well."""
     filters = {"main.cf": view.values.get(_FILTER), **master_cf.overriding(view.master, _FILTER)}
     found = {f"{_FILTER} = {value} ({where})": value for where, value in filters.items() if value}
     tables = view.of_resolver.values.get(RECIPIENTS)
@@ -79,7 +79,7 @@ def _handed_on(context: CheckContext, view: View) -> Iterator[Finding]:
     kept = [what for what, value in found.items() if _needs_tls(view, value)]
     if kept:
         level = f"{_LEVEL} = {context.after(_LEVEL)}"
-        text = f"mail waits where the next server has no TLS, which {level} requires: {listed(kept)}"
+        text = f"mail waits if the next server has no TLS, which {level} requires: {listed(kept)}"
         yield Finding("opt-out-needs-tls", Origin("main.cf"), text, own_level(context))
 
 

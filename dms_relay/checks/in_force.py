@@ -1,9 +1,9 @@
-"""What the configuration in force leaves out while the inputs cannot be used: senders that go past their relay meanwhile.
+"""Senders that bypass their relay while the inputs cannot be used: those that the configuration in force lacks.
 
 Nothing is applied until wrong inputs are fixed, but docker-mailserver manages a new account's domain at once. Reads the
 managed domains, main.cf, and the managed tables. Writes nothing.
 
-Known limits: an operator's own tables are not looked into; a sender that was removed counts no more.
+Known limits: does not look into an operator's own tables; ignores senders that were removed.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     from dms_relay.model.configuration import Inputs
     from dms_relay.plan.found import Found
 
-#: The most senders that a text names: whoever reads it must know whose mail goes directly.
+#: Maximum senders in a text: many, since its reader must know whose mail goes directly.
 _SHOWN = 20
 
 
 def left_out(paths: Paths, inputs: Inputs) -> Problem | None:
-    """Return who goes past the relay until the inputs can be used; ``None`` where that is nobody, or not known.
+    """Return who bypasses the relay until the inputs can be used; ``None`` if that is nobody, or unknown.
 
-    What is wrong with the inputs must have been found before; where nothing was ever applied, nothing is in force.
+    The caller reports what is wrong with the inputs. If nothing was ever applied, nothing is in force.
     """
     try:
         found = find(paths)
@@ -58,7 +58,7 @@ def _keys(found: Found) -> Iterator[str]:
 
 
 def _wanted(paths: Paths, inputs: Inputs) -> dict[str, Origin]:
-    """Return the senders that the inputs, as far as they can be read, give a relay."""
+    """Return the senders with a relay in the inputs, as far as these can be read."""
     relaymap = inputs.relaymap or Relaymap()
     wanted = {route.key: route.origin for route in relaymap.routes}
     wanted |= {sender.key: sender.origin for sender in (inputs.file.senders if inputs.file else ()) if sender.relay}

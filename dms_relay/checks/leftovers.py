@@ -1,4 +1,4 @@
-"""Files that a killed run has left: they can hold logins. Looks at names, reads nothing, writes nothing."""
+"""Files that a killed run has left behind: they can contain logins. Looks at names, reads nothing, writes nothing."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def check_leftovers(paths: Paths) -> Iterator[Finding]:
 
 
 def _directory_in(path: Path) -> Path | None:
-    """Return a directory in a directory of ours: it is somebody else's, and ``apply`` takes none away."""
+    """Return a directory inside a directory of ours: it is somebody else's, so ``apply`` does not remove it."""
     with suppress(OSError):
         return next((one for one in path.iterdir() if one.is_dir() and not one.is_symlink()), None)
     return None

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from dms_relay.checks.context import CheckContext
     from dms_relay.model import LoginEntry
 
-#: The most names that a text shows; it counts the rest.
+#: Maximum names in a text; it counts the rest.
 _SHOWN = 3
 
 
@@ -33,7 +33,7 @@ def check_logins(context: CheckContext) -> Iterator[Finding]:
     for nexthop, found in spelled.items():
         if nexthop:
             at.setdefault(nexthop.casefold(), []).extend(found)
-    # The contents of the operator's own tables are not known here.
+    # The contents of the operator's own tables are unknown here.
     if _has_login(context) and "smtp_sasl_password_maps" not in context.config.user_parameters:
         for found in at.values():
             yield from _without_login(context, found)
@@ -55,20 +55,20 @@ def used_by_main_cf(context: CheckContext) -> frozenset[Origin]:
 
 
 def _unknown(context: CheckContext) -> Iterator[Finding]:
-    """Yield each login that may be for a nexthop of a table that cannot be looked into."""
+    """Yield each login that may be for a nexthop of a table that cannot be read."""
     own = context.machine.own if context.machine else None
     origins = {problem.origin for problem in context.config.warnings if problem.rule == "login-without-relay"}
     for entry in (context.config.logins or ()) if own and own.unknown else ():
         if own and entry.origin in origins and "@" not in entry.key and entry.key.casefold() not in own.keys:
-            text = f"no relay of the inputs has this lookup key; {own.unknown[0]} cannot be looked into here"
-            remedy = "ask with dms-relay explain SENDER RECIPIENT whether the login is used; if it is not, remove it"
+            text = f"no relay of the inputs has this lookup key; {own.unknown[0]} cannot be read here"
+            remedy = "run dms-relay explain SENDER RECIPIENT to see if the login is used; if it is not, remove it"
             yield Finding("login-without-relay", entry.origin, text, remedy)
 
 
 def _without_login(context: CheckContext, assignments: list[Assignment]) -> Iterator[Finding]:
-    """Find senders without a login at a nexthop; ``<>`` separately, where the logins there are keyed by sender.
+    """Find senders without a login at a nexthop; ``<>`` separately, if the logins there are keyed by sender.
 
-    Recipients are left out, and so are MX hosts that relay.yaml names: a partner's server needs no login.
+    Skips recipients, and MX hosts that relay.yaml names: a partner's server needs no login.
     """
     without = [
         use for use in assignments if not (use.entry or use.recipient or (_is_mx(use) and context.is_of_file(use)))
@@ -91,7 +91,7 @@ def _null_sender(context: CheckContext, use: Assignment) -> Finding:
 
 
 def _origin(use: Assignment) -> Origin:
-    """Return the origin of the route; whatever has a nexthop has one."""
+    """Return the origin of the route; everything with a nexthop has one."""
     return use.origin or Origin("main.cf")
 
 
@@ -102,7 +102,7 @@ def _remedy(context: CheckContext, use: Assignment) -> str:
 
 
 def _who(assignments: list[Assignment]) -> str:
-    """Return whose mail it is."""
+    """Return the senders of the mail, as text."""
     return listed(use.sender or "every other sender" for use in assignments)
 
 

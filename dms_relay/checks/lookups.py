@@ -1,7 +1,7 @@
 """Entries of the operator's own lookup tables for mail that a managed route is for, with ``RELAY_ROUTING=maps``.
 
-Runs ``postmap``, once for each table, and reads tables of patterns. Known limits: tables that ask a server are not searched,
-nor are ``pipemap:``, ``unionmap:`` and ``randmap:``; of a domain, patterns are asked for one user.
+Runs ``postmap``, once for each table, and reads tables of patterns. Known limits: does not search tables that ask a
+server, nor ``pipemap:``, ``unionmap:`` and ``randmap:``; tries patterns with only one user of a domain.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 
 #: Table types with literal keys (DATABASE_README, "Types of lookup tables").
 _TYPES = frozenset({"texthash", "hash", "btree", "cdb", "lmdb"})
-#: Types of patterns, in files of which each line ends with its value (regexp_table(5), pcre_table(5)).
+#: Types with patterns, in files whose lines end with the value (regexp_table(5), pcre_table(5)).
 _PATTERNS = frozenset({"regexp", "pcre"})
-#: The parameters that come before a relay by sender (trivial-rewrite(8)), and the key of all recipients (transport(5)).
+#: The parameters that override a relay by sender (trivial-rewrite(8)), and the key of all recipients (transport(5)).
 RECIPIENTS, SENDERS = WAYS = ("transport_maps", "sender_dependent_default_transport_maps")
 EVERYBODY = "*"
 #: An address that only patterns for all addresses match (RFC 2606).
@@ -53,14 +53,14 @@ def other_ways(postfix: Postfix, config: RelayConfig, tables: dict[str, str]) ->
 
 
 def _address(key: str) -> str:
-    """Return an address that a sender key is for."""
+    """Return an address that a sender key covers."""
     return f"someone{key}" if key.startswith("@") else key
 
 
 def _entries(postfix: Postfix, value: str, keys: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """Yield the entries of all tables, those of the first table last, so that they win.
 
-    ``keys`` are lookup keys, each with an address that it is for: Postfix asks tables of patterns for those alone.
+    ``keys`` are lookup keys, each with an address that it covers: Postfix asks tables of patterns only for those.
     """
     for table in reversed(main_cf.split(value) if keys else []):
         kind, _, name = table.removeprefix("proxy:").partition(":")
@@ -79,26 +79,26 @@ def _entries(postfix: Postfix, value: str, keys: Mapping[str, str]) -> Iterator[
                 yield from ((key, found[address]) for key, address in keys.items() if address in found)
 
 
-# Every nexthop that main.cf names by itself.
+# Every nexthop that main.cf names itself.
 
-#: Parameters with a transport and its nexthop, and those with nexthops alone (postconf(5)).
+#: Parameters with a transport and its nexthop, and those with only nexthops (postconf(5)).
 _TRANSPORTS = ("default_transport", "relay_transport", "content_filter")
 _NEXTHOPS = ("relayhost", "smtp_fallback_relay")
-#: Lookup tables of nexthops alone; ``WAYS`` are those of transports.
+#: Lookup tables of nexthops only; ``WAYS`` are those of transports.
 _NEXTHOP_MAPS = "sender_dependent_relayhost_maps"
 OWN_NEXTHOPS = (*_TRANSPORTS, *_NEXTHOPS, _NEXTHOP_MAPS)
 
 
 @dataclass(frozen=True, slots=True)
 class OwnNexthops:
-    """The login keys of the nexthops that main.cf names by itself, and the tables, shown, that cannot be looked into."""
+    """The login keys of the nexthops that main.cf names itself, and the tables that cannot be read, safe to show."""
 
     keys: frozenset[str] = frozenset()
     unknown: tuple[str, ...] = ()
 
 
 def own_nexthops(postfix: Postfix, values: Values, master: str) -> OwnNexthops:
-    """Return what the parameters and tables of main.cf and master.cf name, without the table of managed routes."""
+    """Return the nexthops in parameters and tables of main.cf and master.cf, without the table of managed routes."""
     given = {name: _given(name, values, master) for name in (*OWN_NEXTHOPS, *WAYS)}
     found = [value for name in _NEXTHOPS for value in given[name]]
     found += [value.partition(":")[2] for name in _TRANSPORTS for value in given[name]]
@@ -113,13 +113,13 @@ def own_nexthops(postfix: Postfix, values: Values, master: str) -> OwnNexthops:
 
 
 def _given(name: str, values: Values, master: str) -> list[str]:
-    """Return the values of a parameter, those included that single services override."""
+    """Return the values of a parameter, including those of services that override it."""
     found = (values.with_overrides({name: value}) for value in master_cf.overriding(master, name).values())
     return list(dict.fromkeys((values.get(name), *(one.get(name) for one in found))))
 
 
 def values_of(postfix: Postfix, table: str) -> list[str] | None:
-    """Return all values of a lookup table; ``None`` where it cannot be looked into."""
+    """Return all values of a lookup table; ``None`` if it cannot be read."""
     kind, _, name = table.removeprefix("proxy:").partition(":")
     if kind == "inline":
         return list(inline_entries(name).values())
@@ -149,7 +149,7 @@ def transports_of(postfix: Postfix, tables: str) -> Iterator[tuple[str, str]]:
 
 
 def domains_of(postfix: Postfix, word: str) -> list[str]:
-    """Return the domains of one word of a domain list: itself, or those of the file or the table that it names."""
+    """Return the domains of one word of a domain list: the word itself, or those of the file or table that it names."""
     kind, colon, name = word.removeprefix("proxy:").partition(":")
     try:
         if kind == "inline":

@@ -1,11 +1,11 @@
 """Relays that are this server itself: its own name, or one of its addresses. Their mail would come back.
 
-Postfix sees that on port 25 alone, and then returns the mail: "mail for … loops back to myself" (smtp_addr.c, smtp_proto.c;
-seen with 3.7). On another port on which this Postfix takes mail, the message goes round until it has passed it 50 times.
+Postfix detects that only on port 25, and then returns the mail: "mail for … loops back to myself" (smtp_addr.c,
+smtp_proto.c; seen with 3.7). On another port on which this Postfix takes mail, the message loops 50 times.
 
-Looks up the hosts of these relays by the system's resolver, for ``own_places.PATIENCE`` seconds at most; reads master.cf,
-and the addresses of the network interfaces. Known limits: MX hosts are not looked up, and no relay is asked what it calls
-itself: ``dms-relay test`` does both.
+Looks up the hosts of these relays with the system's resolver, for at most ``own_places.PATIENCE`` seconds; reads
+master.cf, and the addresses of the network interfaces. Known limits: does not look up MX hosts, and does not ask a relay
+for its name: ``dms-relay test`` does both.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def check_loops(context: CheckContext) -> Iterator[Finding]:
     for nexthop, host in near.items():
         shared = sorted(own & found.get(host.casefold(), set()))
         if host.casefold() == name:
-            why = "it is named as this server is (myhostname)"
+            why = "it has the name of this server (myhostname)"
         elif shared:
             why = f"its address {shared[0]} is this server's own"
         else:

@@ -1,9 +1,9 @@
-"""Postfix: how its configuration differs from the inputs, and what it is able to do.
+"""Postfix: how its configuration differs from the inputs, and what it can do.
 
-Tests whether Cyrus SASL's mechanisms and the file of authorities exist; ``context`` has read everything else.
+Checks that Cyrus SASL's mechanisms and the file of authorities exist; ``context`` has read everything else.
 
-Known limits: the state file holds no table's text, so a table that was changed by hand shows only as ``apply-due``; nor does
-it hold what a managed service overrides.
+Known limits: the state file contains neither the text of tables, so a table changed by hand shows only as ``apply-due``,
+nor what a managed service overrides.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 MAIN_CF = Origin("main.cf")
 #: Where Cyrus SASL keeps its mechanisms: Debian, Alpine and Arch, Red Hat, a local build.
 SASL_DIRECTORIES = ("/usr/lib/*/sasl2", "/usr/lib/sasl2", "/usr/lib64/sasl2", "/usr/local/lib/sasl2")
-#: The mechanisms that relays ask for; one of them is enough.
+#: The mechanisms that relays offer; one of them is enough.
 _MECHANISMS = ("libplain.so*", "liblogin.so*")
 #: What a transport for each relay needs: ``inline:`` tables (RELEASE_NOTES-3.0), smtp_tls_wrappermode (postconf(5)).
 _TRANSPORTS_SINCE = (3, 0)
@@ -38,7 +38,7 @@ _TRANSPORTS_SINCE = (3, 0)
 _LISTS_SINCE = (3, 5)
 #: Parameters that hold routes of ours.
 _ROUTES = ("relayhost", "sender_dependent_relayhost_maps", "default_transport", RECIPIENTS, SENDERS)
-#: The most tables, services, parameters or files that a text names.
+#: Maximum tables, services, parameters or files in a text.
 _SHOWN = 4
 
 
@@ -58,7 +58,7 @@ def check_machine(context: CheckContext, sasl_directories: Iterable[str] = SASL_
 
 
 def _changes(machine: PostfixFindings) -> Iterator[Finding]:
-    """Yield each change that somebody else made; and once that ``apply`` is due, where there is more."""
+    """Yield each change that somebody else made; and once that ``apply`` is due, if there is more."""
     changes, state = machine.plan, machine.plan.found.state
     behind = [c for c in changes.parameters if not c.put_back and _is_changed(c, machine)]
     for change in behind:
@@ -125,7 +125,7 @@ def _table(table: TableChange) -> Finding:
 
 
 def _other_ways(context: CheckContext) -> Iterator[Finding]:
-    """Find what overrides the managed routes, with ``RELAY_ROUTING=maps`` only: transports come before all of it."""
+    """Find what overrides the managed routes, with ``RELAY_ROUTING=maps`` only: transports override all of it."""
     yield from _overridden(context)
     if context.routing != MAPS:
         return
@@ -144,7 +144,7 @@ def _other_ways(context: CheckContext) -> Iterator[Finding]:
 
 
 def _overridden(context: CheckContext) -> Iterator[Finding]:
-    """Find managed routes that the service of trivial-rewrite(8) does not see, as it overrides their parameter."""
+    """Find managed routes that the service of trivial-rewrite(8) does not see because it overrides their parameter."""
     view = context.machine.view if context.machine else None
     if view is None:
         return
@@ -211,7 +211,7 @@ def _too_old(shown: str, origin: Origin, what: str, since: tuple[int, int]) -> F
 
 
 def _lists(context: CheckContext) -> Iterator[tuple[str, Origin]]:
-    """Yield each route that has several nexthops, once."""
+    """Yield each route with several nexthops, once."""
     config = context.config
     if config.transports:
         found = [(service.relay.nexthops, service.relay.origin) for service in config.transports.services]
@@ -222,7 +222,7 @@ def _lists(context: CheckContext) -> Iterator[tuple[str, Origin]]:
 
 
 def _mechanisms(context: CheckContext, machine: PostfixFindings, directories: Iterable[str]) -> Iterator[Finding]:
-    """Find a login that Cyrus SASL has no mechanism for; silent where its directory is not found."""
+    """Find a login for which Cyrus SASL has no mechanism; silent if its directory is not found."""
     entry = next((use.entry for use in context.assignments if use.entry), None)
     if entry is None or not context.is_logging_in or machine.asked.get("smtp_sasl_type", "cyrus") != "cyrus":
         return

@@ -1,6 +1,6 @@
-"""Passwords at services that stop taking them: Microsoft 365 and Gmail. Pure.
+"""Passwords at services that are phasing them out: Microsoft 365 and Gmail. Pure.
 
-Dates and exceptions are those of the services' own announcements, named at each.
+Dates and exceptions are from the services' own announcements, cited at each.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _APP_PASSWORD_LENGTH = 16
 
 
 class _Service(NamedTuple):
-    """Hosts of a service, what it says of passwords, where the way to access tokens is described, and who is not meant."""
+    """Hosts of a service, its rule on passwords, the page on access tokens, and the logins that it does not concern."""
 
     hosts: frozenset[str]
     text: str
@@ -30,7 +30,7 @@ class _Service(NamedTuple):
 
 
 def _is_app_password(password: str) -> bool:
-    """Return True if a password has the form of Google's app passwords, which it still takes."""
+    """Return True if a password has the form of Google's app passwords, which Google still accepts."""
     letters = password.replace(" ", "")
     return len(letters) == _APP_PASSWORD_LENGTH and letters.isascii() and letters.isalpha() and letters.islower()
 

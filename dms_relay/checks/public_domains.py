@@ -1,4 +1,4 @@
-"""Domains of public mail services, in which no server but the service's own has addresses."""
+"""Domains of public mail services, in which only the service's own servers have addresses."""
 
 from __future__ import annotations
 

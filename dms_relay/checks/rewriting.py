@@ -1,11 +1,10 @@
 """Senders that Postfix rewrites before their relay and login are looked up: SRS, ``canonical_maps``, masquerading.
 
-Asks the lookup tables as ``dms-relay explain`` does, also a daemon of the Sender Rewriting Scheme (SRS). Silent where there
-is no master.cf, and where a rewritten sender has the same relay and login.
+Asks the lookup tables as ``dms-relay explain`` does, including a daemon of the Sender Rewriting Scheme (SRS). Silent if
+there is no master.cf, or a rewritten sender has the same relay and login.
 
-Known limits: senders up to ``SENDERS_MAX``; of a domain, one user and those that a
-table in a file names. A milter or a content filter can rewrite senders as well,
-and cannot be asked.
+Known limits: at most ``SENDERS_MAX`` senders; of a domain, one user and those that a table in a file names. Cannot know
+what a milter or a content filter rewrites.
 """
 
 from __future__ import annotations
@@ -31,14 +30,14 @@ if TYPE_CHECKING:
     from dms_relay.model import Login
 
 _MAIN_CF = Origin("main.cf")
-#: How the tables of SRS daemons begin: PostSRSd 1 and 2.
+#: The prefixes of tables of SRS daemons: PostSRSd 1 and 2.
 _DAEMONS = ("tcp:", "socketmap:")
 #: Types of tables in files, whose keys can be listed (DATABASE_README).
 _LISTED = frozenset({"texthash", "hash", "btree", "lmdb", "cdb", "dbm", "sdbm"})
 
 
 def check_rewriting(context: CheckContext) -> Iterator[Finding]:
-    """Yield each way in which senders are rewritten, once, with the senders that lose their relay or their login by it."""
+    """Yield each rewriting of senders, once, with the senders that lose their relay or login by it."""
     senders = dict.fromkeys(use.sender for use in context.assignments if use.sender not in {"", NULL_SENDER})
     if context.machine is None or context.machine.now is None or not senders:
         return
@@ -59,17 +58,17 @@ def check_rewriting(context: CheckContext) -> Iterator[Finding]:
 
 
 def _answer(reason: str) -> str:
-    """Return how senders can be followed: the reason begins with the parameter, and goes on with the table, if it is one."""
+    """Return the remedy if a lookup fails: the reason begins with the parameter, and the table if there is one."""
     parameter, _, why = reason.partition(": ")
     if why.startswith(_DAEMONS):
-        return "start what answers for that table, then run dms-relay check again"
+        return "start the daemon that answers for that table, then run dms-relay check again"
     if why.startswith("the entries of "):
         return f"remove one of these entries from {parameter}"
     return f"have Postfix read that table, or remove it from {parameter} in main.cf"
 
 
 def _named(postfix: Postfix, rewriting: Rewriting, senders: Iterable[str]) -> Iterator[str]:
-    """Yield the addresses that tables name, of senders that have a relay or a login."""
+    """Yield the addresses in tables that belong to senders with a relay or a login."""
     values = (rewriting.values.get(parameter) for parameter in rewriting.parameters(SENDER))
     if keys := [key for value in values for table in main_cf.split(value) for key in _keys(postfix, table)]:
         known = {sender.casefold() for sender in senders}
@@ -77,7 +76,7 @@ def _named(postfix: Postfix, rewriting: Rewriting, senders: Iterable[str]) -> It
 
 
 def _keys(postfix: Postfix, table: str) -> list[str]:
-    """Return the addresses among the keys of a table, as far as its type has literal keys that can be listed."""
+    """Return the addresses among the keys of a table, if its type has literal keys that can be listed."""
     kind, _, name = table.partition(":")
     keys: list[str] = []
     if kind == "inline":
@@ -91,7 +90,7 @@ def _keys(postfix: Postfix, table: str) -> list[str]:
 def _changed(
     context: CheckContext, rewriting: Rewriting, senders: Iterable[str], named: Iterable[str]
 ) -> Iterator[tuple[str, str, str]]:
-    """Yield the parameter that rewrites a sender first, the sender's key, and the address that comes of it."""
+    """Yield the parameter that first rewrites a sender, the sender's key, and the resulting address."""
     found: set[str] = set()
     for key in (*senders, *named):
         address = f"someone{key}" if key.startswith("@") else key
@@ -103,7 +102,7 @@ def _changed(
 
 
 def _uses(context: CheckContext, address: str) -> set[tuple[str, str, Login | None]]:
-    """Return the relays, nexthops and logins that an address has."""
+    """Return the relays, nexthops and logins of an address."""
     keys = [*sender_keys(address), ""]
     senders = {use.sender.casefold() for use in context.assignments}
     key = next((key for key in keys if key in senders), None)
@@ -117,10 +116,10 @@ def _finding(parameter: str, value: str, changed: dict[str, str]) -> Finding:
     sender = f"someone{keys[0]}" if keys[0].startswith("@") else keys[0]
     text = f"{parameter} turns {sender} into {new} first, so relay and login of {listed(keys)} are not used"
     own = ",".join(dict.fromkeys(key.rpartition("@")[2] for key in keys))
-    way_out = "take that entry away"
+    way_out = "remove that entry"
     if any(table.startswith(_DAEMONS) for table in main_cf.split(value)):
         way_out = f"exclude your own domains from SRS (in docker-mailserver: SRS_EXCLUDE_DOMAINS={own})"
     elif parameter == "masquerade_domains":
-        way_out = f"take the domain out of {parameter}"
+        way_out = f"remove the domain from {parameter}"
     remedy = f"{way_out}, or give @{new.rpartition('@')[2]} the same relay and login"
     return Finding("sender-rewritten", _MAIN_CF, text, remedy)

@@ -1,4 +1,4 @@
-"""Routes: opt-outs where main.cf demands TLS, default relays, and the domains that this server manages. Pure."""
+"""Routes: opt-outs if main.cf requires TLS, default relays, and the domains that this server manages. Pure."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 #: Parameters of main.cf that name domains or hosts of this server.
 _OWN_NAMES = ("mydestination", "relay_domains", "virtual_alias_domains", "virtual_mailbox_domains", "myhostname")
 _OWN_ORIGINS = ("mydomain", "myorigin")
-#: The most domains for which the nearest managed one is searched: among 3,000, that takes 12 ms each.
+#: Maximum domains for which to search the nearest managed one: among 3,000, each takes 12 ms.
 _NEAR_MAX = 20
 _ROUTES = "sender_dependent_relayhost_maps"
 
@@ -40,14 +40,14 @@ def check_routes(context: CheckContext) -> Iterator[Finding]:
 
 
 def is_contradicted(context: CheckContext, finding: Finding, used: frozenset[Origin]) -> bool:
-    """Return True if a finding of merging is wrong, or if this package reports it in more detail: merging sees less.
+    """Return True if a finding of merging is wrong, or this package reports it in more detail: merging sees less.
 
     ``used`` are the places of the logins that main.cf uses itself.
     """
     match finding.rule:
         case "implicit-tls-port":
             return _is_implicit(context)
-        case "mail-does-not-leave":  # ``delivery`` reports it where there is a master.cf
+        case "mail-does-not-leave":  # ``delivery`` reports it if there is a master.cf
             return context.paths.master_cf.exists()
         case "login-without-relay":
             return finding.origin in used
@@ -59,7 +59,7 @@ def is_contradicted(context: CheckContext, finding: Finding, used: frozenset[Ori
 
 
 def _is_implicit(context: CheckContext) -> bool:
-    """Return True if smtp(8) begins with TLS at every server: its service can override main.cf."""
+    """Return True if smtp(8) starts with TLS at every server: its service can override main.cf."""
     view = context.machine.view if context.machine else None
     if view and (service := view.service("smtp")):
         return service[1].is_yes("smtp_tls_wrappermode")
@@ -85,7 +85,7 @@ def _without_effect(domain: Domain) -> Finding:
 
 
 def _opt_outs(context: CheckContext) -> Iterator[Finding]:
-    """Find senders that go directly where main.cf demands TLS of every server."""
+    """Find senders that go directly while main.cf requires TLS of every server."""
     level = context.after("smtp_tls_security_level")
     if level in CLEARTEXT_LEVELS or not level or context.after("relayhost"):
         return
@@ -131,7 +131,7 @@ def _both(relay: NexthopList, default: NexthopList) -> tuple[str, str]:
 
 
 def _public(context: CheckContext) -> Iterator[Finding]:
-    """Find domains of public mail services that this server takes for its own: an alias is enough for that."""
+    """Find domains of public mail services that this server treats as its own: an alias is enough for that."""
     for key, name in context.domains.items():
         if key in PUBLIC_DOMAINS:
             text = f"{name} is a public mail service, and a domain of this server: all mail to it stays here"
@@ -140,13 +140,13 @@ def _public(context: CheckContext) -> Iterator[Finding]:
 
 
 def _not_managed(context: CheckContext) -> Iterator[Finding]:
-    """Find routes of domains that this server does not manage; silent where the managed domains are not known."""
+    """Find routes of domains that this server does not manage; silent if the managed domains are unknown."""
     if not context.domains or (own := _own_names(context)) is None:
         return
     routed: dict[str, Origin] = {}
     for key, origin in _routed(context):
         routed.setdefault(key.casefold().rpartition("@")[2], origin)
-    # A subdomain or a parent of a managed domain is hardly a typing error.
+    # A subdomain or a parent of a managed domain is hardly a typo.
     odd = [name for name in routed if not any(n in context.domains or n in own for n in _with_parents(name))]
     if not odd:
         return
@@ -168,7 +168,7 @@ def _with_parents(name: str) -> list[str]:
 
 
 def _own_names(context: CheckContext) -> set[str] | None:
-    """Return the names of this server in main.cf; ``None`` where a lookup table may hold more."""
+    """Return the names of this server in main.cf; ``None`` if a lookup table may contain more."""
     asked = context.machine.asked if context.machine else {}
     words = [word for name in (*_OWN_NAMES, *_OWN_ORIGINS) for word in re.split(r"[,\s]+", asked.get(name, "")) if word]
     vhost = str(context.paths.vhost)
@@ -190,7 +190,7 @@ def _routed(context: CheckContext) -> Iterator[tuple[str, Origin]]:
 
 
 def _not_relayed(context: CheckContext) -> Iterator[Finding]:
-    """Find managed domains without a relay or an opt-out, where others have a relay and no default serves the rest."""
+    """Find managed domains without a relay or an opt-out, if others have a relay and no default serves the rest."""
     is_elsewhere = context.has_default or context.inputs.relay or context.after("relayhost")
     if is_elsewhere or not context.domains or _ROUTES in context.inputs.user_parameters:
         return

@@ -1,6 +1,6 @@
 """Every rule of ``dms-relay check``: its identifier, its severity, and its meaning. Pure.
 
-An identifier never changes its meaning. ``docs/checks.md`` has them one by one, and a test holds the two together.
+An identifier never changes its meaning. ``docs/checks.md`` describes each, and a test keeps the two in step.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ RULES = {
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One finding: the rule, the origin, what is wrong, and what to do. Never holds a secret."""
+    """One finding: the rule, the origin, what is wrong, and what to do. Never contains a secret."""
 
     rule: str
     origin: Origin

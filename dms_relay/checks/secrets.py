@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 #: Where Docker mounts secrets.
 _SECRETS = "/run/secrets"
-#: The link by which Kubernetes puts all files of a volume in place at once.
+#: The link with which Kubernetes replaces all files of a volume at once.
 _KUBERNETES = "..data"
-#: Permission bits that let others than the owner read.
+#: Permission bits that let users other than the owner read.
 _OTHERS = stat.S_IRGRP | stat.S_IROTH
 
 
@@ -38,7 +38,7 @@ def check_secrets(places: Iterable[SecretPlace]) -> Iterator[Finding]:
 
 
 def _user_file(place: SecretPlace) -> Path | None:
-    """Return the input that names a file, if its owner could not read the file any more (``files.trust``)."""
+    """Return the input that names a file, if the input's owner could not read the file any more (``files.trust``)."""
     if place.path is None or place.named_by is None:
         return None
     try:
@@ -48,9 +48,9 @@ def _user_file(place: SecretPlace) -> Path | None:
 
 
 def _remedy(path: Path, mode: int, named_by: Path | None = None) -> str:
-    """Return how to protect a file; a secret of Kubernetes or Docker is mounted, with the mode that is said there.
+    """Return how to protect a file; Kubernetes and Docker set the mode of a mounted secret in their own configuration.
 
-    ``named_by`` is to be root's, where its owner could not read the file any more.
+    ``named_by`` must then belong to root, since its owner could not read the file any more.
     """
     if named_by:
         return f"run chown root {named_by} && chmod {mode & stat.S_IRWXU:03o} {path}"
@@ -62,7 +62,7 @@ def _remedy(path: Path, mode: int, named_by: Path | None = None) -> str:
 
 
 def _mode(path: Path) -> int:
-    """Return the permission bits of a file; 0 where it is not a file, or is gone."""
+    """Return the permission bits of a file; 0 if it is not a file, or is gone."""
     try:
         status = path.stat()
     except (OSError, ValueError):

@@ -1,6 +1,6 @@
 """Domains of this server that only a lookup table knows, such as LDAP's: ``RELAY_HOST`` does not serve them.
 
-Known limits: tables are not looked into, so whether they hold a domain that is not managed is not known.
+Known limits: does not look into tables, so cannot tell if they contain a domain that is not managed.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ if TYPE_CHECKING:
     from dms_relay.checks.context import CheckContext
 
 _LEVEL = "smtp_tls_security_level"
-#: Parameters that hold a server's own domains; the others hold the same where the operator has set nothing (postconf(5)).
+#: Parameters with a server's own domains; other ones default to these (postconf(5)).
 _DOMAINS = ("virtual_mailbox_domains", "virtual_alias_domains", "mydestination", "relay_domains")
 
 
 def check_table_domains(context: CheckContext) -> Iterator[Finding]:
-    """Yield where domains are looked up that no managed domain is made of, if no default relay takes their mail."""
+    """Yield each table of domains that are not managed domains, if no default relay takes their mail."""
     relay = context.inputs.relay
     if context.machine is None or not relay or context.has_default or context.after("relayhost"):
         return
     asked = context.machine.asked
     vhost = {str(context.paths.vhost), f"$config_directory/{context.paths.vhost.name}"}
-    # What is also the value of another parameter is its default: aliases of domains that are managed.
+    # A value that another parameter has too is that one's default: aliases of managed domains.
     defaults = {asked.get("virtual_alias_maps", ""), asked.get("mydestination", "")}
     for name in _DOMAINS:
         value = asked.get(name, "")

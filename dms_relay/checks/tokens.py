@@ -1,7 +1,7 @@
-"""Access tokens: whether there is a valid one, whether it is renewed, and whether Postfix can send it, and nothing else so.
+"""Access tokens: that there is a valid one, that it is renewed, and that Postfix can send it, and nothing else, as one.
 
-Reads the store of tokens, the keeper's lock, and the names of Cyrus SASL's plugins. Nothing is asked over the network:
-``dms-relay test`` does that.
+Reads the store of tokens, the keeper's lock, and the names of Cyrus SASL's plugins. Does not use the network:
+``dms-relay test`` does.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from dms_relay.model.oauth2 import OAuth2
     from dms_relay.tokens import Kept
 
-#: Levels at which the server need not prove who it is before a token is sent to it.
+#: Levels at which a server gets a token without proving its identity.
 _UNVERIFIED = frozenset({"none", "may", "encrypt"})
 
 
@@ -39,7 +39,7 @@ _INSTALL = (
 
 
 class _TokenLogin(NamedTuple):
-    """A login that takes a token, where it is, and what is kept of it."""
+    """A login that takes a token, its place, and its stored token."""
 
     relay: str
     entry: LoginEntry
@@ -64,7 +64,7 @@ def check_tokens(context: CheckContext) -> Iterator[Finding]:
 
 
 def _logins(context: CheckContext) -> Iterator[_TokenLogin]:
-    """Yield each login once, at the first relay that is assigned with it."""
+    """Yield each login once, at the first relay assigned with it."""
     uses = {use.entry.origin: use for use in reversed(context.assignments) if use.entry and use.entry.login.oauth2}
     for use in reversed(uses.values()):
         if use.entry and (oauth2 := use.entry.login.oauth2):
@@ -76,7 +76,7 @@ def _logins(context: CheckContext) -> Iterator[_TokenLogin]:
 
 
 def _token(login: _TokenLogin, now: float, *, is_kept: bool) -> Iterator[Finding]:
-    """Yield what is wrong with a token: the most serious of it."""
+    """Yield the most serious problem of a token."""
     kept, origin = login.kept, login.entry.origin
     until = f"{datetime.fromtimestamp(kept.expires_at, UTC):%Y-%m-%d %H:%M} UTC"
     if not tokens.is_valid(kept, now):
@@ -92,14 +92,14 @@ def _token(login: _TokenLogin, now: float, *, is_kept: bool) -> Iterator[Finding
         )
     elif digests(login.oauth2, kept.credentials) != kept.credentials:
         text = f"the access token for {login.shown} was obtained with other secrets than the inputs have now"
-        remedy = f"run dms-relay renew {login.relay} after dms-relay apply, to see whether the new ones work"
+        remedy = f"run dms-relay renew {login.relay} after dms-relay apply, to see if the new ones work"
         yield Finding("token-of-other-secrets", origin, text, remedy)
 
 
 def _why(kept: Kept, until: str) -> str:
     if kept.failure:
         return kept.failure.text
-    return f"it ended at {until}" if kept.access_token else "none was requested yet"
+    return f"it expired at {until}" if kept.access_token else "none was requested yet"
 
 
 def _remedy(login: _TokenLogin) -> str:
@@ -114,7 +114,7 @@ def _remedy(login: _TokenLogin) -> str:
 
 
 def _plugin(machine: PostfixFindings, found: tuple[_TokenLogin, ...]) -> Iterator[Finding]:
-    """Find that our plugin is missing, or that another one may be taken in its place."""
+    """Find that our plugin is missing, or that another one may be used in its place."""
     if not found or machine.asked.get("smtp_sasl_type", "cyrus") != "cyrus":
         return
     origin, environment = found[0].entry.origin, machine.asked.get("import_environment", "")
@@ -127,7 +127,7 @@ def _plugin(machine: PostfixFindings, found: tuple[_TokenLogin, ...]) -> Iterato
 
 
 def _sent_as_token(context: CheckContext, machine: PostfixFindings) -> Iterator[Finding]:
-    """Find a password that could be sent by a mechanism for tokens, since a plugin is there and no filter keeps it out."""
+    """Find a password that could be sent with a mechanism for tokens, since a plugin exists and no filter excludes it."""
     environment = machine.asked.get("import_environment", "")
     if not (sasl_plugin.is_there(environment) or sasl_plugin.others(environment)) or not context.is_logging_in:
         return
@@ -144,7 +144,7 @@ def _sent_as_token(context: CheckContext, machine: PostfixFindings) -> Iterator[
 
 
 def _service(context: CheckContext, machine: PostfixFindings, relay: str) -> str:
-    """Return the service of master.cf by which mail for a relay leaves."""
+    """Return the service of master.cf that delivers mail to a relay."""
     if context.config.transports:
         return f"{PREFIX}{relay}"
     default = machine.view.values.get("default_transport") if machine.view else ""
@@ -152,7 +152,7 @@ def _service(context: CheckContext, machine: PostfixFindings, relay: str) -> str
 
 
 def _filter(machine: PostfixFindings, service: str) -> str:
-    """Return the filter of mechanisms that a service has."""
+    """Return a service's filter of mechanisms."""
     if machine.view is None:
         return machine.after.get(PARAMETER, "")
     found = machine.view.service(service)
@@ -160,7 +160,7 @@ def _filter(machine: PostfixFindings, service: str) -> str:
 
 
 def _unverified(context: CheckContext) -> Iterator[Finding]:
-    """Find a relay whose server need not prove who it is before a token is sent to it; once for each relay."""
+    """Find a relay whose server gets a token without proving its identity; once for each relay."""
     uses = {use.relay: use for use in context.assignments if use.entry and use.entry.login.oauth2 and use.tls}
     for relay, use in uses.items():
         if use.tls and use.tls.level in _UNVERIFIED:

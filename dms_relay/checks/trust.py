@@ -1,6 +1,6 @@
-"""Inputs that are believed though a group can change them: whoever is in that group could decide where mail goes.
+"""Inputs that are trusted though a group can change them: whoever is in that group could decide where mail goes.
 
-Looks at owners and modes, reads nothing, writes nothing. What others can change is an error of reading (``files.trust``).
+Looks at owners and modes, reads nothing, writes nothing. An input that others can change is refused by ``files.trust``.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def check_trust(paths: Paths, places: Iterable[SecretPlace]) -> Iterator[Finding]:
-    """Yield a finding for each group that can write to inputs, with all of these inputs."""
+    """Yield a finding for each group that can write to inputs, with all these inputs."""
     known = [paths.config_dir, *(paths.config_dir / name for name in INPUTS)]
     known += [place.path for place in places if place.path and place.path not in known]
     by_group: dict[int, list[Path]] = {}
@@ -39,7 +39,7 @@ def check_trust(paths: Paths, places: Iterable[SecretPlace]) -> Iterator[Finding
 
 
 def _group(path: Path) -> int | None:
-    """Return the group that can write to an input that is believed, where that is not root's; ``None`` where none can."""
+    """Return the group that can write to a trusted input, unless it is root's; ``None`` if none can."""
     try:
         status = path.stat()
         require_believed(str(path), status)

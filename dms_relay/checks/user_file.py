@@ -1,6 +1,6 @@
 """``postfix-main.cf``: which other inputs it overrides, with ``RELAY_ROUTING=maps``. Pure.
 
-With transports, merging refuses what would route mail past them; nothing else in that file affects them.
+With transports, merging refuses what would bypass them; nothing else in that file affects them.
 
 Known limits: the contents of the operator's own lookup tables are not examined.
 """
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 _PASSWORD_MAPS = "smtp_sasl_password_maps"  # noqa: S105 -- a parameter
 _SECURITY_OPTIONS = "smtp_sasl_security_options"
 _STATIC = "static:"
-#: What forbids sending a password in plain text (postconf(5), smtp_sasl_security_options).
+#: The word that forbids a password in plain text (postconf(5), smtp_sasl_security_options).
 _NO_PLAINTEXT = "noplaintext"
 
 
 class _Verdict(NamedTuple):
-    """The effect of a value, to follow the parameter's name, and what to do about it."""
+    """The effect of a value, as text after the parameter's name, and what to do about it."""
 
     text: str
     remedy: str = "remove the line, unless you want that"
@@ -51,7 +51,7 @@ def check_user_file(context: CheckContext) -> Iterator[Finding]:
 
 
 def _relayhost(_subject: CheckContext, _value: str) -> _Verdict:
-    # Nobody may apply the file: its line counts beside DEFAULT_RELAY_HOST only.
+    # The file may not be applied here: its line counts only beside DEFAULT_RELAY_HOST.
     remedy = "remove the line, and set DEFAULT_RELAY_HOST to the relay that is meant"
     return _Verdict("overrides DEFAULT_RELAY_HOST, which has no effect", remedy)
 
@@ -96,7 +96,7 @@ def _level(context: CheckContext, value: str) -> _Verdict | None:
     is_kept = options and _NO_PLAINTEXT in options.value
     if not context.is_logging_in or has_policy or is_kept or (value and value.lower() not in CLEARTEXT_LEVELS):
         return None
-    remedy = "write encrypt; where a relay has no TLS, write the relays in relay.yaml, each with a level of its own"
+    remedy = "write encrypt; if a relay has no TLS, write the relays in relay.yaml, each with a level of its own"
     return _Verdict("lets a login be sent without TLS", remedy, "cleartext-login")
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class Context:
     """What every command gets: the paths, the environment, and the streams for data and for log lines.
 
-    ``lost`` has why data could not be written: what a command does is done all the same, and its exit code then says so.
+    ``lost`` says why data could not be written: the command does its work all the same, and its exit code shows the loss.
     """
 
     paths: Paths
@@ -28,24 +28,24 @@ class Context:
     lost: list[Exception] = field(default_factory=list)
 
     def say(self, *lines: str) -> None:
-        """Write data, one line each, whatever stands in it; tabs stay, since lookup tables have them."""
+        """Write data, one line each, safe for a terminal; tabs stay, since lookup tables contain them."""
         for line in lines:
             self.say_text("\t".join(map(printable, line.split("\t"))))
 
     def say_json(self, document: object) -> None:
-        """Write a document; it holds the very texts, with JSON's escapes for what a terminal would obey or not show."""
+        """Write a document with its texts unchanged; JSON escapes what a terminal would obey or not show."""
         from json import dumps  # noqa: PLC0415 -- only for programs
 
         text = dumps(document, indent=2, ensure_ascii=False)
         self.say_text("\n".join(line if line.isprintable() else _escaped(line) for line in text.split("\n")))
 
     def say_text(self, text: str) -> None:
-        """Write a text of our own, after all log lines; none where one was lost before."""
+        """Write a text of our own, after all log lines; nothing if data was lost before."""
         self.log.finish()
         self._try(lambda: self.stdout.write(f"{text}\n"))
 
     def flush(self) -> None:
-        """Have all data written, before what the exit code says is settled."""
+        """Write out all data before the exit code is decided."""
         self._try(self.stdout.flush)
 
     def _try(self, write: Callable[[], object]) -> None:
@@ -57,7 +57,7 @@ class Context:
 
 
 def _escaped(line: str) -> str:
-    """Return a line of JSON with an escape for each sign that cannot be shown (RFC 8259, section 7)."""
+    """Return a line of JSON with an escape for each unprintable character (RFC 8259, section 7)."""
     return "".join(sign if sign.isprintable() else _escape(sign) for sign in line)
 
 

@@ -60,7 +60,7 @@ def _check_password(username: str, password: str) -> None:
 
 
 def _warn_of_relay(key: str, context: Context) -> None:
-    """Warn where the host of a relay is given as a domain: the login is then for senders of that domain."""
+    """Warn if the host of a relay is given as a domain: the login is then for senders of that domain."""
     inputs = read(context.paths, context.environ)
     for nexthop in nexthops_of(inputs):
         if f"@{host_of(nexthop)}".casefold() == key.casefold():
@@ -90,7 +90,7 @@ def _password(arguments: Namespace, context: Context, key: str) -> str:
 
 
 def _from_standard_input() -> str:
-    """Return all of standard input, without the final line end, as from the file of a secret."""
+    """Return all of standard input without the final line end, as a secret's file is read."""
     if sys.stdin is None or sys.stdin.isatty():
         raise UsageError("standard input is a terminal, which would show the password", "leave out --password-stdin")
     data = sys.stdin.buffer.read(SECRET_MAX + 1)

@@ -1,6 +1,6 @@
 """``dms-relay apply``: make Postfix match the inputs.
 
-Reads the inputs after it has the lock, so that of two runs at once the one that ends last has read last.
+Reads the inputs only once it holds the lock: of two concurrent runs, the one that writes last has also read last.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ if TYPE_CHECKING:
     from dms_relay.plan import Plan
     from dms_relay.tokens.in_force import InForce
 
-#: The logins by OAuth2 that are in force, in the state directory (``tokens.in_force``).
+#: The OAuth2 logins in force, in the state directory (``tokens.in_force``).
 _IN_FORCE = "logins.json"
-#: Says that there are to be metrics (``metrics.endpoint``).
+#: Turns metrics on (``metrics.endpoint``).
 _METRICS = "RELAY_METRICS"
 #: The value of ``inet_protocols`` that excludes nothing, and the other parameters that can keep mail from leaving.
 _PROTOCOLS, _ALL = "inet_protocols", "all"
@@ -61,10 +61,10 @@ def apply_inputs(
     is_own_only: bool = False,
     from_scratch: bool = False,
 ) -> int:
-    """Read, merge, render, plan and apply under one lock, and say what was done. ``from_scratch``: see ``plan``.
+    """Read, merge, render, plan and apply under one lock, and log what was done. ``from_scratch``: see ``plan``.
 
-    ``is_own_only``: of all of it only what ``postfix-main.cf`` and ``postfix-master.cf`` say, and nothing is said where
-    that is there.
+    ``is_own_only``: apply only what ``postfix-main.cf`` and ``postfix-master.cf`` say, and log nothing if Postfix has it
+    already.
     """
     for left in clean_up_if_free(context.paths.config_dir):
         context.log.info("file of an interrupted run removed", file=str(left))
@@ -72,7 +72,7 @@ def apply_inputs(
         Postfix(context.paths.postfix_dir).read_main_cf()  # raises, and says what to do
     once = _Once(context, lock_timeout, reload=reload, is_own_only=is_own_only, from_scratch=from_scratch)
     if logins := once.run():
-        from dms_relay.commands.token_logins import ask  # noqa: PLC0415 -- only where an access token is missing
+        from dms_relay.commands.token_logins import ask  # noqa: PLC0415 -- only if an access token is missing
 
         ask(context, logins)
         once.run(is_asked=True)
@@ -90,7 +90,7 @@ class _Once:
     from_scratch: bool
 
     def run(self, *, is_asked: bool = False) -> tuple[InForce, ...]:
-        """Do it all; or nothing, and return the logins without an access token, unless these were asked for already."""
+        """Do it all. If logins lack an access token and none was requested yet, do nothing and return those logins."""
         context = self.context
         with files.lock(context.paths.postfix_dir, self.lock_timeout), context.log.hold():
             inputs = read(context.paths, context.environ)
@@ -114,7 +114,7 @@ class _Once:
         return ()
 
     def _planned(self, config: RelayConfig) -> Plan:
-        """Return the plan, once what is to be said of it is said."""
+        """Report on the plan, then return it."""
         context = self.context
         wanted = render(config, context.paths)
         changes = plan(wanted, find(context.paths), from_scratch=self.from_scratch)
@@ -130,7 +130,7 @@ class _Once:
 
 
 def _forget_drain(context: Context, parameters: Mapping[str, str]) -> None:
-    """Have Postfix take mail, if a drain lasted until it was stopped."""
+    """Make Postfix accept mail again if it was stopped during a drain."""
     queue = parameters.get("queue_directory") or QUEUE_DIRECTORY
     if os.path.lexists(f"{queue}/{MARKER}"):
         from dms_relay.drain.switch import forget  # noqa: PLC0415 -- seldom
@@ -141,45 +141,45 @@ def _forget_drain(context: Context, parameters: Mapping[str, str]) -> None:
 def _lacking(config: RelayConfig) -> tuple[InForce, ...]:
     if not (config.transports and config.transports.has_tokens):
         return ()
-    from dms_relay.commands.token_logins import lacking  # noqa: PLC0415 -- only where a login takes a token
+    from dms_relay.commands.token_logins import lacking  # noqa: PLC0415 -- only if a login takes a token
 
     return lacking(config)
 
 
 def _noted(config: RelayConfig, context: Context) -> AbstractContextManager[None]:
-    """Have the logins by OAuth2 noted, if there are any, or were."""
+    """Record the OAuth2 logins, if there are or were any."""
     is_any = config.transports and config.transports.has_tokens
     if not is_any and not os.path.lexists(context.paths.state_dir / _IN_FORCE):
         return nullcontext()
-    from dms_relay.commands.token_logins import noted  # noqa: PLC0415 -- only where a login takes a token
+    from dms_relay.commands.token_logins import noted  # noqa: PLC0415 -- only if a login takes a token
 
     return noted(context.paths, config, context.log)
 
 
 def _told(config: RelayConfig, context: Context) -> AbstractContextManager[None]:
-    """Have whoever counts deliveries told which relays there are, where there are to be metrics."""
+    """Tell the counter of deliveries which relays there are, if metrics are on."""
     if not context.environ.get(_METRICS):
         return nullcontext()
-    from dms_relay.metrics.hints import told  # noqa: PLC0415 -- only where there are metrics
+    from dms_relay.metrics.hints import told  # noqa: PLC0415 -- only if there are metrics
 
     return told(context.paths, config, context.log)
 
 
 def _refuse_wrong_values(config: RelayConfig, changes: Plan, context: Context) -> None:
-    from dms_relay.postfix.trial import refuse_wrong_values  # noqa: PLC0415 -- only where an operator has such
+    from dms_relay.postfix.trial import refuse_wrong_values  # noqa: PLC0415 -- only if an operator has such
 
     changed = {change.name: change.new for change in changes.parameters}
     refuse_wrong_values(context.paths.postfix_dir, changed, config.own_parameters)
 
 
 def _sure(config: RelayConfig, changes: Plan) -> list[Problem]:
-    from dms_relay.plan.complaints import sure  # noqa: PLC0415 -- only where there are warnings
+    from dms_relay.plan.complaints import sure  # noqa: PLC0415 -- only if there are warnings
 
     return sure(config, changes)
 
 
 def may_stay(config: RelayConfig, changes: Plan) -> list[Problem]:
-    """Return what keeps mail from leaving; looked for only where a parameter that can do so is set."""
+    """Return what keeps mail from leaving. Looks only if a parameter is set that can do so."""
     own, given = changes.found.parameters, config.own_parameters
     is_any = own.get(_PROTOCOLS, _ALL) != _ALL or _PROTOCOLS in given
     if not is_any and _STOPPING.isdisjoint(own) and _STOPPING.isdisjoint(given):
@@ -190,28 +190,28 @@ def may_stay(config: RelayConfig, changes: Plan) -> list[Problem]:
 
 
 def _only_own(config: RelayConfig, changes: Plan) -> Plan:
-    from dms_relay.plan.own import only_own  # noqa: PLC0415 -- only where a hook stands between ours
+    from dms_relay.plan.own import only_own  # noqa: PLC0415 -- only if a hook runs between ours
 
     return only_own(changes, config.own_parameters.keys())
 
 
 def _remove_leftovers(context: Context) -> None:
-    """Remove what a killed run has left, though nothing else is done: logins may be in it."""
+    """Remove what a killed run has left behind, even if nothing else changes: it may contain logins."""
     for path in leftovers(context.paths):
         with suppress(WriteError):
             files.remove_leftover(path)
 
 
 def _refused(error: InputError, inputs: Inputs, context: Context) -> InputError:
-    """Return an error with who goes past the relay because of it, where a previous configuration stays in force."""
-    from dms_relay.checks.in_force import left_out  # noqa: PLC0415 -- only where the inputs are wrong
+    """Return the error; if a previous configuration stays in force, add the senders that now bypass the relay."""
+    from dms_relay.checks.in_force import left_out  # noqa: PLC0415 -- only if the inputs are wrong
 
     problem = left_out(context.paths, inputs)
     return type(error)([*error.problems, problem]) if problem else error
 
 
 def _report(config: RelayConfig, wanted: PostfixConfig, log: Log) -> None:
-    """Say which relays are used and for whom, one event each."""
+    """Log which relays are used and for whom, one event each."""
     if config.default and "relayhost" not in config.user_parameters:
         log.info("default relay", nexthop=config.default[0].text, origin=str(config.default[1]))
     for nexthop, senders in config.routes.counts().items():
@@ -230,7 +230,7 @@ def _report(config: RelayConfig, wanted: PostfixConfig, log: Log) -> None:
 
 
 def _report_transports(transports: Transports, log: Log) -> None:
-    """Say the same of relays with a transport of their own."""
+    """Log the same for relays with their own transport."""
     if transports.default:
         log.info("default relay", relay=transports.default[0] or DIRECT, origin=str(transports.default[1]))
     for relay, senders in Counter(route.relay or DIRECT for route in transports.senders).items():
@@ -259,5 +259,5 @@ def _count(number: int, what: str) -> str:
 
 
 def nothing(config: RelayConfig) -> str:
-    """Return what is said where nothing would change."""
+    """Return the line to print if nothing would change."""
     return "nothing to do" if config.enabled else "nothing to do: no relay is set"

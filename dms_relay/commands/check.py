@@ -22,7 +22,7 @@ EXIT_FOUND = 1
 
 
 def run(arguments: Namespace, context: Context) -> int:
-    """Print the findings; the exit code says whether any of them counts."""
+    """Print the findings; the exit code shows if any of them counts."""
     report = check(context.paths, context.environ)
     if arguments.json:
         context.say_json(_document(report, context.paths))

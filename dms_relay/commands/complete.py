@@ -1,6 +1,6 @@
 """``dms-relay complete WHAT``: words for shell completion, one a line. Not in the help; reads only the inputs.
 
-Ignores problems of the inputs, and offers whatever could be read.
+Ignores problems with the inputs, and offers whatever it could read.
 """
 
 from __future__ import annotations

@@ -14,6 +14,6 @@ if TYPE_CHECKING:
 
 
 def run(arguments: Namespace, context: Context) -> int:
-    """Print it."""
+    """Print the completion."""
     context.say_text(text_of(f"completion.{arguments.shell}"))
     return os.EX_OK

@@ -1,6 +1,6 @@
-"""``dms-relay drain``: have Postfix take no new mail, deliver what waits, and say what remains (``drain/``).
+"""``dms-relay drain``: stop Postfix taking new mail, deliver what waits, and say what remains (``drain/``).
 
-``--cancel`` has it take mail again. Exit codes: 0 nothing remains; 1 something does.
+``--cancel`` makes it take mail again. Exit codes: 0 nothing remains; 1 something does.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from dms_relay.commands import Context
     from dms_relay.drain.work import Result
 
-#: The exit code where something remains.
+#: The exit code if something remains.
 EXIT_REMAINS = 1
 _PORT = "25"
-#: What is no relay, but the server that is to deliver what the relays do not take.
-_HOST = "write the host name or address of another Postfix, with its port where that is not 25: HOST:PORT"
-_TAKES_AGAIN = "dms-relay drain --cancel has Postfix take mail again"
+#: Not a relay, but the server that is to deliver what the relays do not take.
+_HOST = "write the host name or address of another Postfix, with its port if that is not 25: HOST:PORT"
+_TAKES_AGAIN = "dms-relay drain --cancel makes Postfix take mail again"
 
 
 def run(arguments: Namespace, context: Context) -> int:
@@ -59,7 +59,7 @@ def _cancel(arguments: Namespace, context: Context) -> int:
 
 
 def _nexthop(text: str, context: Context) -> str:
-    """Return the nexthop of a server: the host itself, without a look for its MX hosts."""
+    """Return the nexthop of a server: the host itself, without an MX lookup."""
     host, port = _split(text)
     try:
         check_host(host)
@@ -113,8 +113,8 @@ def _text(result: Result, nexthop: str, context: Context) -> Iterator[str]:
 
 
 def _next(result: Result, nexthop: str, context: Context) -> Iterator[str]:
-    """Say what a person can do."""
+    """Yield what a person can do next."""
     if result.is_handed_over:
-        yield f"{nexthop} has not taken them all: the reasons are what it said, or why it cannot be reached"
+        yield f"{nexthop} has not taken them all: the reasons above are its replies, or say why it cannot be reached"
     queue = Postfix(context.paths.postfix_dir).queue_directory()
     yield f"they stay in {queue}, and are delivered from there when Postfix is started again; {_TAKES_AGAIN}"

@@ -1,4 +1,4 @@
-"""What all commands that edit the operator's files do: check their arguments, edit, then apply."""
+"""The steps shared by all commands that edit the operator's files: check the arguments, edit, then apply."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-#: What is said where Postfix's configuration would be changed for nobody.
+#: Printed where a change of Postfix's configuration would be lost at once.
 _THROWN_AWAY = (
-    "not applied: this container ends with this command -- docker-mailserver takes a changed file up by itself;"
+    "not applied: this container ends with this command -- docker-mailserver notices a changed file by itself;"
     " elsewhere run dms-relay apply in the container that runs Postfix"
 )
 
@@ -37,18 +37,18 @@ class Checks:
         self._problems: list[Problem] = []
 
     def __call__(self, name: str, check: Callable[[], T], default: T) -> T:
-        """Return the result of ``check``; where it raises ``SyntaxProblem``, record that and return ``default``."""
+        """Return the result of ``check``; if it raises ``SyntaxProblem``, record that and return ``default``."""
         try:
             return check()
         except SyntaxProblem as problem:
             self._problems.append(Problem(Origin(name), problem.text, problem.remedy))
         except UnicodeEncodeError:
-            # Octets of the command line that are not UTF-8 become lone surrogates (PEP 383).
+            # Python turns octets of the command line that are not UTF-8 into lone surrogates (PEP 383).
             self._problems.append(Problem(Origin(name), "it is not UTF-8", "write it in UTF-8"))
         return default
 
     def require(self) -> None:
-        """Raise ``ArgumentError`` where a check failed."""
+        """Raise ``ArgumentError`` if a check failed."""
         if self._problems:
             raise ArgumentError(self._problems)
 
@@ -76,8 +76,8 @@ def edit_and_apply(
 def _is_its_postfix(arguments: Namespace, context: Context) -> bool:
     """Return True if this Postfix gets its configuration from this configuration directory.
 
-    Both must have their own places, as the environment may say, or be named together: an operator may edit the files of a
-    container on a host that runs another Postfix.
+    Postfix's directory must be named, or the configuration directory must be the usual one: an operator may edit the
+    files of a container on a host that runs another Postfix.
     """
     is_named = bool(arguments.postfix_dir or context.environ.get("MAIL_CONFIG"))
     home = Path(context.environ.get(CONFIG_DIR_VARIABLE) or Paths().config_dir)
@@ -86,7 +86,7 @@ def _is_its_postfix(arguments: Namespace, context: Context) -> bool:
 
 
 def _apply(context: Context, state: str) -> int:
-    """Apply; where that fails, log what was changed and what was not."""
+    """Apply; if that fails, log what was changed and what was not."""
     try:
         return apply_inputs(context)
     except InputError as error:

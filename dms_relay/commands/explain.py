@@ -1,6 +1,6 @@
-"""``dms-relay explain``: the route of a message in Postfix's present configuration, and why. Writes nothing.
+"""``dms-relay explain``: the route of a message in Postfix's current configuration, and why. Writes nothing.
 
-Reads Postfix's configuration and the inputs. Where they differ, it also shows the route after ``apply``. Exit code 1 means
+Reads Postfix's configuration and the inputs. If they differ, it also shows the route after ``apply``. Exit code 1 means
 that the message does not leave: it stays in the queue, or is returned.
 """
 
@@ -36,14 +36,14 @@ if TYPE_CHECKING:
     from dms_relay.plan import Plan
     from dms_relay.plan.found import Found
 
-#: The exit code where a message does not leave.
+#: The exit code if a message does not leave.
 EXIT_FAILURE = 1
 #: A recipient that matches only entries for all recipients (RFC 2606).
 _ANYBODY = "someone@recipient.invalid"
 
 
 def run(arguments: Namespace, context: Context) -> int:
-    """Print the route of the message; then raise ``InputError`` where the inputs are wrong."""
+    """Print the route of the message; then raise ``InputError`` if the inputs are wrong."""
     message = (
         _sender(arguments.sender),
         _address(_ANYBODY if arguments.recipient is None else arguments.recipient, "RECIPIENT"),
@@ -61,7 +61,7 @@ def run(arguments: Namespace, context: Context) -> int:
 def explain(
     paths: Paths, environ: Mapping[str, str], sender: str, recipient: str = _ANYBODY
 ) -> tuple[MessageDocument, InputError | None]:
-    """Return the route of a message, and what is wrong with the inputs; it is explained all the same. Writes nothing.
+    """Return the route of a message, and what is wrong with the inputs, or ``None``. Writes nothing.
 
     ``sender`` and ``recipient`` are addresses without angle brackets; an empty sender is the null sender.
     """
@@ -82,7 +82,7 @@ class _Explainer:
         self.config: RelayConfig | None = None
 
     def document(self) -> MessageDocument:
-        """Return the present route, and the one after ``apply`` where it is due."""
+        """Return the current route, and the one after ``apply`` if that is due."""
         found = find(self.paths)
         now = view_now(self.postfix)
         changes, origins = self._inputs(found)
@@ -106,13 +106,13 @@ class _Explainer:
             yield from limits(self.config, self.inputs, route, self.message[0])
 
     def _unread(self, found: Found) -> Iterator[str]:
-        """Say what of all that the running Postfix does not know yet."""
+        """Yield a note for each change that the running Postfix has not read yet."""
         if files := [path.name for path in unread(self.paths, found, self.postfix.master_pid(found.parameters))]:
             names = f"{files[0]} and others" if files[1:] else files[0]
             yield f"the running Postfix has not read {names} since the last change; dms-relay apply reloads it"
 
     def _inputs(self, found: Found) -> tuple[Plan | None, Origins | None]:
-        """Return what ``apply`` would change, and the origins; two times ``None`` where the inputs are wrong."""
+        """Return what ``apply`` would change, and the origins; ``None`` for both if the inputs are wrong."""
         try:
             self.inputs = read(self.paths, self.environ)
             self.config = config = merge(self.inputs)
@@ -142,13 +142,13 @@ def _sender(text: str) -> str:
 
 
 def _address(text: str, what: str) -> str:
-    """Return an address without angle brackets. Raises ``ArgumentError`` where it is not one."""
+    """Return an address without angle brackets. Raises ``ArgumentError`` if it is not one."""
     address = text.strip().removeprefix("<").removesuffix(">")
     local, _, domain = address.rpartition("@")
     if not local or not is_domain(domain) or any(c.isspace() or not c.isprintable() for c in address):
         remedy = "write user@example.com" + ", or <> for the null sender" * (what == "SENDER")
         raise ArgumentError([Problem(Origin(what), "it is not an address", remedy)])
-    # Inside Postfix a user has no quotes (RFC 5321, section 4.1.2).
+    # Postfix keeps a local part without its quotes (RFC 5321, section 4.1.2).
     is_quoted = local.startswith('"') and local.endswith('"') and len(local) > 1
     bare = re.sub(r"\\(.)", r"\1", local[1:-1]) if is_quoted else local
     return f"{bare}@{domain}"

@@ -1,6 +1,6 @@
-"""``dms-relay import``: writes a ``relay.yaml`` that does what another set-up does, and proves it. Changes no Postfix.
+"""``dms-relay import``: write a ``relay.yaml`` that does what another setup does, and prove it. Does not change Postfix.
 
-Exit code 1 means that something was not taken, or that some mail would go another way.
+Exit code 1 means that something was not imported, or that some mail would take another route.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from dms_relay.commands import Context
     from dms_relay.migrate.importing import Imported
 
-#: The exit code where not all is as before.
+#: The exit code if something differs from before.
 EXIT_DIFFERS = 1
 
 

@@ -1,6 +1,6 @@
-"""``dms-relay keep WHAT``: what the keeper has done in processes of their own (``watch``). No person needs it.
+"""``dms-relay keep WHAT``: one task of the keeper, in a process of its own (``watch``). Not meant for people.
 
-Gets JSON on standard input and prints JSON on standard output; log lines go to standard error as ever.
+Reads JSON on standard input and prints JSON on standard output; log lines go to standard error as usual.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from dms_relay.log import Log
     from dms_relay.model import Paths
 
-#: How the line begins that ``apply`` prints where it has changed nothing.
+#: The line that ``apply`` prints if it has changed nothing begins with this.
 _NOTHING = "nothing to do"
 #: Where the queue is unless main.cf says otherwise (postconf -d).
 _QUEUE_DIRECTORY = "/var/spool/postfix"
@@ -42,7 +42,7 @@ _RIGHT_AGAIN = "the inputs can be used again"
 
 
 def run(arguments: Namespace, context: Context) -> int:
-    """Do one of them, and print what came of it."""
+    """Do one task, and print its result."""
     fed = json.load(sys.stdin)
     does: dict[str, Callable[[Any, Namespace, Context], dict[str, Any]]] = {
         "apply": _apply,
@@ -57,7 +57,7 @@ def run(arguments: Namespace, context: Context) -> int:
 
 
 def _apply(fed: dict[str, Any], arguments: Namespace, context: Context) -> dict[str, Any]:
-    """Apply the inputs, say what is new, and return what came of it, and what was read for it."""
+    """Apply the inputs, log what is new, and return the result and what was read for it."""
     began = time.time()
     paths = _paths(fed, context)
     once = Once(fed["problems"])
@@ -71,7 +71,7 @@ def _apply(fed: dict[str, Any], arguments: Namespace, context: Context) -> dict[
     is_changed = code == os.EX_OK and not summary.startswith(_NOTHING)
     if code == os.EX_OK:
         _say_success(fed, log, summary if is_changed else "")
-    # A boot has just said the same warnings.
+    # A boot has just logged the same warnings.
     once.flush(is_silent=fed["is_first"] and code == os.EX_OK and not is_changed)
     in_force = {"since": _since(context.paths), "summary": summary} if code == os.EX_OK else None
     said = {"problems": once.problems, "errors": once.errors, "looks": noted.looks}
@@ -90,7 +90,7 @@ class _NoDirectoryError(RelayError):
 
 
 def _code(context: Context, *, is_named: bool) -> int:
-    """Run ``apply`` and return its exit code; what is wrong is said."""
+    """Run ``apply``, log what is wrong, and return its exit code."""
     log = context.log
     try:
         if is_named and not context.paths.config_dir.is_dir():
@@ -115,7 +115,7 @@ def _say_success(fed: dict[str, Any], log: Log, summary: str) -> None:
 
 
 def _since(paths: Paths) -> float:
-    """Return when the configuration came into force that is in force now: what is remembered was written then."""
+    """Return when the current configuration came into force: the time of the file that was written then."""
     try:
         return paths.state.stat().st_ctime
     except OSError:
@@ -123,7 +123,7 @@ def _since(paths: Paths) -> float:
 
 
 def _queue(paths: Paths) -> str:
-    """Return Postfix's queue directory; empty where main.cf cannot be read."""
+    """Return Postfix's queue directory; empty if main.cf cannot be read."""
     try:
         return values(Postfix(paths.postfix_dir).read_main_cf()).get("queue_directory") or _QUEUE_DIRECTORY
     except RelayError:
@@ -139,8 +139,8 @@ def _say(fed: list[dict[str, Any]], _: Namespace, context: Context) -> dict[str,
 
 
 def _test(fed: dict[str, Any], _: Namespace, context: Context) -> dict[str, Any]:
-    """Test the logins, and say of which relay the result is another than the last time."""
-    from dms_relay.commands.test import try_relays  # noqa: PLC0415 -- what speaks SMTP, and loads much
+    """Test the logins, and log each relay whose result differs from the last time."""
+    from dms_relay.commands.test import try_relays  # noqa: PLC0415 -- speaks SMTP, and loads much
     from dms_relay.merge import merge  # noqa: PLC0415 -- the same
     from dms_relay.sources import read  # noqa: PLC0415 -- the same
     from dms_relay.watch.login_tests import compared  # noqa: PLC0415 -- the same
@@ -152,14 +152,14 @@ def _test(fed: dict[str, Any], _: Namespace, context: Context) -> dict[str, Any]
 
 
 def _tokens(_fed: object, _: Namespace, context: Context) -> dict[str, Any]:
-    """Return how the tokens are."""
-    from dms_relay.watch.outlook import outlook  # noqa: PLC0415 -- only where there are tokens
+    """Return the state of the tokens."""
+    from dms_relay.watch.outlook import outlook  # noqa: PLC0415 -- only if there are tokens
 
     return outlook(context.paths.state_dir, time.time())
 
 
 def _refused(fed: dict[str, Any], _: Namespace, context: Context) -> dict[str, Any]:
-    """Return the relays that have refused their token, and have mail tried again for which there is a newer one."""
+    """Return the relays that have refused their token; retry the mail for which there is a newer one."""
     from dms_relay.watch.refused import refused  # noqa: PLC0415 -- the same
 
     found = refused(context.paths, Path(fed["queue"]))
@@ -169,8 +169,8 @@ def _refused(fed: dict[str, Any], _: Namespace, context: Context) -> dict[str, A
 
 
 def _metrics(fed: dict[str, Any], _: Namespace, context: Context) -> dict[str, Any]:
-    """Serve metrics until a signal ends this, or the keeper has gone; return why that cannot be."""
-    from dms_relay.metrics.endpoint import Endpoint  # noqa: PLC0415 -- only where there are metrics
-    from dms_relay.metrics.server import serve  # noqa: PLC0415 -- the same, and what speaks HTTP
+    """Serve metrics until a signal arrives or the keeper is gone; return why they cannot be served."""
+    from dms_relay.metrics.endpoint import Endpoint  # noqa: PLC0415 -- only if there are metrics
+    from dms_relay.metrics.server import serve  # noqa: PLC0415 -- the same, and it speaks HTTP
 
     return {"failed": serve(Endpoint(*fed["metrics"]), _paths(fed, context), context.environ, context.log)}

@@ -1,7 +1,7 @@
 """``dms-relay list``: every sender that the inputs name, with its relay and its login, without passwords.
 
-Reads only the inputs. The rows have the order of the inputs: routes, opt-outs, logins of senders without a route, ``*`` for
-every other sender, and last the logins at relays that no row uses.
+Reads only the inputs. The rows follow the order of the inputs: routes, opt-outs, logins of senders without a route, ``*``
+for every other sender, and last the logins at relays that no row uses.
 
 Known limits: an address with an extension (``user+ext@domain``) counts as a separate address, as in a Postfix without
 ``recipient_delimiter``.
@@ -35,7 +35,7 @@ EXCLUDED = "excluded"
 NOTHING = "-"
 #: Every sender that no other row names.
 EVERYBODY = "*"
-#: Where the operator sets one of these, Postfix uses other lookup tables than the managed ones.
+#: If the operator sets one of these, Postfix uses other lookup tables than the managed ones.
 _LOOKUPS = (
     "sender_dependent_relayhost_maps",
     "smtp_sasl_password_maps",
@@ -47,7 +47,7 @@ _TITLES = ("SENDER", "RELAY", "LOGIN", "ORIGIN")
 
 @frozen
 class Row:
-    """One sender. ``relay`` is ``None`` where none is set; ``logins`` are user names, one for each relay that has one."""
+    """One sender. ``relay`` is ``None`` if none is set; ``logins`` are user names, one for each relay that has one."""
 
     sender: str
     relay: str | None
@@ -108,7 +108,7 @@ class _Lister:
                 yield Row(NOTHING, entry.key, (entry.login.shown_username,), (entry.origin,))
 
     def _resolved(self, route: Route | None) -> Route | None:
-        """Return the default relay where there is no route, or a route to ``DUNNO`` (postconf(5))."""
+        """Return the default relay if there is no route, or a route to ``DUNNO`` (postconf(5))."""
         return self.default if route is None or route.nexthops.text.upper() == AS_DEFAULT else route
 
     def _row(self, sender: str, route: Route | None, opt_out: Origin | None = None) -> Row:

@@ -1,8 +1,8 @@
-"""``dms-relay login``: a person agrees, in a browser anywhere, that a relay's mail is sent in his name.
+"""``dms-relay login``: a person consents, in any browser, that a relay sends mail in their name.
 
-Reads the inputs; shows an address and a code on standard output, and waits; where the provider gives no code for mail
-(Google), reads the address that the browser ends at from standard input. Keeps the refresh token in the state directory, and
-puts the access token into the tables where the login is in force already.
+Reads the inputs; shows an address and a code on standard output, and waits. If the provider gives no code for mail
+(Google), reads the address of the browser's last page from standard input. Keeps the refresh token in the state directory,
+and puts the access token into the tables if the login is in force already.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ if TYPE_CHECKING:
     from dms_relay.model.oauth2 import OAuth2
     from dms_relay.oauth2 import Answer
 
-#: Characters of an address that is pasted: more than any provider's, less than a mistake.
+#: Maximum characters of a pasted address: more than any provider's has, less than a mistaken paste.
 _PASTED_MAX = 16384
 
 
 @frozen
 class _Login:
-    """A login by OAuth2 that the inputs have."""
+    """An OAuth2 login of the inputs."""
 
     relay: str
     username: str
@@ -50,10 +50,10 @@ class _Login:
 
 
 def run(arguments: Namespace, context: Context) -> int:
-    """Have a person agree to one login, and keep what that gives."""
+    """Get a person's consent to one login, and keep the tokens."""
     config = merge(read(context.paths, context.environ))
     login = _chosen(list(_logins(config)), arguments.relay, arguments.username)
-    # A person who has agreed should not have to do it again because the disk is full.
+    # Checked first, so that nobody has to consent twice because the disk is full.
     with tokens.Room(context.paths.state_dir, login.id):
         pass
     answer = _agreed(login, context)
@@ -83,7 +83,7 @@ def _chosen(logins: Sequence[_Login], relay: str, username: str | None) -> _Logi
     if not there:
         names = ", ".join(sorted({login.relay for login in logins}))
         remedy = f"write one of {names}" if names else "give a relay a login with oauth2"
-        raise UsageError(f"no relay with a login by OAuth2 has the name {relay}", remedy)
+        raise UsageError(f"no relay with an OAuth2 login has the name {relay}", remedy)
     found = [login for login in there.values() if username is None or login.username.casefold() == username.casefold()]
     if len(found) != 1:
         users = ", ".join(login.username for login in there.values())

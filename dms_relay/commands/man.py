@@ -14,6 +14,6 @@ if TYPE_CHECKING:
 
 
 def run(_arguments: Namespace, context: Context) -> int:
-    """Print it."""
+    """Print the manual page."""
     context.say_text(text_of("dms-relay.1"))
     return os.EX_OK

@@ -1,7 +1,7 @@
 """``dms-relay metrics``: print all metrics for Prometheus, as the endpoint of ``dms-relay watch`` serves them.
 
-Reads the queue, the state directory and, where no keeper runs, the inputs; writes nothing. On a machine without our
-image this is for node_exporter's textfile collector (docs/metrics.md).
+Reads the queue, the state directory and, if no keeper runs, the inputs; writes nothing. On a machine without our
+image, use it with node_exporter's textfile collector (docs/metrics.md).
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 
 def run(_arguments: Namespace, context: Context) -> int:
-    """Print them."""
-    from dms_relay.metrics.page import page  # noqa: PLC0415 -- prometheus-client, for this alone
+    """Print the metrics."""
+    from dms_relay.metrics.page import page  # noqa: PLC0415 -- prometheus-client, only for this
     from dms_relay.metrics.queue import Queue  # noqa: PLC0415 -- the same
     from dms_relay.metrics.standing import postfix_version  # noqa: PLC0415 -- the same
 

@@ -27,12 +27,12 @@ if TYPE_CHECKING:
     from dms_relay.plan.state import TableFile
 
 LINE_END = b"\n"
-#: What ``plan --exit-code`` returns where there is something to change, as ``diff`` and ``git diff --exit-code`` do.
+#: What ``plan --exit-code`` returns if there is something to change, as ``diff`` and ``git diff --exit-code`` do.
 EXIT_CHANGES = 1
 
 
 def run(arguments: Namespace, context: Context) -> int:
-    """Print the changes; with ``--exit-code`` say in the exit code whether there are any."""
+    """Print the changes; with ``--exit-code`` the exit code shows if there are any."""
     config = merge(read(context.paths, context.environ))
     changes = plan(render(config, context.paths), find(context.paths), from_scratch=arguments.from_scratch)
     changed = {change.name: change.new for change in changes.parameters}
@@ -61,7 +61,7 @@ def _table_diff(path: str, change: TableChange) -> Iterator[str]:
 
 
 def _index_diff(path: str, change: TableChange) -> Iterator[str]:
-    """Say what becomes of the index of a table: its entries are those that stand in the table."""
+    """Yield what happens to the index of a table; its entries are those of the table."""
     if change.new is None:
         yield f"# {path}: removed; the table no longer has an index of this type"
     elif not change.new.index:
@@ -81,7 +81,7 @@ def _rights(table: TableFile) -> str:
 
 
 def _service_diff(path: str, changes: Plan) -> Iterator[str]:
-    """Yield the services that change, as master.cf has them, and what an operator sets in others, without logins."""
+    """Yield the changed services as in master.cf, and what an operator sets in others, without logins."""
     texts = [_service_texts(change) for change in changes.services]
     old, new = (lines_of("\n".join(text[side] for text in texts if text[side])) for side in (0, 1))
     yield from _diff(path, (old, new), is_new=False, is_gone=False)
@@ -93,7 +93,7 @@ def _service_diff(path: str, changes: Plan) -> Iterator[str]:
 
 
 def _service_texts(change: ServiceChange) -> list[str]:
-    """Return a service before and after; empty where there is none."""
+    """Return a service before and after; empty if there is none."""
     versions = mask_versions(*(dict(s.overrides) if s else {} for s in (change.old, change.new)))
     services = zip((change.old, change.new), versions, strict=True)
     return [Service(s.chroot, tuple(shown.items())).text(change.name) if s else "" for s, shown in services]
@@ -114,5 +114,5 @@ def _diff(path: str, lines: tuple[list[str], list[str]], *, is_new: bool, is_gon
 
     old, new = "/dev/null" if is_new else path, "/dev/null" if is_gone else path
     diff = list(unified_diff(*lines, old, new, lineterm="", n=1))
-    # An empty table has no lines to show, but it comes or goes all the same.
+    # An empty table has no lines to show, but it is still created or removed.
     yield from diff or ([f"--- {old}", f"+++ {new}"] if is_new or is_gone else [])

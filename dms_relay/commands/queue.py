@@ -1,7 +1,7 @@
 """``dms-relay queue``: what waits in Postfix's queue, by relay: how much, since when, why, and what to do. Writes nothing.
 
-Reads the queue through postqueue(1), also of a Postfix that does not run, and Postfix's configuration; the inputs, to name
-the place of a login. Exit code 0, whatever waits.
+Reads the queue through postqueue(1), even if Postfix does not run; Postfix's configuration; and the inputs, to name
+the place of a login. The exit code is 0, whatever waits.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class _Counted:
 
 
 def origins(paths: Paths, environ: Mapping[str, str]) -> Origins | None:
-    """Return the places of logins; ``None`` where the inputs are wrong, which other commands say."""
+    """Return the places of logins; ``None`` if the inputs are wrong, which other commands report."""
     with suppress(RelayError):
         config = merge(read(paths, environ))
         return Origins(config, render(config, paths), paths)

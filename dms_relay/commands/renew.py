@@ -1,8 +1,8 @@
 """``dms-relay renew``: renew the access tokens of the logins in force, and put them into their tables.
 
-Reads ``logins.json`` and the store in the state directory, not the inputs: a wrong edit stops no renewal. Writes the store,
-and the password tables (``token_tables``), without a reload. All tokens that are valid are written, not only new ones: where
-a run was killed between the two, the next one completes its work.
+Reads ``logins.json`` and the store in the state directory, not the inputs: a wrong edit does not stop renewal. Writes the
+store and the password tables (``token_tables``), without a reload. Writes all valid tokens, not only new ones: if a
+run was killed between the two steps, the next one completes its work.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     from dms_relay.tokens import Kept
     from dms_relay.tokens.in_force import InForce
 
-#: The exit code where a token cannot be had.
+#: The exit code if a token cannot be renewed.
 EXIT_FAILED = 1
 
 
 def run(arguments: Namespace, context: Context) -> int:
-    """Renew the tokens of the relays that the arguments name, or of all."""
+    """Renew the tokens of the relays named in the arguments, or of all."""
     logins = in_force.load(context.paths.state_dir)
     chosen = _chosen(logins, arguments.relay)
     if arguments.due:
@@ -40,7 +40,7 @@ def run(arguments: Namespace, context: Context) -> int:
     for login in chosen:
         _report(login, got[login.id], context)
     if not logins and not arguments.due:
-        context.say("no login by OAuth2 is in force, so there is nothing to renew")
+        context.say("no OAuth2 login is in force, so there is nothing to renew")
     return EXIT_FAILED if any(isinstance(result, RelayError) for result in got.values()) else os.EX_OK
 
 
@@ -49,7 +49,7 @@ def _chosen(logins: Sequence[InForce], words: Sequence[str]) -> list[InForce]:
     if unknown := [word for word in dict.fromkeys(words) if word.casefold() not in known]:
         names = ", ".join(sorted({login.relay for login in logins}))
         remedy = f"write one of {names}" if names else "run dms-relay apply first"
-        raise UsageError(f"no relay with a login by OAuth2 in force has the name {', '.join(unknown)}", remedy)
+        raise UsageError(f"no relay with an OAuth2 login in force has the name {', '.join(unknown)}", remedy)
     wanted = {word.casefold() for word in words}
     return [login for login in logins if not wanted or login.relay.casefold() in wanted]
 
@@ -61,7 +61,7 @@ def _is_due(login: InForce, context: Context, now: float) -> bool:
 def _renewed(logins: Sequence[InForce], context: Context, *, force: bool) -> Mapping[str, Kept | RelayError]:
     if not logins:
         return {}
-    from dms_relay.oauth2.renewal import renew_all  # noqa: PLC0415 -- the libraries, only where something is asked
+    from dms_relay.oauth2.renewal import renew_all  # noqa: PLC0415 -- the libraries, only if a provider is asked
 
     return renew_all(context.paths.state_dir, logins, environ=context.environ, force=force)
 
@@ -72,7 +72,7 @@ def put_into_tables(context: Context) -> None:
     kept = {login.id: tokens.load(state_dir, login.id) for login in in_force.load(state_dir)}
     valid = {name: one.access_token for name, one in kept.items() if tokens.is_valid(one, now)}
     if valid:
-        from dms_relay.token_tables import write_tokens  # noqa: PLC0415 -- only where there are tokens
+        from dms_relay.token_tables import write_tokens  # noqa: PLC0415 -- only if there are tokens
 
         write_tokens(context.paths, valid)
 

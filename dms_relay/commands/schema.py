@@ -1,4 +1,4 @@
-"""``dms-relay schema``: the JSON Schema of ``relay.yaml``, for editors, made from the shape that the reader checks."""
+"""``dms-relay schema``: the JSON Schema of ``relay.yaml``, for editors; built from the shape that the reader checks."""
 
 from __future__ import annotations
 
@@ -16,6 +16,6 @@ if TYPE_CHECKING:
 
 
 def run(_arguments: Namespace, context: Context) -> int:
-    """Print it."""
+    """Print the schema."""
     context.say_json(json_schema(RELAY_FILE, f"{RELAY_YAML} of dms-relay"))
     return os.EX_OK

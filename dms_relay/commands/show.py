@@ -86,10 +86,10 @@ def _login(entry: LoginEntry) -> dict[str, Any]:
 
 
 def _oauth2(entry: LoginEntry, relay: str, paths: Paths) -> dict[str, Any]:
-    """Return how an access token is got, and until when the one that is kept is valid: ``None`` where there is none."""
+    """Return how an access token is obtained, and until when the stored one is valid: ``None`` if there is none."""
     if not (oauth2 := entry.login.oauth2):
         return {}
-    from dms_relay import tokens  # noqa: PLC0415 -- only where a login takes a token
+    from dms_relay import tokens  # noqa: PLC0415 -- only if a login takes a token
 
     kept = tokens.load(paths.state_dir, tokens.login_id(relay, entry.login.username, oauth2))
     until = datetime.fromtimestamp(kept.expires_at, UTC) if tokens.is_valid(kept, time.time()) else None
@@ -119,7 +119,7 @@ def _transports_text(document: dict[str, Any]) -> Iterator[str]:
 
 
 def _chosen(relay: dict[str, Any]) -> str:
-    """Return the mechanisms of a relay, where they are not the usual ones."""
+    """Return the mechanisms of a relay, if they are not the usual ones."""
     names = tuple(relay["mechanisms"])
     return "" if names in {MECHANISMS, MECHANISMS_IN_CLEAR} else f", AUTH {' '.join(names)}"
 
@@ -156,7 +156,7 @@ def _text(config: RelayConfig, paths: Paths) -> Iterator[str]:
 
 
 def _block(title: str, rows: Iterable[tuple[str, str, str]]) -> Iterator[str]:
-    """Yield a title and its rows in columns; nothing where there is no row."""
+    """Yield a title and its rows in columns; nothing if there is no row."""
     found = [tuple(map(printable, row)) for row in rows]
     if not found:
         return

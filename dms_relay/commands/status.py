@@ -1,8 +1,8 @@
-"""``dms-relay status``: what is in force since when, what is due and why, and how tokens and login tests are.
+"""``dms-relay status``: what is in force since when, what is due and why, and the state of tokens and login tests.
 
-Reads what the keeper records in the state directory (``watch.record``), and looks at the inputs: whether they have
-changed since. Where no keeper runs, it reads the inputs and says whether ``apply`` would do something. Counts the files of
-Postfix's queue. Writes nothing. Exit codes: 0 all is well; 1 something is wrong, or no keeper runs.
+Reads what the keeper records in the state directory (``watch.record``), and checks if the inputs have changed since.
+If no keeper runs, it reads the inputs and says if ``apply`` would do something. Counts the files of Postfix's queue.
+Writes nothing. Exit codes: 0 all is well; 1 something is wrong, or no keeper runs.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from dms_relay.commands import Context
     from dms_relay.model import Paths
 
-#: The exit code where something is wrong.
+#: The exit code if something is wrong.
 EXIT_WRONG = 1
 _NO_KEEPER = (
     "no dms-relay watch runs, so nothing applies changes or renews tokens -- start dms-relay watch (docs/watch.md)"
@@ -109,7 +109,7 @@ def _in_force(paths: Paths, applied: dict[str, Any]) -> dict[str, Any]:
 
 
 def _tokens(paths: Paths, troubles: list[str], *, is_running: bool) -> list[dict[str, Any]]:
-    """Return the tokens of the logins in force, as they are now; the keeper says itself what is wrong with them."""
+    """Return the current tokens of the logins in force; if a keeper runs, it reports itself what is wrong with them."""
     try:
         found = outlook(paths.state_dir, time.time())
     except RelayError as error:

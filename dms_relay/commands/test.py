@@ -1,6 +1,6 @@
 """``dms-relay test``: test each relay with each login that is used there, without sending mail.
 
-Reads the inputs, and main.cf through Postfix. Writes nothing but access tokens that it had to ask for: to the state
+Reads the inputs, and main.cf through Postfix. Writes only the access tokens that it had to request: to the state
 directory, and to the tables in force. Shows its progress on standard error if that is a terminal.
 """
 
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 
 _ADDRESS = "write user@example.com, in ASCII, without <>"
 _UNUSED = "no mail goes to a relay, so there is nothing to test; dms-relay check says why"
-#: The exit code where a relay failed.
+#: The exit code if a relay failed.
 EXIT_FAILED = 1
 #: The longest timeout, in seconds: Postfix itself waits no longer for a greeting (postconf(5), smtp_helo_timeout).
 TIMEOUT_MAX = 300
@@ -58,7 +58,7 @@ _CLEAR = "\r\x1b[K"
 
 
 def run(arguments: Namespace, context: Context) -> int:
-    """Test the relays that the arguments name, or all; print the results."""
+    """Test the relays named in the arguments, or all; print the results."""
     _check(arguments)
     config = merge(read(context.paths, context.environ))
     context.log.problems(config.warnings)
@@ -77,11 +77,11 @@ def try_relays(  # noqa: PLR0913 -- each is a fact of its own
     *,
     environ: Mapping[str, str] | None = None,
 ) -> Sequence[Result]:
-    """Try each relay with each login that is used there, those that are named or all, and return the results.
+    """Try each relay in ``names``, or all, with each login that is used there, and return the results.
 
-    ``how`` is the timeout in seconds, and the recipient and the sender of the message that is sent, or ``None``.
-    ``progress`` gets how many are tried, and returns what is called with how many are done. ``environ`` names proxies for
-    what asks for access tokens. ``UsageError`` says that a name is not known.
+    ``how`` is the timeout in seconds, and the recipient and the sender of the message to send, or ``None``.
+    ``progress`` gets the number of tests, and returns a function that is called with the number done. ``environ`` names
+    the proxies for requests of access tokens. Raises ``UsageError`` if a name is unknown.
     """
     if not config.enabled:
         _chosen((), names)
@@ -89,7 +89,7 @@ def try_relays(  # noqa: PLR0913 -- each is a fact of its own
     postfix = Postfix(paths.postfix_dir)
     # As main.cf will be after ``apply``.
     parameters = _parameters(postfix, config, paths)
-    # What is wrong in these files is not the matter here: a sender for a test is all that is wanted.
+    # Errors in these files do not matter here: they only supply a sender for the test.
     managed = read_domains(paths, [])
     domains = [managed.name(key) or key for key in managed.lookup_keys()]
     tried = _chosen(targets(config, _demands(config, parameters, postfix), domains), names)
@@ -100,7 +100,7 @@ def try_relays(  # noqa: PLR0913 -- each is a fact of its own
 
 
 def _look_for_plugins(import_environment: str) -> None:
-    """Have Cyrus SASL find its plugins where smtp(8) does, if main.cf says that these are elsewhere."""
+    """Make Cyrus SASL look for its plugins where smtp(8) does, if main.cf names another place."""
     if sasl_plugin.SASL_PATH in import_environment:
         with suppress(ImportError):  # a Python without ctypes has no library to ask
             from dms_relay.relay_test import sasl  # noqa: PLC0415 -- the same
@@ -109,10 +109,10 @@ def _look_for_plugins(import_environment: str) -> None:
 
 
 def _token_source(paths: Paths, environ: Mapping[str, str], timeout: float) -> TokenSource:
-    """Return what gets access tokens; a new one of a login that is in force is written to Postfix's table too."""
+    """Return the source of access tokens; it also writes a new token of a login in force to Postfix's table."""
 
     def hand_over(login: InForce, token: str) -> None:
-        from dms_relay.token_tables import write_tokens  # noqa: PLC0415 -- only where a token is new
+        from dms_relay.token_tables import write_tokens  # noqa: PLC0415 -- only if a token is new
 
         write_tokens(paths, {login.id: token})
 
@@ -163,7 +163,7 @@ def _demands(
 
 
 def _policy(parameters: dict[str, str], postfix: Postfix, nexthop: str) -> str:
-    """Return the entry of a nexthop in ``smtp_tls_policy_maps``; empty where it has none."""
+    """Return the entry of a nexthop in ``smtp_tls_policy_maps``; empty if it has none."""
     keys = policy_keys(nexthop)
     found = [postfix.lookup(table, keys) for table in main_cf.split(parameters.get("smtp_tls_policy_maps", ""))]
     return next((table[key] for key in keys for table in found if key in table), "")

@@ -1,8 +1,8 @@
-"""Says whether this command is all that its container is for, as in ``docker run --rm IMAGE setup relay …``.
+"""Detects if this command is all that its container runs, as in ``docker run --rm IMAGE setup relay …``.
 
 Reads the arguments of process 1 and whether a directory is a mount (proc(5)). Writes nothing.
 
-Known limits: a shell around the command (``sh -c 'setup relay …'``) is not looked into.
+Known limits: does not look inside a shell that runs the command (``sh -c 'setup relay …'``).
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ import os
 import sys
 from pathlib import Path
 
-#: The arguments of the first process, a NUL after each, and what is mounted where (proc(5)).
+#: The arguments of the first process, a NUL after each, and the mount points (proc(5)).
 _FIRST_PROCESS, _MOUNTS = Path("/proc/1/cmdline"), Path("/proc/self/mountinfo")
-#: The field of a line that has the place of a mount, counted from 0.
+#: The field of a line that has the mount point, counted from 0.
 _PLACE = 4
 
 
 def ends_with_this_command(directory: Path) -> bool:
-    """Return True if a directory is gone once this command has ended: it is its container's own, and no mount."""
+    """Return True if a directory vanishes with this command: it belongs to the container, and is no mount."""
     words = [os.fsencode(word) for word in sys.argv[1:]]
     try:
         first = _FIRST_PROCESS.read_bytes().split(b"\0")[:-1]

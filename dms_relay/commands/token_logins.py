@@ -1,11 +1,11 @@
-"""What ``apply`` does for logins by OAuth2: a first access token where there is none, and which logins are in force.
+"""What ``apply`` does for OAuth2 logins: gets the first access tokens, and records which logins are in force.
 
-Asks token endpoints (``oauth2``) without the lock of Postfix's directory, and for a limited time. Where no token is to be
-had, the table says so (``NO_TOKEN``): mail of that login waits in the queue, and everything else goes on. That is no reason
-for a boot to end, nor for ``apply`` to have failed: what the inputs say is in force, and the keeper asks again.
+Asks token endpoints (``oauth2``) without the lock of Postfix's directory, and for a limited time. If there is no token,
+the table says so (``NO_TOKEN``): mail of that login waits in the queue, and everything else goes on. Neither a boot nor
+``apply`` fails because of it: the inputs are in force, and the keeper tries again.
 
-Writes ``logins.json`` and the tokens in the state directory. Before a change that file has the logins of both
-configurations, so that those of a run that was killed, or has failed, are renewed as well; after it those in force now.
+Writes ``logins.json`` and the tokens in the state directory. Before a change that file lists the logins of both
+configurations, so that those of a killed or failed run are renewed as well; afterwards only those now in force.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from dms_relay.tokens import Kept
     from dms_relay.tokens.in_force import InForce
 
-#: Seconds for all first tokens together. A boot waits for them; mail that waits for the keeper's does not.
+#: Seconds for all first tokens together. A boot waits for them; a token that comes later only delays its own mail.
 LIMIT = 10.0
-#: Logins that are asked for at the same time, and the questions that each may take: a kept refresh token, the operator's.
+#: Logins served at the same time, and the requests that each may take: with the stored refresh token, the operator's.
 _AT_ONCE, _QUESTIONS = 8, 2
 
 
@@ -42,8 +42,8 @@ def lacking(config: RelayConfig) -> tuple[InForce, ...]:
 
 
 def ask(context: Context, logins: Sequence[InForce]) -> None:
-    """Ask for a token for each, for up to ``LIMIT`` seconds; log an error for each that gets none."""
-    from dms_relay.oauth2.renewal import renew_all  # noqa: PLC0415 -- 60 ms, and only where a token is missing
+    """Request a token for each login, for up to ``LIMIT`` seconds; log an error for each that gets none."""
+    from dms_relay.oauth2.renewal import renew_all  # noqa: PLC0415 -- 60 ms, and only if a token is missing
 
     end = time.monotonic() + LIMIT
     for at in range(0, len(logins), _AT_ONCE):
@@ -57,7 +57,7 @@ def ask(context: Context, logins: Sequence[InForce]) -> None:
 
 def _out_of_time(number: int) -> str:
     waiting = "1 login waits" if number == 1 else f"{number} logins wait"
-    return f"{waiting} for an access token after {LIMIT:.0f} s, so its mail does -- run dms-relay renew"
+    return f"{waiting} for an access token after {LIMIT:.0f} s, and so does its mail -- run dms-relay renew"
 
 
 def _report(logins: Sequence[InForce], got: Mapping[str, Kept | RelayError], log: Log) -> None:
@@ -72,7 +72,7 @@ def _report(logins: Sequence[InForce], got: Mapping[str, Kept | RelayError], log
 
 @contextmanager
 def noted(paths: Paths, config: RelayConfig, log: Log) -> Iterator[None]:
-    """Have ``logins.json`` right while a configuration is made to be in force, and after it."""
+    """Keep ``logins.json`` correct while a configuration comes into force, and afterwards."""
     new = token_logins(config.transports) if config.transports else ()
     _save(paths, _both(in_force.load(paths.state_dir), new), log)
     yield
@@ -84,7 +84,7 @@ def noted(paths: Paths, config: RelayConfig, log: Log) -> Iterator[None]:
 
 
 def _both(old: Sequence[InForce], new: Sequence[InForce]) -> list[InForce]:
-    """Return new and old logins; an entry of a table that has a new login is no old one's any more."""
+    """Return new and old logins, without old ones whose table entry now has a new login."""
     taken = {pair for login in new for pair in login.tables}
     rest = (replace(login, tables=tuple(pair for pair in login.tables if pair not in taken)) for login in old)
     ids = {login.id: login for login in new}

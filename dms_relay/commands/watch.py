@@ -1,12 +1,11 @@
-"""``dms-relay watch``: be the keeper, until a signal ends it (``watch/``).
+"""``dms-relay watch``: run as the keeper, until a signal ends it (``watch/``).
 
-Reads its settings from the arguments and the environment, makes the state directory where it is missing, and takes the
-lock of the keeper in it; then executes ``watch/start.py`` in its own place. Exit codes: 75 another keeper runs; 2
-usage.
+Reads its settings from the arguments and the environment, creates the state directory if it is missing, and takes the
+keeper's lock in it; then replaces itself by ``watch/start.py`` (exec). Exit codes: 75 another keeper runs; 2 usage.
 
-Known limits: settings of the keeper itself stand in the environment, not in ``relay.env``, and count when it starts.
-Where the state directory cannot be written there is no lock either, and two keepers could run: they do no harm, since
-``apply`` has a lock.
+Known limits: the keeper's own settings come from the environment, not from ``relay.env``, and are read once, at its start.
+If the state directory cannot be written there is no lock, and two keepers could run: they do no harm, since ``apply``
+has a lock.
 """
 
 from __future__ import annotations
@@ -33,11 +32,11 @@ if TYPE_CHECKING:
 
     from dms_relay.commands import Context
 
-#: Has the logins tested from time to time.
+#: Turns on regular tests of the logins.
 TEST_VARIABLE = "RELAY_TEST_INTERVAL"
-#: Words of it that mean: never.
+#: Values of it that mean: never.
 _OFF = frozenset({"", "0", "no", "off", "false", "none", "never"})
-#: Seconds: what two looks, or two tests of all logins, must be apart and may be apart. A relay that is asked more
+#: Minimum and maximum seconds between two looks, and between two tests of all logins. A relay that is tested more
 #: often may take us for an attacker.
 INTERVALS = (0.1, 3600.0)
 TEST_INTERVALS = (60.0, 30 * 86400.0)
@@ -47,7 +46,7 @@ _LOCK_TRIES, _LOCK_INTERVAL = 10, 0.05
 
 
 def run(arguments: Namespace, context: Context) -> int:
-    """Become the keeper; returns only where that cannot be."""
+    """Become the keeper; returns only if that fails."""
     troubles: list[str] = []
     interval = arguments.interval
     if interval is not None and not INTERVALS[0] <= interval <= INTERVALS[1]:
@@ -83,7 +82,7 @@ def _range(limits: tuple[float, float]) -> str:
 
 
 def _setting(context: Context, name: str, otherwise: float, limits: tuple[float, float], troubles: list[str]) -> float:
-    """Return what a variable says; where it says nothing that can be used, that is an error, and the default holds."""
+    """Return the value of a variable; if it cannot be used, log an error and return the default."""
     text = context.environ.get(name, "")
     found = times.seconds(text) if text.strip() else otherwise
     if found is not None and (found == otherwise or limits[0] <= found <= limits[1]):
@@ -96,7 +95,7 @@ def _setting(context: Context, name: str, otherwise: float, limits: tuple[float,
 
 
 def _metrics(context: Context, troubles: list[str]) -> list[str | int] | None:
-    """Return the host and the port of the endpoint; ``None`` for none, and where what is said cannot be used."""
+    """Return the host and the port of the endpoint; ``None`` if none is set or the value cannot be used."""
     try:
         found = endpoint(context.environ.get(VARIABLE, ""))
     except ValueError as error:
@@ -116,7 +115,7 @@ def program() -> list[str]:
 def _options(arguments: Namespace, context: Context) -> list[str]:
     """Return the options of the program as children get them.
 
-    The directory of the inputs is told to those that read it, which say what is wrong where it is gone.
+    Children that read the inputs get their directory too, and report what is wrong if it is gone.
     """
     words = ["--config-dir", "/", "--postfix-dir", str(context.paths.postfix_dir)]
     for name, value in (("--log-level", arguments.log_level), ("--log-format", arguments.log_format)):
@@ -125,7 +124,7 @@ def _options(arguments: Namespace, context: Context) -> list[str]:
 
 
 def _locked(context: Context) -> int | None:
-    """Take the lock of the keeper and return its descriptor, which the keeper inherits; ``None`` where it cannot be had."""
+    """Take the keeper's lock and return its descriptor, which the keeper inherits; ``None`` if there can be no lock."""
     directory = context.paths.state_dir
     try:
         directory.mkdir(_STATE_MODE, parents=True, exist_ok=True)
@@ -142,7 +141,7 @@ def _locked(context: Context) -> int | None:
 
 
 def _opened(path: Path) -> int:
-    """Open the file of the lock; one of somebody else's goes: they may hold a lock on it that no keeper has."""
+    """Open the lock file; remove one that another user owns: they could hold a lock on it though no keeper runs."""
     with suppress(FileNotFoundError):
         if path.lstat().st_uid not in {0, os.geteuid()}:
             path.unlink()
@@ -150,7 +149,7 @@ def _opened(path: Path) -> int:
 
 
 def _lock(descriptor: int) -> bool:
-    """Take the lock; whoever looks whether a keeper runs holds it for a moment."""
+    """Take the lock; retry, since a check for a running keeper also holds it for a moment."""
     for _ in range(_LOCK_TRIES):
         with suppress(BlockingIOError):
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,1 +1,1 @@
-"""What the image's entrypoint runs before Postfix: ``boot`` takes the steps, which stand beside it."""
+"""What the image's entrypoint runs before Postfix: ``boot`` runs the steps, one module each."""

@@ -1,19 +1,19 @@
-"""Our steps before Postfix starts, in one process, whose imports are paid once: ``boot [--start] STEP...``.
+"""Our steps before Postfix starts, in one process, to load modules only once: ``boot [--start] STEP...``.
 
-A step is named as the hook is that stands for it, after the number: ``/docker-entrypoint.d/10-postfix`` is ``postfix``.
-``docker-entrypoint.sh`` gives all hooks of ours that follow each other; with a hook of somebody else's in between there are
-two processes. Without a name the step is ``postfix``, which is what this program was before it had others.
+A step has the name of its hook, without the number: ``/docker-entrypoint.d/10-postfix`` is ``postfix``.
+``docker-entrypoint.sh`` passes all our hooks that follow each other; a foreign hook in between makes it two processes.
+Without a name the step is ``postfix``, the only one that early versions had.
 
-    postfix       sets Postfix up to send and nothing else (``settings``)
+    postfix       sets Postfix up to send only (``settings``)
     relay         ``dms-relay apply``
-    user-files    applies the operator's postfix-main.cf and postfix-master.cf (``user_files``); not right behind ``relay``,
-                  which does so as well
-    quick-start   has Postfix skip its own checks where they would find nothing (``quick_start``); last, and it never fails
+    user-files    applies the operator's postfix-main.cf and postfix-master.cf (``user_files``); skipped right after
+                  ``relay``, which does the same
+    quick-start   makes Postfix skip its own checks if they would find nothing (``quick_start``); last, and never fails
 
-The first step that fails is the last one: its exit code is ours. With ``--start`` the last line on standard error then names
+Stops at the first step that fails, with its exit code. With ``--start`` the last line on standard error then names
 its hook, in the entrypoint's words; a person who runs a hook by hand needs no such line.
 
-To add a step: a function here, and a file in ``entrypoint.d``, which an operator can take out, or put something before.
+To add a step: a function here, and a file in ``entrypoint.d``, so that an operator can remove it or run a hook before it.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 def _postfix(environ: Mapping[str, str], writer: Writer | None) -> int:
-    from dms_relay.container import settings  # noqa: PLC0415 -- only what is asked for is loaded
+    from dms_relay.container import settings  # noqa: PLC0415 -- loaded only if asked for
 
     return settings.run(environ, writer)
 
@@ -42,7 +42,7 @@ def _relay(environ: Mapping[str, str], writer: Writer | None) -> int:
     from dms_relay.cli import main as command  # noqa: PLC0415
 
     code = command(["apply"], environ, writer=writer)
-    # All is applied: that nobody can read it, on a full disk say, is no failure of the start.
+    # All is applied: a lost log line (on a full disk, say) must not stop the start.
     return os.EX_OK if code == os.EX_IOERR else code
 
 
@@ -58,7 +58,7 @@ def _quick_start(environ: Mapping[str, str], _writer: Writer | None) -> int:
     return quick_start.run(environ)
 
 
-#: What our image has, and no machine that only runs our tests.
+#: Exists in our image, and not on a machine that only runs our tests.
 HOOKS = "/docker-entrypoint.d"
 STEPS: dict[str, Step] = {
     "postfix": _postfix,
@@ -66,12 +66,12 @@ STEPS: dict[str, Step] = {
     "user-files": _user_files,
     "quick-start": _quick_start,
 }
-#: Nothing is left to do for the second of these right behind the first.
+#: Right after the first of these, the second has nothing left to do.
 _DONE = ["relay", "user-files"]
 
 
 def main(argv: Sequence[str], environ: Mapping[str, str], writer: Writer | None = None) -> int:
-    """Take the steps that the arguments name, and return the exit code of the last one taken."""
+    """Run the steps named in the arguments, and return the exit code of the last one run."""
     is_start = argv[:1] == ["--start"]
     hooks = list(argv[1:] if is_start else argv) or ["postfix"]
     if unknown := [hook for hook in hooks if _name(hook) not in STEPS]:
@@ -83,7 +83,7 @@ def main(argv: Sequence[str], environ: Mapping[str, str], writer: Writer | None 
         )
         return 2
     if is_start and os.path.isdir(HOOKS):  # noqa: PTH112 -- pathlib costs more
-        from dms_relay.container.empty_mounts import close  # noqa: PLC0415 -- a hook that is run by hand comes too late
+        from dms_relay.container.empty_mounts import close  # noqa: PLC0415 -- too late in a hook run by hand
 
         close()
     for previous, hook in zip(["", *hooks], hooks, strict=False):
@@ -92,7 +92,7 @@ def main(argv: Sequence[str], environ: Mapping[str, str], writer: Writer | None 
         code = _take(STEPS[_name(hook)], environ, writer)
         if code:
             if writer:
-                writer.close()  # what it was given comes before the line that follows
+                writer.close()  # writes its lines before the one that follows
             if is_start:
                 _name_failed(hook, code)
             return code
@@ -100,14 +100,14 @@ def main(argv: Sequence[str], environ: Mapping[str, str], writer: Writer | None 
 
 
 def _name(hook: str) -> str:
-    """Return the step that a hook is: ``/docker-entrypoint.d/20-relay`` is ``relay``."""
+    """Return the step of a hook: ``/docker-entrypoint.d/20-relay`` is ``relay``."""
     name = hook.rpartition("/")[2]
     number, _, rest = name.partition("-")
     return rest if number.isdigit() else name
 
 
 def _take(step: Step, environ: Mapping[str, str], writer: Writer | None) -> int:
-    """Take a step. Report a bug in dms-relay with its place, and its own exit code."""
+    """Run a step. Report a bug in dms-relay with its place in the code, and an exit code of its own."""
     try:
         return step(environ, writer)
     except Exception:  # noqa: BLE001 -- see above
@@ -129,14 +129,14 @@ def _name_failed(hook: str, code: int) -> None:
 
 
 def _flush() -> None:
-    """Say what was said: a program that we start next has the same streams. A lost line is no failure of the start."""
+    """Flush: a program that we start next has the same streams. A lost line is no failure of the start."""
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError, AttributeError):
             stream.flush()
 
 
 def run(writer: Writer | None = None) -> None:
-    """Be the program, and end without taking the interpreter down piece by piece, as ``dms_relay.cli.run`` does."""
+    """Run as the program, and exit without tearing the interpreter down, as ``dms_relay.cli.run`` does."""
     gc.disable()
     code = main(sys.argv[1:], os.environ, writer)
     if writer:

@@ -1,8 +1,8 @@
-"""Closes to others what was mounted empty, before anybody but root runs in the container.
+"""Closes empty mounts to other users, before anybody but root runs in the container.
 
-An emptyDir of Kubernetes has mode 0777 and no sticky bit. On /tmp or /run, others could then replace what is in it; as the
-configuration directory, they could decide where mail goes, so it would be refused. What root owns is put right here. A
-configuration directory that is not empty is left, and refused: who has filled it cannot be known. Never fails.
+An emptyDir of Kubernetes has mode 0777 and no sticky bit. On /tmp or /run, others could then replace what is in it; in the
+configuration directory they could decide where mail goes, so it would be refused. Fixes here what root owns. A
+configuration directory that is not empty stays as it is, and is refused: anybody may have filled it. Never fails.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-#: Directories in which every user may make files, and nobody may replace another's (hier(7)).
+#: Directories in which every user may create files, and nobody may replace another's (hier(7)).
 _SHARED = ("/tmp", "/run")  # noqa: S108 -- to see to its mode
 _OTHERS = S_IWGRP | S_IWOTH
 
 
 def close(shared: Iterable[str] = _SHARED, inputs: str = DMS_DIRECTORY) -> None:
-    """Set the modes, where they are not right: of directories for everybody, and of the operator's."""
+    """Fix wrong modes of the shared directories, and of the operator's configuration directory."""
     for path in shared:
         with suppress(OSError):
             mode = _mode(path)
@@ -36,6 +36,6 @@ def close(shared: Iterable[str] = _SHARED, inputs: str = DMS_DIRECTORY) -> None:
 
 
 def _mode(path: str) -> int:
-    """Return a directory's mode; 0, where nothing is to be done, if it is another's."""
+    """Return a directory's mode; 0, which asks for no fix, if another user owns it."""
     status = os.lstat(path)
     return S_IMODE(status.st_mode) if status.st_uid == os.geteuid() and S_ISDIR(status.st_mode) else 0

@@ -1,7 +1,7 @@
-"""Where Postfix's parts are, and which directories its start makes where they are missing. Reads, writes nothing.
+"""Where Postfix's parts are, and which missing directories its start creates. Reads, writes nothing.
 
-``INSTALLATION`` is what Debian's Postfix was built with (``postconf -d``; a test of the image holds it to that). Another
-place may stand in main.cf: see ``differs``.
+``INSTALLATION`` is what Debian's Postfix was built with (``postconf -d``; a test of the image compares them). main.cf may
+name other places: see ``differs``.
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ _PATHS = (
     "sample_directory",
     "sendmail_path",
 )
-#: With any of these there may be more than one Postfix, or another one than ours.
+#: With any of these there may be several Postfix instances, or another one than ours.
 _INSTANCES = ("multi_instance_directories", "multi_instance_enable", "multi_instance_wrapper", "mail_version")
 
 
 def differs(installation: Installation, parameters: Mapping[str, str]) -> str:
-    """Return the first parameter of main.cf that says anything else than ``installation``; empty where none does."""
+    """Return the first parameter of main.cf that differs from ``installation``; empty if none does."""
     own = {name: str(value) for name, value in installation._asdict().items()}
     for name, value in parameters.items():
         if name in _INSTANCES or value != own.get(name, value):
@@ -55,7 +55,7 @@ def differs(installation: Installation, parameters: Mapping[str, str]) -> str:
 
 
 class Directory(NamedTuple):
-    """A directory that Postfix's start makes where it is missing. ``group`` is empty where any group will do."""
+    """A directory that Postfix's start creates if it is missing. ``group`` is empty if any group will do."""
 
     path: Path
     owner: str

@@ -1,11 +1,11 @@
-"""The networks of ``RELAY_PERMIT``, which may send beside those of ``PERMIT_DOCKER``. Pure.
+"""The networks of ``RELAY_PERMIT``, which may send in addition to those of ``PERMIT_DOCKER``. Pure.
 
-The value is a list, with blanks or commas between: ``10.0.0.0/8, fd00::/8, 192.0.2.7``. An address alone is a network of
-one. What Postfix's own ``mynetworks`` takes beside that (names, files, ``!``, brackets, netmasks) is refused, each time with
-the word to write instead where there is one.
+The value is a list, separated by blanks or commas: ``10.0.0.0/8, fd00::/8, 192.0.2.7``. A single address is a network of
+one. Refuses what else Postfix's own ``mynetworks`` accepts (names, files, ``!``, brackets, netmasks), with the word to
+write instead if there is one.
 
-Known limits: several networks that are each allowed may together be too many; a network of the Internet's that somebody
-else has is not told from one's own.
+Known limits: several networks, each allowed, may together cover too much; cannot tell a public network of somebody else
+from the operator's own.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ if TYPE_CHECKING:
     Network = IPv4Network | IPv6Network
 
 NAME = "RELAY_PERMIT"
-#: Bits that a network must fix at least. A shorter prefix takes in a part of the Internet: none that is private is larger
-#: than 10.0.0.0/8 (RFC 1918) and fc00::/7 (RFC 4193).
+#: Minimum prefix length. A shorter one includes a part of the Internet: no private network is larger than
+#: 10.0.0.0/8 (RFC 1918) or fc00::/7 (RFC 4193).
 SHORTEST_PREFIX = {4: 8, 6: 7}
 _BETWEEN = re.compile(r"[,\s]+")
 _PREFIX = re.compile(r"[0-9]{1,3}", re.ASCII)
 _EXAMPLE = "write networks, such as 10.0.0.0/8, fd00::/8"
-#: The networks whose addresses Postfix sees as those of IPv4 (RFC 4291, section 2.5.5.2).
+#: The networks whose addresses Postfix treats as IPv4 (RFC 4291, section 2.5.5.2).
 _MAPPED = IPv6Network("::ffff:0:0/96")
 _BITS = {4: 32, 6: 128}
 
 
 def permitted(value: str, problems: list[Problem]) -> list[Network]:
-    """Return the networks that a value names; each word that is wrong becomes a problem."""
+    """Return the networks that a value names; each wrong word becomes a problem."""
     found = [(word, _network(word, problems)) for word in _BETWEEN.split(value) if word]
     return [network for _, network in found if network]
 
@@ -49,7 +49,7 @@ def _network(word: str, problems: list[Problem]) -> Network | None:
 
 
 def _wrong(word: str) -> tuple[str, str]:
-    """Return what is wrong with a word and what to write instead; both empty where it is right."""
+    """Return what is wrong with a word and what to write instead; both empty if it is right."""
     address, slash, prefix = word.partition("/")
     if address[:1] == "[" and address[-1:] == "]":
         return "has brackets", _instead(f"{address[1:-1]}{slash}{prefix}")
@@ -73,13 +73,13 @@ def _too_much(network: Network) -> tuple[str, str]:
         return "is IPv4 in the form of IPv6", f"write {inner}/{network.prefixlen - _BITS[6] + _BITS[IPV4]}"
     shortest = SHORTEST_PREFIX[network.version]
     if network.prefixlen < shortest:
-        text = "takes in a part of the Internet, whose senders could then send through your relay (an open relay)"
+        text = "includes a part of the Internet, which could then send through your relay (an open relay)"
         return text, f"write only the networks of your own clients, each with /{shortest} or more"
     return "", ""
 
 
 def _instead(word: str) -> str:
-    """Return what to write for a word, where it is plain what was meant."""
+    """Return what to write instead of a word, if its meaning is clear."""
     try:
         network = ip_interface(word).network
     except ValueError:

@@ -1,23 +1,23 @@
-"""Postfix's checks before its start, done here in one process: the step ``quick-start`` of ``boot``, after all hooks.
+"""Runs Postfix's checks before its start in one process: the step ``quick-start`` of ``boot``, after all hooks.
 
-``postfix start-fg`` runs some 68 programs before Postfix runs: they make missing directories of the queue, repair the queue
-itself (postsuper(1)), and warn of owners and modes. Where a file ``quick-start`` lies in the queue directory, it leaves all
-of that out, once (postfix-script). This step
+``postfix start-fg`` runs some 68 programs before Postfix runs: they create missing directories of the queue, repair the
+queue itself (postsuper(1)), and warn of owners and modes. If a file ``quick-start`` is in the queue directory, it skips
+all of that, once (postfix-script). This step
 
 1. gives the data directory to Postfix, and an empty queue directory to root: a tmpfs or an emptyDir may be mounted there;
-2. takes such a file away, whoever left it there;
-3. looks for whatever those programs would make, say or refuse;
-4. runs postsuper(1) as they do, **at each start**: on a queue that a killed container left, or that came back from a backup,
-   it renames and moves what is misplaced, and on one that is in order it takes 4 ms. So nothing need be known of how
+2. removes such a file, whoever left it there;
+3. looks for whatever those programs would create, report or refuse;
+4. runs postsuper(1) as they do, **at each start**: on a queue that a killed container left, or that came from a backup,
+   it renames and moves what is misplaced, and on one that is in order it takes 4 ms. So it does not matter how
    Postfix ended last time;
-5. lays the file down where there was nothing in 3, and postsuper succeeded.
+5. creates the file if 3 found nothing and postsuper succeeded.
 
-In every other case, and wherever something is not understood, Postfix does it all by itself, and says what it finds, as
-it would without this step. Nothing here ends in an error: what fails in 1 is warned of. At LOG_LEVEL=debug the reason is
-logged.
+In every other case, and whenever something is not understood, Postfix does it all itself and reports what it finds, as
+it would without this step. This step never ends in an error: a failure of 1 is a warning. LOG_LEVEL=debug logs the
+reason.
 
-Known limits: Postfix in ``MAIL_CONFIG`` always starts with its own checks. ``postfix-script`` may learn new checks; those
-here are of Postfix 3.7 and 3.10 (tests/container/test_quick_start.py holds them against the real one).
+Known limits: a Postfix in ``MAIL_CONFIG`` always starts with its own checks. ``postfix-script`` may gain checks; those
+here are of Postfix 3.7 and 3.10 (tests/container/test_quick_start.py compares them with the real one).
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-#: Read, and taken away, by ``postfix start`` (postfix-script).
+#: Read and removed by ``postfix start`` (postfix-script).
 NAME = "quick-start"
-#: Bits of a mode that let a group or everybody write.
+#: Mode bits that let a group or everybody write.
 _OTHERS_WRITE = 0o022
 #: What postqueue(1) and postdrop(1) need: set-gid, and executable for all.
 _SET_GID = 0o2111
@@ -62,24 +62,24 @@ _OWNED = (
     "saved",
     "trace",
 )
-#: What a chroot has in the queue directory; Postfix compares it with the machine's own.
+#: A chroot's files in the queue directory; Postfix compares them with the machine's own.
 _CHROOT = ("bin", "etc", "lib", "sbin", "usr")
-#: Names with which Debian's configure-instance.sh refuses to start.
+#: Names that make Debian's configure-instance.sh refuse to start.
 _REFUSED = frozenset({"debian.org", "ubuntu.com"})
 
 
-#: What a new file system may hold.
+#: What a new file system may contain.
 LOST_AND_FOUND = "lost+found"
 #: Mode of the data directory (postfix-files), and of the queue's.
 _DATA_MODE, _QUEUE_MODE = 0o700, 0o755
 
 
 class _DoubtError(Exception):
-    """Postfix's own start may have something to do, or to say."""
+    """Postfix's own start may have something to do or to report."""
 
 
 def run(environ: Mapping[str, str]) -> int:
-    """Take the step. It never fails."""
+    """Run the step. It never fails."""
     try:
         own(INSTALLATION)
     except (OSError, KeyError) as error:
@@ -97,7 +97,7 @@ def run(environ: Mapping[str, str]) -> int:
 
 
 def prepare(installation: Installation, environ: Mapping[str, str]) -> str:
-    """Have Postfix leave its checks out where they would find nothing. Return why not; empty where it does."""
+    """Make Postfix skip its checks if they would find nothing. Return why it cannot; empty if it can."""
     file = installation.queue_directory / NAME
     try:
         file.unlink(missing_ok=True)
@@ -126,7 +126,7 @@ def _give(directory: Path, owner: str, mode: int) -> None:
     status, user = directory.lstat(), pwd.getpwnam(owner)
     if not S_ISDIR(status.st_mode):
         return
-    # The mode comes first: for the owner it takes no capability.
+    # The mode first: the owner needs no capability to set it.
     if status.st_uid != user.pw_uid or status.st_mode & _OTHERS_WRITE:
         directory.chmod(mode)
     if status.st_uid != user.pw_uid:
@@ -134,9 +134,9 @@ def _give(directory: Path, owner: str, mode: int) -> None:
 
 
 def check(installation: Installation) -> None:
-    """Do what Postfix's start would do, and raise an error where that is more than a look at what is right.
+    """Run the checks of Postfix's start, and raise an error if one would do more than look.
 
-    Any of ``_DoubtError``, ``RelayError``, ``OSError``, ``ValueError`` and ``KeyError`` (a user that is not there).
+    Raises ``_DoubtError``, ``RelayError``, ``OSError``, ``ValueError`` or ``KeyError`` (a missing user).
     """
     postfix = Postfix(installation.config_directory)
     cool(postfix)
@@ -145,7 +145,7 @@ def check(installation: Installation) -> None:
     owner, group = pwd.getpwnam(installation.mail_owner).pw_uid, grp.getgrnam(installation.setgid_group).gr_gid
     _check_directories(installation)
     _check_programs(installation, group)
-    # postconf warns of parameters that it does not know, as the start does; what it prints is of no interest.
+    # postconf warns of unknown parameters, as the start does; its output is of no interest.
     warner = background.begin(installation.command_directory / "postconf", postfix.directory, data_to_nowhere=True)
     repairer = background.begin(installation.command_directory / "postsuper", postfix.directory)
     try:
@@ -173,7 +173,7 @@ def _check_configuration(installation: Installation, postfix: Postfix) -> None:
 
 
 def _check_not_running(installation: Installation) -> None:
-    """Leave a queue alone on which Postfix runs, in another container perhaps: master(8) holds a lock on this file."""
+    """Leave a queue alone if a Postfix uses it, perhaps in another container: master(8) holds a lock on this file."""
     try:
         descriptor = os.open(installation.queue_directory / "pid/master.pid", os.O_RDONLY)
     except FileNotFoundError:
@@ -224,7 +224,7 @@ def _check_trees(installation: Installation, owner: int) -> None:
 
 
 def _check_chroot(queue: Path) -> None:
-    """Compare what Debian 12 has for a chroot in the queue directory with the machine itself, as Postfix does."""
+    """Compare Debian 12's chroot files in the queue directory with the machine's own, as Postfix does."""
     for path, status in _walk(queue / name for name in _CHROOT if (queue / name).is_dir()):
         if S_ISLNK(status.st_mode) or status.st_uid != 0:
             raise _DoubtError(f"{path} has another owner, or is a link")
@@ -234,8 +234,8 @@ def _check_chroot(queue: Path) -> None:
 
 
 def _require(path: str | Path, status: os.stat_result, owner: int) -> None:
-    """Raise an error unless a file or directory belongs to ``owner``, who alone may write it, and is no link."""
-    # Debian's Postfix 3.7 has this one link, and leaves it out by its name.
+    """Raise an error unless a file or directory belongs to ``owner``, only ``owner`` may write it, and it is no link."""
+    # Debian's Postfix 3.7 has this one link, and skips it by name.
     if S_ISLNK(status.st_mode) and not str(path).endswith("/makedefs.out"):
         raise _DoubtError(f"{path} is a link")
     if status.st_uid != owner:
@@ -245,7 +245,7 @@ def _require(path: str | Path, status: os.stat_result, owner: int) -> None:
 
 
 def _walk(tops: Iterable[Path]) -> Iterator[tuple[str, os.stat_result]]:
-    """Yield directories and all that is in them, in no order. Strings: a queue may hold a hundred thousand files."""
+    """Yield directories and all their contents, in no order. Strings: a queue may contain a hundred thousand files."""
     left = []
     for top in tops:
         yield str(top), top.lstat()

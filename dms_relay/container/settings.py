@@ -2,15 +2,15 @@
 
 Reads ``PERMIT_DOCKER``, ``RELAY_PERMIT``, ``POSTFIX_MYHOSTNAME``, ``NETWORK_INTERFACE``, ``RELAY_WATCH``, ``RELAY_DRAIN``
 and ``RELAY_METRICS`` from the environment, the host name, the addresses of the network interfaces, and main.cf and master.cf
-in ``MAIL_CONFIG`` (``/etc/postfix``). Writes the parameters that ``parameters`` names, all at once and without a program of
-Postfix's (main.cf is replaced by rename), and takes every service out of the chroot through postconf(1), which in the
-image's own master.cf was done when it was built. Each parameter is set, never appended to. What is right already is not
-written, so a restart changes nothing. No parameter of a relay is touched.
+in ``MAIL_CONFIG`` (``/etc/postfix``). Writes the parameters that ``parameters`` names, all at once and without starting a
+program of Postfix (main.cf is replaced by rename), and takes every service out of the chroot through postconf(1); the
+image's own master.cf had that done when it was built. Each parameter is set, never appended to. Correct values are not
+written, so a restart changes nothing. Does not touch the parameters of relays.
 
-Wrong values are reported all at once and end in exit code 78, with nothing written; a main.cf that cannot be read in
-66; a master.cf that cannot be read, or a postconf that fails, in 69; a main.cf that cannot be replaced in 73.
+Reports all wrong values at once and exits with 78, with nothing written; with 66 if main.cf cannot be read; with 69 if
+master.cf cannot be read or postconf fails; with 73 if main.cf cannot be replaced.
 
-Known limits: a network that is connected to a running container counts from its next start on; a link-local IPv6
+Known limits: a network connected to a running container counts only from the next start; a link-local IPv6
 address never counts; a main.cf or master.cf that is itself a mount point cannot be written (it is replaced by rename).
 """
 
@@ -46,13 +46,13 @@ if TYPE_CHECKING:
 
 #: The highest level that both Postfix 3.7 and 3.10 know (COMPATIBILITY_README).
 COMPATIBILITY_LEVEL = "3.6"
-#: Where Debian's ca-certificates keeps the authorities of the system.
+#: Where Debian's ca-certificates keeps the system's authorities.
 CA_FILE = "/etc/ssl/certs/ca-certificates.crt"
 #: What Postfix appends to a host name that has no domain (postconf(5), mydomain).
 DEFAULT_DOMAIN = "localdomain"
-#: The interface that PERMIT_DOCKER=host is about, as in docker-mailserver.
+#: The interface of PERMIT_DOCKER=host, as in docker-mailserver.
 DEFAULT_INTERFACE = "eth0"
-#: Bits of the network of PERMIT_DOCKER=host, and the network of PERMIT_DOCKER=network, as in docker-mailserver.
+#: Prefix length of the network of PERMIT_DOCKER=host, and the network of PERMIT_DOCKER=network, as in docker-mailserver.
 HOST_PREFIX = 16
 DOCKER_NETWORK = ip_network("172.16.0.0/12")
 #: The values of PERMIT_DOCKER.
@@ -63,7 +63,7 @@ WATCHES = ("yes", "no")
 METRICS = "RELAY_METRICS"
 #: May always send.
 LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
-#: Seconds for which Postfix takes a main.cf as still being written ("hot", see files.MTIME_BACK).
+#: Seconds for which Postfix treats a main.cf as still being written ("hot", see files.MTIME_BACK).
 HOT = 2
 #: The column of master.cf, counted from 0, that says whether a service runs in the chroot (master(5)).
 CHROOT_COLUMN = 4
@@ -71,14 +71,14 @@ CHROOT_COLUMN = 4
 
 @frozen
 class ContainerHost:
-    """What the container is: its host name and the addresses of its interfaces, loopback and link-local ones left out."""
+    """The container's host name and the addresses of its interfaces, without loopback and link-local ones."""
 
     hostname: str
     addresses: tuple[InterfaceAddress, ...]
 
 
 class _WrongError(ValueError):
-    """One value is wrong: what is wrong with it, and what to write instead."""
+    """One wrong value: what is wrong with it, and what to write instead."""
 
 
 def parameters(environ: Mapping[str, str], machine: ContainerHost) -> dict[str, str]:
@@ -103,7 +103,7 @@ def parameters(environ: Mapping[str, str], machine: ContainerHost) -> dict[str, 
         "mynetworks": networks,
         "smtpd_relay_restrictions": "permit_mynetworks, reject",
         "smtp_tls_CAfile": CA_FILE,
-        # Else a name in /etc/hosts (extra_hosts, hostAliases, --add-host) is not found.
+        # Otherwise a name in /etc/hosts (extra_hosts, hostAliases, --add-host) is not found.
         "smtp_host_lookup": "dns, native",
     }
 
@@ -125,10 +125,10 @@ def _watch(environ: Mapping[str, str]) -> str:
 
 
 def _drain(environ: Mapping[str, str]) -> str:
-    """Return how long the drain may take that docker-entrypoint.sh has when it is told to stop."""
+    """Return how long the drain may take that docker-entrypoint.sh runs when it is told to stop."""
     value = environ.get("RELAY_DRAIN", "")
     if value:
-        from dms_relay.drain.times import REMEDY, seconds  # noqa: PLC0415 -- only where it is set
+        from dms_relay.drain.times import REMEDY, seconds  # noqa: PLC0415 -- only if it is set
 
         if seconds(value) is None:
             raise _WrongError(f'"{_printable(value)}" is not a time that a drain can have', REMEDY)
@@ -139,24 +139,24 @@ def _metrics(environ: Mapping[str, str]) -> str:
     value = environ.get(METRICS, "")
     if not value:
         return ""
-    from dms_relay.metrics.endpoint import REMEDY, endpoint  # noqa: PLC0415 -- only where there are metrics
+    from dms_relay.metrics.endpoint import REMEDY, endpoint  # noqa: PLC0415 -- only if there are metrics
 
     try:
         found = endpoint(value)
     except ValueError as error:
         raise _WrongError(str(error), REMEDY) from None
     if found and environ.get("RELAY_WATCH") == "no":
-        raise _WrongError("with RELAY_WATCH=no nobody serves metrics", f"remove RELAY_WATCH, or {METRICS}")
+        raise _WrongError("with RELAY_WATCH=no nothing serves metrics", f"remove RELAY_WATCH, or {METRICS}")
     return value
 
 
 def _protocols(machine: ContainerHost) -> str:
-    """Use IPv6 only where there is an address for it: without one, each delivery would try it in vain."""
+    """Use IPv6 only if there is an address for it: otherwise each delivery would try it in vain."""
     return "all" if any(address.value.version == IPV6 for address in machine.addresses) else "ipv4"
 
 
 def myhostname(environ: Mapping[str, str], machine: ContainerHost) -> str:
-    """Return ``POSTFIX_MYHOSTNAME``, or else the host name, with the domain that Postfix would append where it has none."""
+    """Return ``POSTFIX_MYHOSTNAME`` or the host name; one without a domain gets the one that Postfix would append."""
     told = environ.get("POSTFIX_MYHOSTNAME", "")
     hostname = told or machine.hostname
     if not told and "." not in hostname:
@@ -169,7 +169,7 @@ def myhostname(environ: Mapping[str, str], machine: ContainerHost) -> str:
 
 
 def _is_hostname(name: str) -> bool:
-    """Return True if Postfix takes it (valid_hostname.c): a domain in ASCII that is no address and not digits alone."""
+    """Return True if Postfix accepts it (valid_hostname.c): an ASCII domain, neither an address nor only digits."""
     return name.isascii() and not name.replace(".", "").isdigit() and is_domain(name)
 
 
@@ -182,20 +182,20 @@ def _more_networks(environ: Mapping[str, str], problems: list[Problem]) -> list[
     value = environ.get("RELAY_PERMIT", "")
     if not value:
         return []
-    from dms_relay.container.permits import permitted  # noqa: PLC0415 -- only where it is set
+    from dms_relay.container.permits import permitted  # noqa: PLC0415 -- only if it is set
 
     return permitted(value, problems)
 
 
 def mynetworks(environ: Mapping[str, str], machine: ContainerHost, more: Iterable[Network] = ()) -> str:
-    """Return the clients that may send, as ``PERMIT_DOCKER`` says, and ``more``, loopback first."""
+    """Return the clients that may send: loopback, those of ``PERMIT_DOCKER``, and ``more``."""
     value = environ.get("PERMIT_DOCKER", "") or "none"
     networks = _permitted(value, machine, environ.get("NETWORK_INTERFACE", "") or DEFAULT_INTERFACE)
     return " ".join([*map(_pattern, LOOPBACK), *sorted(set(map(_pattern, [*networks, *more])))])
 
 
 def _pattern(network: Network) -> str:
-    """Write a network as mynetworks takes it: an IPv6 address in brackets."""
+    """Return a network in the syntax of mynetworks: an IPv6 address in brackets."""
     if isinstance(network, IPv4Network):
         return str(network)
     return f"[{network.network_address}]/{network.prefixlen}"
@@ -226,12 +226,12 @@ def _hosts(machine: ContainerHost, interface: str) -> list[Network]:
 
 
 def this_machine() -> ContainerHost:
-    """Ask the kernel."""
+    """Return the facts of this machine, from the kernel."""
     return ContainerHost(socket.gethostname(), tuple(addresses()))
 
 
 def set_up(postfix: Postfix, wanted: Mapping[str, str]) -> list[str]:
-    """Make Postfix's configuration as wanted; give the names of what had to be changed.
+    """Set the wanted parameters in Postfix's configuration; return the names of what had to change.
 
     Raises ``PostfixError``, and ``MissingInputError`` for main.cf.
     """
@@ -252,12 +252,12 @@ def set_up(postfix: Postfix, wanted: Mapping[str, str]) -> list[str]:
 
 
 def _overridden(directory: Path, found: Mapping[str, str], wanted: Mapping[str, str]) -> list[str]:
-    """Name the parameters whose values are the operator's (``postfix-main.cf``), and remember what is beneath them."""
+    """Return the parameters that the operator sets (``postfix-main.cf``), and remember the values beneath them."""
     path = Paths(postfix_dir=directory).state
     data = path.read_bytes() if path.exists() else b""
     if not any(f'"{name}"'.encode() in data for name in wanted):
         return []
-    from dms_relay.plan.own import with_below  # noqa: PLC0415 -- only where it names one of them
+    from dms_relay.plan.own import with_below  # noqa: PLC0415 -- only if it names one of them
     from dms_relay.plan.state import load, remember  # noqa: PLC0415 -- the same
 
     state = load(data, str(path))
@@ -266,7 +266,7 @@ def _overridden(directory: Path, found: Mapping[str, str], wanted: Mapping[str, 
 
 
 def cool(postfix: Postfix) -> None:
-    """Have Postfix read main.cf at once, though another hook has written it a moment ago: that hook has ended by now."""
+    """Make Postfix read main.cf at once, even if another hook has just written it: that hook has ended by now."""
     if time.time() - postfix.main_cf.stat().st_mtime < HOT:
         files.set_back(postfix.main_cf)
 
@@ -278,7 +278,7 @@ def has_chroot(text: str) -> bool:
 
 
 def run(environ: Mapping[str, str], writer: Writer | None = None) -> int:
-    """Take the step and return its exit code. ``writer`` writes log lines, where it is there."""
+    """Run the step and return its exit code. ``writer``, if given, writes the log lines."""
     log = log_of(environ, writer=writer)
     state_directory.own(environ, log.warn)
     try:

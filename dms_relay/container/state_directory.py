@@ -1,8 +1,8 @@
-"""The directory that keeps tokens, and what the keeper says of itself: root's, and nobody else looks into it.
+"""The directory of the tokens and the keeper's status: it belongs to root, and only root can read it.
 
-Part of the step ``postfix`` of ``boot``, since ``dms-relay apply`` keeps secrets there already. What is mounted empty (an
-emptyDir, a tmpfs, a directory of the host's) may be anybody's, and everybody may write it. Reads ``DMS_RELAY_STATE_DIR``
-(``/var/lib/dms-relay``). Sets the owner and the mode of that directory alone. Where they cannot be set that is a warning.
+Part of the step ``postfix`` of ``boot``, since ``dms-relay apply`` writes secrets there soon after. An empty mount (an
+emptyDir, a tmpfs, a directory of the host) may belong to anybody and be writable by everybody. Reads
+``DMS_RELAY_STATE_DIR`` (``/var/lib/dms-relay``). Sets the owner and the mode of that directory only. Warns if it cannot.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 #: The mode of the directory.
 MODE = 0o700
-#: What must not be set in it: all rights of group and others.
+#: Mode bits that must not be set: all rights of group and others.
 _OTHERS = 0o077
 
 
 def own(environ: Mapping[str, str], warn: Callable[[str], object]) -> None:
-    """Give the directory to us, and only to us, where it is there: what needs it makes it."""
+    """Make an existing directory ours, and closed to others. A missing one is created by what needs it."""
     directory = environ.get(STATE_DIR_VARIABLE) or str(Paths().state_dir)
     try:
         _own(directory)
@@ -34,14 +34,14 @@ def own(environ: Mapping[str, str], warn: Callable[[str], object]) -> None:
         remedy = (
             f"run chown root: and chmod {MODE:o} on what is mounted there, or let the container do so (CHOWN, FOWNER)"
         )
-        warn(f"{directory} cannot be made root's alone, and tokens are kept there: {error.strerror} -- {remedy}")
+        warn(f"{directory} is for tokens, but cannot be closed to other users: {error.strerror} -- {remedy}")
 
 
 def _own(directory: str) -> None:
     status = os.lstat(directory)
     if not S_ISDIR(status.st_mode):
         return
-    # The mode comes first: for the owner it takes no capability.
+    # The mode first: the owner needs no capability to set it.
     if S_IMODE(status.st_mode) & _OTHERS:
         os.chmod(directory, MODE)  # noqa: PTH101 -- a path object has no use here
     if status.st_uid != os.geteuid():

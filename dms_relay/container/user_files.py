@@ -1,11 +1,11 @@
 """The operator's ``postfix-main.cf`` and ``postfix-master.cf``: the step ``user-files`` of ``boot``, after the relays.
 
-``dms-relay apply`` writes what they say together with the relays, in one step: a parameter of a relay that stands there as
-well never has another value in between. So right behind that step this one has nothing to do, and ``boot`` leaves it out.
-It is there for what a hook in between has set, which the operator's files override, and for a start without ``20-relay``,
-which leaves relays alone. Where its hook is taken out, the files are not applied at all (``sources.USER_FILES_HOOK``).
+``dms-relay apply`` writes their contents together with the relays, in one step: a relay's parameter that they override
+never has another value in between. So right after that step this one has nothing to do, and ``boot`` skips it. It serves
+for what a hook in between has set, which the operator's files override, and for a start without ``20-relay``, which
+leaves relays alone. Without this hook, the files are not applied at all (``sources.USER_FILES_HOOK``).
 
-Reads all inputs and Postfix's configuration; writes main.cf, master.cf and what is remembered of them. Fails as ``apply``.
+Reads all inputs and Postfix's configuration; writes main.cf, master.cf and their remembered values. Fails as ``apply``.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ NAMES = ("postfix-main.cf", "postfix-master.cf")
 
 
 def run(environ: Mapping[str, str], writer: Writer | None = None, paths: Paths | None = None) -> int:
-    """Take the step and return its exit code. ``writer`` writes log lines, where it is there."""
+    """Run the step and return its exit code. ``writer``, if given, writes the log lines."""
     known = Paths()
     config_dir, postfix_dir = environ.get(CONFIG_DIR_VARIABLE), environ.get("MAIL_CONFIG")
     paths = paths or Paths(Path(config_dir or known.config_dir), Path(postfix_dir or known.postfix_dir))
     if not any(map(os.path.lexists, (paths.state, *(paths.config_dir / name for name in NAMES)))):
         return os.EX_OK
-    from dms_relay.commands import Context  # noqa: PLC0415 -- only where there is something to do
+    from dms_relay.commands import Context  # noqa: PLC0415 -- only if there is something to do
     from dms_relay.commands.apply import apply_inputs  # noqa: PLC0415 -- the same
     from dms_relay.errors import InputError, RelayError  # noqa: PLC0415 -- the same
     from dms_relay.log import log_of  # noqa: PLC0415 -- the same

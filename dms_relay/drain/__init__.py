@@ -1,1 +1,1 @@
-"""Empties the queue before Postfix ends: takes no new mail, delivers what waits, says what remains (``dms-relay drain``)."""
+"""Empties the queue before Postfix ends: refuses new mail, delivers what waits, says what remains (``dms-relay drain``)."""

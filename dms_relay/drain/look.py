@@ -1,7 +1,7 @@
-"""Looks at the queue's files, and at the sessions of smtpd(8), as often as a drain wants: no program is started for it.
+"""Looks at the queue's files, and at the sessions of smtpd(8), as often as a drain wants: starts no program.
 
-Reads; of other processes it ends the sessions that it is told to end. A message that moves while it is looked for is
-counted twice rather than not at all: the directories are read in the order that it takes, to its end and to the next try.
+Reads, and ends the sessions that it is told to end. A message that moves meanwhile is counted twice rather than not at
+all: the directories are read in the order in which a message passes through them.
 """
 
 from __future__ import annotations
@@ -16,23 +16,24 @@ from dms_relay.postfix.drained import REPLY
 from dms_relay.postfix.processes import children, command
 from dms_relay.postfix.queue_files import files_of
 
-#: What is to be delivered now (qmgr(8), "Mail queues"), and what waits for the next try. ``hold`` waits for a person.
+#: The queues of mail to deliver now (qmgr(8), "Mail queues"), and of mail that waits for the next try. ``hold`` waits for
+#: a person.
 _NOW, _LATER = ("maildrop", "incoming", "active"), "deferred"
-#: A queue file that cleanup(8) has written to its end may be executed by its owner (mail_queue(3)).
+#: cleanup(8) sets the owner's execute bit on a queue file once it is complete (mail_queue(3)).
 _COMPLETE = 0o100
 _SESSION = "smtpd"
 
 
 @frozen
 class Count:
-    """How many messages are to be delivered now, and how many wait for the next try."""
+    """The number of messages to deliver now, and of those that wait for the next try."""
 
     now: int
     later: int
 
     @property
     def all(self) -> int:
-        """All of them."""
+        """The number of all messages."""
         return self.now + self.later
 
 
@@ -40,12 +41,12 @@ def count(queue: Path) -> Count:
     """Count the messages in a queue directory."""
     now = sum(_number(queue / name) for name in _NOW)
     later = _number(queue / _LATER)
-    # The queue manager has moved them while we read: from there to here.
+    # Messages that the queue manager moved here while we read.
     return Count(max(now, sum(_number(queue / name) for name in _NOW[1:])), later)
 
 
 def is_receiving(queue: Path) -> bool:
-    """Return True if a message is being written: somebody is about to send it, and has no answer yet."""
+    """Return True if a message is being written: its sender is not done, and has no reply yet."""
     return any(map(_is_incomplete, files_of(queue / "incoming")))
 
 
@@ -62,7 +63,7 @@ def _number(directory: Path) -> int:
 def sessions(master: int) -> list[int]:
     """Return the processes of smtpd(8) that a master daemon started before mail was refused: each has an open session.
 
-    One without a session ends when Postfix is reloaded; those that are started later have the refusal among their arguments.
+    A process without a session ends when Postfix is reloaded; later ones have the refusal in their arguments.
     """
     return [number for number in children(master) if command(number) == _SESSION and not _refuses(number)]
 
@@ -75,7 +76,7 @@ def _refuses(number: int) -> bool:
 
 
 def end(numbers: list[int]) -> None:
-    """End sessions."""
+    """End sessions, by the numbers of their processes."""
     for number in numbers:
         with suppress(ProcessLookupError):
             os.kill(number, signal.SIGTERM)

@@ -1,8 +1,8 @@
-"""The marker of a Postfix that is drained: a file beside the one that master(8) writes its number into at each start.
+"""The marker of a drained Postfix: a file beside the one into which master(8) writes its process number at each start.
 
-``docker/healthcheck`` looks at it before it asks Postfix. A marker that is older than the other file is of a drain before
-the last start, and says nothing. It is there before Postfix refuses mail, and goes after it takes mail again: so where
-master.cf has something of a drain in it, there is a marker. Raises ``WriteError`` where it cannot be written or removed.
+``docker/healthcheck`` looks at it before it asks Postfix. A marker older than the other file is left from a drain before
+the last start, and means nothing. It is created before Postfix refuses mail, and removed after it takes mail again: so
+if master.cf has traces of a drain, there is a marker. Raises ``WriteError`` if it cannot be written or removed.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ _MODE = 0o644
 
 
 def path_of(postfix: Postfix) -> Path:
-    """Return where the marker is."""
+    """Return the path of the marker."""
     return postfix.queue_directory() / MARKER
 
 
 def set_marker(postfix: Postfix) -> None:
-    """Have the marker there; one of a drain that still lasts keeps its time."""
+    """Create the marker; one of a drain that still lasts keeps its time."""
     if not is_draining(postfix):
         files.replace(path_of(postfix), b"", _MODE, None, age=0)
 
 
 def is_draining(postfix: Postfix) -> bool:
-    """Return True if there is a marker since Postfix was started last; a file system may keep no more than seconds."""
+    """Return True if there is a marker from after Postfix's last start; times of files may have whole seconds only."""
     queue = postfix.queue_directory()
     try:
-        began = os.stat(queue / MARKER).st_mtime_ns  # noqa: PTH116 -- one that is not there is no error
+        began = os.stat(queue / MARKER).st_mtime_ns  # noqa: PTH116 -- a missing one is no error
         return began >= (queue / _MASTER).stat().st_mtime_ns
     except OSError:
         return False

@@ -1,9 +1,9 @@
-"""Refuses to hand mail over to the Postfix that is drained, before anything is done.
+"""Refuses to hand mail over to the drained Postfix itself, before anything is done.
 
-A name is looked up by the system's resolver, for ``own_places.PATIENCE`` seconds at most; one that is not known by then is
-taken. On port 25, smtp(8) uses no address of a host that has one of ours (smtp_addr.c; seen, 3.7); on another port it tries
-them all, and a Postfix that is drained refuses, so a host is refused there only if all its addresses are ours. Known limit:
-a forwarder that leads back here, such as a published port, is not seen; what comes back by it is refused, and stays.
+Looks up a name with the system's resolver, for at most ``own_places.PATIENCE`` seconds, and accepts one that is unknown by
+then. On port 25, smtp(8) uses no address of a host that has one of ours (smtp_addr.c; seen, 3.7); on another port it tries
+all of them, and a drained Postfix refuses mail, so a host is refused there only if all its addresses are ours. Known limit:
+does not see a forwarder that leads back here, such as a published port; mail that comes back is refused, and stays.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ def refuse_oneself(host: str, port: str, postfix: Postfix) -> None:
     if ours and (port in _SMTP or len(ours) == len(found)):
         why = f"{'the address' if is_address(host) else f'its address {ours[0]}'} is this server's own"
     elif not found and host.casefold() == values["myhostname"].casefold():
-        why = "it is named as this server is (myhostname)"
+        why = "it has the name of this server (myhostname)"
     else:
         return
     raise UsageError(f"--hand-over: {host} is this server itself, which is drained: {why}", _REMEDY)
 
 
 def _own(values: dict[str, str], *, is_served: bool) -> Callable[[str], bool]:
-    """Return what tells an address of ours. Who takes mail on all interfaces does so at each address of loopback."""
+    """Return a test for our own addresses. A server on all interfaces takes mail at each loopback address."""
     known = own_addresses(values["inet_interfaces"], values["proxy_interfaces"])
     is_everywhere = is_served and "all" in split(values["inet_interfaces"])
 
@@ -52,7 +52,7 @@ def _own(values: dict[str, str], *, is_served: bool) -> Callable[[str], bool]:
         address = ip_address(text)
         if isinstance(address, IPv6Address) and address.ipv4_mapped:
             address = address.ipv4_mapped
-        # Whoever connects to 0.0.0.0 or :: gets to loopback (ip(7)).
+        # A connection to 0.0.0.0 or :: goes to loopback (ip(7)).
         is_near = address.is_unspecified or (address.is_loopback and is_everywhere)
         return str(address) in known or is_near
 

@@ -1,7 +1,7 @@
-"""Has a running Postfix refuse mail, hand on what waits to another server, and take mail again.
+"""Makes a running Postfix refuse mail, hand over what waits to another server, and take mail again.
 
-Writes master.cf under the lock of ``apply``, and reloads Postfix: sessions and deliveries that go on are not ended by that.
-Killed after any step, the next drain, or ``take_mail``, completes the work: the marker comes first and goes last. Raises
+Writes master.cf under the lock of ``apply``, and reloads Postfix, which does not end current sessions and deliveries. If
+killed after any step, the next drain or ``take_mail`` completes the work: the marker comes first and goes last. Raises
 ``PostfixError``, ``WriteError`` or ``BusyError``.
 """
 
@@ -29,26 +29,26 @@ _NOT_RELOADED = "Postfix is not drained, but it may refuse mail by now -- run dm
 
 
 class Switch:
-    """Of one Postfix."""
+    """Drains one Postfix, and takes that back."""
 
     def __init__(self, postfix: Postfix, log: Log, lock_timeout: float = LOCK_TIMEOUT) -> None:
-        """Take the Postfix, and how many seconds to wait for an ``apply`` that is at work."""
+        """Set the Postfix, and the seconds to wait for a running ``apply``."""
         self.postfix = postfix
         self.log = log
         self.lock_timeout = lock_timeout
 
     def refuse_mail(self) -> None:
-        """Have new sessions refused. Mail goes its own way again, where another drain handed it over."""
+        """Make Postfix refuse new sessions. If an earlier drain handed mail over, end that."""
         set_marker(self.postfix)
         with files.lock(self.postfix.directory, self.lock_timeout):
             before = master_cf_file.read_drained(self.postfix.master_cf)
-            # The service of an earlier drain may be at work.
+            # The service of an earlier drain may still deliver.
             self._set(Drained(refuses=True, nexthop=before.nexthop))
             self._put_in_force()
         self.log.info("Postfix takes no new mail")
 
     def hand_over(self, nexthop: str) -> None:
-        """Have all mail that leaves this machine go to ``nexthop``."""
+        """Send all mail that leaves this machine to ``nexthop``."""
         with files.lock(self.postfix.directory, self.lock_timeout):
             self._set(Drained(refuses=True, nexthop=nexthop, is_route=True))
             if not master_cf_file.read_drained(self.postfix.master_cf).is_route:
@@ -57,12 +57,12 @@ class Switch:
         self.log.info("mail is handed over", nexthop=nexthop)
 
     def take_mail(self) -> bool:
-        """Have mail taken again, and go its own way; return False where that is so already."""
+        """Make Postfix take mail again and route it as usual; return False if it does so already."""
         with files.lock(self.postfix.directory, self.lock_timeout):
             before = master_cf_file.read_drained(self.postfix.master_cf)
             was_drained = path_of(self.postfix).exists() or before != NOT_DRAINED
             if was_drained:
-                # Also where master.cf has nothing of it any more: who was killed then had not reloaded Postfix.
+                # Even if master.cf has no trace of a drain: a run killed at that point has not reloaded Postfix.
                 self._set(Drained(nexthop=before.nexthop))
                 busy = self._reload()
                 self._remove_service(before, busy)
@@ -70,7 +70,7 @@ class Switch:
         return was_drained
 
     def _remove_service(self, before: Drained, busy: frozenset[str]) -> None:
-        """Remove the service that hands over: master(8) would end its deliveries, and what was sent would be sent again."""
+        """Remove the service that hands over, unless it delivers: master(8) would end that, and mail would be sent twice."""
         if HAND_OVER in busy:
             self.log.warn(_STAYS)  # noqa: G010 -- Log is ours
         elif before.nexthop:
@@ -81,7 +81,7 @@ class Switch:
         master_cf_file.set_drained(self.postfix.master_cf, wanted)
 
     def _put_in_force(self) -> None:
-        """Reload Postfix, or say that what stands in master.cf will be in force later, by whoever reloads it."""
+        """Reload Postfix, or warn that master.cf comes into force only with the next reload."""
         try:
             self._reload()
         except PostfixError:
@@ -89,7 +89,7 @@ class Switch:
             raise
 
     def _reload(self) -> frozenset[str]:
-        """Reload the Postfix that runs at this moment; return the services of smtp(8) that still deliver."""
+        """Reload Postfix if it runs at this moment; return the services of smtp(8) that still deliver."""
         while (master := self.postfix.master_pid()) is not None:
             try:
                 return self.postfix.reload(master, is_awaited=HAND_OVER.__eq__)
@@ -100,7 +100,7 @@ class Switch:
 
 
 def forget(directory: Path) -> None:
-    """Take a drain back that ended with the Postfix that was drained: none runs, or it was started since.
+    """Take back a drain whose Postfix has ended: none runs, or it was started since.
 
     The caller holds the lock, has seen the marker (``drained.MARKER``), and reloads a Postfix that runs.
     """

@@ -1,18 +1,18 @@
-"""One drain: new mail is refused, the queue is flushed, and looked at until it is empty or the time is over.
+"""One drain: refuses new mail, flushes the queue, and watches it until it is empty or the time is over.
 
     refuse      new sessions get 421; open ones may go on, until nothing waits any more, or the time is over
-    flush       all that waits is tried at once, and every ``FLUSH_INTERVAL`` what was deferred meanwhile
-    hand over   from half of the time on, or once all that waits has been tried in vain, what remains goes elsewhere
+    flush       all that waits is tried at once, and what was deferred meanwhile every ``FLUSH_INTERVAL``
+    hand over   after half of the time, or once all that waits has been tried in vain, what remains goes elsewhere
 
-A drain ends early where nothing waits and no session is open. Postfix takes no mail from then on, until it is told to, or
-its container is started again. What is handed in by sendmail(1) is taken, since nobody would hand it in again, and counts as
-the rest.
+A drain ends early if nothing waits and no session is open. Postfix then takes no mail until it is told to, or its
+container is started again. Mail submitted through sendmail(1) is accepted, since nobody would submit it again, and
+counts like the rest.
 
-Handing over comes second since the relay is where the mail is to go: what it takes in a second need not make a detour, and
-what it has just refused it will hardly take in the seconds that are left.
+Handing over comes second because mail belongs to the relay: what it takes in a second needs no detour, and what it has
+just refused it will hardly take in the seconds that are left.
 
-Known limits: messages on hold are not waited for, and said to remain. Whoever is in the middle of sending a message when
-the time is over is left to ``postfix stop``; no message that was accepted is lost by it.
+Known limits: messages on hold are not waited for, and are reported as remaining. A client that is sending a message when
+the time is over is left to ``postfix stop``; no accepted message is lost by that.
 """
 
 from __future__ import annotations
@@ -39,15 +39,15 @@ if TYPE_CHECKING:
     from dms_relay.mail_queue import Group, Waiting
     from dms_relay.model import Paths
 
-#: Seconds that open sessions have to end by themselves, and part of the drain's time at most.
+#: Seconds that open sessions have to end by themselves, but at most this part of the drain's time.
 SESSION_GRACE, _SESSION_PART = 5.0, 0.25
-#: Seconds between two flushes. A relay that is down is not asked more often: qmgr(8) tries one connection first.
+#: Seconds between two flushes. This does not strain a relay that is down: qmgr(8) tries one connection first.
 FLUSH_INTERVAL = 5.0
-#: Part of the time after which what remains is handed over, and seconds that a first try has before it counts as made.
+#: Part of the time after which what remains is handed over, and seconds after which a first try counts as made.
 _HAND_OVER_PART, _FIRST_TRY = 0.5, 1.0
-#: Seconds between two looks, at least and at most; a look may take this part of the time.
+#: Minimum and maximum seconds between two looks; looking may take this part of the time.
 _INTERVALS, _LOOK_PART = (0.1, 0.5), 0.1
-#: Messages that are looked at for the reasons why they remain: 2 s of time.
+#: Remaining messages whose reasons are read: takes 2 s.
 LISTED_MAX = 20_000
 EMPTY, TIME_OVER = "nothing waits any more", "the time is over"
 STOPPED, NOT_RUNNING = "Postfix has stopped", "Postfix does not run"
@@ -55,9 +55,9 @@ STOPPED, NOT_RUNNING = "Postfix has stopped", "Postfix does not run"
 
 @frozen
 class Result:
-    """What a drain came to: how many messages waited at its beginning, why it ended, after how many seconds, what remains.
+    """The result of a drain: how many messages waited at its start, why it ended, after how many seconds, what remains.
 
-    ``is_handed_over``: it had mail handed over. ``is_cut``: ``remaining`` counts the first ``LISTED_MAX`` messages only.
+    ``is_handed_over``: it handed mail over. ``is_cut``: ``remaining`` counts only the first ``LISTED_MAX`` messages.
     """
 
     waited: int
@@ -69,10 +69,10 @@ class Result:
 
 
 class Drain:
-    """One drain of the Postfix that runs."""
+    """One drain of the running Postfix."""
 
     def __init__(self, paths: Paths, log: Log, *, timeout: float = TIMEOUT, hand_over: str = "") -> None:
-        """Take how long it may take, in seconds, and the nexthop to hand over to, if any."""
+        """Set the maximum time in seconds, and the nexthop to hand over to, if any."""
         self._paths, self._log, self._timeout, self._nexthop = paths, log, timeout, hand_over
         self._postfix = Postfix(paths.postfix_dir)
         self._queue = self._postfix.queue_directory()
@@ -83,7 +83,7 @@ class Drain:
         self._is_handed_over = False
 
     def run(self, origins: Callable[[], Origins | None] = lambda: None) -> Result:
-        """Do it all. ``origins`` reads where logins come from, for the remedies."""
+        """Run the drain. ``origins`` reads where logins come from, for the remedies."""
         waited = look.count(self._queue).all
         ended = NOT_RUNNING
         if (master := self._postfix.master_pid()) is not None:
@@ -102,11 +102,11 @@ class Drain:
         return groups, next(messages, None) is not None
 
     def _wait(self, master: int) -> str:
-        """Look until there is nothing to look for; return why."""
+        """Look until the drain is over; return why it is."""
         while True:
             began = time.monotonic()
             self._sessions = look.sessions(master)
-            # The sessions first: one that has ended meanwhile has left what it was sent.
+            # The sessions first: one that ends meanwhile has left its mail in the queue.
             waiting = look.count(self._queue)
             if not waiting.all and not self._sessions:
                 return EMPTY
@@ -128,7 +128,7 @@ class Drain:
         time.sleep(max(0.0, min(pause, self._timeout - self._elapsed())))
 
     def _act(self, waiting: look.Count) -> None:
-        """Do what is due."""
+        """Do the steps that are due."""
         if not waiting.all and self._elapsed() >= min(SESSION_GRACE, self._timeout * _SESSION_PART):
             self._end_sessions()
         if self._nexthop and not self._is_handed_over and self._is_time_to_hand_over(waiting):
@@ -139,11 +139,11 @@ class Drain:
             self._flush()
 
     def _end_sessions(self) -> None:
-        """End the sessions that are still open, if none of them sends anything at the moment.
+        """End the sessions that are still open, if none of them sends anything at the moment. This comes last.
 
-        What they would send later is not seen by anybody. Where it would stay in the queue they need not be ended before
-        Postfix is: master(8) takes a session that is ended for a fault, and may let new ones wait for 60 s for their 421
-        (service_throttle_time; seen where a process has its first session). So it is the last that is done.
+        Nobody would see what they send later. If it would stay in the queue, they can end with Postfix: master(8) treats a
+        killed session as a fault, and may make new ones wait 60 s for their 421 (service_throttle_time; seen with a
+        process's first session).
         """
         if not look.is_receiving(self._queue):
             look.end(self._sessions)
@@ -153,14 +153,14 @@ class Drain:
         return waiting.all > 0 and (is_tried or self._elapsed() >= self._timeout * _HAND_OVER_PART)
 
     def _flush(self) -> None:
-        """Have all that waits tried now. Where Postfix has stopped meanwhile, the next look sees it."""
+        """Make Postfix try all that waits now. If Postfix has stopped meanwhile, the next look sees it."""
         self._flushed = time.monotonic()
         with suppress(PostfixError):
             self._postfix.flush()
 
 
 def _each_once(messages: Iterable[Waiting]) -> Iterator[Waiting]:
-    """Leave out what is seen twice: a message that has moved from one queue to another while it was read."""
+    """Skip what is seen twice: a message that has moved to another queue while the queues were read."""
     seen: set[str] = set()
     for message in messages:
         if message.queue_id not in seen:

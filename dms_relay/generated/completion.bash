@@ -276,10 +276,10 @@ _shtab_dms_relay() {
 }
 
 # shellcheck shell=bash
-# From here on it is tools/completion.bash, which asks dms-relay for the words that the inputs hold, and reads the line as the
-# shell does: bash itself cuts it at each : and @ too, and [smtp.example.com]:587 would be three words.
+# From here on this is tools/completion.bash, which asks dms-relay for the words in the inputs, and splits the line as the shell
+# does: bash itself also splits it at each : and @, and [smtp.example.com]:587 would be three words.
 
-# The words that dms-relay offers, from the directories that the line names.
+# Prints the words that dms-relay offers, from the directories that the line names.
 _dms_relay_ask() {
   dms-relay "${directories[@]}" complete "$1" 2>/dev/null
 }
@@ -306,8 +306,8 @@ _dms_relay_senders() {
   done
 }
 
-# The words that begin as the typed one, quoted as it is quoted, without the part that readline leaves as it is. Nothing of
-# a word is expanded: a file of the configuration may hold $(...).
+# Prints the words that begin like the typed one, quoted in the same way, without the part that readline keeps. Expands nothing
+# in a word: a configuration file may contain $(...).
 _dms_relay_offer() {
   local word
   while IFS= read -r word; do
@@ -321,14 +321,14 @@ _dms_relay_offer() {
   done
 }
 
-# The name is one that shtab takes for file names, which readline quotes.
+# shtab treats this function's words as file names, which readline quotes.
 _dms_relay_directories() {
   local word
   compgen -d -- "$typed" | while IFS= read -r word; do printf '%s\n' "${word#"$kept"}"; done
 }
 
-# Cut the line at blanks that are not quoted, up to the cursor. $1 is what readline is about to replace.
-# Sets words (as typed), plain (without quotes), open_quote, and kept: what of the last word readline leaves as it is.
+# Splits the line at unquoted blanks, up to the cursor. $1 is what readline is about to replace.
+# Sets words (as typed), plain (without quotes), open_quote, and kept: the part of the last word that readline keeps.
 _dms_relay_read_line() {
   local line=${COMP_LINE:0:COMP_POINT} raw='' text='' char at
   local start=$((${#line} - ${#1}))
@@ -367,7 +367,7 @@ _dms_relay() {
   local words=() plain=() open_quote='' kept='' directories=() COMP_WORDS=() at
   _dms_relay_read_line "$2"
   if [[ ${1##*/} == setup ]]; then
-    # The command of docker-mailserver: setup relay COMMAND. The rest of it is not ours.
+    # docker-mailserver's command: setup relay COMMAND. The rest of setup is not ours.
     if [[ ${#plain[@]} -eq 2 || ${plain[1]} != relay ]]; then
       compopt -o default
       [[ ${#plain[@]} -eq 2 && relay == "${plain[1]}"* ]] && COMPREPLY=(relay)

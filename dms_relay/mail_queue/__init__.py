@@ -1,7 +1,7 @@
 """What waits in Postfix's queue: which message, since when, for which relay, and why (``dms-relay queue``).
 
-``listing`` yields the messages, ``by_relay`` counts them; neither keeps them. 100,000 messages take about as much memory as
-10,000, and ten times as long (docs/queue.md has the figures).
+``listing`` yields the messages, ``by_relay`` counts them; neither keeps them in memory. 100,000 messages take about as
+much memory as 10,000, and ten times as long (docs/queue.md has the figures).
 """
 
 from __future__ import annotations

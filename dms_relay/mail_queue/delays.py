@@ -1,10 +1,10 @@
-"""What Postfix writes of why a message waits, put into classes. Pure.
+"""Classifies what Postfix writes about why a message waits. Pure.
 
 The texts are those of smtp(8) (smtp_connect.c, smtp_proto.c, smtp_sasl_glue.c) and of qmgr(8), seen on Postfix 3.7 in every
-state of ``tests/running/states.py``. A server's reply stands in them on one line.
+state of ``tests/running/states.py``. They contain a server's reply on one line.
 
-Known limits: smtp(8) says of a connection that is lost during AUTH that it was lost during EHLO; a server that asks for a
-wait does not always say why.
+Known limits: smtp(8) reports a connection lost during AUTH as lost during EHLO; a server that asks for a delay does not
+always say why.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from dms_relay.relay_test.secrets import printable
 
 
 class What(StrEnum):
-    """The class of a reason, as it is shown."""
+    """The class of a reason, as shown to people."""
 
     TURN = "waits for its turn"
     HELD = "on hold"
@@ -59,7 +59,7 @@ class What(StrEnum):
 
 @frozen
 class Delay:
-    """One reason: its class, the host that it names, the server's reply, and what smtp(8) did at that moment."""
+    """One reason: its class, the host that it names, the server's reply, and the step of smtp(8) at that moment."""
 
     what: What
     host: str = ""
@@ -68,7 +68,7 @@ class Delay:
 
 
 _SUSPENDED = "delivery temporarily suspended: "
-#: ``smtp.example.com[192.0.2.1]``, with a port where no connection came about.
+#: ``smtp.example.com[192.0.2.1]``, with a port if the connection failed.
 _HOST = r"(?P<host>[^\s\[\]]*)\[[^\]]*\](?::\w+)?"
 _WITH_REPLY = (
     (rf"SASL (?:\[CACHED\] )?authentication failed; server {_HOST} said: (?P<reply>.*)", "AUTH"),
@@ -76,7 +76,7 @@ _WITH_REPLY = (
     (rf"host {_HOST} refused to talk to me: (?P<reply>.*)", "greeting"),
     (rf"host {_HOST} said: (?P<reply>.*?)(?: \(in reply to (?P<step>[^()]*)\))?", ""),
 )
-#: What the system says of a connection that does not come about (connect(2)), as glibc and musl word it.
+#: The system's errors for a connection that fails (connect(2)), in the words of glibc and musl.
 _CONNECT = {
     "Connection refused": What.REFUSED,
     "Connection timed out": What.TIMED_OUT,
@@ -117,7 +117,7 @@ _OTHERS = (
         What.POSTFIX,
     ),
 )
-#: Limits of who sends: of Google, Microsoft, Amazon and others, in their words; 4.7.28, 5.4.5 and 4.5.3 are Google's.
+#: Sending limits of Google, Microsoft, Amazon and others, in their words; 4.7.28, 5.4.5 and 4.5.3 are Google's.
 _LIMIT = re.compile(
     r"\b[45]\.(7\.28|4\.5|5\.3)\b|rate[- ]?limit|throttl|too many (messages|connections|recipients|e?mails|requests|login)"
     r"|(sending|send|message|mail|hourly|daily|submission)( \w+){0,3} (limit|quota)\b|limits? (is |was |has been )?exceeded"
@@ -130,7 +130,7 @@ _MAILBOX_FULL = re.compile(
     re.IGNORECASE,
 )
 _GREYLISTED = re.compile(r"gr[ae]y-?list", re.IGNORECASE)
-#: RFC 3463, section 3.2: the destination address; the sender's address (X.1.7, X.1.8), which others say in words.
+#: RFC 3463, section 3.2: the destination address; the sender's address (X.1.7, X.1.8), which others put in words.
 _RECIPIENT = re.compile(
     r"\b4\.(1\.[12346]|2\.[01])\b|recipient address rejected|user unknown|unverified", re.IGNORECASE
 )
@@ -147,7 +147,7 @@ _RCPT, _DATA_END = "RCPT TO", "end of DATA"
 
 
 def delay(text: str) -> Delay:
-    """Return the class of a reason; what is not known is ``OTHER``. An empty text is that of a message not tried yet."""
+    """Return the class of a reason, ``OTHER`` if it is unknown. An empty text belongs to a message not tried yet."""
     text = " ".join(text.split()).removeprefix(_SUSPENDED)
     if not text:
         return Delay(What.TURN)
@@ -167,7 +167,7 @@ def _of_reply(host: str, text: str, step: str) -> Delay:
     found = _REPLY.fullmatch(text)
     if found is None or found[1][0] not in "45":
         return Delay(What.NOT_SMTP if step == "greeting" else What.OTHER, host, None, step)
-    # Printable: it is shown with a failure.
+    # Printable, since it is shown with a failure.
     reply = Reply(int(found[1]), (found[2],), printable(text))
     return Delay(_class_of(reply, step), host, reply, step)
 
@@ -181,7 +181,7 @@ def _class_of(reply: Reply, step: str) -> What:
 
 
 def _class_of_refusal(reply: Reply, step: str) -> What:
-    """Return the class of a reply to EHLO and to what follows; the first that its text tells."""
+    """Return the class of a reply to EHLO or a later command: the first that fits its text."""
     text = reply.text
     is_late = step.startswith((_RCPT, _DATA_END))
     tests = (

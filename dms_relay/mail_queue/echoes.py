@@ -1,9 +1,9 @@
-"""Masks what a server's reply may repeat of a login that is no longer the one in force. Pure.
+"""Masks what a server's reply may repeat of a login that is no longer in force. Pure.
 
-``relay_test.secrets`` masks the login in force, piece by piece. A reason may be older than that login: so whatever in a
-reply to AUTH reads as text once it is decoded from base64 is masked as well.
+``relay_test.secrets`` masks the login in force, piece by piece. A reason may be older than that login, so
+masks also whatever in a reply to AUTH decodes from base64 to text.
 
-Known limits: a former password that a server repeats as it stands cannot be told from any other word.
+Known limits: cannot tell a former password that a server repeats verbatim from any other word.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from base64 import b64decode
 
 from dms_relay.model import MASK
 
-#: Signs of base64 in a row that are looked at: fewer are in any text, and hold less than six octets.
+#: Minimum length of a run of base64 characters: shorter ones occur in any text, and encode less than six octets.
 _RUN = re.compile(r"[A-Za-z0-9+/_-]{8,}={0,2}")
 _USUAL = str.maketrans("-_", "+/")
-#: Signs from which a run is also decoded from its second, third and fourth sign on: a server may repeat a part only. By
-#: chance, nine octets are all printable once in ten thousand.
+#: Length from which a run is also decoded from its second, third and fourth character: a server may repeat only a part.
+#: Nine random octets are all printable once in ten thousand.
 _LONG = 12
-#: Octets of a sign in UTF-8 but its first.
+#: Octets of a UTF-8 character after its first.
 _CONTINUATIONS = bytes(range(0x80, 0xC0))
 
 
 def without_echoes(text: str) -> str:
-    """Return a reply without what is text in base64."""
+    """Return a reply with base64-encoded text masked."""
     return _RUN.sub(lambda run: MASK if _is_text(run[0]) else run[0], text)
 
 
@@ -40,7 +40,7 @@ def _reads(signs: str) -> bool:
     whole = signs if len(signs) % 4 != 1 else signs[:-1]
     try:
         octets = b64decode(whole + "=" * (-len(whole) % 4), validate=True)
-        # A part may begin and end inside a sign.
+        # A part may begin and end inside a character.
         decoded = codecs.getincrementaldecoder("utf-8")().decode(octets.lstrip(_CONTINUATIONS))
     except (binascii.Error, UnicodeDecodeError):
         return False

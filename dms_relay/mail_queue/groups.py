@@ -1,8 +1,7 @@
 """What waits, by relay: how much, since when, in which queues, from whom, and why.
 
-No message is kept: at most ``_BATCH`` recipients are in memory at once, so that tables are asked for many keys at a time.
-Reads Postfix's configuration and the managed domains. Raises ``PostfixError`` where the configuration or the queue cannot be
-read.
+At most ``_BATCH`` recipients are in memory at once: enough to look up many keys of a table in one go. Reads Postfix's
+configuration and the managed domains. Raises ``PostfixError`` if the configuration or the queue cannot be read.
 """
 
 from __future__ import annotations
@@ -25,10 +24,10 @@ if TYPE_CHECKING:
     from dms_relay.mail_queue.messages import Waiting
     from dms_relay.model import Paths
 
-#: How many recipients are routed at a time.
+#: Number of recipients to route at a time.
 _BATCH = 5000
-#: The queue in which a message may have no recipients any more: all have got it. Elsewhere, they are still to be read from
-#: its header (``sendmail -t``).
+#: The queue in which a message without recipients has been delivered to all of them. Elsewhere, they are still to be read
+#: from its header (``sendmail -t``).
 _ACTIVE = "active"
 
 
@@ -81,7 +80,7 @@ def _batches(waiting: Iterable[Waiting]) -> Iterator[list[Waiting]]:
 
 
 class _OfRelay:
-    """What is counted of one relay."""
+    """The counts of one relay."""
 
     def __init__(self, relay: str, reasons: Reasons) -> None:
         self.relay = relay
@@ -112,7 +111,7 @@ class _OfRelay:
 
 
 class _Counted:
-    """What is counted of all relays."""
+    """The counts of all relays."""
 
     def __init__(self, paths: Paths, origins: Origins | None) -> None:
         self._router = Router(Postfix(paths.postfix_dir))

@@ -1,7 +1,8 @@
-"""Which relay a waiting message is for: the label by which the configuration in force calls it.
+"""Which relay a waiting message is for: its label in the configuration in force.
 
-A message is routed as ``explain`` routes it, by its envelope as cleanup(8) left it. What is in the queue file but not in the
-envelope is not seen: a content filter, a redirection (known limits). Reads Postfix's configuration, never writes.
+Routes a message as ``explain`` does, by its envelope as cleanup(8) left it. Reads Postfix's configuration, never writes.
+
+Known limits: does not see what is in the queue file but not in the envelope: a content filter, a redirection.
 """
 
 from __future__ import annotations
@@ -25,15 +26,15 @@ if TYPE_CHECKING:
     from dms_relay.mail_queue.messages import Waiting
     from dms_relay.postfix.programs import Postfix
 
-#: The label where it cannot be worked out which relay it is: a table gives no answer, master.cf has no such service.
+#: The label of an unknown relay: a table gives no answer, or master.cf has no such service.
 UNKNOWN = "unknown"
 #: The label of relays beyond ``LABELS_MAX``, and of senders beyond ``senders.GROUPS_MAX``.
 OTHER = "other"
-#: How many relays are told apart. Our inputs name each of theirs; an operator's own tables may name any number.
+#: Maximum number of labels. Our inputs name each of their relays; an operator's own tables may name any number.
 LABELS_MAX = 1000
-#: How many routes are kept.
+#: Number of routes to cache.
 _ROUTES_MAX = 100_000
-#: The program that takes mail to relays.
+#: The program that sends mail to relays.
 _SMTP = "smtp"
 #: The parameters whose entries are looked up by recipient.
 _BY_RECIPIENT = ("transport_maps", "relocated_maps")
@@ -68,7 +69,7 @@ class Router:
         now = view_now(postfix)
         self.view = now
         resolver = now.of_resolver
-        # What is resolved has no need of services: without a text, none is looked for in it with each message.
+        # Resolving needs no services: without a text, no message makes us search it.
         self._view = View(_KeptValues(resolver.values), resolver.tables, "")
         self._rewriting = Rewriting(now)
         self._senders: dict[str, tuple[str | None, ...] | None] = {}
@@ -79,7 +80,7 @@ class Router:
         self._by_recipient = [name for name in _BY_RECIPIENT if self._view.values.get(name)]
 
     def expect(self, messages: Iterable[Waiting]) -> None:
-        """Have each table asked once for all that the routes of some messages depend on."""
+        """Look up everything that the routes of these messages depend on, with one query of each table."""
         senders: dict[str, None] = {}
         recipients: dict[str, None] = {}
         for message in messages:
@@ -128,7 +129,7 @@ class Router:
         return is_own or self._program(way.transport) != _SMTP
 
     def what(self, what: What, host: str, envelope: tuple[str, str]) -> What:
-        """Return the class of a reason where the route tells more: no relay is asked, or another one by now."""
+        """Return the class of a reason, corrected by the route: it may involve no relay, or another one by now."""
         way = self.route(*envelope)
         if self._program(way.transport) not in {_SMTP, None} and what is not What.POSTFIX:
             return What.HERE
@@ -136,7 +137,7 @@ class Router:
         return What.ELSEWHERE if host and hosts and host.casefold() not in hosts else what
 
     def _hosts(self, way: Resolution) -> frozenset[str] | None:
-        """Return the hosts of a route; ``None`` where the DNS names them, and where there may be more (smtp_connect.c)."""
+        """Return the hosts of a route; ``None`` if the DNS names them, or there may be more (smtp_connect.c)."""
         key = (way.transport, way.nexthop)
         if key not in self._hosts_of:
             service = self.view.service(way.transport)
@@ -148,7 +149,7 @@ class Router:
         return self._hosts_of[key]
 
     def _address(self, message: Waiting, address: str, address_class: str) -> str:
-        """Return an address as it is looked up; cleanup(8) has not completed and rewritten that of a new message yet."""
+        """Return an address as it is looked up; cleanup(8) has not yet completed and rewritten those of a new message."""
         address = unquoted(address)
         if "@" not in address:
             address = f"{address}@{self._view.values.get('myorigin')}"
@@ -160,7 +161,7 @@ class Router:
             return address
 
     def route(self, sender: str, recipient: str) -> Resolution:
-        """Return the route of a message by its envelope, which is worked out once for all that have the same."""
+        """Return the route of a message by its envelope; equal envelopes are resolved only once."""
         of_sender, of_recipient = self._of_sender(sender), self._of_recipient(recipient)
         if of_sender is None or of_recipient is None:
             return resolve(self._view, sender, recipient)
@@ -172,7 +173,7 @@ class Router:
         return self._routes[key]
 
     def _of_sender(self, sender: str) -> tuple[str | None, ...] | None:
-        """Return the entries of a sender that routes depend on; ``None`` where a table gives no answer."""
+        """Return the entries of a sender that routes depend on; ``None`` if a table gives no answer."""
         if sender not in self._senders:
             if len(self._senders) >= _ROUTES_MAX:
                 self._senders.clear()
@@ -187,7 +188,7 @@ class Router:
         return any(value is not None for value in self._of_sender(sender) or ())
 
     def _of_recipient(self, recipient: str) -> tuple[object, ...] | None:
-        """Return the domain of a recipient, and its entries; ``None`` where a table gives no answer."""
+        """Return the domain of a recipient, and its entries; ``None`` if a table gives no answer."""
         domain = recipient.rpartition("@")[2]
         if not self._by_recipient:
             return (domain,)
@@ -212,7 +213,7 @@ def service_relay(service: str) -> str:
 
 
 def unquoted(address: str) -> str:
-    """Return an address as Postfix looks it up: there a user has no quotes (RFC 5321, section 4.1.2)."""
+    """Return an address as Postfix looks it up: its local part without quotes (RFC 5321, section 4.1.2)."""
     local, at, domain = address.rpartition("@")
     if not (local.startswith('"') and local.endswith('"') and len(local) > 1):
         return address

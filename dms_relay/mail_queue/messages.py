@@ -1,7 +1,7 @@
 """The messages that wait in Postfix's queue, one after the other, as ``postqueue -j`` shows them (postqueue(1)).
 
-Reads, never writes. Raises ``PostfixError`` where postqueue is missing or fails, also after some messages. A queue changes
-while it is read: a message that moves from one queue to another meanwhile may be seen twice, or not at all (showq(8)).
+Reads, never writes. Raises ``PostfixError`` if postqueue is missing or fails, even after some messages. A queue changes
+while it is read: a message that moves between queues meanwhile may be seen twice, or not at all (showq(8)).
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
     from dms_relay.postfix.programs import Postfix
 
-#: What stands for the null sender, and its default (postconf(5)).
+#: The parameter that names the null sender, and its default (postconf(5)).
 _EMPTY_ADDRESS, _MAILER_DAEMON = "empty_address_recipient", "MAILER-DAEMON"
 
 
 @frozen
 class Recipient:
-    """A recipient that has not got the message yet. ``reason`` is why; empty while it was not tried yet."""
+    """A recipient that has not got the message yet. ``reason`` says why; empty if it was not tried yet."""
 
     address: str
     reason: str
@@ -36,8 +36,8 @@ class Waiting:
     """A message in the queue.
 
     ``queue`` is ``active``, ``deferred``, ``incoming``, ``hold`` or ``maildrop``; ``arrived`` are seconds since 1970,
-    ``size`` is in octets. The null sender is ``""``. Addresses are as postqueue shows them: a user with odd signs stands in
-    quotes (RFC 5321, section 4.1.2). Addresses and reasons come from outside, and are not safe to show.
+    ``size`` is in octets. The null sender is ``""``. Addresses are as postqueue shows them: a local part with special
+    characters is quoted (RFC 5321, section 4.1.2). Addresses and reasons come from outside, and are not safe to show.
     """
 
     queue: str
@@ -49,7 +49,7 @@ class Waiting:
 
 
 def listing(postfix: Postfix) -> Iterator[Waiting]:
-    """Yield each message that waits, also of a Postfix that does not run, if we are root. None is kept."""
+    """Yield each waiting message; root gets them even if Postfix does not run. Keeps none in memory."""
     null = main_cf.values(postfix.read_main_cf()).get(_EMPTY_ADDRESS) or _MAILER_DAEMON
     return (_parsed(line, null) for line in queue_lines(postfix.directory))
 
@@ -58,7 +58,7 @@ def _parsed(line: bytes, null: str) -> Waiting:
     try:
         return _waiting(json.loads(line.decode("utf-8", "replace"), strict=False), null)
     except (ValueError, LookupError, TypeError, AttributeError):
-        raise PostfixError("postqueue -j shows a message in a form that is not known", program="postqueue") from None
+        raise PostfixError("postqueue -j shows a message in an unknown form", program="postqueue") from None
 
 
 def _waiting(message: dict[str, Any], null: str) -> Waiting:

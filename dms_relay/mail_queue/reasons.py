@@ -1,4 +1,4 @@
-"""Counts why mail waits for a relay, in classes: how many recipients, an example that is safe to show, and what to do."""
+"""Counts why mail waits for a relay, by class: how many recipients, an example that is safe to show, and what to do."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from dms_relay.mail_queue.labels import Router
     from dms_relay.mail_queue.ways import Ways
 
-#: How many texts are kept with their class: most are alike.
+#: Number of texts whose class is cached: most are alike.
 _TEXTS_MAX = 10_000
 _HOLD = "hold"
-#: Classes of what was tried at a host, which is looked for among those of the relay.
+#: Classes of reasons that name a host, which is looked for among those of the relay.
 _NOT_TRIED = frozenset({What.TURN, What.HELD, What.STOPPED})
 
 
@@ -26,7 +26,7 @@ _NOT_TRIED = frozenset({What.TURN, What.HELD, What.STOPPED})
 class Reason:
     """Why some recipients wait: a short class (``delays.What``), how many, and what to do.
 
-    ``example`` is what Postfix says of one of them: on one line, without secrets, safe to show; empty of what was not tried.
+    ``example`` is Postfix's text about one of them: on one line, without secrets, safe to show; empty if it was not tried.
     """
 
     what: str
@@ -36,10 +36,10 @@ class Reason:
 
 
 class Classes:
-    """Puts texts into classes, each text once."""
+    """Classifies texts, each text only once."""
 
     def __init__(self) -> None:
-        """Begin without any."""
+        """Begin with no texts."""
         self._known: dict[str, Delay] = {}
 
     def of(self, text: str) -> Delay:
@@ -52,7 +52,7 @@ class Classes:
 
 
 class _Example:
-    """One recipient of a class, and how many there are."""
+    """One recipient of a class, and the number of all."""
 
     def __init__(self, text: str, found: Delay, envelope: tuple[str, str], route: Resolution) -> None:
         self.text, self.delay, self.envelope, self.route = text, found, envelope, route
@@ -63,7 +63,7 @@ class Reasons:
     """Counts the reasons of one relay."""
 
     def __init__(self, label: str, classes: Classes) -> None:
-        """Take the relay's label."""
+        """Set the relay's label."""
         self._label = label
         self._classes = classes
         self._examples: dict[What, _Example] = {}

@@ -1,7 +1,7 @@
-"""What to do about a reason: for a relay what ``dms-relay test`` says of the same failure, else what is true of it. Pure.
+"""What to do about a reason: for a relay, what ``dms-relay test`` says about the same failure, else general advice. Pure.
 
-Where Postfix's text leaves open what is wrong (a certificate, a mechanism), the remedy is to let ``dms-relay test`` look: it
-sees what Postfix does not write down.
+If Postfix's text leaves open what is wrong (a certificate, a mechanism), the remedy is to run ``dms-relay test``: it
+sees what Postfix does not log.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ if TYPE_CHECKING:
 _AGAIN = "Postfix tries again by itself, until maximal_queue_lifetime"
 _LOG = "look in Postfix's log for the line that begins with fatal or warning"
 _TEST = "run dms-relay test {relay}: it tries the relay now, and says what is wrong and what to write"
-#: What is so wherever the mail goes.
+#: Valid wherever the mail goes.
 _ALL = {
     What.TURN: "wait: Postfix has not tried it yet",
     What.HELD: "postsuper -H ALL releases all mail on hold, postsuper -H QUEUE-ID one message",
     What.STOPPED: (
-        "remove {transport} from defer_transports in main.cf, and run postfix reload; postqueue -f has all tried at once"
+        "remove {transport} from defer_transports in main.cf, and run postfix reload; postqueue -f tries it all at once"
     ),
     What.POSTFIX: f"{_LOG}: a program of Postfix's or a lookup table fails; dms-relay check finds the usual causes",
     What.HERE: f"no relay is asked: the transport {{transport}} delivers on this server; {_LOG}",
-    What.ELSEWHERE: "its relay is another one by now: postqueue -f has Postfix try it there",
-    What.MAILBOX_FULL: f"wait: this is the recipient's to solve; {_AGAIN}",
+    What.ELSEWHERE: "it has another relay by now: postqueue -f makes Postfix try it there",
+    What.MAILBOX_FULL: f"wait: only the recipient can solve this; {_AGAIN}",
     What.GREYLISTED: f"wait: the recipient's server accepts what is sent again after some minutes; {_AGAIN}",
     What.LIMIT: (
         "wait: {host} takes more later; if it happens often, have the service raise the limit, or send more slowly with"
@@ -49,7 +49,7 @@ _ALL = {
     What.TOO_BIG: "postsuper -d QUEUE-ID deletes the message; message_size_limit in main.cf keeps bigger ones out",
     What.OTHER: f"read the reason; {_AGAIN}",
 }
-#: What is so of mail that goes to the recipient's own server.
+#: Valid for mail that goes to the recipient's own server.
 _NO_SERVER = (
     f"{_AGAIN}; if no server at all can be reached, the network blocks port 25: send this mail by a relay"
     " (DEFAULT_RELAY_HOST, or default in relay.yaml)"
@@ -83,9 +83,9 @@ _DIRECT = {
         (What.LATER, What.REJECTED), f"{_AGAIN}; if the reply stays the same, ask the recipient's postmaster"
     ),
 }
-#: What the test of a relay sees and Postfix does not write down.
+#: Reasons that the test of a relay sees and Postfix does not log.
 _TO_BE_TESTED = frozenset({What.CERTIFICATE, What.MECHANISM})
-#: What stays as it is however long mail waits, whatever the code of the reply.
+#: Reasons that waiting does not solve, whatever the code of the reply.
 _NOT_BY_WAITING = frozenset({What.SENDER, What.MACHINE})
 _UNKNOWN = (
     "run dms-relay explain with its sender and recipient, which says what keeps it from its relay; and dms-relay check"
@@ -118,10 +118,10 @@ _IMPLICIT_PORTS = frozenset({465, 2465})
 
 @frozen
 class Way:
-    """What is known of the way of one message: ``target`` is the relay, the host and the login, ``None`` of direct mail.
+    """What is known about the way of one message: ``target`` is the relay, the host and the login, ``None`` for direct mail.
 
     ``helo`` is the name in EHLO, ``level`` the TLS level; ``is_token``: the login takes an access token. ``is_managed``: the
-    relay is one of our inputs, so that it can be tested; ``is_known``: it could be worked out at all.
+    relay is one of our inputs, so that it can be tested; ``is_known``: the relay is known at all.
     """
 
     transport: str
@@ -149,14 +149,14 @@ def remedy(found: Delay, way: Way) -> str:
 
 
 def _is_open(found: Delay, target: Target) -> bool:
-    """Return True if Postfix's text leaves open what is wrong: smtp(8) says EHLO of AUTH too, and not what was refused."""
+    """Return True if Postfix's text leaves open what is wrong: smtp(8) says EHLO for AUTH too, and not what was refused."""
     is_at_login = found.what is What.LOST and _EHLO in found.step and target.entry is not None
     is_at_ehlo = found.what is What.MACHINE and found.step == "greeting"
     return found.what in _TO_BE_TESTED or is_at_login or is_at_ehlo
 
 
 def _as_tested(found: Delay, way: Way, target: Target, host: str) -> str:
-    """Return the remedy of ``dms-relay test``, with what is known of the service."""
+    """Return the remedy of ``dms-relay test``, with what is known about the service."""
     error = _error(found, way, target)
     if error.kind is Failure.TIMED_OUT and target.port != _MX_PORT:
         return _NO_ANSWER.format(host=host)
@@ -209,7 +209,7 @@ def _error(found: Delay, way: Way, target: Target) -> StepError:
     if found.step == "AUTH":
         return _login_failure(found, found.reply, target, in_tls=in_tls, is_token=way.is_token)
     if found.what is What.LOGIN_WANTED and target.entry:
-        # Had the login been accepted, it would not be wanted: the server offers no AUTH, so Postfix sent none.
+        # The server offers no AUTH, so Postfix sent no login: an accepted one would not be asked for.
         return StepError(Failure.NO_AUTH, found.what)
     error = rejected(found.what, found.reply, way.helo, in_tls=in_tls, has_login=target.entry is not None)
     if error.detail is Detail.TEMPORARY and found.what in _NOT_BY_WAITING:

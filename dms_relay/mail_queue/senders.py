@@ -1,4 +1,4 @@
-"""The groups by which senders are counted: domains that the configuration names, so that there are not too many. Pure."""
+"""The groups by which senders are counted: only domains named in the configuration, to keep them few. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dms_relay.model import NULL_SENDER
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable
 
-#: How many domains are told apart, those with the most messages: each is a series of each relay's (``dms-relay metrics``).
+#: Maximum number of domains, those with the most messages: each is a series for each relay (``dms-relay metrics``).
 GROUPS_MAX = 50
 
 
@@ -22,7 +22,7 @@ class SenderGroups:
     """
 
     def __init__(self, managed: Container[str], has_route: Callable[[str], bool]) -> None:
-        """Take the managed domains by lookup key, and what says of a sender if the configuration has a route for it."""
+        """Set the managed domains by lookup key, and the function that returns True for a sender with a route."""
         self._managed = managed
         self._has_route = has_route
 
@@ -34,7 +34,7 @@ class SenderGroups:
         return domain if domain in self._managed or self._has_route(sender) else OTHER
 
     def most_frequent(self, counted: Iterable[Counter[str]]) -> Callable[[Counter[str]], dict[str, int]]:
-        """Return what folds all groups but the most frequent ones into ``other``."""
+        """Return a function that folds all groups but the most frequent ones into ``other``."""
         total: Counter[str] = sum(counted, Counter())
         domains = Counter({name: count for name, count in total.items() if name not in {NULL_SENDER, OTHER}})
         kept = {NULL_SENDER, *(name for name, _ in domains.most_common(GROUPS_MAX))}

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-#: Seconds of each unit that an age is shown in, the biggest first.
+#: Seconds of each unit of an age, the biggest first.
 _UNITS = ((86400, "d"), (3600, "h"), (60, "min"))
 _KIB = 1024
 
 
 def age(seconds: float) -> str:
-    """Return a time span in the two biggest units of it: ``2 d 5 h``, ``14 min``, ``8 s``."""
+    """Return a time span in its two biggest units: ``2 d 5 h``, ``14 min``, ``8 s``."""
     left = max(0, round(seconds))
     parts: list[str] = []
     for size, unit in _UNITS:

@@ -1,4 +1,4 @@
-"""The way of one message that waits, with what its remedy depends on: host, login, TLS level. Reads lookup tables."""
+"""The way of one waiting message, with what its remedy depends on: host, login, TLS level. Reads lookup tables."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ if TYPE_CHECKING:
     from dms_relay.explain.views import View
 
 _RELAYHOST = "relayhost"
-#: Where a login comes from, where that is not known.
+#: The origin of a login if it is unknown.
 _INPUTS = Origin("the inputs")
 
 
 class Ways:
-    """The ways of messages by the configuration in force; ``origins`` say where a login was written, if they are known."""
+    """The ways of messages by the configuration in force; ``origins`` are the places of logins, if known."""
 
     def __init__(self, view: View, origins: Origins | None = None) -> None:
-        """Take the configuration."""
+        """Set the configuration and the origins."""
         self._view = view
         self._origins = origins
 
     def way(self, label: str, route: Resolution, envelope: tuple[str, str], host: str) -> tuple[Way, Secrets]:
-        """Return the way of a message to the host that a reason names, and what must not be shown of its login."""
+        """Return the way of a message to the host named in a reason, and the secrets of its login."""
         found = self._hops(route, envelope)
         at = next((hop for hop in found if hop.host.casefold() == host.casefold()), None) or next(iter(found), None)
         if at is None:
@@ -49,7 +49,7 @@ class Ways:
         return way, Secrets(entry.login if entry else None)
 
     def _is_managed(self, route: Resolution) -> bool:
-        """Return True if the relay of a route is one of our inputs, as far as that is known."""
+        """Return True if the relay of a route is known to be one of our inputs."""
         if route.transport.startswith(PREFIX):
             return True
         for step in route.steps:
@@ -86,7 +86,7 @@ class Ways:
             return ()
 
     def _entry(self, hop: Hop) -> tuple[LoginEntry | None, bool]:
-        """Return the login at a host, with the place where it was written, and True if it takes an access token."""
+        """Return the login at a host with its origin, and True if it takes an access token."""
         if (offer := hop.offer) is None:
             return None, False
         known = self._origins.token_login(offer.match) if self._origins else None
@@ -104,7 +104,7 @@ class Ways:
         place = self._place(route)
         target = Target(name, hop.nexthop, demand, entry, by_maps=by_maps, origins=(place,) if place else ())
         try:
-            target.port  # noqa: B018 -- an operator's own table may name a port by a word that is not known here
+            target.port  # noqa: B018 -- an operator's own table may use a name of a port that is unknown here
         except ValueError:
             return None
         return target

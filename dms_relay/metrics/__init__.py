@@ -1,1 +1,1 @@
-"""Figures for Prometheus: the queue, deliveries by relay, tokens, certificates, what is in force (``dms-relay metrics``)."""
+"""Metrics for Prometheus: the queue, deliveries by relay, tokens, certificates, what is in force (``dms-relay metrics``)."""

@@ -1,4 +1,4 @@
-"""What was counted in Postfix's log (``deliveries``), as metrics. Reads the state directory; nothing where nobody counts."""
+"""The counts from Postfix's log (``deliveries``), as metrics. Reads the state directory; none if nothing counts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from dms_relay.metrics.sheet import Sheet
 
-#: Which metric a name of ``deliveries`` is; the parts behind its first are the labels.
+#: The metric of each name of ``deliveries``; the parts after the first are the labels.
 _NAMES = {
     TRIED: "postfix_smtp_messages_processed_total",
     UNTRIED: "dms_relay_untried_recipients_total",
@@ -28,19 +28,20 @@ _NAMES = {
     "bounce_notifications": "postfix_bounce_non_delivery_notification_total",
     "unparsed": "dms_relay_unparsed_deliveries_total",
 }
-#: The same for histograms, with their ends.
+#: The same for histograms, with their upper bounds.
 _HISTOGRAMS = {
     "stage": ("postfix_smtp_delivery_delay_seconds", STAGE_BUCKETS),
     "delay": ("dms_relay_delivery_delay_seconds", DELAY_BUCKETS),
 }
 _SUM = "sum"
-#: What there is of a relay, and without labels, from the beginning: a series that begins with 1 is no increase.
+#: Series that exist from the start, for each relay and without labels: Prometheus sees no increase in a series that
+#: begins with 1.
 _OUTCOMES = (("sent", "2"), ("deferred", "4"), ("bounced", "5"))
 _ALONE = tuple(name for name in _NAMES if name not in {TRIED, UNTRIED, "smtpd_rejected"})
 
 
 def add_counted(sheet: Sheet, state_dir: Path) -> None:
-    """Add what is counted."""
+    """Add the counts."""
     numbers = dict(loaded(str(state_dir / COUNTS)))
     labels = relays(state_dir)
     if not numbers and not labels:
@@ -53,7 +54,7 @@ def add_counted(sheet: Sheet, state_dir: Path) -> None:
 
 
 def relays(state_dir: Path) -> list[str]:
-    """Return the labels of the relays in force, as they are counted; none where nobody counts."""
+    """Return the labels of the relays in force, as they are counted; none if nothing counts."""
     try:
         lines = trusted(str(state_dir / RELAYS)).decode().splitlines()
     except (OSError, ValueError):

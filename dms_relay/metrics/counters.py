@@ -1,12 +1,11 @@
 """Numbers that outlive the process that counts: ``deliveries.json`` in the state directory, for ``dms-relay metrics``.
 
-0600, replaced by rename at most once a second. What stands there is where the next process goes on, and all that
-anybody else sees: so a number never goes back, but to 0 where the file is lost. Part of the process that copies
-Postfix's log (``container/stdout_pipe.py``), so it needs nothing but built-in modules, and is its own reader of what it
-has written, which is JSON with a line for each number. Raises ``OSError`` where the file cannot be written; counting
-goes on.
+0600, replaced by rename at most once a second. The next process continues from it, and others see nothing else: so a
+number never decreases, except to 0 if the file is lost. Part of the process that copies Postfix's log
+(``container/stdout_pipe.py``), so it needs only built-in modules, and has its own parser for what it writes: JSON with
+a line for each number. Raises ``OSError`` if the file cannot be written; counting goes on.
 
-Known limits: not synced, so a loss of power may lose it, and all begins at 0.
+Known limits: not synced, so a power failure may lose it, and counting restarts at 0.
 """
 
 from __future__ import annotations
@@ -20,22 +19,22 @@ if TYPE_CHECKING:
 
 #: The file in the state directory.
 COUNTS = "deliveries.json"
-#: The form of it; what has another number is not read.
+#: Its format; a file with another number is not read.
 VERSION = 1
-#: Seconds between two times that it is written.
+#: Minimum seconds between two writes.
 INTERVAL = 1.0
-#: Octets of a file of ours that is read: ten times what ``known_relays.LABELS_MAX`` relays make of it.
+#: Maximum octets to read: ten times what ``known_relays.LABELS_MAX`` relays need.
 _FILE_MAX = 8 << 20
 _MODE = 0o600
-#: What must not be set in a file that is read: that group or others can write to it.
+#: Mode bits that a file must not have to be read: write permission for group or others.
 _OTHERS_WRITE = 0o022
 
 
 class Counters:
-    """Numbers by their names. A name has no quotes and no backslashes; a tab stands between its parts."""
+    """Numbers by their names. A name has no quotes and no backslashes; tabs separate its parts."""
 
     def __init__(self, directory: str) -> None:
-        """Go on from what is in the directory; from nothing where that is not there, or cannot be understood."""
+        """Continue from the file in the directory; from 0 if it is missing or cannot be understood."""
         self._directory = directory
         self._is_dirty = False
         self._next = 0.0
@@ -48,7 +47,7 @@ class Counters:
         self._is_dirty = True
 
     def observe(self, name: str, ends: tuple[float, ...], seconds: float) -> None:
-        """Add to a histogram: one to the first of its ends that is not below, and the seconds to the sum."""
+        """Add to a histogram: one to the first bucket whose end is not below ``seconds``, and the seconds to the sum."""
         place = 0
         for end in ends:
             if seconds <= end:
@@ -58,11 +57,11 @@ class Counters:
         self.add(f"{name}\tsum", seconds)
 
     def rest(self) -> float | None:
-        """Return the seconds until the numbers are to be written; ``None`` where they have been."""
+        """Return the seconds until the numbers are to be written; ``None`` if they have been."""
         return max(0.0, self._next - time.monotonic()) if self._is_dirty else None
 
     def write(self, *, now: bool = False) -> None:
-        """Write the numbers, if it is time, or ``now``. Raises ``OSError``; it is tried again after ``INTERVAL``."""
+        """Write the numbers, if that is due, or ``now``. Raises ``OSError``; the next try is after ``INTERVAL``."""
         if self._is_dirty and (now or time.monotonic() >= self._next):
             self._next = time.monotonic() + INTERVAL
             known = {"version": VERSION, "since": self.since, **self.numbers}
@@ -95,7 +94,7 @@ def _number(value: float) -> str:
 
 
 def loaded(path: str) -> Iterator[tuple[str, float]]:
-    """Yield what stands in a file of ours; nothing where one line is not like those that we write."""
+    """Yield the names and numbers of a file of ours; nothing if one line is not as we write it."""
     try:
         lines = trusted(path).decode().split("\n")[1:-2]
         pairs = [line.rstrip(",").rsplit(": ", 1) for line in lines]
@@ -107,7 +106,7 @@ def loaded(path: str) -> Iterator[tuple[str, float]]:
 
 
 def trusted(path: str) -> bytes:
-    """Return what a file holds. Raises ``OSError`` where that cannot be read, ``ValueError`` where others can write it."""
+    """Return the contents of a file. Raises ``OSError`` if it cannot be read, ``ValueError`` if others can write it."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         status = os.fstat(descriptor)

@@ -1,23 +1,22 @@
 """Counts deliveries in Postfix's log as it passes, for ``dms-relay metrics``: used by ``container/stdout_pipe.py``.
 
-Takes the log as it comes, in pieces. One line is one recipient. Which relay it is about is said by the name of the
-service, or by the host (``known_relays``). What is counted goes to a file (``counters``), under a name with a tab
-between its parts:
+Gets the log in pieces, as it comes. One line is one recipient. The name of the service, or the host, tells the relay
+(``known_relays``). The counts go to a file (``counters``), under names whose parts are separated by tabs:
 
-    tried    LABEL  STATUS  DSN     what smtp(8) has tried: sent, deferred, bounced; the first digit of the DSN
-    untried  LABEL  STATUS  DSN     what the queue manager has put off or returned without a try (error(8))
+    tried    LABEL  STATUS  DSN     tried by smtp(8): sent, deferred, bounced; the first digit of the DSN
+    untried  LABEL  STATUS  DSN     put off or returned by the queue manager without a try (error(8))
     stage    LABEL  STAGE   PLACE   a histogram of each part of a try: the place in ``STAGE_BUCKETS``, or ``sum``
     delay    LABEL  PLACE           a histogram of the time from arrival to delivery (``DELAY_BUCKETS``)
     smtpd_rejected  CODE            and names of one part: smtpd_connects, smtpd_messages, cleanup_messages, qmgr_removed,
                                     qmgr_expired, bounce_notifications, unparsed
 
-A log holds what strangers have written: addresses, and what relays reply. So no part of a line is searched for: each is
-read from its beginning, an address by its quotes. What cannot be read so counts as ``unparsed`` and as nothing else. No
-label is taken from a line. Needs nothing but built-in modules, as it stays in memory as long as the container runs.
+A log contains text of strangers: addresses, and replies of relays. So nothing is searched for in a line: each is
+parsed from its start, addresses by their quotes. A line that cannot be parsed counts as ``unparsed`` only. No label
+comes from a line. Needs only built-in modules, as it stays in memory as long as the container runs.
 
-Known limits: a line of more than ``LINE_MAX`` octets is left out. Postfix cuts lines at some 2,000 octets, so that a
-delivery to an address as long as that is ``unparsed``. With ``info_log_address_format = internal`` an address is not
-quoted, and whoever may send can then have his own mail counted as something else.
+Known limits: skips a line of more than ``LINE_MAX`` octets. Postfix cuts lines at some 2,000 octets, so a delivery to
+an address of that length is ``unparsed``. With ``info_log_address_format = internal`` addresses are not quoted, so a
+client can make its own mail count as something else.
 """
 
 from __future__ import annotations
@@ -29,48 +28,48 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-#: Octets of a line: several times what Postfix writes at most.
+#: Maximum octets of a line: several times the longest that Postfix writes.
 LINE_MAX = 16_384
-#: Reasons for which mail was put off that are kept: those of which the queue manager may speak next.
+#: Number of recent reasons to keep: the queue manager may repeat them.
 REASONS_MAX = 256
-#: Seconds, the upper ends of a histogram: those of postfix_exporter, for what a try takes in each of its stages.
+#: Upper bounds of a histogram, in seconds: those of postfix_exporter, for the duration of each stage of a try.
 STAGE_BUCKETS = (0.001, 0.01, 0.1, 1.0, 10.0, 60.0, 3600.0, 86400.0, 172800.0)
-#: The same from a message's arrival to its delivery: seconds where all is well, and days after an outage.
+#: The same from a message's arrival to its delivery: normally seconds, and days after an outage.
 DELAY_BUCKETS = (0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0, 3600.0, 14400.0, 86400.0, 432000.0)
 #: The stages of ``delays=a/b/c/d`` (postconf(5), delay_logging_resolution_limit), as postfix_exporter names them.
 STAGES = ("before_queue_manager", "queue_manager", "connection_setup", "transmission")
-#: Seconds that no message lives.
+#: Seconds: more than any message can live.
 _DELAY_MAX = 1e9
 TRIED, UNTRIED = "tried", "untried"
 _KINDS = {b"smtp": TRIED, b"lmtp": TRIED, b"error": UNTRIED, b"retry": UNTRIED}
-#: What status=… says, and what we make of it. Probes (verify(8)) are no deliveries.
+#: The values of status=…, and ours. Probes (verify(8)) are not deliveries.
 _STATUSES = {b"sent": "sent", b"deferred": "deferred", b"SOFTBOUNCE": "deferred", b"bounced": "bounced"}
 _PROBES = frozenset({b"deliverable", b"undeliverable"})
 #: First digits of a DSN (RFC 3463), and of a refusal (RFC 5321).
 _DSN, _REFUSALS = b"245", b"45"
 _CODE_LENGTH = 3
-#: How the text of error(8) begins where the queue manager has put a relay off for a while (qmgr(8)).
+#: The start of error(8)'s text if the queue manager has suspended a relay for a while (qmgr(8)).
 _SUSPENDED = b"(delivery temporarily suspended: "
-#: What stands in the place of a queue identifier in other lines.
+#: Words of other lines in the place of a queue identifier.
 _NO_QUEUE = b"NOQUEUE"
 _WORDS = frozenset({b"warning", b"error", b"fatal", b"panic", _NO_QUEUE})
-#: How a line ends that says that the queue manager has returned a message.
+#: The end of a line about a message that the queue manager has returned.
 _EXPIRED = b"expired, returned to sender"
 _EXPIRIES = frozenset({b", status=" + _EXPIRED, b", status=force-" + _EXPIRED})
 _QUOTE, _BACKSLASH = 0x22, 0x5C
 
 
 class Deliveries:
-    """Counts what passes."""
+    """Counts the log lines that pass."""
 
     def __init__(self, directory: str) -> None:
-        """Take the state directory."""
+        """Continue from the counters in the state directory."""
         self.counters = Counters(directory)
         names = (name.split("\t") for name in self.counters.numbers)
         self._relays = KnownRelays(directory, {parts[1] for parts in names if parts[0] in {TRIED, UNTRIED}})
         self._rest = b""
         self._is_skipping = False
-        #: The label that a reason was said of, by the reason's hash, the oldest first.
+        #: The label for which a reason was logged, by the reason's hash, the oldest first.
         self._reasons: dict[int, str] = {}
         self._does: dict[bytes, Callable[[bytes, bytes, bytes, bytes], None]] = {
             b"smtpd": self._smtpd,
@@ -81,7 +80,7 @@ class Deliveries:
         }
 
     def take(self, data: bytes) -> None:
-        """Count the lines that are whole by now."""
+        """Count the lines that are complete by now."""
         first, *lines = data.split(b"\n")
         if not lines:
             self._keep(self._rest + first)
@@ -98,7 +97,7 @@ class Deliveries:
                 self.counters.add("unparsed")
 
     def _keep(self, rest: bytes) -> None:
-        """Keep the beginning of a line; one that is too long is left out."""
+        """Keep the start of a line; drop one that is too long."""
         self._is_skipping = self._is_skipping or len(rest) > LINE_MAX
         self._rest = b"" if self._is_skipping else rest
 
@@ -116,11 +115,11 @@ class Deliveries:
         if first.startswith(b"connect from "):
             self.counters.add("smtpd_connects")
         elif first != _NO_QUEUE and not _is_queue_id(first):
-            return  # also what a client has sent: "improper command pipelining after EHLO from host[192.0.2.1]: …"
+            return  # also text from a client: "improper command pipelining after EHLO from host[192.0.2.1]: …"
         elif rest.startswith(b"client="):
             self.counters.add("smtpd_messages")
         elif rest.startswith(b"reject: "):
-            # "reject: RCPT from host[192.0.2.1]: 554 5.7.1 …": a name of a host has no blank.
+            # "reject: RCPT from host[192.0.2.1]: 554 5.7.1 …": a host name has no blank.
             code = rest.split(b" ", 5)[4]
             if len(code) != _CODE_LENGTH or not code.isdigit() or code[:1] not in _REFUSALS:
                 raise ValueError
@@ -164,7 +163,7 @@ class Deliveries:
             self.counters.observe(f"stage\t{label}\t{stage}", STAGE_BUCKETS, took)
 
     def _remember(self, reason: int, label: str) -> None:
-        """Keep who has put mail off: the queue manager gives the same reason for what it then does not try."""
+        """Remember which relay put mail off: the queue manager repeats its reason for mail that it then does not try."""
         self._reasons.pop(reason, None)
         self._reasons[reason] = label
         if len(self._reasons) > REASONS_MAX:
@@ -178,12 +177,12 @@ class Deliveries:
 
 
 def _is_queue_id(text: bytes) -> bool:
-    """Return True if a text can be a queue identifier: letters and digits alone, and none of Postfix's words."""
+    """Return True if a text can be a queue identifier: only letters and digits, and none of Postfix's words."""
     return text.isalnum() and text not in _WORDS
 
 
 def _parts(rest: bytes) -> tuple[bytes, bytes, bytes, bytes, bytes, bytes]:
-    """Return relay, delay, delays, dsn, status, and the text behind that. Raises ``ValueError`` and ``IndexError``."""
+    """Return relay, delay, delays, dsn, status, and the text after them. Raises ``ValueError`` and ``IndexError``."""
     at = _address_end(rest, len(b"to=<"))
     if rest.startswith(b", orig_to=<", at):
         at = _address_end(rest, at + len(b", orig_to=<"))
@@ -200,7 +199,7 @@ def _parts(rest: bytes) -> tuple[bytes, bytes, bytes, bytes, bytes, bytes]:
 
 
 def _field(rest: bytes, name: bytes) -> tuple[bytes, bytes]:
-    """Return what stands behind a name, up to the next comma, and all from that on."""
+    """Return the value after a name, up to the next comma, and the rest from there."""
     end = rest.find(b", ", len(name))
     if not rest.startswith(name) or end < 0:
         raise ValueError
@@ -208,12 +207,12 @@ def _field(rest: bytes, name: bytes) -> tuple[bytes, bytes]:
 
 
 def _behind_address(rest: bytes) -> bytes:
-    """Return what stands behind ``from=<…>``: a line may be cut anywhere, also in an address that ends as a line can."""
+    """Return the text after ``from=<…>``; Postfix may cut a line anywhere, even in an address that looks like its end."""
     return rest[_address_end(rest, len(b"from=<")) :]
 
 
 def _address_end(rest: bytes, at: int) -> int:
-    """Return where an address is over that begins at ``at``. In quotes anything may stand, and a backslash quotes too."""
+    """Return the end of the address that begins at ``at``. Quotes may contain anything, and a backslash quotes too."""
     if rest[at] == _QUOTE:
         at += 1
         while rest[at] != _QUOTE:

@@ -1,13 +1,13 @@
-"""Where metrics are to be served: what ``RELAY_METRICS`` may hold. Pure."""
+"""Where to serve metrics: the values of ``RELAY_METRICS``. Pure."""
 
 from __future__ import annotations
 
 from dms_relay.model.values import frozen
 from dms_relay.postfix.nexthop import PORT_MAX, SyntaxProblem, check_host, is_ipv6
 
-#: The variable; what it holds where there are to be none; and the port of postfix_exporter, which examples have.
+#: The variable; its values for no metrics; and the port of postfix_exporter, for examples.
 VARIABLE, OFF, PORT = "RELAY_METRICS", frozenset({"", "no"}), 9154
-#: Digits of a port: what is longer is none, whatever its first digits say.
+#: Maximum digits of a port: longer numbers are not ports, whatever their value.
 _DIGITS_MAX = len(str(PORT_MAX))
 #: What to write instead.
 REMEDY = f"write :{PORT} for all addresses, or one of them: 127.0.0.1:{PORT}, [::1]:{PORT}; no for no metrics"
@@ -22,7 +22,7 @@ class Endpoint:
 
 
 def endpoint(value: str) -> Endpoint | None:
-    """Return what a value says; ``None`` for no metrics. Raises ``ValueError``, whose text says what is wrong."""
+    """Return the endpoint of a value; ``None`` for no metrics. Raises ``ValueError``, whose text says what is wrong."""
     if value in OFF:
         return None
     host, colon, port = value.rpartition(":")
@@ -36,7 +36,7 @@ def endpoint(value: str) -> Endpoint | None:
 def _host(text: str) -> str:
     host = text[1:-1] if text.startswith("[") else text
     if text.startswith("[") and not is_ipv6(host):
-        raise ValueError("what stands in brackets is not an IPv6 address")
+        raise ValueError("the text in brackets is not an IPv6 address")
     try:
         if host:
             check_host(host)

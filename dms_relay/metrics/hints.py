@@ -1,10 +1,10 @@
-"""Tells whoever counts deliveries which relays there are (``known_relays``): their services, and their hosts.
+"""Tells the counter of deliveries which relays there are (``known_relays``): their services, and their hosts.
 
-Writes ``relays`` in the state directory, 0600, replaced by rename. Before a change it has the relays of both
-configurations, so that mail which leaves during the change is counted for its relay; after it those in force now.
-Raises nothing: where it cannot be written that is logged, and the relays are as before.
+Writes ``relays`` in the state directory, 0600, replaced by rename. Before a change it lists the relays of both
+configurations, so that mail which leaves during the change is counted for its relay; afterwards only those in force.
+Raises nothing: if it cannot be written that is logged, and the relays stay as before.
 
-Known limits: relays beyond those of our inputs, in tables of the operator's, are ``direct``.
+Known limits: relays that only the operator's own tables name are ``direct``.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ if TYPE_CHECKING:
 _PORT = "25"
 _PORTS = {"": _PORT, "smtp": _PORT, "smtps": "465", "ssmtp": "465", "submissions": "465", "submission": "587"}
 _MODE = 0o600
-#: Signs that stand between the parts of a line, or that a file of ours does not have.
+#: Characters that separate the parts of a line, or that our file never contains.
 _SEPARATORS = str.maketrans(dict.fromkeys('\t\n"\\', "?"))
-#: Lines that are told: far more than there can be labels.
+#: Maximum number of lines: far more than there can be labels.
 _LINES_MAX = 10 * LABELS_MAX
 
 
 @contextmanager
 def told(paths: Paths, config: RelayConfig, log: Log) -> Iterator[None]:
-    """Have the relays told right while a configuration is made to be in force, and after it."""
+    """Keep the list of relays correct while a configuration comes into force, and afterwards."""
     new = list(dict.fromkeys(lines(config)))[:_LINES_MAX]
     old = _written(paths)
     if old != new:
@@ -94,4 +94,4 @@ def _write(paths: Paths, found: list[str], log: Log) -> None:
         paths.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         files.replace(paths.state_dir / RELAYS, text.encode(), _MODE, (os.geteuid(), os.getegid()), age=0)
     except (OSError, RelayError) as error:
-        log.error("deliveries are counted for the relays of before", reason=str(error))  # noqa: TRY400
+        log.error("deliveries are still counted for the previous relays", reason=str(error))  # noqa: TRY400

@@ -1,14 +1,14 @@
-"""What relays there are, for whoever counts deliveries: labels of services and of hosts.
+"""The relays, for the counter of deliveries: labels of services and of hosts.
 
 Reads ``relays`` in the state directory, which ``metrics/hints.py`` writes whenever the inputs are applied, and reads it
-again when it is another file. A line has a kind, a name and a label, a tab between two:
+again when it was replaced. A line has a kind, a name and a label, separated by tabs:
 
     service  relay-a                 a       a service of master.cf, as its syslog_name has it
     host     smtp.example.com:587    …       a host and a port, as smtp(8) logs them, in lower case
     domain   example.com:25          …       each host below it, since smtp(8) looks for the MX hosts of the domain
 
-Labels come from that file alone, so that no log can make more of them, and there are ``LABELS_MAX`` at most. Needs
-nothing but built-in modules, as all that copies the log.
+Labels come only from that file, so that no log line can add any, and there are at most ``LABELS_MAX``. Needs only
+built-in modules, like everything that copies the log.
 
 Known limits: a domain whose MX hosts have names of their own is ``direct``; nexthops that name the same host and port
 count as the first of them.
@@ -26,13 +26,13 @@ if TYPE_CHECKING:
 
 #: The file in the state directory.
 RELAYS = "relays"
-#: Relays that are told apart, for as long as the counters live; all others together are ``OTHER``.
+#: Maximum number of relays with a label of their own while the counters live; all others are ``OTHER``.
 LABELS_MAX = 200
-#: Relays: mail that goes to none, one that cannot be told, and those beyond ``LABELS_MAX``.
+#: Labels for mail to no relay, to an unknown one, and to those beyond ``LABELS_MAX``.
 DIRECT, UNKNOWN, OTHER = "direct", "unknown", "other"
-#: How our services are named (``postfix.master_cf``).
+#: The prefix of our services' names (``postfix.master_cf``).
 _SERVICE = b"relay-"
-#: What smtp(8) says where it has reached no host; what follows names the host, up to the sign.
+#: The start of smtp(8)'s text if it has reached no host; the host follows, up to the second text.
 _UNREACHED = (
     (b"(connect to ", b"["),
     (b"(unable to look up host ", b":"),
@@ -46,7 +46,7 @@ class KnownRelays:
     """The labels, by kind and name."""
 
     def __init__(self, directory: str, labels: Iterable[str] = ()) -> None:
-        """Take where the file is, and the labels that are in use already."""
+        """Set the directory of the file, and the labels in use already."""
         self._path = f"{directory}/{RELAYS}"
         self._seen: object = None
         self._labels = set(labels)
@@ -54,7 +54,7 @@ class KnownRelays:
         self._known: dict[bytes, dict[bytes, str]] = {}
 
     def look(self) -> None:
-        """Read the file again where it is another one; where it cannot be read, what was known stays."""
+        """Read the file again if it was replaced; if it cannot be read, keep what is known."""
         try:
             status = os.stat(self._path)  # noqa: PTH116 -- pathlib takes 1 MiB of memory
             seen = status.st_ino, status.st_mtime_ns, status.st_size
@@ -77,7 +77,7 @@ class KnownRelays:
         return label if label in self._labels else OTHER
 
     def label(self, service: bytes, relay: bytes, text: bytes) -> str:
-        """Return the label by the service, else by the host of ``relay=…``, else by the one that ``text`` did not reach."""
+        """Return the label of the service, else of the host in ``relay=…``, else of the unreachable host in ``text``."""
         if not self._is_known:
             return UNKNOWN
         if service.startswith(_SERVICE):
@@ -93,7 +93,7 @@ class KnownRelays:
         return UNKNOWN
 
     def _of_host(self, host: bytes, port: bytes) -> str:
-        """Return the label of a host; of one at any port, where that is not said."""
+        """Return the label of a host; if the port is unknown, of that host at any port."""
         hosts, domains = self._known[b"host"], self._known[b"domain"]
         if not port:
             known = {name.rpartition(b":")[0]: label for name, label in (*hosts.items(), *domains.items())}

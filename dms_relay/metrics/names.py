@@ -1,7 +1,7 @@
-"""Every metric, by its name: its type, its labels, and what it says. ``docs/metrics.md`` has the same table. Pure.
+"""Every metric, by its name: its type, its labels, and its help text. ``docs/metrics.md`` has the same table. Pure.
 
-Names begin with ``postfix_`` where postfix_exporter has the same thing (there without ``relay``), else with
-``dms_relay_``. ``relay`` is what ``dms-relay queue`` calls it: the name of the relay, or with ``RELAY_ROUTING=maps``
+Names begin with ``postfix_`` if postfix_exporter has the same metric (there without ``relay``), else with
+``dms_relay_``. ``relay`` is the label of ``dms-relay queue``: the name of the relay, or with ``RELAY_ROUTING=maps``
 the nexthop; ``direct``, ``unknown`` or ``other``.
 """
 
@@ -26,24 +26,24 @@ _OUTCOME = ("relay", "status", "dsn")
 _LOGIN_TEST = ("relay", "nexthop", "login")
 _TOKEN = ("relay", "username")
 
-#: What Postfix's log says: counted where it passes the entrypoint of the image.
+#: Counted in Postfix's log as it passes the image's entrypoint.
 COUNTED = (
     Metric(
         "postfix_smtp_messages_processed_total",
         COUNTER,
-        "Recipients that were tried at a relay: sent, deferred or bounced, with the class of the DSN",
+        "Recipients tried at a relay: sent, deferred or bounced, with the class of the DSN",
         _OUTCOME,
     ),
     Metric(
         "postfix_smtp_delivery_delay_seconds",
         HISTOGRAM,
-        "What each stage of a try took",
+        "Time that each stage of a try took",
         ("relay", "stage"),
     ),
     Metric("postfix_smtpd_connects_total", COUNTER, "Connections of clients"),
-    Metric("postfix_smtpd_messages_processed_total", COUNTER, "Messages that clients began to hand in"),
+    Metric("postfix_smtpd_messages_processed_total", COUNTER, "Messages that clients began to send"),
     Metric("postfix_smtpd_messages_rejected_total", COUNTER, "Refusals, by the code of the reply", ("code",)),
-    Metric("postfix_cleanup_messages_processed_total", COUNTER, "Messages that came into the queue"),
+    Metric("postfix_cleanup_messages_processed_total", COUNTER, "Messages that entered the queue"),
     Metric("postfix_qmgr_messages_removed_total", COUNTER, "Messages that left the queue"),
     Metric("postfix_qmgr_messages_expired_total", COUNTER, "Messages returned because they waited too long"),
     Metric("postfix_bounce_non_delivery_notification_total", COUNTER, "Bounces sent to senders"),
@@ -56,13 +56,11 @@ COUNTED = (
     Metric(
         "dms_relay_delivery_delay_seconds",
         HISTOGRAM,
-        "Time from a message's arrival to its delivery, for each recipient that was sent",
+        "Time from a message's arrival to its delivery, for each delivered recipient",
         ("relay",),
     ),
-    Metric(
-        "dms_relay_unparsed_deliveries_total", COUNTER, "Lines of the log that could not be read, and were not counted"
-    ),
-    Metric("dms_relay_counting_since_timestamp_seconds", GAUGE, "When counting began, from 0"),
+    Metric("dms_relay_unparsed_deliveries_total", COUNTER, "Log lines that could not be parsed, and were not counted"),
+    Metric("dms_relay_counting_since_timestamp_seconds", GAUGE, "When counting began at 0"),
 )
 
 #: What waits in the queue.
@@ -76,38 +74,38 @@ QUEUE = (
     Metric(
         "dms_relay_queue_messages_by_sender",
         GAUGE,
-        "Messages that wait, by the sender's domain where the configuration names it",
+        "Messages that wait, by the sender's domain if the configuration names it",
         ("relay", "sender_domain"),
     ),
-    Metric("dms_relay_queue_listed_timestamp_seconds", GAUGE, "When the queue was read the last time"),
-    Metric("dms_relay_queue_readable", GAUGE, "1 if the queue could be read the last time, else 0"),
+    Metric("dms_relay_queue_listed_timestamp_seconds", GAUGE, "When the queue was last read"),
+    Metric("dms_relay_queue_readable", GAUGE, "1 if the last reading of the queue succeeded, else 0"),
 )
 
-#: How we are.
+#: The state of the keeper, the inputs, tokens and logins.
 STANDING = (
     Metric(
         "dms_relay_configuration_in_force_timestamp_seconds",
         GAUGE,
-        "When the configuration came into force that is in force now",
+        "When the current configuration came into force",
     ),
     Metric("dms_relay_apply_due", GAUGE, "1 if the inputs have changed since they were applied, else 0"),
-    Metric("dms_relay_wrong_inputs", GAUGE, "Errors in the inputs, for which they are not applied"),
-    Metric("dms_relay_troubles", GAUGE, "What dms-relay status says is wrong, failed login tests aside"),
+    Metric("dms_relay_wrong_inputs", GAUGE, "Errors in the inputs, which keep them from being applied"),
+    Metric("dms_relay_troubles", GAUGE, "Number of problems that dms-relay status shows, without failed login tests"),
     Metric("dms_relay_login_test_success", GAUGE, "1 if the last login test succeeded, else 0", _LOGIN_TEST),
     Metric("dms_relay_login_test_duration_seconds", GAUGE, "How long the last login test took", _LOGIN_TEST),
-    Metric("dms_relay_login_test_timestamp_seconds", GAUGE, "When logins were tested the last time"),
+    Metric("dms_relay_login_test_timestamp_seconds", GAUGE, "When logins were last tested"),
     Metric(
         "dms_relay_certificate_expiry_timestamp_seconds",
         GAUGE,
-        "When the relay's certificate ends, as the last login test saw it",
+        "When the relay's certificate expires, as seen by the last login test",
         ("relay", "nexthop"),
     ),
-    Metric("dms_relay_token_expiry_timestamp_seconds", GAUGE, "When the access token ends, 0 for none", _TOKEN),
+    Metric("dms_relay_token_expiry_timestamp_seconds", GAUGE, "When the access token expires, 0 for none", _TOKEN),
     Metric("dms_relay_token_renewal_failed", GAUGE, "1 if the last renewal of the token failed, else 0", _TOKEN),
     Metric("dms_relay_keeper_running", GAUGE, "1 if dms-relay watch runs, else 0"),
     Metric("dms_relay_keeper_start_timestamp_seconds", GAUGE, "When dms-relay watch was started"),
-    Metric("dms_relay_keeper_seen_timestamp_seconds", GAUGE, "When dms-relay watch was seen at work the last time"),
-    Metric("dms_relay_keeper_children", GAUGE, "Programs that work for dms-relay watch at the moment"),
+    Metric("dms_relay_keeper_seen_timestamp_seconds", GAUGE, "When dms-relay watch was last seen at work"),
+    Metric("dms_relay_keeper_children", GAUGE, "Programs that dms-relay watch runs at the moment"),
     Metric("dms_relay_postfix_running", GAUGE, "1 if Postfix runs, else 0"),
     Metric("dms_relay_build_info", GAUGE, "1, with the versions", ("version", "postfix_version")),
 )

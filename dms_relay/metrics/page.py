@@ -1,4 +1,4 @@
-"""All metrics as one text: of the queue, of what was counted, and of how we are."""
+"""All metrics as one text: the queue, the counts from the log, and the state of the service."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def page(paths: Paths, environ: Mapping[str, str], queue: Queue, version: str) -> bytes:
-    """Return the text; ``version`` is Postfix's, which is asked for once."""
+    """Return the text; ``version`` is Postfix's, which the caller reads once."""
     sheet = Sheet()
     add_counted(sheet, paths.state_dir)
     queue.add(sheet)

@@ -1,8 +1,8 @@
-"""What waits in Postfix's queue, as metrics: read in a thread of its own, seldom, for all who ask.
+"""What waits in Postfix's queue, as metrics: read rarely, in its own thread, for all scrapes.
 
-Whoever asks gets what was read last, and has it read again where that is too long ago: so a queue of any size costs a
-scrape nothing, and nothing is read while nobody asks. The first one waits for it, up to ``FIRST_WAIT``. Where the queue
-cannot be read, that is a metric, and what was read last is forgotten.
+A scrape gets the last reading, and starts a new one if that is too old: so a queue of any size costs a scrape nothing,
+and nothing is read while nobody asks. The first scrape waits for the reading, up to ``FIRST_WAIT``. If the queue cannot
+be read, a metric says so, and the last reading is dropped.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ if TYPE_CHECKING:
     from dms_relay.metrics.sheet import Sheet
     from dms_relay.model import Paths
 
-#: Seconds from the end of one reading to the next at least; and how many times what one has taken.
+#: Minimum pause between two readings: in seconds, and as a multiple of what the last one took.
 PAUSE, FACTOR = 15.0, 10.0
-#: Seconds that whoever asks first waits, of the 10 that Prometheus does (scrape_timeout).
+#: Seconds that the first scrape waits, of the 10 that Prometheus allows (scrape_timeout).
 FIRST_WAIT = 5.0
 
 
 class Queue:
-    """The queue as it was read last."""
+    """The last reading of the queue."""
 
     def __init__(self, paths: Paths) -> None:
-        """Nothing is read yet."""
+        """Begin without a reading."""
         self._paths = paths
         self._groups: list[Group] | None = None
         self._at = 0.0
@@ -42,7 +42,7 @@ class Queue:
         self._thread: threading.Thread | None = None
 
     def ask(self) -> None:
-        """Have it read, unless that was done a while ago or is being done. The first one waits."""
+        """Start a reading, unless the last one is recent or one is running. The first call waits for it."""
         with self._lock:
             is_reading = self._thread is not None and self._thread.is_alive()
             if not is_reading and time.monotonic() >= self._not_before:
@@ -51,7 +51,7 @@ class Queue:
         self._is_read.wait(FIRST_WAIT)
 
     def read(self) -> None:
-        """Read it."""
+        """Read the queue."""
         began = time.monotonic()
         try:
             self._groups = by_relay(self._paths, listing(Postfix(self._paths.postfix_dir)))
@@ -63,7 +63,7 @@ class Queue:
         self._is_read.set()
 
     def add(self, sheet: Sheet) -> None:
-        """Add what was read last."""
+        """Add the last reading."""
         groups = self._groups
         if not self._is_read.is_set():
             return

@@ -1,9 +1,9 @@
-"""Serves metrics over HTTP (``RELAY_METRICS``): ``/metrics``, and ``/``, which names it. Nothing else, and GET alone.
+"""Serves metrics over HTTP (``RELAY_METRICS``): ``/metrics``, and ``/`` with a link to it. Nothing else, and only GET.
 
-A child of the keeper's (``dms-relay keep metrics``), which ends when the keeper has gone. Who asks costs little: at
-most ``CONNECTIONS_MAX`` connections at a time, ``SECONDS_MAX`` each, one request each; all who ask within ``KEPT``
-seconds get the same text. Returns why where it cannot listen. Known limits: no TLS and no passwords: names of relays,
-of users and of sender domains can be read by whoever reaches the port.
+A child of the keeper (``dms-relay keep metrics``), which ends when the keeper is gone. Clients cost little: at most
+``CONNECTIONS_MAX`` connections at a time, ``SECONDS_MAX`` each, one request each; all requests within ``KEPT`` seconds
+get the same text. Returns the reason if it cannot listen. Known limits: no TLS and no passwords: whoever reaches the
+port can read the names of relays, users and sender domains.
 """
 
 from __future__ import annotations
@@ -29,26 +29,26 @@ if TYPE_CHECKING:
     from dms_relay.metrics.endpoint import Endpoint
     from dms_relay.model import Paths
 
-#: Connections at a time: two Prometheus servers and some people. One more is closed at once.
+#: Maximum connections at a time: two Prometheus servers and some people. One more is closed at once.
 CONNECTIONS_MAX = 8
-#: Seconds that a connection may take, as long as Prometheus waits by itself (scrape_timeout).
+#: Seconds that a connection may take: Prometheus's default timeout (scrape_timeout).
 SECONDS_MAX = 10.0
-#: Seconds for which a text is kept.
+#: Seconds for which a text is cached.
 KEPT = 1.0
-#: Seconds between two looks whether the keeper is still there.
+#: Seconds between two checks that the keeper is still there.
 _LOOK = 1.0
 _INDEX = b'<!DOCTYPE html><title>dms_relay</title><a href="/metrics">metrics</a>\n'
 _HTML = "text/html; charset=utf-8"
 _METRICS = "/metrics"
-#: What a kernel says that has no IPv6, or has it turned off (socket(2), bind(2)).
+#: Errors of a kernel without IPv6, or with IPv6 turned off (socket(2), bind(2)).
 _NO_IPV6 = frozenset({errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL, errno.EPROTONOSUPPORT})
 
 
 class Page:
-    """The text, made once for all who ask at the same time."""
+    """The text, built once for all simultaneous requests."""
 
     def __init__(self, paths: Paths, environ: Mapping[str, str], log: Log) -> None:
-        """Ask what does not change."""
+        """Read what does not change: Postfix's version."""
         self._paths, self._environ, self._log = paths, environ, log
         self._queue = Queue(paths)
         self._version = postfix_version(paths)
@@ -57,7 +57,7 @@ class Page:
         self._said = ""
 
     def text(self) -> bytes:
-        """Return it. Raises whatever goes wrong, and says that once."""
+        """Return the text. Logs an error once, and raises it."""
         self._queue.ask()
         with self._lock:
             if time.monotonic() >= self._until:
@@ -72,7 +72,7 @@ class Page:
     def _say(self, what: str) -> None:
         if what != self._said:
             self._said = what
-            self._log.error(f"metrics cannot be made: {what} -- see whether dms-relay metrics says more")
+            self._log.error(f"metrics cannot be collected: {what} -- run dms-relay metrics to see the error")
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -83,12 +83,12 @@ class Handler(BaseHTTPRequestHandler):
     timeout = SECONDS_MAX
 
     def do_GET(self) -> None:
-        """Answer."""
+        """Answer the request."""
         path = self.path.partition("?")[0]
         if path == _METRICS:
             try:
                 text = self.server.page.text()
-            except Exception:  # noqa: BLE001 -- it is said; the next one may have better luck
+            except Exception:  # noqa: BLE001 -- it is logged; the next request may succeed
                 self.send_error(HTTPStatus.INTERNAL_SERVER_ERROR)
                 return
             self._send(text, CONTENT_TYPE)
@@ -105,7 +105,7 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(text)
 
     def parse_request(self) -> bool:
-        """Take GET alone (RFC 9110, section 15.5.6)."""
+        """Refuse everything but GET (RFC 9110, section 15.5.6)."""
         if not super().parse_request():
             return False
         if self.command == "GET":
@@ -118,11 +118,11 @@ class Handler(BaseHTTPRequestHandler):
         return False
 
     def log_message(self, *_: object) -> None:
-        """Say nothing of who asks."""
+        """Do not log requests."""
 
 
 class Server(HTTPServer):
-    """Listens at one address. Each connection has a thread, and an end."""
+    """Listens at one address. Each connection has a thread, and a time limit."""
 
     def __init__(self, found: tuple[Any, ...], page: Page, places: threading.Semaphore) -> None:
         """Listen. Raises ``OSError``."""
@@ -131,7 +131,7 @@ class Server(HTTPServer):
         super().__init__(found[4], Handler)
 
     def server_bind(self) -> None:
-        """Bind; a socket for all IPv6 addresses is one for all IPv4 addresses too. No name is looked up."""
+        """Bind without a lookup of names; a socket for all IPv6 addresses serves all IPv4 addresses too."""
         if self.address_family == socket.AF_INET6:
             is_all = self.server_address[0] == "::"
             self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, not is_all)
@@ -140,14 +140,14 @@ class Server(HTTPServer):
         self.server_name, self.server_port = "", self.socket.getsockname()[1]
 
     def process_request(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 -- as there
-        """Have a thread answer, unless too many do."""
+        """Answer in a thread, unless there are too many."""
         if not self._places.acquire(blocking=False):
             self.shutdown_request(request)
             return
         try:
             threading.Thread(target=self._answer, args=(request, client_address), daemon=True).start()
         except RuntimeError:
-            self._done(request)  # the system starts no thread (pids.max, memory); the next time it may
+            self._done(request)  # the system refuses a thread (pids.max, memory); it may allow the next one
 
     def _answer(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 -- as there
         limit = threading.Timer(SECONDS_MAX, self._cut, (request,))
@@ -156,7 +156,7 @@ class Server(HTTPServer):
             limit.start()
             self.finish_request(request, client_address)
         except (OSError, RuntimeError):
-            pass  # it has gone, or there is nobody who could cut it
+            pass  # the client is gone, or no timer thread could be started
         finally:
             limit.cancel()
             self._done(request)
@@ -173,7 +173,7 @@ class Server(HTTPServer):
             return
 
     def handle_error(self, *_: object) -> None:
-        """Say nothing: it is the other side's."""
+        """Log nothing: the client caused it."""
 
 
 def serve(
@@ -184,7 +184,7 @@ def serve(
     *,
     is_wanted: Callable[[], bool] | None = None,
 ) -> str:
-    """Serve until the keeper has gone, or ``is_wanted`` says so. Return why that cannot be, or ``""``."""
+    """Serve until the keeper is gone, or ``is_wanted`` returns False. Return why it cannot serve, or ``""``."""
     keeper = os.getppid()
     wanted = is_wanted or (lambda: os.getppid() == keeper)
     try:
@@ -204,7 +204,7 @@ def serve(
 
 
 def _servers(endpoint: Endpoint, page: Page) -> list[Server]:
-    """Listen at each address of the host: for none, at all addresses of IPv6 and IPv4; where there is no IPv6, of IPv4."""
+    """Listen at each address of the host: without a host, at all addresses of IPv6 and IPv4, or only IPv4 if IPv6 is off."""
     places = threading.Semaphore(CONNECTIONS_MAX)
     if not endpoint.host:
         try:

@@ -1,6 +1,6 @@
-"""Samples of metrics, and their text for Prometheus (text format 0.0.4). Every name, label and type is of ``names``.
+"""Samples of metrics, and their text for Prometheus (text format 0.0.4). Names, labels and types come from ``names``.
 
-A metric without a sample is left out. Signs that no text may have are replaced.
+Omits a metric without a sample. Replaces characters that the format does not allow.
 """
 
 from __future__ import annotations
@@ -17,31 +17,31 @@ if TYPE_CHECKING:
 
     from prometheus_client.core import Metric as Family
 
-#: What the text is (exposition formats of Prometheus).
+#: The media type of the text (exposition formats of Prometheus).
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _TOTAL = "_total"
 
 
 class Sheet:
-    """Takes samples."""
+    """Collects samples."""
 
     def __init__(self) -> None:
-        """Begin without any."""
+        """Begin without samples."""
         self._families: dict[str, Any] = {}
 
     def set(self, name: str, value: float, *labels: str) -> None:
-        """Take one sample."""
+        """Add one sample."""
         self._family(name).add_metric([_shown(label) for label in labels], value)
 
     def histogram(self, name: str, ends: Sequence[float], counts: Sequence[float], total: float, *labels: str) -> None:
-        """Take a histogram: how many are in each of its parts, and beyond the last, and the sum of all."""
+        """Add a histogram: the count of each bucket, and beyond the last, and the sum of all values."""
         buckets, below = [], 0.0
         for end, count in zip([*map(str, ends), "+Inf"], counts, strict=True):
             below += count
             buckets.append((end, below))
         self._family(name).add_metric([_shown(label) for label in labels], buckets=buckets, sum_value=total)
 
-    def _family(self, name: str) -> Any:  # noqa: ANN401 -- each class has its own way to take a sample
+    def _family(self, name: str) -> Any:  # noqa: ANN401 -- each class has its own method to add a sample
         if name not in self._families:
             metric = METRICS[name]
             make = {COUNTER: CounterMetricFamily, HISTOGRAM: HistogramMetricFamily}.get(metric.kind, GaugeMetricFamily)
@@ -60,5 +60,5 @@ class Sheet:
 
 
 def _shown(label: str) -> str:
-    """Return a label that UTF-8 can hold, and a terminal shows: names of relays and users are the operator's texts."""
+    """Return a label that UTF-8 can encode and a terminal can show: operators choose the names of relays and users."""
     return "".join(sign if sign.isprintable() else "?" for sign in label)

@@ -1,6 +1,6 @@
-"""How the keeper, the inputs, the tokens and the logins are, as metrics: what ``dms-relay status`` shows.
+"""The state of the keeper, the inputs, the tokens and the logins, as metrics: what ``dms-relay status`` shows.
 
-Reads the state directory, and the inputs where no keeper does. What is not known has no metric.
+Reads the state directory, and the inputs if no keeper runs. Unknown values have no metric.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 
 _OK = "ok"
 _INPUTS = "inputs: "
-#: Results of login tests that are shown: each is a series.
+#: Maximum number of login test results: each is a series.
 _RESULTS_MAX = 1000
 _VERSION = "mail_version"
 
 
 def add_standing(sheet: Sheet, paths: Paths, environ: Mapping[str, str]) -> None:
-    """Add all of it."""
+    """Add all these metrics."""
     record = load(str(paths.state_dir))
     is_running = is_keeper_running(paths.state_dir)
     applied = record.get("apply") or {}
@@ -91,7 +91,7 @@ def _labels(result: dict[str, Any]) -> tuple[str, str, str]:
 
 
 def add_postfix(sheet: Sheet, paths: Paths, version: str) -> None:
-    """Add whether Postfix runs, and the versions."""
+    """Add the metrics of Postfix's state and of the versions."""
     sheet.set("dms_relay_build_info", 1, __version__, version)
     try:
         sheet.set("dms_relay_postfix_running", Postfix(paths.postfix_dir).master_pid() is not None)
@@ -100,7 +100,7 @@ def add_postfix(sheet: Sheet, paths: Paths, version: str) -> None:
 
 
 def postfix_version(paths: Paths) -> str:
-    """Return Postfix's version; empty where it does not say."""
+    """Return Postfix's version; empty if it is unknown."""
     try:
         return Postfix(paths.postfix_dir).defaults(_VERSION).get(_VERSION, "")
     except RelayError:

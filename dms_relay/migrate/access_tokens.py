@@ -1,10 +1,10 @@
-"""Logins with an access token (OAuth2), as the plugin sasl-xoauth2 has them: its settings, and a file for each login.
+"""Logins with an access token (OAuth2) of the plugin sasl-xoauth2: its settings, and a file for each login.
 
-Where the plugin is in use, the password in Postfix's table is the name of a file in JSON, with the refresh token; it may
-have the client's ID, its secret and the token endpoint too, which else stand in /etc/sasl-xoauth2.conf. Reads both. What is
-there becomes the keys of ``oauth2`` in ``relay.yaml``.
+With the plugin, the password in Postfix's table is the name of a JSON file with the refresh token. The client's ID, its
+secret and the token endpoint are in the same file or in /etc/sasl-xoauth2.conf. Reads both, and turns them into the keys
+of ``oauth2`` in ``relay.yaml``.
 
-Known limits: a file that Postfix finds in its chroot is looked for there, and then outside.
+Known limits: looks for a file in Postfix's chroot first, and then outside.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from dms_relay.model.providers import GOOGLE, MICROSOFT
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-#: The plugin's settings, and the endpoint that it takes where they name none.
+#: The plugin's settings, and its default endpoint.
 SETTINGS = Path("/etc/sasl-xoauth2.conf")
 _MICROSOFT = re.compile(r"https://login\.microsoftonline\.com/([^/]+)/oauth2/.*token")
 _GOOGLE = re.compile(r"https://(?:accounts\.google\.com|oauth2\.googleapis\.com|www\.googleapis\.com)/.*token")
@@ -30,14 +30,14 @@ _KEYS = {"client_id": "client_id", "client_secret": "client_secret", "refresh_to
 
 
 def provider(endpoint: str) -> list[tuple[str, str]]:
-    """Return the keys that say where tokens are had; Google's is the endpoint where none is named."""
+    """Return the keys that say where to request tokens; the default endpoint is Google's."""
     if match := _MICROSOFT.fullmatch(endpoint):
         return [("provider", MICROSOFT), ("tenant", match[1])]
     return [("provider", GOOGLE)] if not endpoint or _GOOGLE.fullmatch(endpoint) else [("token_url", endpoint)]
 
 
 def of_plugin(username: str, path: str, chroot: str, settings: Path = SETTINGS) -> TakenLogin | None:
-    """Return the login whose token is in a file; ``None`` where the files do not say how one is got."""
+    """Return the login whose token is in a file; ``None`` if the files do not say how to obtain one."""
     found = {**_read(settings), **(_read(Path(f"{chroot}{path}")) or _read(Path(path)))}
     parts = [(key, str(found[name])) for name, key in _KEYS.items() if found.get(name)]
     if not {"client_id", "refresh_token"} <= dict(parts).keys():

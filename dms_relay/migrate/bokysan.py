@@ -1,8 +1,7 @@
-"""The environment of boky/postfix: what its start scripts make of it (bokysan/docker-postfix, versions 2 to 6).
+"""The environment of boky/postfix, as its start scripts apply it (bokysan/docker-postfix, versions 2 to 6).
 
-``RELAYHOST`` takes all mail; without it mail goes directly. The login's key is ``SASL_RELAYHOST``, else ``RELAYHOST`` as
-it is written. TLS is used where it is offered unless something else is said. ``POSTFIX_name`` is a parameter, set last; an
-empty one is taken out.
+``RELAYHOST`` takes all mail; without it mail goes directly. The login's key is ``SASL_RELAYHOST``, else ``RELAYHOST``
+verbatim. By default TLS is used if offered. ``POSTFIX_name`` is a parameter, set last; an empty one is removed.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
 
     from dms_relay.migrate.environment import Variables
 
-#: Variables that tell this image from others.
+#: Variables that identify this image.
 MARKS = (
     "ALLOWED_SENDER_DOMAINS",
     "ALLOW_EMPTY_SENDER_DOMAINS",
@@ -33,10 +32,10 @@ MARKS = (
 )
 _PREFIX = "POSTFIX_"
 _NETWORKS = "127.0.0.0/8,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16"
-#: What Kubernetes adds for a service called ``postfix-mail``: no parameters.
+#: Variables that Kubernetes adds for a service called ``postfix-mail``: not parameters.
 _ODD_KEY = frozenset("{}$,=:")
 _LINK = re.compile(r"MAIL(_[A-Z0-9]+)+")
-#: What our image does not do, and what to do instead.
+#: What our image does not support, and what to do instead.
 _LEFT = {
     "SMTPD_SASL_USERS": (
         "clients log in with these users",
@@ -74,7 +73,7 @@ _NOTES = {
 
 
 def image_of(variables: Variables) -> Image:
-    """Return what the image makes of its environment."""
+    """Return the configuration that the image derives from its environment."""
     found = _image_of(variables)
     return replace(found, left=(*found.left, *variables.unknown(_NO_MATTER, _NO_MATTER_PREFIXES)))
 
@@ -108,7 +107,7 @@ def _parameters(variables: Variables) -> Iterator[tuple[str, str]]:
 
 
 def _older(variables: Variables) -> dict[str, str]:
-    """Return what an older variable says: it counts before ``POSTFIX_name``."""
+    """Return the parameters of older variables, which override ``POSTFIX_name``."""
     return {name: variables.get(old) for name, old in _OLDER.items() if variables.get(old)}
 
 
@@ -142,7 +141,7 @@ def _main(variables: Variables, login: TakenLogin | None) -> dict[str, str]:
 
 
 def _own(variables: Variables) -> dict[str, str]:
-    """Return what goes on in ``postfix-main.cf``: what the image sets, and our own does not."""
+    """Return the parameters for ``postfix-main.cf``: those that the image sets, and ours does not."""
     own = {"message_size_limit": "0", "header_size_limit": "4096000"}
     if domains := _domains(variables)[0]:
         entries = ", ".join(f"{domain}=OK" for domain in domains)
@@ -176,7 +175,7 @@ def _login(variables: Variables) -> tuple[TakenLogin | None, list[Left]]:
         return TakenLogin(username, password, path), left
     if username or password:
         missing = "RELAYHOST_PASSWORD" if username else "RELAYHOST_USERNAME"
-        text = f"{missing} is not set, so the image logs in nowhere"
+        text = f"{missing} is not set, so the image does not log in"
         left.append(
             Left(
                 variables.origin("RELAYHOST"),
@@ -197,7 +196,7 @@ def _token_login(username: str, variables: Variables) -> tuple[TakenLogin, list[
     if token:
         parts.append(("refresh_token", token))
     else:
-        text = "there is no refresh token, so nobody has agreed yet"
+        text = "there is no refresh token, so nobody has given consent yet"
         left.append(Left(variables.origin("XOAUTH2_INITIAL_REFRESH_TOKEN"), text, "run dms-relay login RELAY once"))
     return TakenLogin(username, f"/var/spool/postfix/xoauth2-tokens/{username}", oauth2=tuple(parts)), left
 

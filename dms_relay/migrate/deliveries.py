@@ -1,6 +1,6 @@
-"""What becomes of the mail of one sender to one recipient, as ``relay.yaml`` could say it: asks the rooms of ``explain``.
+"""The route of mail from one sender to one recipient, in terms of ``relay.yaml``: asks the modules of ``explain``.
 
-A route that ``relay.yaml`` has no words for is a ``Delivery`` that ``stays``, with the reason; what is lost on the way, such
+A route that ``relay.yaml`` cannot express is a ``Delivery`` that ``stays``, with the reason; a detail that gets lost, such
 as a second host with another login, is a ``Left``. Reads, never writes.
 
 Known limits: no name is looked up, as in ``explain``.
@@ -32,22 +32,22 @@ if TYPE_CHECKING:
 
 _SMTP = "smtp"
 _TOKENS = frozenset(TOKEN_MECHANISMS)
-#: What makes mail arrive here; a relay for such a domain is refused in ``relay.yaml``.
+#: Parameters that make mail arrive here; ``relay.yaml`` refuses a relay for such a domain.
 _LOCAL = ("mydestination", "virtual_mailbox_domains", "virtual_alias_domains")
-#: What a service may override and still be the plain one: it changes no route, no login and no TLS.
+#: Parameters that a service may override and still be plain: they affect no route, no login and no TLS.
 _HARMLESS = frozenset({"syslog_name", "smtp_fallback_relay", "service_name"})
 #: Names for a port (/etc/services), which a container often lacks.
 _PORTS = {"smtp": 25, "submission": 587, "submissions": 465, "smtps": 465, "ssmtp": 465}
-#: Names that Postfix asks of a certificate by itself, and ``relay.yaml`` too (postconf(5)).
+#: Names that Postfix requires of a certificate by default, and ``relay.yaml`` too (postconf(5)).
 _USUAL_NAMES = {"secure": ("nexthop", "dot-nexthop"), "verify": ("hostname",)}
-#: Where systems keep their authorities.
+#: Where systems keep their certificate authorities.
 _SYSTEM = frozenset(
     {
         *(SYSTEM_AUTHORITIES, "/etc/ssl/certs", "/etc/ssl/certs/", "/etc/pki/tls/certs/ca-bundle.crt"),
         *("/etc/ssl/cert.pem", "/etc/ssl/certs/ca-bundle.crt", "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem"),
     }
 )
-#: Attributes of a TLS policy that ``relay.yaml`` has words for.
+#: Attributes of a TLS policy that ``relay.yaml`` can express.
 _POLICY_WORDS = frozenset({"match"})
 
 
@@ -55,13 +55,13 @@ class Deliveries:
     """Asks one configuration. ``left`` collects what a relay loses, each once."""
 
     def __init__(self, given: Given, view: View) -> None:
-        """Take the configuration; ``view`` is what answers, with the tables that give an answer."""
+        """Set the configuration; ``view`` answers from it, with tables that can be read here."""
         self._given = given
         self._view = view
         self.left: dict[Left, None] = {}
 
     def of(self, sender: str, recipient: str) -> Delivery:
-        """Return what becomes of a message; the null sender is ``""``. Addresses are those after Postfix's rewriting."""
+        """Return the route of a message; the null sender is ``""``. Addresses are those after Postfix's rewriting."""
         try:
             return self._of(sender, recipient)
         except LookupFailedError as error:
@@ -74,16 +74,16 @@ class Deliveries:
             return Delivery(stays=way.failure or f"there is no service {way.transport} in master.cf")
         program, values = service
         if local := self._local(recipient.rpartition("@")[2]):
-            return Delivery(stays=f"its domain is in {local}, and relay.yaml sends no mail of this server away")
+            return Delivery(stays=f"its domain is in {local}, and relay.yaml sends no local mail to a relay")
         if program != _SMTP:
-            return Delivery(stays=f"it goes by {way.transport}, which is no relay")
+            return Delivery(stays=f"it goes through {way.transport}, which is not a relay")
         if way.nexthop == recipient.rpartition("@")[2]:
             plain = not any(name not in _HARMLESS for name, _ in self._overrides(way.transport))
-            return Delivery() if plain else Delivery(stays=f"it goes directly, by the service {way.transport}")
+            return Delivery() if plain else Delivery(stays=f"it goes directly, through the service {way.transport}")
         return self._relayed((program, values), (sender, recipient), way.nexthop, self._settings(way.transport))
 
     def _local(self, domain: str) -> str:
-        """Return the parameter that has a domain's mail arrive here; empty where none has."""
+        """Return the parameter that makes a domain's mail arrive here; empty if none does."""
         return next((name for name in _LOCAL if self._view.domains.has(name, domain)), "")
 
     def _overrides(self, transport: str) -> tuple[tuple[str, str], ...]:
@@ -91,7 +91,7 @@ class Deliveries:
         return tuple(found[1].items()) if found else ()
 
     def _settings(self, transport: str) -> tuple[tuple[str, str], ...]:
-        """Return what a service sets that a relay of ours does not set by itself."""
+        """Return the settings of a service that our relays do not have by default."""
         known = _HARMLESS | master_cf.OVERRIDES
         return tuple((name, value) for name, value in self._overrides(transport) if name not in known)
 
@@ -111,7 +111,7 @@ class Deliveries:
         return Delivery(relay, self._login(first.offer, first))
 
     def _alike(self, found: tuple[Hop, ...], everybody: tuple[Hop, ...]) -> tuple[Hop, ...]:
-        """Return the nexthops that can be the hosts of one relay: with the login and the TLS of the first."""
+        """Return the nexthops that can be hosts of one relay: those with the login and the TLS of the first."""
         first = found[0]
         kept = tuple(
             hop
@@ -131,8 +131,8 @@ class Deliveries:
         origin = demand.match.shown_table if demand.match else self._given.origin(demand.parameter)
         level, implicit = demand.level, demand.implicit
         if demand.failure:
-            text = f"Postfix sends nothing to {hop.nexthop} as it is: {demand.failure}"
-            self._leave(Left(origin, text, "look at what relay.yaml says of its tls, and test it: dms-relay test"))
+            text = f"Postfix sends nothing to {hop.nexthop} in this configuration: {demand.failure}"
+            self._leave(Left(origin, text, "check its tls in relay.yaml, and test it: dms-relay test"))
             level = "encrypt" if implicit and level in CLEARTEXT_LEVELS else level
         if demand.match:
             self._policy_words(demand.match.value, origin, hop)
@@ -145,7 +145,7 @@ class Deliveries:
         try:
             check_match(name)
         except SyntaxProblem:
-            text = f"{name} is no name that a certificate of {hop.nexthop} could have to Postfix"
+            text = f"{name} is not a name that Postfix can find in a certificate of {hop.nexthop}"
             self._leave(Left(origin, text, "write .domain for every name below a domain: tls: {match: [.domain]}"))
             return False
         return True
@@ -153,9 +153,9 @@ class Deliveries:
     def _policy_words(self, text: str, origin: str, hop: Hop) -> None:
         lost = [name for name, _ in parse_policy(text).attributes if name not in _POLICY_WORDS]
         for name in dict.fromkeys(lost):
-            what = f"the policy for {hop.nexthop} says {name}=, which relay.yaml has no key for"
+            what = f"the policy for {hop.nexthop} sets {name}=, which relay.yaml has no key for"
             self._leave(
-                Left(origin, what, "set it for all mail in main.cf (smtp_tls_mandatory_…), which relays keep to")
+                Left(origin, what, "set it for all mail in main.cf (smtp_tls_mandatory_…), which applies to relays too")
             )
 
     def _ca_file(self, hop: Hop, origin: str) -> str:
@@ -163,7 +163,7 @@ class Deliveries:
         if demand.ca_file in _SYSTEM or (not demand.ca_file and demand.ca_path in {"", *_SYSTEM}):
             return ""
         if not demand.ca_file:
-            text = f"{demand.ca_path} has the authorities for {hop.nexthop}, and relay.yaml takes one file"
+            text = f"{demand.ca_path} is a directory of authorities for {hop.nexthop}, and relay.yaml takes one file"
             self._leave(Left(origin, text, "put them into one PEM file, and write tls: {ca_file: …}"))
         return demand.ca_file
 
@@ -180,20 +180,20 @@ class Deliveries:
         return TakenLogin(username, password, mechanisms=self._mechanisms(offer, hop))
 
     def _mechanisms(self, offer: Offer, hop: Hop) -> tuple[str, ...]:
-        """Return the mechanisms that the filter names, where they are not those that a relay of ours uses by itself."""
+        """Return the mechanisms that the filter names, if they are not the defaults of our relays."""
         names = tuple(name.lower() for name in offer.mechanisms)
         usual = MECHANISMS_IN_CLEAR if hop.demand.level in CLEARTEXT_LEVELS else MECHANISMS
         if not names or set(names) == set(usual) or set(names) == set(MECHANISMS):
             return ()
         if _TOKENS & set(names):
             text = "the login is an access token, or names a file of the plugin sasl-xoauth2"
-            remedy = "write oauth2: in place of the password, and run dms-relay login (docs/oauth2.md)"
+            remedy = "write oauth2: instead of the password, and run dms-relay login (docs/oauth2.md)"
             self._leave(Left(offer.match.shown_table, text, remedy))
             return ()
         known = tuple(name for name in names if name in MECHANISM_NAMES)
         for name in names:
             if name not in known:
-                text = f"the mechanism {name} is none that a login of relay.yaml can have"
+                text = f"a login of relay.yaml cannot have the mechanism {name}"
                 self._leave(Left(self._given.origin("smtp_sasl_mechanism_filter"), text, "leave it out"))
         return known
 

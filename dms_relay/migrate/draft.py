@@ -1,4 +1,4 @@
-"""The intermediate value of an import: relays, who uses which, and what could not be taken. Frozen values, no behaviour.
+"""The intermediate value of an import: relays, who uses which, and what could not be imported. Frozen values.
 
 No ``repr`` shows a password.
 """
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @frozen
 class Left:
-    """What was not taken, where it stands and what to do; ``is_note``: worth knowing, but mail goes as before."""
+    """What was not imported, its place, and what to do; ``is_note``: worth knowing, but routes do not change."""
 
     origin: str
     text: str
@@ -22,15 +22,15 @@ class Left:
     is_note: bool = False
 
     def __str__(self) -> str:
-        """One line: origin, what, what to do."""
+        """Return one line: origin, text, remedy."""
         return f"{self.origin}: {self.text} -- {self.remedy}"
 
 
 @frozen
 class TakenLogin:
-    """A login. ``path`` is a file that has the password already, which is named and not copied.
+    """A login. ``path`` is a file that has the password already: it is named, not copied.
 
-    ``oauth2`` has in place of a password how an access token is got: keys of ``relay.yaml``, each with its value.
+    ``oauth2`` says, instead of a password, how to obtain an access token: keys of ``relay.yaml`` and their values.
     """
 
     username: str
@@ -51,10 +51,10 @@ class Host:
 
 @frozen
 class TakenRelay:
-    """A relay: hosts in their order, what it demands of TLS, and the login of everybody who has none of his own.
+    """A relay: hosts in their order, its demands on TLS, and the login for all senders without their own.
 
-    ``names`` are what a certificate must match, or fingerprints; empty where they are those that ``relay.yaml`` means by
-    itself. ``settings`` are what its service of master.cf sets beside, which ``relay.yaml`` has no key for.
+    ``names`` are what a certificate must match, or fingerprints; empty for the defaults of ``relay.yaml``. ``settings``
+    are what else its service of master.cf sets, for which ``relay.yaml`` has no key.
     """
 
     hosts: tuple[Host, ...]
@@ -68,9 +68,9 @@ class TakenRelay:
 
 @frozen
 class Delivery:
-    """What becomes of a message. ``relay`` is ``None`` for mail that goes directly.
+    """The route of a message. ``relay`` is ``None`` for mail that goes directly.
 
-    ``login`` is the one that is offered. ``stays`` says why the route cannot be written in ``relay.yaml``.
+    ``login`` is the one that is offered. ``stays`` says why ``relay.yaml`` cannot express the route.
     """
 
     relay: TakenRelay | None = None
@@ -80,7 +80,7 @@ class Delivery:
 
 @frozen
 class Name:
-    """A sender or a recipient that is named, as ``relay.yaml`` writes it, an address that stands for it, and its place."""
+    """A named sender or recipient as in ``relay.yaml``, an address that represents it, and its place."""
 
     key: str
     address: str
@@ -89,7 +89,7 @@ class Name:
 
 @frozen
 class Route:
-    """A sender or a recipient with its relay by name; ``None`` is directly. ``login`` is a sender's own."""
+    """A sender or a recipient with the name of its relay; ``None`` is directly. ``login`` is a sender's own."""
 
     key: str
     relay: str | None
@@ -99,7 +99,7 @@ class Route:
 
 @frozen
 class Draft:
-    """What ``relay.yaml`` is to say. ``default`` is ``None`` where main.cf's own ``default_transport`` is to count."""
+    """The contents of ``relay.yaml``. ``default`` is ``None`` if main.cf's own ``default_transport`` is to apply."""
 
     relays: Mapping[str, TakenRelay] = field(default_factory=dict)
     default: Route | None = None

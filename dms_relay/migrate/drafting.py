@@ -1,7 +1,7 @@
-"""From what becomes of the mail of each name to what ``relay.yaml`` is to say: relays with names, and who uses which. Pure.
+"""Turns the routes of all names into the contents of ``relay.yaml``: relays with names, and who uses which. Pure.
 
-A sender is written only where its mail goes another way than that of its domain, or of everybody; a recipient always, since
-it counts before every sender.
+A sender is written only if its mail goes another way than that of its domain, or of everybody; a recipient always, since
+it takes precedence over every sender.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
     from dms_relay.migrate.draft import Name, TakenLogin, TakenRelay
 
-#: Characters of a name that is made from a host: a number may follow, and 64 are possible.
+#: Maximum characters of a name derived from a host: a number may follow, and 64 are allowed.
 _NAME_MAX = 48
 
 
 @frozen
 class Answers:
-    """The deliveries: of everybody, of the null sender, and of each name. ``hidden`` are recipients of ``relay_domains``."""
+    """The routes of everybody, of the null sender, and of each name. ``hidden`` are recipients of ``relay_domains``."""
 
     default: Delivery
     null: Delivery
@@ -36,7 +36,7 @@ class Answers:
 
 
 def draft(answers: Answers, origin: str, keep: str) -> Draft:
-    """Make a draft; ``origin`` is the place of the default, ``keep`` what to do with what ``relay.yaml`` cannot say."""
+    """Return a draft; ``origin`` is the place of the default, ``keep`` the remedy for what ``relay.yaml`` cannot express."""
     drafter = _Drafter(answers, keep)
     default = drafter.default(origin)
     senders, recipients = tuple(drafter.senders(origin)), tuple(drafter.recipients())
@@ -107,7 +107,7 @@ def _free(name: str, taken: Iterable[str]) -> str:
 
 
 def _remarks(name: str, relay: TakenRelay) -> Iterator[Left]:
-    """Yield what is as it was before, and would be better otherwise; and what has no key."""
+    """Yield what was kept and could be better, and what has no key."""
     origin = f"relay.yaml: {name}"
     if relay.level in CLEARTEXT_LEVELS and relay.login:
         text = f"the login can travel in the clear, as before: level {relay.level}"
@@ -115,14 +115,14 @@ def _remarks(name: str, relay: TakenRelay) -> Iterator[Left]:
     ports = [host.port for host in relay.hosts if str(host.port) in IMPLICIT_TLS_PORTS]
     if ports and not relay.is_implicit:
         text = f"STARTTLS at port {ports[0]}, as before: servers there mostly speak TLS from the start"
-        yield Left(origin, text, f"if mail waits, take mode: starttls out of relays.{name}.tls", is_note=True)
+        yield Left(origin, text, f"if mail waits, remove mode: starttls from relays.{name}.tls", is_note=True)
     for parameter, value in ((name, mask_parameter(name, value)) for name, value in relay.settings):
         text = f"the service of master.cf sets {parameter} = {value}, which relay.yaml has no key for"
         yield Left(origin, text, f"run, after dms-relay apply: postconf -P 'relay-{name}/unix/{parameter}={value}'")
 
 
 def logins_of(found: Draft) -> Mapping[str, TakenLogin]:
-    """Return each login by the name of its password file: that of its relay, with its sender where it is one's own."""
+    """Return each login by the name of its password file: that of its relay, and for a sender's own login, the sender."""
     logins = {name: relay.login for name, relay in found.relays.items() if relay.login}
     for route in found.senders:
         if route.login and route.relay:

@@ -1,8 +1,8 @@
-"""The variables that another image is given: from a file (``--env-file``), or the environment itself.
+"""The variables of another image: from a file (``--env-file``), or from the environment itself.
 
-The file has lines ``NAME=value``, as docker's ``--env-file`` and Compose's ``env_file`` take them; quotes around a value are
-taken off, as Compose does, and ``$`` means itself. Reads the file, and those that ``NAME_FILE`` names; writes nothing. No
-value is ever shown, since it may be a password.
+The file has lines ``NAME=value``, as docker's ``--env-file`` and Compose's ``env_file`` accept them; quotes around a value
+are removed, as in Compose, and ``$`` is literal. Reads the file, and those that ``NAME_FILE`` names; writes nothing. Never
+shows a value, since it may be a password.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ _CONTROL, _NO_UTF8 = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]"), re.compile(r"[\ud8
 
 
 class Variables:
-    """Variables by name. An empty value counts as none."""
+    """Variables by name. An empty value counts as not set."""
 
     def __init__(self, values: Mapping[str, str], source: str, *, is_file: bool = False) -> None:
-        """Take the values, and where they stand; a file has those of the image alone, and the environment others too."""
+        """Set the values and their origin; a file has only the image's variables, the environment others too."""
         self.values = values
         self._source = source
         self._is_file = is_file
@@ -39,7 +39,7 @@ class Variables:
         self._odd: set[str] = set()
 
     def get(self, name: str) -> str:
-        """Return a value; empty where there is none."""
+        """Return a value; empty if there is none."""
         self._used.add(name)
         return self._checked(name, self.values.get(name, ""))
 
@@ -52,7 +52,7 @@ class Variables:
         return f"{self._source} {printable(name)}"
 
     def beginning(self, prefix: str) -> dict[str, str]:
-        """Return the variables that begin so, with the rest of their names."""
+        """Return the variables with a prefix, by the rest of their names."""
         found = {name: value for name, value in sorted(self.values.items()) if name.startswith(prefix)}
         self._odd |= {name for name in found if not _NAME.fullmatch(name) or name == prefix}
         self._used.update(found.keys() - self._odd)
@@ -70,17 +70,17 @@ class Variables:
         raise InputError([Problem(Origin(self.origin(name)), f"the value {what[0]}", what[1])])
 
     def unknown(self, known: Iterable[str], prefixes: tuple[str, ...]) -> Iterator[Left]:
-        """Yield the variables of a file that nobody has asked for, and that are not known to be of no interest."""
+        """Yield the variables of a file that nobody has read, and that are not known to be irrelevant."""
         for name in sorted(self._odd):
             text = "no shell has a variable of this name, so the image does nothing with it"
-            yield Left(self.origin(name), text, "look whether its name is misspelt", is_note=True)
+            yield Left(self.origin(name), text, "check the spelling of its name", is_note=True)
         for name in self.values if self._is_file else ():
             if name not in {*self._used, *self._odd, *known} and not name.startswith(prefixes):
-                text = "the image has no such variable, so nothing was taken of it"
-                yield Left(self.origin(name), text, "look whether its name is misspelt", is_note=True)
+                text = "the image has no such variable, so it was ignored"
+                yield Left(self.origin(name), text, "check the spelling of its name", is_note=True)
 
     def file(self, name: str) -> str | None:
-        """Return what the file holds that a variable names; ``None`` where it cannot be read here."""
+        """Return the contents of the file that a variable names; ``None`` if it cannot be read here."""
         try:
             return read_file(Path(self.get(name))).decode()
         except (OSError, ValueError):
@@ -88,7 +88,7 @@ class Variables:
 
 
 def variables(path: str | None, environ: Mapping[str, str]) -> Variables:
-    """Return the variables of a file, or of the environment where none is named. Raises ``InputError``."""
+    """Return the variables of a file, or of the environment if none is named. Raises ``InputError``."""
     if path is None:
         return Variables(environ, "env")
     problems: list[Problem] = []

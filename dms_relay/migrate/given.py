@@ -1,7 +1,7 @@
-"""What an import starts from: a Postfix configuration as ``explain`` sees it, and what stands beside it.
+"""The start of an import: a Postfix configuration as ``explain`` sees it, and what belongs to it.
 
-``Given`` is made by each source. ``machine`` is the source for a main.cf that somebody wrote by hand: it reads the machine's
-own Postfix, and has ``apply`` planned on it, without a change.
+Each source builds a ``Given``. ``machine`` is the source for a main.cf written by hand: it reads the machine's own
+Postfix, and plans ``apply`` on it, without a change.
 """
 
 from __future__ import annotations
@@ -36,13 +36,12 @@ _THEN = (
 class Given:
     """A configuration to import.
 
-    ``source`` says what it is, for a person. ``after`` returns what Postfix would have with the ``relay.yaml`` of a
-    directory and with such parameters. ``senders`` are named beside those of the tables; ``logins`` are, by what a password
-    table holds, those that come from elsewhere. ``parameters`` and ``variables`` are what our own image needs beside
-    ``relay.yaml``: lines of ``postfix-main.cf``, and variables of the container. ``direct`` are parameters that are needed
-    where some mail goes directly, with what is to be known of them. ``then`` is what is to be done when the files are
-    written. ``keep`` is what to do with a route that ``relay.yaml`` has no words for. ``origins`` has the places of
-    parameters and of lookup keys.
+    ``source`` is a description for people. ``after`` returns Postfix's configuration with the ``relay.yaml`` of a directory
+    and with such parameters. ``senders`` are named in addition to those of the tables; ``logins`` are those that come from
+    elsewhere, by their text in a password table. ``parameters`` and ``variables`` are what our own image needs beside
+    ``relay.yaml``: lines of ``postfix-main.cf``, and variables of the container. ``direct`` are parameters needed if some
+    mail goes directly, with notes on them. ``then`` is what to do once the files are written. ``keep`` is the remedy for a
+    route that ``relay.yaml`` cannot express. ``origins`` has the places of parameters and of lookup keys.
     """
 
     source: str
@@ -57,11 +56,11 @@ class Given:
     direct_note: Left | None = None
     left: tuple[Left, ...] = ()
     then: tuple[str, ...] = ()
-    keep: str = "leave it in main.cf: relay.yaml has no words for it"
+    keep: str = "leave it in main.cf: relay.yaml cannot express it"
     origins: Mapping[str, str] = field(default_factory=dict)
 
     def origin(self, parameter: str) -> str:
-        """Return the place that says a parameter."""
+        """Return the place of a parameter."""
         return self.origins.get(parameter) or f"main.cf: {parameter}"
 
 
@@ -80,9 +79,9 @@ def machine(paths: Paths) -> Given:
 
 
 def applied(postfix: Postfix, now: View, directory: Path, environ: Mapping[str, str] | None = None) -> View:
-    """Return what Postfix would have after ``apply`` with the inputs of a directory. Raises ``InputError``.
+    """Return Postfix's configuration after ``apply`` with the inputs of a directory. Raises ``InputError``.
 
-    What another configuration directory had Postfix do is taken back in that.
+    This undoes what ``apply`` did for another configuration directory.
     """
     paths = Paths(directory, postfix.directory, directory / "state")
     config = merge(read(paths, environ or {}))
@@ -91,6 +90,6 @@ def applied(postfix: Postfix, now: View, directory: Path, environ: Mapping[str, 
 
 
 def with_parameters(view: View, parameters: Mapping[str, str]) -> View:
-    """Return a configuration in which main.cf says some parameters besides."""
+    """Return a configuration with some more parameters in main.cf."""
     values: Values = view.values.with_changes(parameters)
     return View(values, view.tables, view.master)

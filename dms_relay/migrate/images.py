@@ -1,6 +1,6 @@
-"""What the sources that are images share: parameters, a login in a table, and what our own image needs for the same.
+"""Shared parts of the sources that are images: parameters, a login in a table, and what our image needs for the same.
 
-Facts about these images are those of their own start scripts, which each source names.
+Facts about these images come from their own start scripts, which each source names.
 """
 
 from __future__ import annotations
@@ -23,23 +23,23 @@ if TYPE_CHECKING:
 
     from dms_relay.migrate.environment import Variables
 
-#: The password table that is made for a login.
+#: The password table for a login.
 TABLE = "sasl_passwd"
-_KEEP = "write it into postfix-main.cf, with its table: relay.yaml has no words for it"
+_KEEP = "write it into postfix-main.cf, with its table: relay.yaml cannot express it"
 _THEN = (
     "mount the directory at /tmp/docker-mailserver in our image, and start it with the variables (docs/migrate.md)",
     "test it there: dms-relay test",
 )
-#: Networks that our own image always takes mail from.
+#: Networks from which our own image always accepts mail.
 _OWN_NETWORKS = frozenset({"127.0.0.0/8", "::1/128", "127.0.0.0/104"})
 
 
 @frozen
 class Image:
-    """What an image makes of its environment.
+    """The configuration that an image derives from its environment.
 
-    ``main`` are its parameters; ``own`` the names of those that an operator chose, which go on in ``postfix-main.cf``.
-    ``login`` is the one of its table, under a key; ``variables`` are those of our own image.
+    ``main`` are its parameters; ``own`` the names of those that an operator chose, which move to ``postfix-main.cf``.
+    ``login`` is the one of its table, under a key; ``variables`` are those for our own image.
     """
 
     source: str
@@ -54,7 +54,7 @@ class Image:
 
 
 def given_of(image: Image, directory: Path) -> Given:
-    """Write what the image would have into a directory, and return it to be imported."""
+    """Write the image's configuration into a directory, and return it for the import."""
     tables, main = {}, dict(image.main)
     if image.login:
         tables[TABLE] = f"{image.key} {image.login.username}:{image.login.password}\n"
@@ -81,7 +81,7 @@ def given_of(image: Image, directory: Path) -> Given:
 
 
 def _direct(main: Mapping[str, str]) -> dict[str, str]:
-    """Return what mail that goes directly needs, where that is not what our own image has for it."""
+    """Return the parameters for direct mail that differ from our own image's."""
     level = main.get("smtp_tls_security_level") or ("may" if main.get("smtp_use_tls") == "yes" else "")
     if level and level != OWN_IMAGE["smtp_tls_security_level"]:
         return {"smtp_tls_security_level": level}
@@ -89,14 +89,14 @@ def _direct(main: Mapping[str, str]) -> dict[str, str]:
 
 
 def networks(text: str, origin: str) -> tuple[str, list[Left]]:
-    """Return a list of networks as RELAY_PERMIT takes it, and what of it cannot be taken."""
+    """Return a list of networks for RELAY_PERMIT, and the words that it cannot contain."""
     found, left = [], []
     for word in filter(None, re.split(r"[\s,]+", text)):
         bare = re.sub(r"\[(.*?)\]", r"\1", word)
         try:
             network = str(ip_network(bare, strict=False))
         except ValueError:
-            text = f"{word} is no network" if ":" not in word else "a lookup table of networks"
+            text = f"{word} is not a network" if ":" not in word else "a lookup table of networks"
             left.append(Left(origin, text, "write its networks into RELAY_PERMIT"))
         else:
             found += [network] if network not in _OWN_NETWORKS else []
@@ -104,7 +104,7 @@ def networks(text: str, origin: str) -> tuple[str, list[Left]]:
 
 
 def password_of(variables: Variables, name: str, file: str, *, first_line: bool = False) -> tuple[str, str, list[Left]]:
-    """Return a password, the file that holds it, empty where none does or another reading counts, and what is to be said."""
+    """Return a password, its file (empty if there is none, or its contents are read differently), and notes."""
     if variables.get(name) or not variables.get(file):
         return variables.get(name), "", []
     path, text = variables.get(file), variables.file(file)
@@ -114,14 +114,14 @@ def password_of(variables: Variables, name: str, file: str, *, first_line: bool 
             [Problem(origin, "is not the absolute path of a file", "name it from the root: /run/secrets/relay")]
         )
     if text is None:
-        remedy = f"make sure that {path} is there where dms-relay runs, with the password in it"
+        remedy = f"make sure that {path} exists where dms-relay runs, with the password in it"
         return (
             "",
             path,
             [
                 Left(
                     variables.origin(file),
-                    f"{path} cannot be read here; it is named all the same",
+                    f"{path} cannot be read here, but relay.yaml names it",
                     remedy,
                     is_note=True,
                 )

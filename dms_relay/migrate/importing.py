@@ -1,4 +1,4 @@
-"""An import, from what is given to the draft and its proof: the steps in their order.
+"""The steps of an import in order, from the given configuration to the draft and its proof.
 
 Writes to a temporary directory only.
 """
@@ -27,13 +27,13 @@ if TYPE_CHECKING:
     from dms_relay.migrate.given import Given
     from dms_relay.migrate.names import Named
 
-#: What stands in for a password whose file is not here, while the proof is made.
+#: Replaces a password whose file is not here, during the proof.
 _STAND_IN = "not-here"
 
 
 @frozen
 class Imported:
-    """A draft, what could not be taken, and the proof; that is ``None`` where the draft cannot be applied."""
+    """A draft, what could not be imported, and the proof: ``None`` if the draft cannot be applied."""
 
     given: Given
     draft: Draft
@@ -43,7 +43,7 @@ class Imported:
 
     @property
     def is_the_same(self) -> bool:
-        """True if all was taken, and all mail goes as before."""
+        """True if all was imported, and all mail goes as before."""
         taken = all(left.is_note for left in self.left)
         return taken and self.proof is not None and not self.proof.differences
 
@@ -65,7 +65,7 @@ def import_(given: Given) -> Imported:
 
 
 def _goes_directly(found: Draft) -> bool:
-    """Return True if some mail goes directly, or by what main.cf keeps."""
+    """Return True if some mail goes directly, or by settings that stay in main.cf."""
     routes = (*found.senders, *found.recipients, *([found.default] if found.default else []))
     return found.default is None or any(route.relay is None for route in routes)
 
@@ -95,7 +95,7 @@ def _prove(given: Given, names: Named, found: Draft, parameters: Mapping[str, st
 
 
 def _applied(given: Given, found: Draft, directory: Path, parameters: Mapping[str, str]) -> View:
-    """Return what ``apply`` would make of a draft, whose files are written to a directory for that."""
+    """Return Postfix's configuration after ``apply`` with a draft, whose files are written to a directory for that."""
     place = f"{directory}/secrets"
     passwords = Passwords(place, copied=True)
     Path(place).mkdir(0o700)

@@ -1,6 +1,6 @@
-"""The environment of juanluisbaptiste/postfix: what its start script makes of it (run.sh of that project, 2018 to 2026).
+"""The environment of juanluisbaptiste/postfix, as its start script applies it (run.sh of that project, 2018 to 2026).
 
-Everything goes to one relay. At port 465 TLS is demanded from the start; at others it is used where the relay offers it. A
+Everything goes to one relay. At port 465 TLS is required from the start; at others it is used if the relay offers it. A
 variable ``POSTFIX_NAME`` is a parameter, in any letter case.
 """
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
     from dms_relay.migrate.environment import Variables
 
-#: Variables that tell this image from others.
+#: Variables that identify this image.
 MARKS = ("SMTP_SERVER", "SERVER_HOSTNAME")
 _PREFIX = "POSTFIX_"
 _PORT, _IMPLICIT = "587", "465"
 #: Networks that may always send.
 _NETWORKS = "10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16"
-#: Variables that have nothing to do with where mail goes, or have no effect beside others.
+#: Variables that do not affect where mail goes, or that others override.
 _NO_MATTER = frozenset({"TZ", "DEBUG", "SMTP_USERNAME_FILE", "SMTP_PASSWORD_FILE"})
 #: What our image has no variable for, and what to do instead.
 _LEFT = {
@@ -50,7 +50,7 @@ _PARAMETERS = {
 
 
 def image_of(variables: Variables) -> Image:
-    """Return what the image makes of its environment. Raises ``InputError`` where it would not start."""
+    """Return the configuration that the image derives from its environment. Raises ``InputError`` if it would not start."""
     found = _image_of(variables)
     return replace(found, left=(*found.left, *variables.unknown(_NO_MATTER, ())))
 
@@ -115,7 +115,7 @@ def _login(variables: Variables) -> tuple[TakenLogin | None, list[Left]]:
 
 
 def _require(variables: Variables, *, has_password: bool) -> None:
-    """Raise where the image itself would refuse to start, or Postfix could not use what it writes."""
+    """Raise if the image itself would refuse to start, or Postfix could not use what it writes."""
     problems = [
         Problem(Origin(variables.origin(name)), "is not set, and the image does not start without it", f"set {name}")
         for name in MARKS

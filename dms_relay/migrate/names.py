@@ -1,7 +1,7 @@
-"""Who is named in a configuration: the senders and recipients whose mail has a route or a login of its own.
+"""The names in a configuration: the senders and recipients whose mail has its own route or login.
 
-Reads the lookup tables (``tables``). Each name gets the form that ``relay.yaml`` has for it, and an address that stands for
-all that it means; a key that ``relay.yaml`` cannot have is a ``Left``.
+Reads the lookup tables (``tables``). Each name gets its form in ``relay.yaml``, and an address that represents all that
+it covers; a key that ``relay.yaml`` cannot have is a ``Left``.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from dms_relay.migrate.given import Given
     from dms_relay.postfix.programs import Postfix
 
-#: The user that stands for all users of a domain, and two that nobody names (RFC 2606).
+#: The user that represents all users of a domain, and two addresses that nobody names (RFC 2606).
 ANY_USER = "someone"
 UNKNOWN_SENDER, UNKNOWN_RECIPIENT = "someone@sender.invalid", "someone@recipient.invalid"
 SENDER_MAPS = ("sender_dependent_default_transport_maps", "sender_dependent_relayhost_maps")
@@ -41,10 +41,10 @@ _RELAY_DOMAINS = "relay_domains"
 
 @frozen
 class Named:
-    """Senders and recipients by their keys. ``hidden`` are the recipients that ``relay_domains`` alone names.
+    """Senders and recipients by their keys. ``hidden`` are the recipients that only ``relay_domains`` names.
 
-    ``view`` is the configuration with tables that give an answer in place of those that give none; ``silent`` are tables
-    that give none here and cannot be listed, which are left out of it.
+    ``view`` is the configuration with readable tables instead of those that give no answer; ``silent`` are tables that
+    give no answer here and cannot be listed, which it omits.
     """
 
     view: View
@@ -56,7 +56,7 @@ class Named:
 
 
 def named(given: Given) -> Named:
-    """Return who is named. Raises ``PostfixError``."""
+    """Return the names. Raises ``PostfixError``."""
     collector = _Collector(given)
     for parameter in SENDER_MAPS:
         collector.add_senders(parameter, collector.tables(parameter))
@@ -92,7 +92,7 @@ class _Collector:
         return Named(view, self.senders, self.recipients, frozenset(self.hidden), left, silent)
 
     def _is_silent(self, listed: Listed) -> bool:
-        """Return True if a table gives no answer, and has none that could be given in its place."""
+        """Return True if a table gives no answer, and nothing could replace it."""
         if listed.entries or not (listed.is_broken or main_cf.asks_server(listed.table)):
             return False
         if listed.is_endless:
@@ -113,7 +113,7 @@ class _Collector:
         return found
 
     def _from_text(self, table: str) -> Listed | None:
-        """Return the entries of a table that is to come with ``apply``: it is not on the disk."""
+        """Return the entries of a table that ``apply`` would create: it is not on the disk."""
         texts = self.view.tables.texts
         text = texts.get(table.partition(":")[2])
         if text is None:
@@ -145,13 +145,13 @@ class _Collector:
         if text == NULL_SENDER:
             return NULL_SENDER, ""
         if text in EVERYBODY:
-            raise SyntaxProblem(f"{text} means nobody to Postfix here", "write default: in relay.yaml")
+            raise SyntaxProblem(f"{text} matches nobody in Postfix here", "write default: in relay.yaml")
         key = text if "@" in text else f"{text}@{self.view.values.get('myorigin')}"
         check_sender_key(key)
         return key.removeprefix("@"), f"{ANY_USER}{key}" if key.startswith("@") else key
 
     def add_relay_domains(self) -> None:
-        """Add the domains whose mail takes the relay today, and would go directly if ``recipients`` did not name them."""
+        """Add the domains whose mail goes through the relay now, and would go directly without ``recipients``."""
         words = self.view.values.words(_RELAY_DOMAINS)
         plain = [word for word in words if not set(word) & set(":/!")]
         entries = [(word, self.given.origin(_RELAY_DOMAINS)) for word in plain]
@@ -176,7 +176,7 @@ class _Collector:
 
 def _recipient(text: str) -> tuple[str, str]:
     if text in EVERYBODY:
-        remedy = "remove the line from that table: it counts before the senders and the default of relay.yaml"
+        remedy = "remove the line from that table: it overrides the senders and the default of relay.yaml"
         raise SyntaxProblem(f"{text} means every recipient", remedy)
     if text.startswith("."):
         check_domain(text[1:])
@@ -194,7 +194,7 @@ def _values(view: View, parameter: str) -> Iterator[str]:
 
 
 def _kind(table: str) -> str:
-    """Return a table without what could be a login in its name."""
+    """Return a table's name without what could be a login in it."""
     return f"{table.removeprefix('proxy:').partition(':')[0]}:…"
 
 
@@ -212,7 +212,7 @@ def without(view: View, tables: tuple[str, ...], postfix: Postfix) -> View:
 
 
 def _with_texts(given: Given, broken: list[Listed]) -> View:
-    """Return the configuration with the text of tables in their place that Postfix itself cannot use here."""
+    """Return the configuration with text files in place of the tables that Postfix cannot use here."""
     view, texts, names = given.view, dict(given.view.tables.texts), {}
     for number, listed in enumerate(broken):
         path = str(Path("/nonexistent/dms-relay") / str(number))

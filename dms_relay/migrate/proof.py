@@ -1,11 +1,11 @@
-"""The proof of an import: what ``explain`` says of every name before and after, and where the two differ.
+"""The proof of an import: what ``explain`` says for every name before and after, and where the two differ.
 
-``before`` is what Postfix has, or what the image had it have; ``after`` is what ``apply`` would make of the new
-``relay.yaml``. Every sender is tried to a recipient that nobody names, and every recipient from a sender that nobody names
-and from the null sender; then each named sender to each named recipient, as long as these are not too many.
+``before`` is the configuration of Postfix, or of the image; ``after`` is that of ``apply`` with the new ``relay.yaml``.
+Tries every sender with a recipient that nobody names, and every recipient with a sender that nobody names and the null
+sender; then each named sender with each named recipient, as long as these are not too many.
 
-Compared are the route, the nexthops, the user name of the login, and what is demanded of TLS. How a nexthop is written does
-not count (a port that is the usual one), nor which service of master.cf delivers.
+Compares the route, the nexthops, the user name of the login, and the demands on TLS. Ignores how a nexthop is written (a
+default port) and which service of master.cf delivers.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from dms_relay.explain.views import View
     from dms_relay.migrate.names import Named
 
-#: Pairs of a named sender and a named recipient that are tried: each takes about a millisecond, twice.
+#: Maximum pairs of a named sender and a named recipient: each takes about a millisecond, twice.
 PAIRS_MAX = 2000
 _LOGIN = re.compile(r"\bno login|\blogin [^,]+")
 _USUAL_PORTS = {"smtp": "25", "submission": "587", "submissions": "465", "smtps": "465", "ssmtp": "465"}
@@ -35,7 +35,7 @@ _USUAL_PORTS = {"smtp": "25", "submission": "587", "submissions": "465", "smtps"
 
 @frozen
 class Message:
-    """A sender and a recipient that are tried, and what they are called."""
+    """A sender and a recipient to try, and a description of them."""
 
     sender: str
     recipient: str
@@ -44,7 +44,7 @@ class Message:
 
 @frozen
 class Difference:
-    """A message that goes another way: what is before, and what is after."""
+    """A message that goes another way: its route before and after."""
 
     message: Message
     before: str
@@ -52,13 +52,13 @@ class Difference:
 
     @property
     def is_login_alone(self) -> bool:
-        """True if all that differs is that a login is no longer offered."""
+        """True if the only difference is that a login is no longer offered."""
         return _LOGIN.sub("", self.before) == _LOGIN.sub("", self.after)
 
 
 @frozen
 class Proof:
-    """How many messages were compared, how many pairs were left out, and each that differs."""
+    """How many messages were compared, how many pairs were left out, and each difference."""
 
     compared: int
     skipped: int
@@ -66,7 +66,7 @@ class Proof:
 
 
 def prove(before: View, after: View, named: Named) -> Proof:
-    """Compare. Raises ``PostfixError``."""
+    """Compare two configurations. Raises ``PostfixError``."""
     messages, skipped = _messages(named)
     addresses = [address for message in messages for address in (message.sender, message.recipient)]
     for view in (before, after):
@@ -94,7 +94,7 @@ def _messages(named: Named) -> tuple[list[Message], int]:
 
 
 def _way(view: View, message: Message) -> str:
-    """Return the way of a message, in words that are the same for the same way."""
+    """Return the way of a message, in the same words for the same way."""
     try:
         document = route_document(view, None, message.sender, message.recipient)
     except LookupFailedError as error:
@@ -103,7 +103,7 @@ def _way(view: View, message: Message) -> str:
 
 
 def way_text(document: RouteDocument) -> str:
-    """Return what counts of a route, in words."""
+    """Return the compared parts of a route, in words."""
     if document["failure"]:
         return f"it does not leave ({document['failure']})"
     hops = document["hops"]

@@ -1,7 +1,7 @@
 """relay.sh's world: docker-mailserver's variables, ``postfix-relaymap.cf`` and ``postfix-sasl-password.cf``.
 
-What relay.sh makes of them is what our own ``RELAY_ROUTING=maps`` makes (docs/rules.md): these rooms read the inputs, and
-what ``apply`` would do with them is what there is to import. Writes nothing.
+relay.sh does with them what our own ``RELAY_ROUTING=maps`` does (docs/rules.md): so our own modules read the inputs, and
+the result of ``apply`` is what there is to import. Writes nothing.
 """
 
 from __future__ import annotations
@@ -31,21 +31,21 @@ if TYPE_CHECKING:
     from dms_relay.model import Paths, Problem
     from dms_relay.model.configuration import RelayConfig
 
-#: Variables that tell this source from others, and files of the configuration directory.
+#: Variables that identify this source, and files of the configuration directory.
 MARKS = ("DEFAULT_RELAY_HOST", "RELAY_HOST")
 FILES = ("postfix-relaymap.cf", "postfix-sasl-password.cf")
 _PASSWORD_FILES = ("RELAY_PASSWORD__FILE", "RELAY_PASSWORD_FILE")
 _LEVEL = "smtp_tls_security_level"
 _NOTE = Left(
     _LEVEL,
-    "relay.sh demands TLS of every server, also of those that mail goes to directly",
-    "for TLS where it is offered, as is usual, leave that line out of postfix-main.cf",
+    "relay.sh requires TLS of every server, even of those that mail goes to directly",
+    "for TLS only if it is offered, as is usual, leave that line out of postfix-main.cf",
     is_note=True,
 )
 
 
 def given_of(paths: Paths, variables: Variables) -> tuple[Given, tuple[Problem, ...]]:
-    """Return what relay.sh makes of the inputs, and what they are warned of. Raises ``InputError``."""
+    """Return the configuration that relay.sh derives from the inputs, and warnings about these. Raises ``InputError``."""
     environ = {**variables.values, "RELAY_ROUTING": MAPS}
     config = merge(read(paths, environ))
     postfix = Postfix(paths.postfix_dir)
@@ -70,7 +70,7 @@ def given_of(paths: Paths, variables: Variables) -> tuple[Given, tuple[Problem, 
 
 
 def _in_files(config: RelayConfig, variables: Variables) -> dict[str, TakenLogin]:
-    """Return the login of the environment, where its password is in a file that a variable names."""
+    """Return the login of the environment, if its password is in a file that a variable names."""
     path = next(filter(None, map(variables.get, _PASSWORD_FILES)), "")
     if not path or variables.get("RELAY_PASSWORD"):
         return {}
@@ -82,7 +82,7 @@ def _then(paths: Paths, variables: Variables) -> Iterator[str]:
     names = [name for name in (*OURS, "RELAY_ROUTING") if variables.has(name)]
     files = [name for name in FILES if os.path.lexists(paths.config_dir / name)]
     if old := [*names, *files]:
-        yield f"take away what relay.yaml says now: {', '.join(old)}"
+        yield f"remove what relay.yaml replaces: {', '.join(old)}"
     yield f"put the files into {paths.config_dir}, and run dms-relay plan, dms-relay apply and dms-relay test"
 
 
@@ -91,7 +91,7 @@ def _senders(config: RelayConfig) -> list[Name]:
 
 
 def _direct(now: View, view: View) -> dict[str, str]:
-    """Return the level of TLS of mail that goes directly: relay.sh sets it for all mail, and ``relay.yaml`` for relays."""
+    """Return the TLS level of direct mail: relay.sh sets it for all mail, and ``relay.yaml`` only for relays."""
     level = view.values.get(_LEVEL)
     return {_LEVEL: level} if level and level != now.values.get(_LEVEL) else {}
 

@@ -1,7 +1,7 @@
-"""The Postfix configuration that an image makes of its environment, in a directory of its own, for ``explain`` to look at.
+"""Writes the Postfix configuration of an image into a directory of its own, for ``explain``.
 
-Writes main.cf, master.cf and lookup tables, 0600, into a directory that the caller removes. Tables are ``texthash:`` where
-the image has ``lmdb:``: the entries are the same, and every Postfix has that type.
+Writes main.cf, master.cf and lookup tables, 0600, into a directory that the caller removes. Tables are ``texthash:`` instead
+of the image's ``lmdb:``: the entries are the same, and every Postfix has that type.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from dms_relay.explain.views import View
 
-#: The services that mail can take in Debian's master.cf, and those that route it.
+#: The services of Debian's master.cf that deliver or route mail.
 _MASTER_CF = """\
 smtp      inet  n - n - - smtpd
 cleanup   unix  n - n - 0 cleanup
@@ -36,7 +36,7 @@ local     unix  - n n - - local
 virtual   unix  - n n - - virtual
 lmtp      unix  - - n - - lmtp
 """
-#: What our own image has in main.cf before any relay (Dockerfile, ``container/settings.py``).
+#: Our own image's main.cf before any relay (Dockerfile, ``container/settings.py``).
 OWN_IMAGE = {
     "compatibility_level": "3.6",
     "myorigin": "$myhostname",
@@ -45,7 +45,7 @@ OWN_IMAGE = {
     "smtp_tls_CAfile": SYSTEM_AUTHORITIES,
     "smtp_host_lookup": "dns, native",
 }
-#: What ``relay.yaml`` says for each relay; the rest of an operator's parameters goes on in ``postfix-main.cf``.
+#: Parameters that ``relay.yaml`` sets for each relay; an operator's other parameters move to ``postfix-main.cf``.
 TAKEN = frozenset(
     {
         *ROUTE_PARAMETERS,
@@ -57,7 +57,7 @@ TAKEN = frozenset(
         *("smtp_sasl_tls_verified_security_options", "relay_transport", "smtp_tcp_port", "smtp_sasl_type"),
     }
 )
-#: Seconds that a file is put back in time: Postfix waits for one that was written a moment ago.
+#: Seconds by which files are backdated: Postfix waits before it reads one that was just written.
 _AGE = 3600
 
 
@@ -75,7 +75,7 @@ def rendered(directory: Path, parameters: Mapping[str, str], tables: Mapping[str
 
 
 def in_own_image(directory: Path, inputs: Path, hostname: str, parameters: Mapping[str, str]) -> View:
-    """Return what our own image would have with the inputs of a directory, and parameters of ``postfix-main.cf``."""
+    """Return our own image's configuration with the inputs of a directory, and parameters of ``postfix-main.cf``."""
     own = OWN_IMAGE | ({"myhostname": hostname} if hostname else {})
     postfix = rendered(directory, own, {})
     return with_parameters(applied(postfix, view_now(postfix), inputs), parameters)

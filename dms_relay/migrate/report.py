@@ -1,4 +1,4 @@
-"""Puts an import into words, and into a document for programs. Shows no password."""
+"""Describes an import, as text and as a document for programs. Shows no password."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ if TYPE_CHECKING:
     from dms_relay.migrate.proof import Proof
 
 _INDENT = "  "
-#: Differences that the text shows.
+#: Maximum number of differences in the text.
 _SHOWN_MAX = 20
-#: What stands for the directory in what is to be done.
+#: The placeholder for the directory in the next steps.
 _PLACE = "DIR"
-#: Parameters that are made here and name domains, though their tables could hold secrets.
+#: Parameters generated here that name domains, though their tables could contain secrets.
 _SHOWN = frozenset({"smtpd_recipient_restrictions", "local_header_rewrite_clients"})
 
 
 def text(imported: Imported, passwords: Passwords, written: Sequence[str], output: str) -> Iterator[str]:
-    """Yield the report: the files where they were not written, what was not taken, the proof, and what is to be done.
+    """Yield the report: the files if they were not written, what was not imported, the proof, and the next steps.
 
-    ``output`` is the directory that they were written to.
+    ``output`` is the directory to which they were written.
     """
     if not written:
         yield from relay_yaml(imported.draft, imported.given.source, passwords).removesuffix("\n").split("\n")
@@ -43,7 +43,7 @@ def text(imported: Imported, passwords: Passwords, written: Sequence[str], outpu
 
 
 def proof_text(proof: Proof | None) -> Iterator[str]:
-    """Yield what was compared, and each message that goes another way."""
+    """Yield the number of messages compared, and each that goes another way."""
     if proof is None:
         yield "not compared: dms-relay would refuse this relay.yaml, see above"
         return

@@ -1,4 +1,4 @@
-"""Which of the sources there is, and what it gives. Reads; raises ``InputError`` where none fits, or several do."""
+"""Finds the source of an import, and reads it. Raises ``InputError`` if none fits, or several do."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def given(source: str, paths: Paths, variables: Variables, directory: Path) -> tuple[Given, tuple[Problem, ...]]:
-    """Return what a source gives, and what its inputs are warned of; images are written into a directory."""
+    """Return a source's configuration, and warnings about its inputs; an image's is written into a directory."""
     found = _found(paths, variables) if source == AUTO else source
     if found == RELAY_SH:
         return relay_sh.given_of(paths, variables)
@@ -35,7 +35,7 @@ def given(source: str, paths: Paths, variables: Variables, directory: Path) -> t
 
 
 def _found(paths: Paths, variables: Variables) -> str:
-    """Return the source that is there; main.cf counts where no other is, since an image always has one."""
+    """Return the source that exists; main.cf counts only if no other does, since an image always has one."""
     names = list(_there(paths, variables))
     if len(names) > 1:
         text = f"the inputs of {' and of '.join(names)} are there"

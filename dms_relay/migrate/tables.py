@@ -1,11 +1,11 @@
-"""The entries of lookup tables that a configuration names, each with the file and line that says it.
+"""The entries of the lookup tables in a configuration, each with its file and line.
 
-An indexed table is listed by postmap(1): what counts is the index, whatever its text says by now. Its text tells the lines,
-and takes the place of an index that is missing or of a type that this Postfix does not have. ``regexp:`` and ``pcre:`` have
-no entries but patterns: those that mean one address or one domain alone are listed. Reads files, and runs postmap; what
-cannot be listed becomes a ``Left``.
+postmap(1) lists an indexed table: the index counts, whatever its text says by now. The text supplies the line numbers,
+and replaces an index that is missing or of a type that this Postfix does not have. ``regexp:`` and ``pcre:`` have
+patterns instead of entries: those that match exactly one address or one domain are listed. Reads files, and runs
+postmap; what cannot be listed becomes a ``Left``.
 
-Known limits: a table that asks a server (``ldap:``, ``mysql:`` …) is not listed, and nor is one inside ``unionmap:`` or
+Known limits: does not list a table that asks a server (``ldap:``, ``mysql:`` …), nor one inside ``unionmap:`` or
 ``pipemap:``.
 """
 
@@ -26,24 +26,24 @@ from dms_relay.postfix.table_files import trouble
 if TYPE_CHECKING:
     from dms_relay.postfix.programs import Postfix
 
-#: Types whose entries are in a file, beside which the text lies that it is made of.
+#: Types whose entries are in an index file, with its source text beside it.
 _INDEXED = frozenset({"hash", "btree", "lmdb", "cdb", "dbm", "sdbm"})
 _TEXT = "texthash"
 _PATTERNS = frozenset({"regexp", "pcre"})
-#: The same value for every key: nobody is named.
+#: A type with the same value for every key: it names nobody.
 _NAMELESS = frozenset({"static", "fail"})
-#: ``/^user@example\.com$/``, or with anything in place of the user: a pattern that means one address, or one domain.
+#: ``/^user@example\.com$/``, or with anything as the user: a pattern that matches one address, or one domain.
 _PATTERN = re.compile(r"/(\^?)(\(?\.[*+]\)?|[\w+-][\w+.\\-]*)?@((?:[\w-]+\\\.)+[\w-]+)\$/[a-z]*\s+(\S.*)")
-#: What stands for an octet that is no UTF-8 (PEP 383).
+#: Surrogates, which replace octets that are not UTF-8 (PEP 383).
 _NO_UTF8 = re.compile("[\udc80-\udcff]")
 _ANY_USER = re.compile(r"\(?\.[*+]\)?")
-_MAKE_IT = "make the table, or remove it from {}"
+_MAKE_IT = "create the table, or remove it from {}"
 _NAME_THEM = "name each sender under senders, and each recipient under recipients, in relay.yaml"
 
 
 @frozen
 class Entry:
-    """A key with its value, which may be a login, and the place of both."""
+    """A key with its value, which may be a login, and their place."""
 
     key: str
     value: str = field(repr=False)
@@ -54,14 +54,14 @@ class Entry:
 class Listed:
     """The entries of one table. ``left`` says what could not be listed.
 
-    ``text`` has the entries again, a line for each, where the table itself gives Postfix no answer.
+    ``text`` has the entries again, one per line, if the table itself gives Postfix no answer.
     """
 
     table: str = field(repr=False)
     entries: tuple[Entry, ...] = ()
     left: tuple[Left, ...] = ()
     is_broken: bool = False
-    #: A pipe, a socket, a device or a file without an end: Postfix's programs would wait for it, or read on and on.
+    #: A pipe, a socket, a device or an endless file: Postfix's programs would wait for it, or read forever.
     is_endless: bool = False
 
 
@@ -69,12 +69,12 @@ class TableReader:
     """Lists tables of one Postfix."""
 
     def __init__(self, postfix: Postfix) -> None:
-        """Take whom to ask."""
+        """Set the Postfix to ask."""
         self._postfix = postfix
         self._known: dict[str, Listed] = {}
 
     def listed(self, parameter: str, table: str) -> Listed:
-        """Return what stands in a table, ``type:name``."""
+        """Return the entries of a table, ``type:name``."""
         if table not in self._known:
             kind, _, name = table.removeprefix("proxy:").partition(":")
             self._known[table] = self._list(parameter, table, kind, name)
@@ -112,7 +112,7 @@ class TableReader:
         )
         left = _not_utf8(entries, lines or [])
         if lines is not None and kind != _TEXT and any(entry.origin == table for entry in entries):
-            text = "the index has other entries than its text, and Postfix uses the index, which was taken"
+            text = "the index has other entries than its text, and Postfix uses the index, which was imported"
             left += (Left(table, text, f"if the text is right, run postmap {table}, and import again", is_note=True),)
         return Listed(table, tuple(filter(_is_utf8, entries)), left)
 
@@ -120,8 +120,8 @@ class TableReader:
         if lines is None:
             left = Left(f"main.cf: {parameter}", error.text, _MAKE_IT.format(parameter))
             return Listed(table, left=(left,), is_broken=True)
-        text = "Postfix cannot use this table here, so the text beside it was taken"
-        left = Left(table, text, f"make sure that {table.partition(':')[2]} says what is meant", is_note=True)
+        text = "Postfix cannot use this table here, so the text beside it was imported"
+        left = Left(table, text, f"make sure that {table.partition(':')[2]} is correct", is_note=True)
         return Listed(table, tuple(filter(_is_utf8, lines)), (left, *_not_utf8([], lines)), is_broken=True)
 
     def _patterns(self, parameter: str, table: str, name: str) -> Listed:
@@ -136,24 +136,24 @@ class TableReader:
             if match := _PATTERN.fullmatch(line.text.strip()):
                 entries.append(Entry(_key(match), match[4], place))
             else:
-                left_over.append(Left(place, "a pattern that means more than one address or domain", _NAME_THEM))
+                left_over.append(Left(place, "a pattern that matches more than one address or domain", _NAME_THEM))
         return Listed(table, tuple(filter(lambda entry: entry.key, entries)), tuple(left_over))
 
 
 def _key(match: re.Match[str]) -> str:
-    """Return the key that a pattern means: ``@domain`` without a user."""
+    """Return the key that a pattern matches: ``@domain`` without a user."""
     user = match[2] or ""
     bare = "" if not user or _ANY_USER.fullmatch(user) else user.replace("\\", "")
     return f"{bare}@{match[3]}".replace("\\.", ".")
 
 
 def _is_utf8(entry: Entry) -> bool:
-    """Return True if an entry's octets are UTF-8; others are surrogates here."""
+    """Return True if an entry's octets are UTF-8; others are surrogates in it."""
     return not _NO_UTF8.search(f"{entry.key}{entry.value}")
 
 
 def _not_utf8(entries: list[Entry], lines: list[Entry]) -> tuple[Left, ...]:
-    """Say what is left out for its encoding: lines that Postfix ignores, and entries that it uses (smtputf8_enable = no)."""
+    """Return what is omitted for its encoding: lines ignored by Postfix, and entries in use (smtputf8_enable = no)."""
     used = dict.fromkeys(entry for entry in entries if not _is_utf8(entry))
     ignored = [line for line in lines if not _is_utf8(line) and line not in used]
     remedy = "save the file in UTF-8, and import again"
@@ -167,7 +167,7 @@ def _not_utf8(entries: list[Entry], lines: list[Entry]) -> tuple[Left, ...]:
 
 
 def _lines(name: str) -> list[Entry] | None:
-    """Return the entries of a text, each with its line; ``None`` where there is no such file."""
+    """Return the entries of a text, each with its line; ``None`` if there is no such file."""
     try:
         text = read_whole(Path(name)).decode("utf-8", "surrogateescape")
     except OSError:

@@ -1,6 +1,6 @@
 """Writes the files of an import: ``relay.yaml``, its password files, and what our own image needs beside it.
 
-All are 0600, and ``secrets`` is 0700. Nothing is written where a file is there already, unless that is wanted. Raises
+All are 0600, and ``secrets`` is 0700. Writes nothing if one of the files exists, except with ``force``. Raises
 ``WriteError``.
 """
 
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 SECRETS = "secrets"
 PARAMETERS, VARIABLES = "postfix-main.cf", "container.env"
 _MODE, _DIRECTORY_MODE = 0o600, 0o700
-_NAME_ANOTHER = "name a directory with --output, or a new one in a directory that is there"
+_NAME_ANOTHER = "name a directory with --output, or a new one in an existing directory"
 
 
 def write(imported: Imported, directory: Path, passwords: Passwords, place: str, *, force: bool) -> list[str]:
-    """Write, and return the paths. ``place`` is the directory of the secrets as ``passwords`` names it."""
+    """Write the files, and return their paths. ``place`` is the directory of the secrets as ``passwords`` names it."""
     contents = {directory / RELAY_YAML: relay_yaml(imported.draft, imported.given.source, passwords)}
     for secret, text in files_of(imported.draft, passwords, place):
         contents[directory / SECRETS / Path(secret).name] = text
@@ -53,8 +53,8 @@ def _others(directory: Path, parameters: dict[str, str], variables: dict[str, st
 def _refuse(contents: dict[Path, str], *, force: bool) -> None:
     there = [str(path) for path in contents if path.exists() or path.is_symlink()]
     if there and not force:
-        text = f"{there[0]} is there already" + (f", and {len(there) - 1} more" if there[1:] else "")
-        raise WriteError(text, "name another directory with --output, or write over them with --force")
+        text = f"{there[0]} already exists" + (f", and {len(there) - 1} more" if there[1:] else "")
+        raise WriteError(text, "name another directory with --output, or overwrite them with --force")
 
 
 def _make(directory: Path, mode: int) -> None:
@@ -62,7 +62,7 @@ def _make(directory: Path, mode: int) -> None:
         return
     if os.path.lexists(directory) or not directory.parent.is_dir():
         what = (
-            "is there, and is no directory" if os.path.lexists(directory) else "is to be made in what is no directory"
+            "is not a directory" if os.path.lexists(directory) else "cannot be created: its parent is not a directory"
         )
         raise WriteError(f"{directory} {what}", _NAME_ANOTHER)
     files.make_directory(directory, mode)

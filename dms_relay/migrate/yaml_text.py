@@ -1,6 +1,6 @@
-"""The text of ``relay.yaml``, with a comment that says where each route came from. Pure.
+"""The text of ``relay.yaml``, with the origin of each route in a comment. Pure.
 
-Texts stand in double quotes where YAML could take them for something else; JSON's escapes are YAML's too.
+Texts are in double quotes if YAML could read them as something else; JSON's escapes are YAML's too.
 """
 
 from __future__ import annotations
@@ -18,31 +18,31 @@ if TYPE_CHECKING:
 
     from dms_relay.migrate.draft import Draft, Route, TakenLogin, TakenRelay
 
-#: What YAML reads as the text that it is: it begins with a letter, and holds nothing but these signs.
+#: Text that YAML reads verbatim: it begins with a letter, and has only these characters.
 _PLAIN = re.compile(r"[A-Za-z][\w./@+-]*", re.ASCII)
 _WORDS = frozenset({"yes", "no", "on", "off", "true", "false", "null", "y", "n"})
 _LEVEL, _FINGERPRINT = "secure", "fingerprint"
 _WIDTH = 100
 #: The largest codes of escapes with two and four digits (YAML 1.1, section 5.6).
 _TWO_DIGITS, _FOUR_DIGITS = 0xFF, 0xFFFF
-#: What stands for an octet that is no UTF-8 (PEP 383): it is written as it is, and the reader of relay.yaml says so.
+#: Surrogates, for octets that are not UTF-8 (PEP 383): written unchanged, and the reader of relay.yaml reports them.
 _OCTETS = frozenset(map(chr, range(0xDC80, 0xDD00)))
 
 
 class Passwords:
-    """How a password is written: in a file of ``directory``, or in ``relay.yaml`` itself; masked for those who look on."""
+    """How a password is written: in a file of ``directory``, or in ``relay.yaml`` itself; masked if it is only shown."""
 
     def __init__(
         self, directory: str = "", *, inline: bool = False, masked: bool = False, copied: bool = False
     ) -> None:
-        """Take where files will be. ``copied``: also those that are there already under a name of their own."""
+        """Set the directory of the files. ``copied``: copy even passwords that already have a file."""
         self._directory = directory
         self._inline = inline
         self._masked = masked
         self._copied = copied
 
     def file(self, name: str, login: TakenLogin) -> str:
-        """Return the path of a password's file; empty where it stands in ``relay.yaml``."""
+        """Return the path of a password's file; empty if it is in ``relay.yaml``."""
         if login.path and not self._copied:
             return login.path
         return "" if self._inline else f"{self._directory}/{name}"
@@ -54,15 +54,15 @@ class Passwords:
         return f"{key}_file", f"{self._directory}/{name}.{key}"
 
     def shown(self, password: str) -> str:
-        """Return a password as it is written."""
+        """Return a password as it is to be written."""
         return MASK if self._masked else password
 
 
 def relay_yaml(draft: Draft, source: str, passwords: Passwords) -> str:
-    """Return the file."""
+    """Return the text of the file."""
     writer = _Writer(draft, passwords)
     return "\n".join(
-        [f"# Made by dms-relay import of {source}. What each key means: docs/relay-yaml.md", *writer.lines(), ""]
+        [f"# Written by dms-relay import from {source}. What each key means: docs/relay-yaml.md", *writer.lines(), ""]
     )
 
 
@@ -144,12 +144,12 @@ class _Writer:
         yield f"  login: {self._login(route.login)}"
 
 
-#: Keys of ``oauth2`` that stand in files of their own.
+#: Keys of ``oauth2`` whose values are in files of their own.
 SECRETS = frozenset({"client_secret", "refresh_token"})
 
 
 def _commented(line: str, origin: str) -> str:
-    """Return a line with its origin behind it, where there is room."""
+    """Return a line followed by its origin, if there is room."""
     comment = f"{line}  # {origin}"
     return comment if len(comment) <= _WIDTH and comment.isprintable() else line
 
@@ -159,14 +159,14 @@ def _with_port(name: str, port: int) -> str:
 
 
 def quoted(text: str) -> str:
-    """Return a text as YAML reads it back."""
+    """Return a text in a form that YAML reads back unchanged."""
     if _PLAIN.fullmatch(text) and text.lower() not in _WORDS:
         return text
     return _in_quotes(text)
 
 
 def _in_quotes(text: str) -> str:
-    """Return a text in double quotes, with an escape for what YAML does not take as it is, or takes for a line's end."""
+    """Return a text in double quotes, with escapes for what YAML does not allow, or takes for a line end."""
     return "".join(map(_escaped, json.dumps(text, ensure_ascii=False)))
 
 
@@ -178,7 +178,7 @@ def _escaped(sign: str) -> str:
 
 
 def files_of(draft: Draft, passwords: Passwords, directory: str) -> Iterator[tuple[str, str]]:
-    """Yield the secrets of a draft that stand in files of a directory: path and content."""
+    """Yield the secrets of a draft that belong in files of a directory: path and content."""
     for name, login in logins_of(draft).items():
         for key, value in login.oauth2:
             path = passwords.secret(name, key, value)[1]

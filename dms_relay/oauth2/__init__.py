@@ -1,7 +1,7 @@
-"""Access tokens over HTTPS: asked for (``obtain``), renewed (``renewal``), agreed to by a person (``device``, ``browser``).
+"""Access tokens over HTTPS: requests (``grants``), renewals (``renewal``), a person's consent (``device``, ``browser``).
 
-Only this package imports the libraries for HTTP, JWT and the forms of OAuth2 (60 ms, ``bench.oauth2_libraries``), and only
-commands that need a token import this package.
+Only this package imports the libraries for HTTP, JWT and OAuth2's request bodies (60 ms, ``bench.oauth2_libraries``), and
+only commands that need a token import this package.
 """
 
 from dms_relay.oauth2.answer import Answer

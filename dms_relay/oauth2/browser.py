@@ -1,8 +1,8 @@
-"""The authorization code (RFC 6749, 4.1) with a proof (RFC 7636): a person agrees in a browser, and pastes an address.
+"""The authorization code (RFC 6749, 4.1) with PKCE (RFC 7636): a person consents in a browser, and pastes an address.
 
-The browser is on the person's own machine, not here: the provider sends it to an address of that machine where nobody
-listens (RFC 8252, section 7.3), and the code is in what its address bar shows. For Google, whose device code does not give
-the scope for mail.
+The browser is on the person's own machine, not here: the provider redirects it to an address of that machine where
+nothing listens (RFC 8252, section 7.3), and its address bar then shows the code. For Google, whose device codes do not
+allow the scope for mail.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from dms_relay.model.oauth2 import OAuth2
     from dms_relay.oauth2.answer import Answer
 
-#: Where the browser is sent; Google takes any port of loopback for an app of the type "Desktop app".
+#: Where the browser is redirected; Google accepts any loopback port for an app of the type "Desktop app".
 REDIRECT_URI = "http://127.0.0.1:47119/"
 #: Characters of the proof (section 4.1: 43 to 128).
 _VERIFIER = 64
@@ -34,7 +34,7 @@ _VERIFIER = 64
 
 @frozen
 class Browsing:
-    """The address to open, and what shows afterwards that it was us who asked."""
+    """The address to open, and the secrets that later prove that the request was ours."""
 
     url: str
     state: str = field(repr=False)
@@ -46,7 +46,7 @@ def begin(oauth2: OAuth2, username: str) -> Browsing:
     require_https(oauth2.authorization_url)
     client = WebApplicationClient(oauth2.client_id)
     verifier, state = client.create_code_verifier(_VERIFIER), secrets.token_urlsafe(16)
-    # Google gives a refresh token only to who asks for it so, and to who asks again.
+    # Google issues a refresh token only with these: offline access, and a new consent.
     more = {"access_type": "offline", "prompt": "consent"} if oauth2.provider == GOOGLE else {}
     url = client.prepare_request_uri(
         oauth2.authorization_url,
@@ -62,13 +62,13 @@ def begin(oauth2: OAuth2, username: str) -> Browsing:
 
 
 def finish(oauth2: OAuth2, browsing: Browsing, pasted: str, *, environ: Mapping[str, str]) -> Answer:
-    """Return the token for the address that the browser was sent to."""
+    """Return the token for the address to which the browser was redirected."""
     found = {name: values[0] for name, values in parse_qs(split(pasted.strip()).query).items()}
     if "error" in found:
         raise refusal(dict(found), oauth2, secrets_of(oauth2), server_time=None, now=0.0)
     code = found.get("code", "")
     if not code or not secrets.compare_digest(found.get("state", "").encode(), browsing.state.encode()):
-        text = "this is not the address that the browser was sent to after you agreed"
+        text = "this is not the address to which the browser was redirected after you agreed"
         remedy = f"copy all of the address that begins with {REDIRECT_URI}, and run dms-relay login again"
         raise OAuth2Error(text, remedy, "no code", is_final=True)
     form = WebApplicationClient(oauth2.client_id).prepare_request_body(

@@ -1,6 +1,6 @@
-"""The device code (RFC 8628): a person agrees on another device, and we ask from time to time whether that has happened.
+"""The device code (RFC 8628): a person consents on another device, and we poll for the result.
 
-Raises ``OAuth2Error`` where the provider refuses, the person does not agree, or the code expires.
+Raises ``OAuth2Error`` if the provider refuses, the person does not consent, or the code expires.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ if TYPE_CHECKING:
     from dms_relay.model.oauth2 import OAuth2
     from dms_relay.oauth2.answer import Answer
 
-#: Seconds between two questions where the server says none, and what "slow down" adds (sections 3.2 and 3.5).
+#: Default seconds between two polls, and what "slow down" adds (sections 3.2 and 3.5).
 _INTERVAL, _SLOWER = 5.0, 5.0
-#: Seconds that a code is good for where the server does not say it: Microsoft's and Google's last a quarter to half an hour.
+#: Default life of a code in seconds: Microsoft's and Google's last a quarter to half an hour.
 _LIFE = 900.0
 _INTERVAL_MAX = 60.0
 _PENDING, _SLOW_DOWN = "authorization_pending", "slow_down"
-#: Characters of what is shown to the person.
+#: Maximum characters to show to the person.
 _SHOWN_MAX = 200
 
 
 @frozen
 class Device:
-    """What the person needs (an address and a code), and what we ask with. ``ends_at`` is by the monotonic clock."""
+    """What the person needs (an address and a code), and the code to poll with. ``ends_at`` is by the monotonic clock."""
 
     address: str
     user_code: str
@@ -47,7 +47,7 @@ class Device:
 
 
 def begin(oauth2: OAuth2, *, environ: Mapping[str, str], timeout: float = TIMEOUT) -> Device:
-    """Ask for a code."""
+    """Request a code."""
     if not oauth2.device_url:
         text = "the provider has no endpoint for device codes"
         raise OAuth2Error(text, "write device_url, or a refresh token", "no device_url", is_final=True)
@@ -58,7 +58,7 @@ def begin(oauth2: OAuth2, *, environ: Mapping[str, str], timeout: float = TIMEOU
     parts = [address, data.get("user_code"), data.get("device_code")]
     texts = [part for part in parts if isinstance(part, str) and part]
     if len(texts) != len(parts) or split(texts[0]).scheme not in {"http", "https"}:
-        raise OAuth2Error("the answer has no device code", "look at device_url", "no device code", is_final=True)
+        raise OAuth2Error("the answer has no device code", "check device_url", "no device code", is_final=True)
     ends_at = time.monotonic() + _number(data.get("expires_in"), _LIFE)
     shown = [printable(text)[:_SHOWN_MAX] for text in texts[:2]]
     return Device(shown[0], shown[1], texts[2], min(_number(data.get("interval"), _INTERVAL), _INTERVAL_MAX), ends_at)
@@ -67,7 +67,7 @@ def begin(oauth2: OAuth2, *, environ: Mapping[str, str], timeout: float = TIMEOU
 def wait(
     oauth2: OAuth2, device: Device, *, environ: Mapping[str, str], sleep: Callable[[float], None] = time.sleep
 ) -> Answer:
-    """Wait until the person has agreed, and return the token."""
+    """Wait until the person has consented, and return the token."""
     form = DeviceClient(oauth2.client_id).prepare_request_body(device.device_code)
     interval = device.interval
     while time.monotonic() + interval < device.ends_at:
@@ -82,7 +82,7 @@ def wait(
 
 
 def _next(interval: float, error: OAuth2Error) -> float:
-    """Return the next pause: longer where we were too fast, or where the server did not answer (section 3.5)."""
+    """Return the next pause: longer if we were too fast, or the server did not answer (section 3.5)."""
     if error.error == _SLOW_DOWN:
         return interval + _SLOWER
     return interval if error.error == _PENDING else min(2 * interval, _INTERVAL_MAX)

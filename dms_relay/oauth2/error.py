@@ -1,4 +1,4 @@
-"""Why no token was given: an error for a person, and what the next try has to know."""
+"""Why there is no token: an error for a person, and facts for the next try."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
 
 class OAuth2Error(RelayError):
-    """No token was given. ``text`` and ``remedy`` hold no secret.
+    """There is no token. ``text`` and ``remedy`` contain no secrets.
 
-    ``code`` names the reason: what the server says (``invalid_grant``, ``AADSTS7000215``), ``http 503``, or a word of ours.
-    ``is_final``: it will not go away by itself. ``retry_after`` is how many seconds the server asked us to wait, and
-    ``error`` the code of RFC 6749 that it said.
+    ``code`` names the reason: the server's code (``invalid_grant``, ``AADSTS7000215``), ``http 503``, or a word of ours.
+    ``is_final``: it will not go away by itself. ``retry_after`` is the number of seconds that the server asked us to
+    wait, and ``error`` its error code from RFC 6749.
     """
 
     exit_code: ClassVar[int] = os.EX_UNAVAILABLE
@@ -31,7 +31,7 @@ class OAuth2Error(RelayError):
         retry_after: float | None = None,
         error: str = "",
     ) -> None:
-        """Keep the parts."""
+        """Store the parts."""
         super().__init__(text, remedy)
         self.code = code
         self.is_final = is_final

@@ -1,4 +1,4 @@
-"""What Google's refusals mean: what is wrong, and what to do about it where.
+"""What Google's refusals mean: what is wrong, and where to fix it.
 
 Sources: "OAuth 2.0 for server to server applications" (error codes of service accounts) and "for mobile and desktop apps"
 (refresh token expiration), developers.google.com, identity/protocols/oauth2.
@@ -10,25 +10,25 @@ _DELEGATION = "in the Google Admin console, Security, Access and data control, A
 _CLIENTS = "in the Google Cloud console, APIs & Services, Credentials"
 _SCOPE = "https://mail.google.com/"
 
-#: Error, a part of its description (in lower case; empty is any), what is wrong, what to do. The first that fits counts.
+#: Error, a part of its description (in lower case; empty is any), what is wrong, what to do. The first match counts.
 REFUSALS: tuple[tuple[str, str, str, str], ...] = (
     (
         "invalid_grant",
         "jwt signature",
         "the key of the service account is no longer valid",
-        "make a new key (JSON) in the Google Cloud console, IAM & Admin, Service Accounts, Keys",
+        "create a new key (JSON) in the Google Cloud console, IAM & Admin, Service Accounts, Keys",
     ),
     ("invalid_grant", "short-lived", "this machine's clock is wrong", "set it (NTP)"),
     (
         "invalid_grant",
         "account not found",
-        "the service account is gone",
-        "make one in the Google Cloud console, IAM & Admin",
+        "the service account does not exist any more",
+        "create one in the Google Cloud console, IAM & Admin",
     ),
     (
         "invalid_grant",
         "invalid email",
-        "the username is no mailbox of this Workspace",
+        "the username is not a mailbox of this Workspace",
         "write the address of the mailbox that sends as username",
     ),
     (
@@ -62,11 +62,11 @@ REFUSALS: tuple[tuple[str, str, str, str], ...] = (
         "trust it: Google Admin console, Security, API controls",
     ),
     ("invalid_client", "", "client_id or client_secret is wrong", f"write both as they are {_CLIENTS}"),
-    ("deleted_client", "", "the client was deleted", f"make a new one {_CLIENTS}"),
+    ("deleted_client", "", "the client was deleted", f"create a new one {_CLIENTS}"),
     (
         "invalid_scope",
         "",
-        "this grant does not give this scope; a device code never gives the one for mail",
+        "this grant does not allow this scope; a device code never allows the one for mail",
         f"leave scope out, or write {_SCOPE}",
     ),
 )

@@ -1,6 +1,6 @@
-"""Asks a token endpoint, in the way that a login's grant has (RFC 6749, 7523). The forms are oauthlib's.
+"""Requests tokens, in the way of a login's grant (RFC 6749, 7523). oauthlib builds the request bodies.
 
-Raises ``OAuth2Error``. Nothing is kept here: ``renewal`` does that.
+Raises ``OAuth2Error``. Stores nothing: ``renewal`` does that.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from dms_relay.oauth2.answer import Answer
     from dms_relay.oauth2.http import Reply
 
-#: Seconds for one question, all in all.
+#: Seconds for one request in all.
 TIMEOUT = 20.0
-#: Seconds for a second question, where the first has taken nearly all.
+#: Seconds for a second request if the first has taken nearly all.
 _LEAST = 1.0
 _JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 
@@ -38,7 +38,7 @@ _JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 def obtain(
     oauth2: OAuth2, username: str, refresh_token: str = "", *, environ: Mapping[str, str], timeout: float = TIMEOUT
 ) -> Answer:
-    """Return a token for a user, asked for as the login's grant says; ``refresh_token`` is for the grants that have one."""
+    """Return a token for a user, requested by the login's grant; ``refresh_token`` is for the grants that have one."""
     if oauth2.grant == SERVICE_ACCOUNT:
         assertion = account_assertion(oauth2, username)
         form = str(prepare_token_request(_JWT_BEARER, assertion=assertion, include_client_id=False))
@@ -58,10 +58,10 @@ def obtain(
 
 
 def exchange(oauth2: OAuth2, form: str, *more: str, environ: Mapping[str, str], timeout: float = TIMEOUT) -> Answer:
-    """Send a form, as the client that we are, and return the token. ``more`` are secrets that are in the form.
+    """Send a form with the client's credentials, and return the token. ``more`` are secrets in the form.
 
-    A secret goes in the form, as Microsoft and Google have it; where another provider does not know us by that, in the
-    header (RFC 6749, section 2.3.1: a server need not know the first, some do not know the second).
+    The client secret goes in the form, as Microsoft and Google expect; if another provider does not accept that, in the
+    header (RFC 6749, section 2.3.1: servers need not support the form, and some do not support the header).
     """
     secrets, begin = secrets_of(oauth2, *more), time.monotonic()
     try:
@@ -84,7 +84,7 @@ def _post(oauth2: OAuth2, form: str, environ: Mapping[str, str], timeout: float,
 
 
 def _with_client(oauth2: OAuth2, form: str) -> str:
-    """Add who we are: an assertion that our key has signed, a secret, or the name alone."""
+    """Add the client's credentials: an assertion signed with its key, a secret, or only the ID."""
     parts = {"client_id": oauth2.client_id}
     if oauth2.client_key:
         parts |= {"client_assertion_type": ASSERTION_TYPE, "client_assertion": client_assertion(oauth2)}

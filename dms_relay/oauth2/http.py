@@ -1,11 +1,11 @@
-"""One question over HTTPS, with an end: at most so many seconds and octets, to the host that was named and no other.
+"""One HTTPS request with limits: on seconds and octets, and only to the named host.
 
 Reads ``HTTPS_PROXY``, ``ALL_PROXY`` and ``NO_PROXY`` (either case) from the environment that it is given, and the
-authorities of ``ca_file``, else the system's. Follows no redirect: a question carries secrets, and an address that has moved
-is for the operator to know. Raises ``OAuth2Error`` with texts of its own, since those of libraries may hold what was sent.
+authorities of ``ca_file``, else the system's. Follows no redirect: a request carries secrets, and the operator should know
+if an address has moved. Raises ``OAuth2Error`` with texts of its own, since those of libraries may contain what was sent.
 
-Known limits: proxies are HTTP or HTTPS ones, not SOCKS. Where the time is over, a thread may be left that still waits for
-the server; it ends with the process.
+Known limits: proxies are HTTP or HTTPS ones, not SOCKS. After the time limit a thread may still wait for the server; it
+ends with the process.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from dms_relay.oauth2.error import OAuth2Error
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-#: Octets of an answer that are read. A token of 8 KiB with all else is a quarter of it; one of 64 KiB fits no table.
+#: Maximum octets of an answer to read. One with a token of 8 KiB takes a quarter of it; a token of 64 KiB fits no table.
 ANSWER_MAX = 64 * 1024
-#: Seconds that Retry-After may ask for at most: an hour, for a token lives about as long.
+#: Maximum seconds for Retry-After: an hour, since a token lives about as long.
 RETRY_AFTER_MAX = 3600.0
 _HEADERS = {
     "Accept": "application/json",
@@ -38,13 +38,13 @@ _HEADERS = {
     "Content-Type": "application/x-www-form-urlencoded",
     "User-Agent": "dms-relay",
 }
-_LET_OUT = "check the address; if it is right, let HTTPS out to it, or set HTTPS_PROXY"
+_LET_OUT = "check the address; if it is right, allow outgoing HTTPS to it, or set HTTPS_PROXY"
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
 @frozen
 class Reply:
-    """What a server answered. ``server_time`` is the time by its clock, ``None`` where it does not say it."""
+    """A server's answer. ``server_time`` is the time by its clock, ``None`` if unknown."""
 
     status: int
     body: bytes = field(repr=False)
@@ -66,7 +66,7 @@ def post(  # noqa: PLR0913 -- each is a fact of its own
         except Exception as error:  # noqa: BLE001 -- raised again below, in the thread that asked
             results.append(error)
 
-    # Timeouts of sockets begin again with each octet: a server that sends one a second would never be too slow.
+    # Socket timeouts restart with each octet: a server that sends one per second would never time out.
     thread = threading.Thread(target=ask, daemon=True)
     thread.start()
     thread.join(timeout)
@@ -79,7 +79,7 @@ def post(  # noqa: PLR0913 -- each is a fact of its own
 
 
 def require_https(url: str) -> str:
-    """Return the host of an address; refuse one that is not https, for whoever listens would have the secrets."""
+    """Return the host of an address; refuse one that is not https, since anybody could read the secrets on the way."""
     parts = split(url)
     if parts.scheme.lower() != "https" or not parts.hostname:
         raise OAuth2Error("the token endpoint is not an https address", "write https://…", "not https", is_final=True)
@@ -87,10 +87,10 @@ def require_https(url: str) -> str:
 
 
 def split(url: str) -> SplitResult:
-    """Return the parts of an address; of one that is none, nothing."""
+    """Return the parts of an address; all empty if it is not one."""
     try:
         return urlsplit(url)
-    except ValueError:  # brackets that hold no IPv6 address
+    except ValueError:  # brackets without an IPv6 address
         return urlsplit("")
 
 
@@ -128,7 +128,7 @@ def _pool(url: str, context: ssl.SSLContext, environ: Mapping[str, str]) -> urll
 
 
 def proxy_of(url: str, environ: Mapping[str, str]) -> str:
-    """Return the proxy for an address; empty where there is none. It may hold a password."""
+    """Return the proxy for an address; empty if there is none. It may contain a password."""
     host = split(url).netloc.rpartition("@")[2]
     if proxy_bypass_environment(host, {"no": _setting(environ, "no_proxy")}):
         return ""
@@ -162,7 +162,7 @@ def _read(response: urllib3.BaseHTTPResponse, deadline: float) -> bytes:
         body += piece
         if len(body) > ANSWER_MAX:
             text = f"the answer of the token endpoint is longer than {ANSWER_MAX // 1024} KiB"
-            raise OAuth2Error(text, "check what answers at that address", "too long")
+            raise OAuth2Error(text, "check which server answers at that address", "too long")
         if time.monotonic() > deadline:
             raise exceptions.TimeoutError
     return body
@@ -173,12 +173,12 @@ def _refuse_redirect(response: urllib3.BaseHTTPResponse, url: str) -> None:
         return
     target = split(response.headers.get("Location", ""))
     shown = target.hostname if target.hostname and target.hostname.isascii() else "another address"
-    text = f"{split(url).hostname} sends us to {shown}, where no secret is sent"
-    raise OAuth2Error(text, "write the address where tokens are given (token_url)", "redirect", is_final=True)
+    text = f"{split(url).hostname} redirects to {shown}, and no secret is sent there"
+    raise OAuth2Error(text, "write the address that issues tokens (token_url)", "redirect", is_final=True)
 
 
 def _retry_after(response: urllib3.BaseHTTPResponse) -> float | None:
-    """Return the seconds that a server asks to wait: it says a number, or a date (RFC 9110, section 10.2.3)."""
+    """Return the seconds that a server asks to wait, from a number or a date (RFC 9110, section 10.2.3)."""
     text = response.headers.get("Retry-After", "")
     if text.isascii() and text.isdigit():
         return min(float(text), RETRY_AFTER_MAX)
@@ -195,27 +195,31 @@ def _date(text: str | None) -> float | None:
 
 
 def _error(error: Exception, host: str, timeout: float, environ: Mapping[str, str]) -> OAuth2Error:
-    """Say why there is no answer: in our own words, since those of a library may hold what was sent."""
+    """Return why there is no answer: in our own words, since those of a library may contain what was sent."""
     reasons: tuple[tuple[type[Exception], str, str], ...] = (
-        (exceptions.ProxyError, "the proxy does not let us through to {host}", "check HTTPS_PROXY and NO_PROXY"),
-        (exceptions.SSLError, "{host} is not who it should be: {tls}", "name the authority that signed it (ca_file)"),
+        (exceptions.ProxyError, "the proxy refuses the connection to {host}", "check HTTPS_PROXY and NO_PROXY"),
+        (
+            exceptions.SSLError,
+            "the TLS handshake with {host} fails: {tls}",
+            "name the authority of its certificate (ca_file)",
+        ),
         (exceptions.NameResolutionError, "{host} has no address", "check the host name and the DNS"),
-        # It is a ConnectTimeoutError as well, though nothing took long.
+        # It is a subclass of ConnectTimeoutError, though nothing took long.
         (exceptions.NewConnectionError, "{host} cannot be reached{reason}", _LET_OUT),
         (exceptions.ConnectTimeoutError, "{host} cannot be reached in {timeout:g} s", _LET_OUT),
-        (exceptions.TimeoutError, "{host} has not answered in {timeout:g} s", "nothing to do: dms-relay asks again"),
-        (exceptions.HTTPError, "{host} ended the connection", "nothing to do: dms-relay asks again"),
+        (exceptions.TimeoutError, "{host} has not answered in {timeout:g} s", "nothing to do: dms-relay tries again"),
+        (exceptions.HTTPError, "{host} ended the connection", "nothing to do: dms-relay tries again"),
     )
     for kind, text, remedy in reasons:
         if isinstance(error, kind):
             words = text.format(host=host, timeout=timeout, tls=_tls_reason(error), reason=_reason(error))
-            via = " (by a proxy)" if _setting(environ, "https_proxy") and kind is not exceptions.ProxyError else ""
+            via = " (through a proxy)" if _setting(environ, "https_proxy") and kind is not exceptions.ProxyError else ""
             return OAuth2Error(words + via, remedy, "no answer")
-    return OAuth2Error(f"{host} cannot be asked: {type(error).__name__}", "run with LOG_LEVEL=debug", "no answer")
+    return OAuth2Error(f"the request to {host} fails: {type(error).__name__}", "run with LOG_LEVEL=debug", "no answer")
 
 
 def _reason(error: Exception) -> str:
-    """Return the system's word for it, which holds nothing that was sent."""
+    """Return the system's error text, which contains nothing that was sent."""
     cause = error.__cause__
     return f": {os.strerror(cause.errno)}" if isinstance(cause, OSError) and cause.errno else ""
 

@@ -1,7 +1,7 @@
-"""Turns what a token endpoint says in place of a token into an error that a person can act on.
+"""Turns a token endpoint's error answer into an error that a person can act on.
 
-What is known of Microsoft and Google is in ``microsoft`` and ``google``; all others say one of the codes of RFC 6749
-(section 5.2) or RFC 8628 (section 3.5). The server's own words are shown where nothing better is known: without the secrets
+``microsoft`` and ``google`` know the errors of these providers; all others send one of the codes of RFC 6749
+(section 5.2) or RFC 8628 (section 3.5). The server's own words are shown if nothing better is known: without the secrets
 that we sent, which servers are known to repeat, and without anything that looks like a token.
 """
 
@@ -22,22 +22,22 @@ if TYPE_CHECKING:
 
     from dms_relay.model.oauth2 import OAuth2
 
-#: Characters of the server's words that are shown, and of a code.
+#: Maximum characters to show of the server's words, and of a code.
 _SHOWN_MAX, _CODE_MAX = 300, 60
-#: Characters from which a run of a token's characters may be one; a GUID has 36.
+#: Minimum length of a run of characters that may be a token; a GUID has 36.
 _TOKEN_LIKE = re.compile(r"[\w.~+/=-]{40,}", re.ASCII)
 _AADSTS = re.compile(r"AADSTS\d+")
-#: Shorter ones would mask words; no provider has one.
+#: Minimum length of a secret to mask. Shorter ones would mask words; no provider issues one.
 _SECRET_MIN = 4
-#: What Microsoft writes behind its message.
+#: The end that Microsoft adds to its messages.
 _TRACE = re.compile(r" ?(Trace ID|Correlation ID|Timestamp):.*", re.DOTALL)
-#: Seconds that two clocks may differ before it is worth saying: half of what a signature bears (``grants``).
+#: Seconds that two clocks may differ before a message mentions it: half of what a signature tolerates (``signatures``).
 _CLOCK_MAX = 150.0
 
-_LOOK = "compare it with what the provider shows of the client"
+_LOOK = "compare it with what the provider shows for the client"
 #: From a code to what is wrong, what to do, and whether only a person can help.
 _GENERIC: dict[str, tuple[str, str, bool]] = {
-    "invalid_client": ("the client is not known, or its secret is wrong", f"client_id, client_secret: {_LOOK}", True),
+    "invalid_client": ("the client is unknown, or its secret is wrong", f"client_id, client_secret: {_LOOK}", True),
     "invalid_grant": (
         "the refresh token has expired, was revoked, or is for another client",
         "run dms-relay login for this relay again, or put a new refresh token into its file",
@@ -61,15 +61,15 @@ _GENERIC: dict[str, tuple[str, str, bool]] = {
     "invalid_request": ("the endpoint does not understand the request", f"token_url, scope: {_LOOK}", True),
     "access_denied": ("the person, or the provider, did not agree", "log in again, and agree", True),
     "expired_token": ("the code was not used in time", "run dms-relay login again", True),
-    "server_error": ("the token endpoint has an internal error", "nothing to do: dms-relay asks again", False),
-    "temporarily_unavailable": ("the token endpoint is overloaded", "nothing to do: dms-relay asks again", False),
+    "server_error": ("the token endpoint has an internal error", "nothing to do: dms-relay tries again", False),
+    "temporarily_unavailable": ("the token endpoint is overloaded", "nothing to do: dms-relay tries again", False),
 }
-#: Microsoft's codes of failures that go away.
+#: Microsoft's codes of temporary failures.
 _PASSING = frozenset({"AADSTS90033", "AADSTS90055", "AADSTS50196", "AADSTS90006", "AADSTS90012"})
 
 
 def secrets_of(oauth2: OAuth2, *more: str) -> tuple[str, ...]:
-    """Return the secrets that may come back in an answer, longest first."""
+    """Return the secrets that an answer may repeat, longest first."""
     own = (oauth2.client_secret, oauth2.client_key, oauth2.service_account, oauth2.refresh_token, *more)
     return tuple(sorted((secret for secret in own if len(secret) >= _SECRET_MIN), key=len, reverse=True))
 
@@ -77,7 +77,7 @@ def secrets_of(oauth2: OAuth2, *more: str) -> tuple[str, ...]:
 def refusal(
     answer: dict[str, object], oauth2: OAuth2, secrets: Iterable[str], *, server_time: float | None, now: float
 ) -> OAuth2Error:
-    """Return the error for an answer that has ``error`` in it."""
+    """Return the error for an answer with the key ``error``."""
     error, said = str(answer["error"])[:_CODE_MAX], str(answer.get("error_description", ""))
     detail = f"{said} {answer.get('error_subtype', '')}".lower()
     aadsts = _AADSTS.search(said)
@@ -107,7 +107,7 @@ def _is_google(oauth2: OAuth2) -> bool:
 
 
 def shown(text: str, secrets: Iterable[str]) -> str:
-    """Return a server's words as they can be shown: one line, not long, nothing secret in it."""
+    """Return a server's words in a form that is safe to show: one short line without secrets."""
     for secret in secrets:
         for form in (secret, quote(secret), quote_plus(secret)):
             text = text.replace(form, MASK)

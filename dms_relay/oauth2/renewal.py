@@ -1,12 +1,12 @@
-"""Renews the token of a login that is in force: ask, keep, and only then let it be used.
+"""Renews the token of a login in force: request it, store it, and only then use it.
 
-A refresh token that the server has replaced is on the disk before anybody sees the access token that came with it; the space
-for it is taken before the question is asked, and what a run wrote before it was killed is found by the next one. What cannot
-be avoided: a server that ends the old refresh token at once, and a process that ends between the answer and the first write.
+A replaced refresh token is on the disk before anybody sees the access token that came with it; its space is reserved
+before the request, and the next run finds what a killed one wrote. One case cannot be avoided: a server that revokes the
+old refresh token at once, and a process that dies between the answer and the first write.
 
-Two renewals at once ask once: the second waits for the first, and takes what that one got. Raises ``OAuth2Error`` after it
-has kept the failure, ``WriteError`` where nothing can be kept (nothing was asked then, or the token is not used), and
-``BusyError``.
+Two simultaneous renewals send one request: the second waits for the first, and takes its result. Raises ``OAuth2Error``
+after it has stored the failure, ``WriteError`` if nothing can be stored (then nothing was requested, or the token is not
+used), and ``BusyError``.
 """
 
 from __future__ import annotations
@@ -34,15 +34,15 @@ if TYPE_CHECKING:
     from dms_relay.oauth2.answer import Answer
     from dms_relay.tokens.in_force import InForce
 
-#: Seconds until the first try after a failure, and at most: each failure doubles the pause. An outage of minutes is over
-#: before a token of an hour is; what only a person can repair is asked after seldom.
+#: Seconds until the first try after a failure, and the maximum: each failure doubles the pause. An outage of minutes ends
+#: before a token of an hour expires; a failure that only a person can fix is retried rarely.
 FIRST_PAUSE, PAUSE_MAX = 15.0, 900.0
 FIRST_PAUSE_FINAL, PAUSE_MAX_FINAL = 300.0, 3600.0
-#: The share by which pauses differ, so that many relays do not come back at once.
+#: The part by which pauses vary, so that many relays do not retry at once.
 _SPREAD = 0.2
-#: Seconds for a question with another refresh token, where the first has taken nearly all.
+#: Seconds for a request with another refresh token if the first has taken nearly all.
 _LEAST = 1.0
-#: Questions that are asked at the same time.
+#: Maximum simultaneous requests.
 _AT_ONCE = 8
 
 
@@ -55,9 +55,9 @@ def renew(  # noqa: PLR0913 -- each is a fact of its own
     timeout: float = TIMEOUT,
     now: float | None = None,
 ) -> Kept:
-    """Return a valid token of a login: the kept one where it is not due, else a new one, which is kept.
+    """Return a valid token of a login: the stored one if it is not due, else a new one, which is stored.
 
-    ``force``: a new one, unless somebody else has got one since this was called: ``now`` is when that was.
+    ``force``: return a new one, or one that somebody else has obtained since ``now``, the time of this call.
     """
     called = time.time() if now is None else now
     with tokens.lock(state_dir, login.id, 2 * timeout):
@@ -85,7 +85,7 @@ def renew_all(
     force: bool = False,
     timeout: float = TIMEOUT,
 ) -> dict[str, Kept | RelayError]:
-    """Renew some logins, at the same time; return by their identifiers what each got, or why it got nothing."""
+    """Renew some logins simultaneously; return, by their identifiers, what each got or its error."""
     called = time.time()
 
     def one(login: InForce) -> Kept | RelayError:
@@ -101,7 +101,7 @@ def renew_all(
 
 
 def keep(state_dir: Path, name: str, oauth2: OAuth2, answer: Answer) -> Kept:
-    """Keep what a person's agreement gave (``device``, ``browser``), in place of what was kept."""
+    """Store the tokens from a person's consent (``device``, ``browser``), in place of the old ones."""
     kept = _kept(answer, oauth2, "")
     with tokens.lock(state_dir, name, TIMEOUT):
         tokens.save(state_dir, name, kept)
@@ -127,7 +127,7 @@ def _renewed(state_dir: Path, login: InForce, kept: Kept, environ: Mapping[str, 
 
 
 def _obtain(login: InForce, kept: Kept, environ: Mapping[str, str], timeout: float) -> tuple[Answer, str]:
-    """Ask with each refresh token that may be good, and return the answer with the one that was."""
+    """Try each refresh token that may be valid; return the answer, and the token that worked."""
     candidates, end = _refresh_tokens(login.oauth2, kept), time.monotonic() + timeout
     for last, token in ((token is candidates[-1], token) for token in candidates):
         left = max(_LEAST, end - time.monotonic())
@@ -140,7 +140,7 @@ def _obtain(login: InForce, kept: Kept, environ: Mapping[str, str], timeout: flo
 
 
 def _refresh_tokens(oauth2: OAuth2, kept: Kept) -> list[str]:
-    """Return the kept one, then the operator's; only the operator's where that is another than the kept one came from."""
+    """Return the stored token, then the operator's; only the operator's if it has changed since the stored one."""
     descends = not oauth2.refresh_token or is_same_refresh_token(oauth2, kept.credentials)
     found = [kept.refresh_token if descends else "", oauth2.refresh_token]
     return list(dict.fromkeys(token for token in found if token)) or [""]
@@ -152,7 +152,7 @@ def _kept(answer: Answer, oauth2: OAuth2, used: str) -> Kept:
         access_token=answer.access_token,
         issued_at=answer.received_at,
         expires_at=answer.received_at + answer.life,
-        # The operator's own is not copied: it is where he has it.
+        # The operator's own token is not copied: it stays in its place.
         refresh_token=answer.refresh_token or ("" if used == oauth2.refresh_token else used),
         scope=answer.scope,
         audience=answer.audience,
@@ -162,7 +162,7 @@ def _kept(answer: Answer, oauth2: OAuth2, used: str) -> Kept:
 
 
 def _failed(kept: Kept, oauth2: OAuth2, error: OAuth2Error) -> Kept:
-    """Return what was kept, with the failure: a token that is still valid is used to its end."""
+    """Return what was stored, with the failure: a token that is still valid is used until it expires."""
     now = time.time()
     failures = kept.failures + 1
     first, most = (FIRST_PAUSE_FINAL, PAUSE_MAX_FINAL) if error.is_final else (FIRST_PAUSE, PAUSE_MAX)

@@ -1,6 +1,6 @@
-"""Signed questions (RFC 7523): of a client that has a key and a certificate, and of a Google service account.
+"""Signed requests (RFC 7523): of a client with a key and a certificate, and of a Google service account.
 
-Raises ``OAuth2Error`` where a key cannot be used. No text has a part of one.
+Raises ``OAuth2Error`` if a key cannot be used. No text contains a part of one.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
     from dms_relay.model.oauth2 import OAuth2
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
-#: Seconds that this machine's clock may be ahead of the server's, or behind it: what is signed began as long ago, and
-#: lasts as long beyond the minutes that a slow question may take. Five minutes, as Kerberos bears, and half of one more.
+#: Seconds that this machine's clock may be ahead of the server's, or behind it: an assertion is valid since that long ago,
+#: and that long beyond the minutes of a slow request. Five minutes, as in Kerberos, and half a minute more.
 CLOCK_SKEW = 330
 _LASTS = CLOCK_SKEW + 270
 
 
 def client_assertion(oauth2: OAuth2) -> str:
-    """Return what shows who the client is (section 2.2), signed with its key; its certificate's digests name the key.
+    """Return the client's assertion (section 2.2), signed with its key; its certificate's digests name the key.
 
     Microsoft asks for PS256 with ``x5t#S256`` ("certificate credentials", learn.microsoft.com); all others know RS256.
     """
@@ -47,7 +47,7 @@ def client_assertion(oauth2: OAuth2) -> str:
 
 
 def account_assertion(oauth2: OAuth2, username: str) -> str:
-    """Return what asks for a token as a service account (section 2.1) that acts for a mailbox (``sub``)."""
+    """Return the assertion of a service account (section 2.1) that acts for a mailbox (``sub``)."""
     account = _account(oauth2.service_account)
     claims = {"iss": account["client_email"], "sub": username, "aud": oauth2.token_url, "scope": oauth2.scope}
     return _signed(claims, _key(account["private_key"], "private_key"), "RS256", {"kid": account["private_key_id"]})
@@ -64,7 +64,7 @@ def _key(pem: str, name: str) -> rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey:
         key = serialization.load_pem_private_key(pem.encode(), None)
     except TypeError:
         raise _unusable(f"{name} is encrypted", "write it without a passphrase") from None
-    except Exception:  # noqa: BLE001 -- the library names no class of its own for all that may be wrong with a key
+    except Exception:  # noqa: BLE001 -- the library has no common class for all that may be wrong with a key
         raise _unusable(f"{name} is not a private key (PEM)", "write the whole file, with its BEGIN and END") from None
     if not isinstance(key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey):
         raise _unusable(f"{name} is of a kind that no provider accepts", "use an RSA key")
@@ -93,7 +93,9 @@ def _account(text: str) -> dict[str, str]:
     except (ValueError, TypeError, KeyError):
         found = {}
     if not found or not all(isinstance(value, str) for value in found.values()):
-        raise _unusable("the service account's file is not a key of one", "download a key of the type JSON at Google")
+        raise _unusable(
+            "the service account's file is not a service account key", "download a key of the type JSON at Google"
+        )
     return found
 
 

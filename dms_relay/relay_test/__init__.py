@@ -7,7 +7,7 @@
 
 ``certificate``, ``demand``, ``diagnosis``, ``hints``, ``message``, ``outcome``, ``replies``, ``report``, ``secrets`` and
 ``targets`` are pure.
-A password leaves this process in one place, ``login``, after ``session`` has seen that the level of TLS is reached.
+A password leaves this process in one place, ``login``, after ``session`` has verified that the TLS level is reached.
 
 Known limits: TLSA records (levels ``dane``, ``dane-only``) are not looked up, so at these levels no password is sent.
 Parameters that the operator adds to a managed service of master.cf do not count.

@@ -1,7 +1,7 @@
-"""The access token of a login that takes one: the valid one that is kept, else one that is asked for now.
+"""The access token of a login that takes one: the stored one if it is valid, else a new one.
 
-What is asked for is kept, by the same way as the keeper's renewals (``oauth2.renewal``), since a refresh token that the
-server replaces exists nowhere else. A login that is in force has it handed to Postfix too, so that what waits for it goes.
+A new token is stored like the keeper's renewals (``oauth2.renewal``), since a refresh token that the server replaces
+exists nowhere else. For a login in force, Postfix gets the new token too, so that waiting mail can leave.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class Access(NamedTuple):
-    """A login with its token, what is known of the token beside what it says itself, and why there is none, if so."""
+    """A login with its token, facts about the token that it does not state itself, and why there is none, if so."""
 
     login: Login
     facts: TokenFacts = TokenFacts()
@@ -42,14 +42,14 @@ class TokenSource:
     def __init__(
         self, state_dir: Path, environ: Mapping[str, str], timeout: float, hand_over: Callable[[InForce, str], object]
     ) -> None:
-        """Take where tokens are kept, the environment (proxies), and the seconds that an endpoint has."""
+        """Set the directory of the tokens, the environment (proxies), and an endpoint's time limit in seconds."""
         self._state_dir = state_dir
         self._environ = environ
         self._timeout = timeout
         self._hand_over = hand_over
 
     def __call__(self, target: Target) -> Access:
-        """Return it, or why there is none."""
+        """Return the access token, or why there is none."""
         entry = target.entry
         if entry is None or entry.login.oauth2 is None:
             raise ValueError("a target without OAuth2")
@@ -71,7 +71,7 @@ class TokenSource:
         return _given(login, kept, is_new=True)
 
     def _renewed(self, login: InForce) -> Kept:
-        from dms_relay.oauth2.renewal import renew  # noqa: PLC0415 -- only where a token is asked for
+        from dms_relay.oauth2.renewal import renew  # noqa: PLC0415 -- only if a token is requested
 
         return renew(self._state_dir, login, environ=self._environ, timeout=self._timeout)
 

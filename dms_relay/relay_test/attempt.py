@@ -1,6 +1,6 @@
 """Tests one target, from the name to QUIT, and returns the result.
 
-Where a failure has several possible causes, a second connection tells them apart; no login is sent on it.
+If a failure has several possible causes, a second connection tells them apart; no login is sent on it.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from dms_relay.relay_test.settings import TestSettings
     from dms_relay.relay_test.targets import Target
 
-#: The failures that occur where one side waits for TLS and the other does not.
+#: The failures that occur if one side waits for TLS and the other does not.
 _SILENT = frozenset({Failure.TIMED_OUT, Failure.LOST, Failure.NOT_SMTP, Failure.HANDSHAKE})
 
 
@@ -42,7 +42,7 @@ def attempt(target: Target, settings: TestSettings) -> Result:
     try:
         target = _with_token(target, settings, seen)
         if target.demand.trouble:
-            raise StepError(Failure.CONFIGURATION, target.demand.trouble)  # noqa: TRY301 -- a step as any other
+            raise StepError(Failure.CONFIGURATION, target.demand.trouble)  # noqa: TRY301 -- a step like any other
         found = other_addresses(addresses(target, settings), settings, by_mx=target.by_mx)
         address, sock = _first(found, settings, seen)
         _session(address, sock, target, settings, seen)
@@ -54,7 +54,7 @@ def attempt(target: Target, settings: TestSettings) -> Result:
 
 
 def _with_token(target: Target, settings: TestSettings, seen: Observations) -> Target:
-    """Return the target with an access token, where its login takes one; note what is known of it, or why there is none."""
+    """Return the target, with an access token if its login takes one; record its facts, or why there is none."""
     if target.entry is None or target.entry.login.oauth2 is None:
         return target
     access = settings.access(target) if settings.access else Access(target.entry.login)
@@ -67,12 +67,12 @@ def _with_token(target: Target, settings: TestSettings, seen: Observations) -> T
 def _first(
     found: tuple[HostAddress, ...], settings: TestSettings, seen: Observations
 ) -> tuple[HostAddress, socket.socket]:
-    """Connect to the first address that accepts; raise the most informative failure where none does."""
+    """Connect to the first address that accepts; raise the most informative failure if none does."""
     failures: list[tuple[HostAddress, StepError]] = []
     for number, address in enumerate(found):
         seen.host, seen.ip, seen.port = address
         try:
-            # Each address has its share of what is left: one that does not answer leaves time for the others.
+            # Each address gets a share of the time left, so that a silent one leaves time for the others.
             sock = connect(address, _tenths(settings.left / (len(found) - number)))
         except StepError as error:
             failures.append((address, error))
@@ -86,7 +86,7 @@ def _first(
 
 
 def _tenths(seconds: float) -> float:
-    """Return seconds as they are shown; a tenth at least."""
+    """Return seconds for display, at least a tenth."""
     return max(round(seconds, 1), 0.1)
 
 
@@ -96,7 +96,7 @@ def _session(
     try:
         Session(sock, target, settings, seen).run()
     except StepError as error:
-        settings = settings.begun()  # a second look, at another connection, has as long again
+        settings = settings.begun()  # a second look, on another connection, gets the same time
         if target.demand.level == "may" and error.kind is Failure.HANDSHAKE and target.entry is None:
             _in_the_clear(error, address, target, settings, seen)
             return
@@ -108,7 +108,7 @@ def _in_the_clear(
 ) -> None:
     """Continue without TLS on another connection, as Postfix does at level ``may`` after a failed handshake.
 
-    Not where there is a login: an attacker could break the handshake to get it (smtp_proto.c, RETRY_AS_PLAINTEXT).
+    Not with a login: an attacker could break the handshake to get it (smtp_proto.c, RETRY_AS_PLAINTEXT).
     """
     seen.remarks.append(f"{error.what}; level may permits mail in the clear")
     seen.protocol, seen.cipher, seen.certificate = "", "", None

@@ -1,6 +1,6 @@
-"""The likely cause and the remedy of each class of failure: what ``diagnosis`` says. Pure.
+"""The likely cause and the remedy of each class of failure, for ``diagnosis``. Pure.
 
-Each class has one, and more for details and for circumstances; ``{…}`` are facts (``diagnosis``).
+Each class has one, and some have more for details and circumstances; ``{…}`` are facts (``diagnosis``).
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from dms_relay.model import SYSTEM_AUTHORITIES
 from dms_relay.relay_test.outcome import Detail, Failure
 from dms_relay.relay_test.token_causes import ANY, TOKEN_TEXTS, Diagnosis
 
-# Circumstances besides the detail of the failure itself.
+# Circumstances in addition to the detail of the failure itself.
 BY_MX, AT_MX_PORT, BY_MAPS = "mx", "port 25", "maps"
 
 _USUAL_PORTS = "use the port that the service documents: usually {ports}"
@@ -28,8 +28,8 @@ TEXTS = {
         "check the spelling of the name, or add it to the DNS that this machine asks (/etc/resolv.conf)",
     ),
     (Failure.NAME, Detail.NATIVE): Diagnosis(
-        "a typing error in the name, or a resolver that does not answer. As main.cf has it, Postfix asks this machine's"
-        " resolver alone: /etc/hosts, and what else /etc/nsswitch.conf names",
+        "a typing error in the name, or a resolver that does not answer. With this main.cf, Postfix asks only this"
+        " machine's resolver: /etc/hosts, and what else /etc/nsswitch.conf names",
         "check the spelling of the name, or add it to /etc/hosts or to the DNS that this machine asks (/etc/resolv.conf)",
     ),
     (Failure.NAME, Detail.DNS_OR_NATIVE): Diagnosis(
@@ -39,7 +39,7 @@ TEXTS = {
     ),
     (Failure.NAME, Detail.DNS_FIRST): Diagnosis(
         "this machine's resolver has the name (/etc/hosts), but Postfix asks the DNS before it (smtp_host_lookup in main.cf)"
-        ", and where that fails it looks no further",
+        ", and if that fails it looks no further",
         "have the DNS that this machine asks (/etc/resolv.conf) answer, or set smtp_host_lookup = native in main.cf, in the"
         " image in postfix-main.cf, and run postfix reload",
     ),
@@ -129,7 +129,7 @@ TEXTS = {
         "have the relay get a certificate with a stronger key; level encrypt does not verify it",
     ),
     (Failure.CERTIFICATE, Detail.INVALID): Diagnosis(
-        "the certificate, or one between it and its authority, is not in order, whoever signed it",
+        "the certificate, or one between it and its authority, is faulty, whoever signed it",
         "have the relay correct its certificate; level encrypt does not verify it",
     ),
     (Failure.CERTIFICATE, Detail.NAMES): Diagnosis(
@@ -161,8 +161,8 @@ TEXTS = {
         "try: posttls-finger -l {level} '{nexthop}'",
     ),
     (Failure.NOT_CHECKED, Detail.OTHER_MECHANISM): Diagnosis(
-        "Cyrus SASL, by which Postfix logs in, takes the strongest mechanism that is announced and installed, whether the"
-        " server can do it for this login or not: mail may wait although PLAIN or LOGIN would do",
+        "Cyrus SASL, with which Postfix logs in, takes the strongest mechanism that is announced and installed, even if the"
+        " server does not support it for this login: mail may wait although PLAIN or LOGIN would work",
         "write {mechanisms}, if the server has one of the two; otherwise send a message through Postfix, and see its log",
     ),
     (Failure.NO_AUTH, ANY): Diagnosis(
@@ -213,10 +213,10 @@ TEXTS = {
     (Failure.REJECTED, Detail.HELO): Diagnosis(
         "the server does not accept the name of this machine in EHLO, {subject}: see its reply",
         "set smtp_helo_name in main.cf to the full name by which the DNS knows this machine, and run postfix reload;"
-        " where the reply speaks of something else, wait or ask the service",
+        " if the reply is about something else, wait or ask the service",
     ),
     (Failure.REJECTED, Detail.TEMPORARY): Diagnosis(
-        "the server rejects temporarily: overload, a limit, or too many attempts from here",
+        "the server temporarily refuses: overload, a limit, or too many attempts from here",
         "wait, then try again; if the reply stays the same, ask the service about it",
     ),
 }

@@ -1,8 +1,8 @@
-"""The contents of a certificate, and whether it matches what is demanded. Pure.
+"""Reads the contents of a certificate, and checks that it matches the demands. Pure.
 
-Reads certificates with ``cryptography``, also unverified ones. Names are matched as Postfix does (TLS_README,
+Reads certificates with ``cryptography``, even unverified ones. Matches names as Postfix does (TLS_README,
 "Mandatory server certificate verification"; tls_client.c): ``.example.com`` matches every name below it, ``*.`` in a
-certificate matches one label, the common name counts only where there is no DNS name.
+certificate matches one label, the common name counts only if there is no DNS name.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from cryptography import x509
 
 
-#: Bits of a key that has 80 bits of security (NIST SP 800-57, part 1, table 2).
+#: Bits of a key with 80 bits of security (NIST SP 800-57, part 1, table 2).
 _WEAK_RSA, _WEAK_EC = 1024, 160
 
 
@@ -34,7 +34,7 @@ class Certificate:
 
 
 def read(der: bytes) -> Certificate | None:
-    """Return the certificate of DER data; ``None`` where it cannot be read."""
+    """Return the certificate of DER data; ``None`` if it cannot be read."""
     from cryptography.x509 import load_der_x509_certificate  # noqa: PLC0415 -- 60 ms, and only ``test`` needs it
 
     try:
@@ -112,7 +112,7 @@ def matches(names: Iterable[str], wanted: Iterable[str]) -> bool:
 
 
 def ascii_name(name: str) -> str:
-    """Return a name, with its leading dot, in A-labels (RFC 5891); unchanged where it has none."""
+    """Return a name, with its leading dot, in A-labels (RFC 5891); unchanged if it has none."""
     if name.isascii():
         return name
     import idna  # noqa: PLC0415 -- rarely needed

@@ -1,7 +1,7 @@
-"""Connects by TCP, and tells a blocked port from a host that does not answer.
+"""Connects over TCP, and tells a blocked port from a host that does not answer.
 
-Each kind of failure of ``connect`` has its class. Where nothing came back, or a router reported the host as unreachable,
-other ports of the same address are tried. Any answer there, even a refusal, shows that the host is up and that only this
+Each kind of failure of ``connect`` has its class. If nothing came back, or a router reported the host as unreachable,
+tries other ports of the same address. Any answer there, even a refusal, shows that the host is up and that only this
 port is blocked.
 """
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 #: Ports at which a mail service may answer (25 RFC 5321, 465 and 587 RFC 8314, 2525 by custom), and the web's.
 OTHER_PORTS = (25, 465, 587, 2525, 443)
-#: The most seconds to wait for the other ports: they only improve the explanation.
+#: Maximum seconds to wait for the other ports: they only improve the explanation.
 OTHER_TIMEOUT = 3.0
 _ANSWERS = frozenset({0, errno.ECONNREFUSED})
 _LOCAL_FIREWALL = frozenset({errno.EACCES, errno.EPERM})

@@ -1,9 +1,9 @@
 """One SMTP connection, line by line (RFC 5321, section 4).
 
 Not smtplib: that tries the same password with every mechanism in turn, which locks accounts; and its time limit restarts
-with each octet, so that a slow server can hold it for ever.
+with each octet, so that a slow server can hold it forever.
 
-Raises ``StepError`` where the server is late, disconnects, or does not speak SMTP. No text of an error holds a secret.
+Raises ``StepError`` if the server is late, disconnects, or does not speak SMTP. No error text contains a secret.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ if TYPE_CHECKING:
 
     from dms_relay.relay_test.secrets import Secrets
 
-#: Octets of one line of a reply: RFC 5321 allows 512, RFC 4954 for AUTH 12288.
+#: Maximum octets of one line of a reply: RFC 5321 allows 512, RFC 4954 for AUTH 12288.
 LINE_MAX = 12288
-#: Lines of one reply; EHLO lists one extension on each.
+#: Maximum lines of one reply; EHLO lists one extension on each.
 LINES_MAX = 200
 _CHUNK = 4096
-#: Seconds for a write when none are left: it goes into a buffer, and the answer is what is late.
+#: Seconds for a write when none are left: it goes into a buffer, and only the answer is late.
 _MOMENT = 0.01
 _REPLY = re.compile(rb"([2-5][0-9][0-9])(?:([ -])(.*))?", re.DOTALL)
 
 
 class SmtpConnection:
-    """A socket that speaks SMTP; ``timeout`` is in seconds for each reply as a whole, ``deadline`` is the end of all."""
+    """A socket that speaks SMTP; ``timeout`` is in seconds for each whole reply, ``deadline`` is the end of the session."""
 
     def __init__(self, sock: socket.socket, timeout: float, secrets: Secrets, deadline: float = inf) -> None:
-        """Take a socket that is connected, with or without TLS. ``deadline`` is on the monotonic clock."""
+        """Wrap a connected socket, with or without TLS. ``deadline`` is on the monotonic clock."""
         self.socket = sock
         self.timeout = timeout
         self.deadline = deadline
@@ -45,7 +45,7 @@ class SmtpConnection:
         self._buffer = b""
 
     def ask(self, line: str, what: str) -> Reply:
-        """Send a line and read the reply; ``what`` names the line where it may hold a secret."""
+        """Send a line and read the reply; ``what`` names the line in errors, since it may contain a secret."""
         if "\r" in line or "\n" in line or "\0" in line:
             raise ValueError("a line of SMTP with a line end in it")
         try:
@@ -55,7 +55,7 @@ class SmtpConnection:
         return self.read(f"answer to {what}")
 
     def _last_words(self, error: StepError) -> Reply:
-        """Return what the server said before it closed the connection; raise the error where it said nothing."""
+        """Return what the server said before it closed the connection; raise the error if it said nothing."""
         with suppress(StepError):
             return self.read("last words")
         raise error
@@ -115,7 +115,7 @@ class SmtpConnection:
 
 
 def reason_of(error: OSError) -> str:
-    """Return why a connection broke, in words: what OpenSSL says of itself is for its programmers."""
+    """Return why a connection broke, in words: OpenSSL's own texts are for its programmers."""
     if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
         return "closed by the server"
     if isinstance(error, ssl.SSLError):

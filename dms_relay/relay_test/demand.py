@@ -1,8 +1,8 @@
-"""What TLS must fulfil at a relay, with everything that main.cf adds. Pure.
+"""The demands on TLS at a relay, with everything that main.cf adds. Pure.
 
 The rules are those of Postfix's SMTP client (TLS_README, "Client TLS security levels"; postconf(5), ``smtp_tls_…``).
 
-Known limits: ``smtp_tls_per_site``, which is obsolete, does not count; nor do the ciphers and ``tafile`` of a policy.
+Known limits: ignores ``smtp_tls_per_site``, which is obsolete, and the ciphers and ``tafile`` of a policy.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _NUMBERS = {"2": "SSLv2", "300": "SSLv3", "301": "TLSv1", "302": "TLSv1.1", "303
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """The level, and what belongs to it. ``protocols`` are the permitted versions of TLS.
+    """The level, and its parameters. ``protocols`` are the permitted versions of TLS.
 
     ``mechanism_filter`` are the words of ``smtp_sasl_mechanism_filter``, without lookup tables. ``sasl_options`` are those
     inside TLS, ``sasl_options_in_clear`` those without; ``with_authzid`` is ``send_cyrus_sasl_authzid``. With
@@ -71,7 +71,7 @@ class Demand:
 
     @property
     def trouble(self) -> str:
-        """The reason why Postfix tries no host (smtp_tls_policy.c); empty where it tries one."""
+        """The reason why Postfix tries no host (smtp_tls_policy.c); empty if it tries one."""
         if self.invalid:
             return self.invalid
         if self.level not in TLS_LEVELS:
@@ -83,7 +83,7 @@ class Demand:
         return "" if self.protocols or self.level == "none" else "no TLS version is permitted, or one is unknown"
 
     def options(self, *, in_tls: bool) -> str:
-        """Return the security options of SASL that count."""
+        """Return the SASL security options that apply."""
         return self.sasl_options if in_tls else self.sasl_options_in_clear
 
     @property
@@ -98,7 +98,7 @@ class Demand:
 
 
 def of_relay(tls: Tls, parameters: Mapping[str, str], mechanisms: Sequence[str] = ()) -> Demand:
-    """Return the demand of a relay with its own transport; ``parameters`` are main.cf's, for what the relay does not set."""
+    """Return the demand of a relay with its own transport; main.cf's ``parameters`` supply what the relay does not set."""
     return Demand(
         level=tls.level,
         implicit=tls.implicit,
@@ -170,6 +170,6 @@ def protocols(text: str) -> frozenset[str]:
 
 
 def _version(word: str) -> str:
-    """Return a version as OpenSSL writes it, from its name in any letter case or its number; empty where it is unknown."""
+    """Return a version as OpenSSL writes it, from its name in any letter case or its number; empty if it is unknown."""
     word = _NUMBERS.get(word.lower().removeprefix("0x").lstrip("0"), word)
     return next((version for version in PROTOCOLS if version.casefold() == word.casefold()), "")

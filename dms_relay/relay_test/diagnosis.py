@@ -1,4 +1,4 @@
-"""From the class of a failure to its likely cause and its remedy. Pure.
+"""Finds the likely cause and the remedy of a class of failure. Pure.
 
 The texts (``causes``) are for the administrator; the remedy names what to write in ``relay.yaml``, or with ``maps`` in
 main.cf.
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 #: The port between mail servers, which many networks block for other machines (RFC 5321; RFC 6409).
 _MX_PORT = 25
-#: Days before expiry from which a remark names it: services renew their certificates well before.
+#: Days before expiry from which a remark mentions it: services renew their certificates well before.
 EXPIRY_DAYS = 14
 #: What to write in main.cf.
 _FILTER = "smtp_sasl_mechanism_filter = plain, login in main.cf"
@@ -30,7 +30,7 @@ _RAISE = "smtp_tls_security_level = encrypt in main.cf, or encrypt in the relay'
 
 
 def diagnose(result: Result) -> Diagnosis | None:
-    """Return cause and remedy of a failure; ``None`` where there is none."""
+    """Return cause and remedy of a failure; ``None`` if there is no failure."""
     error, target = result.error, result.target
     if error is None:
         return None
@@ -80,7 +80,7 @@ def _facts(target: Target) -> dict[str, str]:
 
 
 def remarks(result: Result, now: datetime | None = None) -> tuple[str, ...]:
-    """Return what is worth knowing but no failure, such as a certificate that expires soon."""
+    """Return what is worth knowing but not a failure, such as a certificate that expires soon."""
     seen, now = result.seen, now or datetime.now(UTC)
     found = list(seen.remarks)
     if seen.is_plugin_missing and result.error and result.error.detail != Detail.NO_TOKEN_PLUGIN:

@@ -1,6 +1,6 @@
-"""Facts about well-known services, shown with a failure where they help. Pure.
+"""Facts about well-known services, shown with a failure if they help. Pure.
 
-Each comes from the page of the service that is named above it.
+Each comes from the service's own page, cited above it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _LOGIN = frozenset({Failure.LOGIN, Failure.MECHANISM})
 
 
 class Hint(NamedTuple):
-    """A fact about the hosts whose names begin and end so, for some classes of failure."""
+    """A fact about hosts with a prefix and a suffix, for some classes of failure."""
 
     begin: str
     end: str

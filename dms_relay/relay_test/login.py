@@ -1,9 +1,9 @@
-"""AUTH: where a password leaves this process (RFC 4954, RFC 4616, RFC 2195); access tokens do in ``token_login``.
+"""AUTH: where a password leaves this process (RFC 4954, RFC 4616, RFC 2195); access tokens leave in ``token_login``.
 
 One attempt with one mechanism, the one that Postfix would use (``mechanisms``), since services lock out clients that repeat
 a wrong password.
 
-Known limits: SCRAM, DIGEST-MD5 and NTLM, which Postfix has through ``libsasl2-modules``, are missing.
+Known limits: no SCRAM, DIGEST-MD5 and NTLM, which Postfix has through ``libsasl2-modules``.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _CONTINUE = 334
 
 
 def log_in(wire: SmtpConnection, login: Login, mechanism: str, *, in_tls: bool) -> None:
-    """Send the login once; raise ``StepError`` where the server refuses it, or closes the connection."""
+    """Send the login once; raise ``StepError`` if the server refuses it, or closes the connection."""
     steps = {"PLAIN": _plain, "LOGIN": _login, "CRAM-MD5": _cram_md5}
     with _loss_explained():
         reply = steps[mechanism](wire, login)
@@ -52,7 +52,7 @@ def log_in_with_token(
 
 @contextmanager
 def _loss_explained() -> Iterator[None]:
-    """Say of a connection that is lost that it was at the login."""
+    """Mark a lost connection as lost at the login."""
     try:
         yield
     except StepError as error:

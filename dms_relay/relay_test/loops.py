@@ -1,8 +1,8 @@
 """Refuses a relay that is this server itself, as Postfix does on port 25 (smtp_addr.c, smtp_proto.c). Pure.
 
-Postfix looks on no other port. At one on which its own smtpd(8) takes mail, a message goes round until it has passed 50
-times (postconf(5), hopcount_limit), so that is no relay either. Known limit: of MX hosts with this server's
-preference, Postfix tries none, and this command those that the DNS names first.
+Postfix checks no other port. On one on which its own smtpd(8) takes mail, a message loops 50 times (postconf(5),
+hopcount_limit), so that is no relay either. Known limit: of MX hosts with this server's preference, Postfix tries none,
+and this command those that the DNS lists first.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from dms_relay.relay_test.resolve import HostAddress
     from dms_relay.relay_test.settings import TestSettings
 
-#: The only port on which Postfix looks for its own name (smtp_connect.c).
+#: The only port on which Postfix checks for its own name (smtp_connect.c).
 LOOP_PORT = SMTP_PORT
 
 
 def other_addresses(found: Sequence[HostAddress], settings: TestSettings, *, by_mx: bool) -> tuple[HostAddress, ...]:
-    """Return the addresses that are tried. Raise ``StepError`` where the relay is this server itself.
+    """Return the addresses to try. Raise ``StepError`` if the relay is this server itself.
 
     Of MX hosts, Postfix tries those before this server (smtp_addr.c); of one host's addresses none may be its own (seen).
     """
@@ -43,7 +43,7 @@ def _is_own(address: HostAddress, settings: TestSettings) -> bool:
 
 
 def refuse_own_name(reply: Reply, settings: TestSettings) -> None:
-    """Raise ``StepError`` where a server says the name of this one in its reply to EHLO."""
+    """Raise ``StepError`` if a server's reply to EHLO has the name of this one."""
     name = reply.lines[0].split(" ", 1)[0] if reply.lines else ""
     if name and name.casefold() == settings.own_name.casefold():
         what = f"the server calls itself {printable(name)}, which is the name of this one (myhostname)"

@@ -1,7 +1,7 @@
-"""Which SASL mechanism Postfix would use of those that a server announces, and whether this command has it.
+"""Finds the SASL mechanism that Postfix would use of those that a server announces.
 
-``smtp_sasl_mechanism_filter`` takes some out of the list (smtp_sasl_glue.c); of what is left Cyrus SASL chooses (``sasl``).
-Raises ``StepError`` where Postfix would not log in, or with a mechanism that this command has not.
+``smtp_sasl_mechanism_filter`` removes some from the list (smtp_sasl_glue.c); Cyrus SASL chooses from the rest (``sasl``).
+Raises ``StepError`` if Postfix would not log in, or only with a mechanism that this command does not support.
 """
 
 from __future__ import annotations
@@ -20,25 +20,25 @@ if TYPE_CHECKING:
 
 #: The mechanisms of this command for passwords, in the order in which Cyrus SASL chooses them.
 OURS = ("CRAM-MD5", "PLAIN", "LOGIN")
-#: Those for access tokens, in the same order where our plugin is installed (``sasl/``).
+#: Those for access tokens, in the same order if our plugin is installed (``sasl/``).
 FOR_TOKENS = tuple(name.upper() for name in TOKEN_MECHANISMS)
 
 
 def choose(offered: Sequence[str], demand: Demand, *, in_tls: bool) -> str:
     """Return the mechanism for passwords that Postfix would use.
 
-    Raises ``StepError`` where there is none, or one that this command has not, or that takes the password for a token.
+    Raises ``StepError`` if there is none, or this command does not support it, or it takes the password for a token.
     """
     passed = _passed(offered, demand)
     chosen = _choice(passed, demand.options(in_tls=in_tls), demand)
     if not chosen:
         raise _none(offered, passed, demand)
     if chosen in FOR_TOKENS:
-        what = f"Postfix would send the password as an access token, by {chosen}, so no login was sent"
+        what = f"Postfix would send the password as an access token, with {chosen}, so no login was sent"
         raise StepError(Failure.MECHANISM, what, detail=Detail.AS_TOKEN)
     if chosen not in OURS:
         what = (
-            f"Postfix would choose {printable(chosen)} of the mechanisms that the server offers, which this command has not,"
+            f"of the mechanisms offered Postfix would choose {printable(chosen)}, which this command does not support,"
             f" so no login was sent; offered: {_list(offered)}"
         )
         raise StepError(Failure.NOT_CHECKED, what, detail=Detail.OTHER_MECHANISM)
@@ -48,7 +48,7 @@ def choose(offered: Sequence[str], demand: Demand, *, in_tls: bool) -> str:
 def choose_for_token(offered: Sequence[str], demand: Demand, *, in_tls: bool) -> str:
     """Return the mechanism for access tokens that Postfix would use; without the plugin, the one that it would use with it.
 
-    Raises ``StepError`` where there is none.
+    Raises ``StepError`` if there is none.
     """
     passed = [name for name in _passed(offered, demand) if name in FOR_TOKENS]
     if passed:
@@ -92,7 +92,7 @@ def _usable(offered: Sequence[str], demand: Demand) -> tuple[str, ...]:
 
 
 def _choice(names: Sequence[str], options: str, demand: Demand) -> str:
-    """Return what Cyrus SASL chooses; without the library the first that it would have to have."""
+    """Return the choice of Cyrus SASL; without the library, the first mechanism that it must support."""
     if not names:
         return ""
     try:

@@ -1,4 +1,4 @@
-"""The message that ``--send-to`` sends, and the addresses that it may have. Pure."""
+"""The message that ``--send-to`` sends, and its allowed addresses. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from dms_relay.relay_test.targets import Target
 
-#: Octets of an address (RFC 5321, section 4.5.3.1, with RFC 3696's erratum 1690).
+#: Maximum octets of an address (RFC 5321, section 4.5.3.1, with RFC 3696's erratum 1690).
 ADDRESS_MAX = 254
 #: A dot-string and a domain (RFC 5321, section 4.1.2): no character that could end the command or a header.
 _ADDRESS = re.compile(
@@ -27,7 +27,7 @@ def is_address(text: str) -> bool:
 
 
 def compose(target: Target, sender: str, recipient: str, helo: str, now: datetime) -> bytes:
-    """Return the message with CRLF line ends (RFC 5322). No line begins with a dot, and none holds a password.
+    """Return the message with CRLF line ends (RFC 5322). No line begins with a dot, and none contains a password.
 
     An empty ``sender`` is the null sender.
     """

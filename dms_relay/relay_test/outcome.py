@@ -11,12 +11,12 @@ if TYPE_CHECKING:
     from dms_relay.relay_test.targets import Target
     from dms_relay.relay_test.token_facts import TokenFacts
 
-#: How a result without a failure is shown.
+#: The text of a result without a failure.
 OK = "ok"
 
 
 class Failure(StrEnum):
-    """The class of a failure, as it is shown."""
+    """The class of a failure, as shown to people."""
 
     NAME = "name"
     LOOP = "this server itself"
@@ -87,13 +87,13 @@ class Detail(StrEnum):
 class StepError(Exception):
     """A step failed. ``what`` says how, in one sentence; ``reply`` is the server's, without secrets.
 
-    ``subject`` is what a remedy may have to name.
+    ``subject`` is a detail for the remedy.
     """
 
     def __init__(
         self, kind: Failure, what: str, reply: str = "", detail: Detail = Detail.NONE, subject: str = ""
     ) -> None:
-        """Keep the parts; none of them holds a password."""
+        """Store the parts; none of them contains a password."""
         super().__init__(f"{kind}: {what}")
         self.kind = kind
         self.what = what
@@ -104,10 +104,10 @@ class StepError(Exception):
 
 @dataclass(slots=True)
 class Observations:
-    """What was observed of a relay so far. The steps fill it in, so that a failure shows what preceded it.
+    """What was observed about a relay so far. The steps fill it in, so that a failure shows what preceded it.
 
-    ``token_error`` says why there is no access token. With ``is_plugin_missing`` this command logs in with one, and Postfix
-    could not.
+    ``token_error`` says why there is no access token. With ``is_plugin_missing`` this command can log in with one, and
+    Postfix cannot.
     """
 
     host: str = ""
@@ -132,7 +132,7 @@ class Observations:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """The result for one target. ``error`` is ``None`` where all steps succeeded; ``seconds`` is the duration."""
+    """The result for one target. ``error`` is ``None`` if all steps succeeded; ``seconds`` is the duration."""
 
     target: Target
     seen: Observations

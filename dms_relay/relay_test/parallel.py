@@ -1,4 +1,4 @@
-"""Runs a function on many items at the same time, in threads, and returns the results in the order of the items.
+"""Runs a function on many items in parallel threads, and returns the results in the order of the items.
 
 The threads are daemons, so that the process ends at once on Ctrl-C.
 """
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-#: The most threads. Some services take more connections for an attack, and each thread costs a stack.
+#: Maximum threads. Some services treat more connections as an attack, and each thread costs a stack.
 PARALLEL_MAX = 50
 
 Item = TypeVar("Item")
@@ -38,7 +38,7 @@ def run_all(
                 return
             try:
                 done.put((number, function(items[number]), None))
-            except BaseException as error:  # noqa: BLE001 -- it is raised again where the results are waited for
+            except BaseException as error:  # noqa: BLE001 -- raised again in the thread that waits
                 done.put((number, None, error))
 
     for _ in range(min(len(items), PARALLEL_MAX)):
@@ -56,6 +56,6 @@ def _collected(
         number, result, error = done.get()
         if error is not None:
             raise error
-        results[number] = result  # type: ignore[assignment]  # where there is no error, there is a result
+        results[number] = result  # type: ignore[assignment]  # without an error, there is a result
         progress(len(results))
     return [results[number] for number in range(count)]

@@ -20,7 +20,7 @@ _NO_PASSWORDS = re.compile(
     r"|less secure app",
     re.IGNORECASE,
 )
-#: Of these: SMTP AUTH itself is off, for passwords and tokens alike; and Microsoft's refusal of passwords alone.
+#: Of these: SMTP AUTH itself is off, for passwords and tokens alike; and Microsoft's refusal of passwords only.
 _SMTP_AUTH_OFF = re.compile(r"SmtpClientAuthentication is disabled for the (Tenant|Mailbox)", re.IGNORECASE)
 _PASSWORDS_ENDED = re.compile(r"[45]\.7\.30\b")
 #: Microsoft's refusals of a sender that is not the mailbox that logged in (5.2.252, 5.7.60).
@@ -29,7 +29,7 @@ _SEND_AS = re.compile(r"SendAsDenied|5\.2\.252\b|5\.7\.60\b|permissions? to send
 _ANOTHER_PASSWORD = re.compile(
     r"app(lication)?[- ]specific password|app password|log ?in (via|with|through) (your|a) web browser", re.IGNORECASE
 )
-#: What services say of a wrong login, whatever the code.
+#: What services say about a wrong login, whatever the code.
 _WRONG_LOGIN = re.compile(
     r"(credentials?|user ?name|password|login)( \w+){0,3} (incorrect|invalid|wrong|not (accepted|valid|correct|recognized))"
     r"|(incorrect|invalid|wrong|bad) (user ?name|password|login|credentials?)",
@@ -46,7 +46,7 @@ _LOGIN_WANTED = re.compile(
     r"|(authenticate|log ?in) first|relay(ing)? (access )?(denied|not (allowed|permitted))|unable to relay",
     re.IGNORECASE,
 )
-#: What servers say later on of the name in EHLO ("Helo command rejected").
+#: What servers say later about the name in EHLO ("Helo command rejected").
 _NAME = re.compile(r"\b(HELO|EHLO)\b", re.IGNORECASE)
 _BAD_LOGIN = frozenset({"5.7.8", "5.7.3"})
 _MECHANISM_CODES = frozenset({504, 534, 538})
@@ -102,7 +102,7 @@ class Reply:
 
     @property
     def smtp_auth_is_off(self) -> Detail:
-        """The detail where no login at all is accepted for a mailbox of Microsoft 365; ``NONE`` otherwise."""
+        """The detail if Microsoft 365 accepts no login at all for a mailbox; ``NONE`` otherwise."""
         if found := _SMTP_AUTH_OFF.search(self.text):
             return Detail.SMTP_AUTH_OFF if found[1].casefold() == "mailbox" else Detail.TENANT_SMTP_AUTH_OFF
         return Detail.NONE
@@ -114,7 +114,7 @@ class Reply:
 
     @property
     def refuses_sender(self) -> bool:
-        """Return True if whoever logged in may not send as this sender."""
+        """Return True if the logged-in user may not send as this sender."""
         return bool(_SEND_AS.search(self.text))
 
 

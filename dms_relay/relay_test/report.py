@@ -25,7 +25,7 @@ _NOTHING = "-"
 
 
 def table(results: Sequence[Result]) -> Iterator[str]:
-    """Yield the table, a line for each result, then the explanations."""
+    """Yield the table, one line per result, then the explanations."""
     alike = Counter(_login_of(result) for result in results)
     rows = [_HEAD, *(_row(result, is_alike=alike[_login_of(result)] > 1) for result in results)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(_HEAD) - 1)]
@@ -41,7 +41,7 @@ def _login_of(result: Result) -> tuple[str, str, str]:
 
 
 def _row(result: Result, *, is_alike: bool) -> tuple[str, ...]:
-    """Return the cells of a result; where another one is alike, the place of the login tells the two apart."""
+    """Return the cells of a result; if another one looks alike, the place of the login tells them apart."""
     seen, until = result.seen, result.seen.certificate and result.seen.certificate.valid_until
     return (
         printable(result.target.relay),
@@ -94,7 +94,7 @@ def _where(target: Target) -> str:
 
 
 def _hints(result: Result, error: StepError) -> Iterator[str]:
-    """Yield what may explain a failure: facts about the service; of a refused login, what is hardly part of it."""
+    """Yield what may explain a failure: facts about the service; for a refused login, text that is hardly part of it."""
     yield from hints(result.host, error.kind)
     if error.kind is Failure.LOGIN and result.target.entry:
         yield from (f"{note.text}: {note.remedy}" for note in packing(result.target.entry.login))

@@ -1,7 +1,7 @@
-"""From a nexthop to the addresses to connect to, as Postfix's SMTP client finds them (postconf(5), smtp_host_lookup).
+"""Resolves a nexthop to the addresses to connect to, as Postfix's SMTP client does (postconf(5), smtp_host_lookup).
 
-Asks the DNS, through dnspython, and the system's resolver where main.cf names it. Looks up the MX hosts of a nexthop without
-brackets. Raises ``StepError`` of class ``name`` where a name is not found, or not in time.
+Asks the DNS, through dnspython, and the system's resolver if main.cf names it. Looks up the MX hosts of a nexthop without
+brackets. Raises ``StepError`` of class ``name`` if a name is not found, or not in time.
 
 Known limits: DNSSEC is ignored; addresses are tried in a fixed order, IPv6 first, while Postfix may shuffle them.
 """
@@ -28,13 +28,13 @@ if TYPE_CHECKING:
     from dms_relay.relay_test.settings import TestSettings
     from dms_relay.relay_test.targets import Target
 
-#: The most addresses that are tried (postconf(5), smtp_mx_address_limit).
+#: Maximum addresses to try (postconf(5), smtp_mx_address_limit).
 ADDRESS_MAX = 5
-#: The most MX hosts whose names are looked up: twice as many as can be tried. Postfix looks them all up, however many.
+#: Maximum MX hosts to look up: twice as many as can be tried. Postfix looks up all of them, however many.
 HOST_MAX = 2 * ADDRESS_MAX
 _FAMILIES = {6: ("AAAA", socket.AF_INET6), 4: ("A", socket.AF_INET)}
 _IPV6_PREFIX = "ipv6:"
-#: Seconds for a look into /etc/hosts after the DNS has failed, be it by taking all the time that there was.
+#: Seconds for a look into /etc/hosts after the DNS has failed, perhaps by using up all the time.
 _HOSTS_WAIT = 1.0
 
 
@@ -47,7 +47,7 @@ class HostAddress(NamedTuple):
 
 
 def addresses(target: Target, settings: TestSettings) -> tuple[HostAddress, ...]:
-    """Return the addresses of a target, at least one, in the order in which they are tried."""
+    """Return the addresses of a target, at least one, in the order in which to try them."""
     try:
         return _addresses(target, settings)
     except StepError as error:
@@ -66,7 +66,7 @@ def _is_native(target: Target, settings: TestSettings) -> bool:
 
 
 def _asked(target: Target, settings: TestSettings) -> Detail:
-    """Return what was asked, where that is not the DNS alone, so that the advice is for this machine."""
+    """Return what was asked, if that is not only the DNS, so that the advice fits this machine."""
     if target.by_mx:
         return Detail.NONE if settings.with_mx else Detail.NO_MX
     if "native" not in settings.lookups:
@@ -105,7 +105,7 @@ def _ips(host: str, settings: TestSettings) -> list[str]:
 
 
 def _literal(host: str, settings: TestSettings) -> str:
-    """Return an address that stands in the nexthop; Postfix does not know those of a family that main.cf excludes."""
+    """Return a literal address of the nexthop; Postfix ignores those of a family that main.cf excludes."""
     ip = host[len(_IPV6_PREFIX) :] if host.lower().startswith(_IPV6_PREFIX) else host
     if (6 if is_ipv6(ip) else 4) not in settings.families:
         raise StepError(Failure.NAME, f"{ip} is an address that inet_protocols excludes", detail=Detail.FAMILY)
@@ -113,7 +113,7 @@ def _literal(host: str, settings: TestSettings) -> str:
 
 
 def _excluded(host: str, settings: TestSettings) -> StepError | None:
-    """Return the failure of a host that has addresses of the other family alone; ``None`` where it has none either."""
+    """Return the failure of a host with addresses only of the other family; ``None`` if it has none of these either."""
     families = tuple(family for family in _FAMILIES if family not in settings.families)
     others = replace(settings, families=families)
     for ask in (
@@ -141,7 +141,7 @@ def _dns(host: str, settings: TestSettings) -> Iterator[str]:
 
 
 def _mx_hosts(domain: str, settings: TestSettings) -> list[str]:
-    """Return the MX hosts by preference; the domain itself where it has none (RFC 5321, section 5.1)."""
+    """Return the MX hosts by preference; the domain itself if it has none (RFC 5321, section 5.1)."""
     answer = _search(_ascii(domain), "MX", settings)
     if answer is None:
         return [domain]
@@ -153,7 +153,7 @@ def _mx_hosts(domain: str, settings: TestSettings) -> list[str]:
 
 
 def _search(name: str, kind: str, settings: TestSettings) -> Answer | None:
-    """Ask the DNS for a name, in the domains of /etc/resolv.conf too where main.cf says so; the first that has it counts."""
+    """Look up a name in the DNS, also in the domains of /etc/resolv.conf if main.cf says so; the first match counts."""
     candidates = _candidates(name, settings)
     failures: list[StepError] = []
     for candidate in candidates:
@@ -171,7 +171,7 @@ def _search(name: str, kind: str, settings: TestSettings) -> Answer | None:
 
 
 def _candidates(name: str, settings: TestSettings) -> list[str]:
-    """Return the names to ask for, in the order of res_search(3): one without a dot comes last by itself."""
+    """Return the names to look up, in the order of res_search(3): a name without a dot is tried unchanged last."""
     from dns import resolver  # noqa: PLC0415 -- see ``_ask``
 
     asked, dots = resolver.get_default_resolver(), name.rstrip(".").count(".")
@@ -186,7 +186,7 @@ def _candidates(name: str, settings: TestSettings) -> list[str]:
 
 
 def _ask(name: str, kind: str, settings: TestSettings) -> Answer | None:
-    """Ask the DNS; return ``None`` where the name exists without such a record."""
+    """Ask the DNS; return ``None`` if the name exists without such a record."""
     from dns import exception, resolver  # noqa: PLC0415 -- 80 ms, and only ``test`` needs it
 
     try:
@@ -205,7 +205,7 @@ def _ask(name: str, kind: str, settings: TestSettings) -> Answer | None:
 
 
 def _codes(error: NoNameservers) -> str:
-    """Return what the name servers answered, such as SERVFAIL; ``with an error`` where none did."""
+    """Return what the name servers answered, such as SERVFAIL; ``with an error`` if none did."""
     from dns import rcode  # noqa: PLC0415 -- see ``_ask``
 
     answers = (found[-1] for found in error.kwargs.get("errors", ()))
@@ -221,7 +221,7 @@ def _ascii(host: str) -> str:
 
 
 def _native(host: str, settings: TestSettings) -> list[str]:
-    """Ask the system's resolver in a thread, since it has no time limit: the thread is abandoned where it is late."""
+    """Ask the system's resolver in a thread, since it has no time limit: a late thread is abandoned."""
     answers: SimpleQueue[list[str]] = SimpleQueue()
     Thread(target=lambda: answers.put(_getaddrinfo(host)), daemon=True).start()
     try:

@@ -1,12 +1,12 @@
-"""Asks Cyrus SASL which mechanism Postfix would choose of a list; no login is needed for it, and none is given.
+"""Asks Cyrus SASL which mechanism of a list Postfix would choose; this needs no login, and passes none.
 
-The library itself answers (libsasl2, client.c), since its order depends on the plugins that are installed: it takes the
-mechanism that reveals least and protects most, whether the server can do it or not. It is asked as Postfix asks it
-(xsasl_cyrus_client.c), in a process of ours: one call at a time, as the library is not made for threads.
+The library itself answers (libsasl2, client.c), since its order depends on the installed plugins: it takes the mechanism
+that reveals least and protects most, whether or not the server supports it. We ask as Postfix does
+(xsasl_cyrus_client.c), in our own process: one call at a time, as the library is not thread-safe.
 
-It looks for plugins where Postfix's own processes do (``look_in``, before the first question).
+It looks for plugins where Postfix's own processes do (``look_in``, before the first call).
 
-Known limits: Postfix's library is taken to be the one that the system's linker finds.
+Known limits: assumes that Postfix uses the library that the system's linker finds.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ _FLAGS = {
     "noanonymous": 0x10,
     "mutual_auth": 0x40,
 }
-#: The service, as the library knows SMTP, and a server: neither has a part in the choice.
+#: The library's name for SMTP, and a server: neither affects the choice.
 _SERVICE, _SERVER = b"smtp", b"relay.invalid"
 
-#: The variable by which the library finds plugins elsewhere than it was built to (lib/common.c).
+#: The variable that makes the library look for plugins in other places than its built-in ones (lib/common.c).
 _PATH = "SASL_PATH"
 
 _Procedure = CFUNCTYPE(c_int)
@@ -45,7 +45,7 @@ _lock = Lock()
 
 
 class MissingError(ImportError):
-    """The library is not there, or does not work."""
+    """The library is missing, or does not work."""
 
 
 class _Callback(Structure):
@@ -64,12 +64,12 @@ class _Properties(Structure):
 
 
 def look_in(directories: Iterable[str]) -> None:
-    """Have the library look for plugins in these directories; what it has loaded already, it keeps."""
+    """Make the library look for plugins in these directories; it keeps those already loaded."""
     os.environ[_PATH] = ":".join(directories)
 
 
 def choice(mechanisms: Iterable[str], options: str, *, with_authzid: bool = False) -> str:
-    """Return the mechanism that Postfix chooses; empty where Cyrus SASL has a plugin for none that the options permit.
+    """Return the mechanism that Postfix chooses; empty if Cyrus SASL has no plugin for any that the options permit.
 
     ``options`` are as in ``smtp_sasl_security_options``; ``with_authzid`` is ``send_cyrus_sasl_authzid``. Raises
     ``MissingError``.
@@ -92,7 +92,7 @@ def _choice(mechanisms: str, flags: int, *, with_authzid: bool) -> str:
     try:
         library.sasl_setprop(connection, _SEC_PROPS, byref(_Properties(0, 0, 0, flags, None, None)))
         chosen = c_char_p()
-        # Without a place for it, the first octets to the server are not made: no login is asked for.
+        # Without a buffer for them, the library does not build the first octets: it asks for no login.
         library.sasl_client_start(connection, mechanisms.encode(), None, None, None, byref(chosen))
         return (chosen.value or b"").decode("ascii", "replace")
     finally:
@@ -101,7 +101,7 @@ def _choice(mechanisms: str, flags: int, *, with_authzid: bool) -> str:
 
 @cache
 def loaded() -> tuple[CDLL, tuple[object, object]]:
-    """Load the library once, with what it calls back: it asks whether these are there, and does not call them."""
+    """Load the library once, with callbacks: it checks that they exist, and does not call them."""
     try:
         library = CDLL(LIBRARY)
     except OSError:
@@ -119,7 +119,7 @@ def _declare(library: CDLL) -> None:
     library.sasl_dispose.argtypes = (c_void_p,)
 
 
-#: The library keeps what it is given.
+#: The library keeps pointers to what it is given.
 _kept: list[object] = []
 
 

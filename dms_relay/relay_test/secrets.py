@@ -16,32 +16,32 @@ if TYPE_CHECKING:
 
     from dms_relay.model import Login
 
-#: The most characters of a server's reply that are shown.
+#: Maximum characters to show of a server's reply.
 SHOWN_MAX = 400
-#: How many signs of base64 in a row are a piece of a secret, exactly so and in any letter case: three octets, and what words
-#: of a reply have by chance once in thousands.
+#: Minimum run of base64 characters that counts as a piece of a secret, exactly and in any letter case: three octets, and a
+#: length that words of a reply match by chance once in thousands.
 PIECE, PIECE_IN_ANY_CASE = 4, 6
-#: The same for an access token: of thousands of signs, so that shorter pieces would be found in any text by chance.
+#: The same for an access token: it has thousands of characters, so any text would contain shorter pieces by chance.
 PIECE_OF_TOKEN = 10
-#: base64 for file names (RFC 4648, section 5), as the usual one.
+#: Translates base64 for file names (RFC 4648, section 5) to the usual one.
 _USUAL = str.maketrans("-_", "+/")
 _LOWER = str.maketrans(ascii_uppercase, ascii_lowercase)
-#: What may stand before a password in one group of base64: the octets, and how many signs hold something of them.
+#: What may precede a password in one group of base64: the octets, and how many characters contain a part of them.
 _BEFORE = ((1, 2), (2, 3))
 
 
 class Secrets:
-    """What must not be shown: a password, and everything that was sent and contains it."""
+    """What must not be shown: a password, and everything sent that contains it."""
 
     def __init__(self, login: Login | None = None) -> None:
-        """Take the password, in all forms in which it is sent."""
+        """Record the password, in all forms in which it is sent."""
         self._texts: set[str] = set()
         self._sizes = (PIECE_OF_TOKEN, PIECE_OF_TOKEN) if login and login.oauth2 else (PIECE, PIECE_IN_ANY_CASE)
-        #: Pieces as they are, and in small letters.
+        #: Pieces verbatim, and in lower case.
         self._pieces: tuple[set[str], set[str]] = (set(), set())
         if login:
             self._add(login.password)
-            # As a reply shows it where it is not UTF-8.
+            # As a reply shows it if it is not UTF-8.
             self._add(login.password.encode("utf-8", "surrogateescape").decode("utf-8", "replace"))
             for text in (login.password, plain(login)):
                 self.add(encoded(text))

@@ -35,17 +35,17 @@ if TYPE_CHECKING:
 
 _READY = 220
 _SEND_DATA = 354
-#: A server says these where it does not know a command (RFC 5321, section 4.2.2).
+#: Replies to an unknown command (RFC 5321, section 4.2.2).
 _UNKNOWN_COMMAND = frozenset({500, 502})
 
 
 class Session:
-    """An SMTP session on an open connection. ``with_tls`` permits TLS where the level uses it."""
+    """An SMTP session on an open connection. ``with_tls`` permits TLS if the level uses it."""
 
     def __init__(
         self, sock: socket.socket, target: Target, settings: TestSettings, seen: Observations, *, with_tls: bool = True
     ) -> None:
-        """Take a connected socket; ``run`` closes it."""
+        """Wrap a connected socket; ``run`` closes it."""
         self.target = target
         self.demand = target.demand
         self.settings = settings
@@ -90,7 +90,7 @@ class Session:
             refuse_own_name(reply, self.settings)
 
     def _helo(self, refusal: Reply) -> None:
-        """Say HELO where EHLO was refused, but not after 421, which ends the session (smtp_proto.c)."""
+        """Send HELO if EHLO was refused, but not after 421, which ends the session (smtp_proto.c)."""
         helo = self.settings.helo
         with suppress(StepError):
             reply = refusal if refusal.code == CLOSING else self.wire.ask(f"HELO {helo}", "HELO")
@@ -156,7 +156,7 @@ class Session:
         log_in(self.wire, self.target.entry.login, self.seen.mechanism, in_tls=self.in_tls)
 
     def _log_in_with_token(self, offered: Sequence[str], login: Login) -> None:
-        """Send the access token, if there is one, also where Postfix lacks the plugin for it: that is said at the end."""
+        """Send the access token, if there is one, even if Postfix lacks the plugin for it: that is reported at the end."""
         self.seen.mechanism = choose_for_token(offered, self.demand, in_tls=self.in_tls)
         self.seen.is_plugin_missing = not has_plugin(self.seen.mechanism, self.demand)
         if self.seen.token_error or login.password == NO_TOKEN:
@@ -165,7 +165,7 @@ class Session:
         log_in_with_token(self.wire, login, self.seen.mechanism, place, self.seen.token or TokenFacts())
 
     def _require_plugin(self) -> None:
-        """Raise ``StepError`` where this command could log in, and Postfix cannot."""
+        """Raise ``StepError`` if this command can log in, and Postfix cannot."""
         if self.seen.is_plugin_missing:
             what = f"the server accepted the access token, but Cyrus SASL has no plugin for {self.seen.mechanism}"
             raise StepError(Failure.MECHANISM, what, detail=Detail.NO_TOKEN_PLUGIN)
@@ -183,14 +183,14 @@ class Session:
 
     @property
     def _sender(self) -> str:
-        """The envelope sender: without ``<>`` around it, so that the null sender is empty."""
+        """The envelope sender without ``<>``, so that the null sender is empty."""
         sender = self.settings.send_from or self.target.sender or f"postmaster@{self.settings.helo}"
         return "" if sender == NULL_SENDER else sender
 
     def _try_sender(self) -> None:
-        """Name a sender and take it back, which sends nothing: many servers say only here that they want a login.
+        """Send MAIL FROM and RSET, which sends no message: many servers say only here that they want a login.
 
-        That a sender is refused whom nobody named is a remark.
+        The refusal of a sender that no configuration names is only a remark.
         """
         sender = self._sender
         if sender and not is_address(sender):
@@ -233,7 +233,7 @@ class Session:
 
 
 def _extensions(reply: Reply) -> dict[str, str]:
-    """Return the extensions that EHLO lists, with their parameters; ``AUTH=`` is how old servers write it."""
+    """Return the extensions that EHLO lists, with their parameters; old servers write ``AUTH=``."""
     found: dict[str, str] = {}
     for line in reply.lines[1:] if reply.is_good else ():
         name, _, rest = line.upper().replace("AUTH=", "AUTH ").partition(" ")
@@ -242,7 +242,7 @@ def _extensions(reply: Reply) -> dict[str, str]:
 
 
 def look_at_certificate(address: HostAddress, target: Target, settings: TestSettings, seen: Observations) -> None:
-    """Connect again to read a certificate that did not pass, so that it can be shown; failures are ignored."""
+    """Connect again to read a rejected certificate, so that it can be shown; ignores failures."""
     with suppress(OSError, StepError):
         wire = SmtpConnection(connect(address, settings.timeout), settings.timeout, Secrets())
         try:

@@ -1,4 +1,4 @@
-"""How all targets are tested: time limit, EHLO name, lookup of names, the message to send. Reads the network interfaces."""
+"""The settings for all targets: time limit, EHLO name, name lookups, the message to send. Reads the network interfaces."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from dms_relay.relay_test.access import Access
     from dms_relay.relay_test.targets import Target
 
-#: Seconds for a step that has none left: no wait, and more than nothing, which a socket takes for no limit.
+#: Seconds for a step with no time left: no real wait, but not 0, which would mean non-blocking to a socket.
 _MOMENT = 0.01
 
 
@@ -29,8 +29,8 @@ class TestSettings:
     ``with_mx`` permits the lookup of MX hosts; ``with_domain`` and ``with_search`` are the resolver's options RES_DEFNAMES
     and RES_DNSRCH, which look for a name in other domains too. Without ``send_to`` no message is sent; without ``send_from``
     each target has its own sender. ``own_name``, ``own_addresses`` and ``own_ports`` are those of this server, where
-    mail must not go. ``access`` returns the access token for a target whose login takes one; without it, the one that the
-    login has is used.
+    mail must not go. ``access`` returns the access token for a target whose login takes one; without it, the login's own
+    token is used.
     """
 
     timeout: float
@@ -50,7 +50,7 @@ class TestSettings:
 
     @property
     def left(self) -> float:
-        """The seconds that are left for a step, a moment where there are none: the step then says that it was late."""
+        """The seconds left for a step, or a moment if there are none: the step then reports that it was late."""
         return max(min(self.timeout, self.deadline - time.monotonic()), _MOMENT)
 
     def begun(self) -> TestSettings:
@@ -65,7 +65,7 @@ def settings(
     send_from: str | None = None,
     master_cf: str = "",
 ) -> TestSettings:
-    """Return the settings that follow from main.cf's parameters, as for Postfix's SMTP client, and from master.cf's text."""
+    """Return the settings from main.cf's parameters, as for Postfix's SMTP client, and from master.cf's text."""
     words = parameters.get("inet_protocols", "all").replace(",", " ").split()
     families = tuple(number for number in (6, 4) if "all" in words or f"ipv{number}" in words)
     helo = parameters.get("smtp_helo_name") or parameters.get("myhostname") or "localhost"

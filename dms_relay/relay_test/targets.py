@@ -28,10 +28,10 @@ _DEFAULT_PORT = "smtp"  # postconf(5), smtp_tcp_port
 class Target:
     """A relay at one of its nexthops, and the login that is used there; ``entry`` is ``None`` without a login.
 
-    ``relay`` is the relay's name, or with maps the nexthop; ``routes`` are all texts by which a route names it. ``sender``
-    is an address that uses it, or ``<>`` where only the null sender does, empty where none is known. With ``by_maps``
-    main.cf sets the TLS demand. With ``sends`` a message for this relay and login goes to this nexthop, the first one.
-    ``origins`` are places that name the nexthop, the first ones of many; empty where none is known.
+    ``relay`` is the relay's name, or with maps the nexthop; ``routes`` are all texts with which a route names it. ``sender``
+    is an address that uses it, or ``<>`` if only the null sender does, empty if none is known. With ``by_maps`` main.cf
+    sets the TLS demand. With ``sends`` a message for this relay and login goes to this nexthop, the first one.
+    ``origins`` are places that name the nexthop, the first ones of many; empty if none is known.
     """
 
     relay: str
@@ -46,7 +46,7 @@ class Target:
 
     @property
     def host(self) -> str:
-        """The host, or the domain whose MX hosts count."""
+        """The host, or the domain whose MX hosts are used."""
         return host_of(self.nexthop)
 
     @property
@@ -77,7 +77,7 @@ def targets(
 ) -> tuple[Target, ...]:
     """Return each combination of relay, nexthop and login that is used, once, in the order of the assignments.
 
-    ``domains`` are the managed ones: one that no key names is the sender of a default relay.
+    ``domains`` are the managed ones: one that no key names serves as the sender for a default relay.
     """
     uses = assignments(config)
     named = {use.sender.casefold() for use in uses}
@@ -118,7 +118,7 @@ def _first(origins: Iterable[Origin | None]) -> tuple[Origin, ...]:
 
 
 def _sender(use: Assignment, other: str, domains: Sequence[str]) -> str:
-    """Return an address, or ``<>``, whose mail is so assigned: a route by recipient takes the mail of all domains."""
+    """Return an address, or ``<>``, with this assignment: a route by recipient takes the mail of all domains."""
     if use.sender == NULL_SENDER:
         return NULL_SENDER
     domain = next(iter(domains), "") if use.recipient else other
@@ -126,7 +126,7 @@ def _sender(use: Assignment, other: str, domains: Sequence[str]) -> str:
 
 
 def _rank(sender: str) -> int:
-    """Return how good a sender is for a test: an address, one that nobody names, the null sender."""
+    """Return a sender's rank for a test: a named address, one that nobody names, the null sender."""
     return {NULL_SENDER: 0, "": 1}.get(sender, 2)
 
 

@@ -1,11 +1,11 @@
-"""The TLS handshake, and whether its result fulfils the level (TLS_README, "Client TLS security levels").
+"""The TLS handshake, and the check of its result against the level (TLS_README, "Client TLS security levels").
 
 OpenSSL verifies the chain, as in Postfix; ``certificate`` verifies names and fingerprints. As in Postfix, main.cf sets the
-versions of TLS, at a security level of OpenSSL that goes by the level (seen, Postfix 3.7.11 with OpenSSL 3.0): 1 where the
-server must prove who it is, which excludes versions before 1.2 and keys below 80 bits, else 0, which excludes nothing. The
-client sends a server name (SNI) only where ``smtp_tls_servername`` is set, since a server can choose its certificate by it.
+versions of TLS, and the level sets OpenSSL's security level (seen, Postfix 3.7.11 with OpenSSL 3.0): 1 if the server must
+prove its identity, which excludes versions before 1.2 and keys below 80 bits, else 0, which excludes nothing. The client
+sends a server name (SNI) only if ``smtp_tls_servername`` is set, since a server can choose its certificate by it.
 
-Known limits: ``smtp_tls_mandatory_ciphers`` and its like count as ``medium``, their default.
+Known limits: treats ``smtp_tls_mandatory_ciphers`` and similar parameters as ``medium``, their default.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
     from dms_relay.relay_test.outcome import Observations
     from dms_relay.relay_test.targets import Target
 
-#: Postfix's "medium" grade (postconf(5), tls_medium_cipherlist); where the server must prove who it is, less those without a
-#: certificate.
+#: Postfix's "medium" grade (postconf(5), tls_medium_cipherlist); if the server must prove its identity, without the
+#: ciphers that use no certificate.
 _CIPHERS = "aNULL:-aNULL:HIGH:MEDIUM:+RC4:@STRENGTH:@SECLEVEL=0"
 _CIPHERS_TO_VERIFY = "HIGH:MEDIUM:+RC4:!aNULL:@STRENGTH:@SECLEVEL=1"
-#: What is wrong with a certificate, by OpenSSL's X509_V_ERR_… (x509_vfy.h). Unknown authorities: no issuer (2, 20, 27), no
-#: first certificate (21), self-signed (18, 19).
+#: What is wrong with a certificate, by OpenSSL's codes X509_V_ERR_… (x509_vfy.h). Unknown authorities: no issuer (2, 20,
+#: 27), no first certificate (21), self-signed (18, 19).
 _DETAILS = {9: Detail.NOT_YET, 10: Detail.EXPIRED, 66: Detail.WEAK, 67: Detail.WEAK, 68: Detail.WEAK}
 _DETAILS |= dict.fromkeys((2, 18, 19, 20, 21, 27), Detail.NONE)
 _NEW_VERSIONS = frozenset({"TLSv1.2", "TLSv1.3"})
@@ -40,7 +40,7 @@ _NEW_VERSIONS = frozenset({"TLSv1.2", "TLSv1.3"})
 def context(demand: Demand, *, is_verified: bool) -> ssl.SSLContext:
     """Return the context of a handshake; with ``is_verified`` it fails for a certificate of an unknown authority.
 
-    Raises ``StepError`` where the authorities cannot be read.
+    Raises ``StepError`` if the authorities cannot be read.
     """
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     made.check_hostname = False
@@ -96,7 +96,7 @@ def _server_name(target: Target, seen: Observations) -> str | None:
 
 
 def check(inside: ssl.SSLSocket, target: Target, seen: Observations) -> None:
-    """Raise ``StepError`` unless version and certificate are as the level demands."""
+    """Raise ``StepError`` unless version and certificate meet the level's demands."""
     demand = target.demand
     if seen.protocol not in demand.protocols:
         raise StepError(Failure.HANDSHAKE, f"the server uses {seen.protocol}, which main.cf does not permit")

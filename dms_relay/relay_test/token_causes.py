@@ -1,8 +1,8 @@
-"""The likely cause and the remedy of failures that have to do with access tokens, and with services that want them. Pure.
+"""The likely cause and the remedy of failures with access tokens, and with services that want them. Pure.
 
-As ``causes``. What is said of Microsoft 365 is from "Authenticate an IMAP, POP or SMTP connection using OAuth"
+As ``causes``. The facts about Microsoft 365 are from "Authenticate an IMAP, POP or SMTP connection using OAuth"
 (https://learn.microsoft.com/exchange/client-developer/legacy-protocols/how-to-authenticate-an-imap-pop-smtp-application-by-using-oauth),
-of Gmail from https://developers.google.com/workspace/gmail/imap/xoauth2-protocol. The pages with each step are
+those about Gmail from https://developers.google.com/workspace/gmail/imap/xoauth2-protocol. The pages with each step are
 ``docs/microsoft-365.md`` and ``docs/gmail.md``.
 """
 
@@ -20,7 +20,7 @@ class Diagnosis(NamedTuple):
     remedy: str
 
 
-#: The circumstance of what holds for all.
+#: The circumstance of general cases.
 ANY = ""
 _MICROSOFT, _GMAIL = "docs/microsoft-365.md", "docs/gmail.md"
 TOKEN_TEXTS = {
@@ -50,7 +50,7 @@ TOKEN_TEXTS = {
     ),
     (Failure.LOGIN, Detail.GOOGLE): Diagnosis(
         "the access token is not for the account {user}, lacks the scope https://mail.google.com/, or was revoked",
-        "write the address of the account that agreed as the user name (with a service account, that of a person of your"
+        "write the address of the account that consented as the user name (with a service account, that of a person of your"
         " Workspace, not the service account's own); check the scope; then run dms-relay renew {relay} ("
         + _GMAIL
         + ")",
@@ -63,7 +63,7 @@ TOKEN_TEXTS = {
     ),
     (Failure.MECHANISM, Detail.TENANT_SMTP_AUTH_OFF): Diagnosis(
         "SMTP AUTH is turned off for this whole organization of Microsoft 365, for passwords and access tokens alike",
-        "turn it on for this mailbox alone, in Exchange Online PowerShell: Set-CASMailbox -Identity {user}"
+        "turn it on for this mailbox only, in Exchange Online PowerShell: Set-CASMailbox -Identity {user}"
         " -SmtpClientAuthenticationDisabled $false (" + _MICROSOFT + ")",
     ),
     (Failure.MECHANISM, Detail.PASSWORDS_ENDED): Diagnosis(
@@ -72,7 +72,7 @@ TOKEN_TEXTS = {
         "give the login oauth2 instead of the password, in relay.yaml (" + _MICROSOFT + ")",
     ),
     (Failure.MECHANISM, Detail.TOKENS_WANTED): Diagnosis(
-        "the server accepts access tokens only, no password",
+        "the server accepts only access tokens, no password",
         "give the login oauth2 instead of the password, in relay.yaml (docs/oauth2.md)",
     ),
     (Failure.MECHANISM, Detail.NO_TOKEN_MECHANISM): Diagnosis(
@@ -80,11 +80,12 @@ TOKEN_TEXTS = {
         "check host and port: smtp.office365.com and smtp.gmail.com have them at port 587; otherwise use a password",
     ),
     (Failure.MECHANISM, Detail.NO_TOKEN_PLUGIN): Diagnosis(
-        "Postfix cannot log in: the plugin by which Cyrus SASL sends access tokens is not installed",
+        "Postfix cannot log in: the plugin with which Cyrus SASL sends access tokens is not installed",
         "run make plugin, and make plugin-install as root, in dms_relay's source; then postfix reload (sasl/README.md)",
     ),
     (Failure.MECHANISM, Detail.AS_TOKEN): Diagnosis(
-        "a plugin for access tokens is installed, and Cyrus SASL prefers it; the server would refuse a password sent so",
+        "a plugin for access tokens is installed, and Cyrus SASL prefers it; the server would refuse a password sent"
+        " that way",
         "write {mechanisms}",
     ),
     (Failure.REJECTED, Detail.SEND_AS): Diagnosis(

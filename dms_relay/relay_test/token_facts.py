@@ -1,7 +1,7 @@
-"""What may be shown of an access token: when it ends, for whom and for what it is; never the token. Pure.
+"""Facts about an access token that are safe to show: expiry, audience, scope; never the token. Pure.
 
-A JSON Web Token (RFC 7519) says so itself, and is believed without a look at its signature: it is shown, and no decision
-about trust follows from it. What other tokens do not say is known from the answer that they came with.
+A JSON Web Token (RFC 7519) states them itself; its signature is not verified, since they are only shown, and no decision
+about trust depends on them. For other tokens they are known from the token endpoint's answer.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 
 #: The parts of a signed token (RFC 7515, section 7.1), of which the second is the payload.
 _PARTS = 3
-#: The permission that lets an application send as a mailbox of Microsoft 365 (an application's own token), and a person.
+#: The permissions to send through Microsoft 365: of an application with its own token, and of a person.
 MICROSOFT_ROLE, MICROSOFT_SCOPE = "SMTP.SendAsApp", "SMTP.Send"
 
 
 @dataclass(frozen=True, slots=True)
 class TokenFacts:
-    """When a token ends (``None``: not known), its scopes, its audience, an application's permissions (``roles``).
+    """When a token expires (``None``: unknown), its scopes, its audience, an application's permissions (``roles``).
 
-    ``is_new``: this command asked for it. ``is_read``: its payload could be read.
+    ``is_new``: this command requested it. ``is_read``: its payload could be read.
     """
 
     valid_until: datetime | None = None
@@ -40,20 +40,20 @@ class TokenFacts:
 
     @property
     def permissions(self) -> frozenset[str]:
-        """All that the token permits, as far as it says so itself."""
+        """All that the token permits, as far as it states it."""
         return frozenset((*self.roles, *self.scope.split()))
 
     def lines(self) -> Iterator[str]:
-        """Yield each fact that is known, for people."""
-        until = f"valid until {self.valid_until:%Y-%m-%d %H:%M} UTC" if self.valid_until else "its end is not known"
-        yield f"{until}, {'asked for now' if self.is_new else 'from the state directory'}"
+        """Yield each known fact, for people."""
+        until = f"valid until {self.valid_until:%Y-%m-%d %H:%M} UTC" if self.valid_until else "its expiry is unknown"
+        yield f"{until}, {'requested now' if self.is_new else 'from the state directory'}"
         named = (("audience", self.audience), ("scope", self.scope), ("roles", " ".join(self.roles)))
         if found := "; ".join(f"{name} {text}" for name, text in named if text):
             yield found
 
 
 def facts_of(token: str, known: TokenFacts) -> TokenFacts:
-    """Return what is known of a token together with what it says of itself, which counts more."""
+    """Return the known facts about a token, overridden by those that it states itself."""
     payload = _payload(token)
     if payload is None:
         return known
@@ -69,7 +69,7 @@ def facts_of(token: str, known: TokenFacts) -> TokenFacts:
 
 
 def _payload(token: str) -> dict[str, Any] | None:
-    """Return the payload of a JSON Web Token; ``None`` where the token is none."""
+    """Return the payload of a JSON Web Token; ``None`` if the token is not one."""
     parts = token.split(".")
     if len(parts) != _PARTS:
         return None

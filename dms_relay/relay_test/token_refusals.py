@@ -1,7 +1,7 @@
-"""What a server means that refuses an access token. Pure.
+"""What a server's refusal of an access token means. Pure.
 
-Microsoft answers ``535 5.7.3 Authentication unsuccessful`` whatever the reason, so what the token says of itself tells the
-reasons apart. Google says ``334`` with JSON first, and then the same as to a wrong password.
+Microsoft answers ``535 5.7.3 Authentication unsuccessful`` whatever the reason, so the token's own facts tell the reasons
+apart. Google sends ``334`` with JSON first, and then the same reply as to a wrong password.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from dms_relay.relay_test.replies import Reply
     from dms_relay.relay_test.token_facts import TokenFacts
 
-#: What scopes and audiences of Exchange Online begin with, and Google's one scope for SMTP
+#: The prefix of scopes and audiences of Exchange Online, and Google's one scope for SMTP
 #: (https://developers.google.com/workspace/gmail/imap/xoauth2-protocol).
 _MICROSOFT = ("https://outlook.office365.com", "https://outlook.office.com")
 GOOGLE_SCOPE = "https://mail.google.com/"
 
 
 def token_failure(what: str, reply: Reply, said: str, facts: TokenFacts) -> StepError:
-    """Return the failure of a login with a token; ``said`` is what the server said of it in a challenge before."""
+    """Return the failure of a login with a token; ``said`` is the server's reason from an earlier challenge."""
     text = f"{reply.text}; before that it said {said}" if said else reply.text
     if detail := reply.smtp_auth_is_off:
         return StepError(Failure.MECHANISM, what, text, detail)
@@ -33,7 +33,7 @@ def token_failure(what: str, reply: Reply, said: str, facts: TokenFacts) -> Step
 
 
 def _reason(said: str, facts: TokenFacts) -> Detail:
-    """Return why a token is refused, as far as the token and the server say so."""
+    """Return why a token is refused, as far as the token and the server tell."""
     if _scope_of(said).startswith(GOOGLE_SCOPE):
         return Detail.GOOGLE
     if not f"{facts.audience} {facts.scope}".strip().startswith(_MICROSOFT):
@@ -44,7 +44,7 @@ def _reason(said: str, facts: TokenFacts) -> Detail:
 
 
 def _scope_of(said: str) -> str:
-    """Return the scope that a server names in its refusal (RFC 7628, section 3.2.2); empty where it names none."""
+    """Return the scope that a server names in its refusal (RFC 7628, section 3.2.2); empty if it names none."""
     try:
         found = json.loads(said)
     except ValueError:

@@ -1,12 +1,12 @@
 """The store of access and refresh tokens: one file for each login, in ``tokens`` of the state directory.
 
 Reads and writes ``tokens/ID.json`` (0600, replaced as a whole) and locks ``tokens/ID.lock``; the directories are 0700. A
-refresh token that a server has replaced exists nowhere else, so ``Room`` takes the space for an answer before the question
-is asked: a full disk is found out while the previous refresh token is still good.
+refresh token that replaces another exists nowhere else, so ``Room`` reserves space for the answer before the request is
+sent: a full disk is noticed while the previous refresh token is still valid.
 
-A file that cannot be read or understood counts as none, for the next renewal writes it again; so does one that others could
-have written, which is given another name then (``believed``). Raises ``WriteError`` where nothing can be kept, and
-``BusyError`` where another process holds a login for too long.
+A file that cannot be read or understood counts as missing, and the next renewal writes it again; so does one that others
+could have written, which is then renamed (``believed``). Raises ``WriteError`` if nothing can be stored, and
+``BusyError`` if another process holds a login's lock for too long.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ if TYPE_CHECKING:
 
     from dms_relay.model.oauth2 import OAuth2
 
-#: Octets that an answer may take in a file: more than an answer may have (``oauth2.http``).
+#: Octets to reserve for an answer: more than an answer may have (``oauth2.http``).
 ROOM = 256 * 1024
 #: Seconds between two tries for the lock of a login.
 _LOCK_INTERVAL = 0.05
-#: Seconds before its end at which a token is renewed at the latest, and the share of its life that it is used at least.
+#: Seconds before expiry at which a token is renewed at the latest, and the part of its life for which it is used at least.
 BEFORE_END = 600.0
 _HALF, _LEAST = 1 / 2, 1 / 3
-#: The share of a token's life by which renewals are spread, so that not all logins renew at once.
+#: The part of a token's life over which renewals are spread, so that not all logins renew at once.
 _SPREAD = 0.1
-#: Seconds by which the clock may go back without a token being renewed for it.
+#: Seconds by which the clock may go back without causing renewals.
 _CLOCK_MARGIN = 60.0
 _CRC = 1 << 32
 _DIRECTORY, _OWN, _FILE = "tokens", 0o700, 0o600
@@ -50,7 +50,7 @@ _OTHERS = 0o077
 
 @frozen
 class Failure:
-    """Why a token could not be had; no secret is in it. ``is_final``: a person must act; it is tried again, but seldom."""
+    """Why a token could not be obtained, without secrets. ``is_final``: a person must act; retries are rare."""
 
     at: float
     code: str
@@ -61,10 +61,10 @@ class Failure:
 
 @frozen
 class Kept:
-    """What is known of one login's token. Times are Unix seconds by this machine's clock.
+    """What is stored for one login's token. Times are Unix seconds by this machine's clock.
 
-    ``credentials`` are digests of what it was got with, and ``tried`` of what the last try used (``credentials``).
-    ``next_try`` is when a renewal that failed may be tried again.
+    ``credentials`` are digests of the secrets that obtained it, ``tried`` of those of the last try (``credentials``).
+    ``next_try`` is when a failed renewal may be tried again.
     """
 
     access_token: str = field(default="", repr=False)
@@ -81,7 +81,7 @@ class Kept:
 
 
 def login_id(relay: str, username: str, oauth2: OAuth2) -> str:
-    """Return the name under which a login is kept: hexadecimal digits, the same as long as the same token is asked for."""
+    """Return the name of a login's file: hexadecimal digits, the same as long as the same token is requested."""
     import hashlib  # noqa: PLC0415 -- only who has OAuth2 needs it
 
     parts = (relay, username, oauth2.token_url, oauth2.client_id, oauth2.grant, oauth2.scope)
@@ -89,20 +89,20 @@ def login_id(relay: str, username: str, oauth2: OAuth2) -> str:
 
 
 def is_valid(kept: Kept, now: float) -> bool:
-    """Return True if there is a token that is not over."""
+    """Return True if there is a token that has not expired."""
     return bool(kept.access_token) and now < kept.expires_at
 
 
 def is_current(kept: Kept, oauth2: OAuth2) -> bool:
-    """Return True if the last try was made with the secrets that a login has now."""
+    """Return True if the last try used the login's current secrets."""
     return digests(oauth2, kept.tried) == kept.tried
 
 
 def due_at(kept: Kept, now: float, oauth2: OAuth2 | None = None) -> float:
-    """Return when a token is to be renewed; 0 is at once: there is none, or ``oauth2`` has secrets that were not tried.
+    """Return when to renew a token; 0 is at once: there is none, or ``oauth2`` has secrets that were not tried.
 
-    At half its life, and ``BEFORE_END`` before its end at the latest; of a very short life at least a third is used. A clock
-    that has gone back says nothing of a token's end. After a failure only ``next_try`` counts.
+    At half its life, and at the latest ``BEFORE_END`` before it expires; a very short life is used for at least a third. A
+    clock that was set back says nothing about expiry. After a failure only ``next_try`` counts.
     """
     if oauth2 is not None and not is_current(kept, oauth2):
         return 0.0
@@ -110,7 +110,7 @@ def due_at(kept: Kept, now: float, oauth2: OAuth2 | None = None) -> float:
         return kept.next_try
     if not kept.access_token or now < kept.issued_at - _CLOCK_MARGIN:
         return 0.0
-    from binascii import crc32  # noqa: PLC0415 -- not for who only reads tokens
+    from binascii import crc32  # noqa: PLC0415 -- not needed to only read tokens
 
     life = kept.expires_at - kept.issued_at
     age = max(life * _LEAST, min(life * _HALF, life - BEFORE_END))
@@ -118,13 +118,13 @@ def due_at(kept: Kept, now: float, oauth2: OAuth2 | None = None) -> float:
 
 
 def load(state_dir: Path, name: str) -> Kept:
-    """Return what is kept of a login; an empty value where there is nothing that can be understood."""
+    """Return what is stored for a login; an empty value if there is nothing that can be understood."""
     return _read(state_dir / _DIRECTORY / f"{name}.json") or Kept()
 
 
 def _read(path: Path) -> Kept | None:
     try:
-        # What was not put in place yet has room behind it.
+        # A file not yet put in place still has its reserved space at the end.
         data = json.loads(believed.read(path).rstrip(b"\0"))
         failure = data.pop("failure", None)
         return Kept(**_known(Kept, data), failure=Failure(**_known(Failure, failure)) if failure else None)
@@ -133,9 +133,9 @@ def _read(path: Path) -> Kept | None:
 
 
 def complete(state_dir: Path, name: str) -> None:
-    """Put in place what a run had written and was killed before it could; under the lock of the login.
+    """Put in place a file that a killed run had written; the caller holds the login's lock.
 
-    The server may have ended the refresh token before that one.
+    The server may have revoked the previous refresh token already.
     """
     path = state_dir / _DIRECTORY / f"{name}.json"
     left = files.temporary_name(path)
@@ -156,7 +156,7 @@ def complete(state_dir: Path, name: str) -> None:
 
 
 def _known(cls: type, data: dict[str, Any]) -> dict[str, Any]:
-    """Return the fields that this version knows, each of the type that it has here."""
+    """Return the fields that this version knows, if their types are right."""
     known = cls.__annotations__
     types: dict[str, tuple[type, ...]] = {"str": (str,), "float": (int, float), "int": (int,), "bool": (bool,)}
     for name, value in data.items():
@@ -166,7 +166,7 @@ def _known(cls: type, data: dict[str, Any]) -> dict[str, Any]:
 
 
 def save(state_dir: Path, name: str, kept: Kept) -> None:
-    """Keep a token; on the disk when this returns."""
+    """Store a token; on the disk when this returns."""
     path = _prepared(state_dir) / f"{name}.json"
     believed.set_aside(path)
     files.replace(path, _text(kept), _FILE, _owner(), age=0)
@@ -180,10 +180,10 @@ def _text(kept: Kept) -> bytes:
 
 
 class Room:
-    """The space for what is to be kept of a login; a context manager, which gives back what was not used."""
+    """Reserved space for a login's file; a context manager, which frees unused space."""
 
     def __init__(self, state_dir: Path, name: str) -> None:
-        """Take it: raises ``WriteError`` where there is none."""
+        """Reserve the space. Raises ``WriteError`` if there is none."""
         self.path = _prepared(state_dir) / f"{name}.json"
         self._temporary = files.temporary_name(self.path)
         try:
@@ -199,7 +199,7 @@ class Room:
             raise files.cannot_write(self.path, error) from error
 
     def save(self, kept: Kept) -> None:
-        """Keep a token in it; on the disk when this returns."""
+        """Store a token in it; on the disk when this returns."""
         content = _text(kept)
         try:
             os.pwrite(self._descriptor, content, 0)
@@ -211,11 +211,11 @@ class Room:
         files.sync_parent(self.path)
 
     def __enter__(self) -> Room:  # noqa: PYI034 -- typing's Self would be imported for it
-        """Return it."""
+        """Return the room."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Give back what was not used."""
+        """Free unused space."""
         os.close(self._descriptor)
         with suppress(OSError):
             self._temporary.unlink()
@@ -223,7 +223,7 @@ class Room:
 
 @contextmanager
 def lock(state_dir: Path, name: str, timeout: float) -> Iterator[None]:
-    """Hold one login, against other processes and threads; raises ``BusyError`` after ``timeout`` seconds."""
+    """Lock one login against other processes and threads. Raises ``BusyError`` after ``timeout`` seconds."""
     path = _prepared(state_dir) / f"{name}.lock"
     deadline = time.monotonic() + timeout
     while (descriptor := _locked(path)) is None:
@@ -243,7 +243,7 @@ def _locked(path: Path) -> int | None:
         raise files.cannot_write(path, error) from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        # ``forget`` may have taken it away between the two: then somebody else has a lock of that name, or will.
+        # ``forget`` may have removed the file between open and lock: then another file gets that name.
         if os.fstat(descriptor).st_nlink:
             return descriptor
     except BlockingIOError:
@@ -253,7 +253,7 @@ def _locked(path: Path) -> int | None:
 
 
 def forget(state_dir: Path, keep: Iterable[str]) -> None:
-    """Remove what is kept of other logins than these: a token of a relay that is gone is a key that nobody guards."""
+    """Remove the tokens of all other logins: a token of a removed relay is a key that nobody guards."""
     kept = set(keep)
     try:
         found = sorted((state_dir / _DIRECTORY).iterdir())
@@ -265,7 +265,7 @@ def forget(state_dir: Path, keep: Iterable[str]) -> None:
 
 
 def _prepared(state_dir: Path) -> Path:
-    """Return the directory of tokens, made where it is not there, and nobody else's."""
+    """Return the directory of tokens; create it if it is missing, and close it to others."""
     directory = state_dir / _DIRECTORY
     for path in (state_dir, directory):
         files.make_directory(path, _OWN)
@@ -274,7 +274,7 @@ def _prepared(state_dir: Path) -> Path:
 
 
 def _close(path: Path) -> None:
-    """Shut others out of a directory: a volume may have come with any rights."""
+    """Close a directory to others: a volume may have any rights."""
     try:
         status = path.lstat()
         if status.st_uid != os.geteuid():

@@ -1,11 +1,11 @@
 """Reads a file of the state directory only if nobody but root, or whoever runs us, could have written it.
 
-A volume may come open to everybody, and what stands in a file there decides to whom secrets are sent (``logins.json``) and
-as whom mail is (``tokens``). Who may have written a file is what ``files.trust`` says of an input, without what is mounted:
-the directories are made ours before anything is kept. Raises ``DistrustError``, and ``OSError`` for what cannot be read.
+A volume may be writable by everybody, and its files decide where secrets are sent (``logins.json``) and who mail is sent
+as (``tokens``). ``files.trust`` checks these files like inputs, without the exception for mounts: the directories are
+made ours before anything is stored. Raises ``DistrustError``, and ``OSError`` for a file that cannot be read.
 
-Known limits: that others can read a file is not looked at, since nobody's secret is safer once it is dropped; the next
-renewal writes it for root alone.
+Known limits: does not check if others can read a file, since dropping it would make no secret safer; the next renewal
+writes it for root only.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pathlib import Path
 
-#: What is added to the name of a file that is not believed once there is another one.
+#: The suffix of a distrusted file's new name.
 ASIDE = ".not-believed"
 
 
 def read(path: Path) -> bytes:
-    """Return what is in a file. A link is not followed."""
+    """Return the contents of a file. Does not follow links."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     with os.fdopen(descriptor, "rb") as file:
         _require(path, os.fstat(descriptor))
@@ -41,10 +41,10 @@ def _require(path: Path, status: os.stat_result) -> None:
 
 
 def set_aside(path: Path) -> None:
-    """Give a file that is not believed another name: it may be an operator's who has copied the directory."""
+    """Rename a distrusted file instead of deleting it: an operator may have copied the directory."""
     try:
         _require(path, path.lstat())
     except DistrustError:
         path.rename(path.with_name(f"{path.name}{ASIDE}"))
     except OSError:
-        pass  # not there, or nothing that could be kept
+        pass  # missing, or nothing that could be kept

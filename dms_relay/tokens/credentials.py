@@ -1,7 +1,7 @@
-"""Digests of the secrets of a login: whether a kept token came from those that it has now is seen without keeping them.
+"""Digests of a login's secrets: they show if a stored token came from the current secrets, without storing these.
 
-A digest has a random salt and is two: of all secrets but the refresh token, and of the refresh token that the operator gave.
-A new client secret is no reason to drop a refresh token that the server has replaced since.
+There is a random salt and two digests: of the operator's refresh token, and of all other secrets. A new client secret is
+no reason to drop a refresh token that the server has replaced since.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ _SALT, _SIZE = 16, 32
 
 
 def digests(oauth2: OAuth2, like: str = "") -> str:
-    """Return ``SALT:DIGEST:DIGEST``; with the salt of other digests, which are then equal where the secrets are."""
+    """Return ``SALT:DIGEST:DIGEST``; with the salt of other digests, so that equal secrets have equal digests."""
     salt = _salt(like)
     others = (oauth2.client_secret, oauth2.client_key, oauth2.client_certificate, oauth2.service_account)
     return f"{salt}:{_digest(salt, *others)}:{_digest(salt, oauth2.refresh_token)}"
 
 
 def is_same_refresh_token(oauth2: OAuth2, like: str) -> bool:
-    """Return True if digests were made with the refresh token that a login has from its operator."""
+    """Return True if digests are of the refresh token that the operator set."""
     return bool(like) and digests(oauth2, like).rpartition(":")[2] == like.rpartition(":")[2]
 
 

@@ -1,8 +1,8 @@
-"""The logins by OAuth2 that are in force: what ``renew`` works from, so that a wrong edit of the inputs stops no renewal.
+"""The OAuth2 logins in force: ``renew`` works from these, so that a wrong edit of the inputs does not stop renewal.
 
-Reads and writes ``logins.json`` in the state directory (0600, as the tables are that logins stand in: client secrets are in
-it). Only ``apply`` writes it, under the lock of Postfix's directory. A file that cannot be understood counts as none, and so
-does one that others could have written (``believed``).
+Reads and writes ``logins.json`` in the state directory (0600 like the password tables, since it contains client
+secrets). Only ``apply`` writes it, under the lock of Postfix's directory. A file that cannot be understood counts as
+missing, and so does one that others could have written (``believed``).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ NAME, _MODE, _DIRECTORY_MODE = "logins.json", 0o600, 0o700
 
 @frozen
 class InForce:
-    """A login by OAuth2, by the name under which its token is kept, and the table entries that hold the token.
+    """An OAuth2 login: the name of its token's file, and the table entries that contain the token.
 
     ``tables`` are pairs of a table's name and a lookup key in it.
     """
@@ -38,7 +38,7 @@ class InForce:
 
 
 def load(state_dir: Path) -> tuple[InForce, ...]:
-    """Return the logins in force; none where the file is missing or cannot be understood."""
+    """Return the logins in force; none if the file is missing or cannot be understood."""
     try:
         return tuple(_login(item) for item in json.loads(believed.read(state_dir / NAME)))
     except (OSError, ValueError, TypeError, KeyError):
@@ -52,7 +52,7 @@ def _login(item: dict[str, object]) -> InForce:
 
 
 def save(state_dir: Path, logins: Iterable[InForce]) -> bool:
-    """Keep them, or remove the file where there are none. Return True if that changed anything."""
+    """Store the logins, or remove the file if there are none. Return True if that changed anything."""
     path, content = state_dir / NAME, _text(logins)
     try:
         if believed.read(path) == content:

@@ -1,8 +1,8 @@
-"""Programs that work for the keeper: started with a text on standard input, and ended at a time limit.
+"""The keeper's child processes: started with a text on standard input, and killed at a time limit.
 
 A child has a process group of its own, so that what it starts ends with it. Its standard input and output are files in
-memory (memfd_create(2)): neither side ever waits for the other. Its standard error is the keeper's. Raises ``OSError``
-where one cannot be started.
+memory (memfd_create(2)), so neither side ever waits for the other. Its standard error is the keeper's. Raises
+``OSError`` if a child cannot be started.
 
 Known limits: Linux only.
 """
@@ -20,17 +20,17 @@ if TYPE_CHECKING:
 
 #: Seconds from TERM to KILL for a child that is over its time limit.
 GRACE = 5.0
-#: Octets of what a child says that are read: the looks at a hundred thousand secret files.
+#: Maximum octets of a child's output to read: enough for the looks at a hundred thousand secret files.
 _SAID_MAX = 32 << 20
-#: What Python ignores and a program must not, and what a shell has its jobs in the background ignore.
+#: Signals that Python ignores and a program must not, and those that a shell makes its background jobs ignore.
 _SIGNALS = (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Child:
-    """One running program. ``name`` says what it is for; ``data`` is the keeper's own, and is kept with it."""
+    """One running program. ``name`` says what it is for; ``data`` is for the keeper only."""
 
     def __init__(self, name: str, command: list[str], feed: object, limit: float, data: Any = None) -> None:  # noqa: ANN401
-        """Start it, with ``feed`` as JSON on its standard input, for ``limit`` seconds at most."""
+        """Start the program with ``feed`` as JSON on its standard input, for at most ``limit`` seconds."""
         self.name = name
         self.data = data
         self.began = time.monotonic()
@@ -58,7 +58,7 @@ class Child:
             os.close(fed)
 
     def said(self) -> Any:  # noqa: ANN401 -- what JSON can hold
-        """Return what an ended child has said, from JSON; ``None`` where that is nothing, or no JSON."""
+        """Return the JSON output of an ended child; ``None`` if there is none, or it is not JSON."""
         text = os.pread(self._said, _SAID_MAX, 0)
         os.close(self._said)
         try:
@@ -67,14 +67,14 @@ class Child:
             return None
 
     def check(self) -> None:
-        """End it where it is over its time limit: with TERM first, and ``GRACE`` seconds later with KILL."""
+        """End a child over its time limit: with TERM first, and ``GRACE`` seconds later with KILL."""
         if time.monotonic() > self._deadline:
             self.kill(signal.SIGKILL if self.is_late else signal.SIGTERM)
             self.is_late = True
             self._deadline += GRACE
 
     def kill(self, number: int) -> None:
-        """Send a signal to it and to all that it has started; it has not been waited for yet."""
+        """Send a signal to the child and all that it has started; nobody has waited for it yet."""
         try:
             os.killpg(self.pid, number)
         except (ProcessLookupError, PermissionError):
@@ -82,13 +82,13 @@ class Child:
 
 
 def ended(children: dict[int, Child]) -> list[tuple[Child, int]]:
-    """Take those out that have ended, and return each with its exit code, or minus the signal that ended it."""
+    """Remove the ended children, and return each with its exit code, or minus the signal that ended it."""
     found = []
     for pid, child in list(children.items()):
         try:
             gone, status = os.waitpid(pid, os.WNOHANG)
         except ChildProcessError:
-            gone, status = pid, 0  # somebody has waited for it: what it has said tells how it ended
+            gone, status = pid, 0  # somebody else has waited for it: its output tells how it ended
         if gone:
             del children[pid]
             found.append((child, os.waitstatus_to_exitcode(status)))

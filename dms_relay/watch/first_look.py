@@ -1,11 +1,10 @@
-"""Says whether what a boot has applied still stands, so that the keeper need not apply it again when it begins.
+"""Checks if what a boot has applied is still valid, so that the keeper need not apply it again at its start.
 
-What comes after the boot's own ``apply`` may set parameters of ours on purpose: hooks, docker-mailserver's
-user-patches.sh. That stands until an input changes. So whoever starts both says when the boot began to apply
+Scripts that run after the boot's own ``apply`` may override parameters of ours on purpose: hooks, docker-mailserver's
+user-patches.sh. That is kept until an input changes. So whoever starts both says when the boot began to apply
 (``APPLIED_AT``), and the keeper then only reads the inputs. Reads all inputs; writes nothing.
 
-Known limits: without ``APPLIED_AT`` nothing is known, and the keeper applies. Where it is there, the environment is
-taken to be the one that the boot had.
+Known limits: without ``APPLIED_AT`` the keeper always applies. With it, the environment is assumed to be the boot's.
 """
 
 from __future__ import annotations
@@ -21,14 +20,14 @@ if TYPE_CHECKING:
     from dms_relay.model import Paths
     from dms_relay.watch.noted import Noted
 
-#: The variable that says when the boot began to apply, in seconds since 1970.
+#: The variable with the time at which the boot began to apply, in seconds since 1970.
 APPLIED_AT = "DMS_RELAY_APPLIED_AT"
 
 
 def stands(fed: dict[str, Any], paths: Paths, environ: Mapping[str, str], noted: Noted) -> bool:
     """Return True if the inputs are right and have not changed since they were applied.
 
-    ``fed`` has ``began`` and ``looks`` of the last run of a keeper that ended well, which counts where it was in this boot.
+    ``fed`` has ``began`` and ``looks`` of a keeper's last successful run, which counts if it was in this boot.
     """
     booted = _seconds(environ.get(APPLIED_AT, ""))
     if booted is None or any(problem.is_error for problem in read(paths, environ).problems):

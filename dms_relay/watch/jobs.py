@@ -1,7 +1,7 @@
-"""What the keeper looks after, one class each: when it is due, which command does it, and what its end means.
+"""The keeper's jobs, one class each: when a job is due, which command does it, and what its end means.
 
-A job is run by one child at a time. What fails is tried again after pauses that grow, and at once when something has
-changed. Looks at files (``looks``); writes nothing.
+One child at a time runs a job. A failed job is retried after growing pauses, and at once when something has changed.
+Looks at files (``looks``); writes nothing.
 """
 
 from __future__ import annotations
@@ -20,59 +20,58 @@ if TYPE_CHECKING:
     from dms_relay.watch.keeper import Settings
 
     class Say(Protocol):
-        """Has a log line written."""
+        """Writes a log line."""
 
         def __call__(self, level: str, event: str, **fields: object) -> None:
-            """Take it."""
+            """Write one line."""
 
 
-#: Seconds from one failure to the next try: the first, which doubles, and the longest.
+#: Seconds from a failure to the next try: the first pause, which doubles, and the longest.
 FIRST_PAUSE, LAST_PAUSE = 2.0, 300.0
-#: How often in a row the inputs may look otherwise each time before they are applied all the same: somebody writes on
-#: and on.
+#: How often in a row the inputs may differ at each look before they are applied anyway: somebody may keep on writing.
 _RESTLESS_MAX = 5
 #: Seconds that a child may take. ``apply`` waits for the lock (30 s), for programs of Postfix's (60 s each) and for
 #: processes to end (10 s for each reload).
 _APPLY_LIMIT, _TEST_LIMIT, _ASK_LIMIT = 600.0, 900.0, 120.0
-#: Exit codes of a run whose inputs are wrong (``errors``): only a person can change that.
+#: Exit codes of a run with wrong inputs (``errors``): only a person can fix that.
 _WRONG = frozenset({2, os.EX_NOINPUT, os.EX_CONFIG})
-#: What is said of a run that gave no reason that we could read.
+#: The reason of a run whose output has none.
 _NO_REASON = "its reason is in the log"
 
 
 class Job:
-    """Something that is done from time to time. What ``task`` returns is a command, and what it gets on standard input."""
+    """Something to do from time to time. ``task`` returns a command, and its standard input."""
 
     name = ""
     limit = _ASK_LIMIT
-    #: Seconds that its child has to end on TERM when the keeper ends.
+    #: Seconds that its child may take to end on TERM when the keeper ends.
     grace = 0.5
-    #: Whether its child has no end of its own, so that the keeper is at rest while it runs.
+    #: True if its child runs until it is ended, so that the keeper counts as idle meanwhile.
     is_server = False
 
     def __init__(self) -> None:
-        """Nothing has failed."""
+        """Begin without a failure."""
         self.failures = 0
         self.not_before = 0.0
         self.trouble = ""
-        #: The end of the last run, in seconds since 1970, and what it said.
+        #: The end of the last run, in seconds since 1970, and its output.
         self.at: float | None = None
         self.result: dict[str, Any] = {}
 
     def ask(self) -> None:
-        """Have it looked at without a pause."""
+        """Make the job due without a pause."""
         self.not_before = 0.0
 
     def is_due(self) -> bool:
-        """Return True if it is to be done now."""
+        """Return True if the job is due now."""
         raise NotImplementedError
 
     def task(self) -> tuple[list[str], object]:
-        """Return the words of a command, and what that gets."""
+        """Return the words of a command, and its standard input."""
         raise NotImplementedError
 
     def end(self, child: Child, code: int, say: Say) -> None:
-        """Take what a child has said."""
+        """Process the output of an ended child."""
         said = child.said()
         self.at = time.time()
         if child.is_late:
@@ -85,11 +84,11 @@ class Job:
             self.succeed()
 
     def succeed(self) -> None:
-        """Take the result, which is in ``result``."""
+        """Process a good result, which is in ``result``."""
         self.failures = 0
 
     def fail(self, why: str, say: Say) -> None:
-        """Say once what went wrong, and wait longer each time."""
+        """Report once what went wrong, and wait longer each time."""
         trouble = f"keeper: {self.name} {why}"
         if trouble != self.trouble:
             say("error", f"{trouble} -- dms-relay tries again; dms-relay status says more")
@@ -97,7 +96,7 @@ class Job:
         self.pause()
 
     def pause(self) -> None:
-        """Wait, longer each time."""
+        """Wait before the next try, longer each time."""
         self.not_before = time.monotonic() + min(LAST_PAUSE, FIRST_PAUSE * 2 ** min(self.failures, 16))
         self.failures += 1
 
@@ -106,7 +105,7 @@ class Job:
         return [self.trouble] if self.trouble else []
 
     def document(self) -> dict[str, Any]:
-        """Return what is recorded of it."""
+        """Return the job's part of the record."""
         return {"at": self.at, "trouble": self.trouble, **self.result}
 
 
@@ -115,19 +114,19 @@ def _shown(code: int) -> str:
 
 
 class Inputs(Job):
-    """Applies the inputs when they have changed: two equal looks that differ from how they were when they were last read."""
+    """Applies changed inputs: when two looks in a row are equal, and differ from the one of the last run."""
 
     name = "apply"
     limit = _APPLY_LIMIT
 
     def __init__(self, inputs: dict[str, Any], before: dict[str, Any]) -> None:
-        """Take where the inputs are, and what the previous keeper has said, so that it is not said again."""
+        """Set where the inputs are, and the previous keeper's messages, so that they are not repeated."""
         super().__init__()
         known = ("problems", "errors", "in_force", "code", "began")
         self.result = {key: before[key] for key in known if key in before}
-        #: How the inputs looked when the previous keeper applied them, where it did.
+        #: The looks of the inputs when the previous keeper applied them, if it did.
         self.known = before.get("looks", {}) if before.get("code") == os.EX_OK else {}
-        #: What was warned of when inputs could be used the last time: where they cannot, not all is said again.
+        #: The warnings of the last valid inputs: while inputs are wrong, these are kept, so as not to be repeated later.
         self.warned: list[list[str]] = []
         self._inputs = inputs
         self.is_asked = True
@@ -137,17 +136,17 @@ class Inputs(Job):
 
     @property
     def looks(self) -> dict[str, list[str]]:
-        """How the inputs looked before they were read the last time."""
+        """The looks of the inputs just before the last run read them."""
         found: dict[str, list[str]] = self.result.get("looks") or {}
         return found
 
     def ask(self) -> None:
-        """Have them applied at once."""
+        """Make the inputs due at once."""
         super().ask()
         self.is_asked = True
 
     def is_due(self) -> bool:
-        """Return True if they are to be applied."""
+        """Return True if the inputs are to be applied."""
         if self.is_asked:
             return True
         now = looks.look_again(self.looks)
@@ -160,7 +159,7 @@ class Inputs(Job):
         return self.failures > 0 and time.monotonic() >= self.not_before
 
     def task(self) -> tuple[list[str], object]:
-        """Return the command, which gets what was said the last time."""
+        """Return the command, which gets the messages of the last run."""
         self.is_asked = False
         self.restless = 0
         said = [*self.result.get("problems", []), *self.warned]
@@ -168,7 +167,7 @@ class Inputs(Job):
         return ["keep", "apply"], {**self._inputs, "problems": said, "is_first": self.is_first, **last}
 
     def succeed(self) -> None:
-        """Take the result: inputs that are wrong are looked at again when they change, and seldom without a reason."""
+        """Process the result: wrong inputs are tried again when they change, and otherwise rarely."""
         self.last = {}
         self.is_first, self.known = False, {}
         code = self.result["code"]
@@ -181,7 +180,7 @@ class Inputs(Job):
             self.not_before = time.monotonic() + LAST_PAUSE
 
     def end(self, child: Child, code: int, say: Say) -> None:
-        """Take what a child has said; what is in force stays known where it has said nothing."""
+        """Process the output of a child; if there is none, keep what is known about the configuration in force."""
         before = self.result
         super().end(child, code, say)
         if self.result is not before and self.result["in_force"] is None:
@@ -201,7 +200,7 @@ class Tests(Job):
     limit = _TEST_LIMIT
 
     def __init__(self, settings: Settings, before: dict[str, Any], has_applied: Callable[[], bool]) -> None:
-        """Take the settings, and what the last test has found."""
+        """Set the settings, and the results of the last test."""
         super().__init__()
         self._inputs, self._interval = settings.inputs, settings.test_interval
         self._has_applied = has_applied
@@ -209,24 +208,24 @@ class Tests(Job):
         self.at = before.get("at")
 
     def is_due(self) -> bool:
-        """Return True if the last test is long enough ago; the clock may have been set back since."""
+        """Return True if the last test is long enough ago, or in the future because the clock was set back."""
         if not self._interval or not self._has_applied() or time.monotonic() < self.not_before:
             return False
         return self.at is None or not 0 <= time.time() - self.at < self._interval
 
     def task(self) -> tuple[list[str], object]:
-        """Return the command, which gets what was found the last time."""
+        """Return the command, which gets the results of the last test."""
         return ["keep", "test"], {**self._inputs, "before": self.result["results"]}
 
     def succeed(self) -> None:
-        """Wait for the next time, as after a failure."""
+        """Wait for the next test, as after a failure."""
         self.failures = 0
         self.not_before = 0.0
 
     def troubles(self) -> list[str]:
-        """Return nothing: a relay that is down is no reason to start the container again."""
+        """Return nothing: a relay that is down is no reason to restart the container."""
         return []
 
     def document(self) -> dict[str, Any]:
-        """Return what is recorded of it."""
+        """Return the job's part of the record."""
         return {**super().document(), "interval": self._interval}

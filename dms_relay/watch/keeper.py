@@ -1,9 +1,9 @@
-"""The loop of the keeper: looks every few seconds what is due, starts children that do it, and says what came of it.
+"""The keeper's loop: checks every few seconds which jobs are due, starts children that do them, and reports the results.
 
-Each thing it looks after is a ``jobs.Job``. Signals are waited for, not caught, so there is no moment at which one is
-missed: TERM and INT end it with its children, HUP has everything looked at and applied at once. What it has to say goes
-through a child too (``dms-relay keep say``), since structlog is larger than all of this. Writes the record
-(``record``). Never raises for what a child does.
+Each task is a ``jobs.Job``. Signals are waited for, not caught, so none is ever missed: TERM and INT end the keeper
+with its children, HUP makes it check and apply everything at once. Log lines go through a child too
+(``dms-relay keep say``), since structlog is larger than all of this. Writes the record (``record``). No failure of a
+child raises an error here.
 """
 
 from __future__ import annotations
@@ -20,21 +20,20 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-#: What is waited for. SIGCHLD comes when a child has ended.
+#: The signals to wait for. SIGCHLD arrives when a child has ended.
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
 _ENDING = (signal.SIGTERM, signal.SIGINT)
-#: Seconds after which children are left to themselves: a disk or a network file system may hold them.
+#: Seconds after which ending children are left alone: a disk or a network file system may block them.
 _END_LIMIT = 4.8
 #: Seconds between two looks at children that are ending.
 _END_INTERVAL = 0.02
-#: Seconds that writing log lines may take, and how many lines wait for it: whoever reads them may have stopped doing
-#: so.
+#: Seconds that writing log lines may take, and how many lines may wait for it: the reader may have stopped reading.
 _SAY_LIMIT = 30.0
 _LINES_MAX = 100
 
 
 class Settings:
-    """What the keeper is told. ``command`` is the program whose commands are run, with all that comes before a command."""
+    """The keeper's settings. ``command`` is the program to run, with all its arguments before the command's name."""
 
     def __init__(  # noqa: PLR0913 -- each is a fact of its own, given by name
         self,
@@ -50,10 +49,10 @@ class Settings:
         lock: int | None,
         troubles: list[str],
     ) -> None:
-        """Keep them. ``is_named``: somebody has named the directory of the inputs, so it must be there.
+        """Keep the settings. ``is_named``: somebody has named the directory of the inputs, so it must exist.
 
-        ``metrics`` are the host and the port at which metrics are served, ``None`` for none.
-        ``lock`` is the descriptor that holds the lock; ``troubles`` are those that last as long as we do.
+        ``metrics`` are the host and the port of the metrics, ``None`` for no metrics.
+        ``lock`` is the descriptor that holds the lock; ``troubles`` last as long as the keeper runs.
         """
         self.command, self.state_dir, self.interval, self.test_interval = command, state_dir, interval, test_interval
         self.inputs = {"config_dir": config_dir, "is_named": is_named}
@@ -64,7 +63,7 @@ class Keeper:
     """One keeper."""
 
     def __init__(self, settings: Settings) -> None:
-        """Take the settings, and what the previous keeper has left."""
+        """Set the settings, and read the previous keeper's record."""
         self.settings = settings
         self.children: dict[int, children.Child] = {}
         self.lines: list[dict[str, Any]] = []
@@ -76,8 +75,8 @@ class Keeper:
         self._next_look = 0.0
 
     def run(self) -> int:
-        """Work until a signal says that it is over."""
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # a parent may have it ignored, and then no exit code is kept
+        """Work until a signal ends it."""
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # a parent may have ignored it, and then exit codes are lost
         signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
         if self.settings.lock is not None:
             os.set_inheritable(self.settings.lock, False)
@@ -93,7 +92,7 @@ class Keeper:
                     job.ask()
 
     def turn(self) -> None:
-        """See which children have ended, and if it is time, what is due."""
+        """Process ended children, and start the jobs that are due, if it is time to look."""
         for child, code in children.ended(self.children):
             if isinstance(child.data, jobs.Job):
                 child.data.end(child, code, self.say)
@@ -121,7 +120,7 @@ class Keeper:
             self.children[child.pid] = child
 
     def say(self, level: str, event: str, **fields: object) -> None:
-        """Have a log line written, unless too many are waiting for that."""
+        """Queue a log line, unless too many are waiting."""
         if len(self.lines) < _LINES_MAX:
             self.lines.append({"level": level, "event": event, "fields": fields})
 
@@ -132,7 +131,7 @@ class Keeper:
         try:
             child = children.Child("say", command, self.lines, _SAY_LIMIT)
         except OSError:
-            return  # they wait
+            return  # the lines wait
         self.children[child.pid] = child
         self.lines = []
 
@@ -146,14 +145,14 @@ class Keeper:
         self._unwritten = why
 
     def document(self) -> dict[str, Any]:
-        """Return what ``dms-relay status`` shows."""
+        """Return the record for ``dms-relay status``."""
         own = [child for child in self.children.values() if isinstance(child.data, jobs.Job)]
         servers, busy = ({c.name: c.pid for c in own if c.data.is_server == is_server} for is_server in (True, False))
         said = {"pid": os.getpid(), "started": self.started, "interval": self.settings.interval}
         return {**said, "children": busy, "servers": servers, **{job.name: job.document() for job in self.jobs}}
 
     def end(self) -> int:
-        """End all children, and return the exit code. One that renews a token has longer: the answer may be on its way."""
+        """End all children, and return the exit code. A renewal of tokens gets longer: its answer may be on its way."""
         now = time.monotonic()
         for child in self.children.values():
             child.kill(signal.SIGTERM)

@@ -1,4 +1,4 @@
-"""Login tests on a timer: what ``dms-relay test`` does, and what is said of it: each change once.
+"""Login tests on a timer: runs what ``dms-relay test`` does, and logs each change once.
 
 Reads the inputs and main.cf; connects to the relays; writes nothing. Raises what ``merge`` raises.
 """
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from dms_relay.log import Log
     from dms_relay.relay_test.outcome import Result
 
-#: How a result without a failure is shown (``relay_test.outcome``).
+#: The words of results without a failure (``relay_test.outcome``).
 _OK = "ok"
-#: What tells one test from another: relay, nexthop and login.
+#: The fields that identify a test: relay, nexthop and login.
 _KEY = ("relay", "nexthop", "login")
 
 
 def compared(before: Sequence[dict[str, Any]], results: Sequence[Result], log: Log) -> list[dict[str, Any]]:
-    """Return the results as they are recorded, and say what is another than it was before."""
+    """Return the results for the record, and log what has changed."""
     found = [_recorded(result) for result in document(results)["results"]]
     known = {_key(result): result for result in before}
     for result in found:

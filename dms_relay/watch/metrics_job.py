@@ -1,7 +1,7 @@
-"""What the keeper does for metrics: has them served, by a child that is started again where it ends.
+"""The keeper's job for metrics: serves them through a child, which is started again if it ends.
 
-Looks at nothing; writes nothing. That metrics cannot be served is said once, and shown by ``dms-relay status``; to the
-health check it is nothing: mail is relayed all the same, and a container is not to be started again for it.
+Looks at nothing; writes nothing. If metrics cannot be served, that is logged once, and ``dms-relay status`` shows it. The
+health check ignores it: mail is still relayed, so there is no reason to restart the container.
 """
 
 from __future__ import annotations
@@ -17,25 +17,25 @@ if TYPE_CHECKING:
     from dms_relay.watch.children import Child
     from dms_relay.watch.jobs import Say
 
-#: Seconds that it has to run for the next pause to be the first again.
+#: Seconds after which a child counts as successful, and the pauses start from the first again.
 _WELL = 60.0
 
 
 class Metrics(Job):
-    """Has metrics served."""
+    """Serves metrics."""
 
     name = "metrics"
     limit = float("inf")
     is_server = True
 
     def __init__(self, inputs: dict[str, Any], endpoint: list[str | int]) -> None:
-        """Take where the inputs are, and the host and the port."""
+        """Set where the inputs are, and the host and the port."""
         super().__init__()
         self._inputs, self._endpoint = inputs, endpoint
         self._said = ""
 
     def is_due(self) -> bool:
-        """Return True if no pause is to be made: the keeper asks only where it does not run."""
+        """Return True if the pause is over: the keeper asks only if the child does not run."""
         return time.monotonic() >= self.not_before
 
     def task(self) -> tuple[list[str], object]:
@@ -44,7 +44,7 @@ class Metrics(Job):
         return ["keep", "metrics"], {**self._inputs, "metrics": self._endpoint}
 
     def end(self, child: Child, code: int, say: Say) -> None:
-        """Start it again, after a pause."""
+        """Start the child again, after a pause."""
         said = child.said()
         self.at = time.time()
         if time.monotonic() - child.began > _WELL:
@@ -53,7 +53,7 @@ class Metrics(Job):
         self.fail(why or f"ended with {f'signal {-code}' if code < 0 else f'exit code {code}'}", say)
 
     def fail(self, why: str, say: Say) -> None:
-        """Say once what went wrong, and wait longer each time."""
+        """Report once what went wrong, and wait longer each time."""
         self.trouble = f"keeper: metrics are not served: {why}"
         if self.trouble != self._said:
             say("error", f"{self.trouble} -- free the port, or name another one in RELAY_METRICS; it is tried again")
@@ -65,5 +65,5 @@ class Metrics(Job):
         return []
 
     def document(self) -> dict[str, Any]:
-        """Return what is recorded of it."""
+        """Return the job's part of the record."""
         return {"at": self.at, "trouble": self.trouble, "endpoint": self._endpoint}

@@ -1,14 +1,12 @@
-"""Which files a run reads its inputs from, and how they looked before it did: what the keeper looks at from then on.
+"""Records the files from which a run reads its inputs, and their looks just before: what the keeper watches from then on.
 
-Notes each file at the moment at which it is opened for reading, by whatever reads it, through the interpreter's own
-report of it (sys.addaudithook): so a file that is not there counts, and no reader of inputs has to think of it. A
-change after that moment is one that the run may not have seen. Added are the inputs that are looked for without being
-opened, and each directory and link on the way to a file: whose they are decides whether it is believed
-(``files.trust``). Writes nothing.
+Notes each file at the moment it is opened for reading, through the interpreter's audit hook (sys.addaudithook): so a
+missing file counts, and no reader of inputs has to do anything. The run may not have seen a change after that moment.
+Also notes the inputs that are looked for without being opened, and each directory and link on the path to a file:
+their owners decide if it is trusted (``files.trust``). Writes nothing.
 
-Known limits: what is opened by builtin ``open`` is taken for no input, since Python's own modules are opened so; inputs
-are opened by ``os.open`` (``sources.text``). Postfix's own
-files do not count, but for ``vhost``, nor do tokens.
+Known limits: a file opened by builtin ``open`` does not count as an input, since Python opens its modules that way;
+inputs are opened by ``os.open`` (``sources.text``). Postfix's own files (except ``vhost``) and tokens do not count.
 """
 
 from __future__ import annotations
@@ -32,26 +30,26 @@ if TYPE_CHECKING:
 
     from dms_relay.model import Paths
 
-#: Inputs that decide what else is read, also where they are not there.
+#: Inputs that decide what else is read, even if they are missing.
 _ALWAYS = (RELAY_YAML, RELAY_ENV, RELAYMAP, LOGINS, USER_FILE, USER_SERVICES)
 
 
 class Noted:
-    """Notes files of this process from now on, until ``stop``."""
+    """Notes the files that this process opens, until ``stop``."""
 
     def __init__(self, paths: Paths) -> None:
-        """Note the inputs whose names are known."""
+        """Note the inputs with fixed names."""
         self.looks: dict[str, list[str]] = {}
         self._own = (f"{paths.postfix_dir}/", f"{paths.state_dir}/")
         self._vhost = str(paths.vhost)
         self._is_on = True
-        # What stands in the directory decides what is warned of (``sources.near_files``).
+        # The names in the directory decide about warnings (``sources.near_files``).
         for path in (*(paths.config_dir / name for name in _ALWAYS), paths.config_dir, Path(SYSTEM_AUTHORITIES)):
             self._note(str(path))
         sys.addaudithook(self._hook)
 
     def stop(self) -> None:
-        """Note no more; a hook cannot be taken away."""
+        """Stop noting files; the hook itself cannot be removed."""
         self._is_on = False
 
     def _hook(self, event: str, arguments: tuple[Any, ...]) -> None:
@@ -70,4 +68,4 @@ class Noted:
                 if not is_end and at not in self.looks:
                     self.looks[at] = [WAY, look(at, WAY)]
         except (OSError, ValueError):
-            return  # the way ends there
+            return  # the path ends there

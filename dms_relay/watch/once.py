@@ -1,9 +1,8 @@
-"""Says what is wrong once: a writer of log lines (``log.Log``) that keeps back what was said the last time.
+"""Reports each problem once: a writer of log lines (``log.Log``) that drops those of the last run.
 
-What is done to the machine is written at once; warnings and errors wait for ``flush``, which knows what they were the
-last time, whether that was a moment ago or before the keeper was started again. Where an error is new, all errors are
-written, with their headline: what is to be done is then read in one place. Formats with structlog, as every log line
-is.
+Lines about changes to the machine are written at once; warnings and errors wait for ``flush``, which knows those of the
+last run, even if the keeper was restarted since. If an error is new, all errors are written, with their headline, so
+that everything to fix is in one place. Formats with structlog, like every log line.
 """
 
 from __future__ import annotations
@@ -26,8 +25,8 @@ class Once(Writer):
     """The writer. ``problems`` has each warning, error and note so far: level and text."""
 
     def __init__(self, said: list[list[str]]) -> None:
-        """Take the ``problems`` of the last time."""
-        # No process is behind this one, unlike ``Writer``.
+        """Set the ``problems`` of the last run."""
+        # Unlike ``Writer``, this has no process behind it.
         self.is_open = True
         self.problems: list[list[str]] = []
         self._said = {(level, text) for level, text in said}
@@ -35,7 +34,7 @@ class Once(Writer):
         self._emit: Callable[..., object] | None = None
 
     def send(self, style: str, level: str, event: str, fields: Mapping[str, object]) -> None:
-        """Write a line, or keep it."""
+        """Write a line, or keep it for ``flush``."""
         line = (style, level, event, fields)
         if not _is_problem(line):
             self._write(line)
@@ -52,7 +51,7 @@ class Once(Writer):
         return [text for level, text in self.problems if level == "error"]
 
     def flush(self, *, is_silent: bool = False) -> None:
-        """Write what was not said the last time. ``is_silent``: nothing of it, since somebody else has said it."""
+        """Write what is new since the last run. ``is_silent``: write nothing, since a boot has just logged it."""
         new = {(level, _text(line)) for line in self._held if (level := line[1])} - self._said
         has_new_error = any(level == "error" for level, _ in new)
         for line in () if is_silent else self._held:
@@ -73,6 +72,6 @@ def _is_problem(line: Line) -> bool:
 
 
 def _text(line: Line) -> str:
-    """Return a problem as one line, also where its parts are fields."""
+    """Return a problem as one line, even if its parts are fields."""
     _, _, event, fields = line
     return f"{fields['origin']}: {event} -- {fields['remedy']}" if "remedy" in fields else event

@@ -1,7 +1,7 @@
-"""How the access tokens of the logins in force are, and when the next one is to be renewed.
+"""The state of the access tokens of the logins in force, and when the next one is to be renewed.
 
-Reads the state directory alone. No secret is in what it returns. Raises ``WriteError`` where ``logins.json`` cannot be
-understood (``tokens.in_force``).
+Reads only the state directory. Returns no secrets. Raises ``WriteError`` if ``logins.json`` cannot be understood
+(``tokens.in_force``).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def outlook(state_dir: Path, now: float) -> dict[str, Any]:
     """Return each token, what is wrong, and when to look again; times are seconds since 1970.
 
-    ``next`` is when the next renewal is due, and ``ends`` when the next token ends; ``None`` where there is none.
+    ``next`` is when the next renewal is due, and ``ends`` when the next token expires; ``None`` if there is none.
     """
     found = [(login, tokens.load(state_dir, login.id)) for login in in_force.load(state_dir)]
     ends = [kept.expires_at for _, kept in found if tokens.is_valid(kept, now)]
@@ -54,7 +54,7 @@ def _failure(failure: Failure) -> dict[str, Any]:
 
 
 def _wrong(login: InForce, kept: Kept, now: float) -> list[str]:
-    """Return what is wrong with one: it has ended, or it will, since only a person can have it renewed."""
+    """Return what is wrong with a token: it has expired, or it will, since its renewal needs a person."""
     failure, is_valid = kept.failure, tokens.is_valid(kept, now)
     if is_valid and not (failure and failure.is_final):
         return []

@@ -1,10 +1,10 @@
-"""What the keeper says of itself: ``keeper.json`` for ``dms-relay status``, ``health`` for a container's health check.
+"""The keeper's record: ``keeper.json`` for ``dms-relay status``, ``health`` for a container's health check.
 
 Both in the state directory, 0600, replaced by rename. ``health`` has ``ok`` or ``wrong`` in its first line, and then
-each trouble in a line. Its time is renewed while the keeper works, so that one that stands still can be seen. No secret
-stands in either. Where they cannot be written, the keeper works on.
+one problem per line. Its time is updated while the keeper works, which shows when the keeper hangs. Neither contains a
+secret. If they cannot be written, the keeper works on.
 
-Known limits: they are not synced, so a loss of power may lose them: they say what was, and the next keeper begins again.
+Known limits: not synced, so a power failure may lose them; the next keeper then starts from scratch.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ if TYPE_CHECKING:
 
 #: The files in the state directory.
 RECORD, HEALTH = "keeper.json", "health"
-#: The form of ``RECORD``; what has another number is not read.
+#: The format of ``RECORD``; a file with another number is not read.
 VERSION = 1
-#: Seconds between two renewals of the time of ``HEALTH``.
+#: Seconds between two updates of the time of ``HEALTH``.
 BEAT = 30.0
 _MODE = 0o600
-#: What must not be set in a record that is read: that group or others can write to it.
+#: Mode bits that a record must not have to be read: write permission for group or others.
 _OTHERS_WRITE = 0o022
 
 
 def load(state_dir: str) -> dict[str, Any]:
-    """Return the record that is there; empty where it cannot be understood, or others could have written it."""
+    """Return the record; empty if it cannot be understood, or others could have written it."""
     try:
         with open(f"{state_dir}/{RECORD}", encoding="utf-8") as file:  # noqa: PTH123 -- pathlib takes 1 MiB of memory
             status = os.fstat(file.fileno())
@@ -41,10 +41,10 @@ def load(state_dir: str) -> dict[str, Any]:
 
 
 class Record:
-    """Writes both files where they would say something new."""
+    """Writes both files if their contents change."""
 
     def __init__(self, state_dir: str) -> None:
-        """Take where they are."""
+        """Set their directory."""
         self._directory = state_dir
         self._written: object = None
         self._beat = 0.0
@@ -69,7 +69,7 @@ class Record:
     def _replace(self, name: str, text: str) -> None:
         path = f"{self._directory}/{name}"
         temporary = f"{self._directory}/.{name}.dms-relay.tmp"
-        # What is there was left by a run that was killed, or by somebody else, whose file it would stay.
+        # A leftover of a killed run, or somebody else's file, who would stay its owner.
         try:  # noqa: SIM105 -- contextlib takes memory, too
             os.unlink(temporary)  # noqa: PTH108 -- as above
         except FileNotFoundError:

@@ -1,14 +1,13 @@
-"""Mail that waits because a relay has refused a login by OAuth2, and what is to be done for it.
+"""Finds mail that waits because a relay has refused an OAuth2 login, and gets it delivered.
 
-A token can be revoked before its end: smtp(8) then defers with "SASL authentication failed". When that was written down
-is the time of the message's file in the queue's directory ``defer``. If the token is older, it was refused, and is to
-be renewed at once; if it is newer, the message is to be tried again. Reads the queue through postqueue(1), and the
-state directory.
+A token can be revoked before it expires: smtp(8) then defers with "SASL authentication failed". The time of that is the
+time of the message's file in the queue's directory ``defer``. If the token is older, it was refused, and is to be
+renewed at once; if it is newer, the message is to be tried again. Reads the queue through postqueue(1), and the state
+directory.
 
-Known limits: where the host that refused is not one that the tables name, each relay with OAuth2 may be the one that is
-meant whose nexthop has MX records, or whose login is the sender's; and a password that is refused at the same host looks
-as a token does. Of a queue with very many messages, the first ``_MESSAGES_MAX`` that were refused
-are looked at.
+Known limits: if the tables do not name the host that refused, it may be any OAuth2 relay whose nexthop has MX records or
+whose login is the sender's; and a password refused at the same host looks like a token. In a very large queue, looks
+only at the first ``_MESSAGES_MAX`` refused messages.
 """
 
 from __future__ import annotations
@@ -30,20 +29,20 @@ if TYPE_CHECKING:
     from dms_relay.model import Paths
     from dms_relay.tokens.in_force import InForce
 
-#: What smtp(8) writes (smtp_sasl_glue.c), and where it names the server.
+#: The text of smtp(8) (smtp_sasl_glue.c), and the part before the server's reply.
 _REFUSED = "SASL authentication failed"
 _SAID = " said: "
 _SERVER = re.compile(r"\bserver ([^\s\[]+)\[([^\]]*)\]")
-#: The host in a lookup key that is a nexthop.
+#: Matches the host in a lookup key that is a nexthop.
 _HOST = re.compile(r"\[?([^\]@\s:]+)\]?(:\w+)?")
-#: Messages that are looked at, and tried again, at once.
+#: Maximum number of messages to look at, and to try again, at once.
 _MESSAGES_MAX = 1000
-#: Seconds that a program of the queue may take.
+#: Seconds that a queue program may take.
 _TIMEOUT = 60.0
 
 
 def refused(paths: Paths, queue: Path) -> dict[str, Any]:
-    """Return the relays whose token is to be renewed at once, and have mail tried again whose token was renewed since."""
+    """Return the relays whose token is to be renewed at once; retry the mail whose token was renewed since."""
     logins = in_force.load(paths.state_dir)
     kept = {login.id: tokens.load(paths.state_dir, login.id) for login in logins}
     deferred = _deferred_at(queue) if logins else {}
@@ -54,7 +53,7 @@ def refused(paths: Paths, queue: Path) -> dict[str, Any]:
             continue
         issued = {login.relay: kept[login.id].issued_at for login in _meant(reason, sender, logins)}
         valid = {login.relay for login in logins if tokens.is_valid(kept[login.id], at)}
-        if _SAID in reason:  # and is no failure of our own, as where the SASL plugin is missing
+        if _SAID in reason:  # otherwise it is a local failure, such as a missing SASL plugin
             relays |= {relay for relay, since in issued.items() if since < at and relay in valid}
         if any(since > at for since in issued.values()):
             again.append(number)
@@ -64,7 +63,7 @@ def refused(paths: Paths, queue: Path) -> dict[str, Any]:
 
 
 def _meant(reason: str, sender: str, logins: tuple[InForce, ...]) -> list[InForce]:
-    """Return the logins that a refusal may be about: at that host, or those whose tables do not say their hosts."""
+    """Return the logins that a refusal may concern: those at that host, or those whose tables name no host."""
     found = _SERVER.search(reason)
     if not found:
         return list(logins)
@@ -86,19 +85,19 @@ def _is_open(key: str, sender: str) -> bool:
 
 
 def _deferred_at(queue: Path) -> dict[str, float]:
-    """Return when each message was deferred the last time: bounce(8) then adds to its file."""
+    """Return when each message was last deferred: bounce(8) then appends to its file."""
     found = {}
     for directory, _, names in os.walk(queue / "defer"):
         for name in names:
             try:
                 found[name] = os.stat(os.path.join(directory, name)).st_mtime  # noqa: PTH116, PTH118 -- very many
             except OSError:
-                continue  # it is delivered meanwhile
+                continue  # it was delivered meanwhile
     return found
 
 
 def _messages(directory: Path) -> Iterator[tuple[str, str, str]]:
-    """Yield number, sender and reason of the messages that wait because a login was refused."""
+    """Yield queue ID, sender and reason of the messages that wait because a login was refused."""
     count = 0
     for line in _run(directory, "postqueue", "-j").splitlines():
         message = json.loads(line)

@@ -1,6 +1,6 @@
-"""Where things stand, for ``dms-relay status`` and ``dms-relay metrics``: when the keeper was seen, and what is due.
+"""The state for ``dms-relay status`` and ``dms-relay metrics``: when the keeper was last seen, and what is due.
 
-Reads the state directory, and the inputs where no keeper does. Writes nothing.
+Reads the state directory, and the inputs if no keeper runs. Writes nothing.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
     from dms_relay.model import Paths
 
-#: Seconds without a sign of life after which a keeper counts as standing still.
+#: Seconds without a sign of life after which a keeper counts as hanging.
 _STILL = 4 * BEAT
 
 
 def seen_at(paths: Paths) -> float | None:
-    """Return when the keeper was seen at work the last time; it writes no record where it cannot."""
+    """Return when the keeper was last seen at work; ``None`` if there is no record, which it may be unable to write."""
     try:
         return (paths.state_dir / HEALTH).stat().st_mtime
     except OSError:
@@ -35,13 +35,13 @@ def seen_at(paths: Paths) -> float | None:
 
 
 def stands_still_since(paths: Paths) -> float | None:
-    """Return since when a keeper that runs has given no sign of life; ``None`` where it has."""
+    """Return since when a running keeper has given no sign of life; ``None`` if it does."""
     seen = seen_at(paths)
     return seen if seen is not None and time.time() - seen > _STILL else None
 
 
 def in_force_since(paths: Paths, applied: dict[str, Any]) -> float | None:
-    """Return when the configuration came into force; ``applied`` is what the keeper says of its last run."""
+    """Return when the configuration came into force; ``applied`` is the keeper's record of its last run."""
     try:
         return paths.state.stat().st_ctime
     except OSError:
@@ -56,7 +56,7 @@ def due_to_keeper(applied: dict[str, Any]) -> list[str]:
 
 
 def due(paths: Paths, environ: Mapping[str, str], troubles: list[str]) -> list[str]:
-    """Return why ``apply`` is due, from the inputs themselves; what is wrong with them goes to ``troubles``."""
+    """Return why ``apply`` is due, from the inputs themselves; add what is wrong with them to ``troubles``."""
     try:
         config = merge(read(paths, environ))
         changes = plan(render(config, paths), find(paths))

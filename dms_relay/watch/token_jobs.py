@@ -1,7 +1,7 @@
-"""What the keeper does for access tokens: has them renewed when it is time, and sees where one was refused.
+"""The keeper's jobs for access tokens: renews them when due, and notices when one was refused.
 
-Looks at files (``looks``); writes nothing. What is due is said by a child (``outlook``) when the files of the store
-have changed, and kept here, so that no token is ever in the keeper's memory.
+Looks at files (``looks``); writes nothing. When the files of the store have changed, a child (``outlook``) says what is
+due, so that no token is ever in the keeper's memory.
 """
 
 from __future__ import annotations
@@ -19,27 +19,27 @@ if TYPE_CHECKING:
     from dms_relay.watch.children import Child
     from dms_relay.watch.jobs import Say
 
-#: Seconds that a renewal may take, all logins together, and that it has to end when the keeper ends: the server's
-#: answer, which may hold a new refresh token, is on its way.
+#: Seconds that a renewal of all logins may take, and that it may take to end when the keeper ends: the server's
+#: answer, perhaps with a new refresh token, may be on its way.
 _RENEW_LIMIT, _RENEW_GRACE = 300.0, 4.0
-#: Exit codes of a renewal that has put what it got into the tables; with 1, a token was not to be had.
+#: Exit codes of a renewal that has updated the tables; with 1, some token could not be renewed.
 _DONE = frozenset({0, 1})
 _UNWRITTEN = "token: new tokens could not be written into the tables; the log says why, and dms-relay tries again"
-#: Seconds after which the queue is looked at again, at the least; and how many times what a look has taken.
+#: Minimum pause between two looks at the queue: in seconds, and as a multiple of what the last look took.
 _QUEUE_PAUSE, _QUEUE_FACTOR = 10.0, 20.0
-#: Seconds from one renewal of a token that was refused to the next: the first, which doubles, and the longest.
+#: Seconds between renewals of a refused token: the first pause, which doubles, and the longest.
 _REFUSED_FIRST, _REFUSED_LAST = 300.0, 6 * 3600.0
-#: The directories of the queue whose times change when a message is deferred (postconf(5), hash_queue_depth: 1).
+#: The queue's directories whose times change when a message is deferred (postconf(5), hash_queue_depth: 1).
 _DEFER = ("", *"0123456789ABCDEF")
 
 
 class Tokens(Job):
-    """Knows how the tokens are."""
+    """Keeps track of the state of the tokens."""
 
     name = "tokens"
 
     def __init__(self, state_dir: str) -> None:
-        """Take where the store is."""
+        """Set the directory of the store."""
         super().__init__()
         self._files = (f"{state_dir}/logins.json", f"{state_dir}/tokens")
         self._seen: list[str] | None = None
@@ -51,12 +51,12 @@ class Tokens(Job):
         return bool(self.result.get("tokens"))
 
     def ask(self) -> None:
-        """Have them looked at."""
+        """Make a look at the tokens due."""
         super().ask()
         self._seen = None
 
     def is_due(self) -> bool:
-        """Return True if the store has changed, or a token has ended since."""
+        """Return True if the store has changed, or a token has expired since."""
         self._looked = [look(path, FILE) for path in self._files]
         if time.monotonic() < self.not_before:
             return False
@@ -71,7 +71,7 @@ class Tokens(Job):
         return ["keep", "tokens"], None
 
     def fail(self, why: str, say: Say) -> None:
-        """Look again."""
+        """Look again after a pause."""
         super().fail(why, say)
         self._seen = None
 
@@ -81,20 +81,20 @@ class Tokens(Job):
 
 
 class Renewals(Job):
-    """Has tokens renewed: those that are due, or those that were refused."""
+    """Renews tokens: those that are due, and those that were refused."""
 
     name = "renew"
     limit = _RENEW_LIMIT
     grace = _RENEW_GRACE
 
     def __init__(self, tokens: Tokens) -> None:
-        """Take what knows when."""
+        """Set the job that knows when renewals are due."""
         super().__init__()
         self._tokens = tokens
         self._last: object = None
-        #: Relays whose token is to be renewed though it has not ended.
+        #: Relays whose token is to be renewed although it has not expired.
         self.refused: list[str] = []
-        #: What is to be looked at without a pause after a renewal.
+        #: Called after a renewal, for a look without a pause.
         self.then: list[Job] = [tokens]
 
     def is_due(self) -> bool:
@@ -104,7 +104,7 @@ class Renewals(Job):
         if time.monotonic() < self.not_before or not self._tokens.has_logins:
             return False
         due = self._tokens.result.get("next")
-        # A run that had no end, or could not write a table: the next one writes it, also where no token is due.
+        # A run was killed or could not write a table: the next one writes it, even if no token is due.
         return self.result.get("code", 0) not in _DONE or (due is not None and due <= time.time())
 
     def task(self) -> tuple[list[str], object]:
@@ -112,14 +112,14 @@ class Renewals(Job):
         relays, self.refused = self.refused, []
         if relays:
             return ["renew", *relays], None
-        # Where nothing can be kept, as on a full disk, the store is as before, and the pauses grow.
+        # If nothing can be stored, as on a full disk, the store is unchanged, and the pauses grow.
         found = [(token["renewed_at"], token["failure"]) for token in self._tokens.result["tokens"]]
         self.failures = self.failures if found == self._last else 0
         self._last = found
         return ["renew", "--due"], None
 
     def end(self, child: Child, code: int, say: Say) -> None:
-        """See how the tokens are now; why one was not renewed is in the log, and in the store."""
+        """Look at the tokens again; the log and the store say why one was not renewed."""
         child.said()
         self.at = time.time()
         self.result = {"code": code}
@@ -132,18 +132,18 @@ class Renewals(Job):
 
 
 class Queue(Job):
-    """Sees where mail waits because a relay has refused a token."""
+    """Notices mail that waits because a relay has refused a token."""
 
     name = "queue"
 
     def __init__(self, tokens: Tokens, renewals: Renewals, queue: Callable[[], str]) -> None:
-        """Take what knows the tokens, what renews them, and what knows the directory of the queue."""
+        """Set the job of the tokens, the one that renews them, and the function that returns the queue's directory."""
         super().__init__()
         self._tokens, self._renewals, self._queue = tokens, renewals, queue
         renewals.then.append(self)
         self._seen: object = None
         self._looked: object = None
-        #: Of a relay: how often its token was renewed because it was refused, and when it can be so again.
+        #: For each relay: how often its token was renewed because it was refused, and when it may be renewed again.
         self._tried: dict[str, tuple[int, float]] = {}
 
     def is_due(self) -> bool:
@@ -160,7 +160,7 @@ class Queue(Job):
         return ["keep", "queue"], {"queue": self._queue()}
 
     def end(self, child: Child, code: int, say: Say) -> None:
-        """Take what a child has found; where looking takes long, look seldom."""
+        """Process a child's findings; if a look takes long, look less often."""
         super().end(child, code, say)
         took = time.monotonic() - child.began
         self.not_before = max(self.not_before, time.monotonic() + max(_QUEUE_PAUSE, _QUEUE_FACTOR * took))
@@ -168,7 +168,7 @@ class Queue(Job):
             self.renew(say)
 
     def renew(self, say: Say) -> None:
-        """Have each token renewed that was refused, unless it was so a moment ago."""
+        """Renew each refused token, unless that was done a moment ago."""
         refused = self.result["relays"]
         self._tried = {relay: tried for relay, tried in self._tried.items() if relay in refused}
         for relay in refused:
@@ -180,5 +180,5 @@ class Queue(Job):
                 say("warn", "the relay refuses the token, so it is renewed -- dms-relay test says why", relay=relay)
 
     def document(self) -> dict[str, Any]:
-        """Return what is recorded of it."""
+        """Return the job's part of the record."""
         return {"at": self.at, "trouble": self.trouble, "refused": sorted(self._tried)}

@@ -1,7 +1,7 @@
-"""A fleet of relays on podman, as Kubernetes would run them: what the Helm chart renders, three replicas, a load, a Service.
+"""A fleet of relays on podman, as Kubernetes would run them: the Helm chart's output, three replicas, a load, a Service.
 
-Shared by the tests and the benchmark; see the modules: ``translate`` (StatefulSet -> pods that podman knows), ``volumes``
-(laid out as kubelet does), ``cluster`` (starts, probes, deletes pods), ``service`` (a balancer that knows who is ready),
-``load`` (clients that hand messages in, and note what was accepted), ``upstream`` (the server that the relays deliver to),
-``verdict`` (what was lost, or came twice, and why).
+Shared by the tests and the benchmark; see the modules: ``translate`` (StatefulSet -> pods for podman), ``volumes`` (laid
+out as by kubelet), ``cluster`` (starts, probes, deletes pods), ``service`` (a balancer that knows which replicas are
+ready), ``load`` (clients that submit messages, and record which were accepted), ``upstream`` (the server to which the
+relays deliver), ``verdict`` (what was lost, or came twice, and why).
 """

@@ -1,4 +1,4 @@
-"""Renders the Helm chart, and Secrets as `kubectl create secret` has them. Needs both programs on PATH, and no cluster."""
+"""Renders the Helm chart, and Secrets as `kubectl create secret` does. Needs both programs on PATH, and no cluster."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ class RenderError(Exception):
 
 
 def render(release: str, values: dict[str, Any]) -> list[Object]:
-    """Return the objects that `helm template` makes of some values."""
+    """Return the output of `helm template` for some values, as objects."""
     said = _run("helm", "template", release, str(CHART), "--values", "-", feed=json.dumps(values))
     return [each for each in yaml.safe_load_all(said) if each]
 
 
 def secret(name: str, **literals: str) -> Object:
-    """Return the Secret that `kubectl create secret generic` makes."""
+    """Return a Secret as `kubectl create secret generic` creates it."""
     words = [f"--from-literal={key}={value}" for key, value in literals.items()]
     said = _run("kubectl", "create", "secret", "generic", name, *words, "--dry-run=client", "--output=json")
     found: Object = json.loads(said)

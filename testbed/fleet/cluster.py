@@ -1,13 +1,12 @@
-"""Runs the pods that the chart renders on podman, as a cluster's controllers and kubelet do: starts, probes, kills, deletes.
+"""Runs the chart's pods on podman, as a cluster's controllers and kubelet do: starts, probes, kills, deletes.
 
-`Cluster.apply` takes what `helm template` renders, as `kubectl apply` does: ConfigMaps and Secrets that have changed come
-into the volumes of the pods that run. `Cluster.delete` follows a pod's end (documentation of Kubernetes, "Termination of
-Pods"): preStop, TERM, and KILL where the grace period is over. Claims stay. That the Service sends it no more is the
-caller's to say (`service`).
+`Cluster.apply` takes the output of `helm template`, as `kubectl apply` does: changed ConfigMaps and Secrets are written
+into the volumes of running pods. `Cluster.delete` ends a pod as Kubernetes documents it ("Termination of Pods"): preStop,
+TERM, and KILL after the grace period. Claims stay. The caller tells the Service to send it no more (`service`).
 
-Writes below ``directory`` and in podman's volumes; `Cluster.clean_up` removes the latter. Known limits: one container for
-each pod; nothing starts a pod again by itself but podman, where its process 1 ends; a StatefulSet's changed template counts
-when a pod is started the next time.
+Writes below ``directory`` and in podman's volumes; `Cluster.clean_up` removes the latter. Known limits: one container per
+pod; only podman restarts a pod, if its process 1 ends; a StatefulSet's changed template takes effect at the next start of
+a pod.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
 
     from testbed.fleet.translate import Object, Pod
 
-#: Seconds that Kubernetes gives a pod to end where nothing else is said.
+#: Default seconds that Kubernetes gives a pod to end.
 GRACE = 30
 #: Seconds between two looks.
 INTERVAL = 0.1
@@ -39,15 +38,15 @@ class End:
     """How a pod ended."""
 
     exit_code: int
-    #: What preStop said, and its exit code; ``None`` where there is no preStop, or it was cut short.
+    #: The output of preStop, and its exit code; ``None`` if there is no preStop, or it was cut short.
     said: str
     pre_stop: int | None
     seconds: float
-    #: What the pod had said, both streams.
+    #: The pod's output, both streams.
     log: str = field(repr=False)
 
     def __str__(self) -> str:
-        """Say all of it."""
+        """Return all of it as text."""
         return f"{self!r}\n{self.log}"
 
 
@@ -55,7 +54,7 @@ class Cluster:
     """One machine with podman on it, for the pods of one chart."""
 
     def __init__(self, directory: Path, network: str, image: str) -> None:
-        """Put volumes below ``directory``, pods into ``network``, and have each run ``image``."""
+        """Put volumes below ``directory``, and pods into ``network``; each runs ``image``."""
         self.directory = directory
         self.network = network
         self.image = image
@@ -64,7 +63,7 @@ class Cluster:
         self._started: set[str] = set()
 
     def apply(self, objects: list[Object]) -> None:
-        """Have these objects: the pods that run see what has changed in ConfigMaps and Secrets."""
+        """Replace the objects: running pods see the changes in ConfigMaps and Secrets."""
         self.objects = objects
         for pod in self.pods:
             if pod.name in self._started:
@@ -72,16 +71,16 @@ class Cluster:
 
     @property
     def pods(self) -> list[Pod]:
-        """The pods that there should be."""
+        """The pods that should exist."""
         return translate.pods(self.objects, self.directory, self.image)
 
     def pod(self, name: str) -> Pod:
-        """Return one of them."""
+        """Return one pod."""
         [found] = [pod for pod in self.pods if pod.name == name]
         return found
 
     def start(self, name: str) -> None:
-        """Start a pod: on new volumes, but on its claims as they are."""
+        """Start a pod on new volumes, but on its existing claims."""
         pod = self.pod(name)
         self._claim(pod)
         for volume in pod.spec.get("volumes", []):
@@ -94,11 +93,11 @@ class Cluster:
         podman.call("kube", "play", "--network", self.network, "-", feed=json.dumps(pod.document))
 
     def kill(self, name: str) -> None:
-        """Take a pod's processes away, all at once, as a node that dies does."""
+        """Kill all processes of a pod at once, as when a node dies."""
         podman.call("kill", "--signal=KILL", self.container(name))
 
     def delete(self, name: str) -> End:
-        """End a pod in order and remove it; its claims stay."""
+        """End a pod gracefully and remove it; its claims stay."""
         pod, begin = self.pod(name), time.monotonic()
         grace = pod.spec.get("terminationGracePeriodSeconds", GRACE)
         said, code = self._pre_stop(pod, grace)
@@ -110,7 +109,7 @@ class Cluster:
         return end
 
     def begin_to_delete(self, name: str) -> Future[End]:
-        """Begin to end a pod in order, and go on."""
+        """Begin to end a pod gracefully, and return at once."""
         pool = ThreadPoolExecutor(1)
         future = pool.submit(self.delete, name)
         pool.shutdown(wait=False)
@@ -122,11 +121,11 @@ class Cluster:
         self._started.discard(name)
 
     def execute(self, name: str, *command: str, feed: str = "") -> str:
-        """Run a command in a pod; return what it says on standard output."""
+        """Run a command in a pod; return its standard output."""
         return podman.call("exec", "-i", self.container(name), *command, feed=feed)
 
     def log(self, name: str) -> str:
-        """Return what a pod has said since it was started, both streams."""
+        """Return a pod's output since its start, both streams."""
         done = subprocess.run(["podman", "logs", self.container(name)], capture_output=True, text=True, check=False)
         return done.stderr + done.stdout
 
@@ -140,7 +139,7 @@ class Cluster:
         return str(podman.inspect("inspect", self.container(name))["State"]["StartedAt"])
 
     def probe(self, name: str, kind: str = "readinessProbe") -> bool:
-        """Run one of the probes of a pod; return whether it succeeds."""
+        """Run one of a pod's probes; return True if it succeeds."""
         return podman.code("exec", self.container(name), *self.pod(name).container[kind]["exec"]["command"]) == 0
 
     def wait_until_ready(self, name: str) -> None:
@@ -155,7 +154,7 @@ class Cluster:
         return f"{name}-{self.pod(name).container['name']}"
 
     def claim(self, name: str, volume: str) -> Path:
-        """Return where the host has one of a pod's claims."""
+        """Return the host's directory of one of a pod's claims."""
         return Path(podman.inspect("volume", "inspect", self.pod(name).claims[volume])["Mountpoint"])
 
     def clean_up(self) -> None:
@@ -173,7 +172,7 @@ class Cluster:
                 volumes.write(directory, files, pod.fs_group)
 
     def _claim(self, pod: Pod) -> None:
-        """Have the claims of a pod that are not there yet; podman takes an error for one that is."""
+        """Create the missing claims of a pod; podman reports an error for existing ones."""
         for claim in translate.claims(self.objects):
             name = claim["metadata"]["name"]
             if name in pod.claims.values() and name not in self._claimed:
@@ -194,7 +193,7 @@ class Cluster:
 
 
 def wait_for(condition: Callable[[], bool], what: str, patience: float = PATIENCE) -> None:
-    """Wait until a condition holds; raises TimeoutError, which says what was waited for."""
+    """Wait until a condition holds. Raises TimeoutError, which names what was waited for."""
     deadline = time.monotonic() + patience
     while not condition():
         if time.monotonic() > deadline:

@@ -1,6 +1,6 @@
-"""The chart's replicas, running: a context manager, for tests and the benchmark.
+"""Runs the chart's replicas: a context manager for tests and the benchmark.
 
-`Fleet.change` is `helm upgrade` for what is mounted: values and the password change, and no pod is started again.
+`Fleet.change` is a `helm upgrade` of mounted data: values and the password change, and no pod is restarted.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ SECRETS = "/run/secrets/dms-relay"
 
 
 def relay_yaml(user: str) -> dict[str, Any]:
-    """Return a configuration that has all mail go to the server, over TLS with a certificate that counts, and a login."""
+    """Return a configuration that sends all mail to the server, over TLS with a verified certificate, and a login."""
     login = {"username": user, "password_file": f"{SECRETS}/password"}
     tls = {"ca_file": f"{SECRETS}/authority"}
     return {"version": 1, "relays": {"main": {"host": HOST, "tls": tls, "login": login}}, "default": "main"}
 
 
 class Fleet:
-    """Some replicas, the network that they are on, and the server that they deliver to."""
+    """Some replicas, their network, and the server to which they deliver."""
 
     def __init__(self, directory: Path, image: str, processes: int = 1, **values: Any) -> None:  # noqa: ANN401
-        """Prepare; ``processes`` are the server's, ``values`` the chart's, beside those that a fleet needs."""
+        """Prepare; ``processes`` are the server's, ``values`` the chart's, in addition to those that a fleet needs."""
         self.site = Site(directory / "site", image, processes)
         self.name = self.site.name
         self.cluster = Cluster(directory / "pods", self.name, image)
@@ -55,7 +55,7 @@ class Fleet:
         self.site.__exit__()
 
     def change(self, password: str = "", user: str = "", **values: Any) -> None:  # noqa: ANN401 -- the chart's
-        """Have another password in the Secret, another user in relay.yaml, or other values."""
+        """Set another password in the Secret, another user in relay.yaml, or other values."""
         if user:
             self.user, values = user, {**values, "relayYaml": relay_yaml(user)}
         self.password = password or self.password

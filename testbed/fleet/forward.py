@@ -1,6 +1,6 @@
-"""Passes each connection on to one address, in a container that has a Service's name: ``python3 forward.py PORT ADDRESS``.
+"""Forwards each connection to one address, in a container with a Service's name: ``python3 forward.py PORT ADDRESS``.
 
-A network of podman gives a name to a container, and not to a pod. Needs nothing but the standard library.
+A network of podman gives a name to a container, not to a pod. Needs only the standard library.
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ import asyncio
 import contextlib
 import sys
 
-#: Octets that are passed on at once.
+#: Maximum octets to forward at once.
 CHUNK = 65_536
 
 
 async def copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Pass on what comes, until it ends."""
+    """Forward the data until it ends."""
     with contextlib.closing(writer), contextlib.suppress(OSError):
         while data := await reader.read(CHUNK):
             writer.write(data)

@@ -1,8 +1,8 @@
-"""Clients that hand messages in, as applications do: each tries again until a replica says that it has a message.
+"""Clients that submit messages, as applications do: each tries again until a replica confirms that it has a message.
 
-Each message has an X-Id of its own. What became of it stands in a `Message`: which replica accepted it under which queue
-ID, and whose answer to its end was lost, in which case that replica may have it as well. Runs asyncio; a client keeps a
-connection for a few messages.
+Each message has its own X-Id. A `Message` records its fate: which replica accepted it under which queue ID, and which
+replicas' answers to its end were lost, so that they may have it as well. Runs asyncio; a client keeps a connection for a
+few messages.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from testbed.patience import PATIENCE
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-#: Seconds that a client waits for an answer, and before it tries again.
+#: Seconds that a client waits for an answer, and pause before it tries again.
 ANSWER, PAUSE = 20.0, 0.1
 #: Messages for each connection.
 KEPT = 5
@@ -28,19 +28,19 @@ _QUEUED = re.compile(r"queued as (\S+)")
 
 
 class RefusedError(Exception):
-    """A replica said something else than was hoped for; the message is the client's still."""
+    """A replica sent another answer than expected; the client still has the message."""
 
 
 @dataclass
 class Message:
-    """One message, and what became of it."""
+    """One message, and its fate."""
 
     identity: str
-    #: Replica and queue ID, once a replica has said that it has it.
+    #: Replica and queue ID, once a replica has confirmed the message.
     accepted: tuple[str, str] | None = None
     #: Replicas whose answer to the end of the message was lost.
     unanswered: list[str] = field(default_factory=list)
-    #: How often it was refused, or no connection was to be had, before its end.
+    #: How often it was refused, or no connection was possible, before its end.
     refused: int = 0
 
 
@@ -48,15 +48,15 @@ class Load:
     """A number of messages, from a number of clients at once."""
 
     def __init__(self, host: str, port: int, prefix: str, clients: int = 8, size: int = 500) -> None:
-        """Take where to connect, what all X-Ids begin with, and the octets of a message's text."""
+        """Set where to connect, the prefix of all X-Ids, and the octets of a message's text."""
         self.host, self.port, self.prefix, self.clients = host, port, prefix, clients
         self.text = ("x" * 70 + "\r\n") * (size // 72 + 1)
         self.messages: list[Message] = []
-        #: How many a replica has accepted so far.
+        #: Number of messages accepted so far.
         self.done = 0
 
     def run(self, total: int, interval: float = 0.0, is_over: Callable[[], bool] = lambda: True) -> list[Message]:
-        """Hand messages in, each client one every ``interval`` seconds at most: ``total``, and more until it is over."""
+        """Submit messages, each client at most one every ``interval`` seconds: ``total``, and more until ``is_over``."""
         asyncio.run(self._run(total, interval, is_over))
         return self.messages
 
@@ -79,7 +79,7 @@ class Load:
             await connection.quit()
 
     async def _hand_in(self, message: Message, connection: Connection | None) -> Connection | None:
-        """Try until a replica has it; return the connection that can be used on."""
+        """Try until a replica has the message; return the connection if it can be reused."""
         deadline = time.monotonic() + PATIENCE
         while message.accepted is None:
             assert time.monotonic() < deadline, f"nobody took {message} within {PATIENCE} s"
@@ -119,14 +119,14 @@ class Connection:
     """One connection with a replica."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Take an open one."""
+        """Wrap an open connection."""
         self.reader, self.writer = reader, writer
         self.replica = ""
         self.count = 0
 
     @classmethod
     async def open(cls, host: str, port: int) -> Connection:
-        """Connect, and say hello."""
+        """Connect, and send EHLO."""
         reader, writer = await asyncio.wait_for(asyncio.open_connection(host, port), ANSWER)
         new = cls(reader, writer)
         try:
@@ -140,7 +140,7 @@ class Connection:
         return new
 
     async def begin(self, identity: str) -> None:
-        """Say all up to the message itself."""
+        """Send everything up to the message itself."""
         await self.say(f"MAIL FROM:<{identity}@example.test>", 250)
         await self.say("RCPT TO:<someone@elsewhere.test>", 250)
         await self.say("DATA", 354)
@@ -154,7 +154,7 @@ class Connection:
         return match[1] if match else ""
 
     async def kept(self) -> Connection | None:
-        """Return this connection for another message, or nothing where it has had enough."""
+        """Return this connection for another message, or ``None`` if it has sent enough."""
         self.count += 1
         if self.count < KEPT:
             return self
@@ -162,13 +162,13 @@ class Connection:
         return None
 
     async def quit(self) -> None:
-        """Take leave."""
+        """Send QUIT."""
         with contextlib.suppress(OSError, TimeoutError, EOFError, RefusedError):
             await self.say("QUIT", 221)
         self.writer.close()
 
     async def say(self, text: str, expected: int) -> str:
-        """Say something and return the answer, which has to be the expected one."""
+        """Send a text and return the answer, which must be the expected one."""
         self.writer.write(f"{text}\r\n".encode())
         return await self._answer(expected)
 

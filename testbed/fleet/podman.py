@@ -1,4 +1,4 @@
-"""Calls podman. What it refuses raises `PodmanError`, with what it said."""
+"""Calls podman. Raises `PodmanError` with its output if it fails."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ CALL_TIMEOUT = 120
 
 
 class PodmanError(Exception):
-    """Podman refused."""
+    """Podman failed."""
 
 
 def call(*arguments: str, feed: str = "", check: bool = True) -> str:
-    """Run podman and return what it says on standard output."""
+    """Run podman and return its standard output."""
     done = subprocess.run(
         ["podman", *arguments], input=feed, capture_output=True, text=True, check=False, timeout=CALL_TIMEOUT
     )
@@ -30,6 +30,6 @@ def code(*arguments: str) -> int:
 
 
 def inspect(*arguments: str) -> dict[str, Any]:
-    """Return the first object of a JSON answer; what podman says beside it does not count."""
+    """Return the first object of a JSON answer; ignores other output of podman."""
     found: dict[str, Any] = json.loads(call(*arguments))[0]
     return found

@@ -1,11 +1,10 @@
-"""What stands for a Service: hands each connection to one of the replicas that are ready, as kube-proxy does.
+"""Plays a Service: passes each connection to one of the ready replicas, as kube-proxy does.
 
-Which are ready is known from their readiness probes (failureThreshold), and from what the caller says: `Service.join` and
-`Service.leave`. Between a replica's death and the probe that notices, connections to it fail, as in a cluster: the client
-tries again.
+Readiness comes from the probes (failureThreshold), and from the caller's `Service.join` and `Service.leave`. Between a
+replica's death and the probe that notices it, connections to it fail, as in a cluster: the client tries again.
 
-Runs an event loop in a thread of its own. Known limits: no session affinity; a replica that was left out joins only when the
-caller says so; a probe through podman costs 0.1 s of processor time, so they come less often than a cluster could have them.
+Runs an event loop in its own thread. Known limits: no session affinity; a removed replica joins again only when the caller
+says so; a probe through podman costs 0.1 s of CPU time, so probes are less frequent than a cluster could have them.
 """
 
 from __future__ import annotations
@@ -21,12 +20,12 @@ from testbed.patience import PATIENCE
 if TYPE_CHECKING:
     from testbed.fleet.cluster import Cluster
 
-#: Seconds between two rounds of probes, and within which a replica has to take a connection.
+#: Seconds between two rounds of probes, and seconds within which a replica must accept a connection.
 PERIOD = 1.0
 CONNECT = 5.0
-#: Failures of a readiness probe after which a replica gets no more connections, where nothing else is said.
+#: Default failures of a readiness probe after which a replica gets no more connections.
 THRESHOLD = 3
-#: Connections that may wait; octets that are passed on at once.
+#: Maximum waiting connections; maximum octets to forward at once.
 BACKLOG, CHUNK = 512, 65_536
 SMTP = 25
 
@@ -47,7 +46,7 @@ class Service:
         self._prober = threading.Thread(target=self._probe_again, daemon=True)
 
     def __enter__(self) -> Self:
-        """Look who is ready, and listen."""
+        """Find the ready replicas, and listen."""
         self._probe()
         self._thread.start()
         asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result(PATIENCE)
@@ -55,7 +54,7 @@ class Service:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Listen no more, and drop what is open."""
+        """Stop listening, and drop open connections."""
         self._ending.set()
         self._prober.join(PATIENCE)
         asyncio.run_coroutine_threadsafe(self._shut(), self._loop).result(PATIENCE)
@@ -64,12 +63,12 @@ class Service:
         self._loop.close()
 
     def join(self, name: str) -> None:
-        """Hand connections to a replica, which is ready."""
+        """Pass connections to a ready replica."""
         self._failures[name] = 0
         self.endpoints = {**self.endpoints, name: self.cluster.address(name)}
 
     def leave(self, name: str) -> None:
-        """Hand no more to a replica: it is being deleted, or is gone."""
+        """Pass no more connections to a replica: it is being deleted, or is gone."""
         self._failures.pop(name, None)
         self.endpoints = {key: value for key, value in self.endpoints.items() if key != name}
 
@@ -78,7 +77,7 @@ class Service:
             self._probe()
 
     def _probe(self) -> None:
-        """Count failures of those that are here."""
+        """Count the failed probes of the current replicas."""
         for name in list(self._failures):
             limit = self.cluster.pod(name).container["readinessProbe"].get("failureThreshold", THRESHOLD)
             is_ready = self.cluster.probe(name)
@@ -99,7 +98,7 @@ class Service:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Connect a client with a replica, until either ends."""
+        """Connect a client with a replica, until either closes."""
         with contextlib.closing(writer):
             endpoints = list(self.endpoints.values())
             if not endpoints:

@@ -1,6 +1,6 @@
-"""What is around the fleet: a network of podman without a way out, and on it the server that the relays deliver to.
+"""The fleet's surroundings: an isolated network of podman, and on it the server to which the relays deliver.
 
-A context manager; writes below ``directory``. The server is reached by its host name, and which logins it takes can be
+A context manager; writes below ``directory``. The server is reachable by its host name, and its accepted logins can be
 changed while it runs.
 """
 
@@ -21,9 +21,9 @@ from testbed.fleet.cluster import wait_for
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-#: The server's name, and the login that it takes at first.
+#: The server's name, and the login that it first accepts.
 HOST, USER, PASSWORD = "relay.test", "user", "first"
-#: What the server needs beside the image's own Python; all are pure Python.
+#: Packages that the server needs besides the image's own Python; all are pure Python.
 PACKAGES = ("aiosmtpd", "public", "attr", "attrs")
 
 
@@ -31,7 +31,7 @@ class Site:
     """A network and a server."""
 
     def __init__(self, directory: Path, image: str, processes: int = 1, host: str = HOST) -> None:
-        """Prepare, with a name that nothing else has; ``processes`` and ``host`` are the server's."""
+        """Prepare, with a unique name; ``processes`` and ``host`` are the server's."""
         self.host = host
         self.processes = processes
         self.directory = directory
@@ -43,7 +43,7 @@ class Site:
         """Start both."""
         podman.call("network", "create", "--internal", self.name)
         subnet = podman.inspect("network", "inspect", self.name)["subnets"][0]
-        #: Where the pods are; and the host's own address among them.
+        #: The network of the pods; and the host's own address on it.
         self.network, self.gateway = str(subnet["subnet"]), str(subnet["gateway"])
         self.take(USER, PASSWORD)
         self._start()
@@ -56,13 +56,13 @@ class Site:
         podman.call("network", "rm", "--force", self.name, check=False)
 
     def take(self, user: str, *passwords: str) -> None:
-        """Have the server take a user with these passwords from now on, and nobody else."""
+        """Make the server accept only this user with these passwords from now on."""
         self.directory.mkdir(parents=True, exist_ok=True)
         (self.directory / "logins").write_text("".join(f"{user}:{password}\n" for password in passwords))
 
     @contextmanager
     def stalled(self) -> Iterator[None]:
-        """Have the server do nothing for a while: what it has been sent waits, and mail waits in the replicas' queues."""
+        """Pause the server: what was sent to it waits, and mail waits in the replicas' queues."""
         podman.call("pause", self._server)
         try:
             yield
@@ -70,17 +70,17 @@ class Site:
             podman.call("unpause", self._server)
 
     def records(self) -> list[dict[str, Any]]:
-        """Return what the server has written down; the last line may not be complete yet."""
+        """Return the server's records; the last line may not be complete yet."""
         text = (self.directory / "records").read_text("utf-8")
         return [json.loads(line) for line in text.splitlines(keepends=True) if line.endswith("\n")]
 
     def count(self) -> int:
-        """Return how many messages the server has written down."""
+        """Return the number of messages that the server has recorded."""
         with (self.directory / "records").open("rb") as file:
             return sum(block.count(b"\n") for block in iter(lambda: file.read(1 << 20), b""))
 
     def wait_for(self, identities: Iterable[str]) -> None:
-        """Wait until all of these messages have come."""
+        """Wait until all these messages have arrived."""
         missing = set(identities)
 
         def have_come() -> bool:
@@ -90,7 +90,7 @@ class Site:
         wait_for(have_come, f"messages of the {len(missing)} that are to come")
 
     def give_name(self, host: str, address: str) -> None:
-        """Have a host name on the network, whose port 25 is that of an address: a Service of one pod."""
+        """Create a host name on the network whose port 25 is that of an address: a Service of one pod."""
         options = ["--detach", "--no-healthcheck", f"--name={self._service}"]
         options += [f"--network={self.name}", f"--network-alias={host}"]
         options += [f"--volume={Path(__file__).with_name('forward.py')}:/forward.py:ro"]

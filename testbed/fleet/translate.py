@@ -1,14 +1,14 @@
-"""Turns what `helm template` renders into what `podman kube play` 4.3 knows.
+"""Translates the output of `helm template` into what `podman kube play` 4.3 supports.
 
-A StatefulSet becomes its pods, as Kubernetes' own controller makes them: a name and a host name with an ordinal, labels,
-a claim of its own for each volumeClaimTemplate. Volumes that podman would fill or lay out otherwise than kubelet become
-directories of the host, which ``volumes`` fills: an emptyDir (podman copies into it what the image has there), a ConfigMap
-or a Secret (podman makes plain files, decodes no Secret, and never writes them again). Variables from ConfigMaps and
-Secrets become plain ones.
+A StatefulSet becomes its pods, as Kubernetes' own controller creates them: a name and a host name with an ordinal, labels,
+a claim for each volumeClaimTemplate. Volumes that podman would fill or lay out differently from kubelet become directories
+of the host, which ``volumes`` fills: an emptyDir (podman copies the image's contents into it), a ConfigMap or a Secret
+(podman writes plain files, decodes no Secret, and never updates them). Variables from ConfigMaps and Secrets become plain
+ones.
 
-What podman does not do is left to ``cluster`` (probes, preStop, the grace period) or is nothing to one machine
-(affinity, NetworkPolicy). A key that neither stands here nor is known to be of no use raises `UnknownError`: a chart that
-learns something new is not to be tested without it by mistake.
+What podman does not support is left to ``cluster`` (probes, preStop, the grace period) or has no meaning on one machine
+(affinity, NetworkPolicy). A key that is neither here nor known to be useless raises `UnknownError`, so that no new feature
+of the chart goes untested by mistake.
 
 Pure: reads objects, returns objects. Known limits: one namespace; no StatefulSet with `ordinals.start`; of fieldRef only the
 pod's name and namespace.
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 Object = dict[str, Any]
 
 NAMESPACE = "default"
-#: What kubelet gives a file of a ConfigMap or a Secret where nothing else is said.
+#: Kubelet's default mode of a file of a ConfigMap or a Secret.
 DEFAULT_MODE = 0o644
-#: What podman gets of a pod and of a container, and what others do or nobody need do on one machine.
+#: Keys of a pod and a container that podman gets, and those that others handle or that one machine does not need.
 POD_KEYS = frozenset({"containers", "initContainers", "volumes", "hostAliases", "restartPolicy", "securityContext"})
 POD_ELSEWHERE = frozenset(
     {
@@ -58,7 +58,7 @@ _REFERENCE = re.compile(r"\$\(([A-Za-z_][A-Za-z0-9_]*)\)")
 
 
 class UnknownError(Exception):
-    """The objects hold something that this step does not know."""
+    """The objects contain something that this step does not know."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Pod:
     name: str
     #: As Kubernetes would have it.
     spec: Object
-    #: What podman plays.
+    #: For podman.
     document: Object
     #: The names of its claims, by those of its volumes.
     claims: dict[str, str]
@@ -81,7 +81,7 @@ class Pod:
 
     @property
     def fs_group(self) -> int | None:
-        """The group to which Kubernetes gives the volumes."""
+        """The group that Kubernetes sets on the volumes."""
         group: int | None = self.spec.get("securityContext", {}).get("fsGroup")
         return group
 
@@ -95,7 +95,7 @@ class File:
 
 
 def pods(objects: Iterable[Object], directory: Path, image: str) -> list[Pod]:
-    """Return the pods of all StatefulSets; their volumes are in ``directory``, and each container is of ``image``."""
+    """Return the pods of all StatefulSets; their volumes are in ``directory``, and each container runs ``image``."""
     found = list(objects)
     return [
         _pod(stateful_set, ordinal, found, directory, image)
@@ -106,7 +106,7 @@ def pods(objects: Iterable[Object], directory: Path, image: str) -> list[Pod]:
 
 
 def claims(objects: Iterable[Object]) -> list[Object]:
-    """Return the PersistentVolumeClaims that the pods of all StatefulSets have."""
+    """Return the PersistentVolumeClaims of the pods of all StatefulSets."""
     return [
         {
             "apiVersion": "v1",
@@ -122,7 +122,7 @@ def claims(objects: Iterable[Object]) -> list[Object]:
 
 
 def files(volume: Object, objects: Sequence[Object]) -> dict[str, File] | None:
-    """Return the files of a volume that is made of ConfigMaps and Secrets, by path; ``None`` where it is another one."""
+    """Return the files of a volume of ConfigMaps and Secrets, by path; ``None`` for another kind of volume."""
     for kind in ("configMap", "secret", "projected"):
         if kind in volume:
             source = volume[kind]
@@ -133,7 +133,7 @@ def files(volume: Object, objects: Sequence[Object]) -> dict[str, File] | None:
 
 
 def directory_of(directory: Path, pod: str, volume: str) -> Path:
-    """Return where a pod's volume is that is no claim."""
+    """Return the directory of a pod's volume that is not a claim."""
     return directory / pod / volume
 
 
@@ -195,7 +195,7 @@ def _chosen(source: Object, kept: frozenset[str], elsewhere: frozenset[str], wha
 
 
 def _volumes(volumes: list[Object], claimed: dict[str, str], directory: Path, pod: str) -> list[Object]:
-    """Return a directory of the host for each volume that podman would not have as kubelet has it, and the claims."""
+    """Return the claims, and a host directory for each volume that podman handles differently from kubelet."""
     translated = [{"name": name, "persistentVolumeClaim": {"claimName": claim}} for name, claim in claimed.items()]
     for volume in volumes:
         kinds = volume.keys() - {"name"}

@@ -1,11 +1,11 @@
-"""The server that the relays deliver to. Takes what comes, and writes down how it came: a line of JSON for each message.
+"""The server to which the relays deliver. Accepts every message, and records how it arrived: one line of JSON each.
 
     python3 upstream.py CERTIFICATE KEY LOGINS RECORDS PROCESSES
 
 Runs in a container of the image itself, with aiosmtpd mounted beside it. It offers TLS, and a login over TLS only, but
-demands neither, so that what comes in the clear is seen. LOGINS has a line `USER:PASSWORD` for each login that is taken,
-and is read at each login; another one gets 535. A line of RECORDS is ``{"id", "host", "queue_id", "tls", "user",
-"password", "time"}``: X-Id, and which replica under which queue ID took it first, by the last Received header.
+requires neither, so that mail in the clear is noticed. LOGINS has a line `USER:PASSWORD` for each accepted login, and is
+read at each login; another one gets 535. A line of RECORDS is ``{"id", "host", "queue_id", "tls", "user",
+"password", "time"}``: X-Id, and which replica first accepted it under which queue ID, by the last Received header.
 """
 
 from __future__ import annotations
@@ -26,22 +26,22 @@ if TYPE_CHECKING:
     from aiosmtpd.smtp import Envelope, Session
 
 PORT = 587
-#: Connections that may wait to be accepted.
+#: Maximum connections that wait to be accepted.
 BACKLOG = 512
 _ID = re.compile(rb"(?im)^X-Id: (\S+)")
 _RECEIVED = re.compile(rb"(?im)^\s*by (\S+) \(Postfix\) with \S+ id (\S+)")
 
 
 class Recorder:
-    """Takes every message and writes it down before it says so."""
+    """Accepts every message, and records it before it confirms."""
 
     def __init__(self, logins: Path, records: Path) -> None:
-        """Take the files."""
+        """Set the files."""
         self.logins = logins
         self.records = records.open("a", encoding="utf-8", buffering=1)
 
     async def handle_DATA(self, _server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
-        """Write one message down."""
+        """Record one message."""
         login, content = session.auth_data, bytes(envelope.original_content or b"")
         *_, (host, queue_id) = _RECEIVED.findall(content) or [(b"", b"")]
         [identity] = _ID.findall(content) or [b""]
@@ -60,7 +60,7 @@ class Recorder:
     def authenticate(
         self, _server: SMTP, _session: Session, _envelope: Envelope, _mechanism: str, login: LoginPassword
     ) -> AuthResult:
-        """Take a login that stands in the file."""
+        """Accept a login that is in the file."""
         words = f"{login.login.decode()}:{login.password.decode()}"
         is_taken = words in self.logins.read_text("utf-8").splitlines()
         return AuthResult(success=is_taken, handled=False, auth_data=login)
@@ -81,7 +81,7 @@ async def serve(certificate: str, key: str, logins: str, records: str) -> None:
 
 
 if __name__ == "__main__":
-    # The kernel hands each of them its share of the connections. All end with process 1 of the container.
+    # The kernel gives each process its share of the connections. All end with process 1 of the container.
     for _ in range(1, int(sys.argv[5])):
         if os.fork() == 0:
             break

@@ -1,10 +1,10 @@
-"""What became of messages: which were lost, which came twice and why, and which came in the clear.
+"""The fate of messages: which were lost, which came twice and why, and which came in the clear.
 
-A double has one of two explanations. ``sent again``: a replica that was killed had handed the message to the server and had
-not yet taken it out of its queue, so that the same queue ID comes again once the replica is back. ``handed in again``: a
-replica that was killed had accepted it, and its answer did not reach the client, which then handed it to another one. Both
-are SMTP's own (RFC 5321, section 6.1; RFC 1047): nobody can do away with them without losing messages instead. What neither
-explains stands in `Verdict.unexplained`.
+A double has one of two explanations. ``sent again``: a killed replica had delivered the message to the server and had not
+yet removed it from its queue, so the same queue ID comes again once the replica is back. ``handed in again``: a killed
+replica had accepted it, but its answer did not reach the client, which then submitted it to another one. Both are part of
+SMTP (RFC 5321, section 6.1; RFC 1047): they cannot be avoided without losing messages instead. `Verdict.unexplained` has
+the doubles that neither explains.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Verdict:
     unexplained: list[str]
 
     def __str__(self) -> str:
-        """Say it in one line."""
+        """Return it in one line."""
         return (
             f"{self.accepted} accepted, {self.arrived} arrived, {len(self.lost)} lost, "
             f"{len(self.in_the_clear)} in the clear, {len(self.sent_again)} sent again by a killed replica, "
@@ -43,7 +43,7 @@ class Verdict:
 
 
 def verdict(messages: Iterable[Message], records: Iterable[Record], killed: Collection[str]) -> Verdict:
-    """Compare what was accepted with what the server wrote down; ``killed`` are host names of replicas that were killed."""
+    """Compare what was accepted with the server's records; ``killed`` are host names of killed replicas."""
     arrived: dict[str, list[Record]] = defaultdict(list)
     for record in records:
         arrived[record["id"]].append(record)
@@ -62,7 +62,7 @@ def verdict(messages: Iterable[Message], records: Iterable[Record], killed: Coll
 
 
 def _kinds(records: list[Record], message: Message | None, killed: Collection[str]) -> set[str]:
-    """Return what explains that more than one came for one message."""
+    """Return the explanations of a message's doubles."""
     copies = [(record["host"], record["queue_id"]) for record in records]
     kinds = set()
     if again := {host for host, queue_id in copies if copies.count((host, queue_id)) > 1}:

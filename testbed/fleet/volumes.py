@@ -1,9 +1,9 @@
-"""Lays out the directories that stand for a pod's volumes as kubelet does, so that the mounts in it look as in a cluster.
+"""Lays out the directories of a pod's volumes as kubelet does, so that the mounts look as in a cluster.
 
-A ConfigMap or a Secret is a directory that everybody may write (it is mounted read-only), with a directory of the moment
-that holds the files, a link ``..data`` to it, and a link through ``..data`` for each file. A change makes another directory
-and swaps ``..data`` by rename, so that all files change at once (kubelet's atomic_writer.go). With an fsGroup, Kubernetes
-gives files and directories to that group, which may read them (volume_linux.go): a mode of 0400 becomes 0440.
+A ConfigMap or a Secret is a directory that everybody may write (it is mounted read-only), with a timestamped directory
+that contains the files, a link ``..data`` to it, and a link through ``..data`` for each file. A change creates a new
+directory and swaps ``..data`` by rename, so that all files change at once (kubelet's atomic_writer.go). With an fsGroup,
+Kubernetes gives files and directories to that group, which may read them (volume_linux.go): mode 0400 becomes 0440.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
     from testbed.fleet.translate import File
 
-#: The link that is swapped.
+#: The link to swap.
 DATA = "..data"
-#: What an fsGroup adds to the modes: of directories, and of files that are mounted read-only.
+#: What an fsGroup adds to the modes of directories, and of files mounted read-only.
 GROUP_DIRECTORY, GROUP_READ = 0o2070, 0o440
 
 
 def empty(directory: Path, fs_group: int | None, *, is_in_memory: bool = False) -> None:
-    """Have an emptyDir: for everybody, and for the pod's group; sticky where it is in memory, as a tmpfs is."""
+    """Create an emptyDir: for everybody, and for the pod's group; sticky if it is in memory, like a tmpfs."""
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(parents=True)
     directory.chmod(0o1777 if is_in_memory else 0o777)
@@ -33,13 +33,13 @@ def empty(directory: Path, fs_group: int | None, *, is_in_memory: bool = False) 
 
 
 def formatted(directory: Path, fs_group: int | None) -> None:
-    """Have a claim look as a disk that was just formatted: root's, with a lost+found."""
+    """Make a claim look like a newly formatted disk: root's, with a lost+found."""
     (directory / "lost+found").mkdir(mode=0o700, exist_ok=True)
     _give(directory, fs_group, GROUP_DIRECTORY)
 
 
 def write(directory: Path, files: dict[str, File], fs_group: int | None) -> None:
-    """Have a volume hold these files, with one swap; nothing where it has them already."""
+    """Put these files into a volume, with one swap; does nothing if it has them already."""
     if not directory.exists():
         empty(directory, fs_group)
     if _found(directory) == {name: file.content for name, file in files.items()}:

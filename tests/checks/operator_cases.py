@@ -185,7 +185,7 @@ CASES = (
         "login-without-relay",
         postfix({**TWO, LOGINS: f"[h.test]:587 me:{SECRET}\n"}, more="transport_maps = ldap:/etc/postfix/ldap.cf\n"),
         f"{LOGINS}:1",
-        "transport_maps = ldap:/etc/postfix/ldap.cf cannot be looked into here",
+        "transport_maps = ldap:/etc/postfix/ldap.cf cannot be read here",
         postfix({**TWO, LOGINS: f"[h.test]:2525 me:{SECRET}\n"}, more="transport_maps = ldap:/etc/postfix/ldap.cf\n"),
     ),
     *(
@@ -220,7 +220,7 @@ CASES = (
             "no-mx-lookup",
             postfix(ROUTE, more=f"{setting}\n"),
             "main.cf",
-            f"{setting} has Postfix look up no MX hosts, so mail that goes directly misses its servers, or is returned",
+            f"{setting} makes Postfix look up no MX hosts, so mail that goes directly misses its servers, or is returned",
             postfix({}, DEFAULT, more=f"{setting}\n"),
         )
         for setting in ("disable_dns_lookups = yes", "smtp_dns_support_level = disabled")
@@ -229,7 +229,7 @@ CASES = (
         LEAVES,
         postfix({}, {"DEFAULT_RELAY_HOST": "nowhere.invalid:587"}, LOGIN, more="disable_dns_lookups = yes\n"),
         "main.cf",
-        "disable_dns_lookups = yes has Postfix look up no MX hosts, and nowhere.invalid has no address",
+        "disable_dns_lookups = yes makes Postfix look up no MX hosts, and nowhere.invalid has no address",
         postfix({}, {"DEFAULT_RELAY_HOST": "localhost:587"}, LOGIN, more="disable_dns_lookups = yes\n"),
     ),
     # Who is relayed and who is not; and what the level of TLS for relays does to the rest.

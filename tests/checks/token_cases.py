@@ -114,7 +114,7 @@ CASES = (
         "no-token",
         kept(token_yaml(), access_token=SECRET, expires_at=BEFORE),
         f"{YAML}:3:50",
-        "it ended at 2026-01-01 00:00 UTC",
+        "it expired at 2026-01-01 00:00 UTC",
         kept(token_yaml(), **VALID, failure=FAILURE),
     ),
     Case(

@@ -60,7 +60,7 @@ CASES = (
         LOOP,
         postfix({}, {"DEFAULT_RELAY_HOST": "[MAIL.own.test]:25", **TRANSPORTS}, LOGIN, more=OWN_NAME),
         "env DEFAULT_RELAY_HOST",
-        "[MAIL.own.test]:25 is this server itself, so its mail comes back: it is named as this server is (myhostname)",
+        "[MAIL.own.test]:25 is this server itself, so its mail comes back: it has the name of this server (myhostname)",
         postfix({}, {"DEFAULT_RELAY_HOST": "[mail.own.test]:587", **TRANSPORTS}, LOGIN, more=OWN_NAME),
     ),
     Case(

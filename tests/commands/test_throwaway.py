@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 RELAYMAP = "postfix-relaymap.cf"
 SECRET = "s3cret-P4ss"
 THROWN_AWAY = (
-    "not applied: this container ends with this command -- docker-mailserver takes a changed file up by itself;"
+    "not applied: this container ends with this command -- docker-mailserver notices a changed file by itself;"
     " elsewhere run dms-relay apply in the container that runs Postfix\n"
 )
 

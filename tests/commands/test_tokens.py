@@ -106,7 +106,7 @@ def test_refusal_is_an_error_with_what_to_do(scene: TokenScene) -> None:
     result = scene.run("renew")
     assert result.code == 1
     assert f"relay app: the access token of {USER} cannot be renewed: the client secret is wrong" in result.err
-    assert "-- make a new one" in result.err
+    assert "-- create a new one" in result.err
     assert SECRET not in result.err
     assert scene.table("app") == first
     assert scene.table("own") == scene.server.issued[-1].token

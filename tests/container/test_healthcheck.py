@@ -97,7 +97,7 @@ def test_a_drain(scene: Scene) -> None:
     """Who drains is alive, even where nobody greets any more, and is not ready, even where Postfix still greets."""
     scene.drain(LATER)
     assert scene.ask("live", "none") == (0, "")
-    assert scene.ask("ready") == (1, "the queue is drained, so Postfix takes no mail\n")
+    assert scene.ask("ready") == (1, "the queue is being drained, so Postfix takes no mail\n")
     scene.drain(0)  # a file system may keep no more than seconds
     assert scene.ask("ready")[0] == 1
 

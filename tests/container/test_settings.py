@@ -140,7 +140,7 @@ def test_both_permits() -> None:
     assert mynetworks_of(both) == f"{LOOPBACK} 10.42.0.0/16 172.18.0.0/24"
 
 
-OPEN = "takes in a part of the Internet, whose senders could then send through your relay (an open relay)"
+OPEN = "includes a part of the Internet, which could then send through your relay (an open relay)"
 OWN = "write only the networks of your own clients, each with"
 NO_NETWORK, BITS = "is not a network, nor an address", "is not a network: the number of bits comes after the slash"
 EXAMPLE = "write networks, such as 10.0.0.0/8, fd00::/8"
@@ -476,6 +476,6 @@ def test_where_metrics_are_served() -> None:
         f"env RELAY_METRICS: the value is neither :PORT nor HOST:PORT -- {remedy}"
     ]
     assert errors({"RELAY_METRICS": ":9154", "RELAY_WATCH": "no"}) == [
-        "env RELAY_METRICS: with RELAY_WATCH=no nobody serves metrics -- remove RELAY_WATCH, or RELAY_METRICS"
+        "env RELAY_METRICS: with RELAY_WATCH=no nothing serves metrics -- remove RELAY_WATCH, or RELAY_METRICS"
     ]
     assert parameters({"RELAY_METRICS": "no", "RELAY_WATCH": "no"}, ONE) == parameters({}, ONE)

@@ -57,4 +57,4 @@ def test_what_cannot_be_set_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     directory = f"/proc/{os.getpid()}/task"  # nobody can set a mode there (proc_setattr)
     own(Path(directory))
     said = capsys.readouterr().err
-    assert f"{directory} cannot be made root's alone, and tokens are kept there: Operation not permitted -- run" in said
+    assert f"{directory} is for tokens, but cannot be closed to other users: Operation not permitted -- run" in said

@@ -162,7 +162,7 @@ def test_counters_that_cannot_be_written(ends: Ends, counting: Path) -> None:
     counting.rmdir()
     started = begin(ends[1], f"echo '{LOG_LINE}'; sleep 2.5; echo '{LOG_LINE}'; {END}")
     assert read(ends[0]).decode() == f"{LOG_LINE}\n" * 2
-    what = f"{counting} cannot be written: No such file or directory, so deliveries are counted in memory alone"
+    what = f"{counting} cannot be written: No such file or directory, so deliveries are counted in memory only"
     said = started.communicate(timeout=TIMEOUT)[1].decode()
     assert said == f"docker-entrypoint: error: {what} -- free space, or mount a volume there\n"
 

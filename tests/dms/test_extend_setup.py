@@ -82,7 +82,7 @@ def test_twice(tmp_path: Path) -> None:
     extend(path, SETUP)
     once = path.read_text()
     done = extend(path, once)
-    assert (done.returncode, done.stdout) == (0, f"dms-relay: {path} is extended already\n")
+    assert (done.returncode, done.stdout) == (0, f"dms-relay: {path} is already extended\n")
     assert path.read_text() == once
 
 

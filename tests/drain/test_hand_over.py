@@ -186,7 +186,7 @@ def test_words_that_name_no_server(sandbox: Sandbox, options: list[str], said: s
         ({}, "LOCALHOST", "its address 127.0.0.1 is this server's own"),
         ({}, "0.0.0.0", "the address is this server's own"),
         ({}, "[::ffff:127.0.0.1]", "the address is this server's own"),
-        ({"myhostname": "Own.invalid"}, "own.invalid", "it is named as this server is (myhostname)"),
+        ({"myhostname": "Own.invalid"}, "own.invalid", "it has the name of this server (myhostname)"),
         ({"inet_interfaces": "all"}, "127.0.0.7", "the address is this server's own"),
         ({"proxy_interfaces": "192.0.2.7"}, "192.0.2.7", "the address is this server's own"),
     ],

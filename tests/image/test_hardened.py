@@ -36,7 +36,7 @@ LOGIN = {"RELAY_USER": "user", "RELAY_PASSWORD": "secret"}
 HERE = {"DEFAULT_RELAY_HOST": "[relay.test]:587", **LOGIN}
 #: What Postfix says of a directory that has the wrong owner or mode.
 COMPLAINTS = re.compile(r"not owned by|writable|\[warn|\[error|warning:|error:")
-NOTICE = "docker-entrypoint: notice: /etc/postfix has no main.cf, and is filled with what the image has there"
+NOTICE = "docker-entrypoint: notice: /etc/postfix has no main.cf, so it is filled with the image's own files"
 
 
 def empty(tmp_path: Path, *places: str) -> list[str]:

@@ -128,7 +128,7 @@ def test_a_keeper_that_stands_still(start: Starter, config_dir: Path) -> None:
     container = begin(start, config_dir)
     shell(container, f"kill -STOP $({NUMBER}); touch -d '3 minutes ago' {STATE}/health")
     assert health(container)[0] is False
-    assert "dms-relay watch has said nothing for more than 120 seconds" in health(container)[1]
+    assert "dms-relay watch has reported nothing for more than 120 seconds" in health(container)[1]
     assert container.stop()[0] == 0
 
 

@@ -95,10 +95,10 @@ def test_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     "line", ["no JSON", "[]", "{}", MESSAGE.replace("7", '"x"'), MESSAGE.replace("[{", "{").replace("}]", "}")]
 )
 def test_unknown_form(tmp_path: Path, program: Callable[[str], None], line: str) -> None:
-    """A message in a form that is not known is an error: to leave it out would say that nothing waits."""
+    """A message in an unknown form is an error: to leave it out would say that nothing waits."""
     (tmp_path / "main.cf").write_text("")
     program(f"cat <<'EOF'\n{line}\nEOF")
-    with pytest.raises(PostfixError, match="in a form that is not known"):
+    with pytest.raises(PostfixError, match="in an unknown form"):
         list(listing(Postfix(tmp_path)))
 
 

@@ -161,10 +161,10 @@ def test_files_are_not_overwritten(written: Scene) -> None:
     (written.output / "relay.yaml").write_text("mine\n")
     result = written.run_import("--output", str(written.output))
     assert result.code == os.EX_CANTCREAT
-    assert said(result)[-1][1].endswith("name another directory with --output, or write over them with --force")
+    assert said(result)[-1][1].endswith("name another directory with --output, or overwrite them with --force")
     assert (written.output / "relay.yaml").read_text() == "mine\n"
     assert written.run_import("--output", str(written.output), "--force").code == 0
-    assert (written.output / "relay.yaml").read_text().startswith("# Made by dms-relay import of boky/postfix.")
+    assert (written.output / "relay.yaml").read_text().startswith("# Written by dms-relay import from boky/postfix.")
 
 
 def test_passwords_in_relay_yaml(tmp_path: Path) -> None:
@@ -210,7 +210,7 @@ def test_a_directory_that_cannot_be_made(tmp_path: Path, there: str) -> None:
     assert result.code == os.EX_CANTCREAT
     text = said(result)[-1][1]
     assert text.startswith(str(output))
-    assert text.endswith("-- name a directory with --output, or a new one in a directory that is there")
+    assert text.endswith("-- name a directory with --output, or a new one in an existing directory")
 
 
 @pytest.mark.parametrize(
@@ -228,7 +228,7 @@ def test_a_table_that_never_ends(tmp_path: Path, kind: str, ending: str, what: s
     assert result.code == 1
     shown = f"HERE/pipe{ending}" if ending else f"{kind}:HERE/pipe"
     what = f"main.cf: sender_dependent_relayhost_maps: {shown} is not a file"
-    assert f"{what} -- make the table, or remove it from sender_dependent_relayhost_maps" in scene.shown(result.out)
+    assert f"{what} -- create the table, or remove it from sender_dependent_relayhost_maps" in scene.shown(result.out)
 
 
 def test_an_empty_output(tmp_path: Path) -> None:
@@ -280,7 +280,7 @@ def test_what_is_to_be_done_then(tmp_path: Path) -> None:
     """What was written says how it is put to use; from relay.sh, which variables and files are to go."""
     scene = Scene(tmp_path, case("relay-sh-map"))
     result = scene.run_import("--output", str(scene.output))
-    assert "take away what relay.yaml says now: RELAY_HOST, postfix-relaymap.cf, postfix-sasl-password.cf" in result.out
+    assert "remove what relay.yaml replaces: RELAY_HOST, postfix-relaymap.cf, postfix-sasl-password.cf" in result.out
 
 
 def test_what_is_to_be_done_names_the_directory(tmp_path: Path) -> None:

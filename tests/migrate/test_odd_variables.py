@@ -28,9 +28,7 @@ ODD_VALUES = [
     ({"RELAYHOST_PASSWORD": f"{SECRET}\udcff"}, f"env RELAYHOST_PASSWORD: {UTF8}"),
     ({"MYNETWORKS": "\udcff"}, f"env MYNETWORKS: {UTF8}"),
 ]
-MISSPELT = (
-    "no shell has a variable of this name, so the image does nothing with it -- look whether its name is misspelt"
-)
+MISSPELT = "no shell has a variable of this name, so the image does nothing with it -- check the spelling of its name"
 NO_DOMAIN = "is no domain -- write domains, with blanks between them"
 #: What is said here.
 SAID = (*(text for _, text in ODD_VALUES), MISSPELT, NO_DOMAIN)

@@ -29,7 +29,7 @@ def _refusal(error: str, said: str = "", provider: str = "", **more: object) -> 
         ("7000222", "client secret has expired", "Certificates & secrets"),
         ("700016", "no app of this client_id", "Directory \\(tenant\\) ID"),
         ("90002", "no such tenant", "tenant"),
-        ("65001", "nobody has agreed", "grant admin consent.*SMTP.SendAsApp"),
+        ("65001", "nobody has consented", "grant admin consent.*SMTP.SendAsApp"),
         ("500011", "a service that this tenant does not have", "outlook.office365.com/.default"),
         ("70011", "scope is wrong", "SMTP.Send offline_access"),
         ("53003", "Conditional Access", "Protection, Conditional Access"),
@@ -38,7 +38,7 @@ def _refusal(error: str, said: str = "", provider: str = "", **more: object) -> 
         ("70000", "refresh token is not valid", "dms-relay login"),
         ("50173", "password was changed", "dms-relay login"),
         ("50034", "no such user", "username"),
-        ("700027", "certificate is not one that the app has", "upload the certificate"),
+        ("700027", "does not have this certificate", "upload the certificate"),
     ],
 )
 def test_codes_of_microsoft(number: str, text: str, remedy: str) -> None:
@@ -55,9 +55,9 @@ def test_codes_of_microsoft(number: str, text: str, remedy: str) -> None:
     [
         ("invalid_grant", "Token has been expired or revoked.", "revoked or has expired .*7 days", "publish the app"),
         ("invalid_grant", "Bad Request", "revoked or has expired", "dms-relay login"),
-        ("invalid_grant", "Invalid JWT Signature.", "key of the service account", "make a new key"),
+        ("invalid_grant", "Invalid JWT Signature.", "key of the service account", "create a new key"),
         ("invalid_grant", "Invalid JWT: Token must be a short-lived token (60 minutes)", "clock is wrong", "NTP"),
-        ("invalid_grant", "Invalid email or User ID", "no mailbox of this Workspace", "mailbox that sends"),
+        ("invalid_grant", "Invalid email or User ID", "not a mailbox of this Workspace", "mailbox that sends"),
         ("unauthorized_client", "Client is unauthorized to retrieve", "may not act", "Domain-wide delegation"),
         ("access_denied", "Requested client not authorized.", "does not have this scope", "Domain-wide delegation"),
         ("invalid_client", "The OAuth client was not found.", "client_id or client_secret", "Credentials"),

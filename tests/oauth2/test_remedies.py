@@ -93,7 +93,7 @@ def test_nothing_is_to_be_done(server: TokenServer, given: Given, fault: Fault) 
         server.fault = Fault.NONE
         return oauth2
 
-    _follow(given.with_secret(), "dms-relay asks again", pass_time, server)
+    _follow(given.with_secret(), "dms-relay tries again", pass_time, server)
 
 
 def test_new_refresh_token_is_put_into_its_file(server: TokenServer, given: Given) -> None:

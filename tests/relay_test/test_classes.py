@@ -306,7 +306,7 @@ def test_rejected_at_the_greeting(scene: Scene, greeting: str, *, is_temporary: 
 
 
 TEMPORARY = (
-    "the server rejects temporarily: overload, a limit, or too many attempts from here",
+    "the server temporarily refuses: overload, a limit, or too many attempts from here",
     "wait, then try again; if the reply stays the same, ask the service about it",
 )
 FOR_GOOD = (
@@ -319,7 +319,7 @@ BY_NAME = (
     "the server does not accept the name of this machine in EHLO, mail.example.test: see its reply",
     (
         "set smtp_helo_name in main.cf to the full name by which the DNS knows this machine, and run postfix reload;"
-        " where the reply speaks of something else, wait or ask the service"
+        " if the reply is about something else, wait or ask the service"
     ),
 )
 

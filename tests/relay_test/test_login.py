@@ -78,15 +78,15 @@ def test_a_mechanism_that_is_not_here(scene: Scene) -> None:
     assert told(result) == (
         "not checked",
         (
-            "Postfix would choose SCRAM-SHA-256 of the mechanisms that the server offers, which this command has not,"
+            "of the mechanisms offered Postfix would choose SCRAM-SHA-256, which this command does not support,"
             " so no login was sent; offered: PLAIN SCRAM-SHA-256"
         ),
         None,
     )
     assert advice(result) == (
         (
-            "Cyrus SASL, by which Postfix logs in, takes the strongest mechanism that is announced and installed, whether"
-            " the server can do it for this login or not: mail may wait although PLAIN or LOGIN would do"
+            "Cyrus SASL, with which Postfix logs in, takes the strongest mechanism that is announced and installed, even"
+            " if the server does not support it for this login: mail may wait although PLAIN or LOGIN would work"
         ),
         (
             "write login: {mechanisms: [plain, login]} at this relay in relay.yaml, if the server has one of the two;"
@@ -115,7 +115,7 @@ def test_a_server_that_takes_tokens_only(scene: Scene, offered: tuple[str, ...])
     result = scene.result()
     assert told(result) == ("mechanism", f"the server offers only these AUTH mechanisms: {' '.join(offered)}", None)
     assert advice(result) == (
-        "the server accepts access tokens only, no password",
+        "the server accepts only access tokens, no password",
         "give the login oauth2 instead of the password, in relay.yaml (docs/oauth2.md)",
     )
     assert relay.attempts == ()
@@ -176,7 +176,7 @@ def test_temporary(scene: Scene) -> None:
     """A reply of 4xx says nothing of the login."""
     scene.relay("r", Mode(logins={}, auth_reply="454 4.7.0 Temporary authentication failure"))
     assert advice(scene.result()) == (
-        "the server rejects temporarily: overload, a limit, or too many attempts from here",
+        "the server temporarily refuses: overload, a limit, or too many attempts from here",
         "wait, then try again; if the reply stays the same, ask the service about it",
     )
 

@@ -152,9 +152,9 @@ def test_native_name_that_is_not_there(scene: Scene) -> None:
     [
         ("smtp_host_lookup = dns", "Postfix asks only the DNS: a name in /etc/hosts counts only with"),
         ("smtp_host_lookup = dns, native", "Postfix asks the DNS and this machine's resolver"),
-        ("smtp_host_lookup = native", "Postfix asks this machine's resolver alone: /etc/hosts"),
-        ("smtp_dns_support_level = disabled", "Postfix asks this machine's resolver alone: /etc/hosts"),
-        ("smtp_dns_support_level = disabled\nsmtp_host_lookup = dns", "Postfix asks this machine's resolver alone"),
+        ("smtp_host_lookup = native", "Postfix asks only this machine's resolver: /etc/hosts"),
+        ("smtp_dns_support_level = disabled", "Postfix asks only this machine's resolver: /etc/hosts"),
+        ("smtp_dns_support_level = disabled\nsmtp_host_lookup = dns", "Postfix asks only this machine's resolver"),
         ("smtp_dns_support_level = enabled\ndisable_dns_lookups = yes", "Postfix asks only the DNS"),
     ],
 )

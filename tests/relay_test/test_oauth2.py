@@ -212,7 +212,7 @@ def test_a_password_that_would_go_as_a_token(tmp_path: Path, plugin: Plugin, rou
         (result,) = json.loads(done.stdout)["results"]
         if routing == "maps":
             assert result["failure"]["what"] == (
-                "Postfix would send the password as an access token, by XOAUTH2, so no login was sent"
+                "Postfix would send the password as an access token, with XOAUTH2, so no login was sent"
             )
             assert relay.attempts == ()
             remedy = result["failure"]["remedy"]

@@ -235,7 +235,7 @@ def test_the_name_is_refused_later_on(scene: Scene, reply: str) -> None:
         "the server does not accept the name of this machine in EHLO, mail.example.test: see its reply",
         (
             "set smtp_helo_name in main.cf to the full name by which the DNS knows this machine, and run postfix reload;"
-            " where the reply speaks of something else, wait or ask the service"
+            " if the reply is about something else, wait or ask the service"
         ),
     )
 

@@ -119,7 +119,7 @@ def test_the_notes_are_those_of_the_changelog(made: Path) -> None:
         (
             ("--repository", REPOSITORY, "--draft", "--output", str(ROOT / "docs")),
             78,
-            "is not empty -- remove what is there",
+            "is not empty -- remove its contents",
         ),
         (("--repository", REPOSITORY, "--draft", "--engine", "no-such-engine"), 69, "not installed: no-such-engine"),
         (("--repository", REPOSITORY), 78, f"no section for {VERSION} -- rename [Unreleased] to [{VERSION}] - DATE"),

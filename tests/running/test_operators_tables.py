@@ -226,6 +226,6 @@ def test_unknown_is_said(scene: Scene, tmp_path: Path) -> None:
     scene.begin(inputs, f"{RECIPIENTS} = regexp:{path}\n")
     scene.postfix.renew()
     (said,) = found(inputs, scene.postfix)
-    assert said.endswith(f"{RECIPIENTS} = regexp:{path} cannot be looked into here")
+    assert said.endswith(f"{RECIPIENTS} = regexp:{path} cannot be read here")
     inputs.apply(scene.postfix)
     assert arrival(scene, inputs) == ("blocked", "me")

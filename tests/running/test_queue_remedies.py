@@ -157,7 +157,7 @@ def test_another_relay(make: Callable[[Mode], Scene]) -> None:
     )
     scene.route(scene.relay.nexthop, GOOD["me"])
     assert scene.queue()["relays"][0]["relay"] == scene.relay.nexthop
-    assert "postqueue -f has Postfix try it there" in scene.why("tried at another host before")["remedy"]
+    assert "postqueue -f makes Postfix try it there" in scene.why("tried at another host before")["remedy"]
     scene.arrives()
 
 

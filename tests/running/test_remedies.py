@@ -45,7 +45,7 @@ def test_a_relay_without_tls_beside_one_with_it(testbed: Testbed, inputs: Inputs
     inputs.write(LOGINS, "".join(f"[{r.name}]:{r.port} {r.name}:{PASSWORD}\n" for r in relays))
     inputs.write(MAIN_CF, "smtp_tls_security_level = may\n")
     before = found(inputs, postfix)
-    remedy = "write encrypt; where a relay has no TLS, write the relays in relay.yaml, each with a level of its own"
+    remedy = "write encrypt; if a relay has no TLS, write the relays in relay.yaml, each with a level of its own"
     assert before["cleartext-login"] == remedy
     for name in (RELAYMAP, LOGINS, MAIN_CF):
         inputs.write(name, None)

@@ -167,5 +167,5 @@ def test_a_server_that_gives_no_answer(testbed: Testbed, inputs: Inputs, monkeyp
         server.shutdown()
     [finding] = [one for one in found if one.rule == "sender-rewritten"]
     assert f"sender_canonical_maps: {maps}: postmap -q cannot be run: it did not end within 0.3 s" in finding.text
-    assert finding.remedy == "start what answers for that table, then run dms-relay check again"
+    assert finding.remedy == "start the daemon that answers for that table, then run dms-relay check again"
     assert len(asked) == 1

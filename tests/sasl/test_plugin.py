@@ -80,7 +80,7 @@ def test_what_is_no_token(sanitized: Plugin, mechanism: str, token: bytes) -> No
     """What cannot be a token is not sent, and stands in no error."""
     (said,) = sanitized.log_in(mechanism, USER, token)
     assert (said.result < 0, said.message) == (True, b"")
-    assert "is no access token" in said.error
+    assert "is not an access token" in said.error
     assert token.decode() not in said.error
 
 

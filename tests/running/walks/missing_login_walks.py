@@ -81,7 +81,7 @@ WALKS = (
     ),
     Walk(
         "login-without-relay",
-        "ask with dms-relay explain SENDER RECIPIENT whether the login is used; if it is not, remove it",
+        "run dms-relay explain SENDER RECIPIENT to see if the login is used; if it is not, remove it",
         {LOGINS: f"{R}{S}"},
         DEFAULT,
         (explained(ANNA, "[r.test]:587"), explained(BOUNCE, "[r.test]:587"), write({LOGINS: R})),

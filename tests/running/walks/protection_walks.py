@@ -56,8 +56,8 @@ B_TO_CATCHER = {RELAYMAP: "@b.test [catcher.test]:1025\n"}
 NO_FILES = dict.fromkeys((RELAYMAP, LOGINS, MAIN))
 OF_INPUTS = "choose secure or encrypt, or permit it in relay.yaml"
 OF_FILE = "choose secure or encrypt, or write allow_cleartext_login: true"
-OF_MAIN = "write encrypt; where a relay has no TLS, write the relays in relay.yaml, each with a level of its own"
-OF_POLICY = "set it to encrypt; where the relay has no TLS, write it in relay.yaml, with allow_cleartext_login: true"
+OF_MAIN = "write encrypt; if a relay has no TLS, write the relays in relay.yaml, each with a level of its own"
+OF_POLICY = "set it to encrypt; if the relay has no TLS, write it in relay.yaml, with allow_cleartext_login: true"
 NO_PROTECTION = f"version: 1\nrelays:\n  r: {in_yaml('level: may, ')}\ndefault: r\n"
 WALKS = (
     Walk(

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from tests.running.walks.scene import Scene
 
 SRS = "SRS0=x=a.test=anna@srs.test"
-NO_ENTRY = "take that entry away, or give @srs.test the same relay and login"
-MASQUERADE = "take the domain out of masquerade_domains, or give @a.test the same relay and login"
+NO_ENTRY = "remove that entry, or give @srs.test the same relay and login"
+MASQUERADE = "remove the domain from masquerade_domains, or give @a.test the same relay and login"
 ADDED = f"{A_TO_R[RELAYMAP]}@srs.test [r.test]:587\n"
 EXCLUDED = (
     "exclude your own domains from SRS (in docker-mailserver: SRS_EXCLUDE_DOMAINS=a.test), "
@@ -130,7 +130,7 @@ WALKS = (
     ),
     Walk(
         "sender-rewritten",
-        "start what answers for that table, then run dms-relay check again",
+        "start the daemon that answers for that table, then run dms-relay check again",
         {**A_TO_R, LOGINS: R},
         follow=(daemon("srs.test", "a.test"),),
         arrives={ANNA: "r.test user"},

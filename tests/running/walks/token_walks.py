@@ -42,7 +42,7 @@ GMAIL = (
 )
 PASSWORD_AT_T = {"DEFAULT_RELAY_HOST": "[t.test]:{t.test port}", "RELAY_USER": "user", "RELAY_PASSWORD": PASSWORD}
 WRONG_SECRET = (
-    "make a new one in the Entra admin center, App registrations, your app, Certificates & secrets, and write its Value,"
+    "create a new one in the Entra admin center, App registrations, your app, Certificates & secrets, and write its Value,"
     " which is shown once"
 )
 
@@ -97,7 +97,7 @@ WALKS = (
     ),
     Walk(
         "token-of-other-secrets",
-        "run dms-relay renew t after dms-relay apply, to see whether the new ones work",
+        "run dms-relay renew t after dms-relay apply, to see if the new ones work",
         {YAML: TOKEN},
         before=(apply, changed_secret, NEW),
         follow=(printed("dms-relay apply"), printed("dms-relay renew t")),
