@@ -28,8 +28,8 @@ tools() {
 dependencies() {
   awk '/^[a-z]/ { keep = /^(hatchling|packaging|pathspec|pluggy|trove-classifiers)==/ } keep' \
     requirements-dev.lock > requirements-build.lock
-  /build/bin/pip install --require-hashes --only-binary :all: -r requirements-build.lock
-  into_environment --require-hashes --only-binary :all: -r requirements.lock
+  /build/bin/pip install --no-compile --require-hashes --only-binary :all: -r requirements-build.lock
+  into_environment --no-compile --require-hashes --only-binary :all: -r requirements.lock
 }
 
 # unchecked-hash: Python trusts the compiled files, whatever times the sources get when they are copied to the other stage.
