@@ -1,5 +1,5 @@
 # One command each: what it needs is set up first. See CONTRIBUTING.md.
-.PHONY: help demo test soak coverage lint generated docs recording bench plugin plugin-install image image-dms chart release clean
+.PHONY: help demo test soak coverage lint generated docs links recording bench plugin plugin-install image image-dms chart release clean
 .DELETE_ON_ERROR:
 # What is missing is said before anything is made.
 .NOTPARALLEL:
@@ -77,6 +77,12 @@ docs: $(VENV)/docs/.ready ## build the documentation's site in docs/_build/html;
 	@$(OWNER) $(VENV)/docs/bin/sphinx-build --fail-on-warning --keep-going --nitpicky --quiet -b html docs docs/_build/html
 	@echo "built: docs/_build/html/index.html"
 
+# From the root, so that README.md and the other pages beside docs/ are read as well.
+links: $(VENV)/docs/.ready ## ask for every address to which README.md, docs/ and the other pages link; needs a network
+	@$(OWNER) $(VENV)/docs/bin/sphinx-build --quiet -b linkcheck -c docs -D root_doc=README -D exclude_patterns=$(VENV),docs/_build,dist \
+	    -D suppress_warnings=toc.not_included,myst.xref_missing . docs/_build/links
+	@echo "every link answers: docs/_build/links/output.txt"
+
 recording: needs-demo $(VENV)/docs/.ready ## draw what make demo says, as docs/_static/demo.svg
 	@$(ROOT) $(BIN)/python -m demo > $(VENV)/demo.txt
 	@$(OWNER) $(VENV)/docs/bin/python tools/recording.py 'make demo' docs/_static/demo.svg < $(VENV)/demo.txt
@@ -113,6 +119,5 @@ chart: ## package the Helm chart into dist/ (needs helm)
 
 clean: ## take away what make has made here
 	rm -f sasl/libdmsrelayoauth2.so
-	rm -rf $(VENV) docs/_build .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
-	rm -rf $(VENV) dist .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) dist docs/_build .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
