@@ -87,9 +87,10 @@ recording: needs-demo $(VENV)/docs/.ready ## draw what make demo says, as docs/_
 	@$(ROOT) $(BIN)/python -m demo > $(VENV)/demo.txt
 	@$(OWNER) $(VENV)/docs/bin/python tools/recording.py 'make demo' docs/_static/demo.svg < $(VENV)/demo.txt
 
-release: needs-venv $(VENV)/.ready ## make all that is published of a version, in dist/ (REPOSITORY=https://…; ARCHITECTURES=none: no images)
+release: needs-venv $(VENV)/.ready ## make all that is published of a version, in dist/ (REPOSITORY=https://…; KEY=FILE signs; ARCHITECTURES=none: no images)
 	@test -n '$(REPOSITORY)' || { echo "make release: write where the source is read: make release REPOSITORY=https://…" >&2; exit 2; }
-	@$(OWNER) $(BIN)/python -m tools.release --repository '$(REPOSITORY)' --engine '$(ENGINE)' $(if $(ARCHITECTURES),--architectures '$(ARCHITECTURES)') $(if $(DRAFT),--draft)
+	@$(OWNER) $(BIN)/python -m tools.release --repository '$(REPOSITORY)' --engine '$(ENGINE)' $(if $(ARCHITECTURES),--architectures '$(ARCHITECTURES)') \
+	    $(if $(KEY),--key '$(KEY)') $(if $(PASSPHRASE_FILE),--passphrase-file '$(PASSPHRASE_FILE)') $(if $(DRAFT),--draft)
 
 # It has nothing of the others, so that it is made only where the site is built.
 $(VENV)/docs/.ready: requirements-docs.lock | $(VENV)/.ready
