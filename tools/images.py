@@ -74,17 +74,17 @@ def _starts(entry: str, architecture: str) -> bool:
     return magic[1].startswith(_ELF) and magic[1][_ELF_MACHINE] == _ELF_MACHINES[architecture]
 
 
-def build(engine: str, architecture: str, target: Path) -> list[tuple[str, ...]]:
-    """Return the commands that build the image from the working directory, into an archive."""
+def build(engine: str, architecture: str, name: str, target: Path) -> list[tuple[str, ...]]:
+    """Return the commands that build the image from the working directory, into an archive that has it under a name."""
     options = ("--platform", f"linux/{architecture}", "--target", "relay")
     if engine == "podman":
         tag = f"localhost/dms-relay-release:{architecture}"
         return [
             ("podman", "build", *options, "--tag", tag, "."),
-            ("podman", "save", "--format", "oci-archive", "--output", str(target), tag),
+            ("podman", "push", tag, f"oci-archive:{target}:{name}"),
             ("podman", "rmi", tag),
         ]
-    return [(engine, "buildx", "build", *options, "--output", f"type=oci,dest={target}", ".")]
+    return [(engine, "buildx", "build", *options, "--tag", name, "--output", f"type=oci,dest={target}", ".")]
 
 
 def environ() -> dict[str, str]:

@@ -117,9 +117,8 @@ def _release(options: argparse.Namespace, directory: Path) -> None:
     _chart(source, output)
     _sbom(source, output / f"dms_relay-{version}.cdx.json")
     for architecture in options.architectures:
-        for command in images.build(
-            options.engine, architecture, output / f"dms-relay-{version}-{architecture}.oci.tar"
-        ):
+        target = output / f"dms-relay-{version}-{architecture}.oci.tar"
+        for command in images.build(options.engine, architecture, f"dms-relay:{version}", target):
             _run(*command, directory=source, environ=images.environ())
     _sum_up(output)
     _sign(key, output / _SUMS)
