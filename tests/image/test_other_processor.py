@@ -1,7 +1,7 @@
 """The image of a release for another processor than this machine's: it starts, and relays, in an emulator.
 
 Skips, with the reason, where nothing runs that processor's programs (docs/release.md says what to install), where Debian's
-image cannot be had for it, or without helm. Builds for a quarter of an hour the first time, so it is for ``make soak``.
+image cannot be had for it, or without helm. The first build takes half an hour and more, so it is for ``make soak``.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ CALL_TIMEOUT, PATIENCE = 900, 900.0
 
 pytestmark = [
     pytest.mark.soak,
-    pytest.mark.skipif(not amount(0, 1), reason="it takes a quarter of an hour: make soak"),
+    pytest.mark.skipif(not amount(0, 1), reason="it takes half an hour: make soak"),
 ]
 
 
