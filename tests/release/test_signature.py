@@ -68,6 +68,14 @@ def test_what_the_notes_say_checks_it(signed: Path) -> None:
     assert done.stdout.splitlines() == ["Verified OK", "a: OK"]
 
 
+def test_the_page_says_what_the_notes_say() -> None:
+    """docs/release.md has each command of the notes, broken where it is long."""
+    page = (ROOT / "docs/release.md").read_text("utf-8").replace("\\\n        ", "")
+    commands = re.findall("^    .*$", release.checking(is_signed=True), re.MULTILINE)
+    assert len(commands) == 5
+    assert [command for command in commands if f"{command}\n" not in page] == []
+
+
 def test_a_changed_file_is_found(signed: Path) -> None:
     """One that the sums name, and the sums themselves."""
     (signed / "a").write_text("something else\n", "ascii")
