@@ -1,5 +1,5 @@
 # Each goal first sets up what it needs. See CONTRIBUTING.md.
-.PHONY: help demo test soak coverage lint generated docs recording bench plugin plugin-install image image-dms chart release clean
+.PHONY: help demo test soak coverage lint generated docs links recording bench plugin plugin-install image image-dms chart release clean
 .DELETE_ON_ERROR:
 # So that missing programs are reported before anything is built.
 .NOTPARALLEL:
@@ -77,13 +77,20 @@ docs: $(VENV)/docs/.ready ## build the documentation's site in docs/_build/html;
 	@$(OWNER) $(VENV)/docs/bin/sphinx-build --fail-on-warning --keep-going --nitpicky --quiet -b html docs docs/_build/html
 	@echo "built: docs/_build/html/index.html"
 
+# From the root, so that README.md and the other pages beside docs/ are read as well.
+links: $(VENV)/docs/.ready ## request every address that README.md, docs/ and other pages link to; needs a network
+	@$(OWNER) $(VENV)/docs/bin/sphinx-build --quiet -b linkcheck -c docs -D root_doc=README -D exclude_patterns=$(VENV),docs/_build,dist \
+	    -D suppress_warnings=toc.not_included,myst.xref_missing . docs/_build/links
+	@echo "every link answers: docs/_build/links/output.txt"
+
 recording: needs-demo $(VENV)/docs/.ready ## draw the output of make demo as docs/_static/demo.svg
 	@$(ROOT) $(BIN)/python -m demo > $(VENV)/demo.txt
 	@$(OWNER) $(VENV)/docs/bin/python tools/recording.py 'make demo' docs/_static/demo.svg < $(VENV)/demo.txt
 
-release: needs-venv $(VENV)/.ready ## build everything to publish of a version, in dist/ (REPOSITORY=https://…; ARCHITECTURES=none: no images)
+release: needs-venv $(VENV)/.ready ## build everything to publish of a version, in dist/ (REPOSITORY=https://…; KEY=FILE signs; ARCHITECTURES=none: no images)
 	@test -n '$(REPOSITORY)' || { echo "make release: name the public address of the source: make release REPOSITORY=https://…" >&2; exit 2; }
-	@$(OWNER) $(BIN)/python -m tools.release --repository '$(REPOSITORY)' --engine '$(ENGINE)' $(if $(ARCHITECTURES),--architectures '$(ARCHITECTURES)') $(if $(DRAFT),--draft)
+	@$(OWNER) $(BIN)/python -m tools.release --repository '$(REPOSITORY)' --engine '$(ENGINE)' $(if $(ARCHITECTURES),--architectures '$(ARCHITECTURES)') \
+	    $(if $(KEY),--key '$(KEY)') $(if $(PASSPHRASE_FILE),--passphrase-file '$(PASSPHRASE_FILE)') $(if $(DRAFT),--draft)
 
 # Separate from the other environments, and created only if the site is built.
 $(VENV)/docs/.ready: requirements-docs.lock | $(VENV)/.ready
@@ -113,6 +120,5 @@ chart: ## package the Helm chart into dist/ (needs helm)
 
 clean: ## remove everything that make has created here
 	rm -f sasl/libdmsrelayoauth2.so
-	rm -rf $(VENV) docs/_build .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
-	rm -rf $(VENV) dist .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) dist docs/_build .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -41,6 +41,13 @@ autodoc_member_order = "bysource"
 autodoc_preserve_defaults = True
 nitpick_ignore_regex = [("py:.*", r".*")]
 
+# What `make links` does not ask for: hosts of examples. A page that is slow or in trouble for a moment has more tries.
+linkcheck_ignore = [r"https?://([^/]+\.)?example\.(com|org|net)([/:]|$)", r"https?://(localhost|127\.0\.0\.1)([/:]|$)"]
+linkcheck_timeout = 30
+linkcheck_retries = 3
+# The consoles of services answer who is not logged in with a page of theirs, or with 401 or 403.
+linkcheck_allow_unauthorized = True
+
 html_theme = "furo"
 html_title = f"dms-relay {release}"
 html_static_path = ["_static"]

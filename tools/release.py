@@ -1,12 +1,13 @@
 """``make release REPOSITORY=URL``: build everything to publish of a version, in ``dist/``. A person publishes it.
 
 Writes the wheel and the source distribution, the chart's package, an OCI archive of the image for each architecture, an SBOM
-(CycloneDX), release notes from ``CHANGELOG.md``, and ``SHA256SUMS`` over all of them; with ``COSIGN_KEY``, the signature of
-that file. It takes the last commit, not the working tree, so that the source of what is published can be found again.
+(CycloneDX), release notes from ``CHANGELOG.md``, and ``SHA256SUMS`` over all of them; with ``--key``, the signature of that
+file and the key's public half. It takes the last commit, not the working tree, so that what is published can be found again.
 
 ``REPOSITORY`` is the public address of the source: the README's relative links then work on the package index too.
 
-Exit codes: 0 done; 1 a step failed; 2 usage; 69 a program is missing; 78 version, changelog or working tree is not ready.
+Exit codes: 0 done; 1 a step failed; 2 usage; 66 the key cannot be used; 69 a program is missing; 78 version, changelog or
+working tree are not ready.
 """
 
 from __future__ import annotations
@@ -23,16 +24,34 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tools import images, signature
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+
 _ROOT = Path(__file__).parent.parent
 _LINT = _ROOT / ".venv/lint/bin"
-#: The default architectures of the image, as engines call them.
-ARCHITECTURES = ("amd64", "arm64")
 _PYPROJECT, _CHANGELOG, _README = "pyproject.toml", "CHANGELOG.md", "README.md"
 _CHART = Path("charts/dms-relay")
+_NOTES = "RELEASE_NOTES.md"
 _SUMS = "SHA256SUMS"
+_PUBLIC = "dms-relay.pub"
+#: What one types to check a release that is signed. The file of the signature is in base64, which openssl does not read.
+_CHECK_SIGNED = """\
+## Check it
+
+    base64 -d SHA256SUMS.sig > SHA256SUMS.der
+    openssl dgst -sha256 -verify dms-relay.pub -signature SHA256SUMS.der SHA256SUMS
+    {sums}
+
+`dms-relay.pub` is the same in every release: compare it with the one that you have. cosign does the same as the first two
+commands, version 2 with the first of these lines, version 3 with the second:
+
+    cosign verify-blob --key dms-relay.pub --insecure-ignore-tlog --signature SHA256SUMS.sig SHA256SUMS
+    cosign verify-blob --key dms-relay.pub --insecure-ignore-tlog --bundle SHA256SUMS.sigstore.json SHA256SUMS
+"""
 #: A Markdown link or picture whose target is a file of the project.
 _LINK = re.compile(r"(!?)\[([^\]]*)\]\((?![a-z]+:|#)([^)#]+)(#[^)]*)?\)")
 
@@ -54,6 +73,8 @@ def main(argv: Sequence[str]) -> int:
             _release(options, Path(directory))
     except NotReadyError as error:
         return _say(f"release: {error}", error.code)
+    except signature.UnusableKeyError as error:
+        return _say(f"release: {error}", os.EX_NOINPUT)
     except subprocess.CalledProcessError as error:
         return _say(f"{error.output}release: failed: {' '.join(map(str, error.cmd))}", 1)
     return os.EX_OK
@@ -65,8 +86,13 @@ def _options(argv: Sequence[str]) -> argparse.Namespace:
         "--repository", required=True, metavar="URL", help="where the source is: https://HOST/NAME/dms_relay"
     )
     parser.add_argument("--output", type=Path, default=_ROOT / "dist", metavar="DIR", help="an empty directory (dist)")
-    parser.add_argument("--architectures", default=",".join(ARCHITECTURES), help="of the images; none: no image")
+    every = ",".join(images.ARCHITECTURES)
+    parser.add_argument("--architectures", default=every, help=f"of the images ({every}); none: no image")
     parser.add_argument("--engine", default="docker", help="builds the images: docker or podman")
+    parser.add_argument("--key", type=Path, metavar="FILE", help="sign with this private key: PEM, ECDSA on P-256")
+    parser.add_argument(
+        "--passphrase-file", type=Path, metavar="FILE", help="with the key's passphrase (else asked for)"
+    )
     parser.add_argument(
         "--draft", action="store_true", help="build even from [Unreleased], and from a tree with changes"
     )
@@ -74,6 +100,8 @@ def _options(argv: Sequence[str]) -> argparse.Namespace:
     if not options.repository.startswith("https://"):
         parser.error("--repository: write an address that begins with https://")
     options.architectures = [] if options.architectures == "none" else options.architectures.split(",")
+    if unknown := set(options.architectures) - set(images.ARCHITECTURES):
+        parser.error(f"--architectures: {', '.join(sorted(unknown))}: write {every}, one of them, or none")
     return options
 
 
@@ -81,19 +109,30 @@ def _release(options: argparse.Namespace, directory: Path) -> None:
     version = _version()
     notes = _notes(version, is_draft=options.draft)
     _look_around(options)
+    key = signature.load(options.key, options.passphrase_file) if options.key else None
     source = directory / f"dms_relay-{version}"
     _export(source)
     output = options.output.absolute()
     output.mkdir(parents=True, exist_ok=True)
-    (output / "RELEASE_NOTES.md").write_text(notes, "utf-8")
+    (output / _NOTES).write_text(f"{notes}\n{checking(is_signed=key is not None)}", "utf-8")
     _packages(source, options.repository.rstrip("/"), version, output)
     _chart(source, output)
     _sbom(source, output / f"dms_relay-{version}.cdx.json")
     for architecture in options.architectures:
-        _image(options.engine, source, architecture, output / f"dms-relay-{version}-{architecture}.oci.tar")
+        target = output / f"dms-relay-{version}-{architecture}.oci.tar"
+        for command in images.build(options.engine, architecture, f"dms-relay:{version}", target):
+            _run(*command, directory=source, environ=images.environ())
     _sum_up(output)
-    _sign(output / _SUMS)
+    _sign(key, output / _SUMS)
     _say(f"release: {version} is in {output}; sha256sum -c {_SUMS} checks it there")
+
+
+def checking(*, is_signed: bool) -> str:
+    """Return what the notes say of how one checks a release: commands for a directory that has its files."""
+    sums = "sha256sum -c --ignore-missing SHA256SUMS"
+    if not is_signed:
+        return f"## Check it\n\n    {sums}\n"
+    return _CHECK_SIGNED.format(sums=sums)
 
 
 def _version() -> str:
@@ -130,7 +169,6 @@ def _notes(version: str, *, is_draft: bool) -> str:
 def _look_around(options: argparse.Namespace) -> None:
     """Find everything that is missing before anything is built."""
     programs = ["git", "helm", *([options.engine] if options.architectures else [])]
-    programs += ["cosign"] if os.environ.get("COSIGN_KEY") else []
     missing = [name for name in programs if not shutil.which(name)]
     if missing:
         raise NotReadyError(f"not installed: {', '.join(missing)} -- install them", os.EX_UNAVAILABLE)
@@ -138,6 +176,21 @@ def _look_around(options: argparse.Namespace) -> None:
         raise NotReadyError(f"{options.output} is not empty -- remove its contents, or name another with --output")
     if not options.draft and _run("git", "status", "--porcelain", directory=_ROOT):
         raise NotReadyError("the working tree has changes -- commit them, or release a --draft")
+    _look_for_emulators(options.engine, options.architectures)
+
+
+def _look_for_emulators(engine: str, architectures: list[str]) -> None:
+    try:
+        elsewhere = images.not_built_here(engine, architectures)
+    except images.NoBuilderError as error:
+        remedy = "install docker with buildx, or name what you have: ENGINE=podman"
+        raise NotReadyError(f"{error} -- {remedy}", os.EX_UNAVAILABLE) from None
+    if elsewhere:
+        names = ", ".join(elsewhere)
+        text = f"{engine} cannot build the image for {names} here: nothing runs programs of that architecture"
+        rest = ",".join(name for name in architectures if name not in elsewhere) or "none"
+        remedy = f"{images.remedy(engine)}; or do without that image: ARCHITECTURES={rest}"
+        raise NotReadyError(f"{text} -- {remedy}", os.EX_UNAVAILABLE)
 
 
 def _export(directory: Path) -> None:
@@ -186,24 +239,6 @@ def _sbom(source: Path, target: Path) -> None:
     _run(str(_LINT / "cyclonedx-py"), "requirements", *options, "requirements.lock", directory=source)
 
 
-def _image(engine: str, source: Path, architecture: str, target: Path) -> None:
-    """Build the image for one architecture; the engine needs qemu for any other than this machine's."""
-    build = ("--platform", f"linux/{architecture}", "--target", "relay")
-    if engine == "podman":
-        tag = f"localhost/dms-relay-release:{architecture}"
-        _run("podman", "build", *build, "--tag", tag, ".", directory=source, environ=_of_build())
-        _run("podman", "save", "--format", "oci-archive", "--output", str(target), tag, directory=source)
-        _run("podman", "rmi", tag, directory=source)
-        return
-    _run(engine, "buildx", "build", *build, "--output", f"type=oci,dest={target}", ".", directory=source)
-
-
-def _of_build() -> dict[str, str]:
-    """Return the environment of a build, as in the tests (``tests/image/engine.py``)."""
-    configuration = os.environ.get("IMAGE_BUILD_CONTAINERS_CONF")
-    return os.environ | ({"CONTAINERS_CONF": configuration} if configuration else {})
-
-
 def _sum_up(output: Path) -> None:
     files = sorted(path for path in output.iterdir() if path.name not in {_SUMS, ".gitignore"})
     lines = []
@@ -213,23 +248,11 @@ def _sum_up(output: Path) -> None:
     (output / _SUMS).write_text("".join(lines), "ascii")
 
 
-def _sign(path: Path) -> None:
-    """Sign with the key that ``COSIGN_KEY`` names, in cosign's syntax; cosign itself asks for its password."""
-    key = os.environ.get("COSIGN_KEY")
-    if not key:
-        _say(f"release: {path.name} is not signed: COSIGN_KEY names no key")
-        return
-    _run(
-        "cosign",
-        "sign-blob",
-        "--yes",
-        "--key",
-        key,
-        "--output-signature",
-        f"{path}.sig",
-        str(path),
-        directory=path.parent,
-    )
+def _sign(key: EllipticCurvePrivateKey | None, path: Path) -> None:
+    if key is None:
+        _say(f"release: {path.name} is not signed: no key is named (KEY=FILE)")
+    else:
+        signature.sign(key, path, path.with_name(_PUBLIC))
 
 
 def _run(*command: str, directory: Path, environ: dict[str, str] | None = None) -> str:
