@@ -93,11 +93,11 @@ _UNKNOWN = (
 _NO_ANSWER = (
     "check host and port of the relay; ask your network administrator, or the service, whether {host} can be reached"
 )
-#: What has mail tried once an input is corrected; ``apply`` alone leaves it until the time that Postfix has planned.
-_THEN = "Then run dms-relay apply, and postqueue -f, which has Postfix try it at once"
+#: What makes Postfix try mail again once an input is corrected; ``apply`` alone leaves it until the time that Postfix has planned.
+_THEN = "Then run dms-relay apply, and postqueue -f, which makes Postfix try it at once"
 _THEN_IN_CONTAINER = (
-    "Then run dms-relay apply (a container gets another variable only when it is created again), and postqueue -f, which has"
-    " Postfix try it at once"
+    "Then run dms-relay apply (a container gets another variable only when it is created again), and postqueue -f, which"
+    " makes Postfix try it at once"
 )
 #: What is corrected in the inputs: a host, a port, a login. A remedy for one of these may name main.cf or a token instead.
 _OF_INPUTS = frozenset(

@@ -97,7 +97,7 @@ def test_a_variable_of_a_container(origin: str, *, is_container: bool) -> None:
     told = remedy(delay(REFUSED), at)
     assert ("when it is created again" in told) == is_container
     assert "Then run dms-relay apply" in told
-    assert "postqueue -f, which has Postfix try it at once" in told
+    assert "postqueue -f, which makes Postfix try it at once" in told
 
 
 @pytest.mark.parametrize(

@@ -108,7 +108,7 @@ def test_what_is_corrected_is_tried_at_once(make: Callable[[Mode], Scene], input
     scene.postfix.send("anna@d1.test", ["bob@x.test"], "1")
     remedy = scene.why("login refused")["remedy"]
     inputs.write(LOGINS, f"{scene.relay.nexthop} me:{GOOD['me']}\n")
-    end = ". Then run dms-relay apply, and postqueue -f, which has Postfix try it at once"
+    end = ". Then run dms-relay apply, and postqueue -f, which makes Postfix try it at once"
     assert remedy.endswith(end)
     assert inputs.run(scene.postfix, "apply").returncode == 0
     scene.postfix.command("postqueue", "-f")
@@ -153,7 +153,7 @@ def test_another_relay(make: Callable[[Mode], Scene]) -> None:
     assert scene.why("connection refused")["remedy"] == (
         "use the port that the service documents: usually 587, or 465 with RELAY_ROUTING=transports."
         " The relay is written at postfix-relaymap.cf:1."
-        " Then run dms-relay apply, and postqueue -f, which has Postfix try it at once"
+        " Then run dms-relay apply, and postqueue -f, which makes Postfix try it at once"
     )
     scene.route(scene.relay.nexthop, GOOD["me"])
     assert scene.queue()["relays"][0]["relay"] == scene.relay.nexthop
