@@ -93,7 +93,7 @@ _UNKNOWN = (
 _NO_ANSWER = (
     "check host and port of the relay; ask your network administrator, or the service, whether {host} can be reached"
 )
-#: What makes Postfix try mail again once an input is corrected; ``apply`` alone leaves it until the time that Postfix has planned.
+#: What makes Postfix try mail again once an input is corrected; after ``apply`` alone, the mail waits for its planned time.
 _THEN = "Then run dms-relay apply, and postqueue -f, which makes Postfix try it at once"
 _THEN_IN_CONTAINER = (
     "Then run dms-relay apply (a container gets another variable only when it is created again), and postqueue -f, which"
