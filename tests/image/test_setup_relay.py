@@ -32,7 +32,7 @@ def config_dir(tmp_path: Path) -> Path:
     return directory
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def other(long_lived: Starter, tmp_path_factory: pytest.TempPathFactory) -> Relay:
     """Start a second relay, known as ``other.test``."""
     return start_relay(long_lived, "other.test", tmp_path_factory.mktemp("other"))
