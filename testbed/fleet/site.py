@@ -19,7 +19,7 @@ from testbed.fleet import podman
 from testbed.fleet.cluster import wait_for
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 #: The server's name, and the login that it first accepts.
 HOST, USER, PASSWORD = "relay.test", "user", "first"
@@ -79,11 +79,16 @@ class Site:
         with (self.directory / "records").open("rb") as file:
             return sum(block.count(b"\n") for block in iter(lambda: file.read(1 << 20), b""))
 
-    def wait_for(self, identities: Iterable[str]) -> None:
-        """Wait until all these messages have arrived."""
+    def wait_for(self, identities: Iterable[str], flush: Callable[[], object] = lambda: None) -> None:
+        """Wait until all these messages have arrived; ``flush`` is called before each look.
+
+        One flush may not be enough: podman's name server can fail for some seconds after a container has gone, and Postfix
+        would try again after minutes.
+        """
         missing = set(identities)
 
         def have_come() -> bool:
+            flush()
             missing.difference_update(record["id"] for record in self.records())
             return not missing
 

@@ -41,7 +41,7 @@ def test_the_rest_goes_to_another_replica(pair: Fleet) -> None:
     assert (end.pre_stop, end.exit_code) == (0, 0), f"{end}"
     assert pair.site.records() == []
     pair.site.take(pair.user, pair.password)
-    pair.cluster.execute(staying, "postqueue", "-f")
-    pair.site.wait_for(message.identity for message in load.messages)
+    identities = [message.identity for message in load.messages]
+    pair.site.wait_for(identities, lambda: pair.cluster.execute(staying, "postqueue", "-f"))
     found = verdict(load.messages, pair.site.records(), ())
     assert (found.accepted, found.lost, found.in_the_clear, found.unexplained) == (COUNT, [], [], [])

@@ -145,7 +145,6 @@ def test_what_cannot_be_delivered_stays_on_the_volume(replica: Fleet) -> None:
     assert replica.waiting(name) == 3
     replica.site.take(replica.user, replica.password)
     replica.start(name)
-    replica.cluster.execute(name, "postqueue", "-f")
-    replica.site.wait_for(identities)
+    replica.site.wait_for(identities, lambda: replica.cluster.execute(name, "postqueue", "-f"))
     arrived = [record["id"] for record in replica.site.records()]
     assert [arrived.count(identity) for identity in identities] == [1] * 3

@@ -120,9 +120,10 @@ def test_nothing_is_lost(fleet: Fleet, figures: Figures) -> None:
         loaded = pool.submit(load.run, total, PAUSE, lambda: show.is_over)
         show.run()
         loaded.result()
-    for name in fleet.names[:2]:
-        fleet.cluster.execute(name, "postqueue", "-f")
-    fleet.site.wait_for(message.identity for message in load.messages)
+    identities = [message.identity for message in load.messages]
+    fleet.site.wait_for(
+        identities, lambda: [fleet.cluster.execute(name, "postqueue", "-f") for name in fleet.names[:2]]
+    )
     found = verdict(load.messages, fleet.site.records(), show.killed)
     print(found)
     figures(found.accepted, "messages accepted by a fleet of which one is killed, one drained, one started again")
