@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import time
 import uuid
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 #: The server's name, and the login that it first accepts.
 HOST, USER, PASSWORD = "relay.test", "user", "first"
+#: Seconds after which replicas try again what has not arrived.
+FLUSH = 1.0
 #: Packages that the server needs besides the image's own Python; all are pure Python.
 PACKAGES = ("aiosmtpd", "public", "attr", "attrs")
 
@@ -79,17 +82,21 @@ class Site:
         with (self.directory / "records").open("rb") as file:
             return sum(block.count(b"\n") for block in iter(lambda: file.read(1 << 20), b""))
 
-    def wait_for(self, identities: Iterable[str], flush: Callable[[], object] = lambda: None) -> None:
-        """Wait until all these messages have arrived; ``flush`` is called before each look.
+    def wait_for(self, identities: Iterable[str], flush: Callable[[], object]) -> None:
+        """Wait until all these messages have arrived; ``flush`` has the replicas try again, every ``FLUSH`` seconds.
 
-        One flush may not be enough: podman's name server can fail for some seconds after a container has gone, and Postfix
-        would try again after minutes.
+        Without it one failure is enough to wait in vain: podman's name server can fail for some seconds after a container has
+        gone, and Postfix would try again after minutes.
         """
         missing = set(identities)
+        flushed = time.monotonic()
 
         def have_come() -> bool:
-            flush()
+            nonlocal flushed
             missing.difference_update(record["id"] for record in self.records())
+            if missing and time.monotonic() - flushed > FLUSH:
+                flush()
+                flushed = time.monotonic()
             return not missing
 
         wait_for(have_come, f"messages of the {len(missing)} that are to come")

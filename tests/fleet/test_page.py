@@ -119,7 +119,7 @@ def test_the_first_message(given: Path, site: Site, replica_image: str) -> None:
         program = run[run.index("--") + 1 :]
         host = f"--add-host={service['metadata']['name']}:{cluster.address(name)}"
         podman.call("run", "--rm", "--no-healthcheck", f"--network={site.name}", host, replica_image, *program)
-        site.wait_for([""])
+        site.wait_for([""], lambda: cluster.execute(name, "postqueue", "-f"))
     finally:
         print(cluster.log(name))
         cluster.clean_up()

@@ -30,8 +30,9 @@ def send(fleet: Fleet, count: int = 1) -> list[str]:
 
 def deliver(fleet: Fleet, count: int = 1) -> list[dict[str, Any]]:
     """Hand messages in; return how they arrived."""
+    [name] = fleet.names
     identities = set(send(fleet, count))
-    fleet.site.wait_for(identities)
+    fleet.site.wait_for(identities, lambda: fleet.cluster.execute(name, "postqueue", "-f"))
     return [record for record in fleet.site.records() if record["id"] in identities]
 
 
