@@ -207,8 +207,8 @@ def _unreadable(error: PostfixError | WriteError, origin: Origin) -> Finding:
 
 def _asked(postfix: Postfix, paths: Paths, config: RelayConfig, changes: Plan) -> PostfixFindings:
     """Ask Postfix. The operator's own tables do not matter to relays with transports."""
-    asked = postfix.expanded(*ASKED)
     now = view_now(postfix) if paths.master_cf.exists() else None
+    asked = now.values.printed(ASKED) if now else postfix.expanded(*ASKED)
     view = now if now is None or changes.is_empty else view_after(postfix, now, changes, paths)
     if config.transports:
         return PostfixFindings(changes, asked, now=now, view=view)

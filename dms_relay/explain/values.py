@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from dms_relay.postfix import main_cf
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 _NAME = re.compile(r"\$(?:(\$)|(\w+)|\((\w+)\)|\{(\w+)\})")
 _CONDITION = re.compile(r"\$[({]\s*(?:\w+\s*[?:]|[{$])")
@@ -35,6 +35,10 @@ class Values:
     def get(self, name: str) -> str:
         """Return a value, expanded; ``""`` if there is no such parameter."""
         return self._expand(name, 0).strip(" \t")
+
+    def printed(self, names: Iterable[str]) -> dict[str, str]:
+        """Return those of some parameters that there are, as ``postconf -x`` prints them."""
+        return {name: self._expanded[name] for name in names if name in self._expanded}
 
     def is_yes(self, name: str) -> bool:
         """Return True if a boolean parameter is on."""
