@@ -85,8 +85,8 @@ class Site:
     def wait_for(self, identities: Iterable[str], flush: Callable[[], object]) -> None:
         """Wait until all these messages have arrived; ``flush`` has the replicas try again, every ``FLUSH`` seconds.
 
-        Without it one failure is enough to wait in vain: podman's name server can fail for some seconds after a container has
-        gone, and Postfix would try again after minutes.
+        Without it one failure is enough to wait in vain: podman's name server can fail for some seconds after a container
+        has gone, and Postfix would try again after minutes.
         """
         missing = set(identities)
         flushed = time.monotonic()

@@ -95,6 +95,7 @@ STATES = {
 }
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("old", STATES)
 @pytest.mark.parametrize("new", STATES)
 def test_any_change_ends_as_a_first_boot(sandbox: Sandbox, old: str, new: str) -> None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("case", MATRIX)
 def test_every_set(case: str) -> None:
     """The objects are right by Kubernetes' schemas, names, labels and selectors; the pod by its rights and mounts."""

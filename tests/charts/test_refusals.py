@@ -10,6 +10,7 @@ from tests.charts.helm import refusal, refusals
 from tests.charts.refusal_cases import CASES
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("case", CASES)
 def test_refused_with_what_to_write(case: str) -> None:
     """One line refuses the values, and what it says to write in their place is taken."""

@@ -69,6 +69,7 @@ def run(sandbox: Sandbox, command: list[str], env: dict[str, str], out: str | in
         os.close(stream)
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("number", [FEW, MANY])
 @pytest.mark.parametrize("command", COMMANDS)
 def test_full(sandbox: Sandbox, command: str, number: int) -> None:

@@ -70,6 +70,7 @@ def assert_hidden(sandbox: Sandbox, env: dict[str, str]) -> None:
         assert SECRET not in result.out + result.err, command
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("value", VALUES)
 @pytest.mark.parametrize("way", ["maps", "transports"])
 def test_inputs(sandbox: Sandbox, value: str, way: str) -> None:
@@ -82,6 +83,7 @@ def test_inputs(sandbox: Sandbox, value: str, way: str) -> None:
     assert_hidden(sandbox, env)
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("value", VALUES)
 @pytest.mark.parametrize("names", [NAMES[:3], NAMES[3:]])
 def test_services(sandbox: Sandbox, names: tuple[str, ...], value: str) -> None:
@@ -92,6 +94,7 @@ def test_services(sandbox: Sandbox, names: tuple[str, ...], value: str) -> None:
     assert_hidden(sandbox, DEFAULT)
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("form", ["-o {name}={value}", "-o {{ {name} = {value} }}"])
 @pytest.mark.parametrize("value", VALUES)
 @pytest.mark.parametrize("way", ["maps", "transports"])

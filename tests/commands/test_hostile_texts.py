@@ -131,6 +131,7 @@ def assert_harmless(result: Result, command: tuple[str, ...]) -> None:
         json.loads(result.out)
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.soak
 @pytest.mark.parametrize("place", places(""))
 def test_every_command(tmp_path: Path, drawn: Random, place: str) -> None:

@@ -165,6 +165,7 @@ RIGHT: dict[str, Callable[[Private], object]] = {
 }
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("case", WRONG)
 def test_what_postfix_would_do_or_say_is_left_to_it(private: Private, case: str) -> None:
     """Where Postfix's own checks make or say something, they are not left out."""

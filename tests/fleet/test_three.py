@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 #: Clients at once, and seconds between two messages of each.
 CLIENTS = 8
-PAUSE = 0.1
+PAUSE = 0.1 if amount(0, 1) else 0.4
 #: Seconds that a message takes at most on a busy machine, all clients together.
 SLOW = 0.2
 #: Messages that a replica has in its queue when it is killed.

@@ -83,7 +83,7 @@ def test_hand_over(start: Starter, relay: Relay) -> None:
     said = container.execute("dms-relay", "drain", "--timeout", "40", "--hand-over", "other.test")
     assert "nothing remains of" in said
     assert relay.wait_for_mail(sender)
-    assert "to=<someone@elsewhere.test>, relay=other.test" in container.log()
+    wait_for(lambda: "to=<someone@elsewhere.test>, relay=other.test" in container.log(), "the delivery in the log")
 
 
 def test_a_wrong_time_stops_the_start(start: Starter) -> None:

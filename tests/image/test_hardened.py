@@ -146,6 +146,7 @@ BEGINNINGS = {
 }
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("beginning", BEGINNINGS)
 def test_a_start_fills_what_is_not_complete(start: Starter, tmp_path: Path, beginning: str) -> None:
     """Where main.cf is missing all files come to be there, and what was there stays, also after a start that was killed."""
@@ -219,6 +220,7 @@ def test_mail_of_other_users_with_new_privileges(start: Starter, relay: Relay) -
     assert "Mail queue is empty" in container.engine.call(*user, "mailq")
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("capability", [name for name in CAPABILITIES if name != "NET_BIND_SERVICE"])
 def test_each_capability_is_needed(start: Starter, tmp_path: Path, capability: str) -> None:
     """Without any one of them a start with empty mounts fails, so the list is not longer than need be.

@@ -167,6 +167,7 @@ def test_no_keeper_beside_other_commands(start: Starter) -> None:
     assert shell(container, "cat /proc/[0-9]*/cmdline | tr '\\0' ' '").count("keeper") == 0
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("state", ["mounted empty", "nothing mounted", "read-only"])
 def test_with_few_rights(start: Starter, volume: str, config_dir: Path, tmp_path: Path, state: str) -> None:
     """In a read-only container with six capabilities it works, and its directory becomes root's alone.

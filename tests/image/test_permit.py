@@ -48,6 +48,7 @@ def expected_networks(value: str, container: Container) -> list[str]:
     return [str(ipaddress.ip_network((address if bits != 12 else "172.16.0.0", bits), strict=False))]
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("value", ["none", "container", "host", "network", "connected-networks"])
 def test_permit_docker(start: Starter, stranger: Container, value: str) -> None:
     """Each value lets in whom it says, loopback always, and refuses everybody else."""

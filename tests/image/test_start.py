@@ -155,6 +155,7 @@ def test_a_backup_without_its_owners(start: Starter, relay: Relay, helper: Conta
     delivered(second, relay, senders)
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize(
     ("damage", "said"),
     [

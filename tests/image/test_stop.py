@@ -33,6 +33,7 @@ def test_stop_ends_postfix_in_order(start: Starter) -> None:
     assert "stopping the Postfix mail system" in container.log()
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("seconds", [0.0, 0.25, 0.5, 0.75, 1.0])
 def test_stop_soon_after_the_start(start: Starter, seconds: float) -> None:
     """A stop works in each moment of the start: in a hook, while Postfix starts, right after."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.image.engine import EngineError, send
+from tests.image.engine import EngineError, send, wait_for
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,7 +27,8 @@ def test_mail_arrives_by_them_alone(start: Starter, relay: Relay, config_dir: Pa
     container = start.ready(f"--volume={config_dir}:{CONFIG}:ro")
     sender = send(container, "one.test")
     assert relay.wait_for_mail(sender)["login"] == ["own-user", "own-pw"]
-    assert "postfix/own/smtp[" in container.log()
+    # The relay has the message before the log says so.
+    wait_for(lambda: "postfix/own/smtp[" in container.log(), "the delivery in the log")
     assert "own-pw" not in container.log() + container.execute("sh", "-c", "cat /proc/[0-9]*/cmdline | tr '\\0' ' '")
 
 

@@ -23,6 +23,7 @@ def _indexes() -> None:
     require_indexes()
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("name", names())
 def test_case(name: str, tmp_path: Path) -> None:
     """What is written and said stands in the case, and ``explain`` agrees before and after, on the machine itself."""

@@ -67,6 +67,7 @@ class Walk:
                 assert (index.content, index.index) == (found.content, kind)
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("old", ALL)
 @pytest.mark.parametrize("new", ALL)
 def test_each_moment(sandbox: Sandbox, old: str, new: str) -> None:

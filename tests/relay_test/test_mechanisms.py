@@ -179,6 +179,7 @@ def test_a_server_that_has_plain_or_login(seen: Seen, announced: str) -> None:
 REMEDY = "smtp_sasl_mechanism_filter = plain, login in main.cf"
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("announced", ["PLAIN LOGIN DIGEST-MD5", "SCRAM-SHA-256 LOGIN", "NTLM PLAIN", "EXTERNAL LOGIN"])
 def test_remedy_with_maps(tmp_path: Path, announced: str) -> None:
     """The remedy is followed: the try is fine, and the message that waited arrives."""

@@ -109,6 +109,7 @@ TRIES = {
 }
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("name", TRIES)
 def test_remedy_is_followed(tmp_path: Path, name: str) -> None:
     """Once what is said is written, ``dms-relay test`` says ok, and mail arrives, with the login and inside TLS."""

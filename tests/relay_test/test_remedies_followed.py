@@ -47,6 +47,7 @@ CASES = {
 }
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("routing", ["maps", "transports"])
 @pytest.mark.parametrize("name", CASES)
 def test_remedy(tmp_path: Path, name: str, routing: str) -> None:

@@ -8,9 +8,9 @@ from typing import NamedTuple
 from testbed import Inputs, Mode, Postfix, Testbed
 from tests.support.amounts import Figures, amount
 
-RUNS = amount(4, 30)
+RUNS = amount(2, 30)
 """Runs of `apply`."""
-MESSAGES = amount(200, 2000)
+MESSAGES = amount(100, 2000)
 """Messages that pass meanwhile, at least."""
 BATCH = amount(8, 20)
 """Messages of one sender that are handed in together."""

@@ -66,6 +66,7 @@ def test_what_a_running_client_sees(testbed: Testbed, inputs: Inputs, kind: str)
     assert postfix.complaints() == []
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.long
 @pytest.mark.parametrize("kinds", [("texthash", "cdb"), ("cdb", "lmdb"), ("cdb", "cdb")])
 def test_under_load(testbed: Testbed, inputs: Inputs, kinds: tuple[str, str], figures: Figures) -> None:

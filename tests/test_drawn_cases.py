@@ -1,0 +1,59 @@
+"""Of a test with very many cases, `make test` runs a part, which is drawn; everything else runs all."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+from tests.support.scene import ROOT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MODULE = """\
+import pytest
+
+@pytest.mark.one_in(3)
+@pytest.mark.parametrize("number", range(100))
+def test_many(number):
+    pass
+
+@pytest.mark.parametrize("number", range(5))
+def test_few(number):
+    pass
+"""
+
+
+def run(directory: Path, *arguments: str, seed: str = "1") -> tuple[list[int], str]:
+    """Run the tests of the module; return the cases of the test with many that passed, and what pytest says."""
+    path = directory / "test_module.py"
+    path.write_text(MODULE)
+    plugins = [part for name in ("amounts", "cases") for part in ("-p", f"tests.support.{name}")]
+    command = [sys.executable, "-m", "pytest", *plugins, "-p", "no:cacheprovider", "-rA", "-c", os.devnull, str(path)]
+    environ = {"PATH": os.environ["PATH"], "SEED": seed}
+    done = subprocess.run([*command, *arguments], cwd=ROOT, env=environ, capture_output=True, text=True, check=False)
+    cases = re.findall(r"^PASSED .*test_many\[(\d+)\]", done.stdout, re.MULTILINE)
+    return sorted(map(int, cases)), done.stdout + done.stderr
+
+
+def test_a_part_is_drawn(tmp_path: Path) -> None:
+    """A third of the cases runs, and all of a test without the marker; the summary says how many were drawn.
+
+    The same seed draws the same cases, also for the processes of pytest-xdist; another seed draws others.
+    """
+    cases, said = run(tmp_path, "--draw-cases", "-n2")
+    assert len(cases) == 34, said
+    assert len(re.findall(r"^PASSED .*test_few\[\d\]", said, re.MULTILINE)) == 5
+    assert re.search(r"^ +34 cases drawn ", said, re.MULTILINE)
+    assert run(tmp_path, "--draw-cases")[0] == cases
+    assert run(tmp_path, "--draw-cases", seed="2")[0] not in ([], cases)
+
+
+def test_a_soak_runs_all(tmp_path: Path) -> None:
+    """Without the option all cases run; `make soak`, which asks for tests with the marker soak, has them too."""
+    cases, said = run(tmp_path, "-m", "soak")
+    assert cases == list(range(100)), said
+    assert "cases drawn" not in said
