@@ -48,7 +48,7 @@ needs-%:
 demo: needs-demo $(VENV)/.ready ## show it at work on this machine: a private Postfix, five SMTP servers, a message from each sender
 	@$(ROOT) $(BIN)/python -m demo
 
-test: needs-test $(VENV)/.ready ## all tests: unit, recorded runs, properties, a real Postfix, the image (POSTFIX=no: without Postfix)
+test: needs-test $(VENV)/.ready ## the tests: unit, recorded runs, properties, a real Postfix, the image (POSTFIX=no: without Postfix)
 	@$(COMPILED) SEED=$(SEED) $(CALLER) $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal --draw-cases
 
 soak: needs-soak $(VENV)/.ready ## the random tests and those of load and kills, with many times the examples (SOAK=0.1: a tenth)
