@@ -40,6 +40,7 @@ LOGIN = {"RELAY_USER": "user", "RELAY_PASSWORD": "p:ass w$rd"}
 DEFAULT = {"RELAY_HOST": "relay.test", "RELAY_PORT": "587", **LOGIN}
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Have each test run on one of Debian's versions, which is drawn; in a soak on each of them."""
     if os.environ.get(SOAK):

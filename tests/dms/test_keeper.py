@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.dms.conftest import DEFAULT
 from tests.image.engine import wait_for
 from tests.image.test_keeper import NUMBER, shell
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
 
     from tests.dms.conftest import Boot, Mailserver, Relays
 
+#: Each test starts containers, which takes a processor for a second and more.
+pytestmark = pytest.mark.one_in(2)
 MAP = "postfix-relaymap.cf"
 #: Edits in the test of both, and seconds between two of them.
 EDITS, PAUSE = 8, 0.7

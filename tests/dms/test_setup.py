@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from tests.dms.conftest import Mailserver, Relays
     from tests.image.engine import Engine
 
+#: Each test starts containers, which takes a processor for a second and more.
+pytestmark = pytest.mark.one_in(2)
 SETUP = "/usr/local/bin/setup"
 
 

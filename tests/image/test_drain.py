@@ -6,12 +6,16 @@ import time
 from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.image.engine import send, wait_for
 
 if TYPE_CHECKING:
     from tests.image.conftest import Relay, Starter
     from tests.image.engine import Container
 
+#: Each test starts containers, which takes a processor for a second and more.
+pytestmark = pytest.mark.one_in(2)
 #: A relay that nobody is behind, and one that is; the second one takes what comes.
 DEFAULT = {"RELAY_USER": "user", "RELAY_PASSWORD": "s3cret"}
 GREETS = """

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from tests.image.conftest import Relay, Starter
     from tests.image.engine import Container, Engine
 
+#: Each test starts containers, which takes a processor for a second and more.
+pytestmark = pytest.mark.one_in(2)
 CAPABILITIES = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID", "NET_BIND_SERVICE")
 HARDENED = (
     "--read-only",

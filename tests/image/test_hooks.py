@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from tests.image.conftest import Starter
     from tests.image.engine import Container
 
+#: Each test starts containers, which takes a processor for a second and more.
+pytestmark = pytest.mark.one_in(2)
 HOOKS = "/docker-entrypoint.d"
 
 

@@ -197,6 +197,7 @@ def test_remedy_with_maps(tmp_path: Path, announced: str) -> None:
         postfix.command("postfix", "reload")
         assert inputs.run(postfix, "test").returncode == 0
         postfix.flush()
+        postfix.wait_until_queue_empty()
         assert [message.message_id for message in relay.wait_for(1)] == ["waits"]
 
 
@@ -222,4 +223,5 @@ def test_remedy_with_transports(tmp_path: Path) -> None:
         inputs.apply(postfix)
         assert inputs.run(postfix, "test").returncode == 0
         postfix.flush()
+        postfix.wait_until_queue_empty()
         assert [message.message_id for message in relay.wait_for(1)] == ["waits"]

@@ -122,6 +122,7 @@ def test_mail_that_waits_for_a_token(scene: Scene) -> None:
     assert scene.test()["result"] == "ok"
     assert scene.inputs.run(scene.postfix, "plan", "--exit-code").returncode == 0
     scene.postfix.flush()
+    scene.postfix.wait_until_queue_empty()
     assert [message.message_id for message in scene.relay.wait_for(1)] == ["waits"]
 
 
@@ -149,6 +150,7 @@ def test_a_token_that_was_revoked(scene: Scene) -> None:
     assert scene.inputs.run(scene.postfix, *command.split()).returncode == 0
     assert scene.test()["result"] == "ok"
     scene.postfix.flush()
+    scene.postfix.wait_until_queue_empty()
     assert [message.message_id for message in scene.relay.wait_for(1)] == ["waits"]
 
 

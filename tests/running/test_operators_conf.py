@@ -80,6 +80,7 @@ def test_implicit_tls_everywhere(testbed: Testbed, inputs: Inputs, port: int) ->
     postfix.send("u@a.test", [RECIPIENT], "3")
     postfix.send("u@b.test", [RECIPIENT], "4")
     postfix.flush()
+    postfix.wait_until_queue_empty()
     arrived = {(one.message_id, one.relay) for one in testbed.ledger.wait_for(4, PATIENCE)}
     assert {("3", "implicit"), ("4", "plain")} <= arrived
 
@@ -195,4 +196,5 @@ def test_inner_host_without_tls_beside_transports(testbed: Testbed, inputs: Inpu
     settle(postfix, without(postfix, "smtp_tls_security_level") + "smtp_tls_security_level = may\n")
     assert "opt-out-needs-tls" not in rules(inputs, postfix)
     postfix.flush()
+    postfix.wait_until_queue_empty()
     assert "inner" in {one.relay for one in testbed.ledger.wait_for(1, PATIENCE)}

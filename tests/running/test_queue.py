@@ -113,6 +113,6 @@ def _released(scene: Scene, count: int) -> dict[str, str]:
         return {}
     scene.postfix.command("postsuper", "-H", "ALL")
     scene.postfix.flush()
-    arrived = scene.testbed.ledger.wait_for(count, PATIENCE)
     scene.postfix.wait_until_queue_empty(PATIENCE)
+    arrived = scene.testbed.ledger.wait_for(count, PATIENCE)
     return {received.message_id: received.relay for received in arrived}

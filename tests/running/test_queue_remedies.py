@@ -72,8 +72,8 @@ class Scene:
     def arrives(self) -> None:
         """Have Postfix try what waits, and expect that it all arrives."""
         self.postfix.flush()
-        self.testbed.ledger.wait_for(1, PATIENCE)
         self.postfix.wait_until_queue_empty(PATIENCE)
+        self.testbed.ledger.wait_for(1, PATIENCE)
         assert self.said() == "the queue is empty\n"
 
 

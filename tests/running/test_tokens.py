@@ -122,6 +122,7 @@ def test_mail_waits_for_the_token_and_then_goes(scene: Scene) -> None:
     scene.server.start()
     scene.renew()
     scene.postfix.flush()
+    scene.postfix.wait_until_queue_empty()
     assert [r.message_id for r in scene.testbed.ledger.wait_for(1, PATIENCE)] == ["one"]
     assert "bounced" not in scene.postfix.statuses()
     assert "nothing to do" in scene.inputs.apply(scene.postfix)

@@ -116,6 +116,7 @@ def test_no_token_yet(testbed: Testbed, plugin: Plugin) -> None:
     assert "there is no access token yet; nothing was sent" in warning
     replace(postfix, "cdb", path, {"a.test": f"{USER}:good"})
     postfix.flush()
+    postfix.wait_until_queue_empty()
     assert [r.message_id for r in relay.wait_for(1)] == ["one"]
     assert "bounced" not in postfix.statuses()
 
@@ -148,4 +149,5 @@ def test_the_trap(testbed: Testbed, plugin: Plugin) -> None:
     write_old(main_cf, main_cf.read_text() + f"smtp_sasl_mechanism_filter = {KEEPS_BOTH_OUT}\n")
     postfix.reload()
     postfix.flush()
+    postfix.wait_until_queue_empty()
     assert [(r.message_id, r.mechanism) for r in relay.wait_for(1)] == [("one", "PLAIN")]

@@ -1,8 +1,10 @@
-"""Which cases of a test run, where very many cases try one rule.
+"""Which tests run, where there are very many of a kind, or each takes long.
 
 Adds the option ``--draw-cases``, which ``make test`` gives, and reads ``SEED``. Of a test with ``@pytest.mark.one_in(3)`` a
-third of the cases runs then: a different third in each run, the same again from the seed that the summary names. Without the
-option all run: in ``make soak``, and where a person names a file or a case. The summary says how many were drawn.
+third of the cases runs then; of a module with ``pytestmark = pytest.mark.one_in(3)`` a third of the tests, but a test with a
+marker of its own goes by that. It is a different third in each run, and the same again from the seed that the summary names.
+Without the option all run: in ``make soak``, and where a person names a file or a case. The summary says how many were
+drawn.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ _OPTION = "--draw-cases"
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the option."""
-    parser.addoption(_OPTION, action="store_true", help=f"run a part of the cases of tests with the marker {MARKER}")
+    parser.addoption(_OPTION, action="store_true", help=f"of tests with the marker {MARKER}, run a part")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -44,14 +46,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _left_out(items: Iterable[pytest.Item]) -> Iterator[pytest.Item]:
-    tests: dict[str, list[pytest.Item]] = {}
+    groups: dict[tuple[str, int], list[pytest.Item]] = {}
     for item in items:
-        if item.get_closest_marker(MARKER):
-            tests.setdefault(item.nodeid.partition("[")[0], []).append(item)
-    for name, cases in tests.items():
-        [divisor] = next(iter(cases[0].iter_markers(MARKER))).args
-        random.Random(seed_of(name)).shuffle(cases)  # noqa: S311 -- no secret
-        yield from cases[-(-len(cases) // divisor) :]
+        for node, marker in item.iter_markers_with_node(MARKER):
+            [divisor] = marker.args
+            groups.setdefault((node.nodeid.partition("[")[0], divisor), []).append(item)
+            break  # the first is the closest
+    for (name, divisor), group in groups.items():
+        random.Random(seed_of(name)).shuffle(group)  # noqa: S311 -- no secret
+        yield from group[-(-len(group) // divisor) :]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -60,4 +63,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         reports = [report for reports in terminalreporter.stats.values() for report in reports]
         calls = [report for report in reports if getattr(report, "when", "") == "call"]
         count = sum(MARKER in report.keywords for report in calls)
-        terminalreporter.write_line(f"{count:>9,} cases drawn from those of tests with very many; make soak runs all")
+        terminalreporter.write_line(
+            f"{count:>9,} tests drawn from those of which there are very many; make soak runs all"
+        )
