@@ -28,6 +28,8 @@ from pathlib import Path
 
 AGE = 10
 """Seconds by which files are backdated: Postfix waits for files younger than 2 s."""
+_REMOVAL = 20.0
+"""Seconds for which files that still appear are removed; a run of apply ends sooner."""
 
 _MASTER_CF = """\
 {smtpd}   inet  n       -       n       -       -       smtpd
@@ -121,8 +123,13 @@ class Layout:
         return [name for _, _, names in os.walk(self.queue / name) for name in names]
 
     def remove(self) -> None:
-        """Remove the directory with all its contents."""
-        shutil.rmtree(self.base, ignore_errors=True)
+        """Remove the directory with all its contents.
+
+        A program that an interrupt has left alone may write to it until its work is done, so what is new is removed as well.
+        """
+        end = time.monotonic() + _REMOVAL
+        while self.base.exists() and time.monotonic() < end:
+            shutil.rmtree(self.base, ignore_errors=True)
 
 
 def create(parent: Path | None = None) -> Layout:

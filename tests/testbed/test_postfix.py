@@ -56,6 +56,23 @@ def test_checks_have_nothing_to_do() -> None:
         postfix.layout.remove()
 
 
+def test_a_file_that_comes_during_the_removal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As one does from a run of apply that an interrupt has left alone."""
+    postfix = Postfix()
+    late = [postfix.config / "dms-relay.state.json"]
+    rmdir = os.rmdir
+
+    def after_one_more_file(path: str, *, dir_fd: int | None = None) -> None:
+        if path == postfix.config.name and late:
+            late.pop().touch()
+        rmdir(path, dir_fd=dir_fd)
+
+    monkeypatch.setattr(os, "rmdir", after_one_more_file)
+    postfix.layout.remove()
+    assert not late
+    assert not postfix.layout.base.exists()
+
+
 def test_an_exception_leaves_nothing() -> None:
     """An exception inside the `with` ends the processes as well."""
     masters = []
