@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from tests.support.amounts import Figures
 
 #: From one operation at which a run is killed to the next, in `make test`; each run begins at another one.
-STEP = 24
+STEP = 30
 #: Fewer operations than any of these runs has would mean that they are not counted.
 OPERATIONS_MIN = 30
 TRANSITIONS = {

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 #: Sequences in all.
-EXAMPLES = amount(60, 1000)
+EXAMPLES = amount(40, 1000)
 PROPERTY = settings(
     max_examples=max(1, EXAMPLES // 5),
     deadline=None,

@@ -1,6 +1,6 @@
 """Killed between any two operations that touch the machine: nothing is half done for good, and nothing is lost.
 
-A run is killed at one of its operations (``tests/support/killer.py``): in a soak at each of them, otherwise at each ninth,
+A run is killed at one of its operations (``tests/support/killer.py``): in a soak at each of them, otherwise at each 15th,
 beginning with one that is drawn. After each kill, runs with the same inputs, with others, and with none must end as a first
 boot with these would.
 """
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 LOGINS = (b"s3cret-1", b"s3cret-2", b"s3cret-3", b"s3cret-own")
 #: Operations from one that is tried to the next.
-STEP = step(9)
+STEP = step(15)
 #: Fewer operations than any run of these has would mean that they are not counted.
 OPERATIONS_MIN = 15
 

@@ -23,7 +23,7 @@ from tests.support.sandbox import BASE_MAIN_CF, Sandbox
 from tests.support.states import MAPS, MEMORY, SWITCHED, State, apply, first_boot
 
 #: Sequences in all.
-EXAMPLES = amount(30, 1000)
+EXAMPLES = amount(20, 1000)
 BASES = {
     "plain": BASE_MAIN_CF,
     "others' routes": BASE_MAIN_CF

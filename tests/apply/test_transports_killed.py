@@ -1,7 +1,7 @@
 """Killed anywhere while relays with a transport of their own change: the next run ends as a first boot would.
 
 A run is killed at one of its operations that touch the machine (``tests/support/killer.py``): in a soak at each of them,
-otherwise at one of 18, beginning with one that is drawn. After each kill, runs with the same inputs, with others, and with
+otherwise at one of 30, beginning with one that is drawn. After each kill, runs with the same inputs, with others, and with
 none are tried.
 """
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from random import Random
 
 #: Operations from one that is tried to the next.
-STEP = step(18)
+STEP = step(30)
 #: Fewer operations than any of these runs has would mean that they are not counted.
 OPERATIONS_MIN = 40
 _TEXT = """\

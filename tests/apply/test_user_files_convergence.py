@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 MAIN, MASTER = "postfix-main.cf", "postfix-master.cf"
 SECRET = "s3cret-P4ss"
-EXAMPLES = amount(30, 1500)
+EXAMPLES = amount(20, 1500)
 YAML = State(
     {},
     {

@@ -16,6 +16,8 @@ from tests.support.sandbox import Sandbox
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+#: An installation takes seconds, and so does each bundle.
+pytestmark = pytest.mark.one_in(2)
 ENV = {"DEFAULT_RELAY_HOST": "[relay.test]:587", "RELAY_USER": "user", "RELAY_PASSWORD": "s3cret"}
 #: Run by a launcher of its own: where modules come from, and a constant of one.
 PROBE = """

@@ -13,7 +13,7 @@ from tests.running.operators import MORE_RECIPIENTS, MORE_SENDERS, operators
 from tests.running.route_scene import OFF, ROUTINGS, Scene, scene_of
 from tests.support.amounts import Figures, amount
 
-EXAMPLES = amount(48, 3000)
+EXAMPLES = amount(32, 3000)
 """Configurations in all."""
 FEW = 4
 """Messages fewer than half of those that are drawn, of which two thirds and more can arrive, are chance."""

@@ -15,7 +15,7 @@ from testbed import PATIENCE, STRANGER, Inputs, Postfix, Received, Relay, Testbe
 from tests.running.leaks import MESSAGES, SERVERS, STRANGERS, Config, configs, is_own, messages, write_cf, write_yaml
 from tests.support.amounts import Figures, amount
 
-EXAMPLES = amount(48, 2500)
+EXAMPLES = amount(32, 2500)
 """Configurations in all."""
 SHARDS = 4
 """Parts of the test that can run side by side."""
