@@ -8,8 +8,8 @@ PYTHON ?= python3
 ENGINE ?= $(shell command -v docker >/dev/null || ! command -v podman >/dev/null && echo docker || echo podman)
 # no: do not install Postfix, and run only the tests that do not need it.
 POSTFIX ?=
-# Tests wait a lot, for Postfix and for containers: two more processes than processors keep these busy.
-WORKERS ?= $(shell n=$$(nproc); echo $$((n < 4 ? n + 2 : 6)))
+# Tests wait a lot, for Postfix and for containers: three more processes than processors keep these busy.
+WORKERS ?= $(shell n=$$(nproc); echo $$((n < 4 ? n + 3 : 6)))
 # The seed of the random tests: if empty, a new number in each run, which the summary names.
 SEED ?=
 # The amount of work of `make soak`: 0.1 is a tenth.

@@ -8,6 +8,8 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.support.scene import ROOT
 
 if TYPE_CHECKING:
@@ -66,6 +68,7 @@ def test_each_run_draws_new_examples_also_in_ci(tmp_path: Path) -> None:
     assert len(seeds) == len(runs)
 
 
+@pytest.mark.long
 def test_a_seed_draws_the_same_again(tmp_path: Path) -> None:
     """Also in another process, and where a test runs alone."""
     all_of_them, again = (run(tmp_path, SEED="1") for _ in range(2))

@@ -8,6 +8,8 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.support.scene import ROOT
 
 if TYPE_CHECKING:
@@ -64,6 +66,7 @@ def count(test: str, said: str) -> int:
     return len(re.findall(rf"^PASSED .*::{test}", said, re.MULTILINE))
 
 
+@pytest.mark.long
 def test_a_part_is_drawn(tmp_path: Path) -> None:
     """A third of the cases runs, half of a module's tests, and all without a marker; the summary says how many were drawn.
 

@@ -76,6 +76,7 @@ def test_check_explain_and_test(sandbox: Sandbox) -> None:
     assert sandbox.snapshot() == before
 
 
+@pytest.mark.long
 def test_queue_status_metrics_and_drain(tmp_path: Path) -> None:
     """The other examples say what waits and why, and that no keeper runs; they drain Postfix, which takes mail again."""
     require_postfix()

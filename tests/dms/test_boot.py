@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.dms.conftest import DEFAULT, LOGIN
 from tests.image.engine import send
 
@@ -22,6 +24,7 @@ LINES = {
 NOT_OURS = r"^\w{3} [ \d]\d \S+ mail postfix/|^postfix/|^\S+ \S+,\d{3} (CRIT|WARN) "
 
 
+@pytest.mark.long
 def test_relays_for_the_managed_domains(boot: Boot, relays: Relays, config: Path) -> None:
     """RELAY_HOST takes the mail of a domain that has an account, over TLS, with the login.
 
@@ -35,6 +38,7 @@ def test_relays_for_the_managed_domains(boot: Boot, relays: Relays, config: Path
     assert (record["login"], record["tls"]) == (["user", "p:ass w$rd"], True)
 
 
+@pytest.mark.long
 def test_wrong_settings_end_the_container(boot: Boot, relays: Relays, config: Path) -> None:
     """With a wrong setting the container ends at each start, before anything is set up, and the log says why.
 
@@ -56,6 +60,7 @@ def test_wrong_settings_end_the_container(boot: Boot, relays: Relays, config: Pa
     assert server.log().count("Configuring Postfix (early setup)") == 1
 
 
+@pytest.mark.long
 def test_wrong_settings_at_a_later_start(boot: Boot, relays: Relays, config: Path) -> None:
     """docker-mailserver sets up once: settings that are wrong since are reported, and the relays stay as they were.
 

@@ -18,6 +18,7 @@ pytestmark = pytest.mark.one_in(2)
 MAP = "postfix-relaymap.cf"
 
 
+@pytest.mark.long
 def test_changed_files_are_taken_up(boot: Boot, relays: Relays, config: Path) -> None:
     """A new login, a new line of postfix-relaymap.cf and a new account count for the messages after."""
     server = boot.ready(**DEFAULT)

@@ -37,6 +37,7 @@ def settle(server: Mailserver) -> None:
     wait_for(lambda: "nothing to do" in server.execute("dms-relay", "plan"), "both to be through")
 
 
+@pytest.mark.long
 def test_what_the_change_detector_does_not_see(boot: Boot, relays: Relays, config: Path) -> None:
     """A changed relay.env counts by itself. What was set by hand after the set-up stood until then, also over a kill."""
     (config / "relay.env").write_text("DEFAULT_RELAY_HOST=[relay.test]:587\n")
@@ -56,6 +57,7 @@ def test_what_the_change_detector_does_not_see(boot: Boot, relays: Relays, confi
     assert code == 0
 
 
+@pytest.mark.long
 def test_both_at_once(boot: Boot, relays: Relays, config: Path) -> None:
     """Changes that both see, one after the other and several at once: what is in force at the end is what the files say."""
     server = boot.ready(**DEFAULT)

@@ -31,6 +31,7 @@ def server(engine: Engine, image: str, network: str, tmp_path_factory: pytest.Te
     starter.clean_up()
 
 
+@pytest.mark.long
 def test_commands_count_at_once(server: Mailserver, relays: Relays) -> None:
     """Each command that changes a route or a login counts for the next message."""
 

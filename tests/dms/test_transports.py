@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -39,6 +41,7 @@ def test_relay_yaml_is_taken_up(boot: Boot, relays: Relays, config: Path) -> Non
     assert relays.taker(server, "second.test") == "renamed at relay.test"
 
 
+@pytest.mark.long
 def test_transport_maps_of_the_operator(boot: Boot, relays: Relays, config: Path) -> None:
     """docker-mailserver writes postfix-main.cf after us, so its line must name our table: the error says how."""
     routes = "default: one\nrecipients:\n  elsewhere.test: two\n"

@@ -179,6 +179,7 @@ def can_be_carried(edit: Edit) -> bool:
     )
 
 
+@pytest.mark.long
 @pytest.mark.soak
 @pytest.mark.parametrize("_share", range(SHARES))
 def test_random_edits(sandbox: Sandbox, figures: Figures, _share: int) -> None:

@@ -43,6 +43,7 @@ def made(helm: None, tmp_path_factory: pytest.TempPathFactory) -> Path:  # noqa:
     return output
 
 
+@pytest.mark.long
 def test_it_is_all_there_and_can_be_checked(made: Path) -> None:
     """Each file stands in SHA256SUMS, as sha256sum takes it, and what the notes say verifies the signature of that file."""
     signed = {"SHA256SUMS", "SHA256SUMS.sig", "SHA256SUMS.sigstore.json", "dms-relay.pub"}

@@ -97,6 +97,7 @@ def test_a_start_that_fails_leaves_nothing() -> None:
     assert not postfix.layout.base.exists()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("number", [signal.SIGSTOP, signal.SIGKILL])
 def test_a_master_that_does_not_answer(number: signal.Signals) -> None:
     """A master that was stopped or killed does not keep its children alive: all are gone after `stop`."""

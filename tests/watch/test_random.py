@@ -66,6 +66,7 @@ def kill(keeping: Keeping, drawn: Random) -> None:
         keeping.restart()
 
 
+@pytest.mark.long
 @pytest.mark.soak
 def test_ends_where_a_first_boot_would(keeping: Keeping, drawn: Random, figures: Figures) -> None:
     """After the last of many changes, with kills in between, all is as a first boot with these inputs makes it."""
