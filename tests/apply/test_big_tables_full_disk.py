@@ -50,6 +50,7 @@ def answer(sandbox: Sandbox, table: str) -> str:
     return Postfix(Paths(sandbox.config_dir, sandbox.postfix_dir).postfix_dir).lookup(table, [key]).get(key, "")
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.long
 @pytest.mark.parametrize("table_type", PACKAGES)
 def test_full_disk(sandbox: Sandbox, table_type: str) -> None:

@@ -59,6 +59,7 @@ def check_tables_are_there(sandbox: Sandbox) -> None:
         assert (done.returncode, done.stderr) == (1, "")
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.long
 @pytest.mark.soak
 @pytest.mark.parametrize("name", TRANSITIONS)

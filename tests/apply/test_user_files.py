@@ -145,6 +145,7 @@ VALUES = {
 }
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("name", VALUES)
 def test_a_value_that_postfix_refuses(sandbox: Sandbox, name: str) -> None:
     """It changes nothing, since no program of Postfix would start; the line is named, also beside others that are wrong."""

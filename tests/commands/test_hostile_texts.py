@@ -151,6 +151,7 @@ def test_directory(tmp_path: Path, command: tuple[str, ...]) -> None:
     assert_harmless(run(sandbox, command, ({"postfix-main.cf": "x\n", "relay.yaml": "version: 2\n"}, DEFAULT)), command)
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("name", ["relayhost", "smtp_helo_name", "default_transport", "transport_maps"])
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_postfix_configuration(sandbox: Sandbox, command: tuple[str, ...], name: str) -> None:

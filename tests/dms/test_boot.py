@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from tests.dms.conftest import Boot, Relays
 
+#: Each test starts containers, which takes a processor for a second and more.
+pytestmark = pytest.mark.one_in(2)
 #: How each stand-in shows a line (see ``LOOKS``), without colours, which supervisor takes away.
 LINES = {
     "bookworm": r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\+00:00 (ERROR|WARN |INFO |DEBUG|TRACE) [a-z-]+\.sh: .*",

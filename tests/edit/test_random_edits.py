@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 RELAYMAP = "postfix-relaymap.cf"
 LOGINS = "postfix-sasl-password.cf"
 #: Edits of one example, examples of one share, and shares, which run in parallel: ten thousand edits in a soak.
-EDITS, EXAMPLES, SHARES = 10, amount(10, 250), 4
+EDITS, EXAMPLES, SHARES = 10, amount(6, 250), 4
 PROPERTY = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 
 #: What is typed for a sender or a relay, and its key; and all spellings of a key that may stand in a file.

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tests.image.engine import Container
 
 #: Each test starts containers, which takes a processor for a second and more.
-pytestmark = pytest.mark.one_in(2)
+pytestmark = pytest.mark.one_in(3)
 CONFIG_DIR = "/tmp/docker-mailserver"  # noqa: S108 -- where the image looks
 RELAYMAP = "@example.test [relay.test]:587\n"
 LOGINS = "@example.test user:secret\n"

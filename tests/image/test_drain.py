@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tests.image.engine import Container
 
 #: Each test starts containers, which takes a processor for a second and more.
-pytestmark = pytest.mark.one_in(2)
+pytestmark = pytest.mark.one_in(3)
 #: A relay that nobody is behind, and one that is; the second one takes what comes.
 DEFAULT = {"RELAY_USER": "user", "RELAY_PASSWORD": "s3cret"}
 GREETS = """

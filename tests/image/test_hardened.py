@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tests.image.engine import Container, Engine
 
 #: Each test starts containers, which takes a processor for a second and more.
-pytestmark = pytest.mark.one_in(2)
+pytestmark = pytest.mark.one_in(3)
 CAPABILITIES = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID", "NET_BIND_SERVICE")
 HARDENED = (
     "--read-only",

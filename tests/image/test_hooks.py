@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tests.image.engine import Container
 
 #: Each test starts containers, which takes a processor for a second and more.
-pytestmark = pytest.mark.one_in(2)
+pytestmark = pytest.mark.one_in(3)
 HOOKS = "/docker-entrypoint.d"
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 LOGINS, MAP = "postfix-sasl-password.cf", "postfix-relaymap.cf"
 #: Each test starts containers, which takes a processor for a second and more.
-pytestmark = pytest.mark.one_in(2)
+pytestmark = pytest.mark.one_in(3)
 CONFIG_DIR = "/tmp/docker-mailserver"  # noqa: S108 -- in a container
 STATE = "/var/lib/dms-relay"
 #: Prints the process number of the keeper, and nothing where there is none, nor of processes that end meanwhile.

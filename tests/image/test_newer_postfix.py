@@ -44,7 +44,7 @@ TESTS = tuple(f"tests/running/test_{name}.py" for name in ("states", "tls_levels
 #: These with the plugin that the image has.
 TESTS += ("tests/sasl/test_postfix.py", "tests/sasl/test_tables.py")
 #: How many of these files run, which are drawn.
-FILES = 3 if os.environ.get(SOAK) is None else len(TESTS)
+FILES = 2 if os.environ.get(SOAK) is None else len(TESTS)
 #: What the tests need of the project.
 PARTS = ("dms_relay", "testbed", "tests", "docs", "pyproject.toml")
 #: Says the version, then runs the tests in some files.

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tests.image.engine import Engine
 
 #: Each test starts containers, which takes a processor for a second and more.
-pytestmark = pytest.mark.one_in(2)
+pytestmark = pytest.mark.one_in(3)
 LOOPBACK = "127.0.0.0/8 [::1]/128"
 #: An SMTP client: prints the reply to RCPT TO.
 CLIENT = """

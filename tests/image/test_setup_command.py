@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 #: Each test starts containers, which takes a processor for a second and more.
-pytestmark = pytest.mark.one_in(2)
+pytestmark = pytest.mark.one_in(3)
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tests.image.engine import Container, Engine
 
 #: Each test starts containers, which takes a processor for a second and more.
-pytestmark = pytest.mark.one_in(2)
+pytestmark = pytest.mark.one_in(3)
 CONFIG_DIR = "/tmp/docker-mailserver"  # noqa: S108 -- in a container
 RELAY_HOST = {"RELAY_HOST": "relay.test", "RELAY_PORT": "587", "RELAY_USER": "env-user", "RELAY_PASSWORD": "of env"}
 SECRET = "s3cret \\1\\n&-P4ss"

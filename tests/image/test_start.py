@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from tests.image.conftest import Relay, Starter
 
+#: Each test starts containers, which takes a processor for a second and more.
+pytestmark = pytest.mark.one_in(2)
 QUEUE = "/var/spool/postfix"
 QUICK = "Postfix starts without its own checks"
 FULL = "Postfix starts with its own checks"

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tests.image.engine import Container
 
 #: Each test starts containers, which takes a processor for a second and more.
-pytestmark = pytest.mark.one_in(2)
+pytestmark = pytest.mark.one_in(3)
 #: Becomes the entrypoint, with a socket as standard output, as process 1.
 CONNECT = """
 import os, socket

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tests.image.engine import Container
 
 #: Each test starts containers, which takes a processor for a second and more.
-pytestmark = pytest.mark.one_in(2)
+pytestmark = pytest.mark.one_in(3)
 #: Finds processes that have ended and that nobody has reaped.
 ZOMBIES = r"grep -sl '^State:[[:space:]]*Z' /proc/[0-9]*/status || true"
 

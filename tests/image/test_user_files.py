@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tests.image.conftest import Relay, Starter
 
 #: Each test starts containers, which takes a processor for a second and more.
-pytestmark = pytest.mark.one_in(2)
+pytestmark = pytest.mark.one_in(3)
 CONFIG = "/tmp/docker-mailserver"  # noqa: S108 -- in the container
 HOOKS = "/docker-entrypoint.d"
 MAIN, MASTER = "postfix-main.cf", "postfix-master.cf"

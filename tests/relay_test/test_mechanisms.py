@@ -148,6 +148,7 @@ def seen(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         yield Seen(routing, results, statuses, by_test, attempts(relays))
 
 
+@pytest.mark.one_in(3)
 @ALL
 def test_verdict(seen: Seen, announced: str) -> None:
     """The command says ``ok`` where Postfix delivers, and only there; or that it has not what Postfix uses."""

@@ -111,7 +111,7 @@ def arrival(scene: Scene, inputs: Inputs) -> tuple[str, str | None]:
     return received.relay, received.user
 
 
-@pytest.mark.one_in(3)
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("place", ["main.cf", "master.cf"])
 @pytest.mark.parametrize("parameter", [RECIPIENTS, SENDERS])
 @pytest.mark.parametrize("kind", ["inline", "static", *TEXTS, *PATTERNS, "proxy:texthash", "proxy:regexp", "proxy:cdb"])

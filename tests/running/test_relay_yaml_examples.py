@@ -185,6 +185,7 @@ def test_every_service_is_there() -> None:
     assert found == SERVICES
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_example(name: str, scene: Scene) -> None:
     """Mail of each sender, and to each recipient, that the example names arrives at the relay, with that login, over TLS."""

@@ -57,7 +57,7 @@ def scene() -> Iterator[Scene]:
             yield scene
 
 
-@pytest.mark.one_in(3)
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize(
     "walk", [pytest.param(walk, id=walk.name, marks=[pytest.mark.long] * walk.is_long) for walk in WALKS]
 )

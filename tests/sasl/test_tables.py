@@ -46,6 +46,7 @@ def set_token(postfix: Postfix, kind: str, number: int) -> None:
     replace(postfix, kind, postfix.config / "sasl", {"a.test": f"{USER}:t-{number}"})
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize(("kind", "last"), {"hash": "t-3", "cdb": "t-3", "lmdb": "t-3", "texthash": "t-1"}.items())
 def test_an_idle_process(testbed: Testbed, plugin: Plugin, kind: str, last: str) -> None:
     """After a replacement, a process that waits has the new token with the next message; that of a texthash has not."""
