@@ -23,6 +23,8 @@ from tests.support.scene import ROOT, needs_root
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+#: There are very many of this kind.
+pytestmark = pytest.mark.one_in(3)
 NOBODY = 65534
 #: No name in a directory is longer than 255 octets, no path than 4,096 (limits.h).
 LONG_NAME, LONG_PATH = "x" * 300, "/".join(["directory"] * 500)

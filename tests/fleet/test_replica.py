@@ -14,6 +14,8 @@ from testbed.fleet.load import Load
 if TYPE_CHECKING:
     from testbed.fleet.fleet import Fleet
 
+#: Each takes seconds of both processors.
+pytestmark = pytest.mark.one_in(2)
 #: What the capabilities CHOWN, DAC_OVERRIDE, FOWNER, SETGID, SETUID and NET_BIND_SERVICE are, as bits (capability.h).
 SIX = (1 << 0) | (1 << 1) | (1 << 3) | (1 << 6) | (1 << 7) | (1 << 10)
 #: What nobody can have written by mistake in a relay.yaml.

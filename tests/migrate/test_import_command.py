@@ -22,6 +22,8 @@ from tools.tree import Command, actions_of, commands_of, fresh_parser
 if TYPE_CHECKING:
     from tests.support.sandbox import Sandbox
 
+#: There are very many of this kind.
+pytestmark = pytest.mark.one_in(3)
 ROOT = Path(__file__).parents[2]
 SECRET = "with$dollar and#hash"
 SES = "email-smtp-eu-west-1-amazonaws-com-587"

@@ -16,6 +16,10 @@ SENDER, RECIPIENT = "anna@a.test", "bob@x.test"
 LEAVES, TLS = "mail-does-not-leave", "implicit-tls-everywhere"
 
 
+#: Each takes seconds, and there are many of this kind.
+pytestmark = pytest.mark.one_in(3)
+
+
 def rules(inputs: Inputs, postfix: Postfix) -> set[str]:
     """Return which rules fire."""
     return {one.rule for one in check(Paths(inputs.directory, postfix.config), inputs.settings).findings}

@@ -19,6 +19,8 @@ from testbed.modes import Auth, Mode
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+#: Each takes seconds, and there are many of this kind.
+pytestmark = pytest.mark.one_in(3)
 GOOD = {"me": "the right one"}
 WRONG = "pass-Word 4711"
 ECHO = "535 5.7.8 wrong: {encoded} and {password}, \x1b[31m says no"

@@ -18,6 +18,8 @@ from testbed import PATIENCE, Mode
 if TYPE_CHECKING:
     from testbed import Inputs, Postfix, Relay, Testbed
 
+#: Each takes seconds.
+pytestmark = pytest.mark.one_in(2)
 SLOW = Mode(delay=1.0)
 """A relay that looks at each message for a while before it takes it: for longer than `apply` needs for its last steps."""
 VERY_SLOW = Mode(delay=10.0)

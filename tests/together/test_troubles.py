@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from testbed.token_server import TokenServer
     from tests.together.scene import Together
 
+#: Each takes seconds of both processors.
+pytestmark = pytest.mark.one_in(2)
 #: How a relay refuses a token.
 STYLES = {"google": "334", "microsoft": "535"}
 #: For each relay: so many that Postfix takes it for dead after the first of them.

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from tests.watch.keeping import Keeping
 
+#: Each starts a keeper and Postfix.
+pytestmark = pytest.mark.one_in(2)
 RELAYMAP = "postfix-relaymap.cf"
 WRONG = "@a.test [a.relay\n"
 MESSAGE = 'postfix-relaymap.cf:1: nexthop "[a.relay" has no closing bracket -- write [host]:port'

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+#: Each starts a keeper and Postfix.
+pytestmark = pytest.mark.one_in(2)
 HOUR = 3600.0
 FAILED = tokens.Failure(0.0, "invalid_client", "the secret has expired", "make a new one", is_final=True)
 
