@@ -51,7 +51,7 @@ demo: needs-demo $(VENV)/.ready ## show it at work on this machine: a private Po
 test: needs-test $(VENV)/.ready ## the tests: unit, recorded runs, properties, a real Postfix, the image (POSTFIX=no: without Postfix)
 	@$(COMPILED) SEED=$(SEED) $(CALLER) $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal --draw-cases
 
-soak: needs-soak $(VENV)/.ready ## the random tests and those of load and kills, with many times the examples (SOAK=0.1: a tenth)
+soak: needs-soak $(VENV)/.ready ## random data, load and kills with many times the examples, and all that `make test` draws from (SOAK=0.1: a tenth)
 	@$(ROOT) $(COMPILED) SEED=$(SEED) SOAK=$(SOAK) $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal -vv -m soak
 
 coverage: needs-coverage $(VENV)/.ready ## all tests, and how much of the package they cover, including the programs that they start
