@@ -30,6 +30,8 @@ AGE = 10
 """Seconds by which files are backdated: Postfix waits for files younger than 2 s."""
 _REMOVAL = 20.0
 """Seconds for which files that still appear are removed; a run of apply ends sooner."""
+_POLL = 0.05
+"""Seconds between two looks at what is left."""
 
 _MASTER_CF = """\
 {smtpd}   inet  n       -       n       -       -       smtpd
@@ -130,6 +132,8 @@ class Layout:
         end = time.monotonic() + _REMOVAL
         while self.base.exists() and time.monotonic() < end:
             shutil.rmtree(self.base, ignore_errors=True)
+            if self.base.exists():
+                time.sleep(_POLL)
 
 
 def create(parent: Path | None = None) -> Layout:

@@ -6,7 +6,6 @@ Without an engine, or without the Debian image and a registry to have it from, t
 
 from __future__ import annotations
 
-import os
 from hashlib import sha512
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +14,8 @@ import pytest
 
 from tests.image.conftest import Relay, Starter, engine, give_up, network, start_relay
 from tests.image.engine import PATIENCE, READY, Container, send, wait_for
-from tests.support.amounts import SOAK, seed_of
+from tests.support.amounts import seed_of
+from tests.support.cases import OPTION
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -42,8 +42,8 @@ DEFAULT = {"RELAY_HOST": "relay.test", "RELAY_PORT": "587", **LOGIN}
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Have each test run on one of Debian's versions, which is drawn; in a soak on each of them."""
-    if os.environ.get(SOAK):
+    """Have each test of ``make test`` run on one of Debian's versions, which is drawn; otherwise on each of them."""
+    if not config.getoption(OPTION):
         return
     kept: list[pytest.Item] = []
     left_out: list[pytest.Item] = []

@@ -26,6 +26,7 @@ LINES = {
 NOT_OURS = r"^\w{3} [ \d]\d \S+ mail postfix/|^postfix/|^\S+ \S+,\d{3} (CRIT|WARN) "
 
 
+@pytest.mark.one_in(1)
 @pytest.mark.long
 def test_relays_for_the_managed_domains(boot: Boot, relays: Relays, config: Path) -> None:
     """RELAY_HOST takes the mail of a domain that has an account, over TLS, with the login.

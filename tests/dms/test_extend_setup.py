@@ -15,8 +15,6 @@ from tests.image.engine import ROOT
 if TYPE_CHECKING:
     from pathlib import Path
 
-#: Each test starts containers, which takes a processor for a second and more.
-pytestmark = pytest.mark.one_in(2)
 SETUP = (BASE / "bin/setup").read_text()
 #: What docker-mailserver dispatches itself.
 ITS_OWN = {"add-auth", "add-domain", "exclude-domain"}

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
     from tests.image.engine import Container, Engine
 
-#: Each test starts containers, which takes a processor for a second and more.
-pytestmark = pytest.mark.one_in(2)
 STRICT = "set -euE -o pipefail; trap 'echo an error' ERR; "
 RELAY = "/usr/local/bin/helpers/relay.sh"
 PYTHON = "/opt/dms-relay/bin/python"

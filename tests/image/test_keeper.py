@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from tests.image.conftest import Relay, Starter
     from tests.image.engine import Container
 
-LOGINS, MAP = "postfix-sasl-password.cf", "postfix-relaymap.cf"
 #: Each test starts containers, which takes a processor for a second and more.
 pytestmark = pytest.mark.one_in(3)
+LOGINS, MAP = "postfix-sasl-password.cf", "postfix-relaymap.cf"
 CONFIG_DIR = "/tmp/docker-mailserver"  # noqa: S108 -- in a container
 STATE = "/var/lib/dms-relay"
 #: Prints the process number of the keeper, and nothing where there is none, nor of processes that end meanwhile.
@@ -81,6 +81,7 @@ def wait_for_health(container: Container, *, is_well: bool) -> str:
     return health(container)[1]
 
 
+@pytest.mark.one_in(1)
 @pytest.mark.long
 def test_a_change_counts_without_a_restart(start: Starter, relay: Relay, config_dir: Path) -> None:
     """A new login is in force by itself. A wrong edit turns the health red and says why; mail goes on; a right one heals."""

@@ -5,7 +5,6 @@ A test image is the project's image with Python's venv and what the tests need; 
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 from importlib import metadata
@@ -17,12 +16,10 @@ from packaging.utils import canonicalize_name
 
 from tests.image.conftest import Starter
 from tests.image.engine import ROOT
-from tests.support.amounts import SOAK
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
-    from random import Random
 
     from tests.image.engine import Container, Engine
 
@@ -43,11 +40,9 @@ NEEDED = ("dms-relay", "aiosmtpd", "hypothesis", "pytest", "pytest-xdist", "trus
 TESTS = tuple(f"tests/running/test_{name}.py" for name in ("states", "tls_levels", "transports", "explain"))
 #: These with the plugin that the image has.
 TESTS += ("tests/sasl/test_postfix.py", "tests/sasl/test_tables.py")
-#: How many of these files run, which are drawn.
-FILES = 2 if os.environ.get(SOAK) is None else len(TESTS)
 #: What the tests need of the project.
 PARTS = ("dms_relay", "testbed", "tests", "docs", "pyproject.toml")
-#: Says the version, then runs the tests in some files.
+#: Says the version, then runs the tests of a file.
 COMMAND = "postconf -h mail_version && exec /venv/bin/python -m pytest -p no:cacheprovider -n2 -rfEs "
 #: Seconds that the tests may take; on two processors and nothing else they take 25.
 PATIENCE = 600
@@ -96,16 +91,17 @@ def exit_code(engine: Engine, container: Container) -> int:
     return int(done.stdout)
 
 
-@pytest.mark.soak
+@pytest.mark.one_in(3)
 @pytest.mark.long
-def test_transports_on_the_newer_postfix(engine: Engine, start_tests: Starter, drawn: Random) -> None:
-    """The tests of these files pass on the image's Postfix, 3.10 or later, and none is skipped."""
+@pytest.mark.parametrize("file", TESTS)
+def test_transports_on_the_newer_postfix(engine: Engine, start_tests: Starter, file: str) -> None:
+    """All tests of these files pass on the image's Postfix, 3.10 or later, and none is skipped."""
     mounts = [f"--volume={ROOT / part}:/project/{part}:ro" for part in PARTS]
     container = start_tests(
         "--workdir=/project",
         "--entrypoint=/bin/sh",
         *mounts,
-        command=("-euc", COMMAND + " ".join(drawn.sample(TESTS, FILES))),
+        command=("-euc", COMMAND + file),
         REQUIRE_POSTFIX_TESTS="1",
         SOAK="0.004",
         PYTHONPYCACHEPREFIX="/tmp/pycache",  # noqa: S108 -- in a container

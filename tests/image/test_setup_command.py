@@ -13,10 +13,6 @@ if TYPE_CHECKING:
     from tests.image.engine import Container
 
 
-#: Each test starts containers, which takes a processor for a second and more.
-pytestmark = pytest.mark.one_in(3)
-
-
 @pytest.fixture(scope="module")
 def sandbox(long_lived: Starter) -> Container:
     """Return a container in which nothing runs."""

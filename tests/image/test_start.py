@@ -87,6 +87,7 @@ def test_an_empty_directory(start: Starter, relay: Relay, tmp_path: Path) -> Non
     assert QUICK in again(container, 2)
 
 
+@pytest.mark.one_in(1)
 @pytest.mark.long
 def test_a_kill_loses_nothing(start: Starter, relay: Relay, volume: str) -> None:
     """Mail in the queue of a container that is killed, and taken away, is delivered by the next one, each message once."""

@@ -18,8 +18,6 @@ import dms_relay
 from tests.release.test_signature import check, encrypted_key
 from tools import images, release
 
-#: Most of these build something, for seconds.
-pytestmark = pytest.mark.one_in(2)
 ROOT = Path(release.__file__).parent.parent
 REPOSITORY = "https://example.org/us/dms_relay"
 VERSION = dms_relay.__version__

@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
 SENDER, RECIPIENT = "anna@a.test", "bob@only.test"
 LEAVES, MX = "mail-does-not-leave", "no-mx-lookup"
-#: Each takes seconds, and there are many of this kind.
-pytestmark = pytest.mark.one_in(3)
 OFF = ("disable_dns_lookups = yes", "smtp_dns_support_level = disabled")
 #: The level decides where both are set.
 ON = "smtp_dns_support_level = enabled\ndisable_dns_lookups = yes"

@@ -17,8 +17,6 @@ from tests.watch.test_changes import ROUTE
 if TYPE_CHECKING:
     from tests.watch.keeping import Keeping
 
-#: Each starts a keeper and Postfix.
-pytestmark = pytest.mark.one_in(2)
 RELAYMAP = "postfix-relaymap.cf"
 
 
