@@ -208,7 +208,8 @@ class _Checker:
         if key.kind == "merge":
             self._complain(key, *_MERGE)
             return ""
-        known = get_close_matches(str(key.value), shape.keys, n=1, cutoff=_LIKENESS)
+        known = get_close_matches(str(key.value), shape.keys, cutoff=_LIKENESS)
+        known.sort(key=lambda name: not _takes(shape.keys[name], value))  # "hots: a.test" means host, not hosts
         is_flow = node.is_flow
         is_plain = _PLAIN_KEY.fullmatch(str(key.value)) and not shape.is_secret and not is_flow
         remedy = f"write {known[0]}" if known else f"use one of {', '.join(shape.keys)}"
@@ -250,6 +251,15 @@ class _Checker:
             else:
                 values[name.value if folded == name.value else folded] = (name, found)
         return values
+
+
+def _takes(shape: Shape, node: Node) -> bool:
+    """Return True if a shape can have a value of this kind: a list, a mapping, or one of the others."""
+    if node.kind == "seq":
+        return isinstance(shape, Items)
+    if node.kind == "map":
+        return isinstance(shape, (Keys, Table, Either))
+    return isinstance(shape, (Text, Number, Flag, Either)) or (isinstance(shape, Items) and shape.or_one)
 
 
 def _check_text(shape: Text, value: str) -> None:

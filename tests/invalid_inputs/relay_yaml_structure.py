@@ -82,6 +82,14 @@ YAML = (
         "version: 1\ndefault: a\nrelays:\n  a: &a {host: a.test}\n  b:\n    <<: *a\n    host: b.test\n",
         "6:5: merge keys are not supported -- write the keys out, or use an alias for a whole value",
     ),
+    *(
+        text(
+            f"a misspelled key with {kind}",
+            f"version: 1\nrelays: {{a: {{hots: {value}}}}}\ndefault: a\n",
+            f"2:14: unknown key -- write {meant}",
+        )
+        for kind, value, meant in (("a host", "a.test", "host"), ("several hosts", "[a.test, b.test]", "hosts"))
+    ),
     text(
         "what is wrong at an anchor, once",
         (
