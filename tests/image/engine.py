@@ -35,6 +35,8 @@ INTERVAL = 0.05
 INTERVAL_MAX = 0.4
 #: Fields of a line in the log file of a podman container before the text: time, stream, whether the line is whole.
 LOG_FIELDS = 3
+#: What podman says of a directory that is still mounted somewhere (EBUSY).
+BUSY = "device or resource busy"
 #: What master(8) logs when Postfix takes mail.
 READY = "daemon started"
 
@@ -232,8 +234,20 @@ class Container:
         return self.wait_until_ended(), seconds
 
     def remove(self) -> None:
-        """Take it away with its unnamed volumes, whatever it does, at once: podman's ``rm -f`` waits for 10 s."""
-        self.engine.call("rm", "-f", "-v", *self.engine.at_once, self.name)
+        """Take it away with its unnamed volumes, whatever it does, at once: podman's ``rm -f`` waits for 10 s.
+
+        On a busy machine a mount of the container may still be in use when its processes have gone.
+        """
+        wait_for(self._is_removed, f"{self.name} to be removed")
+
+    def _is_removed(self) -> bool:
+        try:
+            self.engine.call("rm", "-f", "-v", *self.engine.at_once, self.name)
+        except EngineError as error:
+            if BUSY not in str(error):
+                raise
+            return False
+        return True
 
 
 class Sender(str):

@@ -91,7 +91,7 @@ def exit_code(engine: Engine, container: Container) -> int:
     return int(done.stdout)
 
 
-@pytest.mark.one_in(3)
+@pytest.mark.one_in(6)
 @pytest.mark.long
 @pytest.mark.parametrize("file", TESTS)
 def test_transports_on_the_newer_postfix(engine: Engine, start_tests: Starter, file: str) -> None:
