@@ -117,7 +117,8 @@ class _Run:
                 indexes=plan.final.indexes | self._stamps(),
                 services=plan.final.services | self.kept,
                 tables=plan.final.tables | {name: plan.found.state.tables.get(name) for name in self.kept_tables},
-            )
+            ),
+            sync=False,
         )
         return is_due or not plan.is_empty
 
@@ -185,9 +186,13 @@ class _Run:
 
     def _make(self, phase: Phase) -> None:
         self.log.debug("phase", name=phase.name)
+        written = {}
         for table in phase.tables:
             if table.new:
-                self._write(table.name, table.new)
+                path = self._write(table.name, table.new)
+                written[path.parent] = path
+        for path in written.values():
+            files.sync_parent(path)  # once for all of them, before a setting names one
         self._edit_services(phase)
         self._edit(phase)
         for table in phase.tables:
@@ -195,7 +200,8 @@ class _Run:
                 files.remove(self.paths.table(table.name))
                 self.log.info("table removed", table=str(self.paths.table(table.name)))
 
-    def _write(self, name: str, table: TableFile) -> None:
+    def _write(self, name: str, table: TableFile) -> Path:
+        """Write a table, except for its directory's sync, and return its path."""
         path = self.paths.table(name)
         if path.parent != self.paths.postfix_dir:
             files.make_directory(path.parent, _DIRECTORY_MODE)
@@ -204,9 +210,10 @@ class _Run:
         elif table.is_link:
             files.link(path, table.content)
         else:
-            files.replace(path, table.content, table.mode, (table.uid, table.gid))
+            files.replace(path, table.content, table.mode, (table.uid, table.gid), sync=False)
         entries = table.content.count(b"\n")
         self.log.info("index written" if table.index else "table written", table=str(path), entries=entries)
+        return path
 
     def _build(self, name: str, path: Path, table: TableFile) -> None:
         from dms_relay.postfix.index_files import build  # noqa: PLC0415 -- only where a table is big
@@ -281,8 +288,9 @@ class _Run:
         tables = self.plan.found.state.tables.keys() | self.plan.final.tables.keys()
         return service.startswith(PREFIX) or (service == "smtp" and SASL_PASSWD in tables)
 
-    def _remember(self, state: State) -> None:
-        remember(self.paths.state, self.remembered, state, self.plan.found.owner)
+    def _remember(self, state: State, *, sync: bool = True) -> None:
+        """Write the state; without ``sync``, a power failure may bring the memory of both back, which does no harm."""
+        remember(self.paths.state, self.remembered, state, self.plan.found.owner, sync=sync)
         self.remembered = state
 
     def _stamps(self) -> dict[str, str]:

@@ -59,16 +59,21 @@ def require_writable(directory: Path) -> None:
         raise WriteError(text, "run as root, or mount it without :ro")
 
 
-def replace(path: Path, content: bytes, mode: int, owner: tuple[int, int] | None, *, age: float = MTIME_BACK) -> None:
+def replace(  # noqa: PLR0913 -- what a file has
+    path: Path, content: bytes, mode: int, owner: tuple[int, int] | None, *, age: float = MTIME_BACK, sync: bool = True
+) -> None:
     """Replace ``path`` with ``content``; mode and owner (uid, gid) are set before the first octet is written.
 
-    ``owner`` ``None`` leaves the owner to the system. The modification time is set to ``age`` seconds ago.
+    ``owner`` ``None`` leaves the owner to the system. The modification time is set to ``age`` seconds ago. Without ``sync``,
+    a power failure may bring the old file back, whole, until the caller calls ``sync_parent``.
     """
     _put(path, lambda temporary: _write(temporary, content, mode, owner, age))
+    if sync:
+        sync_parent(path)
 
 
 def link(path: Path, target: bytes) -> None:
-    """Replace ``path`` with a symbolic link to ``target``."""
+    """Replace ``path`` with a symbolic link to ``target``; call ``sync_parent`` afterwards."""
     _put(path, lambda temporary: os.symlink(target, temporary))  # noqa: PTH211 -- a path of octets
 
 
@@ -83,7 +88,6 @@ def _put(path: Path, make: Callable[[Path], None]) -> None:
         with suppress(OSError):
             temporary.unlink()
         raise cannot_write(path, error) from error
-    sync_parent(path)
 
 
 def cannot_write(path: Path, error: OSError) -> WriteError:

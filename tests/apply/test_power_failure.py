@@ -1,0 +1,74 @@
+"""What a power failure leaves behind: when files get their names, and when their directory is synced to disk."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from dms_relay.model import RELAY_DIRECTORY
+
+if TYPE_CHECKING:
+    from tests.support.sandbox import Sandbox
+
+FIRST = {"RELAY_HOST": "r.test", "RELAY_USER": "user", "RELAY_PASSWORD": "s3cret"}
+STATE, SYNC = "dms-relay.state.json", "(sync)"
+MASTER_CF = "smtp unix - - n - - smtp\n"
+
+
+@pytest.fixture
+def written(monkeypatch: pytest.MonkeyPatch, sandbox: Sandbox) -> list[tuple[str, str]]:
+    """Return each file that gets its name from now on, and each sync of a directory, in order; the directory comes first.
+
+    A file that is not synced before it gets its name is an error: it could be empty after a power failure.
+    """
+    sandbox.write("postfix-accounts.cf", "someone@a.test|{SHA512-CRYPT}x\n")
+    (sandbox.postfix_dir / "master.cf").write_text(MASTER_CF)
+    rename, fsync = os.rename, os.fsync
+    seen: list[tuple[str, str]] = []
+    synced: set[str] = set()
+
+    def renamed(source: Path, target: Path) -> None:
+        assert str(source) in synced, target
+        seen.append((Path(target).parent.name, Path(target).name))
+        rename(source, target)
+
+    def synchronized(descriptor: int) -> None:
+        place = Path(f"/proc/self/fd/{descriptor}").readlink()
+        synced.add(str(place))
+        if place.is_dir():
+            seen.append((place.name, SYNC))
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "rename", renamed)
+    monkeypatch.setattr(os, "fsync", synchronized)
+    return seen
+
+
+def test_a_first_boot(sandbox: Sandbox, written: list[tuple[str, str]]) -> None:
+    """The memory comes before any table, and all tables before the settings that name them; one sync is enough for these.
+
+    The last memory needs none: the one before it knows the old values and the new ones, so the next run ends the work.
+    """
+    assert sandbox.run("apply", env=FIRST).code == 0
+    names = [name for _, name in written]
+    assert sorted(names[2:4]) == ["relayhost_map", "sasl_passwd"]
+    assert [*names[:2], *names[4:]] == [STATE, SYNC, SYNC, "main.cf", SYNC, STATE]
+
+
+def test_relays_with_their_own_transport(sandbox: Sandbox, written: list[tuple[str, str]]) -> None:
+    """The same for tables in a directory of their own: at each setting, what was written before is synced to disk."""
+    for password in ("s3cret", "other"):
+        env = {**FIRST, "RELAY_ROUTING": "transports", "RELAY_PASSWORD": password}
+        assert sandbox.run("apply", env=env).code == 0
+    assert {directory for directory, name in written if name == SYNC} == {sandbox.postfix_dir.name, RELAY_DIRECTORY}
+    unsynced: set[str] = set()
+    for directory, name in written:
+        if name in {"main.cf", "master.cf"}:
+            assert not unsynced, name
+        if name == SYNC:
+            unsynced.discard(directory)
+        else:
+            unsynced.add(directory)
