@@ -54,6 +54,9 @@ _LAUNCHERS = ("dms-relay=dms_relay.cli:run",)
 _FIRST_LINE = 126
 #: Octets of the number for the length of the bundle's head.
 _LENGTH = 8
+#: Octets of a piece of a set. The pieces are read one after the other into the same memory; fresh memory for a whole set
+#: would cost a page fault for each 4 KiB.
+_PIECE = 48 * 1024
 #: The bundle's place: whoever removes compiled files removes it too.
 _BUNDLE = Path(dms_relay.__file__).with_name("__pycache__") / f"boot.{sys.implementation.cache_tag}.bundle"
 
@@ -144,11 +147,12 @@ def bundle() -> bytes:
             is_package = spec.submodule_search_locations is not None
             table[name] = (source, *key, is_package, name in deferral.NAMES, len(content), len(code))
             content += code
-    sets: dict[str, tuple[int, int]] = {}
-    for name, part in _sets(codes).items():
-        code = marshal.dumps(part)
-        sets[name] = len(content), len(code)
-        content += code
+    sets: dict[str, list[tuple[int, int]]] = {}
+    for name, whole in _sets(codes).items():
+        sets[name] = []
+        for piece in _pieces(whole):
+            sets[name].append((len(content), len(piece)))
+            content += piece
     head = marshal.dumps((_code(finder.__spec__), _code(log_lines.__spec__), table, sets, len(content)))
     return sys.version.encode() + len(head).to_bytes(_LENGTH, "little") + head + content
 
@@ -183,6 +187,18 @@ def _ready(stage: Stage, codes: Mapping[str, CodeType]) -> finder.Set:
     names, texts, patterns = stage
     compiled = {text: compile(text, "<string>", mode, dont_inherit=True) for text, mode in texts.items()}
     return {name: codes[name] for name in names if name in codes and name not in deferral.NAMES}, compiled, patterns
+
+
+def _pieces(whole: finder.Set) -> Iterator[bytes]:
+    """Yield a set in pieces of about ``_PIECE`` octets: each in the form of a set, of whole modules."""
+    codes, texts, patterns = whole
+    piece: dict[str, CodeType] = {}
+    for name, code in codes.items():
+        piece[name] = code
+        if len(marshal.dumps(piece)) > _PIECE:
+            yield marshal.dumps((piece, {}, {}))
+            piece = {}
+    yield marshal.dumps((piece, texts, patterns))
 
 
 def _code(spec: ModuleSpec | None) -> CodeType:

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     Patterns = dict[tuple[str | bytes, int], Pattern]
     #: Modules with their code, in the order in which they finish; texts and expressions that these compile.
     Set = tuple[dict[str, CodeType], dict[str, CodeType], Patterns]
+    #: Where a set is: offset and length of each of its pieces.
+    Places = Mapping[str, list[tuple[int, int]]]
 
 #: Modules that compile text when they make a class, and the built-in function that they use.
 COMPILERS = {"dataclasses": "exec", "collections": "eval", "dms_relay.model.values": "exec"}
@@ -39,9 +41,7 @@ COMPILERS = {"dataclasses": "exec", "collections": "eval", "dms_relay.model.valu
 class BundleFinder:
     """Finds and loads modules for importlib (``importlib.abc.MetaPathFinder``, ``Loader``)."""
 
-    def __init__(
-        self, file: "FileIO", table: "Mapping[str, Entry]", sets: "Mapping[str, tuple[int, int]]", begin: int
-    ) -> None:
+    def __init__(self, file: "FileIO", table: "Mapping[str, Entry]", sets: "Places", begin: int) -> None:
         """Store the bundle, its table of modules, the places of its sets, and the offset where the code begins."""
         self._file = file
         self._table = table
@@ -74,9 +74,12 @@ class BundleFinder:
 
     def load(self, name: str) -> None:
         """Import the modules of a set; if the source of one has changed, each is imported only on demand."""
-        codes, texts, patterns = self._read(*self._sets[name])
-        self._texts |= texts
-        self._patterns |= patterns
+        codes: dict[str, CodeType] = {}
+        for place in self._sets[name]:
+            some, texts, patterns = self._read(*place)
+            codes |= some
+            self._texts |= texts
+            self._patterns |= patterns
         specs = {name: self.find_spec(name) for name in codes if name not in sys.modules}
         if all(specs.values()):
             modules = {name: module_from_spec(spec) for name, spec in specs.items() if spec}
@@ -135,9 +138,7 @@ def _lazy(loader: "Loader") -> "Loader":
     return LazyLoader(loader)
 
 
-def install(
-    file: "FileIO", table: "Mapping[str, Entry]", sets: "Mapping[str, tuple[int, int]]", size: int
-) -> BundleFinder | None:
+def install(file: "FileIO", table: "Mapping[str, Entry]", sets: "Places", size: int) -> BundleFinder | None:
     """Import from a bundle from now on; return ``None`` if it is truncated. ``size`` is that of all code objects.
 
     ``file`` has been read up to the code, and stays open.
