@@ -110,6 +110,7 @@ class _Run:
         stays_due = plan.found.state.reload_due and not self.may_reload
         is_due = master is not None and (not plan.is_empty or plan.found.state.reload_due or is_unread)
         self._carry_out(is_running=master is not None, is_due=is_due or stays_due)
+        self.log.expect_no_more()
         self._remember(
             replace(
                 plan.final,

@@ -67,6 +67,11 @@ class Log:
         for line in held:
             self._write(*line)
 
+    def expect_no_more(self) -> None:
+        """Let the process that writes lines end, while the run does the rest; a later line is written by this process."""
+        if self._writer:
+            self._writer.end()
+
     def finish(self) -> None:
         """Wait until every line is written, so that later output of others comes after them."""
         if self._writer:
@@ -129,6 +134,7 @@ class Log:
             if self._writer and self._writer.is_open:
                 self._writer.send(self._style, level, event, fields)
                 return
+            self.finish()
             self._emit = self._emit or _emitter(self._style, self._stream or sys.stderr or StringIO())
             self._emit(event, level=level, **fields)
 

@@ -114,6 +114,19 @@ def test_the_run_is_killed(sandbox: Sandbox, tmp_path: Path) -> None:
     wait_until(lambda: not Path(f"/proc/{pid}/root").exists() or " Z " in Path(f"/proc/{pid}/stat").read_text())
 
 
+def test_a_line_after_the_last_one(sandbox: Sandbox) -> None:
+    """A line that nobody expected any more is written all the same, after those before it."""
+    after = (
+        "from dms_relay.log import Log\n"
+        "log = Log(writer=writer)\n"
+        "log.info('first')\n"
+        "log.expect_no_more()\n"
+        "log.warn('second')\n"
+        "log.finish()\n"
+    )
+    assert untimed(launch(sandbox, after=after).stderr)[:2] == ["[info     ] first", "[warn     ] second"]
+
+
 def test_nobody_reads(sandbox: Sandbox) -> None:
     """Where standard error is closed, or its reader is gone, the run does its work."""
     for before in ("os.close(2)", "r, w = os.pipe(); os.dup2(w, 2); os.close(r); os.close(w)"):

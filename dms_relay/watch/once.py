@@ -42,8 +42,11 @@ class Once(Writer):
         self._held.append(line)
         self.problems.append([level, _text(line)])
 
-    def close(self) -> None:
+    def end(self) -> None:
         """Do nothing: lines are kept until ``flush``."""
+
+    def close(self) -> None:
+        """Do nothing, as ``end``."""
 
     @property
     def errors(self) -> list[str]:
