@@ -113,12 +113,12 @@ def _stop_at(number: int, sandbox: Sandbox, state: State) -> bool:
     left = number
 
     def counted(change: Callable[..., None]) -> Callable[..., None]:
-        def make(*arguments: object) -> None:
+        def make(*arguments: object, **options: object) -> None:
             nonlocal left
             left -= 1
             if left < 0:
                 raise _StoppedError
-            change(*arguments)
+            change(*arguments, **options)
 
         return make
 
