@@ -17,8 +17,17 @@ if TYPE_CHECKING:
 
 #: Seconds until all must be counted.
 PATIENCE = 30.0
-#: Waits for the copier's end, as docker-entrypoint.sh does.
-SCRIPT = 'tail -n +1 -F "$1" 2>/dev/null & read -r _; kill $!; wait; exec >&-; read -r _ <&9'
+#: Waits for the copier's end, as docker-entrypoint.sh does. ``tail`` reads to the end of the file before it ends by itself.
+SCRIPT = """
+sleep 3600 > /dev/null &
+writer=$!
+tail -s 0.1 --pid="$writer" -n +1 -F "$1" 2> /dev/null &
+read -r _
+kill "$writer"
+wait
+exec >&-
+read -r _ <&9
+"""
 
 
 class Copier:

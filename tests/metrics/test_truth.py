@@ -16,6 +16,7 @@ from tests.metrics.copier import PATIENCE, Copier
 from tests.metrics.relays import Relay
 from tests.running.needs import require_postfix
 from tests.support.amounts import Figures, amount
+from tests.support.scene import wait_until
 
 if TYPE_CHECKING:
     import random
@@ -37,6 +38,8 @@ SENDERS = ("anna@a.test", "bob@b.test", "carl@c.test", '"x>, status=sent (250 ok
 PROGRAMS = {"smtp": TRIED, "error": UNTRIED}
 #: Behind the address, whose domain no quoted part has, comes what is true.
 _TRUE = re.compile(r"@[abcr]\.test>, relay=.*?, status=(\w+) ")
+#: What the queue manager says of each message, first and last.
+_ACTIVE, _REMOVED = (re.compile(rf"/qmgr\[\d+\]: (\w+): {said}", re.MULTILINE) for said in ("from=<", "removed$"))
 
 
 @pytest.fixture
@@ -90,6 +93,7 @@ def test_counters_are_true(
             sent = AT_ONCE + _send(postfix, MESSAGES, drawn)
             relays["c"].start()
             postfix.wait_until_queue_empty(PATIENCE)
+            wait_until(lambda: _is_all_logged(postfix.log()))
             log = postfix.log()
         found = Counter(copier.numbers())
     figures(sent, f"recipients by {routing}, counted and received")
@@ -126,6 +130,11 @@ def _all(found: Mapping[str, float], kind: str) -> Counter[str]:
     """Return what is counted of all relays, by outcome."""
     labels = {name.split("\t")[1] for name in found if name.startswith(f"{kind}\t")}
     return sum((_counted(found, kind, label) for label in labels), Counter())
+
+
+def _is_all_logged(log: str) -> bool:
+    """Return True if the end of each message is in the log, which is written by another process than the queue's."""
+    return {*_ACTIVE.findall(log)} == {*_REMOVED.findall(log)}
 
 
 def _in_log(log: str) -> Counter[tuple[str, str]]:
