@@ -173,7 +173,7 @@ def yaml_addresses_without(size: int) -> Input:
 
 def yaml_recipients(size: int) -> Input:
     """Return as many senders as recipients, of a few relays."""
-    senders = [f"boss@domain{n}.com: r{n % RELAYS}" for n in range(size // 2)]
+    senders = [f"anna@domain{n}.com: r{n % RELAYS}" for n in range(size // 2)]
     recipients = [f"partner{n}.com: r{(n + 1) % RELAYS}" for n in range(size // 2)]
     return Input({RELAY_YAML: _yaml(_few_relays(), [*senders, *_below(size // 10, "r0")], recipients)}, {})
 
