@@ -159,7 +159,7 @@ def print_builds(sizes: Iterable[int]) -> None:
             for _ in range(BUILDS):
                 for kind, builds in found.items():
                     text.with_name(f"table.{kind}").unlink(missing_ok=True)
-                    builds.append(cpu_of("postmap", "-c", name, f"{kind}:{text}"))
+                    builds.append(cpu_of("postmap", "-w", "-c", name, f"{kind}:{text}"))
             for kind, builds in found.items():
                 size = text.with_name(f"table.{kind}").stat().st_blocks * 512
                 row = f"{median(builds) * 1000:11.0f}{size / 1e6:9.1f}{text.stat().st_size / 1e6:12.1f}"

@@ -157,7 +157,7 @@ def test_no_password_in_an_argument_list(sandbox: Sandbox) -> None:
     with recorded(sandbox, 'echo "$@" >>$SEEN; stat -c %a "$2" "$2/table" "$2/main.cf" >>$SEEN') as seen:
         put(sandbox, "@a.test\tu:s3cret\n")
     modes, workshop = ["700", "600", "600"], sandbox.postfix_dir / WORKSHOP
-    calls = [f"-c {workshop} {called}:{workshop}/table" for called in ("cdb", "lmdb", "-s lmdb")]
+    calls = [f"-c {workshop} {called}:{workshop}/table" for called in ("-w cdb", "-w lmdb", "-s lmdb")]
     assert seen.read_text().splitlines() == [line for call in calls for line in (call, *modes)]
 
 
