@@ -49,6 +49,8 @@ _MODULES = (
 #: What every boot imports.
 _BOOT = ("dms_relay.cli", "dms_relay.commands.apply", "dms_relay.mask", "dms_relay.plan.complaints")
 _PACKAGES = ("container", "files", "merge", "model", "plan", "postfix", "render", "shape", "sources")
+#: What ``finder`` has a stand-in for, and the packages around it.
+_UNUSED = {name for other, _ in finder.TAKEN.values() for name in (other, other.rpartition(".")[0])}
 _LAUNCHERS = ("dms-relay=dms_relay.cli:run",)
 #: Octets of a script's first line that every Linux reads (binfmt_script; 127 with the line end before Linux 5.1).
 _FIRST_LINE = 126
@@ -186,7 +188,8 @@ def _recorded(*stages: Sequence[str]) -> list[Stage]:
 def _ready(stage: Stage, codes: Mapping[str, CodeType]) -> finder.Set:
     names, texts, patterns = stage
     compiled = {text: compile(text, "<string>", mode, dont_inherit=True) for text, mode in texts.items()}
-    return {name: codes[name] for name in names if name in codes and name not in deferral.NAMES}, compiled, patterns
+    left_out = {*deferral.NAMES, *_UNUSED}
+    return {name: codes[name] for name in names if name in codes and name not in left_out}, compiled, patterns
 
 
 def _pieces(whole: finder.Set) -> Iterator[bytes]:

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 #: Modules that compile text when they make a class, and the built-in function that they use.
 COMPILERS = {"dataclasses": "exec", "collections": "eval", "dms_relay.model.values": "exec"}
+#: Modules that take a function of another module when they are imported, though a boot does not call it.
+TAKEN = {"pathlib": ("urllib.parse", "quote_from_bytes")}
 
 
 class BundleFinder:
@@ -93,12 +95,13 @@ class BundleFinder:
             if parent:
                 setattr(sys.modules[parent], child, module)
         left = dict(modules)
+        sys.modules["nt"] = None  # type: ignore[assignment]  # Windows has it; ntpath would have it searched for five times
         try:
             for name, module in modules.items():
                 self._run(module, codes[name])
                 del left[name]
         finally:
-            for name in left:
+            for name in (*left, "nt"):
                 del sys.modules[name]
 
     def _read(self, offset: int, length: int) -> "Any":  # noqa: ANN401 -- what marshal has
@@ -109,7 +112,7 @@ class BundleFinder:
         name = module.__name__
         if mode := COMPILERS.get(name):
             module.__dict__[mode] = self._compiling(exec if mode == "exec" else eval)
-        exec(code, module.__dict__)  # noqa: S102 -- as Python does a .pyc file
+        _execute(name, code, module.__dict__)
         if name == "re._compiler":
             functions: dict[str, Any] = module.__dict__
             functions["compile"] = self._compiling_patterns(functions["compile"], functions["_sre"].compile)
@@ -130,6 +133,24 @@ class BundleFinder:
             return ready(*found) if found else compile_(pattern, flags)
 
         return compiled
+
+
+def _execute(name: str, code: "CodeType", namespace: "dict[str, Any]") -> None:
+    """Run the code of a module, as Python does a .pyc file; a function of ``TAKEN`` is imported when it is called."""
+    other, function = TAKEN.get(name, ("", ""))
+    if not other or other in sys.modules:
+        exec(code, namespace)  # noqa: S102 -- see above
+        return
+
+    def imported(*given: object) -> object:
+        return getattr(__import__(other, fromlist=(function,)), function)(*given)
+
+    stand_in = sys.modules[other] = type(sys)(other)
+    setattr(stand_in, function, imported)
+    try:
+        exec(code, namespace)  # noqa: S102 -- see above
+    finally:
+        del sys.modules[other]
 
 
 def _lazy(loader: "Loader") -> "Loader":

@@ -19,9 +19,10 @@ if TYPE_CHECKING:
 #: An installation takes seconds, and so does each bundle.
 pytestmark = pytest.mark.one_in(2)
 ENV = {"DEFAULT_RELAY_HOST": "[relay.test]:587", "RELAY_USER": "user", "RELAY_PASSWORD": "s3cret"}
-#: Run by a launcher of its own: where modules come from, and a constant of one.
+#: Run by a launcher of its own: where modules come from, and a constant of one. A function that is imported late works.
 PROBE = """
 import sys
+from pathlib import Path
 
 def run(writer):
     from dms_relay import apply, cli
@@ -30,6 +31,8 @@ def run(writer):
     for name in ("dms_relay", "dms_relay.cli", "dms_relay.apply", "structlog.dev", "re"):
         print(name, type(sys.modules[name].__loader__).__name__)
     print(LOCK_TIMEOUT)
+    assert Path("/a b").as_uri() == "file:///a%20b"
+    assert "urllib.parse" in sys.modules
     if writer:
         writer.close()
 """
@@ -165,6 +168,7 @@ def test_what_a_first_boot_does_without(installation: Installation, sandbox: San
         "structlog",
         "subprocess",
         "typing",
+        "urllib.parse",
         "yaml",
     }
     assert spared.intersection(done.stdout.split()) == set()
