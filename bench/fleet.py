@@ -138,7 +138,9 @@ def main() -> int:
     image = os.environ.get("BENCH_IMAGE", "")
     missing = [name for name in ("podman", "helm", "kubectl", "smtp-source") if shutil.which(name) is None]
     if not image or missing:
-        remedy = "BENCH_IMAGE names no image of dms-relay -- run make image ENGINE=podman, then set BENCH_IMAGE=dms-relay"
+        remedy = (
+            "BENCH_IMAGE names no image of dms-relay -- run make image ENGINE=podman, then set BENCH_IMAGE=dms-relay"
+        )
         print(f"not measured: {'no ' + ', '.join(missing) + ' -- install it' if missing else remedy}")
         return os.EX_OK
     with TemporaryDirectory() as directory:
