@@ -17,6 +17,7 @@ is left to do (``plan/unread.py``).
 
 from __future__ import annotations
 
+import os
 from contextlib import nullcontext
 
 from dms_relay import files
@@ -33,6 +34,7 @@ from dms_relay.postfix.table_types import split_index
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from dms_relay.log import Log
@@ -118,8 +120,7 @@ class _Run:
                 indexes=plan.final.indexes | self._stamps(),
                 services=plan.final.services | self.kept,
                 tables=plan.final.tables | {name: plan.found.state.tables.get(name) for name in self.kept_tables},
-            ),
-            sync=False,
+            )
         )
         return is_due or not plan.is_empty
 
@@ -187,13 +188,11 @@ class _Run:
 
     def _make(self, phase: Phase) -> None:
         self.log.debug("phase", name=phase.name)
-        written = {}
+        written = [table.name for table in phase.tables if table.new]
         for table in phase.tables:
             if table.new:
-                path = self._write(table.name, table.new)
-                written[path.parent] = path
-        for path in written.values():
-            files.sync_parent(path)  # once for all of them, before a setting names one
+                self._write(table.name, table.new)
+        self._sync([*self.plan.final.tables, *written])
         self._edit_services(phase)
         self._edit(phase)
         for table in phase.tables:
@@ -201,8 +200,15 @@ class _Run:
                 files.remove(self.paths.table(table.name))
                 self.log.info("table removed", table=str(self.paths.table(table.name)))
 
-    def _write(self, name: str, table: TableFile) -> Path:
-        """Write a table, except for its directory's sync, and return its path."""
+    def _sync(self, tables: Iterable[str]) -> None:
+        """Sync the directories of tables, each once, before a setting names one. A run that was cut short may not have."""
+        paths = {path.parent: path for path in map(self.paths.table, tables)}
+        for directory, path in paths.items():
+            if os.path.isdir(directory):  # noqa: PTH112 -- is_dir() costs more
+                files.sync_parent(path)
+
+    def _write(self, name: str, table: TableFile) -> None:
+        """Write a table; its name is not synced to disk yet."""
         path = self.paths.table(name)
         if path.parent != self.paths.postfix_dir:
             files.make_directory(path.parent, _DIRECTORY_MODE)
@@ -214,7 +220,6 @@ class _Run:
             files.replace(path, table.content, table.mode, (table.uid, table.gid), sync=False)
         entries = table.content.count(b"\n")
         self.log.info("index written" if table.index else "table written", table=str(path), entries=entries)
-        return path
 
     def _build(self, name: str, path: Path, table: TableFile) -> None:
         from dms_relay.postfix.index_files import build  # noqa: PLC0415 -- only where a table is big
@@ -289,9 +294,8 @@ class _Run:
         tables = self.plan.found.state.tables.keys() | self.plan.final.tables.keys()
         return service.startswith(PREFIX) or (service == "smtp" and SASL_PASSWD in tables)
 
-    def _remember(self, state: State, *, sync: bool = True) -> None:
-        """Write the state; without ``sync``, a power failure may bring the memory of both back, which does no harm."""
-        remember(self.paths.state, self.remembered, state, self.plan.found.owner, sync=sync)
+    def _remember(self, state: State) -> None:
+        remember(self.paths.state, self.remembered, state, self.plan.found.owner)
         self.remembered = state
 
     def _stamps(self) -> dict[str, str]:

@@ -219,11 +219,11 @@ def without(text: str, given: Mapping[str, ManagedParameter]) -> str:
     return with_words(text, {key: given[key].before for key, word in found.items() if word in given[key].values})
 
 
-def remember(path: Path, old: State, new: State, owner: tuple[int, int], *, sync: bool = True) -> None:
-    """Write the state if it has changed; remove the file if there is nothing to remember. ``sync``: ``files.replace``."""
+def remember(path: Path, old: State, new: State, owner: tuple[int, int]) -> None:
+    """Write the state if it has changed; remove the file if there is nothing to remember."""
     if new == old:
         return
     if new.is_empty:
         files.remove(path)
     else:
-        files.replace(path, dump(new), _MODE, owner, sync=sync)
+        files.replace(path, dump(new), _MODE, owner)
