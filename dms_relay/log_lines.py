@@ -103,6 +103,11 @@ class Writer:
         if self.is_open:
             self.is_open = False
             os.close(self._pipe)
+            if not self._is_used:
+                try:
+                    os.kill(self._pid, _SIGKILL)  # it may still import structlog, for nothing
+                except ProcessLookupError:
+                    return
 
     def close(self) -> None:
         """Wait until all is written; no more can be sent."""
@@ -110,10 +115,8 @@ class Writer:
         if self._is_awaited:
             self._is_awaited = False
             try:
-                if not self._is_used:
-                    os.kill(self._pid, _SIGKILL)  # it may still import structlog, for nothing
                 os.waitpid(self._pid, 0)
-            except (ProcessLookupError, ChildProcessError):
+            except ChildProcessError:
                 return  # SIGCHLD is ignored: it has ended, and its exit code does not matter
 
 
