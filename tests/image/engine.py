@@ -35,6 +35,8 @@ INTERVAL = 0.05
 INTERVAL_MAX = 0.4
 #: Fields of a line in the log file of a podman container before the text: time, stream, whether the line is whole.
 LOG_FIELDS = 3
+#: When this process was started, nearly: later processes may get its number (the notes of ``_build_lock`` outlive it).
+_STARTED = time.time_ns()
 #: What podman says of a directory that is still mounted somewhere (EBUSY).
 BUSY = "device or resource busy"
 #: What master(8) logs when Postfix takes mail.
@@ -127,8 +129,9 @@ class Engine(NamedTuple):
         file = self.containers and self.containers / number / "userdata/ctr.log"
         if not file or not file.is_file():
             return self.call("logs", container)
-        lines = file.read_bytes().decode("utf-8", "replace").split("\n")
-        return "".join(_text(line) for line in lines[:-1])  # the last is empty, or not written to its end
+        lines = file.read_bytes().split(b"\n")
+        said = b"".join(_text(line) for line in lines[:-1])  # the last is empty, or not written to its end
+        return said.decode("utf-8", "replace")
 
     def image(self, number: str) -> dict[str, Any]:
         """Return what the engine knows of an image."""
@@ -150,7 +153,7 @@ def _build_lock(tag: str) -> Iterator[Path]:
     temporary, user = Path(tempfile.gettempdir()), os.getuid()
     with (temporary / f"dms-relay-image-{user}.lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        run = os.environ.get("PYTEST_XDIST_TESTRUNUID", f"{os.getpid()}")
+        run = os.environ.get("PYTEST_XDIST_TESTRUNUID", f"{os.getpid()}.{_STARTED}")
         directory = temporary / f"dms-relay-image-{user}"
         directory.mkdir(mode=0o700, exist_ok=True)
         _forget_other_runs(directory, run)
@@ -186,10 +189,10 @@ def _containers() -> Path:
     return Path(store["graphRoot"], f"{store['graphDriverName']}-containers")
 
 
-def _text(line: str) -> str:
+def _text(line: bytes) -> bytes:
     """Return what a container wrote, from a line of its log; a piece of a long line (``P``) has no line end."""
-    _, _, piece, text = line.split(" ", LOG_FIELDS)
-    return text if piece == "P" else f"{text}\n"
+    _, _, piece, text = line.split(b" ", LOG_FIELDS)
+    return text if piece == b"P" else text + b"\n"
 
 
 class Container:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 PATIENCE = 30.0
 #: Waits for the copier's end, as docker-entrypoint.sh does. ``tail`` reads to the end of the file before it ends by itself.
 SCRIPT = """
-sleep 3600 > /dev/null &
+sleep 600 > /dev/null &
 writer=$!
 tail -s 0.1 --pid="$writer" -n +1 -F "$1" 2> /dev/null &
 read -r _

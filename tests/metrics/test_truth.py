@@ -133,8 +133,9 @@ def _all(found: Mapping[str, float], kind: str) -> Counter[str]:
 
 
 def _is_all_logged(log: str) -> bool:
-    """Return True if the end of each message is in the log, which is written by another process than the queue's."""
-    return {*_ACTIVE.findall(log)} == {*_REMOVED.findall(log)}
+    """Return True if the end of each message, and of each bounce, is in the log, which a process of its own writes."""
+    removed = {*_REMOVED.findall(log)}
+    return len(removed) > MESSAGES and removed == {*_ACTIVE.findall(log)}
 
 
 def _in_log(log: str) -> Counter[tuple[str, str]]:
