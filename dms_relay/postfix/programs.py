@@ -261,7 +261,7 @@ class Postfix:
             inherits = name in _WRITING
             done = child.run(command, environ, feed, limit, inherits=inherits, meanwhile=self._meanwhile)
         except (OSError, child.TimeoutExpired) as error:
-            called = " ".join((name, *arguments[:1]))
+            called = _called(name, arguments)
             reason, remedy = child.why_not_run(error, limit)
             text, errno = f"{called} cannot be run: {reason}", getattr(error, "errno", None)
             raise PostfixError(text, remedy, errno=errno, program=name) from None
@@ -276,11 +276,16 @@ def _require_files(table: str) -> None:
     require_files(table)
 
 
+def _called(name: str, arguments: Sequence[str]) -> str:
+    """Return what a message shows of a call: later words can be values, such as passwords; after ``-w`` comes a table."""
+    return " ".join((name, *arguments[: 2 if arguments[:1] == ("-w",) else 1]))
+
+
 def _failed(name: str, arguments: Sequence[str], done: Ended) -> PostfixError:
     reason = _reason(done.stderr.decode("utf-8", "replace"))
     # A program reports its system error only in words.
     errno = next((number for number in (EACCES, EBUSY) if os.strerror(number) in reason), None)
-    called = " ".join((name, *arguments[:1]))
+    called = _called(name, arguments)
     text = f"{called} failed with exit code {done.returncode}: {reason or 'without a message'}"
     remedy = "mount the directory, not the single file" if errno == EBUSY else ""
     return PostfixError(text, remedy, errno=errno, program=name, program_code=done.returncode, reason=reason)

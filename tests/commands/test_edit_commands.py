@@ -277,7 +277,7 @@ def test_a_failing_apply_is_said_beside_the_edit(
     assert result.out == f"{RELAYMAP}: @a.test goes through [r.test]:25\n"
     assert of_level(result, "error") == [
         f"{RELAYMAP} was changed, but Postfix was not: fix this, then run dms-relay apply",
-        f"postmap cdb:{sandbox.postfix_dir}/.dms-relay.index/table failed with exit code 1: without a message",
+        f"postmap -w cdb:{sandbox.postfix_dir}/.dms-relay.index/table failed with exit code 1: without a message",
     ]
     assert result.code == os.EX_UNAVAILABLE
 
