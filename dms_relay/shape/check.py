@@ -186,7 +186,11 @@ class _Checker:
                 self._twice(key, nodes[name].place)
             else:
                 nodes[name] = key
-                values[name] = self.found(shape.keys[name], value)
+                if several := _several(shape, name, value):
+                    text = f"{KINDS[value.kind]} instead of {shape.keys[name].what}"
+                    self._complain(value, text, f"write {several}: [first, second]")
+                else:
+                    values[name] = self.found(shape.keys[name], value)
         if node.kind == "map":
             self._beside(shape, nodes)
             self._missing(shape, node, nodes.keys() | meant)
@@ -251,6 +255,14 @@ class _Checker:
             else:
                 values[name.value if folded == name.value else folded] = (name, found)
         return values
+
+
+def _several(shape: Keys, name: str, value: Node) -> str:
+    """Return the key to write for a list, if ``name`` takes one value only and another key of its group takes several."""
+    if value.kind != "seq" or _takes(shape.keys[name], value):
+        return ""
+    others = (other for group in shape.one_of if name in group for other in group)
+    return next((other for other in others if _takes(shape.keys[other], value)), "")
 
 
 def _takes(shape: Shape, node: Node) -> bool:

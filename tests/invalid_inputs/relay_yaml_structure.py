@@ -220,7 +220,7 @@ TURNED = (
     relay(
         "host: [r.test]",
         "{host: [r.test]}",
-        "4:13: a list instead of a host name or address -- write a host name or address",
+        "4:13: a list instead of a host name or address -- write hosts: [first, second]",
     ),
     relay(
         "host: {r.test: 25}",

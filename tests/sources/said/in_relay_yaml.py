@@ -65,6 +65,7 @@ STRUCTURE = (
 HOSTS = (
     relay("write [first, second]", f"hosts: r.test, {LOGIN}", f"hosts: [r.test, s.test], {LOGIN}"),
     relay("write hosts: [first, second]", f"host: 'r.test, s.test', {LOGIN}", f"hosts: [r.test, s.test], {LOGIN}"),
+    relay("write hosts: [first, second]", f"host: [r.test, s.test], {LOGIN}", f"hosts: [r.test, s.test], {LOGIN}"),
     relay(
         "write host:port; a login goes in login:", f"hosts: ['u@r.test'], {LOGIN}", f"hosts: ['r.test:587'], {LOGIN}"
     ),
