@@ -188,17 +188,16 @@ class _Run:
 
     def _make(self, phase: Phase) -> None:
         self.log.debug("phase", name=phase.name)
-        written = [table.name for table in phase.tables if table.new]
-        for table in phase.tables:
-            if table.new:
-                self._write(table.name, table.new)
-        self._sync([*self.plan.final.tables, *written])
+        written = {change.name: change.new for change in phase.tables if change.new}
+        for name, table in written.items():
+            self._write(name, table)
+        self._sync(self.plan.final.tables.keys() | written.keys())
         self._edit_services(phase)
         self._edit(phase)
-        for table in phase.tables:
-            if table.new is None and not self._is_kept(table.name):
-                files.remove(self.paths.table(table.name))
-                self.log.info("table removed", table=str(self.paths.table(table.name)))
+        for change in phase.tables:
+            if change.new is None and not self._is_kept(change.name):
+                files.remove(self.paths.table(change.name))
+                self.log.info("table removed", table=str(self.paths.table(change.name)))
 
     def _sync(self, tables: Iterable[str]) -> None:
         """Sync the directories of tables, each once, before a setting names one. A run that was cut short may not have."""
