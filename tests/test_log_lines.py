@@ -115,14 +115,16 @@ def test_the_run_is_killed(sandbox: Sandbox, tmp_path: Path) -> None:
 
 
 def test_a_line_after_the_last_one(sandbox: Sandbox) -> None:
-    """A line that nobody expected any more is written all the same, after those before it."""
+    """A line that nobody expected any more is written all the same, after those before it: the process is still busy."""
     after = (
+        "import signal, threading\n"
         "from dms_relay.log import Log\n"
         "log = Log(writer=writer)\n"
         "log.info('first')\n"
+        "os.kill(writer._pid, signal.SIGSTOP)\n"
         "log.expect_no_more()\n"
+        "threading.Timer(0.5, os.kill, (writer._pid, signal.SIGCONT)).start()\n"
         "log.warn('second')\n"
-        "log.finish()\n"
     )
     assert untimed(launch(sandbox, after=after).stderr)[:2] == ["[info     ] first", "[warn     ] second"]
 

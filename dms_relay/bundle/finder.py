@@ -4,7 +4,7 @@ A launcher runs the code of this module from the bundle itself, so it imports no
 file, as Python does for a ``.pyc`` file: if time or size differ, the code in the bundle is not used. The launcher has
 already checked that this interpreter wrote the bundle.
 
-The modules that a boot certainly needs are in sets (``BundleFinder.load``): all modules of a set are read at once, and run
+The modules that a boot certainly needs are in sets (``BundleFinder.load``): a set is read in pieces, and its modules run
 in the order in which they finished when the bundle was written, without a search for each. A set also has the compiled code
 of their classes and their compiled regular expressions.
 """

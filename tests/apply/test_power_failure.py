@@ -34,6 +34,7 @@ def written(monkeypatch: pytest.MonkeyPatch, sandbox: Sandbox) -> list[tuple[str
 
     def renamed(source: Path, target: Path) -> None:
         assert str(source) in synced, target
+        synced.remove(str(source))  # the next file of this name is another one
         seen.append((Path(target).parent.name, Path(target).name))
         rename(source, target)
 
@@ -71,7 +72,6 @@ def test_after_a_directory_that_could_not_be_synced(
 ) -> None:
     """A run that ends between tables and their sync leaves that to the next one, which has no table to write."""
     env = {**FIRST, "RELAY_ROUTING": "transports"}
-
     sync = files.sync_directory
 
     def fail(path: Path) -> None:
