@@ -1,6 +1,7 @@
 """Fixtures of the image's tests: the engine, the image, a network, a relay on it, and containers that are cleaned up.
 
-Without an engine the tests skip, with the reason; with ``REQUIRE_IMAGE_TESTS=1`` that is a failure.
+Without an engine, or an image of Debian for it, the tests skip, with the reason; with ``REQUIRE_IMAGE_TESTS=1`` that is a
+failure.
 """
 
 from __future__ import annotations
@@ -28,6 +29,9 @@ RELAY_PACKAGES = ("aiosmtpd", "public", "attr", "attrs")
 #: Looks at a relay after which Postfix is told to try again: some 20 s.
 LOOKS = 40
 
+#: The image that the Dockerfile begins with.
+DEBIAN = "debian:trixie-slim"
+
 
 def unique(what: str) -> str:
     """Make a name that nothing else has, also where several test processes run."""
@@ -36,10 +40,12 @@ def unique(what: str) -> str:
 
 @pytest.fixture(scope="session")
 def engine() -> Engine:
-    """Return the container engine."""
+    """Return the container engine, which has the image that ours begins with."""
     found = find_engine()
     if found is None:
         give_up("no container engine answers: neither docker nor podman")
+    if not found.has(DEBIAN):
+        give_up(f"{DEBIAN} is neither here nor to be had")
     return found
 
 
