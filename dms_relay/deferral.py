@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 NAMES = frozenset(
     {
         "asyncio",
+        "copy",
         "inspect",
         "ipaddress",
         "linecache",
@@ -29,8 +30,11 @@ NAMES = frozenset(
         "structlog.testing",
         "structlog.threadlocal",
         "textwrap",
+        "traceback",
     }
 )
+#: Packages that collect names of their modules; a line needs some of these modules, and nothing that such a package defines.
+COLLECTORS = frozenset({"structlog"})
 
 
 class _DeferringFinder:

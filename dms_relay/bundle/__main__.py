@@ -21,6 +21,7 @@ import subprocess
 import sys
 import sysconfig
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
@@ -49,8 +50,11 @@ _MODULES = (
 #: What every boot imports.
 _BOOT = ("dms_relay.cli", "dms_relay.commands.apply", "dms_relay.mask", "dms_relay.plan.complaints")
 _PACKAGES = ("container", "files", "merge", "model", "plan", "postfix", "render", "shape", "sources")
-#: What ``finder`` has a stand-in for, and the packages around it.
-_UNUSED = {name for other, _ in finder.TAKEN.values() for name in (other, other.rpartition(".")[0])}
+#: Names of structlog that a line needs (``log_lines.emitter``), beside ``structlog.dev``.
+_LOGGER = ("BoundLogger", "PrintLogger")
+_WAITING = deferral.NAMES | deferral.COLLECTORS
+#: Until Python 3.12, datetime defines in Python what it then takes from here; that takes 1 ms.
+_DATETIME = "from _datetime import *\nfrom _datetime import __doc__\n"
 _LAUNCHERS = ("dms-relay=dms_relay.cli:run",)
 #: Octets of a script's first line that every Linux reads (binfmt_script; 127 with the line end before Linux 5.1).
 _FIRST_LINE = 126
@@ -147,7 +151,8 @@ def bundle() -> bytes:
             codes[name] = _code(spec)
             code = marshal.dumps(codes[name])
             is_package = spec.submodule_search_locations is not None
-            table[name] = (source, *key, is_package, name in deferral.NAMES, len(content), len(code))
+            names = _names(name) if name in _WAITING else None
+            table[name] = (source, *key, is_package, names, len(content), len(code))
             content += code
     sets: dict[str, list[tuple[int, int]]] = {}
     for name, whole in _sets(codes).items():
@@ -166,17 +171,30 @@ def _sets(codes: Mapping[str, CodeType]) -> dict[str, finder.Set]:
     """
     try:
         both, boot = _recorded(log_lines.BOTH, _BOOT)
-        _, lines = _recorded(log_lines.BOTH, ("structlog",))
+        collected = _names("structlog")
+        _, lines = _recorded(log_lines.BOTH, ("structlog.dev", *(collected[name] for name in _LOGGER)))
     except subprocess.CalledProcessError as error:
         sys.stderr.write(f"the bundle is written without sets, so a start takes a few ms more: {error}\n")
         return dict.fromkeys(log_lines.SETS, ({}, {}, {}))
     return {name: _ready(stage, codes) for name, stage in zip(log_lines.SETS, (both, boot, lines), strict=True)}
 
 
+def _names(package: str) -> dict[str, str]:
+    """Return the names that a package of ``COLLECTORS`` takes from its modules, each with the module that defines it."""
+    found: dict[str, str] = {}
+    if package not in deferral.COLLECTORS:
+        return found
+    for name, value in vars(sys.modules[package]).items():
+        module = getattr(value, "__module__", None) or ""
+        if module.startswith(f"{package}.") and getattr(sys.modules[module], name, None) is value:
+            found[name] = module
+    return found
+
+
 def _recorded(*stages: Sequence[str]) -> list[Stage]:
     """Return what a separate interpreter records while it imports the modules of each stage."""
     paths = [path for path in sys.path if path]
-    asked: tuple[Any, ...] = (paths, _code(deferral.__spec__), finder.COMPILERS, stages)
+    asked: tuple[Any, ...] = (paths, _code(finder.__spec__), _WAITING, stages)
     script = Path(__file__).with_name("record.py")
     done = subprocess.run(  # noqa: S603 -- a file of ours
         [sys.executable, "-IS", script], input=marshal.dumps(asked), stdout=subprocess.PIPE, check=True
@@ -188,8 +206,7 @@ def _recorded(*stages: Sequence[str]) -> list[Stage]:
 def _ready(stage: Stage, codes: Mapping[str, CodeType]) -> finder.Set:
     names, texts, patterns = stage
     compiled = {text: compile(text, "<string>", mode, dont_inherit=True) for text, mode in texts.items()}
-    left_out = {*deferral.NAMES, *_UNUSED}
-    return {name: codes[name] for name in names if name in codes and name not in left_out}, compiled, patterns
+    return {name: codes[name] for name in names if name in codes}, compiled, patterns
 
 
 def _pieces(whole: finder.Set) -> Iterator[bytes]:
@@ -206,6 +223,8 @@ def _pieces(whole: finder.Set) -> Iterator[bytes]:
 
 def _code(spec: ModuleSpec | None) -> CodeType:
     assert spec is not None  # noqa: S101 -- each imported module has one
+    if spec.name == "datetime" and sys.version_info < (3, 12) and find_spec("_datetime"):
+        return compile(_DATETIME, str(spec.origin), "exec", dont_inherit=True)
     return cast("_Loader", spec.loader).get_code(spec.name)
 
 

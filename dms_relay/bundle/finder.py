@@ -7,8 +7,12 @@ already checked that this interpreter wrote the bundle.
 The modules that a boot certainly needs are in sets (``BundleFinder.load``): a set is read in pieces, and its modules run
 in the order in which they finished when the bundle was written, without a search for each. A set also has the compiled code
 of their classes and their compiled regular expressions.
+
+A module that waits (``deferral``) runs when one of its attributes is asked for. A package that waits may only collect names
+of its modules (``structlog.PrintLogger`` is that of ``structlog._output``): for such a name it still waits.
 """
 
+import builtins
 import marshal
 import os
 import sys
@@ -22,9 +26,9 @@ if TYPE_CHECKING:
     from types import CodeType, ModuleType
     from typing import Any
 
-    #: A module: source file, its size and time, if it is a package, if it is loaded only when used (``deferral``); the
-    #: offset of its code, and its length.
-    Entry = tuple[str, int, int, bool, bool, int, int]
+    #: A module: source file, its size and time, if it is a package; if it waits until it is used, and then the names that
+    #: it takes from its modules, with these modules; the offset of its code, and its length.
+    Entry = tuple[str, int, int, bool, Mapping[str, str] | None, int, int]
     #: The arguments of ``_sre.compile``: expression, flags, code, number of groups, names of groups and their numbers.
     Pattern = tuple[str | bytes, int, list[int], int, dict[str, int], tuple[str | None, ...]]
     #: Expressions by text and flags.
@@ -35,9 +39,13 @@ if TYPE_CHECKING:
     Places = Mapping[str, list[tuple[int, int]]]
 
 #: Modules that compile text when they make a class, and the built-in function that they use.
-COMPILERS = {"dataclasses": "exec", "collections": "eval", "dms_relay.model.values": "exec"}
-#: Modules that take a function of another module when they are imported, though a boot does not call it.
-TAKEN = {"pathlib": ("urllib.parse", "quote_from_bytes")}
+COMPILERS = {"dataclasses": "exec", "collections": "eval", "typing": "compile", "dms_relay.model.values": "exec"}
+#: Modules that take a function or an exception of another module when they are imported, though a boot does not call it.
+TAKEN = {
+    "pathlib": ("urllib.parse", "quote_from_bytes"),
+    "structlog._output": ("pickle", "PicklingError"),
+    "structlog.tracebacks": ("traceback", "walk_tb"),
+}
 
 
 class BundleFinder:
@@ -56,12 +64,13 @@ class BundleFinder:
         """Return the spec of a module; ``None`` if it is not in the bundle, or its source has changed."""
         if name not in self._table:
             return None
-        source, size, mtime, is_package, waits, *_ = self._table[name]
+        source, size, mtime, is_package, *_ = self._table[name]
         if size_and_time(source) != (size, mtime):
             return None
         loader: Loader = self  # type: ignore[assignment]  # it has what importlib calls
-        spec = ModuleSpec(name, _lazy(loader) if waits else loader, origin=source, is_package=is_package)
+        spec = ModuleSpec(name, loader, origin=source, is_package=is_package)
         spec.has_location = True
+        spec.cached = self._file.name  # importlib would work out the name of a .pyc file
         if is_package:
             spec.submodule_search_locations = [os.path.dirname(source)]  # noqa: PTH120 -- pathlib takes 2 ms
         return spec
@@ -70,9 +79,12 @@ class BundleFinder:
         """Return ``None``, so that importlib creates the module."""
 
     def exec_module(self, module: "ModuleType") -> None:
-        """Run the code of a module."""
-        *_, offset, length = self._table[module.__name__]
-        self._run(module, self._read(offset, length))
+        """Run the code of a module, or let it wait."""
+        *_, names, offset, length = self._table[module.__name__]
+        if names is None:
+            self._run(module, self._read(offset, length))
+        else:
+            wait(module, names, lambda: self._run(module, self._read(offset, length)))
 
     def load(self, name: str) -> None:
         """Import the modules of a set; if the source of one has changed, each is imported only on demand."""
@@ -84,6 +96,8 @@ class BundleFinder:
             self._patterns |= patterns
         specs = {name: self.find_spec(name) for name in codes if name not in sys.modules}
         if all(specs.values()):
+            for parent in {name.rpartition(".")[0] for name in specs}.difference(specs, ("",)):
+                __import__(parent)  # it waits
             modules = {name: module_from_spec(spec) for name, spec in specs.items() if spec}
             sys.modules.update(modules)
             self._run_all(modules, codes)
@@ -111,15 +125,17 @@ class BundleFinder:
     def _run(self, module: "ModuleType", code: "CodeType") -> None:
         name = module.__name__
         if mode := COMPILERS.get(name):
-            module.__dict__[mode] = self._compiling(exec if mode == "exec" else eval)
-        _execute(name, code, module.__dict__)
+            module.__dict__[mode] = self._compiling(getattr(builtins, mode))
+        execute(name, code, module.__dict__)
         if name == "re._compiler":
             functions: dict[str, Any] = module.__dict__
             functions["compile"] = self._compiling_patterns(functions["compile"], functions["_sre"].compile)
 
     def _compiling(self, run: "Callable[..., object]") -> "Callable[..., object]":
-        """Return ``exec`` or ``eval`` that uses the texts compiled in the bundle."""
+        """Return ``exec``, ``eval`` or ``compile`` that uses the texts compiled in the bundle."""
         texts = self._texts
+        if run is compile:
+            return lambda text, *given: texts.get(text) or run(text, *given)
         return lambda text, *namespaces: run(texts.get(text, text), *namespaces)
 
     def _compiling_patterns(
@@ -135,10 +151,25 @@ class BundleFinder:
         return compiled
 
 
-def _execute(name: str, code: "CodeType", namespace: "dict[str, Any]") -> None:
-    """Run the code of a module, as Python does a .pyc file; a function of ``TAKEN`` is imported when it is called."""
+def wait(module: "ModuleType", names: "Mapping[str, str]", run: "Callable[[], object]") -> None:
+    """Run a module when an attribute is asked for that it does not have (PEP 562), except ``names`` of other modules."""
+
+    def find(name: str) -> object:
+        if name in names:
+            return getattr(__import__(names[name], fromlist=(name,)), name)
+        if module.__dict__.get("__getattr__") is find:
+            del module.__getattr__
+            run()
+        return getattr(module, name)
+
+    module.__getattr__ = find  # type: ignore[method-assign]
+
+
+def execute(name: str, code: "CodeType", namespace: "dict[str, Any]") -> None:
+    """Run the code of a module, as Python does a .pyc file; what is in ``TAKEN`` is imported when it is called."""
     other, function = TAKEN.get(name, ("", ""))
-    if not other or other in sys.modules:
+    before = sys.modules.get(other)
+    if not other or (before and "__getattr__" not in before.__dict__):
         exec(code, namespace)  # noqa: S102 -- see above
         return
 
@@ -150,13 +181,10 @@ def _execute(name: str, code: "CodeType", namespace: "dict[str, Any]") -> None:
     try:
         exec(code, namespace)  # noqa: S102 -- see above
     finally:
-        del sys.modules[other]
-
-
-def _lazy(loader: "Loader") -> "Loader":
-    from importlib.util import LazyLoader  # noqa: PLC0415 -- not every run has such a module
-
-    return LazyLoader(loader)
+        if before:
+            sys.modules[other] = before  # it waits
+        else:
+            del sys.modules[other]
 
 
 def install(file: "FileIO", table: "Mapping[str, Entry]", sets: "Places", size: int) -> BundleFinder | None:

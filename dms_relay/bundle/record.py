@@ -1,8 +1,9 @@
 """Records what a boot loads and compiles; runs as a script, in a separate interpreter, when a bundle is written.
 
 It imports modules, stage by stage, and records for each stage what a bundle can prepare: modules in the order in which they
-finish, texts from which classes are made (``dataclasses``, ``collections.namedtuple``, ``values``), and regular expressions
-in the form of ``_sre``. It imports nothing else itself: its own imports would be missing in the record.
+finish, texts from which classes are made (``dataclasses``, ``collections.namedtuple``, ``typing``, ``values``), and regular
+expressions in the form of ``_sre``. It imports nothing else itself: its own imports would be missing in the record. As in a
+boot, some modules wait until they are used.
 
 Known limits: texts and expressions that are made after the import are compiled by the boot.
 """
@@ -25,32 +26,40 @@ if TYPE_CHECKING:
 class Recorder:
     """Records what is loaded from source files and compiled, from ``install`` on. The process is useless afterwards."""
 
-    def __init__(self, compilers: "dict[str, str]") -> None:
-        """Store the modules that compile text, and the function that each uses (``finder.COMPILERS``)."""
-        self._compilers = compilers
+    def __init__(self, finder: "dict[str, Any]", waiting: "frozenset[str]") -> None:
+        """Store what the module ``finder`` defines, and the names of the modules that wait."""
+        self._finder = finder
+        self._waiting = waiting
         self._names: list[str] = []
         self._texts: dict[str, str] = {}
         self._patterns: dict[tuple[str | bytes, int], Pattern] = {}
 
     def install(self) -> None:
         """Record from now on."""
-        original, recorder = SourceFileLoader.exec_module, self
+        recorder = self
 
         def exec_module(loader: SourceFileLoader, module: "ModuleType") -> None:
-            recorder.before(module)
-            original(loader, module)
-            recorder.after(module)
+            def run() -> None:
+                recorder.before(module)
+                recorder._finder["execute"](name, loader.get_code(name), module.__dict__)
+                recorder.after(module)
+
+            name = module.__name__
+            if name in recorder._waiting:
+                recorder._finder["wait"](module, {}, run)
+            else:
+                run()
 
         SourceFileLoader.exec_module = exec_module  # type: ignore[method-assign, assignment]
 
     def before(self, module: "ModuleType") -> None:
         """Record what a module will compile."""
-        if mode := self._compilers.get(module.__name__):
-            run = {"exec": exec, "eval": eval}[mode]
+        if mode := self._finder["COMPILERS"].get(module.__name__):
+            run: Callable[..., object] = {"exec": exec, "eval": eval, "compile": compile}[mode]  # type: ignore[assignment]
 
-            def compiled(text: str, *namespaces: "dict[str, Any]") -> object:
-                self._texts[text] = mode
-                return run(text, *namespaces)
+            def compiled(text: str, *given: "Any") -> object:  # noqa: ANN401 -- as the function that it calls
+                self._texts[text] = given[-1] if mode == "compile" else mode
+                return run(text, *given)
 
             module.__dict__[mode] = compiled
 
@@ -105,12 +114,11 @@ def main() -> None:
     """Read the stages from standard input, and write the record to standard output, both in marshal's format."""
     import marshal  # noqa: PLC0415
 
-    paths, deferral, compilers, stages = marshal.loads(sys.stdin.buffer.read())  # noqa: S302 -- from our parent process
+    paths, finder, waiting, stages = marshal.loads(sys.stdin.buffer.read())  # noqa: S302 -- from our parent process
     sys.path[:0] = paths
-    recorder = Recorder(compilers)
+    exec(finder, finder := {"__name__": "dms_relay.bundle.finder"})  # noqa: S102 -- the package would come with an import
+    recorder = Recorder(finder, waiting)
     recorder.install()
-    exec(deferral, deferral := {"__name__": "dms_relay.deferral"})  # noqa: S102 -- the package would come with an import
-    deferral["defer"]()
     sys.stdout.buffer.write(marshal.dumps([recorder.take_after(names) for names in stages]))
 
 

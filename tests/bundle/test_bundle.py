@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bench.runtime import Runtime
+from dms_relay.log import FORMATS
 from tests.support.sandbox import Sandbox
 
 if TYPE_CHECKING:
@@ -45,16 +46,42 @@ def run(writer):
     main(sys.argv[1:], os.environ, writer=writer)
     print(*sys.modules)
 """
+#: Run by a third one: what a line needs is imported, what it does not need waits until it is used, and then all is there.
+WAITING = """
+import sys
+import _datetime
+
+def run(writer):
+    from dms_relay.log_lines import emitter
+    emitter(sys.argv[1], sys.stdout)("an event", level="info", number=1)
+    print(*sys.modules)
+    import datetime, structlog, threading, traceback
+    assert structlog.PrintLogger is structlog._output.PrintLogger
+    assert "structlog._config" not in sys.modules
+    assert structlog.get_logger is sys.modules["structlog._config"].get_logger
+    assert "structlog.testing" not in sys.modules
+    assert structlog.testing.capture_logs and structlog.__version__ and structlog.stdlib.BoundLogger
+    assert all(hasattr(structlog, name) for name in structlog.__all__)
+    assert all(getattr(datetime, name) is getattr(_datetime, name) for name in vars(_datetime) if name[0] != "_")
+    assert datetime.__doc__ and datetime.datetime.__module__ == "datetime"
+    stack = structlog.tracebacks.extract(*raised())
+    assert stack.stacks[0].frames[0].name == "raised"
+    assert "raised" in structlog.processors.format_exc_info(None, "", {"exc_info": raised()})["exception"]
+    assert isinstance(raised(structlog.PrintLogger(open("/dev/null")).__getstate__)[1], __import__("pickle").PicklingError)
+    assert traceback.format_exc() == "NoneType: None\\n"
+
+def raised(fail=lambda: 1 / 0):
+    try:
+        fail()
+    except Exception:
+        return sys.exc_info()
+"""
 #: Put into a launcher: what is compiled, from text and to regular expressions, in the process of a boot.
 COUNTING = """
 import sys
 
 compiled = []
-
-def is_code(text):
-    return bool(text) and text.startswith((b"def ", b"lambda "))
-
-sys.addaudithook(lambda event, given: event == "compile" and is_code(given[0]) and compiled.append(str(given[0])))
+sys.addaudithook(lambda event, given: event == "compile" and given[1] == "<string>" and compiled.append(str(given[0])))
 sys.setprofile(
     lambda frame, event, _: event == "call"
     and frame.f_code.co_filename.endswith("re/_parser.py")
@@ -74,7 +101,9 @@ class Installation:
         self.package = self.bundle.parents[1]
         (self.package.parent / "probe.py").write_text(PROBE)
         (self.package.parent / "imports.py").write_text(IMPORTS)
-        self.build("dms-relay=dms_relay.cli:run", "probe=probe:run", "imports=imports:run")
+        (self.package.parent / "waiting.py").write_text(WAITING)
+        names = ("probe", "imports", "waiting")
+        self.build("dms-relay=dms_relay.cli:run", *(f"{name}={name}:run" for name in names))
 
     def build(self, *launchers: str) -> list[str]:
         """Write the bundle and return the files that were written."""
@@ -175,11 +204,21 @@ def test_what_a_first_boot_does_without(installation: Installation, sandbox: San
     assert "dms_relay.apply" in done.stdout.split()
 
 
-def test_what_a_boot_compiles(installation: Installation, sandbox: Sandbox) -> None:
-    """Nothing: what its classes are made from, and its regular expressions, lie in the bundle.
+@pytest.mark.parametrize("style", FORMATS)
+def test_what_a_line_does_without(installation: Installation, style: str) -> None:
+    """A line loads a part of structlog and of its imports; the rest waits, and works as ever when it is used."""
+    command = [str(installation.runtime.command.with_name("waiting")), style]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    line, modules = done.stdout.splitlines()
+    assert "an event" in line
+    assert "number" in line
+    spared = {"pickle", "structlog._config", "structlog._native", "structlog.testing", "tokenize", "urllib.parse"}
+    assert spared.intersection(modules.split()) == set()
+    assert {"structlog._generic", "structlog._output"} < set(modules.split())
 
-    Names of types, which typing compiles one by one, are left aside.
-    """
+
+def test_what_a_boot_compiles(installation: Installation, sandbox: Sandbox) -> None:
+    """Nothing: what its classes are made from, and its regular expressions, lie in the bundle."""
     launcher = installation.runtime.command.with_name("imports")
     counting = launcher.with_name("counting")
     text = launcher.read_text().replace("gc.disable()\n", f"gc.disable()\n{COUNTING}")
