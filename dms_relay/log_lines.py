@@ -6,7 +6,7 @@ anything else is written (``Writer.close``). It has no part in the work: if it i
 killed, it writes what it was given and ends.
 
 A launcher (``bundle``) runs this module before it imports the package, so this module imports nothing of the package.
-Without a launcher or an idle processor, or for another command, each process formats its own lines: two processes that
+Without a launcher or a second processor, or for another command, each process formats its own lines: two processes that
 share a processor would take longer than one.
 """
 
@@ -27,8 +27,8 @@ _DMS_LEVEL_WIDTH = 5
 _NEEDS_QUOTES = frozenset(" \t\r\n=\"'")
 #: At these levels a boot has enough lines to be worth a process (``log.LEVELS``; "info" if none is set).
 _TALKATIVE = frozenset({"info", "debug", "trace"})
-#: Says how many processes run now (proc(5)).
-LOAD = "/proc/loadavg"
+#: Where the kernel says how many processes run now, and on which processor each is (proc(5)).
+PROC = "/proc"
 #: Modules that both the boot and the process that writes its lines need, imported before the fork.
 BOTH = ("contextlib", "json", "re")
 #: The sets of a bundle's modules: for both, for a boot alone, for the writer of lines alone.
@@ -153,6 +153,7 @@ def _start(load: "Callable[[], None]") -> Writer | None:
     if pid == 0:
         try:
             os.close(ours)
+            _leave_processor_of_parent()
             load()
             _write_lines(theirs)
         finally:
@@ -162,20 +163,43 @@ def _start(load: "Callable[[], None]") -> Writer | None:
 
 
 def _is_worth_it(argv: "Sequence[str]", environ: "Mapping[str, str]") -> bool:
-    """Return True if a boot may have lines to write and a processor is idle."""
+    """Return True if a boot may have lines to write and there is a processor for another process."""
     options = dict(zip(argv[1:], argv[2:], strict=False))  # noqa: RUF007 -- itertools is one more import
     level = options.get("--log-level") or environ.get("LOG_LEVEL", "").lower() or "info"
-    return level in _TALKATIVE and _has_idle_processor()
+    return level in _TALKATIVE and _has_second_processor()
 
 
-def _has_idle_processor() -> bool:
-    """Return True if fewer processes run now, ours included, than there are processors (proc(5), loadavg)."""
+def _has_second_processor() -> bool:
+    """Return True if no more processes run now, ours included, than there are processors, and there are two or more.
+
+    One that runs beside ours is often a part of the kernel, and has finished a moment later.
+    """
     try:
-        with open(LOAD, "rb") as file:  # noqa: PTH123 -- pathlib takes 3 ms
-            running = int(file.read().split()[3].partition(b"/")[0])
+        running = int(_read("loadavg").split()[3].partition(b"/")[0])
     except (OSError, ValueError, IndexError):
         return False
-    return running < len(os.sched_getaffinity(0))
+    return max(running, 2) <= len(os.sched_getaffinity(0))
+
+
+def _leave_processor_of_parent() -> None:
+    """Move this process to another processor than its parent's, if it can; from then on the kernel may move it as usual.
+
+    Linux 6.18 starts every second child on the processor of its parent, though another one is idle. There the two take
+    turns of 4 ms.
+    """
+    try:
+        # Field 39, processor; the fields behind the name begin with the third.
+        parents = int(_read(f"{os.getppid()}/stat").rpartition(b")")[2].split()[36])
+        allowed = os.sched_getaffinity(0)
+        os.sched_setaffinity(0, allowed - {parents})
+        os.sched_setaffinity(0, allowed)
+    except (OSError, ValueError, IndexError):
+        return
+
+
+def _read(name: str) -> bytes:
+    with open(f"{PROC}/{name}", "rb") as file:  # noqa: PTH123 -- pathlib takes 3 ms
+        return file.read()
 
 
 def _write_lines(pipe: int) -> None:

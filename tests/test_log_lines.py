@@ -27,7 +27,7 @@ from importlib.util import module_from_spec, spec_from_file_location
 spec = spec_from_file_location("log_lines", sys.argv.pop(1))
 lines = module_from_spec(spec)
 spec.loader.exec_module(lines)
-lines.LOAD = {load!r}
+lines.PROC = {proc!r}
 {before}
 writer = lines.start(sys.argv, os.environ, lambda _: None) if {is_apart} else None
 {after}
@@ -40,7 +40,7 @@ def launch(
     sandbox: Sandbox, *options: str, is_apart: bool = True, before: str = "", after: str = "", **env: str
 ) -> subprocess.CompletedProcess[str]:
     """Run ``apply``, with or without a process for its lines."""
-    script = LAUNCHER.format(load=log_lines.LOAD, is_apart=is_apart, before=before, after=after)
+    script = LAUNCHER.format(proc=log_lines.PROC, is_apart=is_apart, before=before, after=after)
     command = [sys.executable, "-c", script, log_lines.__file__, *sandbox.arguments(*options, "apply")]
     environ = {"PATH": os.environ["PATH"], **ON, **env}
     return subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, check=False)
@@ -74,7 +74,7 @@ def _shown(text: str, style: str) -> list[str]:
 
 def test_lines_come_before_what_is_said(sandbox: Sandbox) -> None:
     """On one stream, the last line is what the command says: a reader sees it when all else is there."""
-    script = LAUNCHER.format(load=log_lines.LOAD, is_apart=True, before="os.dup2(1, 2)", after="")
+    script = LAUNCHER.format(proc=log_lines.PROC, is_apart=True, before="os.dup2(1, 2)", after="")
     command = [sys.executable, "-c", script, log_lines.__file__, *sandbox.arguments("apply")]
     done = subprocess.run(command, cwd=ROOT, env={"PATH": os.environ["PATH"], **ON}, capture_output=True, check=True)
     lines = done.stdout.decode().splitlines()
@@ -105,7 +105,7 @@ def test_the_run_is_killed(sandbox: Sandbox, tmp_path: Path) -> None:
         "open(sys.argv.pop(), 'w').write(str(writer._pid))\n"
         "os.kill(os.getpid(), 9)"
     )
-    script = LAUNCHER.format(load=log_lines.LOAD, is_apart=True, before="", after=after)
+    script = LAUNCHER.format(proc=log_lines.PROC, is_apart=True, before="", after=after)
     command = [sys.executable, "-c", script, log_lines.__file__, *sandbox.arguments("apply"), str(tmp_path / "pid")]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == -signal.SIGKILL
@@ -174,7 +174,7 @@ def test_when_it_is_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_a_busy_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where every processor has something to do, or nobody knows, lines are formatted where they arise."""
-    monkeypatch.setattr(log_lines, "LOAD", "/proc/loadavg")
+    monkeypatch.setattr(log_lines, "PROC", "/proc")
     environ = {"MAIL_CONFIG": str(tmp_path)}
     busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in os.sched_getaffinity(0)]
     try:
@@ -183,15 +183,56 @@ def test_a_busy_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
         for process in busy:
             process.kill()
             process.wait()
-    monkeypatch.setattr(log_lines, "LOAD", str(tmp_path / "nowhere"))
+    monkeypatch.setattr(log_lines, "PROC", str(tmp_path / "nowhere"))
     assert not started(["dms-relay", "apply"], environ)
+
+
+def test_something_else_runs_for_a_moment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One more process than ours, such as a part of the kernel, is no reason to format lines where they arise; two are."""
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
+    for running, is_started in ((2, True), (3, False)):
+        (tmp_path / "loadavg").write_text(f"0.00 0.00 0.00 {running}/100 1\n")
+        assert started(["dms-relay", "apply"], {"MAIL_CONFIG": str(tmp_path)}) == is_started
+
+
+#: A process stays on one processor. Its child is there too; it may leave, does so, and says where it was, where it is, and
+#: where it may be.
+ON_ONE_PROCESSOR = """
+import os
+from pathlib import Path
+from dms_relay import log_lines
+
+def place():
+    return int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[36])
+
+allowed = os.sched_getaffinity(0)
+one = min(allowed)
+os.sched_setaffinity(0, {one})
+if child := os.fork():
+    while not os.waitpid(child, os.WNOHANG)[0]:
+        pass
+else:
+    was_there = place() == one
+    os.sched_setaffinity(0, allowed)
+    log_lines._leave_processor_of_parent()
+    print(was_there, place() == one, os.sched_getaffinity(0) == allowed)
+"""
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) == 1, reason="there is one processor")
+def test_it_does_not_stay_on_the_processor_of_the_run() -> None:
+    """The two would take turns though another processor is idle; later it may run wherever the kernel wants."""
+    done = subprocess.run(
+        [sys.executable, "-c", ON_ONE_PROCESSOR], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "True False True\n"
 
 
 @pytest.fixture(autouse=True)
 def _idle(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Have a processor idle, whatever else this machine does."""
     (tmp_path / "loadavg").write_text("0.00 0.00 0.00 1/100 1\n")
-    monkeypatch.setattr(log_lines, "LOAD", str(tmp_path / "loadavg"))
+    monkeypatch.setattr(log_lines, "PROC", str(tmp_path))
 
 
 def started(argv: list[str], environ: dict[str, str]) -> bool:
