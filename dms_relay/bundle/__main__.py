@@ -49,6 +49,16 @@ _MODULES = (
 )
 #: What every boot imports.
 _BOOT = ("dms_relay.cli", "dms_relay.commands.apply", "dms_relay.mask", "dms_relay.plan.complaints")
+#: What follows when a boot finds relay.yaml and imports the first of these.
+_RELAY_YAML = (
+    "dms_relay.sources.relay_yaml",
+    "yaml",
+    "dms_relay.sources.relay_yaml.checks",
+    "dms_relay.merge.transports",
+    "dms_relay.render.transports",
+    "dms_relay.plan.interim",
+    "dms_relay.plan.recipients",
+)
 _PACKAGES = ("container", "files", "merge", "model", "plan", "postfix", "render", "shape", "sources")
 #: Names of structlog that a line needs (``log_lines.emitter``), beside ``structlog.dev``.
 _LOGGER = ("BoundLogger", "PrintLogger")
@@ -165,18 +175,20 @@ def bundle() -> bytes:
 
 
 def _sets(codes: Mapping[str, CodeType]) -> dict[str, finder.Set]:
-    """Return the modules that a launcher loads in advance, by the names of sets in ``log_lines``.
+    """Return the sets: those of ``log_lines``, which a launcher loads in advance, and that of relay.yaml.
 
-    The sets are empty if this interpreter compiles in a way that ``record`` does not know: then each module is searched for.
+    They are empty if this interpreter compiles in a way that ``record`` does not know: then each module is searched for.
     """
+    names = (*log_lines.SETS, _RELAY_YAML[0])
     try:
-        both, boot = _recorded(log_lines.BOTH, _BOOT)
+        both, boot, relay_yaml = _recorded(log_lines.BOTH, _BOOT, _RELAY_YAML)
         collected = _names("structlog")
         _, lines = _recorded(log_lines.BOTH, ("structlog.dev", *(collected[name] for name in _LOGGER)))
     except subprocess.CalledProcessError as error:
         sys.stderr.write(f"the bundle is written without sets, so a start takes a few ms more: {error}\n")
-        return dict.fromkeys(log_lines.SETS, ({}, {}, {}))
-    return {name: _ready(stage, codes) for name, stage in zip(log_lines.SETS, (both, boot, lines), strict=True)}
+        return dict.fromkeys(names, ({}, {}, {}))
+    stages = (both, boot, lines, relay_yaml)
+    return {name: _ready(stage, codes) for name, stage in zip(names, stages, strict=True)}
 
 
 def _names(package: str) -> dict[str, str]:

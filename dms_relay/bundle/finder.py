@@ -6,7 +6,8 @@ already checked that this interpreter wrote the bundle.
 
 The modules that a boot certainly needs are in sets (``BundleFinder.load``): a set is read in pieces, and its modules run
 in the order in which they finished when the bundle was written, without a search for each. A set also has the compiled code
-of their classes and their compiled regular expressions.
+of their classes and their compiled regular expressions. A set with the name of a module is for what follows when that module
+is imported (``relay_yaml``): it is loaded then.
 
 A module that waits (``deferral``) runs when one of its attributes is asked for. A package that waits may only collect names
 of its modules (``structlog.PrintLogger`` is that of ``structlog._output``): for such a name it still waits.
@@ -81,13 +82,18 @@ class BundleFinder:
     def exec_module(self, module: "ModuleType") -> None:
         """Run the code of a module, or let it wait."""
         *_, names, offset, length = self._table[module.__name__]
+        if module.__name__ in self._sets and self.load(module.__name__, module):
+            return
         if names is None:
             self._run(module, self._read(offset, length))
         else:
             wait(module, names, lambda: self._run(module, self._read(offset, length)))
 
-    def load(self, name: str) -> None:
-        """Import the modules of a set; if the source of one has changed, each is imported only on demand."""
+    def load(self, name: str, begun: "ModuleType | None" = None) -> bool:
+        """Import the modules of a set, one of which importlib may have begun to import.
+
+        Return False if the source of one has changed: then each is imported only on demand.
+        """
         codes: dict[str, CodeType] = {}
         for place in self._sets[name]:
             some, texts, patterns = self._read(*place)
@@ -95,12 +101,16 @@ class BundleFinder:
             self._texts |= texts
             self._patterns |= patterns
         specs = {name: self.find_spec(name) for name in codes if name not in sys.modules}
-        if all(specs.values()):
-            for parent in {name.rpartition(".")[0] for name in specs}.difference(specs, ("",)):
-                __import__(parent)  # it waits
-            modules = {name: module_from_spec(spec) for name, spec in specs.items() if spec}
-            sys.modules.update(modules)
-            self._run_all(modules, codes)
+        if not all(specs.values()):
+            return False
+        for parent in {name.rpartition(".")[0] for name in specs}.difference(specs, ("",)):
+            __import__(parent)  # it waits
+        modules = {name: module_from_spec(spec) for name, spec in specs.items() if spec}
+        sys.modules.update(modules)
+        if begun:
+            modules = {name: modules.get(name, begun) for name in codes if name in modules or name == begun.__name__}
+        self._run_all(modules, codes)
+        return True
 
     def _run_all(self, modules: "dict[str, ModuleType]", codes: "Mapping[str, CodeType]") -> None:
         """Run modules that all exist already, because a package finishes after its modules."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 #: Characters of a name made from a nexthop; a checksum may follow.
 _NAME_MAX = 48
+_NOT_IN_NAMES = re.compile(r"[^a-z0-9]+")
 
 
 class NamedRelays:
@@ -69,7 +70,7 @@ def _members(nexthops: NexthopList) -> tuple[str, ...]:
 
 def _name(text: str, taken: Iterable[str]) -> str:
     """Make a name from a nexthop: ``[smtp.example.com]:587`` becomes ``smtp-example-com-587``."""
-    name = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:_NAME_MAX].strip("-")
+    name = _NOT_IN_NAMES.sub("-", text.lower()).strip("-")[:_NAME_MAX].strip("-")
     if not name or name in taken or name == DIRECT:
         name = f"{name}-{crc32(text.casefold().encode()):08x}".lstrip("-")
     while name in taken:

@@ -42,7 +42,7 @@ _YES = "yes"
 #: Keeps passwords from being sent as tokens: placed before the present value, or before "all" if there is none.
 _NO_TOKENS, _ALL = "!xoauth2, !oauthbearer, ", "static:all"
 _TRANSPORT_TABLES = frozenset({SENDER_TRANSPORT, RECIPIENT_TRANSPORT})
-_OURS = (
+_OURS = re.compile(
     rf"(?:^|(?<=[, \t]))[a-z]+:\S*/(?:{SENDER_TRANSPORT}|{RECIPIENT_TRANSPORT})(?:[, \t]+|$)|^{_NO_TOKENS}(?:{_ALL}$)?"
 )
 
@@ -241,7 +241,7 @@ def _with_prepended_maps(wanted: PostfixConfig, found: Found) -> dict[str, str]:
 
 def _without_ours(value: str) -> str:
     """Return a list of lookup tables without ours; the separators between the others stay."""
-    return re.sub(_OURS, "", value).strip(", ")
+    return _OURS.sub("", value).strip(", ")
 
 
 def _before(name: str, found: Found) -> str | None:

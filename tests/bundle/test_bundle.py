@@ -20,6 +20,12 @@ if TYPE_CHECKING:
 #: An installation takes seconds, and so does each bundle.
 pytestmark = pytest.mark.one_in(2)
 ENV = {"DEFAULT_RELAY_HOST": "[relay.test]:587", "RELAY_USER": "user", "RELAY_PASSWORD": "s3cret"}
+RELAY_YAML = """\
+version: 1
+relays:
+  service: {host: smtp.relay.test, port: 587, login: {username: user, password_env: RELAY_PASSWORD}}
+senders: {a.test: service}
+"""
 #: Run by a launcher of its own: where modules come from, and a constant of one. A function that is imported late works.
 PROBE = """
 import sys
@@ -123,6 +129,12 @@ class Installation:
         return subprocess.run(words, env=environ, capture_output=True, text=True, check=False)
 
 
+def write_relay_yaml(sandbox: Sandbox, text: str = RELAY_YAML) -> None:
+    """Write it, and the services of Postfix, which it needs."""
+    sandbox.write("relay.yaml", text)
+    (sandbox.postfix_dir / "master.cf").write_text("smtp unix - - n - - smtp\n")
+
+
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Installation:
     """Return an installation, made once."""
@@ -164,10 +176,15 @@ def test_an_editable_installation(installation: Installation, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("command", ["apply", "plan", "show", "--help", "nonsense"])
-def test_the_command_is_the_same(installation: Installation, sandbox: Sandbox, command: str) -> None:
-    """Each command says and does what it does without: those of a boot, others, and wrong ones."""
+@pytest.mark.parametrize(
+    "relay_yaml", ["", RELAY_YAML, RELAY_YAML.replace("host", "hots")], ids=["none", "right", "wrong"]
+)
+def test_the_command_is_the_same(installation: Installation, sandbox: Sandbox, command: str, relay_yaml: str) -> None:
+    """Each command says and does what it does without: those of a boot, others, and wrong ones; for each way of routing."""
     outcomes = []
     for _ in range(2):
+        if relay_yaml:
+            write_relay_yaml(sandbox, relay_yaml)
         done = installation.run(sandbox, command)
         lines = [line.partition("Z ")[2] or line for line in done.stderr.splitlines()]
         # postconf(1) adds parameters in an order of its own; a new directory has a number of its own.
@@ -217,8 +234,11 @@ def test_what_a_line_does_without(installation: Installation, style: str) -> Non
     assert {"structlog._generic", "structlog._output"} < set(modules.split())
 
 
-def test_what_a_boot_compiles(installation: Installation, sandbox: Sandbox) -> None:
+@pytest.mark.parametrize("relay_yaml", ["", RELAY_YAML], ids=["maps", "relay.yaml"])
+def test_what_a_boot_compiles(installation: Installation, sandbox: Sandbox, relay_yaml: str) -> None:
     """Nothing: what its classes are made from, and its regular expressions, lie in the bundle."""
+    if relay_yaml:
+        write_relay_yaml(sandbox)
     launcher = installation.runtime.command.with_name("imports")
     counting = launcher.with_name("counting")
     text = launcher.read_text().replace("gc.disable()\n", f"gc.disable()\n{COUNTING}")
@@ -260,6 +280,19 @@ def test_a_source_that_has_changed(installation: Installation) -> None:
         installation.build()
         found = installation.probe()
         assert (found["dms_relay.apply"], found["constant"]) == ("BundleFinder", "7.0")
+    finally:
+        source.write_text(text)
+        os.utime(source, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def test_a_source_that_follows_has_changed(installation: Installation, sandbox: Sandbox) -> None:
+    """Of what is imported for relay.yaml, the newer module counts as well."""
+    write_relay_yaml(sandbox)
+    source = installation.package / "sources/relay_yaml/keys.py"
+    text, status = source.read_text(), source.stat()
+    try:
+        source.write_text(f"{text}\nprint('a newer one')\n")
+        assert installation.run(sandbox, "apply").stdout.startswith("a newer one\napplied: ")
     finally:
         source.write_text(text)
         os.utime(source, ns=(status.st_atime_ns, status.st_mtime_ns))
