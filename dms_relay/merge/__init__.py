@@ -8,6 +8,7 @@ from __future__ import annotations
 from dms_relay.errors import InputError, MissingInputError
 from dms_relay.merge.maps import MapsMerger
 from dms_relay.model import RECIPIENT_TRANSPORT, SENDER_TRANSPORT, TRANSPORTS, Problem, sort_problems
+from dms_relay.model.collection import uncollected
 from dms_relay.model.values import replace
 
 TYPE_CHECKING = False
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from dms_relay.model.configuration import Inputs, RelayConfig
 
 
+@uncollected
 def merge(inputs: Inputs) -> RelayConfig:
     """Return the configuration, with every conflict resolved (docs/rules.md).
 

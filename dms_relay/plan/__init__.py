@@ -18,6 +18,7 @@ from dms_relay.model import (
     TABLES,
     TRANSPORT_PARAMETERS,
 )
+from dms_relay.model.collection import uncollected
 from dms_relay.model.values import field, frozen, replace
 from dms_relay.plan.directory import refuse_other_directory
 from dms_relay.plan.state import ManagedParameter, State, TableFile, octets
@@ -101,6 +102,7 @@ class Plan:
         return self.found.state.is_empty
 
 
+@uncollected
 def plan(wanted: PostfixConfig, found: Found, *, from_scratch: bool = False) -> Plan:
     """Return the changes to what is wanted, or raise ``InputError``. ``from_scratch``: another input directory is meant."""
     _refuse(wanted, found)

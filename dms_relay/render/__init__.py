@@ -9,6 +9,7 @@ from __future__ import annotations
 from itertools import islice
 
 from dms_relay.model import MECHANISM_FILTER, PARAMETERS, RELAYHOST_MAP, SASL_PASSWD, PostfixConfig
+from dms_relay.model.collection import uncollected
 from dms_relay.model.values import replace
 
 TYPE_CHECKING = False
@@ -24,6 +25,7 @@ _LINES_AT_ONCE = 4096
 _NAMES = {"sender_dependent_relayhost_maps": RELAYHOST_MAP, "smtp_sasl_password_maps": SASL_PASSWD}
 
 
+@uncollected
 def render(config: RelayConfig, paths: Paths) -> PostfixConfig:
     """Return the wanted tables, parameters and services; a value in the operator's ``postfix-main.cf`` wins over ours."""
     wanted = _render(config, paths)

@@ -19,6 +19,7 @@ from dms_relay.model import (
     Problem,
     sort_problems,
 )
+from dms_relay.model.collection import uncollected
 from dms_relay.model.configuration import Inputs
 from dms_relay.model.places import lacks_mount
 from dms_relay.model.senders import ManagedDomains
@@ -47,6 +48,7 @@ DMS_START = Path("/usr/local/bin/start-mailserver.sh")
 USER_FILES_HOOK = Path("/docker-entrypoint.d/30-user-files")
 
 
+@uncollected
 def read(paths: Paths, environ: Mapping[str, str]) -> Inputs:
     """Return all inputs. Never raises an error for their content: see ``Inputs.problems``, sorted by origin.
 
