@@ -49,16 +49,14 @@ _MODULES = (
 )
 #: What every boot imports.
 _BOOT = ("dms_relay.cli", "dms_relay.commands.apply", "dms_relay.mask", "dms_relay.plan.complaints")
-#: What follows when a boot finds relay.yaml and imports the first of these.
-_RELAY_YAML = (
-    "dms_relay.sources.relay_yaml",
-    "yaml",
-    "dms_relay.sources.relay_yaml.checks",
+#: What a boot imports where mail goes through transports, beside the above; and what if there is a relay.yaml.
+_TRANSPORTS = (
     "dms_relay.merge.transports",
     "dms_relay.render.transports",
     "dms_relay.plan.interim",
     "dms_relay.plan.recipients",
 )
+_RELAY_YAML = ("dms_relay.sources.relay_yaml", "yaml", "dms_relay.sources.relay_yaml.checks", *_TRANSPORTS)
 _PACKAGES = ("container", "files", "merge", "model", "plan", "postfix", "render", "shape", "sources")
 #: Names of structlog that a line needs (``log_lines.emitter``), beside ``structlog.dev``.
 _LOGGER = ("BoundLogger", "PrintLogger")
@@ -175,19 +173,20 @@ def bundle() -> bytes:
 
 
 def _sets(codes: Mapping[str, CodeType]) -> dict[str, finder.Set]:
-    """Return the sets: those of ``log_lines``, which a launcher loads in advance, and that of relay.yaml.
+    """Return the sets: those of ``log_lines``, which a launcher loads in advance, and two named after their first module.
 
     They are empty if this interpreter compiles in a way that ``record`` does not know: then each module is searched for.
     """
-    names = (*log_lines.SETS, _RELAY_YAML[0])
+    names = (*log_lines.SETS, _TRANSPORTS[0], _RELAY_YAML[0])
+    collected = _names("structlog")
     try:
-        both, boot, relay_yaml = _recorded(log_lines.BOTH, _BOOT, _RELAY_YAML)
-        collected = _names("structlog")
+        both, boot, transports = _recorded(log_lines.BOTH, _BOOT, _TRANSPORTS)
+        _, _, relay_yaml = _recorded(log_lines.BOTH, _BOOT, _RELAY_YAML)
         _, lines = _recorded(log_lines.BOTH, ("structlog.dev", *(collected[name] for name in _LOGGER)))
     except subprocess.CalledProcessError as error:
         sys.stderr.write(f"the bundle is written without sets, so a start takes a few ms more: {error}\n")
         return dict.fromkeys(names, ({}, {}, {}))
-    stages = (both, boot, lines, relay_yaml)
+    stages = (both, boot, lines, transports, relay_yaml)
     return {name: _ready(stage, codes) for name, stage in zip(names, stages, strict=True)}
 
 

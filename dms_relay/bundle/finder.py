@@ -6,8 +6,8 @@ already checked that this interpreter wrote the bundle.
 
 The modules that a boot certainly needs are in sets (``BundleFinder.load``): a set is read in pieces, and its modules run
 in the order in which they finished when the bundle was written, without a search for each. A set also has the compiled code
-of their classes and their compiled regular expressions. A set with the name of a module is for what follows when that module
-is imported (``relay_yaml``): it is loaded then.
+of their classes and their compiled regular expressions. A set with the name of a module is loaded when importlib
+imports that module: it has what a boot imports with it.
 
 A module that waits (``deferral``) runs when one of its attributes is asked for. A package that waits may only collect names
 of its modules (``structlog.PrintLogger`` is that of ``structlog._output``): for such a name it still waits.
@@ -92,7 +92,8 @@ class BundleFinder:
     def load(self, name: str, begun: "ModuleType | None" = None) -> bool:
         """Import the modules of a set, one of which importlib may have begun to import.
 
-        Return False if the source of one has changed: then each is imported only on demand.
+        Return False if that one still has to run: the set is empty, or the source of one of its modules has changed. Then
+        each is imported only on demand.
         """
         codes: dict[str, CodeType] = {}
         for place in self._sets[name]:
@@ -101,7 +102,7 @@ class BundleFinder:
             self._texts |= texts
             self._patterns |= patterns
         specs = {name: self.find_spec(name) for name in codes if name not in sys.modules}
-        if not all(specs.values()):
+        if not all(specs.values()) or (begun and begun.__name__ not in codes):
             return False
         for parent in {name.rpartition(".")[0] for name in specs}.difference(specs, ("",)):
             __import__(parent)  # it waits

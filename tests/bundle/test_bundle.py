@@ -130,8 +130,9 @@ class Installation:
 
 
 def write_relay_yaml(sandbox: Sandbox, text: str = RELAY_YAML) -> None:
-    """Write it, and the services of Postfix, which it needs."""
-    sandbox.write("relay.yaml", text)
+    """Write it, if there is a text, and the services of Postfix, which transports need."""
+    if text:
+        sandbox.write("relay.yaml", text)
     (sandbox.postfix_dir / "master.cf").write_text("smtp unix - - n - - smtp\n")
 
 
@@ -183,8 +184,7 @@ def test_the_command_is_the_same(installation: Installation, sandbox: Sandbox, c
     """Each command says and does what it does without: those of a boot, others, and wrong ones; for each way of routing."""
     outcomes = []
     for _ in range(2):
-        if relay_yaml:
-            write_relay_yaml(sandbox, relay_yaml)
+        write_relay_yaml(sandbox, relay_yaml)
         done = installation.run(sandbox, command)
         lines = [line.partition("Z ")[2] or line for line in done.stderr.splitlines()]
         # postconf(1) adds parameters in an order of its own; a new directory has a number of its own.
@@ -234,17 +234,16 @@ def test_what_a_line_does_without(installation: Installation, style: str) -> Non
     assert {"structlog._generic", "structlog._output"} < set(modules.split())
 
 
-@pytest.mark.parametrize("relay_yaml", ["", RELAY_YAML], ids=["maps", "relay.yaml"])
-def test_what_a_boot_compiles(installation: Installation, sandbox: Sandbox, relay_yaml: str) -> None:
+@pytest.mark.parametrize("routing", ["maps", "transports", "relay.yaml"])
+def test_what_a_boot_compiles(installation: Installation, sandbox: Sandbox, routing: str) -> None:
     """Nothing: what its classes are made from, and its regular expressions, lie in the bundle."""
-    if relay_yaml:
-        write_relay_yaml(sandbox)
+    write_relay_yaml(sandbox, RELAY_YAML if routing == "relay.yaml" else "")
     launcher = installation.runtime.command.with_name("imports")
     counting = launcher.with_name("counting")
     text = launcher.read_text().replace("gc.disable()\n", f"gc.disable()\n{COUNTING}")
     counting.write_text(f"{text}print(len(compiled), compiled)\n")
     counting.chmod(0o755)
-    environ = ENV | {"PATH": os.environ["PATH"]}
+    environ = ENV | {"PATH": os.environ["PATH"]} | ({"RELAY_ROUTING": routing} if routing == "transports" else {})
     command = [str(counting), *sandbox.arguments("apply")]
     done = subprocess.run(command, env=environ, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "0 []"
@@ -265,6 +264,8 @@ def test_an_interpreter_that_cannot_be_watched(installation: Installation, sandb
     found = installation.probe()
     assert found.pop("constant") == "30.0"
     assert set(found.values()) == {"BundleFinder"}
+    assert installation.run(sandbox, "apply").returncode == 0
+    write_relay_yaml(sandbox)
     assert installation.run(sandbox, "apply").returncode == 0
 
 
