@@ -22,7 +22,8 @@ def uncollected(function: Callable[P, R]) -> Callable[P, R]:
     """Return a function that does the same with the collector off, and turns it on again if it was on.
 
     The collector is that of the whole process. If two threads run such functions at the same time, the first one to finish
-    turns it on, so the other is only slower.
+    turns it on, so the other is only slower. If another thread turns it off meanwhile, it is on afterwards all the same; and
+    a process that another thread forks meanwhile has it off.
     """
 
     @wraps(function)
