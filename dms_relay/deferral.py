@@ -1,10 +1,10 @@
 """Loads modules that a boot imports but does not use only at their first use (``importlib.util.LazyLoader``).
 
 structlog imports asyncio, logging, uuid and more for features other than lines of text: 30 ms. Only the process of a boot
-uses this module: users of the library get structlog unchanged. A bundle defers them without this module.
+uses this module: users of the library get structlog unchanged. A bundle defers them without this module (``bundle.finder``).
 
-Known limits: before Python 3.12, if two threads are the first to use such a module at the same time, one may see half of it;
-a boot has one thread.
+Known limits of ``LazyLoader``: before Python 3.12, if two threads are the first to use such a module at the same time, one
+may see half of it; a boot has one thread.
 """
 
 from __future__ import annotations

@@ -52,7 +52,7 @@ class Log:
     def hold(self) -> Iterator[None]:
         """Keep lines until ``release`` is called or the body ends, even by an exception.
 
-        structlog is then imported while a program of Postfix works; the import takes a seventh of a boot's time.
+        structlog is then imported while a program of Postfix works; the import takes a fifth of a boot's time.
         """
         if not self._has_writer():
             self._held = []

@@ -46,7 +46,7 @@ def emitter(style: str, stream: "TextIO") -> "Callable[..., object]":
     """
     if "structlog" not in sys.modules:
         getattr(sys.meta_path[0], "load", _load_nothing)(SETS[-1])  # a launcher's finder holds it
-    # A bundle runs neither structlog's __init__ nor the modules that these names and styles do not need.
+    # A bundle does not run structlog's __init__ for these names. Its set has what the style console needs.
     from structlog import BoundLogger, PrintLogger  # noqa: PLC0415 -- see the module's docstring
 
     logger = BoundLogger(PrintLogger(stream), _processors(style, stream), {})
@@ -170,9 +170,9 @@ def _is_worth_it(argv: "Sequence[str]", environ: "Mapping[str, str]") -> bool:
 
 
 def _has_second_processor() -> bool:
-    """Return True if no more processes run now, ours included, than there are processors, and there are two or more.
+    """Return True if there are at least two processors, and no more running processes than processors; ours counts.
 
-    One that runs beside ours is often a part of the kernel, and has finished a moment later.
+    A process that runs beside ours is often a part of the kernel, and has finished a moment later.
     """
     try:
         running = int(_read("loadavg").split()[3].partition(b"/")[0])

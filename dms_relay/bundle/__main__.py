@@ -49,20 +49,21 @@ _MODULES = (
 )
 #: What every boot imports.
 _BOOT = ("dms_relay.cli", "dms_relay.commands.apply", "dms_relay.mask", "dms_relay.plan.complaints")
-#: What a boot imports where mail goes through transports, beside the above; and what if there is a relay.yaml.
+#: What a boot also imports where mail goes through transports.
 _TRANSPORTS = (
     "dms_relay.merge.transports",
     "dms_relay.render.transports",
     "dms_relay.plan.interim",
     "dms_relay.plan.recipients",
 )
+#: What a boot also imports if there is a relay.yaml.
 _RELAY_YAML = ("dms_relay.sources.relay_yaml", "yaml", "dms_relay.sources.relay_yaml.checks", *_TRANSPORTS)
 _PACKAGES = ("container", "files", "merge", "model", "plan", "postfix", "render", "shape", "sources")
 #: Names of structlog that a line needs (``log_lines.emitter``), beside ``structlog.dev``.
 _LOGGER = ("BoundLogger", "PrintLogger")
 _WAITING = deferral.NAMES | deferral.COLLECTORS
 #: Until Python 3.12, datetime defines in Python what it then takes from here; that takes 1 ms.
-_DATETIME = "from _datetime import *\nfrom _datetime import __doc__\n"
+_DATETIME = "from _datetime import *\nfrom _datetime import __doc__\n__all__ = {names}\n"
 _LAUNCHERS = ("dms-relay=dms_relay.cli:run",)
 #: Octets of a script's first line that every Linux reads (binfmt_script; 127 with the line end before Linux 5.1).
 _FIRST_LINE = 126
@@ -182,7 +183,9 @@ def _sets(codes: Mapping[str, CodeType]) -> dict[str, finder.Set]:
     try:
         both, boot, transports = _recorded(log_lines.BOTH, _BOOT, _TRANSPORTS)
         _, _, relay_yaml = _recorded(log_lines.BOTH, _BOOT, _RELAY_YAML)
-        _, lines = _recorded(log_lines.BOTH, ("structlog.dev", *(collected[name] for name in _LOGGER)))
+        _, lines = _recorded(
+            log_lines.BOTH, ("structlog.dev", *(collected[name] for name in _LOGGER if name in collected))
+        )
     except subprocess.CalledProcessError as error:
         sys.stderr.write(f"the bundle is written without sets, so a start takes a few ms more: {error}\n")
         return dict.fromkeys(names, ({}, {}, {}))
@@ -197,7 +200,7 @@ def _names(package: str) -> dict[str, str]:
         return found
     for name, value in vars(sys.modules[package]).items():
         module = getattr(value, "__module__", None) or ""
-        if module.startswith(f"{package}.") and getattr(sys.modules[module], name, None) is value:
+        if module.startswith(f"{package}.") and getattr(sys.modules.get(module), name, None) is value:
             found[name] = module
     return found
 
@@ -235,7 +238,8 @@ def _pieces(whole: finder.Set) -> Iterator[bytes]:
 def _code(spec: ModuleSpec | None) -> CodeType:
     assert spec is not None  # noqa: S101 -- each imported module has one
     if spec.name == "datetime" and sys.version_info < (3, 12) and find_spec("_datetime"):
-        return compile(_DATETIME, str(spec.origin), "exec", dont_inherit=True)
+        text = _DATETIME.format(names=import_module(spec.name).__all__)
+        return compile(text, str(spec.origin), "exec", dont_inherit=True)
     return cast("_Loader", spec.loader).get_code(spec.name)
 
 

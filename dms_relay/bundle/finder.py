@@ -18,6 +18,7 @@ import marshal
 import os
 import sys
 from _frozen_importlib import ModuleSpec, module_from_spec
+from _thread import RLock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -101,20 +102,25 @@ class BundleFinder:
             codes |= some
             self._texts |= texts
             self._patterns |= patterns
+        for parent in {name.rpartition(".")[0] for name in codes}.difference(codes, ("",)):
+            __import__(parent)  # it waits, or its source has changed and it imports some of these itself
         specs = {name: self.find_spec(name) for name in codes if name not in sys.modules}
         if not all(specs.values()) or (begun and begun.__name__ not in codes):
             return False
-        for parent in {name.rpartition(".")[0] for name in specs}.difference(specs, ("",)):
-            __import__(parent)  # it waits
         modules = {name: module_from_spec(spec) for name, spec in specs.items() if spec}
         sys.modules.update(modules)
         if begun:
             modules = {name: modules.get(name, begun) for name in codes if name in modules or name == begun.__name__}
-        self._run_all(modules, codes)
+        self._run_all(modules, codes, begun)
         return True
 
-    def _run_all(self, modules: "dict[str, ModuleType]", codes: "Mapping[str, CodeType]") -> None:
-        """Run modules that all exist already, because a package finishes after its modules."""
+    def _run_all(
+        self, modules: "dict[str, ModuleType]", codes: "Mapping[str, CodeType]", begun: "ModuleType | None"
+    ) -> None:
+        """Run modules that all exist already, because a package finishes after its modules.
+
+        One that cannot be imported is left to whoever imports it, and knows whether that matters.
+        """
         for name, module in modules.items():
             parent, _, child = name.rpartition(".")
             if parent:
@@ -123,11 +129,17 @@ class BundleFinder:
         sys.modules["nt"] = None  # type: ignore[assignment]  # Windows has it; ntpath would have it searched for five times
         try:
             for name, module in modules.items():
-                self._run(module, codes[name])
+                try:
+                    self._run(module, codes[name])
+                except ImportError:
+                    if module is begun:
+                        raise
+                    _forget(name)
                 del left[name]
         finally:
-            for name in (*left, "nt"):
-                del sys.modules[name]
+            del sys.modules["nt"]
+            for name in left:
+                _forget(name)
 
     def _read(self, offset: int, length: int) -> "Any":  # noqa: ANN401 -- what marshal has
         # pread: a process that was forked reads the same file at the same time (``log_lines``).
@@ -162,25 +174,49 @@ class BundleFinder:
         return compiled
 
 
+def _forget(name: str) -> None:
+    sys.modules.pop(name, None)
+    parent, _, child = name.rpartition(".")
+    if parent in sys.modules:
+        vars(sys.modules[parent]).pop(child, None)
+
+
 def wait(module: "ModuleType", names: "Mapping[str, str]", run: "Callable[[], object]") -> None:
-    """Run a module when an attribute is asked for that it does not have (PEP 562), except ``names`` of other modules."""
+    """Run a module when an attribute is asked for that it does not have (PEP 562), except ``names`` of other modules.
+
+    Other threads wait until it has run. What was set on it before is kept, as by ``importlib.util.LazyLoader``.
+    """
+    lock, is_running = RLock(), False
 
     def find(name: str) -> object:
+        nonlocal is_running
         if name in names:
             return getattr(__import__(names[name], fromlist=(name,)), name)
-        if module.__dict__.get("__getattr__") is find:
-            del module.__getattr__
-            run()
+        with lock:
+            if is_running:
+                raise AttributeError(f"module {module.__name__!r} has no attribute {name!r}", name=name, obj=module)
+            if namespace.get("__getattr__") is find:
+                is_running = True
+                given = {name: value for name, value in namespace.items() if before.get(name, before) is not value}
+                try:
+                    run()
+                finally:
+                    is_running = False
+                namespace.update(given)
+                if namespace.get("__getattr__") is find:
+                    del namespace["__getattr__"]
         return getattr(module, name)
 
-    module.__getattr__ = find  # type: ignore[method-assign]
+    namespace = module.__dict__
+    namespace["__getattr__"] = find
+    before = dict(namespace)
 
 
 def execute(name: str, code: "CodeType", namespace: "dict[str, Any]") -> None:
     """Run the code of a module, as Python does a .pyc file; what is in ``TAKEN`` is imported when it is called."""
     other, function = TAKEN.get(name, ("", ""))
     before = sys.modules.get(other)
-    if not other or (before and "__getattr__" not in before.__dict__):
+    if not other or (before and function in before.__dict__):
         exec(code, namespace)  # noqa: S102 -- see above
         return
 
@@ -193,7 +229,7 @@ def execute(name: str, code: "CodeType", namespace: "dict[str, Any]") -> None:
         exec(code, namespace)  # noqa: S102 -- see above
     finally:
         if before:
-            sys.modules[other] = before  # it waits
+            sys.modules[other] = before  # it waits, or is yet to run
         else:
             del sys.modules[other]
 

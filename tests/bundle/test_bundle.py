@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -82,6 +84,13 @@ def raised(fail=lambda: 1 / 0):
     except Exception:
         return sys.exc_info()
 """
+#: Run by a fourth one: any code.
+CODE = """
+import sys
+
+def run(writer):
+    exec(sys.argv[1], {})
+"""
 #: Put into a launcher: what is compiled, from text and to regular expressions, in the process of a boot.
 COUNTING = """
 import sys
@@ -108,7 +117,8 @@ class Installation:
         (self.package.parent / "probe.py").write_text(PROBE)
         (self.package.parent / "imports.py").write_text(IMPORTS)
         (self.package.parent / "waiting.py").write_text(WAITING)
-        names = ("probe", "imports", "waiting")
+        (self.package.parent / "code.py").write_text(CODE)
+        names = ("probe", "imports", "waiting", "code")
         self.build("dms-relay=dms_relay.cli:run", *(f"{name}={name}:run" for name in names))
 
     def build(self, *launchers: str) -> list[str]:
@@ -121,6 +131,11 @@ class Installation:
         done = subprocess.run([self.runtime.command.with_name("probe")], capture_output=True, text=True, check=True)
         lines = done.stdout.splitlines()
         return dict(line.split() for line in lines[:-1]) | {"constant": lines[-1]}
+
+    def code(self, code: str) -> str:
+        """Run code in a process that a launcher has started, and return what it says."""
+        command = [str(self.runtime.command.with_name("code")), code]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
     def run(self, sandbox: Sandbox, *command: str) -> subprocess.CompletedProcess[str]:
         """Run the command."""
@@ -284,6 +299,98 @@ def test_a_source_that_has_changed(installation: Installation) -> None:
     finally:
         source.write_text(text)
         os.utime(source, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def test_a_package_that_waits_has_changed(installation: Installation) -> None:
+    """Where structlog's own file is newer, it is imported as ever, and each of its modules once."""
+    source = installation.package.parent / "structlog/__init__.py"
+    status = source.stat()
+    try:
+        os.utime(source, (0, 0))
+        code = (
+            "import sys\n"
+            "from dms_relay.log_lines import emitter\n"
+            "emitter('console', sys.stdout)('said', level='info')\n"
+            "import structlog\n"
+            "print(structlog.PrintLogger is sys.modules['structlog._output'].PrintLogger)\n"
+        )
+        line, is_one = installation.code(code).splitlines()
+        assert "said" in line
+        assert is_one == "True"
+    finally:
+        os.utime(source, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def test_a_module_that_waits_is_used_by_many_threads(installation: Installation) -> None:
+    """The first thread that uses it runs it, and the others wait until it has run."""
+    code = (
+        "import ipaddress, sys, threading\n"
+        "sys.setswitchinterval(1e-6)\n"
+        "start, failed = threading.Barrier(8), []\n"
+        "def use():\n"
+        "    start.wait()\n"
+        "    try:\n"
+        "        ipaddress.ip_network('192.0.2.0/24')\n"
+        "    except Exception as error:\n"
+        "        failed.append(error)\n"
+        "threads = [threading.Thread(target=use) for _ in range(8)]\n"
+        "[thread.start() for thread in threads]\n"
+        "[thread.join() for thread in threads]\n"
+        "print(failed)\n"
+    )
+    assert installation.code(code) == "[]\n"
+
+
+def test_what_is_set_on_a_module_that_waits(installation: Installation) -> None:
+    """A value that is set before the module has run stays; a name that it does not have is an error, now and then."""
+    code = (
+        "import logging\n"
+        "logging.raiseExceptions = False\n"
+        "print(hasattr(logging, 'nothing'), logging.getLogger('x').name, logging.raiseExceptions, hasattr(logging, 'no'))\n"
+    )
+    assert installation.code(code) == "False x False False\n"
+
+
+def test_all_names_of_datetime(installation: Installation) -> None:
+    """The shorter one that the bundle has for Python 3.11 offers the same names."""
+    assert installation.code("import datetime; print(sorted(datetime.__all__))") == f"{sorted(dt.__all__)}\n"
+
+
+def test_beside_rich(installation: Installation, sandbox: Sandbox, tmp_path: Path) -> None:
+    """Where rich is installed, structlog uses it, and imports its modules in another order."""
+    found = [path.parent for path in Path(sys.prefix).glob("lint/lib/python*/site-packages/rich")]
+    if not found:
+        pytest.skip("rich is not there: it comes with make lint's environment")
+    environment = tmp_path / "venv"
+    shutil.copytree(installation.runtime.directory, environment, symlinks=True)
+    [packages] = environment.glob("lib/python*/site-packages")
+    for name in ("rich", "pygments", "markdown_it", "mdurl"):
+        shutil.copytree(found[0] / name, packages / name)
+    subprocess.run([environment / "bin/python", "-I", "-m", "dms_relay.bundle"], capture_output=True, check=True)
+    command = [str(environment / "bin/dms-relay"), *sandbox.arguments("apply")]
+    environ = ENV | {"PATH": os.environ["PATH"]}
+    for cpus in (os.sched_getaffinity(0), {min(os.sched_getaffinity(0))}):  # lines of another process, and of the boot
+
+        def limit(cpus: set[int] = cpus) -> None:
+            os.sched_setaffinity(0, cpus)
+
+        done = subprocess.run(command, env=environ, capture_output=True, text=True, check=True, preexec_fn=limit)
+        assert "parameter set" in done.stderr
+        sandbox.run("apply", env={})
+
+
+def test_a_module_that_may_be_missing(installation: Installation, sandbox: Sandbox) -> None:
+    """Where PyYAML has lost its library for C, which it can do without, relay.yaml is read as well."""
+    write_relay_yaml(sandbox)
+    [library] = installation.package.parent.glob("yaml/_yaml*.so")
+    hidden = library.rename(f"{library}.hidden")
+    try:
+        assert installation.run(sandbox, "apply").stdout.startswith("applied: ")
+        assert (
+            installation.code("import dms_relay.sources.relay_yaml, yaml; print(hasattr(yaml, 'cyaml'))") == "False\n"
+        )
+    finally:
+        hidden.rename(library)
 
 
 def test_a_source_that_follows_has_changed(installation: Installation, sandbox: Sandbox) -> None:
