@@ -132,8 +132,9 @@ class Log:
         # line is lost.
         with suppress(OSError, ValueError):
             if self._writer and self._writer.is_open:
-                self._writer.send(self._style, level, event, fields)
-                return
+                with suppress(OSError):  # it has gone, so this process writes the line
+                    self._writer.send(self._style, level, event, fields)
+                    return
             self.finish()
             self._emit = self._emit or _emitter(self._style, self._stream or sys.stderr or StringIO())
             self._emit(event, level=level, **fields)

@@ -2,8 +2,8 @@
 
 structlog's import is a fifth of a boot's time. Unless a boot is told to say little, ``start`` first forks a process that
 imports structlog while the boot reads its inputs; each line goes to it through a pipe, and the boot waits for it before
-anything else is written (``Writer.close``). It has no part in the work: if it is killed, lines are lost; if the boot is
-killed, it writes what it was given and ends.
+anything else is written (``Writer.close``). It has no part in the work: if it has gone, the boot writes the lines itself,
+and only those that were on their way are lost; if the boot is killed, it writes what it was given and ends.
 
 A launcher (``bundle``) runs this module before it imports the package, so this module imports nothing of the package.
 Without a launcher or a second processor, or for another command, each process formats its own lines: two processes that

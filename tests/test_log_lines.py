@@ -92,10 +92,21 @@ def test_errors_are_shown(sandbox: Sandbox) -> None:
 
 
 def test_it_is_killed(sandbox: Sandbox) -> None:
-    """Lines are lost; the run does its work and does not wait for ever."""
+    """The run does its work, does not wait for ever, and writes its lines itself."""
     done = launch(sandbox, after="os.kill(writer._pid, 9)")
     assert (done.returncode, done.stdout) == (0, "applied: 2 tables and 6 parameters changed\n")
+    assert "[info     ] default relay" in done.stderr
+    assert "parameter set" in done.stderr
     assert sandbox.table("sasl_passwd") == {"[r.test]:587": "user:s3cret"}
+
+
+def test_it_cannot_format_lines(sandbox: Sandbox) -> None:
+    """Where it ends because it cannot import what it needs, the reason why nothing was changed is shown all the same."""
+    sandbox.write("postfix-relaymap.cf", "@a.test [r.test\n")
+    done = launch(sandbox, before="lines._write_lines = lambda _: 1 / 0")
+    assert done.returncode == os.EX_CONFIG
+    assert "wrong inputs, nothing was changed" in done.stderr
+    assert done.stderr.splitlines()[-1].endswith("no closing bracket -- write [host]:port")
 
 
 def test_the_run_is_killed(sandbox: Sandbox, tmp_path: Path) -> None:
